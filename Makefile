@@ -1,0 +1,51 @@
+# Two commands do everything: `make demo` and `make test`. Each creates the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+WORKERS ?= 2
+
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := true
+
+.PHONY: help demo test test-deep lint docs lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+$(STAMP): requirements/lock.txt pyproject.toml scripts/preflight.py
+	@$(PYTHON) scripts/preflight.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## simulate a company, train, evaluate and score it
+	@$(PYTHON) scripts/preflight.py --system-only
+	$(BIN)/staypower demo
+
+test: $(STAMP)  ## style, types, layers and tests (under 15 minutes on 2 cores)
+	@$(PYTHON) scripts/preflight.py --system-only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
+
+test-deep: $(STAMP)  ## the same tests with many more generated examples
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
+
+lint: $(STAMP)  ## style, types and layers only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:  ## resolve the locked versions again (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  -o requirements/lock.txt
+
+clean:  ## remove the environment and everything the commands made
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find mlruns models -mindepth 1 ! -name README.md -delete

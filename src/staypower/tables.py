@@ -1,0 +1,321 @@
+"""The canonical tables: their columns, from when each column is known, and the rows themselves.
+
+Whatever the source, a table arrives here under these names and types: ids and text as strings, times as UTC timestamps in
+microseconds, numbers as doubles, flags as booleans. A column that is filled in or changed later names the column whose
+instant makes it known (`known_from`); code that builds features reads a value only from that instant on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.cutoffs import DAY, HOUR, MISSING, end_of_day
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["EVENT_TABLES", "SCHEMAS", "Column", "Kind", "Table", "TableSchema", "Tables"]
+
+Kind = Literal["id", "time", "number", "text", "flag"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A canonical column.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name.
+    kind : {"id", "time", "number", "text", "flag"}
+        Physical type: `id` and `text` are strings, `time` a UTC timestamp in microseconds, `number` a double.
+    known_from : str or None, default None
+        The time column from whose instant the value is known; None means the table's own time.
+    mutable : bool, default False
+        The value changes while the row lives: it is used only from a row with `valid_from` or when declared `fixed`.
+    minimum : float or None, default None
+        The smallest value that can be meant; what lies below becomes missing and is counted.
+
+    Examples
+    --------
+    >>> Column("value", "number", known_from="answered_at").known_from
+    'answered_at'
+    """
+
+    name: str
+    kind: Kind
+    known_from: str | None = None
+    mutable: bool = False
+    minimum: float | None = None
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A canonical table: its time and its columns.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name.
+    times : tuple of str
+        The row's own time: the first of these columns that is filled in.
+    columns : tuple of Column
+        Everything the table may carry besides `account_id` and `known_at`; `accounts` may carry any attribute more.
+    row_id : str or None, default None
+        The column that names a row: a second row with the same value is a duplicate.
+
+    Examples
+    --------
+    >>> SCHEMAS["tickets"].times
+    ('opened_at',)
+    """
+
+    name: str
+    times: tuple[str, ...]
+    columns: tuple[Column, ...]
+    row_id: str | None = None
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of this name, None when the schema has none."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every canonical column name of the table, `account_id` and `known_at` included."""
+        return ("account_id", *(column.name for column in self.columns), "known_at")
+
+
+def _schema(name: str, times: str, *columns: Column, row_id: str | None = None) -> TableSchema:
+    time_columns = tuple(times.split())
+    own = tuple(Column(time, "time", known_from=time) for time in time_columns)
+    named = {column.name for column in columns}
+    return TableSchema(name, time_columns, (*(c for c in own if c.name not in named), *columns), row_id)
+
+
+def _time(name: str, known_from: str | None = None) -> Column:
+    return Column(name, "time", known_from=known_from or name)
+
+
+_ALL = (
+    _schema(
+        "accounts",
+        "signed_up_at",
+        Column("valid_from", "time"),
+        Column("setup_completed_at", "time", "setup_completed_at"),
+    ),
+    _schema(
+        "usage",
+        "at",
+        Column("event", "text"),
+        Column("quantity", "number"),
+        Column("user_id", "id"),
+        Column("product", "text"),
+        Column("usage_id", "id"),
+        row_id="usage_id",
+    ),
+    _schema(
+        "tickets",
+        "opened_at",
+        Column("ticket_id", "id"),
+        _time("first_response_at"),
+        _time("resolved_at"),
+        _time("reopened_at"),
+        Column("priority", "text", "resolved_at", mutable=True),
+        Column("category", "text", "resolved_at", mutable=True),
+        Column("channel", "text"),
+        Column("agent", "text"),
+        row_id="ticket_id",
+    ),
+    _schema(
+        "surveys",
+        "sent_at answered_at",
+        Column("survey_id", "id"),
+        Column("instrument", "text"),
+        Column("value", "number", "answered_at"),
+        Column("scale", "text"),
+        Column("direction", "text"),
+        Column("respondent_id", "id"),
+        Column("touchpoint", "text"),
+        Column("ticket_id", "id"),
+        row_id="survey_id",
+    ),
+    _schema(
+        "subscriptions",
+        "started_at",
+        Column("subscription_id", "id"),
+        _time("ended_at"),
+        _time("cancel_requested_at"),
+        Column("mrr", "number", mutable=True, minimum=0.0),
+        Column("discount", "number", mutable=True),
+        Column("seats", "number", mutable=True, minimum=0.0),
+        Column("plan", "text", mutable=True),
+        Column("auto_renew", "flag", mutable=True),
+        Column("renews_at", "time", mutable=True),
+        Column("term_months", "number", minimum=0.0),
+        Column("billing_period", "text"),
+        Column("product", "text"),
+        Column("end_reason", "text", "ended_at"),
+        Column("valid_from", "time"),
+        row_id="subscription_id",
+    ),
+    _schema(
+        "payments",
+        "at",
+        Column("payment_id", "id"),
+        Column("amount", "number"),
+        Column("status", "text"),
+        _time("refunded_at"),
+        Column("method_expires_at", "time"),
+        row_id="payment_id",
+    ),
+    _schema(
+        "orders",
+        "at",
+        Column("order_id", "id"),
+        Column("amount", "number"),
+        Column("quantity", "number"),
+        Column("product", "text"),
+        Column("cancelled", "flag"),
+        _time("returned_at"),
+    ),
+    _schema("advocacy", "at", Column("kind", "text"), Column("value", "number")),
+    _schema("goals", "set_at", Column("due_at", "time"), _time("met_at")),
+    _schema("outreach", "at", Column("action", "text"), Column("holdout", "flag")),
+)
+
+SCHEMAS: Mapping[str, TableSchema] = MappingProxyType({schema.name: schema for schema in _ALL})
+EVENT_TABLES: tuple[str, ...] = tuple(name for name in SCHEMAS if name != "accounts")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of one canonical table.
+
+    Parameters
+    ----------
+    schema : TableSchema
+        What the table is. A custom table brings its own.
+    data : pyarrow.Table
+        The rows, any order, columns under canonical names; `account_id` is never blank.
+    date_only : frozenset of str, default empty
+        Time columns without a clock: their instants are the ends of their days.
+    fixed : frozenset of str, default empty
+        Mutable columns that the user declared constant for the row's life (`static` attributes in `accounts`).
+    derived : bool, default False
+        `accounts` that were made from another table: their first row bounds their tenure from below only.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> rows = pa.table({"account_id": ["a"], "at": pa.array([0], pa.timestamp("us", "UTC"))})
+    >>> Table(SCHEMAS["usage"], rows, date_only=frozenset({"at"})).instants("at").tolist()
+    [86399999999]
+    """
+
+    schema: TableSchema
+    data: pa.Table
+    date_only: frozenset[str] = frozenset()
+    fixed: frozenset[str] = frozenset()
+    derived: bool = False
+
+    @property
+    def name(self) -> str:
+        """Canonical name of the table."""
+        return self.schema.name
+
+    def __len__(self) -> int:
+        return int(self.data.num_rows)
+
+    def has(self, *columns: str) -> bool:
+        """Say whether every one of these columns is present."""
+        return all(column in self.data.column_names for column in columns)
+
+    def midnights(self, column: str) -> NDArray[np.int64]:
+        """Return a time column as written: a date without a clock is its midnight; `MISSING` where blank."""
+        values = self.data.column(column).combine_chunks()
+        numbers = pc.fill_null(values.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), MISSING)
+        return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+    def instants(self, column: str) -> NDArray[np.int64]:
+        """Return a time column as instants of knowledge: a date counts from the end of its day; `MISSING` where blank."""
+        written = self.midnights(column)
+        return end_of_day(written) if column in self.date_only else written
+
+    def own_instants(self) -> NDArray[np.int64]:
+        """Return each row's own time: the first of the schema's time columns that is filled in."""
+        found = np.full(len(self), MISSING, dtype=np.int64)
+        for column in self.schema.times:
+            if self.has(column):
+                found = np.where(found == MISSING, self.instants(column), found)
+        return found
+
+    def hours_between(self, start: str, end: str) -> NDArray[np.float64]:
+        """Return the hours from one time column to another, missing where either is blank or the end comes first.
+
+        Between a date and a clock time only whole UTC days are counted, since more is not known.
+        """
+        first, last = self.midnights(start), self.midnights(end)
+        if (start in self.date_only) != (end in self.date_only):
+            first, last = _floor_day(first), _floor_day(last)
+        known = (first != MISSING) & (last != MISSING) & (last >= first)
+        return np.where(known, (np.where(known, last, 0) - np.where(known, first, 0)) / HOUR, np.nan)
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Return a number or flag column as doubles, missing as NaN."""
+        values = self.data.column(column).combine_chunks().cast(pa.float64())
+        return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def texts(self, column: str) -> NDArray[np.object_]:
+        """Return a text or id column as Python strings, missing as None."""
+        return np.asarray(self.data.column(column).combine_chunks().to_numpy(zero_copy_only=False), dtype=object)
+
+
+def _floor_day(instants: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.where(instants == MISSING, MISSING, instants // DAY * DAY)
+
+
+@dataclass(frozen=True)
+class Tables(Mapping[str, Table]):
+    """The tables of one company, by canonical or declared name.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        `accounts` is always among them.
+    observed_until : int
+        Instant (exclusive) until which the data were watched; no machine's clock.
+
+    Examples
+    --------
+    >>> Tables({}, 0).observed_until
+    0
+    """
+
+    tables: Mapping[str, Table]
+    observed_until: int
+    notes: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, name: str) -> Table:
+        return self.tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tables)
+
+    def __len__(self) -> int:
+        return len(self.tables)
+
+    def has(self, name: str, *columns: str) -> bool:
+        """Say whether a table is there and has every one of these columns."""
+        return name in self.tables and self.tables[name].has(*columns)
+
+    @property
+    def account_ids(self) -> list[str]:
+        """Every account once, sorted."""
+        return sorted(pc.unique(self["accounts"].data.column("account_id")).to_pylist())
