@@ -1,0 +1,97 @@
+"""How rows become one number: each aggregation owns its value on no rows and says itself in words.
+
+`kernel` names the compiled routine: *additive* and *distinct* cost the same for one cutoff as for fifty, *ordered* ones
+walk the rows of a window for each cutoff.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = ["AGGREGATIONS", "Aggregation"]
+
+NAN = math.nan
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """One way to turn rows into a number.
+
+    Parameters
+    ----------
+    name : str
+        What a definition calls it.
+    kernel : {"additive", "distinct", "ordered"}
+        The routine that computes it.
+    empty : float
+        The value on no rows.
+    needs_column : {False, "number", "code", "time"}
+        Kind of column it reads, False when it looks at rows or their times only.
+    meaning : str
+        Definition in words.
+
+    Examples
+    --------
+    >>> AGGREGATIONS["count"].empty
+    0.0
+    """
+
+    name: str
+    kernel: Literal["additive", "distinct", "ordered"]
+    empty: float
+    needs_column: Literal[False, "number", "code", "time"]
+    meaning: str
+
+
+_ALL = (
+    Aggregation("count", "additive", 0.0, False, "number of rows"),
+    Aggregation("sum", "additive", 0.0, "number", "sum, to four decimals"),
+    Aggregation("mean", "additive", NAN, "number", "mean of the values that are there, to four decimals each"),
+    Aggregation("distinct", "distinct", 0.0, "code", "number of different values"),
+    Aggregation("active_days", "distinct", 0.0, False, "number of different UTC calendar days with a row"),
+    Aggregation("minimum", "ordered", NAN, "number", "smallest value"),
+    Aggregation("maximum", "ordered", NAN, "number", "largest value"),
+    Aggregation(
+        "last", "ordered", NAN, "number", "value of the latest row that has one; of several at one instant, the smallest"
+    ),
+    Aggregation("last_code", "ordered", NAN, "code", "text of the latest row, as a code"),
+    Aggregation("spread", "ordered", NAN, "number", "standard deviation (n - 1), missing under two values"),
+    Aggregation("trend", "ordered", NAN, "number", "least-squares slope per 30 days, missing under three values"),
+    Aggregation("days_since_last", "ordered", NAN, False, "days from the latest row to the cutoff"),
+    Aggregation("days_since_first", "ordered", NAN, False, "days from the earliest row to the cutoff"),
+    Aggregation(
+        "longest_silence", "ordered", NAN, False, "longest stretch without a row, the one up to the cutoff included, in days"
+    ),
+    Aggregation("gap_mean", "ordered", NAN, False, "mean days between successive days with a row, missing under two such days"),
+    Aggregation("gap_spread", "ordered", NAN, False, "standard deviation of those gaps, missing under three days"),
+    Aggregation(
+        "gap_trend",
+        "ordered",
+        NAN,
+        False,
+        "days by which each gap exceeds the one before on average (slope), missing under four days",
+    ),
+    Aggregation(
+        "gap_quantile", "ordered", NAN, False, "share of the account's own past gaps that were shorter than the present one"
+    ),
+    Aggregation(
+        "unanswered_in_a_row", "ordered", 0.0, "time", "latest rows, counted backwards, whose second time has not come"
+    ),
+    Aggregation(
+        "days_until_next", "ordered", NAN, "time", "days from the cutoff to the nearest of the times named, negative when past"
+    ),
+    Aggregation(
+        "days_until_last",
+        "ordered",
+        NAN,
+        "time",
+        "days from the cutoff to the time named by the latest row, negative when past",
+    ),
+    Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows began"),
+)
+
+AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType({how.name: how for how in _ALL})

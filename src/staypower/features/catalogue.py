@@ -1,0 +1,374 @@
+"""Which features a company gets: the families, its own events and attributes, and why some are not built.
+
+What has to be learnt from the data (its commonest events, its instruments, the codes of its texts) is learnt from rows that
+were known at one cutoff, the last of training, and kept: scoring uses the same catalogue and learns nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from staypower.cutoffs import before
+from staypower.errors import Fault, UsageError, nearest
+from staypower.features.definition import Combination, Definition, Feature, Filter, Template, expand
+from staypower.features.families import FAMILIES
+from staypower.features.families.profile import attribute_feature
+from staypower.features.families.support import priority_features
+from staypower.features.families.surveys import instrument_features
+from staypower.features.families.usage import event_features, named_event_features
+from staypower.features.settings import FeatureSettings, OwnFeature
+from staypower.features.streams import STREAMS, make_stream, source_of
+from staypower.tables import Table, Tables
+
+__all__ = ["Catalogue", "declare", "slug_of"]
+
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The features to build, and what was learnt for them.
+
+    Parameters
+    ----------
+    settings : FeatureSettings
+    definitions : tuple of Feature or Combination
+        The columns of the matrix, in order.
+    helpers : tuple of Feature or Combination, default ()
+        Definitions that a combination needs but the matrix leaves out.
+    codes : mapping of str to mapping of str to int
+        For each category feature its texts and their codes; 0 is every other text.
+    left_out : mapping of str to str
+        Features that were not built, and why.
+
+    Examples
+    --------
+    >>> Catalogue(FeatureSettings(), ()).names
+    ()
+    """
+
+    settings: FeatureSettings
+    definitions: tuple[Definition, ...]
+    helpers: tuple[Definition, ...] = ()
+    codes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
+        return tuple(definition.name for definition in self.definitions)
+
+    @property
+    def everything(self) -> tuple[Definition, ...]:
+        """Definitions and helpers, plain features first and combinations after what they need."""
+        return _sorted((*self.helpers, *self.definitions))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of the columns that are codes."""
+        return tuple(definition.name for definition in self.definitions if definition.category)
+
+    def __getitem__(self, name: str) -> Definition:
+        return next(definition for definition in self.definitions if definition.name == name)
+
+    def text_of(self, name: str, value: float) -> str:
+        """Return the text that a code of a category feature stands for."""
+        return next((text for text, code in self.codes.get(name, {}).items() if code == value), OTHER)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row a feature: name, table, window, unit, empty value, lever, description."""
+        rows = [
+            {
+                "name": definition.name,
+                "table": definition.table,
+                "aggregation": definition.aggregation if isinstance(definition, Feature) else definition.how,
+                "window": definition.window_text,
+                "unit": definition.unit,
+                "empty": ("0" if definition.empty == 0 else "missing") if isinstance(definition, Feature) else "",
+                "lever": definition.lever or "",
+                "description": definition.description,
+            }
+            for definition in self.definitions
+        ]
+        return pd.DataFrame(rows)
+
+    def only(self, names: Iterable[str]) -> Catalogue:
+        """Return the catalogue with some columns only; what their combinations need stays as helpers."""
+        wanted = set(names)
+        kept = tuple(definition for definition in self.definitions if definition.name in wanted)
+        rest = tuple(definition for definition in self.definitions if definition.name not in wanted)
+        helpers = _needed_by(kept, (*self.helpers, *rest))
+        codes = {name: codes for name, codes in self.codes.items() if name in wanted}
+        return Catalogue(self.settings, kept, helpers, codes, self.left_out)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "settings": self.settings.model_dump(mode="json", by_alias=True),
+            "definitions": [_to_dict(definition) for definition in self.definitions],
+            "helpers": [_to_dict(definition) for definition in self.helpers],
+            "codes": {name: dict(codes) for name, codes in self.codes.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Catalogue:
+        """Rebuild what `to_dict` wrote."""
+        return cls(
+            FeatureSettings.model_validate(plain["settings"]),
+            tuple(_from_dict(one) for one in plain["definitions"]),
+            tuple(_from_dict(one) for one in plain["helpers"]),
+            plain["codes"],
+        )
+
+
+def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int) -> Catalogue:
+    """Decide which features the tables allow, learning from what was known at a cutoff.
+
+    Parameters
+    ----------
+    tables : Tables
+    settings : FeatureSettings
+    cutoff : int
+        Instant; only rows known before it are learnt from.
+
+    Returns
+    -------
+    Catalogue
+
+    Raises
+    ------
+    UsageError
+        When a feature of the user's own names a table, column or aggregation that is not there.
+    """
+    streams = {name: _schema_of(name, tables, settings) for name in (*STREAMS, *tables) if source_of(name) in tables}
+    candidates = [*_family_entries(settings), *_learnt_entries(tables, settings, cutoff)]
+    if _wanted("profile", settings):
+        candidates += _attributes(tables, streams, settings)
+    own = _own_features(settings.own, streams)
+    made = [*expand(candidates, settings.windows), *own]
+    left_out: dict[str, str] = {}
+    built = _possible(made, streams, left_out)
+    for definition in built:
+        if _left_out(definition.name, settings.leave_out):
+            left_out[definition.name] = "left out by the settings"
+    kept = tuple(definition for definition in built if definition.name not in left_out)
+    helpers = _needed_by(kept, [definition for definition in built if definition.name in left_out])
+    codes = {
+        feature.name: _codes(feature, tables, settings, cutoff)
+        for feature in kept
+        if isinstance(feature, Feature) and feature.category
+    }
+    return Catalogue(settings, kept, helpers, codes, left_out)
+
+
+def slug_of(text: str, taken: Iterable[str] = ()) -> str:
+    """Turn a text of the data into part of a feature's name.
+
+    Examples
+    --------
+    >>> slug_of("Monthly Charge")
+    'monthly_charge'
+    >>> slug_of("monthly-charge", taken=["monthly_charge"])
+    'monthly_charge_2'
+    """
+    base = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:40].strip("_") or "blank"
+    # a name must not end like a window
+    base = re.sub(r"_(\d+)d\Z", r"_\1_d", base)
+    used = set(taken)
+    return next(slug for slug in (base, *(f"{base}_{n}" for n in range(2, 10_000))) if slug not in used)
+
+
+def _family_entries(settings: FeatureSettings) -> list[Definition | Template]:
+    entries: list[Definition | Template] = []
+    for family, declared in FAMILIES.items():
+        if _wanted(family, settings) and (family != "outreach" or settings.outreach):
+            entries += declared
+    if _wanted("support", settings):
+        entries += priority_features(settings.high_priority)
+    if _wanted("usage", settings):
+        entries += named_event_features(settings.key_events, settings.self_service_events)
+    return entries
+
+
+def _wanted(family: str, settings: FeatureSettings) -> bool:
+    if settings.families != "all":
+        for name in settings.families:
+            if name not in (*FAMILIES, "profile"):
+                raise UsageError.of("unknown feature family", name, nearest(name, (*FAMILIES, "profile")))
+    return settings.families == "all" or family in settings.families
+
+
+def _learnt_entries(tables: Tables, settings: FeatureSettings, cutoff: int) -> list[Definition | Template]:
+    entries: list[Definition | Template] = []
+    if tables.has("usage", "event") and settings.top_events and _wanted("usage", settings):
+        slugs: list[str] = []
+        for event in _commonest(tables["usage"], "event", cutoff)[: settings.top_events]:
+            slugs.append(slug_of(event, slugs))
+            entries += event_features(event, slugs[-1])
+    if tables.has("surveys", "instrument") and _wanted("surveys", settings):
+        for instrument in sorted(_commonest(tables["surveys"], "instrument", cutoff)):
+            entries += instrument_features(instrument)
+    return entries
+
+
+def _commonest(table: Table, column: str, cutoff: int, rare: int = 1) -> list[str]:
+    """Return the texts of a column, commonest first, over the rows known before the cutoff."""
+    known = before(table.own_instants(), cutoff)
+    if table.has("known_at"):
+        known &= before(table.instants("known_at"), cutoff)
+    described = table.schema.column(column)
+    if described is not None and described.known_from and table.has(described.known_from):
+        known &= before(table.instants(described.known_from), cutoff)
+    values = table.data.column(column).filter(pa.array(known)).combine_chunks().drop_null()
+    counts = values.cast(pa.string()).value_counts().to_pylist()
+    ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))
+    return [entry["values"] for entry in ranked if entry["counts"] >= rare]
+
+
+def _attributes(tables: Tables, streams: Mapping[str, Table], settings: FeatureSettings) -> list[Definition | Template]:
+    stream = streams["accounts"]
+    canonical = {column.name for column in tables["accounts"].schema.columns}
+    entries: list[Definition | Template] = []
+    slugs: list[str] = []
+    for column in stream.schema.columns:
+        if column.name in canonical or column.name == "seen_at" or column.kind == "time":
+            continue
+        slugs.append(slug_of(column.name, slugs))
+        entries.append(attribute_feature(column.name, slugs[-1], number=column.kind == "number"))
+    return entries
+
+
+def _own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table]) -> list[Definition]:
+    made: list[Definition] = []
+    faults: list[Fault] = []
+    for feature in own:
+        try:
+            made += _own(feature, streams)
+        except UsageError as error:
+            faults += error.faults
+    if faults:
+        raise UsageError(faults)
+    return made
+
+
+def _own(own: OwnFeature, streams: Mapping[str, Table]) -> tuple[Definition, ...]:
+    if own.table not in streams:
+        raise UsageError.of("unknown table", f"features.own.{own.name}: {own.table}", nearest(own.table, streams))
+    feature = Feature(
+        name=own.name,
+        table=own.table,
+        aggregation=own.aggregation,
+        column=own.column,
+        time=own.time,
+        until=own.until,
+        where=tuple(Filter(f.column, f.values, f.at_least, f.below) for f in own.filter),
+        unit=own.unit,
+        description=own.description,
+        lever=own.lever,
+        category=own.aggregation == "last_code",
+    )
+    stream = streams[own.table]
+    for column in feature.columns:
+        if not stream.has(column):
+            where = f"features.own.{own.name}: {own.table}.{column}"
+            raise UsageError.of("unknown column", where, nearest(column, stream.data.column_names))
+    return expand([Template(feature)], own.windows) if own.windows else (feature,)
+
+
+def _possible(made: Sequence[Definition], streams: Mapping[str, Table], left_out: dict[str, str]) -> list[Definition]:
+    built: dict[str, Definition] = {}
+    for definition in _sorted(made):
+        why = _missing(definition, streams, built)
+        if why:
+            left_out[definition.name] = why
+        elif definition.name in built:
+            raise UsageError.of("two features of one name", definition.name, "rename the one of your own")
+        else:
+            built[definition.name] = definition
+    order = {definition.name: n for n, definition in enumerate(made)}
+    return sorted(built.values(), key=lambda definition: order[definition.name])
+
+
+def _missing(definition: Definition, streams: Mapping[str, Table], built: Mapping[str, Definition]) -> str:
+    if isinstance(definition, Combination):
+        absent = [name for name in definition.inputs if name not in built]
+        return f"needs {' and '.join(absent)}" if absent else ""
+    if definition.table not in streams:
+        return f"no table `{source_of(definition.table)}`"
+    stream = streams[definition.table]
+    absent = [column for column in definition.columns if not stream.has(column)]
+    if absent:
+        return f"no usable column {' and '.join(f'`{source_of(definition.table)}.{column}`' for column in absent)}"
+    return ""
+
+
+def _needed_by(kept: Iterable[Definition], rest: Iterable[Definition]) -> tuple[Definition, ...]:
+    """Return what the combinations among `kept` need and `kept` does not hold."""
+    available = {definition.name: definition for definition in rest}
+    found: dict[str, Definition] = {}
+    queue = [name for definition in kept if isinstance(definition, Combination) for name in definition.inputs]
+    while queue:
+        name = queue.pop()
+        if name in available and name not in found:
+            helper = found[name] = available[name]
+            queue += helper.inputs if isinstance(helper, Combination) else ()
+    return tuple(found[name] for name in sorted(found))
+
+
+def _sorted(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
+    """Put plain features first and every combination after what it needs."""
+    given = list(definitions)
+    names = {definition.name for definition in given}
+    done: list[Definition] = [definition for definition in given if isinstance(definition, Feature)]
+    placed = {definition.name for definition in done}
+    waiting = [definition for definition in given if isinstance(definition, Combination)]
+    while waiting:
+        ready = [one for one in waiting if all(name in placed or name not in names for name in one.inputs)]
+        if not ready:
+            raise UsageError.of("features that need each other", ", ".join(one.name for one in waiting), "break the circle")
+        done = [*done, *ready]
+        placed |= {one.name for one in ready}
+        waiting = [one for one in waiting if one.name not in placed]
+    return tuple(done)
+
+
+def _left_out(name: str, patterns: Sequence[str]) -> bool:
+    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
+
+
+def _schema_of(name: str, tables: Tables, settings: FeatureSettings) -> Table:
+    """Return a stream without rows: its columns say what can be built."""
+    empty = {
+        key: Table(table.schema, table.data.slice(0, 0), table.date_only, table.fixed, table.derived)
+        for key, table in tables.items()
+    }
+    return make_stream(name, Tables(empty, tables.observed_until), settings)
+
+
+def _codes(feature: Feature, tables: Tables, settings: FeatureSettings, cutoff: int) -> dict[str, int]:
+    assert feature.column is not None
+    stream = make_stream(feature.table, tables, settings)
+    accounts = max(len(np.unique(stream.data.column("account_id").to_numpy(zero_copy_only=False).astype(str))), 1)
+    # few accounts must not turn every text into `other`
+    rare = min(settings.rare, max(2, accounts // 100))
+    return {text: code for code, text in enumerate(_commonest(stream, feature.column, cutoff, rare), start=1)}
+
+
+def _to_dict(definition: Definition) -> dict[str, Any]:
+    kind = "feature" if isinstance(definition, Feature) else "combination"
+    return {"kind": kind, **asdict(definition)}
+
+
+def _from_dict(plain: Mapping[str, Any]) -> Definition:
+    rest = {key: value for key, value in plain.items() if key != "kind"}
+    if plain["kind"] == "combination":
+        return Combination(**{**rest, "inputs": tuple(rest["inputs"])})
+    where = tuple(Filter(f["column"], tuple(f["values"]), f["at_least"], f["below"]) for f in rest["where"])
+    return Feature(**{**rest, "where": where})

@@ -1,0 +1,287 @@
+"""What a feature is: a frozen value without a date that checks itself and knows nothing of how it is computed.
+
+A `Feature` reads one table. A `Combination` is computed from other features after they stand, which is how two tables meet.
+A `Template` is a feature for every window of the settings. Names of rows' columns and times are those of the streams
+(module `streams`): the canonical columns and what is derived from them row by row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from staypower.errors import UsageError, nearest
+from staypower.features.aggregations import AGGREGATIONS, Aggregation
+
+__all__ = ["COMBINATIONS", "LEVERS", "Combination", "Definition", "Feature", "Filter", "Template", "expand"]
+
+LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
+Lever = Literal["onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship"]
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Keep the rows whose column holds one of some values, or lies between two numbers.
+
+    Parameters
+    ----------
+    column : str
+        A column of the stream.
+    values : tuple of str, default ()
+        Texts of which one must match, whatever their case; empty when bounds are given.
+    at_least : float or None, default None
+        Smallest number kept.
+    below : float or None, default None
+        Numbers from here on are dropped.
+
+    Examples
+    --------
+    >>> Filter("status", ("failed",))
+    Filter(column='status', values=('failed',), at_least=None, below=None)
+    """
+
+    column: str
+    values: tuple[str, ...] = ()
+    at_least: float | None = None
+    below: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.values and self.at_least is None and self.below is None:
+            raise UsageError.of("a filter that keeps everything", self.column, "give `is`, `at_least` or `below`")
+
+    @property
+    def text(self) -> str:
+        """The filter in words."""
+        if self.values:
+            return f"{self.column} is {' or '.join(self.values)}"
+        bounds = [f"at least {self.at_least:g}"] if self.at_least is not None else []
+        bounds += [f"below {self.below:g}"] if self.below is not None else []
+        return f"{self.column} {' and '.join(bounds)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One column of the matrix, computed from one table.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case words joined by underscores; ends in `_<window>d` when there is a window.
+    table : str
+        The stream that is read.
+    aggregation : str
+        Name of an entry of `AGGREGATIONS`; it owns the value on no rows.
+    column : str or None, default None
+        What is aggregated; None where the aggregation counts rows or looks at their times only.
+    window : int or None, default None
+        Days of history, `[cutoff - window, cutoff)`; None for all of it.
+    offset : int, default 0
+        Look this many days earlier: `[cutoff - offset - window, cutoff - offset)`.
+    time : str or None, default None
+        The time column that places a row in history; None for the table's own.
+    after : str or None, default None
+        A second time that must also lie before the cutoff for the row to be seen.
+    until : str or None, default None
+        A time at which the row stops counting: with it the feature describes what is open now.
+    where : tuple of Filter, default ()
+        All must hold.
+    unit : str
+        Unit of the value, in the plural: "events", "days", "hours", "EUR", "share", "".
+    description : str
+        What it says, without the window, starting in lower case: "support tickets opened".
+    lever : str or None
+        Who could pull on it, one of `LEVERS`; None where nobody can act.
+    category : bool, default False
+        The value is a code of a text; the model treats it as a category.
+
+    Examples
+    --------
+    >>> Feature(name="tickets_90d", table="tickets", aggregation="count", window=28, unit="tickets",
+    ...         description="support tickets opened", lever="support")
+    Traceback (most recent call last):
+    staypower.errors.UsageError: the name does not say the window: tickets_90d. Mend: call it `tickets_28d`.
+    """
+
+    name: str
+    table: str
+    aggregation: str
+    column: str | None = None
+    window: int | None = None
+    offset: int = 0
+    time: str | None = None
+    after: str | None = None
+    until: str | None = None
+    where: tuple[Filter, ...] = ()
+    unit: str
+    description: str
+    lever: str | None
+    category: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.aggregation not in AGGREGATIONS:
+            mend = nearest(self.aggregation, AGGREGATIONS)
+            raise UsageError.of("unknown aggregation", f"{self.name}: {self.aggregation}", mend)
+        if self.how.needs_column and self.column is None:
+            raise UsageError.of(f"`{self.aggregation}` needs a column", self.name, "name the `column` it reads")
+        if self.window is not None and self.window < 1:
+            raise UsageError.of("window too short", f"{self.name}: {self.window}", "give at least 1 day")
+        if self.window is not None and not self.name.endswith(f"_{self.window}d"):
+            right = re.sub(r"_\d+d\Z", "", self.name) + f"_{self.window}d"
+            raise UsageError.of("the name does not say the window", self.name, f"call it `{right}`")
+        if self.window is None and re.search(r"_\d+d\Z", self.name):
+            right = re.sub(r"_\d+d\Z", "", self.name)
+            raise UsageError.of("the name says a window but there is none", self.name, f"call it `{right}`")
+        if self.lever is not None and self.lever not in LEVERS:
+            raise UsageError.of("unknown lever", f"{self.name}: {self.lever}", nearest(self.lever, LEVERS))
+
+    @property
+    def how(self) -> Aggregation:
+        """The aggregation itself."""
+        return AGGREGATIONS[self.aggregation]
+
+    @property
+    def empty(self) -> float:
+        """The value when no row is seen: 0 for counts and sums, missing (NaN) for everything else."""
+        return self.how.empty
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column and time of the stream that must be there."""
+        named = (self.column, self.time, self.after, self.until, *(f.column for f in self.where))
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def window_text(self) -> str:
+        """The stretch of history in words."""
+        if self.until:
+            return f"as of {self.offset} days earlier" if self.offset else "now"
+        if self.window is None:
+            return "ever"
+        days = f"{self.window} days"
+        return f"in the {days} before the last {self.offset}" if self.offset else f"in the last {days}"
+
+
+COMBINATIONS = {
+    "ratio": "{0} divided by {1}, missing when {1} is 0",
+    "change": "({0} - {1}) / ({0} + {1}), 0 when both are 0: -1 is a full stop, +1 a start",
+    "difference": "{0} minus {1}",
+    "both_fall": "how far {0} and {1} fall together: the smaller of the two falls, 0 when either rises",
+    "is_before": "1 when {0} is smaller than {1}, else 0",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Combination:
+    """One column of the matrix, computed from other columns: how two tables or two windows meet.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case words joined by underscores.
+    how : str
+        One of `COMBINATIONS`. A missing input makes the result missing.
+    inputs : tuple of str
+        Names of two features.
+    unit, description, lever
+        As in `Feature`.
+
+    Examples
+    --------
+    >>> Combination(name="tickets_per_user", how="ratio", inputs=("tickets_28d", "users_28d"), unit="tickets",
+    ...             description="tickets per active user", lever="support").inputs
+    ('tickets_28d', 'users_28d')
+    """
+
+    name: str
+    how: str
+    inputs: tuple[str, str]
+    unit: str
+    description: str
+    lever: str | None
+    category: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.how not in COMBINATIONS:
+            raise UsageError.of("unknown combination", f"{self.name}: {self.how}", nearest(self.how, COMBINATIONS))
+        if self.lever is not None and self.lever not in LEVERS:
+            raise UsageError.of("unknown lever", f"{self.name}: {self.lever}", nearest(self.lever, LEVERS))
+
+    @property
+    def table(self) -> str:
+        """Where it comes from."""
+        return "(combined)"
+
+    @property
+    def window_text(self) -> str:
+        """The formula in words."""
+        return COMBINATIONS[self.how].format(*self.inputs)
+
+
+Definition = Feature | Combination
+
+
+@dataclass(frozen=True)
+class Template:
+    """A definition to be made once for every window of the settings; `{w}` stands for the days in names and inputs.
+
+    Parameters
+    ----------
+    definition : Feature or Combination
+        Written with window 0 and `{w}`-less name; the window is appended to the name.
+    shortest, longest : int
+        Windows outside are not built.
+
+    Examples
+    --------
+    >>> every = Template(Feature(name="tickets", table="tickets", aggregation="count", unit="tickets",
+    ...                          description="support tickets opened", lever="support"))
+    >>> [feature.name for feature in expand([every], windows=(7, 28))]
+    ['tickets_7d', 'tickets_28d']
+    """
+
+    definition: Definition
+    shortest: int = 1
+    longest: int = 100_000
+
+    def at(self, window: int) -> Definition:
+        """Return the definition for one window."""
+        made = self.definition
+        name = f"{made.name}_{window}d"
+        if isinstance(made, Feature):
+            return replace(made, name=name, window=window)
+        first, second = (text if text.endswith("!") else f"{text}_{window}d" for text in made.inputs)
+        return replace(made, name=name, inputs=(first.rstrip("!"), second.rstrip("!")))
+
+
+def expand(entries: Sequence[Definition | Template], windows: Sequence[int]) -> tuple[Definition, ...]:
+    """Make every definition of a family for the windows of the settings.
+
+    Parameters
+    ----------
+    entries : sequence of Feature, Combination or Template
+    windows : sequence of int
+        Days.
+
+    Returns
+    -------
+    tuple of Feature or Combination
+        In the order of the entries, windows ascending.
+    """
+    made: list[Definition] = []
+    for entry in entries:
+        if isinstance(entry, Template):
+            made += [entry.at(window) for window in sorted(windows) if entry.shortest <= window <= entry.longest]
+        else:
+            made.append(entry)
+    return tuple(made)
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.match(name):
+        right = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "feature"
+        raise UsageError.of("not a feature name", repr(name), f"use lower-case words joined by underscores: `{right}`")

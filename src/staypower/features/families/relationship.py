@@ -1,0 +1,148 @@
+"""How long, how close, and whether what was agreed is met."""
+
+from __future__ import annotations
+
+from staypower.features.definition import Combination, Feature, Filter, Template
+
+RELATIONSHIP = (
+    Feature(
+        name="tenure_days",
+        table="accounts",
+        aggregation="days_since_first",
+        time="signed_up_at",
+        unit="days",
+        description="days as a customer",
+        lever=None,
+    ),
+    Feature(
+        name="days_since_setup_completed",
+        table="accounts",
+        aggregation="days_since_last",
+        time="setup_completed_at",
+        unit="days",
+        description="days since set-up was completed",
+        lever="onboarding",
+    ),
+    Combination(
+        name="days_to_setup",
+        how="difference",
+        inputs=("tenure_days", "days_since_setup_completed"),
+        unit="days",
+        description="days from sign-up to completed set-up",
+        lever="onboarding",
+    ),
+    Template(
+        Feature(
+            name="advocacy",
+            table="advocacy",
+            aggregation="count",
+            unit="acts",
+            description="acts of advocacy (referrals, reviews, case studies)",
+            lever="relationship",
+        ),
+        shortest=90,
+    ),
+    Feature(
+        name="advocacy_ever",
+        table="advocacy",
+        aggregation="count",
+        unit="acts",
+        description="acts of advocacy",
+        lever="relationship",
+    ),
+    Feature(
+        name="referrals_ever",
+        table="advocacy",
+        aggregation="count",
+        where=(Filter("kind", ("referral",)),),
+        unit="referrals",
+        description="referrals",
+        lever="relationship",
+    ),
+    Feature(
+        name="reviews_ever",
+        table="advocacy",
+        aggregation="count",
+        where=(Filter("kind", ("review",)),),
+        unit="reviews",
+        description="reviews",
+        lever="relationship",
+    ),
+    Feature(
+        name="days_since_advocacy",
+        table="advocacy",
+        aggregation="days_since_last",
+        unit="days",
+        description="days since the last act of advocacy",
+        lever="relationship",
+    ),
+    Feature(name="goals_set", table="goals", aggregation="count", unit="goals", description="goals agreed", lever="value"),
+    Feature(
+        name="goals_met",
+        table="goals",
+        aggregation="count",
+        time="met_at",
+        unit="goals",
+        description="goals met",
+        lever="value",
+    ),
+    Feature(
+        name="goals_open_now",
+        table="goals",
+        aggregation="count",
+        until="met_at",
+        unit="goals",
+        description="goals open",
+        lever="value",
+    ),
+    Feature(
+        name="goals_overdue_now",
+        table="goals",
+        aggregation="count",
+        time="due_at",
+        until="met_at",
+        unit="goals",
+        description="goals overdue",
+        lever="value",
+    ),
+    Feature(
+        name="days_since_goal_met",
+        table="goals",
+        aggregation="days_since_last",
+        time="met_at",
+        unit="days",
+        description="days since a goal was met",
+        lever="value",
+    ),
+    Combination(
+        name="goals_met_share",
+        how="ratio",
+        inputs=("goals_met", "goals_set"),
+        unit="share",
+        description="share of agreed goals that are met",
+        lever="value",
+    ),
+)
+
+OUTREACH = (
+    Template(
+        Feature(
+            name="outreach",
+            table="outreach",
+            aggregation="count",
+            where=(),
+            unit="contacts",
+            description="actions taken by the team",
+            lever=None,
+        ),
+        shortest=28,
+    ),
+    Feature(
+        name="days_since_outreach",
+        table="outreach",
+        aggregation="days_since_last",
+        unit="days",
+        description="days since the team's last action",
+        lever=None,
+    ),
+)

@@ -1,0 +1,46 @@
+"""One row an account, or one a version of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from staypower.cutoffs import ALWAYS
+from staypower.features.settings import FeatureSettings
+from staypower.features.streams.columns import with_columns, without_columns
+from staypower.tables import SCHEMAS, Column, Kind, Table, Tables
+
+__all__ = ["account_stream"]
+
+
+def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
+    """Return the accounts with `seen_at`, the instant from which a row's attributes are known.
+
+    That is `valid_from` where rows are versions. Otherwise only attributes declared `static` stay, known for ever; the
+    others would show the value of the export's day.
+    """
+    table = tables["accounts"]
+    if table.has("valid_from"):
+        return _seen_from(table, table.instants("valid_from"))
+    canonical = set(SCHEMAS["accounts"].names)
+    loose = [name for name in table.data.column_names if name not in canonical and name not in table.fixed]
+    always = np.full(len(table), ALWAYS, dtype=np.int64)
+    return _seen_from(without_columns(table, loose), always)
+
+
+def _seen_from(table: Table, instants: np.ndarray) -> Table:
+    table = with_columns(table, (Column("seen_at", "time", "seen_at"), instants))
+    canonical = {column.name for column in table.schema.columns}
+    names = [name for name in table.data.column_names if name not in canonical and name not in ("account_id", "known_at")]
+    attributes = tuple(Column(name, _kind(table, name), "seen_at") for name in names)
+    schema = replace(table.schema, times=("seen_at",), columns=(*table.schema.columns, *attributes))
+    return replace(table, schema=schema)
+
+
+def _kind(table: Table, name: str) -> Kind:
+    kind = table.data.column(name).type
+    if pa.types.is_temporal(kind):
+        return "time"
+    return "number" if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "text"

@@ -1,0 +1,82 @@
+"""Add derived columns to a table together with what the schema says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from staypower.cutoffs import MISSING
+from staypower.tables import Column, Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["as_time", "group_numbers", "with_columns", "without_columns"]
+
+_TIME = pa.timestamp("us", "UTC")
+
+
+def as_time(instants: NDArray[np.int64]) -> pa.Array:
+    """Turn instants into a time column; `MISSING` becomes null.
+
+    Examples
+    --------
+    >>> as_time(np.array([MISSING])).null_count
+    1
+    """
+    return pa.array(instants, pa.int64(), mask=instants == MISSING).cast(_TIME)
+
+
+def with_columns(table: Table, *added: tuple[Column, NDArray[np.generic] | pa.Array]) -> Table:
+    """Return the table with more columns; a time is given as instants and carries a clock from then on."""
+    data, columns = table.data, list(table.schema.columns)
+    for column, values in added:
+        array = values if isinstance(values, pa.Array) else _array(column, values)
+        if column.name in data.column_names:
+            data = data.set_column(data.column_names.index(column.name), column.name, array)
+        else:
+            data = data.append_column(column.name, array)
+        columns = [known for known in columns if known.name != column.name] + [column]
+    clocked = table.date_only - {column.name for column, _ in added}
+    return replace(table, data=data, schema=replace(table.schema, columns=tuple(columns)), date_only=frozenset(clocked))
+
+
+def _array(column: Column, values: NDArray[np.generic]) -> pa.Array:
+    if column.kind == "time":
+        return as_time(np.asarray(values, dtype=np.int64))
+    return pa.array(np.asarray(values, dtype=np.float64), from_pandas=False)
+
+
+def without_columns(table: Table, names: Sequence[str]) -> Table:
+    """Return the table without some columns."""
+    return replace(table, data=table.data.drop_columns([name for name in names if table.has(name)]))
+
+
+def group_numbers(*keys: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Give rows of equal keys the same number, blanks being equal to each other.
+
+    Parameters
+    ----------
+    *keys : pyarrow.ChunkedArray, shape (n,)
+
+    Returns
+    -------
+    array of int64, shape (n,)
+
+    Examples
+    --------
+    >>> group_numbers(pa.chunked_array([["a", "b", "a"]])).tolist()
+    [0, 1, 0]
+    """
+    found = np.zeros(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        plain = key.combine_chunks()
+        encoded = plain if pa.types.is_dictionary(plain.type) else plain.dictionary_encode()
+        indices = np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+        found = found * (len(encoded.dictionary) + 1) + indices + 1
+        found = np.unique(found, return_inverse=True)[1].astype(np.int64)
+    return found
