@@ -36,7 +36,7 @@ class FeatureMatrix:
 
     Parameters
     ----------
-    values : pandas.DataFrame, shape (n, n_features)
+    features : pandas.DataFrame, shape (n, n_features)
         Doubles, missing as NaN; categories as codes.
     accounts : array of str, shape (n,)
     cutoffs : array of int64, shape (n,)
@@ -45,7 +45,7 @@ class FeatureMatrix:
         The columns that are codes.
     """
 
-    values: pd.DataFrame
+    features: pd.DataFrame
     accounts: NDArray[np.object_]
     cutoffs: NDArray[np.int64]
     categories: tuple[str, ...]
@@ -56,7 +56,7 @@ class FeatureMatrix:
     def frame(self) -> pd.DataFrame:
         """Return one frame with `account_id` and `cutoff` (UTC) before the features."""
         keys = pd.DataFrame({"account_id": self.accounts, "cutoff": pd.to_datetime(self.cutoffs, unit="us", utc=True)})
-        return pd.concat([keys, self.values], axis=1)
+        return pd.concat([keys, self.features], axis=1)
 
 
 def build_matrix(
@@ -102,7 +102,7 @@ def build_matrix(
     built = map_buckets(together, lambda bucket: _build_bucket(bucket, catalogue, cutoffs), buckets=buckets, threads=threads)
     values = {name: built.column(name).to_numpy() for name in catalogue.names}
     return FeatureMatrix(
-        values=pd.DataFrame(values, columns=list(catalogue.names), dtype=np.float64),
+        features=pd.DataFrame(values, columns=list(catalogue.names), dtype=np.float64),
         accounts=np.asarray(built.column("account_id").to_pylist(), dtype=object),
         cutoffs=np.asarray(built.column("cutoff").to_numpy(), dtype=np.int64),
         categories=catalogue.categories,

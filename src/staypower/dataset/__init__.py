@@ -1,0 +1,19 @@
+"""Features and labels joined, split in time."""
+
+from __future__ import annotations
+
+from staypower.dataset.building import Dataset, Part, build_dataset, choose_plan
+from staypower.dataset.cutoff_plan import CutoffPlan, Split, plan_cutoffs, plan_snapshot
+from staypower.dataset.settings import CutoffSettings
+
+__all__ = [
+    "CutoffPlan",
+    "CutoffSettings",
+    "Dataset",
+    "Part",
+    "Split",
+    "build_dataset",
+    "choose_plan",
+    "plan_cutoffs",
+    "plan_snapshot",
+]

@@ -1,0 +1,182 @@
+"""Features and labels joined on account and cutoff, with the part that each row plays."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from staypower.cutoffs import earliest
+from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapshot
+from staypower.dataset.settings import CutoffSettings
+from staypower.errors import UsageError
+from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
+from staypower.labels import GivenLabel, Labels, LabelSettings, find_labels
+from staypower.tables import EVENT_TABLES, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Dataset", "Part", "build_dataset", "choose_plan", "is_test_account"]
+
+Part = Literal["training", "calibration", "test"]
+
+TEST_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The rows a model learns from and is tested on.
+
+    Parameters
+    ----------
+    matrix : FeatureMatrix
+        One row for every account that is in the population at a cutoff.
+    y : array of int8, shape (n,)
+        1 for churned.
+    part : array of str, shape (n,)
+        `training`, `calibration` or `test`.
+    catalogue : Catalogue
+        What the columns are.
+    plan : CutoffPlan
+    labels : Labels
+        Statuses and counts of every account and cutoff, those left out included.
+    """
+
+    matrix: FeatureMatrix
+    y: NDArray[np.int8]
+    part: NDArray[np.object_]
+    catalogue: Catalogue
+    plan: CutoffPlan
+    labels: Labels
+
+    @property
+    def X(self) -> pd.DataFrame:  # noqa: N802 - scikit-learn's name
+        """The feature columns."""
+        return self.matrix.features
+
+    def rows(self, *parts: Part) -> NDArray[np.bool_]:
+        """Say which rows belong to some parts."""
+        return np.isin(self.part.astype(str), parts)
+
+    def frame(self) -> pd.DataFrame:
+        """Return keys, part, label and features as one frame."""
+        keys = self.matrix.frame()
+        keys.insert(2, "part", self.part)
+        keys.insert(3, "churned", self.y)
+        return keys
+
+
+def is_test_account(account: str) -> bool:
+    """Say whether an account belongs to the test part of a snapshot: by a hash of its id, whatever else is in the data.
+
+    Examples
+    --------
+    >>> sum(is_test_account(str(n)) for n in range(1000)) / 1000
+    0.324
+    """
+    digest = hashlib.sha256(account.encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < TEST_SHARE
+
+
+def choose_plan(tables: Tables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
+    """Plan the cutoffs that a label and a history allow.
+
+    Parameters
+    ----------
+    tables : Tables
+    label : LabelSettings
+        A given flag has one cutoff; every other label as many as the history holds.
+    cutoffs : CutoffSettings
+
+    Returns
+    -------
+    CutoffPlan
+    """
+    if isinstance(label, GivenLabel) and label.flag is not None:
+        return plan_snapshot(label.at or tables.observed_until, label.outcome)
+    events = [tables[name].own_instants() for name in tables if name in EVENT_TABLES or name not in ("accounts",)]
+    return plan_cutoffs(cutoffs, label.outcome, first=earliest(events), observed_until=tables.observed_until)
+
+
+def build_dataset(
+    tables: Tables,
+    *,
+    label: LabelSettings,
+    features: FeatureSettings,
+    cutoffs: CutoffSettings,
+    catalogue: Catalogue | None = None,
+    threads: int = 2,
+) -> Dataset:
+    """Build the rows of every cutoff of the plan.
+
+    Parameters
+    ----------
+    tables : Tables
+    label, features, cutoffs
+        Settings.
+    catalogue : Catalogue, optional
+        What a trained model reads; by default declared anew from what was known at the last training cutoff.
+    threads : int, default 2
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    UsageError
+        When no cutoff fits, no account is active, or no feature can be built.
+    """
+    plan = choose_plan(tables, label, cutoffs)
+    labels = find_labels(tables, label, plan.all)
+    known = labels.churned >= 0
+    accounts = list(labels.population.accounts)
+    declared = catalogue or declare(tables, features, cutoff=plan.learnt_until)
+    if not declared.definitions:
+        reasons = "; ".join(sorted(set(declared.left_out.values()))[:3]) or "none declared"
+        raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")
+    matrix = build_matrix(tables, declared, accounts=accounts, cutoffs=plan.all, rows=known, threads=threads)
+    part = _parts(matrix, plan)
+    if catalogue is None:
+        declared = _without_constants(declared, matrix, part != "test")
+        matrix = replace(matrix, features=matrix.features[list(declared.names)], categories=declared.categories)
+    y = _labels_of(matrix, labels, plan)
+    return Dataset(matrix, y, part, declared, plan, labels)
+
+
+def _labels_of(matrix: FeatureMatrix, labels: Labels, plan: CutoffPlan) -> NDArray[np.int8]:
+    order = np.asarray(labels.population.accounts, dtype=object)
+    account = np.searchsorted(order.astype(str), matrix.accounts.astype(str))
+    cutoff = np.searchsorted(plan.all, matrix.cutoffs)
+    return labels.churned[account, cutoff].astype(np.int8)
+
+
+def _parts(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
+    if plan.split == "snapshot":
+        return np.array(["test" if is_test_account(account) else "training" for account in matrix.accounts], dtype=object)
+    part = np.full(len(matrix), "training", dtype=object)
+    part[np.isin(matrix.cutoffs, plan.calibration)] = "calibration"
+    part[np.isin(matrix.cutoffs, plan.test)] = "test"
+    return part
+
+
+def _without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learnt_from: NDArray[np.bool_]) -> Catalogue:
+    """Leave out the columns that say nothing where the model learns."""
+    values = matrix.features.to_numpy()[learnt_from]
+    if not len(values):
+        return catalogue
+    missing = np.isnan(values)
+    filled = np.where(missing, np.inf, values)
+    first = filled[0]
+    varies = (filled != first).any(axis=0)
+    constant = {
+        name: "the same for every account where the model learns"
+        for name, good in zip(catalogue.names, varies, strict=True)
+        if not good
+    }
+    kept = catalogue.only(name for name in catalogue.names if name not in constant)
+    return replace(kept, left_out={**catalogue.left_out, **constant})

@@ -1,0 +1,148 @@
+"""Which cutoffs train, calibrate and test, and what kind of test that makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from staypower.cutoffs import DAY, MISSING, Outcome, cutoffs_between, instant_of, text_of
+from staypower.dataset.settings import CutoffSettings
+from staypower.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["CALIBRATION_CUTOFFS", "LEAST_TRAINING_CUTOFFS", "CutoffPlan", "Split", "plan_cutoffs", "plan_snapshot"]
+
+Split = Literal["temporal", "grouped", "snapshot"]
+
+LEAST_TRAINING_CUTOFFS = 6
+CALIBRATION_CUTOFFS = 3
+
+_WORDS: Mapping[Split, str] = {
+    "temporal": "temporal: trees, calibration and test each on later cutoffs than the one before",
+    "grouped": "grouped: tree count and calibration by cross-fitting over accounts, the test still later",
+    "snapshot": "snapshot: one cutoff split by account, not a temporal test",
+}
+
+
+@dataclass(frozen=True)
+class CutoffPlan:
+    """The cutoffs of a data set and their roles.
+
+    Parameters
+    ----------
+    split : {"temporal", "grouped", "snapshot"}
+        `temporal` when history allows a stretch of its own for calibration, `grouped` when it does not, `snapshot` when
+        there is one cutoff only.
+    training, calibration, test : array of int64
+        Instants, ascending. Between the last of one and the first of the next lies the embargo. `calibration` is empty
+        unless the split is temporal; for a snapshot `training` and `test` are the same cutoff.
+    embargo : int
+        Days: gap + horizon + grace.
+
+    Examples
+    --------
+    >>> plan_snapshot("2025-01-01", Outcome(horizon=90)).words
+    'snapshot: one cutoff split by account, not a temporal test'
+    """
+
+    split: Split
+    training: NDArray[np.int64]
+    calibration: NDArray[np.int64]
+    test: NDArray[np.int64]
+    embargo: int
+
+    @property
+    def all(self) -> NDArray[np.int64]:
+        """Every cutoff that has a role, ascending."""
+        return np.unique(np.concatenate([self.training, self.calibration, self.test]))
+
+    @property
+    def learnt_until(self) -> int:
+        """The last cutoff that anything is learnt at."""
+        return int(np.concatenate([self.training, self.calibration]).max())
+
+    @property
+    def words(self) -> str:
+        """The split in words, for every output."""
+        return _WORDS[self.split]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON."""
+        roles = {name: [text_of(cutoff) for cutoff in getattr(self, name)] for name in ("training", "calibration", "test")}
+        return {"split": self.split, "split_in_words": self.words, "embargo_days": self.embargo, **roles}
+
+
+def plan_snapshot(at: str | int, outcome: Outcome) -> CutoffPlan:
+    """Plan for one cutoff: accounts are divided by a hash of their id."""
+    cutoff = np.array([instant_of(at)], dtype=np.int64)
+    return CutoffPlan("snapshot", cutoff, np.zeros(0, dtype=np.int64), cutoff, outcome.embargo)
+
+
+def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, observed_until: int) -> CutoffPlan:
+    """Lay the cutoffs over the history.
+
+    Parameters
+    ----------
+    settings : CutoffSettings
+    outcome : Outcome
+        Gap, horizon and grace; together the embargo.
+    first : int
+        Instant of the first row of history.
+    observed_until : int
+        Instant (exclusive) until which the data were watched.
+
+    Returns
+    -------
+    CutoffPlan
+
+    Raises
+    ------
+    UsageError
+        When the test date lies outside the data, or no cutoff is mature.
+
+    Examples
+    --------
+    >>> plan = plan_cutoffs(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
+    ...                     observed_until=instant_of("2025-01-01"))
+    >>> plan.split, len(plan.training), len(plan.calibration), len(plan.test)
+    ('temporal', 15, 3, 3)
+    """
+    last = outcome.last_mature(observed_until)
+    begin = first + settings.min_history * DAY
+    if first == MISSING or last <= begin:
+        need = settings.min_history + outcome.embargo
+        held = "no rows" if first == MISSING else f"{text_of(first // DAY * DAY)} to {text_of(observed_until // DAY * DAY)}"
+        mend = f"{need} days are needed: shorten `label.horizon` or `cutoffs.min_history`, or give longer histories"
+        raise UsageError.of("history too short for one cutoff with a complete outcome", held, mend)
+    test = _test_cutoffs(settings, outcome, begin=begin, last=last)
+    before = int(test[0]) - outcome.embargo * DAY
+    training = cutoffs_between(before, every=settings.every, count=max(settings.count - len(test), 1), first=begin)
+    if not len(training):
+        return plan_snapshot(int(test[-1]), outcome)
+    temporal = _with_calibration(training, outcome)
+    if temporal is None:
+        return CutoffPlan("grouped", training, np.zeros(0, dtype=np.int64), test, outcome.embargo)
+    return CutoffPlan("temporal", *temporal, test, outcome.embargo)
+
+
+def _test_cutoffs(settings: CutoffSettings, outcome: Outcome, *, begin: int, last: int) -> NDArray[np.int64]:
+    if settings.test is None:
+        return cutoffs_between(last, every=settings.every, count=settings.test_count, first=begin)
+    test = instant_of(settings.test)
+    if not begin < test <= last:
+        held = f"between {text_of(begin // DAY * DAY)} and {text_of(last)}"
+        why = f"its outcome needs {outcome.embargo} days after it and {settings.min_history} days of history before it"
+        raise UsageError.of("cutoff outside the data", f"cutoffs.test: {settings.test}", f"choose a date {held}; {why}")
+    steps = int((last - test) // (settings.every * DAY))
+    return test + np.arange(steps + 1, dtype=np.int64) * (settings.every * DAY)
+
+
+def _with_calibration(training: NDArray[np.int64], outcome: Outcome) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    calibration = training[-CALIBRATION_CUTOFFS:]
+    earlier = training[training + outcome.embargo * DAY <= calibration[0]]
+    return (earlier, calibration) if len(earlier) >= LEAST_TRAINING_CUTOFFS else None
