@@ -1,7 +1,8 @@
 """Rows of a stream made ready for the kernel: numbered accounts, sorted instants, and the cutoffs that see each row.
 
 Which cutoffs see a row follows from one rule: a row is seen from the first cutoff after everything that a feature reads of
-it is known. That is its place in history, `known_at`, and for each column the time from which the schema says it is known.
+it is known. That is its own time, its place in history, `known_at`, and for each column the time from which the schema says
+it is known.
 So a column that is filled in later can only delay a row, never show it early.
 """
 
@@ -130,7 +131,8 @@ class StreamRows:
         if feature.aggregation != "unanswered_in_a_row":
             used.append(feature.column)
         known = {self._known_from(name) for name in used if name}
-        return known | ({""} if feature.time is None else set())
+        # the row itself must have come, whichever of its times places it
+        return known | {""}
 
     def _known_from(self, name: str) -> str:
         column = self.table.schema.column(name)
