@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from staypower.cutoffs import earliest
+from staypower.cutoffs import MISSING, earliest
 from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapshot
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
 from staypower.labels import GivenLabel, Labels, LabelSettings, find_labels
-from staypower.tables import EVENT_TABLES, Tables
+from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,8 +98,17 @@ def choose_plan(tables: Tables, label: LabelSettings, cutoffs: CutoffSettings) -
     """
     if isinstance(label, GivenLabel) and label.flag is not None:
         return plan_snapshot(label.at or tables.observed_until, label.outcome)
-    events = [tables[name].own_instants() for name in tables if name in EVENT_TABLES or name not in ("accounts",)]
-    return plan_cutoffs(cutoffs, label.outcome, first=earliest(events), observed_until=tables.observed_until)
+    return plan_cutoffs(cutoffs, label.outcome, first=_begin_of_history(tables), observed_until=tables.observed_until)
+
+
+def _begin_of_history(tables: Tables) -> int:
+    """Return the first instant of the table with the most rows.
+
+    Contracts and sign-ups often reach back years before anything else was recorded; features of such a time would be empty
+    for want of records, not of events.
+    """
+    busiest = max((name for name in tables if name != "accounts"), key=lambda name: len(tables[name]), default=None)
+    return MISSING if busiest is None else earliest([tables[busiest].own_instants()])
 
 
 def build_dataset(

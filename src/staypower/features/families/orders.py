@@ -191,7 +191,7 @@ ORDERS = (
         table="orders",
         aggregation="gap_quantile",
         unit="share",
-        description="share of the account's own past pauses that were shorter than the present one",
+        description="share of the account's own past pauses that the present one exceeds",
         lever="engagement",
     ),
     Feature(

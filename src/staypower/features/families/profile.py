@@ -35,7 +35,7 @@ def attribute_feature(column: str, slug: str, *, number: bool) -> Feature:
         column=column,
         time="seen_at",
         unit="",
-        description=f"{column} of the account",
+        description=f"{column.replace('_', ' ')} of the account",
         lever=None,
         category=not number,
     )

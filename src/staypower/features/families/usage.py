@@ -113,7 +113,7 @@ USAGE = (
         aggregation="gap_quantile",
         window=365,
         unit="share",
-        description="share of the account's own past pauses that were shorter than the present one",
+        description="share of the account's own past pauses in use that the present one exceeds",
         lever="engagement",
     ),
     Feature(

@@ -1,0 +1,147 @@
+"""Say what is wrong with config, tables and label, all at once, before anything is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from staypower.checking import CheckReport, check_tables
+from staypower.config import Settings
+from staypower.dataset import CutoffPlan, choose_plan
+from staypower.errors import ExitCode, UsageError
+from staypower.features import Catalogue, declare
+from staypower.labels import Labels, find_labels, require_enough
+from staypower.pipelines.loading import load_tables
+from staypower.progress import Progress
+from staypower.sources import Finding
+from staypower.tables import Tables
+
+__all__ = ["CheckResult", "run_check"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What checking found.
+
+    Parameters
+    ----------
+    report : CheckReport
+    catalogue : Catalogue or None
+        The features that would be built.
+    plan : CutoffPlan or None
+        The cutoffs, when the history allows any.
+    labels : Labels or None
+        Who would be learnt from.
+    """
+
+    report: CheckReport
+    catalogue: Catalogue | None
+    plan: CutoffPlan | None
+    labels: Labels | None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 when an error was found in data that could be read."""
+        return ExitCode.FOUND if self.report.errors else ExitCode.DONE
+
+    def population(self) -> pd.DataFrame:
+        """Return one row a cutoff: who is active, who is left out, who churned."""
+        return pd.DataFrame() if self.labels is None else self.labels.frame()
+
+    def text(self) -> str:
+        """Return the report, the features and the population."""
+        lines = [self.report.text(), ""]
+        if self.catalogue is not None:
+            tables = self.catalogue.frame()["table"].value_counts()
+            families = ", ".join(f"{count} from {name}" for name, count in tables.items())
+            lines += [f"features: {len(self.catalogue.names)} ({families}); `staypower features --list` names them"]
+        if self.plan is not None:
+            lines += [f"split: {self.plan.words}"]
+        if self.labels is not None:
+            lines += ["", str(self.population().to_string(index=False))]
+        verdict = "not usable as it is" if self.report.errors else "usable"
+        return "\n".join([*lines, "", f"{verdict}: {self.report.summary}"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            **self.report.to_dict(),
+            "features": [] if self.catalogue is None else list(self.catalogue.names),
+            "left_out": {} if self.catalogue is None else dict(self.catalogue.left_out),
+            "split": None if self.plan is None else self.plan.to_dict(),
+            "population": self.population().astype(str).to_dict("records"),
+        }
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_() + self.population().to_html(index=False)
+
+
+def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, object] | None = None) -> CheckResult:
+    """Check config and tables.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    objects : mapping of str to object, optional
+        Tables in memory, by the names that `source` gives.
+
+    Returns
+    -------
+    CheckResult
+
+    Raises
+    ------
+    UsageError
+        When a table cannot be read at all.
+    """
+    tables, found = load_tables(settings, progress=progress, objects=objects)
+    findings = list(found)
+    with progress.step("checking"):
+        plan, labels = _label(tables, settings, findings)
+        catalogue = _catalogue(tables, settings, plan, findings)
+        target = _target(labels)
+        report = check_tables(tables, findings, outcome_days=settings.label.outcome.embargo, target=target)
+    return CheckResult(report, catalogue, plan, labels)
+
+
+def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple[CutoffPlan | None, Labels | None]:
+    plan = None
+    try:
+        plan = choose_plan(tables, settings.label, settings.cutoffs)
+        labels = find_labels(tables, settings.label, plan.all)
+        require_enough(labels.churned, purpose="training and test")
+    except UsageError as error:
+        findings += _as_findings(error, "label")
+        return plan, None
+    return plan, labels
+
+
+def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]) -> Catalogue | None:
+    try:
+        return declare(tables, settings.features, cutoff=plan.learnt_until if plan else tables.observed_until)
+    except UsageError as error:
+        findings += _as_findings(error, "features")
+        return None
+
+
+def _as_findings(error: UsageError, place: str) -> list[Finding]:
+    return [
+        Finding("error", f"({place})", "", 0, f"{fault.fault}: {fault.value}", "no model can be learnt", fault.mend)
+        for fault in error.faults
+    ]
+
+
+def _target(labels: Labels | None) -> dict[str, int] | None:
+    """Return the outcome of each account at the latest cutoff at which it was in the population."""
+    if labels is None:
+        return None
+    found: dict[str, int] = {}
+    for row, account in enumerate(labels.population.accounts):
+        known = labels.churned[row][labels.churned[row] >= 0]
+        if len(known):
+            found[account] = int(known[-1])
+    return found

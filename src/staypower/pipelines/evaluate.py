@@ -1,0 +1,126 @@
+"""Measure a sealed model on the later cutoffs of the data as they are now."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from staypower.config import Settings
+from staypower.cutoffs import DAY, instant_of
+from staypower.dataset import Dataset, build_dataset
+from staypower.errors import UsageError
+from staypower.evaluation import Evaluation
+from staypower.features import Catalogue
+from staypower.labels import require_enough
+from staypower.models import Bundle, read_bundle
+from staypower.models.champion import find_bundle
+from staypower.pipelines.judging import judge
+from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.logging import log_data, log_evaluation
+from staypower.progress import Progress
+from staypower.reporting import plot_evaluation
+from staypower.sources import fingerprint
+from staypower.tables import Tables
+from staypower.tracking import Tracker
+
+__all__ = ["EvaluateResult", "run_evaluate"]
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What evaluating found.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    model_version : str
+    run_id : str
+    pictures : tuple of Path
+        Files that were drawn.
+    """
+
+    evaluation: Evaluation
+    model_version: str
+    run_id: str
+    pictures: tuple[Path, ...]
+
+    def text(self) -> str:
+        """Return the tables, and where the pictures are."""
+        places = "\n".join(f"  {path}" for path in self.pictures)
+        return f"{self.evaluation.text()}\n\nmodel version {self.model_version}, run {self.run_id}\npictures:\n{places}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "model_version": self.model_version,
+            "run_id": self.run_id,
+            "pictures": [str(path) for path in self.pictures],
+            "evaluation": self.evaluation.to_dict(),
+        }
+
+
+def run_evaluate(
+    settings: Settings, *, progress: Progress, model: str | None = None, tables: Tables | None = None
+) -> EvaluateResult:
+    """Evaluate the champion, or another model, and track the run.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    model : str, optional
+        A version or the folder of a bundle; the champion by default.
+    tables : Tables, optional
+        Tables read before; by default those of the settings are read.
+
+    Returns
+    -------
+    EvaluateResult
+
+    Raises
+    ------
+    UsageError
+        When a test cutoff lies where the model learnt.
+    """
+    place = find_bundle(settings.models_path, settings.name, model)
+    bundle = read_bundle(place.folder, digest=place.digest)
+    if tables is None:
+        tables, findings = load_tables(settings, progress=progress)
+        refuse_errors(findings)
+    with progress.step("building features and labels"):
+        dataset = _rows_for(bundle, tables, settings)
+    test = dataset.rows("test")
+    with progress.step("evaluating"):
+        evaluation = judge(dataset, bundle.predict(dataset.X[test][list(bundle.feature_names)]), settings)
+    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tags = {"split": dataset.plan.split, "model_version": place.version}
+    with (
+        progress.step("drawing and logging"),
+        tracker.run("evaluate", tags=tags) as run,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        pictures = plot_evaluation(evaluation, settings.output_folder / "evaluation")
+        log_data(run, settings, dataset, data=fingerprint(tables))
+        log_evaluation(run, evaluation, importances={}, scratch=Path(scratch))
+    return EvaluateResult(evaluation, place.version, run.run_id, tuple(pictures))
+
+
+def _rows_for(bundle: Bundle, tables: Tables, settings: Settings) -> Dataset:
+    dataset = build_dataset(
+        tables,
+        label=settings.label,
+        features=settings.features,
+        cutoffs=settings.cutoffs,
+        catalogue=Catalogue.from_dict(bundle.learnt["catalogue"]),
+        threads=settings.model.threads or 2,
+    )
+    plan, learnt = dataset.plan, bundle.metadata["cutoffs"]
+    last = max(instant_of(text) for text in (*learnt["training"], *learnt["calibration"]))
+    if plan.split != "snapshot" and int(plan.test[0]) < last + plan.embargo * DAY:
+        where = f"first test cutoff {dataset.plan.to_dict()['test']}, model learnt until {max(learnt['training'])}"
+        mend = f"set `cutoffs.test` at least {plan.embargo} days after what the model learnt, or train again"
+        raise UsageError.of("the test would hold outcomes that the model has seen", where, mend)
+    require_enough(dataset.y[dataset.rows("test")], purpose="the test", least_churners=1, least_stayers=1)
+    return dataset

@@ -1,0 +1,37 @@
+"""What goes into a run: settings, data, features, metrics and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staypower.config import Settings
+from staypower.dataset import Dataset
+from staypower.evaluation import Evaluation
+from staypower.reporting import plot_evaluation
+
+if TYPE_CHECKING:
+    from staypower.tracking import TrackedRun
+
+__all__ = ["log_data", "log_evaluation"]
+
+
+def log_data(run: TrackedRun, settings: Settings, dataset: Dataset, *, data: str) -> None:
+    """Log the settings, what the data were, who was in the population, and the feature list."""
+    run.log_settings(settings.to_dict())
+    run.set_tags({"data_fingerprint": data, "split": dataset.plan.split})
+    run.log_text(json.dumps(dataset.plan.to_dict(), indent=2), "data/cutoffs.json")
+    run.log_text(dataset.labels.frame().to_csv(index=False), "data/population.csv")
+    run.log_text(dataset.catalogue.frame().to_csv(index=False), "data/features.csv")
+
+
+def log_evaluation(run: TrackedRun, evaluation: Evaluation, *, importances: Mapping[str, float], scratch: Path) -> None:
+    """Log the metrics, the tables and the pictures of an evaluation."""
+    run.log_metrics(dict(evaluation.metrics()))
+    run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/evaluation.json")
+    run.log_text(evaluation.text(), "evaluation/evaluation.txt")
+    pictures = scratch / "pictures"
+    plot_evaluation(evaluation, pictures, importance=importances)
+    run.log_artifacts(pictures, "evaluation")

@@ -1,0 +1,135 @@
+"""Score every account with a sealed model and write the list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from staypower.config import Settings
+from staypower.cutoffs import instant_of, midnight_after, text_of
+from staypower.errors import UsageError
+from staypower.models import read_bundle
+from staypower.models.champion import find_bundle
+from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.progress import Progress
+from staypower.scoring import Scores, score_accounts, write_table
+from staypower.tables import Tables
+
+__all__ = ["ScoreResult", "run_score", "scores_of"]
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What scoring made.
+
+    Parameters
+    ----------
+    scores : Scores
+    path : Path
+        The list.
+    """
+
+    scores: Scores
+    path: Path
+
+    def text(self) -> str:
+        """Return the counts, the accounts of highest risk and the path."""
+        table = self.scores.table
+        counts = ", ".join(f"{n:,} {status}" for status, n in self.scores.counts().items())
+        lines = [f"{len(table):,} accounts at {text_of(self.scores.cutoff)}: {counts}", "", "highest risk:"]
+        for row in self.scores.watch_list(5).itertuples():
+            if row.status == "scored":
+                lines.append(
+                    f"  {row.account_id}: {row.churn_probability:.0%} within {row.horizon_days} days ({row.churn_risk_band})"
+                )
+                reasons = [getattr(row, f"reason_{n}", None) for n in (1, 2, 3)]
+                lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
+        return "\n".join([*lines, "", f"scores: {self.path}"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "path": str(self.path),
+            "cutoff": text_of(self.scores.cutoff),
+            "accounts": len(self.scores.table),
+            "statuses": self.scores.counts(),
+            "highest_risk": self.scores.watch_list(10).to_dict("records"),
+        }
+
+
+def run_score(
+    settings: Settings,
+    *,
+    progress: Progress,
+    cutoff: str | None = None,
+    output: Path | None = None,
+    model: str | None = None,
+    accounts: tuple[str, ...] = (),
+    tables: Tables | None = None,
+) -> ScoreResult:
+    """Score accounts and write one row for each.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    cutoff : str, optional
+        Date or time of knowledge; by default the midnight UTC after everything that was observed.
+    output : Path, optional
+        File ending in `.parquet` or `.csv`; by default `scores` in the output folder.
+    model : str, optional
+        A version or the folder of a bundle; the champion by default.
+    accounts : tuple of str, optional
+        Whom to score; everybody by default.
+    tables : Tables, optional
+        Tables read before; by default those of the settings are read.
+
+    Returns
+    -------
+    ScoreResult
+    """
+    path = output or settings.output_folder / f"scores.{settings.output.format}"
+    if path.suffix not in (".parquet", ".csv"):
+        raise UsageError.of("unknown kind of output", path, "let the name end in `.parquet` or `.csv`")
+    scores = scores_of(settings, progress=progress, cutoff=cutoff, model=model, accounts=accounts, tables=tables)
+    with progress.step("writing the scores"):
+        write_table(scores.table, path)
+    return ScoreResult(scores, path)
+
+
+def scores_of(
+    settings: Settings,
+    *,
+    progress: Progress,
+    cutoff: str | None = None,
+    model: str | None = None,
+    accounts: tuple[str, ...] = (),
+    tables: Tables | None = None,
+) -> Scores:
+    """Score accounts without writing; parameters as in `run_score`."""
+    place = find_bundle(settings.models_path, settings.name, model)
+    bundle = read_bundle(place.folder, digest=place.digest)
+    if tables is None:
+        tables, findings = load_tables(settings, progress=progress)
+        refuse_errors(findings)
+    at = midnight_after(tables.observed_until) if cutoff is None else _checked(cutoff, tables)
+    with progress.step(f"scoring at {text_of(at)}"):
+        return score_accounts(
+            bundle,
+            tables,
+            settings.label,
+            cutoff=at,
+            accounts=accounts,
+            reasons=settings.output.reasons,
+            model_version=place.version,
+            threads=settings.model.threads or 2,
+        )
+
+
+def _checked(cutoff: str, tables: Tables) -> int:
+    at, last = instant_of(cutoff), midnight_after(tables.observed_until)
+    if at > last:
+        mend = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
+        raise UsageError.of("cutoff outside the data", cutoff, mend)
+    return at
