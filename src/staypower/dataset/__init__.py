@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staypower.dataset.building import Dataset, Part, build_dataset, choose_plan
+from staypower.dataset.building import Dataset, Part, build_dataset, choose_plan, told_by
 from staypower.dataset.cutoff_plan import CutoffPlan, Split, plan_cutoffs, plan_snapshot
 from staypower.dataset.settings import CutoffSettings
 
@@ -16,4 +16,5 @@ __all__ = [
     "choose_plan",
     "plan_cutoffs",
     "plan_snapshot",
+    "told_by",
 ]

@@ -20,7 +20,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Dataset", "Part", "build_dataset", "choose_plan", "is_test_account"]
+__all__ = ["Dataset", "Part", "build_dataset", "choose_plan", "is_test_account", "told_by"]
 
 Part = Literal["training", "calibration", "test"]
 
@@ -80,6 +80,19 @@ def is_test_account(account: str) -> bool:
     """
     digest = hashlib.sha256(account.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64 < TEST_SHARE
+
+
+def told_by(label: LabelSettings) -> tuple[str, ...]:
+    """Name the attribute or table that tells the outcome itself, so that no feature is built from it.
+
+    Examples
+    --------
+    >>> told_by(GivenLabel(flag="Churn Label")), told_by(GivenLabel(dates="churn"))
+    (('Churn Label',), ('churn',))
+    """
+    if not isinstance(label, GivenLabel):
+        return ()
+    return tuple(name for name in (label.flag, label.dates) if name is not None)
 
 
 def choose_plan(tables: Tables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
@@ -144,7 +157,7 @@ def build_dataset(
     labels = find_labels(tables, label, plan.all)
     known = labels.churned >= 0
     accounts = list(labels.population.accounts)
-    declared = catalogue or declare(tables, features, cutoff=plan.learnt_until)
+    declared = catalogue or declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
     if not declared.definitions:
         reasons = "; ".join(sorted(set(declared.left_out.values()))[:3]) or "none declared"
         raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")

@@ -7,8 +7,8 @@ were known at one cutoff, the last of training, and kept: scoring uses the same 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -128,7 +128,7 @@ class Catalogue:
         )
 
 
-def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int) -> Catalogue:
+def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()) -> Catalogue:
     """Decide which features the tables allow, learning from what was known at a cutoff.
 
     Parameters
@@ -137,6 +137,8 @@ def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int) -> Catalo
     settings : FeatureSettings
     cutoff : int
         Instant; only rows known before it are learnt from.
+    hidden : collection of str, default ()
+        Attributes of accounts, and tables, that tell the outcome: nothing is built from them.
 
     Returns
     -------
@@ -147,10 +149,11 @@ def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int) -> Catalo
     UsageError
         When a feature of the user's own names a table, column or aggregation that is not there.
     """
+    tables = replace(tables, tables={name: table for name, table in tables.items() if name not in hidden})
     streams = {name: _schema_of(name, tables, settings) for name in (*STREAMS, *tables) if source_of(name) in tables}
     candidates = [*_family_entries(settings), *_learnt_entries(tables, settings, cutoff)]
     if _wanted("profile", settings):
-        candidates += _attributes(tables, streams, settings)
+        candidates += _attributes(tables, streams, hidden)
     own = _own_features(settings.own, streams)
     made = [*expand(candidates, settings.windows), *own]
     left_out: dict[str, str] = {}
@@ -232,9 +235,9 @@ def _commonest(table: Table, column: str, cutoff: int, rare: int = 1) -> list[st
     return [entry["values"] for entry in ranked if entry["counts"] >= rare]
 
 
-def _attributes(tables: Tables, streams: Mapping[str, Table], settings: FeatureSettings) -> list[Definition | Template]:
+def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection[str]) -> list[Definition | Template]:
     stream = streams["accounts"]
-    canonical = {column.name for column in tables["accounts"].schema.columns}
+    canonical = {column.name for column in tables["accounts"].schema.columns} | set(hidden)
     entries: list[Definition | Template] = []
     slugs: list[str] = []
     for column in stream.schema.columns:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from staypower.checking import CheckReport, check_tables
 from staypower.config import Settings
-from staypower.dataset import CutoffPlan, choose_plan
+from staypower.dataset import CutoffPlan, choose_plan, told_by
 from staypower.errors import ExitCode, UsageError
 from staypower.features import Catalogue, declare
 from staypower.labels import Labels, find_labels, require_enough
@@ -104,7 +104,9 @@ def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, o
         plan, labels = _label(tables, settings, findings)
         catalogue = _catalogue(tables, settings, plan, findings)
         target = _target(labels)
-        report = check_tables(tables, findings, outcome_days=settings.label.outcome.embargo, target=target)
+        report = check_tables(
+            tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=told_by(settings.label)
+        )
     return CheckResult(report, catalogue, plan, labels)
 
 
@@ -122,7 +124,8 @@ def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple
 
 def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]) -> Catalogue | None:
     try:
-        return declare(tables, settings.features, cutoff=plan.learnt_until if plan else tables.observed_until)
+        cutoff = plan.learnt_until if plan else tables.observed_until
+        return declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label))
     except UsageError as error:
         findings += _as_findings(error, "features")
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from staypower.config import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset import build_dataset
+from staypower.dataset import build_dataset, told_by
 from staypower.features import Catalogue, declare
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.progress import Progress
@@ -80,7 +80,8 @@ def run_features(settings: Settings, *, progress: Progress, build: bool = False,
     tables, findings = load_tables(settings, progress=progress)
     refuse_errors(findings)
     if not build:
-        return FeatureResult(declare(tables, settings.features, cutoff=midnight_after(tables.observed_until)))
+        cutoff = midnight_after(tables.observed_until)
+        return FeatureResult(declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label)))
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,

@@ -6,7 +6,7 @@ import numpy as np
 
 from staypower.config import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset import Dataset
+from staypower.dataset import Dataset, told_by
 from staypower.dataset import build_dataset as _build_dataset
 from staypower.evaluation import Evaluation
 from staypower.explanation import Explanation
@@ -84,7 +84,7 @@ def build_features(
     FeatureMatrix
     """
     instants = np.unique(np.array([instant_of(cutoff) for cutoff in cutoffs], dtype=np.int64))
-    declared = catalogue or declare(tables, settings.features, cutoff=int(instants[0]))
+    declared = catalogue or declare(tables, settings.features, cutoff=int(instants[0]), hidden=told_by(settings.label))
     return build_matrix(tables, declared, accounts=tables.account_ids, cutoffs=instants)
 
 
