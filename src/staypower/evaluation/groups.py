@@ -1,0 +1,204 @@
+"""The model group by group: by cutoff, by tenure band, by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.cutoffs import text_of
+from staypower.evaluation.resampling import Estimate, estimate
+from staypower.metrics import Ranking
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FEWEST_ACCOUNTS", "MOST_GROUPS", "Group", "GroupMeter", "Partition", "partitions"]
+
+FEWEST_ACCOUNTS = 30
+MOST_GROUPS = 20
+_TENURE = ((90.0, "under 90 days"), (365.0, "90 days to 1 year"), (730.0, "1 to 2 years"), (np.inf, "over 2 years"))
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Group:
+    """The model on one group of rows.
+
+    Parameters
+    ----------
+    partition : str
+        What rows are grouped by: `cutoff`, `tenure`, or a segment's name.
+    name : str
+        The group.
+    rows, accounts, churned : int
+    observed : float
+        Share that churned.
+    predicted : float
+        Mean probability; NaN for a model that only ranks.
+    auroc, average_precision, lift_10 : Estimate
+        NaN where the group is too small or has one class.
+    note : str
+        Why something is missing; empty when nothing is.
+
+    Examples
+    --------
+    >>> nothing = Estimate(float("nan"))
+    >>> Group("plan", "gold", 3, 3, 1, 1 / 3, 0.3, nothing, nothing, nothing, "too small").note
+    'too small'
+    """
+
+    partition: str
+    name: str
+    rows: int
+    accounts: int
+    churned: int
+    observed: float
+    predicted: float
+    auroc: Estimate
+    average_precision: Estimate
+    lift_10: Estimate
+    note: str
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """A way of grouping rows.
+
+    Parameters
+    ----------
+    name : str
+    labels : tuple of str
+        Groups in the order to show.
+    number : array of int, shape (n,)
+        Group of each row.
+
+    Examples
+    --------
+    >>> Partition("plan", ("a", "b"), np.array([0, 1, 1])).labels
+    ('a', 'b')
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    number: NDArray[np.intp]
+
+
+def partitions(
+    cutoffs: NDArray[np.int64], tenure_days: NDArray[np.float64] | None, segments: Mapping[str, NDArray[np.object_]]
+) -> list[Partition]:
+    """Group rows by cutoff (when there are several), tenure band and each segment.
+
+    Parameters
+    ----------
+    cutoffs : array of int64, shape (n,)
+    tenure_days : array of float64, shape (n,), or None
+    segments : mapping of str to array of str or None, shape (n,)
+        The `MOST_GROUPS` largest values of each stand alone, the rest together.
+
+    Returns
+    -------
+    list of Partition
+
+    Examples
+    --------
+    >>> [p.labels for p in partitions(np.array([0, 0]), np.array([400.0, np.nan]), {})]
+    [('1 to 2 years', 'unknown')]
+    """
+    found = []
+    instants, number = np.unique(cutoffs, return_inverse=True)
+    if len(instants) > 1:
+        found.append(Partition("cutoff", tuple(text_of(int(instant)) for instant in instants), number))
+    if tenure_days is not None:
+        band = np.searchsorted([edge for edge, _ in _TENURE], tenure_days, side="right")
+        band = np.where(np.isnan(tenure_days), len(_TENURE), np.minimum(band, len(_TENURE) - 1))
+        found.append(_used("tenure", [*(name for _, name in _TENURE), _UNKNOWN], band))
+    found += [_segment(name, values) for name, values in segments.items()]
+    return found
+
+
+def _segment(name: str, values: NDArray[np.object_]) -> Partition:
+    texts = np.array([_UNKNOWN if value is None else str(value) for value in values], dtype=object)
+    labels, number, counts = np.unique(texts, return_inverse=True, return_counts=True)
+    ranked = np.argsort(-counts, kind="stable")
+    if len(labels) <= MOST_GROUPS:
+        return Partition(name, tuple(map(str, labels)), number)
+    place = np.full(len(labels), MOST_GROUPS)
+    place[ranked[:MOST_GROUPS]] = np.arange(MOST_GROUPS)
+    rest = f"{len(labels) - MOST_GROUPS} smaller groups"
+    return Partition(name, (*(str(labels[at]) for at in ranked[:MOST_GROUPS]), rest), place[number])
+
+
+def _used(name: str, labels: list[str], number: NDArray[np.intp]) -> Partition:
+    used, renumbered = np.unique(number, return_inverse=True)
+    return Partition(name, tuple(labels[at] for at in used), renumbered)
+
+
+def _note(accounts: int, churned: NDArray[np.bool_]) -> str:
+    if accounts < FEWEST_ACCOUNTS:
+        return "too small"
+    if churned.all():
+        return "all churned"
+    return "" if churned.any() else "nobody churned"
+
+
+class GroupMeter:
+    """One group of rows, measured under many weights.
+
+    Parameters
+    ----------
+    partition : Partition
+    at : int
+        Which of its groups.
+    churned : array of bool, shape (n,)
+    score : array of float64, shape (n,)
+        The model's, over all rows.
+    account_number : array of int, shape (n,)
+    is_probability : bool
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        at: int,
+        churned: NDArray[np.bool_],
+        score: NDArray[np.float64],
+        account_number: NDArray[np.intp],
+        *,
+        is_probability: bool,
+    ) -> None:
+        self._partition, self._name = partition.name, partition.labels[at]
+        self._rows = np.flatnonzero(partition.number == at)
+        self._churned, score = churned[self._rows], score[self._rows]
+        self._accounts = len(np.unique(account_number[self._rows]))
+        self._predicted = float(score.mean()) if is_probability else float("nan")
+        self._ranking = Ranking(self._churned, score)
+        self._note = _note(self._accounts, self._churned)
+
+    def measure(self, weight: NDArray[np.float64]) -> tuple[float, float, float]:
+        """Return AUROC, average precision and lift at 10 % under weights of all rows."""
+        own = weight[self._rows]
+        if self._note or not own.any():
+            return float("nan"), float("nan"), float("nan")
+        tally = self._ranking.tally(own)
+        return tally.auroc(), tally.average_precision(), tally.lift(0.1)
+
+    def group(self, replicates: NDArray[np.float64]) -> Group:
+        """Put intervals around the measures, given their replicates, shape (r, 3)."""
+        values = self.measure(np.ones(int(self._rows.max()) + 1))
+        auroc, precision, lift = (estimate(value, replicates[:, at]) for at, value in enumerate(values))
+        return Group(
+            self._partition,
+            self._name,
+            len(self._rows),
+            self._accounts,
+            int(self._churned.sum()),
+            float(self._churned.mean()),
+            self._predicted,
+            auroc,
+            precision,
+            lift,
+            self._note,
+        )

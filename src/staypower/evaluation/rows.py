@@ -1,0 +1,168 @@
+"""What is evaluated: the rows and their scores, checked all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from staypower.errors import Fault, UsageError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["BASE_RATE", "Rows"]
+
+BASE_RATE = "base rate"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows that a score is judged on.
+
+    Parameters
+    ----------
+    churned : array of bool, shape (n,)
+    account_number : array of int, shape (n,)
+        Account of each row, numbered from 0.
+    cutoffs : array of int64, shape (n,)
+    scores : mapping of str to array of float64, shape (n,)
+        The model first; where a score was missing, the middle of the known ones.
+    scored : mapping of str to float
+        Share of rows on which each score was known.
+    probability : frozenset of str
+    segments : mapping of str to array of str or None, shape (n,)
+    unscored : tuple of str
+        Baselines that know none of the rows; they are left out.
+    tenure_days, account_values : array of float64, shape (n,), or None
+
+    Examples
+    --------
+    >>> rows = Rows.of([0, 1], {"model": [0.1, 0.9]}, accounts=["a", "b"], cutoffs=[0, 0])
+    >>> rows.model
+    'model'
+    """
+
+    churned: NDArray[np.bool_]
+    account_number: NDArray[np.intp]
+    cutoffs: NDArray[np.int64]
+    scores: Mapping[str, NDArray[np.float64]]
+    scored: Mapping[str, float]
+    probability: frozenset[str]
+    segments: Mapping[str, NDArray[np.object_]]
+    unscored: tuple[str, ...] = ()
+    tenure_days: NDArray[np.float64] | None = None
+    account_values: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.churned)
+
+    @property
+    def model(self) -> str:
+        """Name of the score that is judged: the first."""
+        return next(iter(self.scores))
+
+    @classmethod
+    def of(
+        cls,
+        y_true: ArrayLike,
+        scores: Mapping[str, ArrayLike],
+        *,
+        accounts: ArrayLike,
+        cutoffs: ArrayLike,
+        probability: Collection[str] = (),
+        segments: Mapping[str, Any] | None = None,
+        tenure_days: ArrayLike | None = None,
+        account_values: ArrayLike | None = None,
+    ) -> Rows:
+        """Check everything and collect every fault.
+
+        Raises
+        ------
+        UsageError
+            With all faults at once.
+        """
+        labels = np.asarray(y_true, dtype=np.float64)
+        offered = {name: np.asarray(score, dtype=np.float64) for name, score in scores.items()}
+        needed = {*probability, *list(offered)[:1]}
+        columns = {name: score for name, score in offered.items() if name in needed or not _blank(score)}
+        extra = {"accounts": accounts, "cutoffs": cutoffs, "tenure_days": tenure_days, "account_values": account_values}
+        faults = _shape_faults(labels, columns | {k: v for k, v in extra.items() if v is not None} | dict(segments or {}))
+        faults += _label_faults(labels) + _cutoff_faults(cutoffs)
+        if not faults:
+            faults += _score_faults(columns, probability)
+        if faults:
+            raise UsageError(faults)
+        return cls(
+            labels == 1,
+            np.unique(np.asarray(accounts), return_inverse=True)[1],
+            np.asarray(cutoffs, dtype=np.int64),
+            {name: _placed(score) for name, score in columns.items()},
+            {name: float(np.mean(~np.isnan(score))) for name, score in columns.items()},
+            frozenset(probability),
+            {name: _texts(values) for name, values in (segments or {}).items()},
+            tuple(name for name in offered if name not in columns),
+            None if tenure_days is None else np.asarray(tenure_days, dtype=np.float64),
+            None if account_values is None else np.asarray(account_values, dtype=np.float64),
+        )
+
+
+def _shape_faults(labels: NDArray[np.float64], given: Mapping[str, Any]) -> list[Fault]:
+    faults = [
+        Fault("not one value per row", f"{name}: {np.asarray(values).size} for {len(labels)} rows", "give one value per row")
+        for name, values in given.items()
+        if np.asarray(values).shape != labels.shape
+    ]
+    if not len(labels):
+        faults.append(Fault("no rows to evaluate", "0", "choose a test cutoff with active accounts"))
+    return faults
+
+
+def _cutoff_faults(cutoffs: ArrayLike) -> list[Fault]:
+    kind = np.asarray(cutoffs).dtype
+    if kind.kind in "iu":
+        return []
+    return [Fault("cutoffs are not instants", str(kind), "give int64 microseconds since 1970, UTC")]
+
+
+def _label_faults(labels: NDArray[np.float64]) -> list[Fault]:
+    odd = (labels != 0) & (labels != 1)
+    if not odd.any():
+        return []
+    return [Fault("label is neither 0 nor 1", f"{odd.sum()} of {len(labels)} rows", "give 1 for churned, 0 for stayed")]
+
+
+def _score_faults(columns: Mapping[str, NDArray[np.float64]], probability: Collection[str]) -> list[Fault]:
+    faults = [
+        Fault("probability names no score", name, nearest(name, columns)) for name in sorted(probability) if name not in columns
+    ]
+    if not columns:
+        return [Fault("no score to evaluate", "scores is empty", "give the model's score first")]
+    model = next(iter(columns))
+    for name, score in columns.items():
+        missing = int(np.isnan(score).sum())
+        if missing and (name == model or name in probability):
+            faults.append(Fault("score is missing", f"{name}: {missing} of {len(score)} rows", "score every row"))
+        if name in probability and ((score < 0) | (score > 1)).any():
+            faults.append(Fault("not a probability", name, "give values from 0 to 1 or leave the name out of `probability`"))
+    return faults
+
+
+def _blank(score: NDArray[np.float64]) -> bool:
+    return bool(len(score)) and bool(np.isnan(score).all())
+
+
+def _placed(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put rows without a score in the middle of the others: the score says nothing about them either way."""
+    missing = np.isnan(score)
+    return np.where(missing, np.nanquantile(score, 0.5, method="lower"), score) if missing.any() else score
+
+
+def _texts(values: Any) -> NDArray[np.object_]:
+    given = np.asarray(values, dtype=object)
+    blank = pd.isna(given)
+    whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in given]
+    return np.array([None if b else str(v) for v, b in zip(whole, blank, strict=True)], dtype=object)

@@ -1,0 +1,97 @@
+import sys
+
+import numpy as np
+import pytest
+
+from staypower.evaluation import CostSettings, evaluate
+from staypower.reporting import plot_evaluation
+from staypower.reporting import plots as drawing
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    rng = np.random.default_rng(2)
+    p = rng.random(300) ** 2
+    y = (rng.random(300) < p).astype(int)
+    return evaluate(
+        y,
+        {"model": p, "_rule $x$": np.round(p * 5)},
+        accounts=np.arange(300),
+        cutoffs=np.zeros(300, dtype=int),
+        split="snapshot",
+        probability={"model"},
+        costs=CostSettings(clv=1200, incentive=60, contact=10),
+        bootstrap=30,
+    )
+
+
+def texts(figure):
+    found = [figure._suptitle.get_text()]
+    for axes in figure.axes:
+        found += [axes.get_xlabel(), axes.get_ylabel(), *(label.get_text() for label in axes.get_yticklabels())]
+        found += [text.get_text() for text in (axes.get_legend().get_texts() if axes.get_legend() else [])]
+    return found
+
+
+def test_every_picture_is_written_and_nothing_else(evaluation, tmp_path):
+    paths = plot_evaluation(evaluation, tmp_path / "new" / "plots", importance={"days_since_use": 2.0, "静か": 1.0})
+    names = ["precision_recall", "roc", "lift_and_gain", "reliability", "profit", "importance"]
+    assert [path.name for path in paths] == [f"{name}.png" for name in names]
+    assert all(path.read_bytes().startswith(PNG) for path in paths)
+    assert sorted((tmp_path / "new" / "plots").iterdir()) == sorted(paths)
+
+
+def test_same_evaluation_same_bytes(evaluation, tmp_path):
+    first, again = (plot_evaluation(evaluation, tmp_path / name) for name in ("a", "b"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+
+
+def test_no_global_state_is_touched(evaluation, tmp_path):
+    plot_evaluation(evaluation, tmp_path)
+    assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+@pytest.mark.parametrize(
+    "draw", [drawing._precision_recall, drawing._roc, drawing._lift_and_gain, drawing._reliability, drawing._profit]
+)
+def test_titles_name_the_split_and_axes_are_labelled(evaluation, draw):
+    figure = draw(evaluation)
+    assert "snapshot (not a temporal test)" in figure._suptitle.get_text()
+    assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)
+
+
+def test_legends_give_each_score_its_figure(evaluation):
+    shown = " ".join(texts(drawing._roc(evaluation)))
+    for name in ("model", "_rule $x$"):
+        assert f"{name.lstrip('_')} ({evaluation.scorers[name]['auroc'].value:.3f})" in shown
+
+
+def test_curves_end_where_everybody_is_contacted(evaluation):
+    for draw in (drawing._roc, drawing._lift_and_gain):
+        line = draw(evaluation).axes[0].lines[0]
+        assert (line.get_xdata()[0], line.get_ydata()[0]) == (0, 0)
+        assert (line.get_xdata()[-1], line.get_ydata()[-1]) == (1, 1)
+    lift = drawing._lift_and_gain(evaluation).axes[1].lines[0]
+    at = int(np.argmin(np.abs(lift.get_xdata() - 0.1)))
+    assert lift.get_ydata()[at] == pytest.approx(evaluation.metrics()["lift_10"], rel=0.05)
+
+
+def test_importance_shows_the_largest_first_and_cuts_long_names(evaluation):
+    given = {f"feature_{at}": float(at) for at in range(30)} | {"x" * 400: 99.0}
+    figure = drawing._importance(evaluation, given)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(labels) == 20
+    assert labels[-1].startswith("xxx")
+    assert labels[-2] == "feature_29"
+    assert max(map(len, labels)) < 50
+    assert "20 largest of 31" in figure.axes[0].get_xlabel()
+
+
+def test_one_class_leaves_out_what_cannot_be_drawn(tmp_path):
+    risk = {"model": np.linspace(0, 0.4, 40)}
+    found = evaluate(
+        np.zeros(40), risk, accounts=range(40), cutoffs=[0] * 40, split="temporal", probability={"model"}, bootstrap=0
+    )
+    assert [path.name for path in plot_evaluation(found, tmp_path)] == ["reliability.png", "profit.png"]
