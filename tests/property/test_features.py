@@ -80,7 +80,7 @@ def features(draw: st.DrawFn) -> Feature:
     name = draw(st.sampled_from(sorted(AGGREGATIONS)))
     how = AGGREGATIONS[name]
     column = draw(st.sampled_from([COLUMN[how.needs_column], LATE_COLUMN[how.needs_column]]))
-    window = draw(st.sampled_from([None, 3, 7]))
+    window = draw(st.sampled_from([3, 7] if name == "rate_slope" else [None, 3, 7]))
     where = draw(
         st.sampled_from(
             [(), (Filter("word", ("a",)),), (Filter("number", at_least=0.0, below=4.0),), (Filter("late_word", ("b", "c")),)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from fractions import Fraction
@@ -129,12 +130,12 @@ def _longest_silence(feature, seen, moments, now, cutoff, codes):
     if not moments:
         return math.nan
     stops = [*moments, now]
-    return max(after - before for before, after in zip(stops[:-1], stops[1:], strict=True)) / DAY
+    return max(after - before for before, after in itertools.pairwise(stops)) / DAY
 
 
 def gaps(moments: list[int]) -> list[int]:
     days = sorted({moment // DAY for moment in moments})
-    return [after - before for before, after in zip(days[:-1], days[1:], strict=True)]
+    return [after - before for before, after in itertools.pairwise(days)]
 
 
 def _gap_trend(feature, seen, moments, now, cutoff, codes):
@@ -176,7 +177,15 @@ def _until_last(feature, seen, moments, now, cutoff, codes):
     return float(Fraction(min(t for m, t in pairs if m == latest) - now, DAY))
 
 
+def _rate_slope(feature, seen, moments, now, cutoff, codes):
+    counts = [0] * feature.window
+    for moment in moments:
+        counts[feature.window - 1 - (now - 1 - moment) // DAY] += 1
+    return 30.0 * float(statistics.linear_regression(range(feature.window), counts).slope)
+
+
 AGGREGATE = {
+    "rate_slope": _rate_slope,
     "count": lambda f, s, m, n, c, k: float(len(s)),
     "sum": lambda f, s, m, n, c, k: float(whole(present(f, s))),
     "mean": _mean,

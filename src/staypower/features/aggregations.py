@@ -91,6 +91,9 @@ _ALL = (
         "time",
         "days from the cutoff to the time named by the latest row, negative when past",
     ),
+    Aggregation(
+        "rate_slope", "ordered", 0.0, False, "least-squares slope of the daily number of rows over the window, per 30 days"
+    ),
     Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows began"),
 )
 

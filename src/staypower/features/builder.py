@@ -150,8 +150,8 @@ def _compute(feature: Feature, stream: StreamRows, codes: Mapping[str, Mapping[s
     if feature.aggregation in ("spread", "trend"):
         rows, leave, value = _settle_ties(rows, leave, value)
     operation = kernel.OPERATIONS[feature.aggregation]
-    arrays = rows.start, rows.at, rows.place, rows.enter, leave, value, stream.cutoffs - feature.offset * DAY, feature.empty
-    return np.asarray(kernel.ordered(operation, *arrays))
+    arrays = rows.start, rows.at, rows.place, rows.enter, leave, value, stream.cutoffs - feature.offset * DAY
+    return np.asarray(kernel.ordered(operation, *arrays, feature.empty, feature.window or 0))
 
 
 def _additive(feature: Feature, stream: StreamRows, rows: Rows, leave: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from staypower.features.definition import Combination, Definition, Feature, Filt
 from staypower.features.families import FAMILIES
 from staypower.features.families.profile import attribute_feature
 from staypower.features.families.support import priority_features
-from staypower.features.families.surveys import instrument_features
+from staypower.features.families.surveys import instrument_features, touchpoint_feature
 from staypower.features.families.usage import event_features, named_event_features
 from staypower.features.settings import FeatureSettings, OwnFeature
 from staypower.features.streams import STREAMS, make_stream, source_of
@@ -30,6 +30,7 @@ from staypower.tables import Table, Tables
 __all__ = ["Catalogue", "declare", "slug_of"]
 
 OTHER = "other"
+_MOST_TOUCHPOINTS = 5
 
 
 @dataclass(frozen=True)
@@ -210,14 +211,19 @@ def _wanted(family: str, settings: FeatureSettings) -> bool:
 
 def _learnt_entries(tables: Tables, settings: FeatureSettings, cutoff: int) -> list[Definition | Template]:
     entries: list[Definition | Template] = []
+    slugs: list[str] = []
     if tables.has("usage", "event") and settings.top_events and _wanted("usage", settings):
-        slugs: list[str] = []
         for event in _commonest(tables["usage"], "event", cutoff)[: settings.top_events]:
             slugs.append(slug_of(event, slugs))
             entries += event_features(event, slugs[-1])
     if tables.has("surveys", "instrument") and _wanted("surveys", settings):
         for instrument in sorted(_commonest(tables["surveys"], "instrument", cutoff)):
             entries += instrument_features(instrument)
+    if tables.has("surveys", "touchpoint") and _wanted("surveys", settings):
+        slugs = []
+        for touchpoint in _commonest(tables["surveys"], "touchpoint", cutoff)[:_MOST_TOUCHPOINTS]:
+            slugs.append(slug_of(touchpoint, slugs))
+            entries.append(touchpoint_feature(touchpoint, slugs[-1]))
     return entries
 
 
@@ -241,7 +247,7 @@ def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection
     entries: list[Definition | Template] = []
     slugs: list[str] = []
     for column in stream.schema.columns:
-        if column.name in canonical or column.name == "seen_at" or column.kind == "time":
+        if column.name in canonical or column.name in ("seen_at", "owner_changed") or column.kind == "time":
             continue
         slugs.append(slug_of(column.name, slugs))
         entries.append(attribute_feature(column.name, slugs[-1], number=column.kind == "number"))

@@ -127,6 +127,8 @@ class Feature:
             raise UsageError.of("unknown aggregation", f"{self.name}: {self.aggregation}", mend)
         if self.how.needs_column and self.column is None:
             raise UsageError.of(f"`{self.aggregation}` needs a column", self.name, "name the `column` it reads")
+        if self.aggregation == "rate_slope" and self.window is None:
+            raise UsageError.of("`rate_slope` needs a window", self.name, "give the `window` in days")
         if self.window is not None and self.window < 1:
             raise UsageError.of("window too short", f"{self.name}: {self.window}", "give at least 1 day")
         if self.window is not None and not self.name.endswith(f"_{self.window}d"):

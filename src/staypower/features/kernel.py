@@ -40,6 +40,7 @@ __all__ = ["OPERATIONS", "additive", "distinct", "distinct_by_pass", "ordered"]
 
 _MINIMUM, _MAXIMUM, _LAST, _SPREAD, _TREND, _SINCE_LAST, _SINCE_FIRST, _SILENCE = range(8)
 _GAP_MEAN, _GAP_SPREAD, _GAP_TREND, _GAP_QUANTILE, _UNANSWERED, _UNTIL_NEXT, _UNTIL_LAST, _MEAN_AGE = range(8, 16)
+_RATE_SLOPE = 16
 
 OPERATIONS = {
     "minimum": _MINIMUM,
@@ -59,6 +60,7 @@ OPERATIONS = {
     "days_until_next": _UNTIL_NEXT,
     "days_until_last": _UNTIL_LAST,
     "mean_age": _MEAN_AGE,
+    "rate_slope": _RATE_SLOPE,
 }
 
 _DAY = 86_400_000_000
@@ -347,7 +349,21 @@ def _unanswered(low, high, k, enter, leave, value):  # type: ignore[no-untyped-d
 
 
 @_jit
-def ordered(operation, start, at, place, enter, leave, value, cutoffs, empty):  # type: ignore[no-untyped-def]
+def _rate_slope(low, high, k, cutoff, window, at, enter, leave):  # type: ignore[no-untyped-def]
+    # days of the window are numbered 0 (the last 24 h) to window - 1; all sums are whole numbers
+    n = 0
+    ages = 0
+    for i in range(low, high):
+        if enter[i] <= k < leave[i]:
+            n += 1
+            ages += (cutoff - 1 - at[i]) // _DAY
+    if window < 2:
+        return 0.0
+    return 30.0 * (n * (window - 1) / 2.0 - ages) / (window * (window * window - 1.0) / 12.0)
+
+
+@_jit
+def ordered(operation, start, at, place, enter, leave, value, cutoffs, empty, window):  # type: ignore[no-untyped-def]
     """Compute what depends on the order of rows, or on values that cannot be taken out again.
 
     Parameters
@@ -368,6 +384,8 @@ def ordered(operation, start, at, place, enter, leave, value, cutoffs, empty):  
         Only ever subtracted from.
     empty : float
         The value where no row is seen.
+    window : int
+        Days of the window, 0 for all of history; only `rate_slope` looks at it.
 
     Returns
     -------
@@ -377,7 +395,7 @@ def ordered(operation, start, at, place, enter, leave, value, cutoffs, empty):  
     --------
     >>> number = np.array([0, 1], dtype=np.int32)
     >>> ordered(OPERATIONS["maximum"], np.array([0, 2]), np.array([0, 10]), number, number,
-    ...         np.array([2, 2], dtype=np.int32), np.array([3.0, 1.0]), np.array([5, 15]), np.nan).tolist()
+    ...         np.array([2, 2], dtype=np.int32), np.array([3.0, 1.0]), np.array([5, 15]), np.nan, 0).tolist()
     [[3.0, 3.0]]
     """
     n_accounts = len(start) - 1
@@ -402,6 +420,8 @@ def ordered(operation, start, at, place, enter, leave, value, cutoffs, empty):  
                 out[a, k] = _spread(low, high, k, enter, leave, value)
             elif operation == _TREND:
                 out[a, k] = _trend(low, high, k, cutoffs[k], at, enter, leave, value)
+            elif operation == _RATE_SLOPE:
+                out[a, k] = _rate_slope(low, high, k, cutoffs[k], window, at, enter, leave)
             elif operation == _UNANSWERED:
                 out[a, k] = _unanswered(low, high, k, enter, leave, value)
             elif _UNTIL_NEXT <= operation <= _UNTIL_LAST:

@@ -221,6 +221,18 @@ BILLING = (
     ),
     Template(
         Feature(
+            name="seats_raises",
+            table="subscriptions",
+            aggregation="count",
+            where=(Filter("seats_change", at_least=1.0),),
+            unit="changes",
+            description="additions of seats",
+            lever="relationship",
+        ),
+        shortest=90,
+    ),
+    Template(
+        Feature(
             name="seats_cuts",
             table="subscriptions",
             aggregation="count",

@@ -31,6 +31,17 @@ RELATIONSHIP = (
         description="days from sign-up to completed set-up",
         lever="onboarding",
     ),
+    Feature(
+        name="owner_changes_365d",
+        table="accounts",
+        aggregation="count",
+        time="seen_at",
+        window=365,
+        where=(Filter("owner_changed", at_least=1.0),),
+        unit="changes",
+        description="changes of the person who looks after the account",
+        lever="relationship",
+    ),
     Template(
         Feature(
             name="advocacy",
@@ -130,7 +141,6 @@ OUTREACH = (
             name="outreach",
             table="outreach",
             aggregation="count",
-            where=(),
             unit="contacts",
             description="actions taken by the team",
             lever=None,

@@ -206,6 +206,26 @@ SUPPORT = (
         lever="support",
     ),
     Combination(
+        name="agents_per_ticket_365d",
+        how="ratio",
+        inputs=("ticket_agents_365d", "tickets_365d"),
+        unit="agents",
+        description="different people who answered, per ticket, in the last 365 days",
+        lever="support",
+    ),
+    Template(
+        Feature(
+            name="hand_overs",
+            table="tickets",
+            aggregation="sum",
+            column="handed_over",
+            unit="tickets",
+            description="tickets that another person answered than the one before",
+            lever="support",
+        ),
+        shortest=90,
+    ),
+    Combination(
         name="tickets_trend_90d",
         how="change",
         inputs=("tickets_90d", "tickets_before_90d"),

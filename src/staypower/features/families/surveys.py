@@ -245,3 +245,36 @@ def instrument_features(instrument: str) -> tuple[Feature | Template | Combinati
             lever="satisfaction",
         ),
     )
+
+
+def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
+    """Declare the mean satisfaction at one touchpoint (learnt from the data).
+
+    Parameters
+    ----------
+    touchpoint : str
+        As the data write it.
+    slug : str
+        The same as part of a feature's name.
+
+    Returns
+    -------
+    Feature
+
+    Examples
+    --------
+    >>> touchpoint_feature("Onboarding call", "onboarding_call").name
+    'csat_at_onboarding_call_365d'
+    """
+    return Feature(
+        name=f"csat_at_{slug}_365d",
+        table="surveys",
+        aggregation="mean",
+        column="answer",
+        time="answered_at",
+        window=365,
+        where=(Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,))),
+        unit="",
+        description=f"mean satisfaction (CSAT) at the touchpoint {touchpoint} (0-1 scale)",
+        lever="satisfaction",
+    )

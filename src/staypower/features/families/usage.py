@@ -135,6 +135,23 @@ USAGE = (
         lever="engagement",
     ),
     Feature(
+        name="usage_slope_90d",
+        table="usage",
+        aggregation="rate_slope",
+        window=90,
+        unit="events per day",
+        description="slope of the daily use, per 30 days,",
+        lever="engagement",
+    ),
+    Combination(
+        name="pause_in_use_over_usual_90d",
+        how="ratio",
+        inputs=("days_since_last_use", "days_between_use_90d"),
+        unit="times",
+        description="present pause in use as a multiple of the account's usual pause",
+        lever="engagement",
+    ),
+    Feature(
         name="usage_before_28d",
         table="usage",
         aggregation="count",

@@ -9,21 +9,22 @@ import pyarrow as pa
 
 from staypower.cutoffs import ALWAYS
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import with_columns, without_columns
+from staypower.features.streams.columns import group_numbers, with_columns, without_columns
 from staypower.tables import SCHEMAS, Column, Kind, Table, Tables
 
 __all__ = ["account_stream"]
 
 
 def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the accounts with `seen_at`, the instant from which a row's attributes are known.
+    """Return the accounts with `seen_at`, the instant from which a row's attributes are known, and `owner_changed`.
 
     That is `valid_from` where rows are versions. Otherwise only attributes declared `static` stay, known for ever; the
     others would show the value of the export's day.
     """
     table = tables["accounts"]
     if table.has("valid_from"):
-        return _seen_from(table, table.instants("valid_from"))
+        table = _seen_from(table, table.instants("valid_from"))
+        return _with_owner_changes(table) if table.has("owner") else table
     canonical = set(SCHEMAS["accounts"].names)
     loose = [name for name in table.data.column_names if name not in canonical and name not in table.fixed]
     always = np.full(len(table), ALWAYS, dtype=np.int64)
@@ -44,3 +45,14 @@ def _kind(table: Table, name: str) -> Kind:
     if pa.types.is_temporal(kind):
         return "time"
     return "number" if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "text"
+
+
+def _with_owner_changes(table: Table) -> Table:
+    """Say of each version whether its owner is another than that of the version before."""
+    seen = table.instants("seen_at")
+    account, owner = group_numbers(table.data.column("account_id")), group_numbers(table.data.column("owner"))
+    order = np.lexsort((owner, seen, account))
+    changed = (np.diff(account[order], prepend=-1) == 0) & (np.diff(owner[order], prepend=-1) != 0)
+    found = np.empty(len(table))
+    found[order] = changed
+    return with_columns(table, (Column("owner_changed", "number", "seen_at"), found))

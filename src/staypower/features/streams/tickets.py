@@ -21,6 +21,7 @@ def ticket_stream(tables: Tables, settings: FeatureSettings) -> Table:
     - `sla_decided_at`: when it is settled whether the promise was kept: the response, or the moment the promise was
       broken, whichever comes first. A ticket open for 30 h has missed a promise of 24 h although nobody answered yet.
     - `within_sla`: 1 when the response came in time, 0 when not; known from `sla_decided_at`.
+    - `handed_over`: 1 when another agent has the ticket than the account's ticket before; missing on the first.
     - `repeat`: 1 when the account opened another ticket of the same category within the 30 days before.
     """
     table = tables["tickets"]
@@ -36,6 +37,8 @@ def ticket_stream(tables: Tables, settings: FeatureSettings) -> Table:
         table = with_columns(table, (Column("resolution_hours", "number", "resolved_at"), hours))
     if table.has("category"):
         table = _with_repeats(table)
+    if table.has("agent"):
+        table = _with_hand_overs(table)
     return table
 
 
@@ -63,3 +66,15 @@ def _with_repeats(table: Table) -> Table:
     repeat[order] = again
     repeat[blank | (opened == MISSING)] = np.nan
     return with_columns(table, (Column("repeat", "number", known_from), repeat))
+
+
+def _with_hand_overs(table: Table) -> Table:
+    opened = table.instants("opened_at")
+    account, agent = group_numbers(table.data.column("account_id")), group_numbers(table.data.column("agent"))
+    order = np.lexsort((agent, opened, account))
+    same_account = np.diff(account[order], prepend=-1) == 0
+    handed = np.where(same_account, np.diff(agent[order], prepend=-1) != 0, np.nan)
+    found = np.empty(len(table))
+    found[order] = handed
+    found[opened == MISSING] = np.nan
+    return with_columns(table, (Column("handed_over", "number"), found))
