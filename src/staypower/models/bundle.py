@@ -1,0 +1,281 @@
+"""Everything that scoring needs of a trained model, as text and plain values; never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from staypower.errors import Fault, UsageError, nearest
+from staypower.models.calibration import CalibrationMap, calibration_from_dict
+from staypower.models.model_text import check_model_text
+from staypower.models.seal import digest_of, json_bytes, json_values, open_folder, seal_folder
+from staypower.models.trees import booster_of, contributions_of, raw_scores_of
+
+if TYPE_CHECKING:
+    import lightgbm
+
+__all__ = ["Bundle", "read_bundle", "write_bundle"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model, sealed.
+
+    Parameters
+    ----------
+    model_text : str
+        LightGBM text of the trees, with feature names f0, f1, ...
+    calibration : CalibrationMap
+        From raw score to probability.
+    feature_names : tuple of str
+        Our names of the features, in the order of the trees.
+    categories : mapping of str to mapping of str to int, default empty
+        Codes of each categorical feature.
+    learnt : mapping, default empty
+        Learnt definitions, JSON-able; opaque here.
+    metadata : mapping, default empty
+        Name, version, horizon, gap, cutoffs, metrics and the like, JSON-able.
+    card : str, default ""
+        The model card, Markdown.
+
+    Raises
+    ------
+    UsageError
+        When the parts do not fit together or are not JSON-able.
+
+    Examples
+    --------
+    >>> from staypower.models.churn import ChurnClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 2))
+    >>> model = ChurnClassifier(max_trees=5).fit(X, X[:, 0] > 0)
+    >>> bundle = model.to_bundle(metadata={"name": "acme"})
+    >>> bool((bundle.predict(X) == model.predict_proba(X)[:, 1]).all())
+    True
+    """
+
+    model_text: str
+    calibration: CalibrationMap
+    feature_names: tuple[str, ...]
+    categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    learnt: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+
+    def __post_init__(self) -> None:
+        faults = list(self._faults())
+        if faults:
+            raise UsageError(faults)
+        check_model_text(self.model_text, features=len(self.feature_names))
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        for name in ("categories", "learnt", "metadata"):
+            # A copy as JSON would give it back: what is written is what is read, whatever the caller does to his own.
+            object.__setattr__(self, name, json.loads(json_bytes(getattr(self, name), name)))
+
+    def _faults(self) -> Iterator[Fault]:
+        names = list(self.feature_names)
+        if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
+            yield Fault("unusable feature names", str(names[:5]), "give every feature a name of its own")
+        for feature, codes in self.categories.items():
+            if feature not in names:
+                yield Fault("categories of a feature that is not there", str(feature), nearest(str(feature), names))
+            if not all(isinstance(code, int) and not isinstance(code, bool) and code >= 0 for code in codes.values()):
+                yield Fault("a category code is no code", str(feature), "give whole numbers from 0")
+
+    @property
+    def digest(self) -> str:
+        """The sha256 that seals the bundle: the digest of its manifest."""
+        return digest_of(self.files())
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files of the bundle, without their manifest, by name."""
+        schema = {"features": list(self.feature_names), "categories": self.categories}
+        return {
+            "model.txt": self.model_text.encode(),
+            "calibration.json": json_bytes(self.calibration.to_dict(), "calibration"),
+            "schema.json": json_bytes(schema, "schema"),
+            "learnt.json": json_bytes(self.learnt, "learnt"),
+            "metadata.json": json_bytes(self.metadata, "metadata"),
+            "card.md": self.card.encode(),
+        }
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes], values: Mapping[str, Any]) -> Bundle:
+        """Build the bundle from checked files and the values of its JSON files.
+
+        Parameters
+        ----------
+        files : mapping of str to bytes
+            What `files` gave, every digest checked.
+        values : mapping of str to dict
+            Values of the JSON files.
+
+        Returns
+        -------
+        Bundle
+        """
+        schema = values["schema.json"]
+        names, categories = schema.get("features"), schema.get("categories")
+        maps = isinstance(categories, dict) and all(isinstance(codes, dict) for codes in categories.values())
+        if not isinstance(names, list) or not maps:
+            raise UsageError.of("unusable bundle", "schema.json", "fetch the bundle again or train it anew")
+        return cls(
+            model_text=files["model.txt"].decode(),
+            calibration=calibration_from_dict(values["calibration.json"]),
+            feature_names=tuple(names),
+            categories=categories,
+            learnt=values["learnt.json"],
+            metadata=values["metadata.json"],
+            card=files["card.md"].decode(),
+        )
+
+    @cached_property
+    def booster(self) -> lightgbm.Booster:
+        """The trees, read when first used."""
+        return booster_of(self.model_text)
+
+    def matrix(self, X: pd.DataFrame | Floats) -> Floats:
+        """Return the features in the order of the trees.
+
+        Parameters
+        ----------
+        X : DataFrame (pandas or polars) or array, shape (n, k)
+            A frame's columns are taken by name, in any order; an array must have them all in order.
+
+        Returns
+        -------
+        array of float, shape (n, k)
+
+        Raises
+        ------
+        UsageError
+            When a feature is missing or unknown, or a value is infinite.
+        """
+        if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):  # a polars frame: never take its columns by position
+            X = pd.DataFrame({str(name): np.asarray(X[name], dtype=np.float64) for name in X.columns})
+        if isinstance(X, pd.DataFrame):
+            known = [str(column) for column in X.columns]
+            missing = [name for name in self.feature_names if name not in set(known)]
+            extra = [name for name in known if name not in set(self.feature_names)]
+            faults = [Fault("a feature is missing", name, "build it as in training") for name in missing[:10]]
+            faults += [Fault("a feature the model does not know", name, "leave the column out") for name in extra[:10]]
+            if faults:
+                raise UsageError(faults)
+            X = X.set_axis(known, axis=1)[list(self.feature_names)].to_numpy(dtype=np.float64, na_value=np.nan)
+        features = np.ascontiguousarray(X, dtype=np.float64)
+        if features.ndim != 2 or features.shape[1] != len(self.feature_names):
+            raise UsageError.of("wrong shape", str(features.shape), f"give {len(self.feature_names)} features a row")
+        if np.isinf(features).any():
+            raise UsageError.of("infinite feature value", f"{int(np.isinf(features).sum())} values", "give a missing value")
+        return features
+
+    def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+        """Return the raw score of the trees, in uncalibrated log-odds.
+
+        Parameters
+        ----------
+        X : DataFrame or array, shape (n, k)
+        threads : int or None, default None
+            None: as many as the work is worth. It changes no number.
+
+        Returns
+        -------
+        array of float, shape (n,)
+        """
+        features = self.matrix(X)
+        if not len(features):
+            return np.empty(0)
+        return raw_scores_of(self.booster, features, threads=threads)
+
+    def predict(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+        """Return the calibrated churn probability of each row.
+
+        Parameters
+        ----------
+        X : DataFrame or array, shape (n, k)
+        threads : int or None, default None
+
+        Returns
+        -------
+        array of float, shape (n,)
+        """
+        return self.calibration.apply(self.raw_score(X, threads=threads))
+
+    def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
+        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP.
+
+        Parameters
+        ----------
+        X : DataFrame or array, shape (n, k)
+        threads : int or None, default None
+
+        Returns
+        -------
+        array of float, shape (n, k)
+            In log-odds of the raw score.
+        float
+            The base: base + sum of a row's contributions = its raw score, to 1e-6.
+        """
+        features = self.matrix(X)
+        if not len(features):
+            _, base = self.contributions(np.full((1, features.shape[1]), np.nan), threads=threads)
+            return np.empty((0, features.shape[1])), base
+        return contributions_of(self.booster, features, threads=threads)
+
+
+def write_bundle(bundle: Bundle, folder: str | Path) -> str:
+    """Seal a bundle into a folder.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    folder : str or Path
+        Written whole or not at all. A different bundle is never overwritten; the same one is left as it is.
+
+    Returns
+    -------
+    str
+        The digest, to be kept outside the folder.
+
+    Raises
+    ------
+    UsageError
+        When something else is there or it cannot be written.
+    """
+    return seal_folder(bundle.files(), Path(folder))
+
+
+def read_bundle(folder: str | Path, *, digest: str | None = None) -> Bundle:
+    """Read a sealed bundle; nothing is parsed before every digest was checked.
+
+    Parameters
+    ----------
+    folder : str or Path
+    digest : str or None, default None
+        What `write_bundle` returned. Give it wherever the folder could have been exchanged.
+
+    Returns
+    -------
+    Bundle
+
+    Raises
+    ------
+    UsageError
+        When anything in the folder is not as it was sealed.
+    """
+    files = open_folder(Path(folder), digest=digest)
+    try:
+        values = {name: json_values(content, name) for name, content in files.items() if name.endswith(".json")}
+        return Bundle.from_files(files, values)
+    except UnicodeDecodeError:
+        raise UsageError.of("unreadable file in the bundle", str(folder), "fetch the bundle again or train it anew") from None

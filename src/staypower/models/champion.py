@@ -1,0 +1,301 @@
+"""Which trained version scores: lock files beside the exported bundles, so that scoring needs no tracking server.
+
+`models/<name>/<version>/` holds a sealed bundle, `models/<name>/versions.json` the digest of each, kept outside the folders
+they seal, and `models/<name>/champion.json` the version that scores unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from staypower.errors import UsageError, nearest
+from staypower.models.seal import json_values
+
+__all__ = [
+    "BundlePlace",
+    "ChampionLock",
+    "VersionRecord",
+    "find_bundle",
+    "read_champion",
+    "read_versions",
+    "write_champion",
+    "write_versions",
+]
+
+_AGAIN = "promote a version again with `staypower models promote VERSION`"
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """What is known of one exported version without its bundle.
+
+    Parameters
+    ----------
+    version : str
+        A whole number, as text.
+    digest : str
+        The seal of its bundle.
+    run_id : str
+        The run that trained it.
+    split : str, default "temporal"
+        How it was tested: `temporal`, `grouped` or `snapshot`.
+    registered_at : str, default ""
+        ISO time.
+    metrics : mapping of str to float, optional
+
+    Examples
+    --------
+    >>> VersionRecord("1", "0" * 64, "abc", split="snapshot").untested_in_time
+    True
+    """
+
+    version: str
+    digest: str
+    run_id: str
+    split: str = "temporal"
+    registered_at: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # these become paths and seals: a lock file that was tampered with must not lead anywhere else
+        if not re.fullmatch(r"[0-9]{1,9}", self.version) or not re.fullmatch(r"[0-9a-f]{64}", self.digest):
+            raise UsageError.of("unusable lock file", f"version {self.version!r}, digest {self.digest!r}", _AGAIN)
+
+    @property
+    def untested_in_time(self) -> bool:
+        """Whether its test was no temporal one, so that only force makes it champion."""
+        return self.split == "snapshot"
+
+
+@dataclass(frozen=True)
+class ChampionLock:
+    """The version that scores.
+
+    Parameters
+    ----------
+    version, digest, run_id : str
+        As in `VersionRecord`.
+    promoted_at : str
+        ISO time.
+    reason : str, default ""
+    history : tuple of str, default ()
+        The champions before it, oldest first.
+
+    Examples
+    --------
+    >>> ChampionLock("2", "0" * 64, "abc", "2026-01-01T00:00:00+00:00", history=("1",)).previous
+    '1'
+    """
+
+    version: str
+    digest: str
+    run_id: str
+    promoted_at: str
+    reason: str = ""
+    history: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        VersionRecord(self.version, self.digest, self.run_id)
+
+    @property
+    def previous(self) -> str | None:
+        """The champion before this one."""
+        return self.history[-1] if self.history else None
+
+
+@dataclass(frozen=True)
+class BundlePlace:
+    """Where a bundle lies and what must seal it.
+
+    Parameters
+    ----------
+    folder : Path
+    digest : str or None
+        None for a folder that the user names: then only its own manifest is checked.
+    version, run_id : str
+        Empty for a folder that the user names.
+
+    Examples
+    --------
+    >>> BundlePlace(Path("elsewhere"), None).version
+    ''
+    """
+
+    folder: Path
+    digest: str | None
+    version: str = ""
+    run_id: str = ""
+
+
+Record = TypeVar("Record", VersionRecord, ChampionLock)
+
+
+def find_bundle(models_folder: Path, name: str, model: str | None = None) -> BundlePlace:
+    """Find the bundle to score with.
+
+    Parameters
+    ----------
+    models_folder : Path
+    name : str
+        Name of the model.
+    model : str or None, default None
+        A version, or the path of a bundle folder; None: the champion.
+
+    Returns
+    -------
+    BundlePlace
+        For `read_bundle(place.folder, digest=place.digest)`.
+
+    Raises
+    ------
+    UsageError
+        When there is none.
+
+    Examples
+    --------
+    >>> find_bundle(Path("models"), "acme", "some/folder").folder.name
+    'folder'
+    """
+    if model is None:
+        lock = read_champion(models_folder, name)
+        return BundlePlace(models_folder / name / lock.version, lock.digest, lock.version, lock.run_id)
+    if not model.isdecimal():
+        return BundlePlace(Path(model).expanduser(), None)
+    versions = read_versions(models_folder, name)
+    if model not in versions:
+        mend = nearest(model, versions) if versions else "train a model first with `staypower train`"
+        raise UsageError.of("no such version", f"{name} {model}", mend)
+    record = versions[model]
+    return BundlePlace(models_folder / name / record.version, record.digest, record.version, record.run_id)
+
+
+def read_champion(models_folder: Path, name: str) -> ChampionLock:
+    """Read which version scores.
+
+    Parameters
+    ----------
+    models_folder : Path
+    name : str
+        Name of the model.
+
+    Returns
+    -------
+    ChampionLock
+
+    Raises
+    ------
+    UsageError
+        When no version is champion, with what to do; or when the lock file is unusable.
+    """
+    path = models_folder / name / "champion.json"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageError.of("no champion", f"{name} in {models_folder}", _mend_no_champion(models_folder, name)) from None
+    return _built(ChampionLock, json_values(content, str(path)), path)
+
+
+def _mend_no_champion(models_folder: Path, name: str) -> str:
+    versions = read_versions(models_folder, name)
+    if not versions:
+        return "train a model first with `staypower train`"
+    latest = max(versions.values(), key=lambda record: int(record.version))
+    if latest.untested_in_time:
+        return (
+            f"version {latest.version} was learnt from one snapshot, untested in time: make it champion all the same with "
+            f"`staypower models promote {latest.version} --force`, or use it this once with `score --model {latest.version}`"
+        )
+    return f"make one champion with `staypower models promote {latest.version}`, or use `score --model {latest.version}`"
+
+
+def read_versions(models_folder: Path, name: str) -> dict[str, VersionRecord]:
+    """Read what is known of each exported version.
+
+    Parameters
+    ----------
+    models_folder : Path
+    name : str
+        Name of the model.
+
+    Returns
+    -------
+    dict of str to VersionRecord
+        Empty when nothing was exported.
+
+    Examples
+    --------
+    >>> read_versions(Path("no such folder"), "acme")
+    {}
+    """
+    path = models_folder / name / "versions.json"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    values = json_values(content, str(path))
+    records = [_built(VersionRecord, {**value, "version": version}, path) for version, value in values.items()]
+    return {record.version: record for record in records}
+
+
+def write_champion(models_folder: Path, name: str, lock: ChampionLock) -> Path:
+    """Write which version scores, whole or not at all.
+
+    Returns
+    -------
+    Path
+        The lock file.
+    """
+    path = models_folder / name / "champion.json"
+    _replace(path, {**dataclasses.asdict(lock), "previous": lock.previous})
+    return path
+
+
+def write_versions(models_folder: Path, name: str, versions: Mapping[str, VersionRecord]) -> Path:
+    """Write what is known of each exported version, whole or not at all.
+
+    Returns
+    -------
+    Path
+        The lock file.
+    """
+    path = models_folder / name / "versions.json"
+    values = {version: dataclasses.asdict(record) for version, record in versions.items()}
+    _replace(
+        path, {version: {key: inner for key, inner in value.items() if key != "version"} for version, value in values.items()}
+    )
+    return path
+
+
+def _built(kind: type[Record], values: Any, path: Path) -> Record:
+    """Build a record from a lock file's values, of the types that it asks for."""
+    if isinstance(values, dict):
+        known = {entry.name: entry for entry in dataclasses.fields(kind)}
+        given: dict[str, Any] = {
+            key: tuple(value) if key == "history" else value for key, value in values.items() if key in known
+        }
+        texts = [value for key, value in given.items() if key not in ("history", "metrics")] + list(given.get("history", ()))
+        needed = {name for name, entry in known.items() if entry.default is MISSING and entry.default_factory is MISSING}
+        if needed <= set(given) and all(isinstance(text, str) for text in texts):
+            return kind(**given)
+    raise UsageError.of("unusable lock file", path, _AGAIN)
+
+
+def _replace(path: Path, values: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

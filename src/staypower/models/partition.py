@@ -1,0 +1,134 @@
+"""Which rows grow the trees and which stop and calibrate them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staypower.cutoffs import DAY, text_of
+
+__all__ = ["TemporalPartition", "deal_folds", "partition_by_time"]
+
+Positions = NDArray[np.int64]
+
+_CLASS_TREES = 100
+_CLASS_CALIBRATION = 50
+_ONE_IN = 6
+
+
+@dataclass(frozen=True)
+class TemporalPartition:
+    """Rows by the time of their cutoff.
+
+    Parameters
+    ----------
+    trees : array of bool, shape (n,)
+        Rows that grow the trees: the earlier cutoffs.
+    calibration : array of bool, shape (n,)
+        Rows that stop the trees and calibrate them: the latest cutoffs.
+    first_calibration : int
+        Instant of the first calibration cutoff.
+    text : str
+        What was done, in words.
+
+    Examples
+    --------
+    >>> cutoffs = np.array([0, 10, 20, 30]) * DAY
+    >>> partition_by_time(cutoffs, embargo_days=10, calibration_cutoffs=1).trees.tolist()
+    [True, True, True, False]
+    """
+
+    trees: NDArray[np.bool_]
+    calibration: NDArray[np.bool_]
+    first_calibration: int
+    text: str
+
+    def has_history(self, labels: NDArray[np.int8], cutoffs: Positions) -> bool:
+        """Say whether history is long enough for separate calibration cutoffs.
+
+        Parameters
+        ----------
+        labels : array of 0 and 1, shape (n,)
+        cutoffs : array of int64, shape (n,)
+
+        Returns
+        -------
+        bool
+            The trees keep at least half of the cutoffs and at least 3, with 100 rows of each class, and the calibration
+            cutoffs have 50 of each.
+        """
+        kept, known = len(np.unique(cutoffs[self.trees])), len(np.unique(cutoffs))
+        enough = kept >= 3 and 2 * kept >= known
+        return enough and _rarer(labels[self.trees]) >= _CLASS_TREES and _rarer(labels[self.calibration]) >= _CLASS_CALIBRATION
+
+
+def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cutoffs: int | None) -> TemporalPartition:
+    """Keep the latest cutoffs for stopping and calibration, with an embargo before them.
+
+    Parameters
+    ----------
+    cutoffs : array of int64, shape (n,)
+        Instant of each row's cutoff.
+    embargo_days : float
+        Rows whose cutoff lies less than this many days before the first calibration cutoff are used by neither side: their
+        outcome was not known yet.
+    calibration_cutoffs : int or None
+        How many of the latest cutoffs to keep; None: one in six, at least one.
+
+    Returns
+    -------
+    TemporalPartition
+    """
+    known = np.unique(cutoffs)
+    keep = calibration_cutoffs if calibration_cutoffs is not None else max(1, round(len(known) / _ONE_IN))
+    first = int(known[max(0, len(known) - keep)])
+    calibration = cutoffs >= first
+    trees = ~calibration & (cutoffs <= first - round(embargo_days * DAY))
+    grown = known[known <= first - round(embargo_days * DAY)]
+    grown = grown[grown < first]
+    unused = len(known) - len(grown) - int((known >= first).sum())
+    span = f"{text_of(int(grown[0]))} to {text_of(int(grown[-1]))}" if len(grown) else "none"
+    text = (
+        f"temporal: trees from {len(grown)} cutoffs ({span}), stopped and calibrated on {int((known >= first).sum())} later "
+        f"cutoffs from {text_of(first)}, {unused} between left out as embargo of {embargo_days:g} days"
+    )
+    return TemporalPartition(trees, calibration, first, text)
+
+
+def deal_folds(accounts: Positions, labels: NDArray[np.int8], *, folds: int, seed: int) -> Positions:
+    """Deal accounts into folds of like churn and like size; all rows of an account go to one fold.
+
+    Parameters
+    ----------
+    accounts : array of int, shape (n,)
+        Account number of each row, from 0.
+    labels : array of 0 and 1, shape (n,)
+    folds : int
+        How many folds, at least 2.
+    seed : int
+
+    Returns
+    -------
+    array of int64, shape (n,)
+        Fold of each row.
+
+    Examples
+    --------
+    >>> deal_folds(np.array([0, 0, 1, 2]), np.array([1, 0, 0, 1], dtype=np.int8), folds=2, seed=0).tolist()
+    [0, 0, 0, 1]
+    """
+    count = int(accounts.max()) + 1
+    rows = np.bincount(accounts, minlength=count)
+    churned = np.bincount(accounts, weights=labels > 0, minlength=count)
+    shuffled = np.random.default_rng(seed).permutation(count)
+    order = shuffled[np.lexsort((rows[shuffled], churned[shuffled]))]
+    fold_of = np.empty(count, dtype=np.int64)
+    fold_of[order] = np.arange(count) % folds
+    return fold_of[accounts]
+
+
+def _rarer(labels: NDArray[np.int8]) -> int:
+    churners = int((labels > 0).sum())
+    return min(churners, len(labels) - churners)

@@ -1,0 +1,281 @@
+"""Seal a bundle's files into a folder, and open a folder only if every byte is what the seal says.
+
+The seal is `manifest.json`: the sha256 and size of every file. Its own sha256 is the digest of the bundle, which is kept
+outside the folder. Everything is read once into memory, checked there, and parsed from there, so nothing can change between
+check and use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from staypower.errors import Fault, UsageError
+
+__all__ = ["FILES", "digest_of", "json_bytes", "json_values", "open_folder", "seal_folder"]
+
+FILES: Mapping[str, int] = {
+    "model.txt": 1 << 30,
+    "calibration.json": 1 << 16,
+    "schema.json": 1 << 26,
+    "learnt.json": 1 << 26,
+    "metadata.json": 1 << 26,
+    "card.md": 1 << 24,
+}
+"""The files of a bundle and the most bytes each may have."""
+
+_MANIFEST = "manifest.json"
+_MANIFEST_LIMIT = 1 << 16
+_FORMAT = "staypower bundle 1"
+_AGAIN = "fetch the bundle again or train it anew"
+
+
+def json_bytes(values: Any, name: str) -> bytes:
+    r"""Write values as JSON, equal bytes for equal values.
+
+    Parameters
+    ----------
+    values : JSON-able
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    UsageError
+        When a value is not JSON-able or not finite.
+
+    Examples
+    --------
+    >>> json_bytes({"b": 1, "a": (2,)}, "metadata").decode()
+    '{\n "a": [\n  2\n ],\n "b": 1\n}\n'
+    """
+    try:
+        text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        mend = "give text, finite numbers, true, false, null, lists and mappings by text only"
+        raise UsageError.of("not JSON-able", f"{name} ({error})", mend) from None
+    return (text + "\n").encode()
+
+
+def json_values(content: bytes, name: str) -> dict[str, Any]:
+    """Read a JSON object strictly: UTF-8, no name twice, finite numbers.
+
+    Parameters
+    ----------
+    content : bytes
+    name : str
+        Name of the file, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    UsageError
+        When it is not such an object.
+
+    Examples
+    --------
+    >>> json_values(b'{"a": 1}', "metadata.json")
+    {'a': 1}
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) != len(pairs):
+            raise ValueError("a name stands twice")
+        return dict(pairs)
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number")
+
+    try:
+        found = json.loads(content.decode(), object_pairs_hook=once, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise UsageError.of("unreadable file in the bundle", f"{name} ({error})", _AGAIN) from None
+    if not isinstance(found, dict):
+        raise UsageError.of("unreadable file in the bundle", f"{name} holds no mapping", _AGAIN)
+    return found
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Return the digest of a bundle: the sha256 of the manifest of its files.
+
+    Examples
+    --------
+    >>> len(digest_of({"card.md": b""}))
+    64
+    """
+    return hashlib.sha256(_manifest(files)).hexdigest()
+
+
+def _manifest(files: Mapping[str, bytes]) -> bytes:
+    listed = {name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in files.items()}
+    return json_bytes({"format": _FORMAT, "files": listed}, "manifest")
+
+
+def seal_folder(files: Mapping[str, bytes], folder: Path) -> str:
+    """Write files and their manifest into a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        The files of `FILES`.
+    folder : Path
+        Must not exist, or hold the same bundle already.
+
+    Returns
+    -------
+    str
+        The digest.
+
+    Raises
+    ------
+    UsageError
+        When something else is there, a file is too large or the folder cannot be made.
+    """
+    large = [name for name, content in files.items() if len(content) > FILES[name]]
+    if large:
+        raise UsageError([Fault("too large for a bundle", f"{name} over {FILES[name]} bytes", "shorten it") for name in large])
+    if os.path.lexists(folder):
+        return _same(files, folder)
+    manifest = _manifest(files)
+    building = folder.parent / f".{folder.name}.{secrets.token_hex(6)}.building"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building.mkdir()
+        for name, content in {**files, _MANIFEST: manifest}.items():
+            _write(building / name, content)
+        _sync(building)
+        building.rename(folder)
+        _sync(folder.parent)
+    except OSError as error:
+        if os.path.lexists(folder):  # another process was faster
+            return _same(files, folder)
+        raise UsageError.of(
+            "cannot write the bundle", f"{folder} ({error.strerror})", "choose a folder you may write"
+        ) from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def _same(files: Mapping[str, bytes], folder: Path) -> str:
+    digest = digest_of(files)
+    try:
+        open_folder(folder, digest=digest)
+    except UsageError:
+        mend = "choose a new folder; a bundle is never overwritten"
+        raise UsageError.of("something else is there already", str(folder), mend) from None
+    return digest
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    if os.name != "posix":  # only there can a folder be opened and synced
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_folder(folder: Path, *, digest: str | None = None) -> dict[str, bytes]:
+    """Read the files of a sealed folder after checking every one against the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    digest : str or None, default None
+        The digest that was kept outside the folder. Without it accidents are found, but not a forger who sealed anew.
+
+    Returns
+    -------
+    dict of str to bytes
+        Without the manifest.
+
+    Raises
+    ------
+    UsageError
+        When a file is missing, extra, a link, too large, or not what the manifest says.
+    """
+    if not folder.is_dir():
+        raise UsageError.of("no bundle there", str(folder), "check the path, or train a model")
+    _check_names(folder)
+    manifest = _read(folder / _MANIFEST, _MANIFEST_LIMIT)
+    if digest is not None and hashlib.sha256(manifest).hexdigest() != digest:
+        raise UsageError.of("the bundle is not the one that was sealed", f"{folder}: digest differs", _AGAIN)
+    listed = _listed(manifest)
+    files, faults = {}, []
+    for name, limit in FILES.items():
+        content = _read(folder / name, limit)
+        if len(content) != listed[name]["bytes"] or hashlib.sha256(content).hexdigest() != listed[name]["sha256"]:
+            faults.append(Fault("a file of the bundle was altered", str(folder / name), _AGAIN))
+        files[name] = content
+    if faults:
+        raise UsageError(faults)
+    return files
+
+
+def _check_names(folder: Path) -> None:
+    try:
+        found = set(os.listdir(folder))
+    except OSError as error:
+        raise UsageError.of("cannot read the bundle", f"{folder} ({error.strerror})", "check who may read it") from None
+    expected = {*FILES, _MANIFEST}
+    faults = [Fault("a file of the bundle is missing", str(folder / name), _AGAIN) for name in sorted(expected - found)]
+    faults += [
+        Fault("a file that is no part of the bundle", str(folder / name), "take it away") for name in sorted(found - expected)
+    ]
+    if faults:
+        raise UsageError(faults)
+
+
+def _listed(manifest: bytes) -> dict[str, Any]:
+    values = json_values(manifest, _MANIFEST)
+    if values.get("format") != _FORMAT:
+        mend = "use the version of staypower that wrote it, or train it anew"
+        raise UsageError.of("unknown bundle format", repr(values.get("format")), mend)
+    listed = values.get("files")
+    fine = isinstance(listed, dict) and set(listed) == set(FILES) and set(values) == {"format", "files"}
+    if not fine or not all(isinstance(entry, dict) and set(entry) == {"bytes", "sha256"} for entry in listed.values()):  # type: ignore[union-attr]
+        raise UsageError.of("unreadable file in the bundle", f"{_MANIFEST} does not list the bundle's files", _AGAIN)
+    return dict(listed)  # type: ignore[arg-type]
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """Read a regular file, never through a link and never more than the limit."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        if path.is_symlink():
+            raise UsageError.of("a link in the bundle", str(path), _AGAIN)
+        handle = os.open(path, flags)
+    except OSError as error:
+        raise UsageError.of("cannot read a file of the bundle", f"{path} ({error.strerror})", _AGAIN) from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(handle)
+        raise UsageError.of("not a file", str(path), _AGAIN)
+    with os.fdopen(handle, "rb") as file:
+        content = b"" if found.st_size > limit else file.read(limit + 1)
+    if found.st_size > limit or len(content) > limit:
+        raise UsageError.of("a file of the bundle is too large", f"{path}: over {limit} bytes", _AGAIN)
+    return content

@@ -1,0 +1,227 @@
+"""Grow boosted trees with LightGBM so that the same rows give the same bytes on any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from staypower.errors import UsageError
+from staypower.models.rows import Rows
+from staypower.models.settings import TreeShape
+
+__all__ = ["Grower", "booster_of", "contributions_of", "portable_text", "raw_scores_of", "threads_for"]
+
+Floats = NDArray[np.float64]
+
+_WORTH_SHARING = 4_000_000
+_CONTRIBUTION_COST = 50
+
+
+@dataclass(frozen=True)
+class Grower:
+    """Grows trees of one shape.
+
+    Parameters
+    ----------
+    shape : TreeShape
+    max_trees : int
+    patience : int
+        Stop when the held-out log loss has not fallen for this many trees.
+    seed : int
+    threads : int
+        0: all cores.
+    categorical : sequence of int
+        Positions of the features that are codes.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.normal(size=(200, 2))
+    >>> rows = Rows(features, (features[:, 0] > 0).astype(np.int8), None, np.arange(200), None)
+    >>> shape = TreeShape.by_evidence(churners=100, accounts=200, rows=200)
+    >>> grower = Grower(shape, max_trees=10, patience=5, seed=0, threads=1)
+    >>> grower.grow(rows, trees=3).num_trees()
+    3
+    """
+
+    shape: TreeShape
+    max_trees: int
+    patience: int
+    seed: int
+    threads: int
+    categorical: Sequence[int] = ()
+
+    def grow(self, rows: Rows, *, trees: int) -> lightgbm.Booster:
+        """Grow a set number of trees on all rows."""
+        return lightgbm.train(self._parameters(), self._dataset(rows), trees)
+
+    def grow_watched(self, rows: Rows, held: Rows) -> tuple[lightgbm.Booster, Floats]:
+        """Grow trees until the log loss on held-out rows stops falling.
+
+        Returns
+        -------
+        lightgbm.Booster
+            All trees grown, those past the best included.
+        array of float
+            Log loss of the held-out rows after each tree.
+        """
+        training = self._dataset(rows)
+        seen: dict[str, Any] = {}
+        callbacks: list[Any] = [
+            lightgbm.early_stopping(self.patience, verbose=False),
+            lightgbm.record_evaluation(seen),
+        ]
+        booster = lightgbm.train(
+            self._parameters(),
+            training,
+            self.max_trees,
+            valid_sets=[self._dataset(held, reference=training)],
+            valid_names=["held"],
+            callbacks=callbacks,
+        )
+        return booster, np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
+
+    def _dataset(self, rows: Rows, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+        # LightGBM refuses `",[]{}:` in names and keeps names in the model text: ours stay outside it.
+        return lightgbm.Dataset(
+            rows.features,
+            rows.labels,
+            weight=rows.weights,
+            reference=reference,
+            feature_name=[f"f{position}" for position in range(rows.features.shape[1])],
+            categorical_feature=list(self.categorical),
+            params=self._parameters(),
+        )
+
+    def _parameters(self) -> dict[str, Any]:
+        shape = self.shape
+        return {
+            "objective": "binary",
+            "metric": "binary_logloss",
+            "num_leaves": shape.num_leaves,
+            "max_depth": shape.max_depth,
+            "learning_rate": shape.learning_rate,
+            "min_data_in_leaf": shape.min_child_samples,
+            "lambda_l2": shape.l2,
+            "feature_fraction": shape.feature_fraction,
+            "bagging_fraction": shape.bagging_fraction,
+            "bagging_freq": 1,
+            "feature_pre_filter": False,
+            "seed": self.seed,
+            "num_threads": self.threads,
+            # Column-wise histograms are what makes the trees independent of the number of threads; row-wise ones do not.
+            "deterministic": True,
+            "force_col_wise": True,
+            "verbosity": -1,
+        }
+
+
+def portable_text(booster: lightgbm.Booster, *, trees: int) -> str:
+    """Write a model as text without the parameters it was trained with.
+
+    The block of parameters holds the number of threads; without it the same trees are the same bytes everywhere.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+    trees : int
+        How many of its trees to keep.
+
+    Returns
+    -------
+    str
+    """
+    text: str = booster.model_to_string(num_iteration=trees)
+    return text.split("\nparameters:\n", 1)[0] + "\n"
+
+
+def booster_of(text: str) -> lightgbm.Booster:
+    """Read a model from text that `check_model_text` found whole.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    lightgbm.Booster
+
+    Raises
+    ------
+    UsageError
+        When LightGBM refuses it.
+    """
+    try:
+        return lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        mend = "fetch the bundle again or train it anew"
+        raise UsageError.of("broken model text", str(error)[:200], mend) from None
+
+
+def threads_for(asked: int | None, work: int) -> int:
+    """Say how many threads to use; no number depends on it.
+
+    Parameters
+    ----------
+    asked : int or None
+    work : int
+        Values to look at, roughly.
+
+    Returns
+    -------
+    int
+        What was asked for; else 1 for little work, on which threads mostly wait for each other (on a busy machine fifty
+        times longer than the work takes), and 0, all cores, for much.
+
+    Examples
+    --------
+    >>> threads_for(None, 1000), threads_for(None, 10**8), threads_for(3, 1000)
+    (1, 0, 3)
+    """
+    if asked is not None:
+        return asked
+    return 1 if work < _WORTH_SHARING else 0
+
+
+def raw_scores_of(booster: lightgbm.Booster, features: Floats, *, threads: int | None) -> Floats:
+    """Return the raw score of each row.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+    features : array of float, shape (n, k)
+    threads : int or None
+        None: as many as the work is worth.
+
+    Returns
+    -------
+    array of float, shape (n,)
+    """
+    count = threads_for(threads, len(features) * booster.num_trees())
+    return np.asarray(booster.predict(features, raw_score=True, num_threads=count), dtype=np.float64)
+
+
+def contributions_of(booster: lightgbm.Booster, features: Floats, *, threads: int | None) -> tuple[Floats, float]:
+    """Return what each feature adds to each row's raw score, and the base.
+
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+    features : array of float, shape (n, k)
+        At least one row.
+    threads : int or None
+        None: as many as the work is worth.
+
+    Returns
+    -------
+    array of float, shape (n, k)
+    float
+    """
+    count = threads_for(threads, _CONTRIBUTION_COST * len(features) * booster.num_trees())
+    found = np.asarray(booster.predict(features, pred_contrib=True, num_threads=count), dtype=np.float64)
+    return np.ascontiguousarray(found[:, :-1]), float(found[0, -1])

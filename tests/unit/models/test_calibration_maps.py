@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from staypower.errors import UsageError
+from staypower.models.calibration import (
+    MAPS,
+    BetaMap,
+    SigmoidMap,
+    TemperatureMap,
+    calibration_from_dict,
+    choose_map,
+    fit_map,
+)
+
+
+def drawn(log_odds, seed=0):
+    return (np.random.default_rng(seed).random(len(log_odds)) < expit(log_odds)).astype(np.int8)
+
+
+@pytest.fixture(scope="module")
+def raw():
+    return np.random.default_rng(1).normal(scale=1.5, size=20_000)
+
+
+def test_maps_by_hand():
+    raw = np.array([-2.0, 0.0, 3.0])
+    assert SigmoidMap(0.5, 1.0).log_odds(raw).tolist() == [0.0, 1.0, 2.5]
+    assert TemperatureMap(2.0).log_odds(raw).tolist() == [-1.0, 0.0, 1.5]
+    # q = 1/2 at 0: log-odds = 2 ln(1/2) - 3 ln(1/2) + 1 = 1 + ln 2
+    assert BetaMap(2.0, 3.0, 1.0).log_odds(raw)[1] == pytest.approx(1.0 + np.log(2.0), abs=1e-15)
+    assert SigmoidMap(1.0, 0.0).apply(np.array([np.log(3.0)]))[0] == pytest.approx(0.75, abs=1e-15)
+
+
+@pytest.mark.parametrize("kind", sorted(MAPS))
+@pytest.mark.parametrize("relation", [0.3, 1.0, 3.0, 0.0, -1.0])
+def test_every_fitted_map_rises_strictly(kind, relation, raw):
+    fitted = fit_map(kind, raw[:2000], drawn(relation * raw[:2000] - 0.5))
+    steps = np.diff(fitted.log_odds(np.linspace(-8, 8, 2001)))
+    assert (steps > 0).all()
+
+
+def test_sigmoid_recovers_a_known_distortion(raw):
+    fitted = fit_map("sigmoid", raw, drawn(0.5 * raw - 1.0))
+    assert fitted.slope == pytest.approx(0.5, abs=0.04)
+    assert fitted.intercept == pytest.approx(-1.0, abs=0.04)
+
+
+def test_temperature_recovers_overconfidence(raw):
+    assert fit_map("temperature", raw, drawn(raw / 2.5)).temperature == pytest.approx(2.5, rel=0.06)
+
+
+def test_beta_recovers_a_bent_distortion(raw):
+    truth = BetaMap(0.4, 1.6, 0.3)
+    fitted = fit_map("beta", raw, drawn(truth.log_odds(raw)))
+    grid = np.linspace(-3, 3, 50)
+    assert np.abs(fitted.apply(grid) - truth.apply(grid)).max() < 0.03
+
+
+def test_sigmoid_agrees_with_another_program(raw):
+    labels = drawn(0.7 * raw + 0.2)
+    other = LogisticRegression(C=np.inf, tol=1e-10).fit(raw[:, None], labels)
+    fitted = fit_map("sigmoid", raw, labels)
+    # Platt's targets differ from 0 and 1 by about one in ten thousand here.
+    assert fitted.slope == pytest.approx(other.coef_[0, 0], rel=2e-3)
+    assert fitted.intercept == pytest.approx(other.intercept_[0], abs=2e-3)
+
+
+@pytest.mark.parametrize("kind", sorted(MAPS))
+def test_weights_count_like_repeated_rows_for_the_loss(kind, raw):
+    scores, labels = raw[:3000], drawn(0.6 * raw[:3000])
+    weights = np.random.default_rng(2).integers(1, 4, 3000)
+    repeated = np.repeat(np.arange(3000), weights)
+    weighted = fit_map(kind, scores, labels, weights.astype(float))
+    plain = fit_map(kind, scores[repeated], labels[repeated])
+    np.testing.assert_allclose(weighted.log_odds(scores), plain.log_odds(scores), atol=1e-5)
+
+
+def test_separated_scores_keep_the_map_finite():
+    fitted = fit_map("sigmoid", np.array([-3.0, -2.0, 2.0, 3.0]), np.array([0, 0, 1, 1], dtype=np.int8))
+    assert 0.5 < fitted.apply(np.array([3.0]))[0] < 0.9  # Platt's target is (2 + 1) / (2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("truth", "kind"),
+    [(TemperatureMap(2.0), "temperature"), (SigmoidMap(1.0, -1.0), "sigmoid"), (BetaMap(0.2, 2.5, 0.0), "beta")],
+)
+def test_auto_finds_the_simplest_map_that_fits(truth, kind, raw):
+    labels = drawn(truth.log_odds(raw))
+    fitted, losses = choose_map(raw, labels, np.arange(len(raw)) % 5)
+    assert fitted.kind == kind
+    assert set(losses) == set(MAPS)
+
+
+def test_auto_takes_the_sigmoid_when_churners_are_few(raw):
+    labels = np.zeros(2000, dtype=np.int8)
+    labels[:49] = 1
+    fitted, losses = choose_map(raw[:2000], labels, np.arange(2000) % 5)
+    assert (fitted.kind, losses) == ("sigmoid", {})
+
+
+@pytest.mark.parametrize("fitted", [SigmoidMap(0.1, 1 / 3), TemperatureMap(1.1), BetaMap(0.7, 1.3, -0.2)])
+def test_maps_survive_json(fitted):
+    assert calibration_from_dict(fitted.to_dict()) == fitted
+
+
+@pytest.mark.parametrize(
+    ("values", "mend"),
+    [
+        ({"kind": "sigmoidd", "slope": 1.0, "intercept": 0.0}, "write `sigmoid`"),
+        ({"kind": ["temperature"]}, "Mend: write `temperature`"),
+        ({}, "Mend: use one of"),
+        ({"kind": "sigmoid", "slope": 1.0}, "give ['intercept', 'slope']"),
+        ({"kind": "sigmoid", "slope": -1.0, "intercept": 0.0}, "give a positive number"),
+        ({"kind": "sigmoid", "slope": 1.0, "intercept": float("nan")}, "give a finite number"),
+        ({"kind": "temperature", "temperature": "1"}, "give a positive number"),
+        ({"kind": "temperature", "temperature": True}, "give a positive number"),
+    ],
+)
+def test_unusable_maps_are_refused(values, mend):
+    with pytest.raises(UsageError) as caught:
+        calibration_from_dict(values)
+    assert mend in str(caught.value)
