@@ -1,0 +1,26 @@
+"""Labels: who was active at a cutoff, and who of them churned in the outcome."""
+
+from __future__ import annotations
+
+from staypower.labels.churn import ChurnKind, Labels, find_labels, last_labelled_cutoff
+from staypower.labels.population import Population, Status, find_population
+from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
+from staypower.labels.sufficiency import LEAST_CHURNERS, LEAST_STAYERS, require_active, require_enough
+
+__all__ = [
+    "LEAST_CHURNERS",
+    "LEAST_STAYERS",
+    "ChurnKind",
+    "ContractualLabel",
+    "GivenLabel",
+    "LabelSettings",
+    "Labels",
+    "NonContractualLabel",
+    "Population",
+    "Status",
+    "find_labels",
+    "find_population",
+    "last_labelled_cutoff",
+    "require_active",
+    "require_enough",
+]
