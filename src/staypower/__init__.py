@@ -1,5 +1,83 @@
-"""Who stays, who leaves, why, and what to do about it."""
+"""Who stays, who leaves, why, and what to do about it.
+
+Public names are resolved when they are first used: `import staypower` alone loads nothing heavy.
+
+Examples
+--------
+>>> import staypower
+>>> "load_config" in dir(staypower)
+True
+"""
 
 from __future__ import annotations
 
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from staypower import features as features
+    from staypower import metrics as metrics
+    from staypower.config import load_config as load_config
+    from staypower.models import ChurnClassifier as ChurnClassifier
+    from staypower.pipelines.notebook import build_dataset as build_dataset
+    from staypower.pipelines.notebook import build_features as build_features
+    from staypower.pipelines.notebook import check as check
+    from staypower.pipelines.notebook import evaluate as evaluate
+    from staypower.pipelines.notebook import explain as explain
+    from staypower.pipelines.notebook import read_tables as read_tables
+    from staypower.pipelines.notebook import score as score
+    from staypower.pipelines.notebook import train as train
+    from staypower.simulation import simulate as simulate
+
 __version__ = "0.1.0"
+
+_NOTEBOOK = "staypower.pipelines.notebook"
+_HOMES = MappingProxyType(
+    {
+        "ChurnClassifier": "staypower.models",
+        "build_dataset": _NOTEBOOK,
+        "build_features": _NOTEBOOK,
+        "check": _NOTEBOOK,
+        "evaluate": _NOTEBOOK,
+        "explain": _NOTEBOOK,
+        "load_config": "staypower.config",
+        "read_tables": _NOTEBOOK,
+        "score": _NOTEBOOK,
+        "simulate": "staypower.simulation",
+        "train": _NOTEBOOK,
+    }
+)
+_MODULES = ("features", "metrics")
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - resolved by `__getattr__`
+    "ChurnClassifier",
+    "__version__",
+    "build_dataset",
+    "build_features",
+    "check",
+    "evaluate",
+    "explain",
+    "features",
+    "load_config",
+    "metrics",
+    "read_tables",
+    "score",
+    "simulate",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name's home when the name is first used (PEP 562)."""
+    if name in _MODULES:
+        return importlib.import_module(f"staypower.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'staypower' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

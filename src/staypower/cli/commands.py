@@ -1,0 +1,175 @@
+"""The commands. Each parses its options and calls one pipeline."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from staypower import __version__
+from staypower.cli.options import ConfigOption, JsonOption, ModelOption, OutputOption, QuietOption, SetOption
+from staypower.cli.running import Common, run_guarded, run_pipeline
+from staypower.progress import Progress
+
+__all__ = ["app"]
+
+_CONFIG = Path("staypower.yaml")
+_PLAIN = {"rich_markup_mode": None, "no_args_is_help": True, "add_completion": False, "pretty_exceptions_enable": False}
+
+app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", **_PLAIN)  # type: ignore[arg-type]
+models_app = typer.Typer(help="List the trained models, promote one, go back to the one before.", **_PLAIN)  # type: ignore[arg-type]
+config_app = typer.Typer(help="Look at the settings.", **_PLAIN)  # type: ignore[arg-type]
+app.add_typer(models_app, name="models")
+app.add_typer(config_app, name="config")
+
+
+def _common(config: Path, overrides: list[str] | None, as_json: bool, quiet: bool) -> Common:
+    return Common(config, tuple(overrides or ()), as_json, quiet)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"staypower {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Who stays, who leaves, why, and what to do about it."""
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", metavar="FOLDER", help="Where everything goes.")] = Path("demo"),
+    accounts: Annotated[int, typer.Option("--accounts", min=200, help="How many accounts to simulate.")] = 3000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the simulation.")] = 7,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Simulate a company, then train, evaluate and score it."""
+
+    def call() -> object:
+        pipeline = importlib.import_module("staypower.pipelines.demo")
+        return pipeline.run_demo(folder=folder, accounts=accounts, seed=seed, progress=Progress(quiet=quiet))
+
+    run_guarded(call, as_json=as_json)
+
+
+@app.command()
+def check(
+    config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Say what is wrong with the data and how to mend it."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "check", "run_check")
+
+
+@app.command()
+def features(
+    build: Annotated[
+        bool, typer.Option("--build/--list", help="Compute the features, or list what would be computed.")
+    ] = False,
+    output: OutputOption = None,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List the features that the tables allow, or compute them."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "features", "run_features", build=build, output=output)
+
+
+@app.command()
+def train(
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="Set aside what arrived later than this day or time.")
+    ] = None,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Learn a model, track the run and register the model."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "train", "run_train", as_of=as_of)
+
+
+@app.command()
+def evaluate(
+    model: ModelOption = None,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure a model on later cutoffs, beside its baselines."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "evaluate", "run_evaluate", model=model)
+
+
+@app.command()
+def score(
+    cutoff: Annotated[
+        str | None, typer.Option("--cutoff", metavar="DATE", help="The instant of knowledge; by default the end of the data.")
+    ] = None,
+    output: OutputOption = None,
+    model: ModelOption = None,
+    accounts: Annotated[
+        list[str] | None, typer.Option("--account", metavar="ID", help="Score only this account. May be repeated.")
+    ] = None,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Score every account, with reasons."""
+    chosen = tuple(accounts or ())
+    common = _common(config, overrides, as_json, quiet)
+    run_pipeline(common, "score", "run_score", cutoff=cutoff, output=output, model=model, accounts=chosen)
+
+
+@models_app.command("list")
+def list_models(
+    config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """List every trained version with its metrics, and which one is the champion."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "registry", "run_models_list")
+
+
+@models_app.command()
+def promote(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="The version that shall score from now on.")],
+    force: Annotated[bool, typer.Option("--force", help="Promote although it had no temporal test.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the version.")] = "",
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make a version the champion."""
+    common = _common(config, overrides, as_json, quiet)
+    run_pipeline(common, "registry", "run_promote", version=version, force=force, reason=reason)
+
+
+@models_app.command()
+def rollback(
+    config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Make the champion before this one champion again."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "registry", "run_rollback")
+
+
+@config_app.command()
+def show(
+    config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Show the settings in force, defaults included, and where each came from."""
+
+    def call() -> object:
+        loading = importlib.import_module("staypower.config")
+        return loading.show_config(loading.load_config(config, tuple(overrides or ())))
+
+    run_guarded(call, as_json=as_json)

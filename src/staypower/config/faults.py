@@ -1,0 +1,271 @@
+"""Say what pydantic found in the user's words: fault, value and where it stands, mend."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from staypower.config.reading import Value
+from staypower.errors import Fault, nearest
+
+__all__ = ["Origins", "fault_of", "is_kind", "known_keys", "merge_faults", "models_of", "unknown_key"]
+
+_PLAIN: Mapping[str, tuple[str, str]] = {
+    "int": ("not a whole number", "write a whole number such as 30, without quotes"),
+    "float": ("not a number", "write a number such as 0.5, without quotes"),
+    "finite": ("not a finite number", "write a number such as 0.5"),
+    "bool": ("neither true nor false", "write `true` or `false`; yes, no, on and off are text"),
+    "date": ("not a date", "write it as 2025-07-01"),
+    "datetime": ("not a time", "write it as 2025-07-01T12:00"),
+    "list": ("not a list", "write it as `[one, two]`"),
+    "tuple": ("not a list", "write it as `[one, two]`"),
+    "set": ("not a list", "write it as `[one, two]`"),
+    "frozenset": ("not a list", "write it as `[one, two]`"),
+    "dict": ("not a mapping", "write `key: value` pairs under it"),
+}
+_BOUNDS: Mapping[str, tuple[str, str, str]] = {
+    "greater_than_equal": ("too small", "give at least {}", "ge"),
+    "greater_than": ("too small", "give more than {}", "gt"),
+    "less_than_equal": ("too large", "give at most {}", "le"),
+    "less_than": ("too large", "give less than {}", "lt"),
+    "too_short": ("too few entries", "give at least {}", "min_length"),
+    "too_long": ("too many entries", "give at most {}", "max_length"),
+    "string_too_short": ("too short", "give at least {} characters", "min_length"),
+    "string_too_long": ("too long", "give at most {} characters", "max_length"),
+}
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where each setting came from.
+
+    Parameters
+    ----------
+    name : str, default "config"
+        The config file.
+    lines : mapping of str to int, optional
+        The line of each dotted path.
+    overridden : sequence of str, optional
+        The dotted paths given by `--set`.
+
+    Examples
+    --------
+    >>> Origins("acme.yaml", {"label": 3}).of("label.horizon")
+    'acme.yaml, line 3'
+    """
+
+    name: str = "config"
+    lines: Mapping[str, int] = field(default_factory=dict)
+    overridden: Sequence[str] = ()
+
+    def of(self, path: str) -> str:
+        """Say where a dotted path, or else the nearest part above it, was written."""
+        parts = path.split(".")
+        for count in range(len(parts), 0, -1):
+            above = ".".join(parts[:count])
+            if above in self.overridden:
+                return "--set"
+            if above in self.lines:
+                return f"{self.name}, line {self.lines[above]}" if self.lines[above] else self.name
+        return self.name
+
+    def written(self, path: str) -> str | None:
+        """Say where exactly this path, or something it lies in that was given whole, was written; None for a default."""
+        if path in self.overridden or path in self.lines:
+            return self.of(path)
+        return None
+
+
+def fault_of(error: Mapping[str, Any], raw: Value, model: object, origins: Origins, prefix: str) -> Fault:
+    """Turn one pydantic error into a fault.
+
+    Parameters
+    ----------
+    error : mapping
+        One entry of `ValidationError.errors()`.
+    raw : value
+        What was validated.
+    model : type
+        What it was validated as; its fields name what an unknown key may have meant.
+    origins : Origins
+        Where the settings were written.
+    prefix : str
+        The dotted path of `raw`; empty for the whole config.
+
+    Returns
+    -------
+    Fault
+    """
+    kind = str(error["type"])
+    inner = _path_in(error["loc"], raw, keep_last=kind == "missing")
+    path = ".".join([*([prefix] if prefix else []), *inner])
+    if kind == "extra_forbidden":
+        return _unknown_setting(path, inner, raw, model, origins)
+    if kind in ("missing", "union_tag_not_found"):
+        return _missing_key(kind, error, path, model, origins)
+    if kind == "union_tag_invalid":
+        path, error = f"{path}.{_tag_name(error)}", {**error, "input": error["ctx"]["tag"]}
+    given = "" if isinstance(error.get("input"), dict) else f" = {_show(error.get('input'))}"
+    shown = f"`{path}`{given} ({origins.of(path)})"
+    fault, mend = _words(kind, error, path, known_keys(model, inner, raw))
+    return Fault(fault, shown, mend)
+
+
+def _unknown_setting(path: str, inner: Sequence[str], raw: Value, model: object, origins: Origins) -> Fault:
+    """Name the nearest key, or say that the key belongs to another kind of the same section."""
+    known, elsewhere = known_keys(model, inner[:-1], raw), known_keys(model, inner[:-1])
+    if inner[-1] in elsewhere and inner[-1] not in known:
+        return Fault(
+            "key of another kind", f"`{path}` ({origins.of(path)})", f"leave it out; here {nearest('', known, count=8)}"
+        )
+    return unknown_key(path, known, origins)
+
+
+def _missing_key(kind: str, error: Mapping[str, Any], path: str, model: object, origins: Origins) -> Fault:
+    choices = ""
+    if kind == "union_tag_not_found":
+        path = f"{path}.{_tag_name(error)}"
+        kinds = [str(field.default) for one in models_of(model) for field in one.model_fields.values() if is_kind(field)]
+        choices = f"; {nearest('', kinds)}"
+    above, _, name = path.rpartition(".")
+    return Fault("missing key", f"`{path}` ({origins.of(path)})", f"add `{name}: ...` to `{above or 'the config'}`{choices}")
+
+
+def _tag_name(error: Mapping[str, Any]) -> str:
+    return str(error["ctx"]["discriminator"]).strip("'")
+
+
+def merge_faults(faults: Sequence[Fault]) -> list[Fault]:
+    """Say what is wrong with one value once: each alternative that it might have been complains by itself.
+
+    Examples
+    --------
+    >>> print(*merge_faults([Fault("not a list", "`a`", "write a list"), Fault("not `all`", "`a`", "write `all`")]))
+    not a list: `a`. Mend: write a list, or write `all`.
+    """
+    merged: dict[str, Fault] = {}
+    for fault in faults:
+        first = merged.setdefault(fault.value, fault)
+        if fault.mend not in first.mend:
+            merged[fault.value] = Fault(first.fault, first.value, f"{first.mend.rstrip('.')}, or {fault.mend}")
+    return list(merged.values())
+
+
+def unknown_key(path: str, known: Sequence[str], origins: Origins) -> Fault:
+    """Build the fault of a key that no setting has, with the nearest right one.
+
+    Examples
+    --------
+    >>> print(unknown_key("label.horzon", ["horizon", "gap"], Origins("acme.yaml")))
+    unknown key: `label.horzon` (acme.yaml). Mend: write `horizon`.
+    """
+    return Fault("unknown key", f"`{path}` ({origins.of(path)})", nearest(path.rpartition(".")[2], known, count=8))
+
+
+def _words(kind: str, error: Mapping[str, Any], path: str, known: Sequence[str]) -> tuple[str, str]:
+    context = error.get("ctx") or {}
+    if kind in ("literal_error", "enum", "union_tag_invalid"):
+        choices = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
+        given = error.get("input")
+        return "not one of the choices", nearest(given, choices) if isinstance(given, str) else nearest("", choices)
+    if kind in _BOUNDS:
+        fault, mend, name = _BOUNDS[kind]
+        return fault, mend.format(context.get(name))
+    if kind == "string_type":
+        given = error.get("input")
+        return "not text", "write one text" if isinstance(given, (list, dict)) else f"put it in quotes: `'{given}'`"
+    if kind.startswith(("model_", "dataclass_")):
+        return "not a mapping", f"write `key: value` pairs under it; {nearest('', known, count=8)}"
+    plain = _PLAIN.get(kind.partition("_")[0])
+    if plain is not None:
+        return plain
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    fault, _, mend = message.partition(" Mend: ")
+    return fault.rstrip("."), mend or f"change `{path}` as docs/configuration.md describes it"
+
+
+def _show(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _path_in(location: Sequence[str | int], raw: Value, *, keep_last: bool) -> list[str]:
+    """Keep the parts of a location that are in the data: pydantic adds the names of union members between them."""
+    parts: list[str] = []
+    at: Value = raw
+    for number, part in enumerate(location):
+        if isinstance(at, dict) and str(part) in at:
+            at = at[str(part)]
+        elif isinstance(at, list) and isinstance(part, int) and part < len(at):
+            at = at[part]
+        elif not (keep_last and number == len(location) - 1):
+            continue
+        parts.append(str(part))
+    return parts
+
+
+def known_keys(model: object, path: Sequence[str], raw: Value = None) -> list[str]:
+    """List the keys that the settings at a path have.
+
+    Parameters
+    ----------
+    model : type
+        A settings class or an annotation that holds some.
+    path : sequence of str
+        Keys and list positions from `model` downwards.
+    raw : value, optional
+        What is written: of several kinds of a section only the one it names counts.
+
+    Returns
+    -------
+    list of str
+        Empty where any key may stand.
+    """
+    found: list[str] = []
+    for settings in models_of(model, raw):
+        annotations = {inner.alias or name: inner.annotation for name, inner in settings.model_fields.items()}
+        if not path:
+            found += annotations
+        elif path[0] in annotations:
+            found += known_keys(annotations[path[0]], path[1:], _inside(raw, path[0]))
+    if not found and not path and typing.get_origin(model) in (tuple, list):
+        return known_keys(typing.get_args(model)[0], path, raw)  # one mapping where a list of them may stand
+    if not found and path:
+        for inside in typing.get_args(model):
+            found += known_keys(inside, path[1:], _inside(raw, path[0])) or known_keys(inside, path, raw)
+    return list(dict.fromkeys(found))
+
+
+def _inside(raw: Value, key: str) -> Value:
+    if isinstance(raw, dict):
+        return raw.get(key)
+    return raw[int(key)] if isinstance(raw, list) and key.isdecimal() and int(key) < len(raw) else None
+
+
+def models_of(annotation: object, raw: Value = None) -> list[type[BaseModel]]:
+    """List the settings classes that a value may be, looking through unions; those whose kind `raw` contradicts fall out."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation] if _may_be(annotation, raw) else []
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType, typing.Annotated):
+        return [model for part in typing.get_args(annotation) for model in models_of(part, raw)]
+    return []
+
+
+def _may_be(model: type[BaseModel], raw: Value) -> bool:
+    if not isinstance(raw, dict):
+        return True
+    kinds = {name: typing.get_args(field.annotation) for name, field in model.model_fields.items() if is_kind(field)}
+    return all(raw.get(name, choices[0]) in choices for name, choices in kinds.items())
+
+
+def is_kind(field: FieldInfo) -> bool:
+    """Say whether a field only tells one kind of a section from another: it has a single choice."""
+    return typing.get_origin(field.annotation) is typing.Literal and len(typing.get_args(field.annotation)) == 1

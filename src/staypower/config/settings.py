@@ -1,0 +1,194 @@
+"""Every setting of a run, typed: each section's class lives with the module that uses it, here they come together."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr
+
+from staypower.config.faults import Origins
+from staypower.cutoffs import instant_of
+from staypower.dataset.settings import CutoffSettings
+from staypower.errors import UsageError
+from staypower.evaluation.settings import CostSettings
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import LabelSettings
+from staypower.models.settings import ModelSettings
+from staypower.sources.settings import TableSource
+from staypower.tracking.settings import TrackingSettings
+
+__all__ = ["OutputSettings", "Settings", "TierSettings"]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+
+class OutputSettings(BaseModel):
+    """Where results go and in which form.
+
+    Examples
+    --------
+    >>> OutputSettings().format
+    'parquet'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str = Field(default="out", min_length=1, description="folder for everything that commands write")
+    format: Literal["parquet", "csv"] = Field(default="parquet", description="form of the scored list: `parquet` or `csv`")
+    reasons: int = Field(default=5, ge=0, le=50, description="reasons per account")
+
+
+class TierSettings(BaseModel):
+    """What the loyalty tier is learnt from.
+
+    Examples
+    --------
+    >>> TierSettings().horizon
+    90
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instrument: Literal["nps", "csat", "ces1", "ces2"] = Field(
+        default="nps", description="survey instrument whose answers make the tier: `nps`, `csat`, `ces1` or `ces2`"
+    )
+    horizon: int = Field(default=90, ge=1, description="days after the cutoff in which the first answer counts")
+
+
+def _check_name(value: object) -> object:
+    if isinstance(value, str) and not _NAME.fullmatch(value):
+        suggestion = re.sub(r"[^A-Za-z0-9_-]+", "-", value).strip("-0123456789_")[:64] or "company"
+        raise ValueError(
+            "not usable as the name of a folder and a model Mend: use letters, digits, `-` and `_`, a letter first: "
+            f"`{suggestion}`"
+        )
+    return value
+
+
+def _read_observed_until(value: object) -> object:
+    """Take a date as observed to its end: the instant is exclusive."""
+    if not isinstance(value, str):
+        if value is None:
+            return None
+        raise ValueError("not a date or time Mend: write it as 2025-07-01 or 2025-07-01T12:00")
+    try:
+        return instant_of(value.strip(), end=True)
+    except UsageError as error:
+        raise ValueError(f"{error.faults[0].fault} Mend: {error.faults[0].mend}") from None
+
+
+def _write_instant(value: int | None) -> str | None:
+    """Write a time with its clock: a bare date would be read as its end."""
+    return None if value is None else (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=value)).isoformat()
+
+
+def _list_sources(value: object) -> object:
+    """Accept one source where a list of sources may stand."""
+    if not isinstance(value, Mapping):
+        return value
+    empty = [name for name, entry in value.items() if not entry]
+    if empty:
+        raise ValueError(
+            f"no source for `{empty[0]}` Mend: write `source: FILE` and its columns under it, or leave the table out"
+        )
+    return {name: entry if isinstance(entry, (list, tuple)) else [entry] for name, entry in value.items()}
+
+
+Name = Annotated[str, BeforeValidator(_check_name)]
+TableSources = Annotated[dict[str, tuple[TableSource, ...]], BeforeValidator(_list_sources)]
+ObservedUntil = Annotated[int | None, BeforeValidator(_read_observed_until), PlainSerializer(_write_instant)]
+
+
+class Settings(BaseModel):
+    """Every setting of a run, with defaults filled in and relative paths made absolute.
+
+    Use `load_config` to make one. `observed_until` is an instant (exclusive): a date in the config means its whole day.
+
+    Notes
+    -----
+    Paths in the config are relative to the config file's folder, `root`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: Name = Field(description="short name of the company or the question; names the model, its folder and the experiment")
+    observed_until: ObservedUntil = Field(
+        default=None,
+        json_schema_extra={"words": "date or time"},
+        description="last day (or time) of which the data tell everything; none: the latest time found in the tables",
+    )
+    tables: TableSources = Field(min_length=1, description="the tables: canonical or own name, then where it is read from")
+    label: LabelSettings = Field(description="what counts as churn")
+    tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is learnt from")
+    cutoffs: CutoffSettings = Field(
+        default_factory=CutoffSettings, description="the instants of knowledge to learn and test at"
+    )
+    features: FeatureSettings = Field(default_factory=FeatureSettings, description="what is computed from the tables")
+    model: ModelSettings = Field(default_factory=ModelSettings, description="how the model learns")
+    costs: CostSettings = Field(default_factory=CostSettings, description="what an account is worth and acting costs")
+    capacity: int | None = Field(default=None, ge=1, description="accounts that the team can call in one round; none: no limit")
+    output: OutputSettings = Field(default_factory=OutputSettings, description="where results go")
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="where runs are recorded")
+    models_folder: str = Field(default="models", min_length=1, description="folder of the exported models")
+    engine: Literal["embedded"] = Field(default="embedded", description="what computes: `embedded`, this machine alone")
+
+    _root: Path = PrivateAttr(default=Path())
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._root
+
+    @property
+    def output_folder(self) -> Path:
+        """The folder of results, absolute."""
+        return self.path(self.output.folder)
+
+    @property
+    def models_path(self) -> Path:
+        """The folder of exported models, absolute."""
+        return self.path(self.models_folder)
+
+    def path(self, written: str | Path) -> Path:
+        """Make a path absolute: relative ones start at the config file's folder; `~` is the user's home."""
+        return Path(os.path.normpath((self._root / Path(written).expanduser()).absolute()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every setting, defaults included, as plain values that JSON and YAML can hold."""
+        values = self.model_dump(mode="json", by_alias=True, exclude={"tables"})
+        tables = {name: [_write_source(source) for source in sources] for name, sources in self.tables.items()}
+        listed = self._origins.lines
+        written = {
+            name: sources[0] if len(sources) == 1 and f"tables.{name}.0" not in listed else sources
+            for name, sources in tables.items()
+        }
+        return {key: written if key == "tables" else values[key] for key in type(self).model_fields}
+
+    def origins(self) -> dict[str, str]:
+        """Say for every single setting where it came from: a line of the file, `--set`, or `default`."""
+        return {path: self._origins.written(path) or "default" for path in _leaves(self.to_dict())}
+
+
+def _write_source(source: TableSource) -> dict[str, Any]:
+    """Write a source as a config would: columns beside the settings, nothing that was left at its default."""
+    values = source.model_dump(mode="json", exclude_defaults=True)
+    return {**values, **values.pop("mapping", {})}
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    paths: list[str] = []
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            paths += _leaves(value, f"{path}.")
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            paths += [leaf for number, entry in enumerate(value) for leaf in _leaves(entry, f"{path}.{number}.")]
+        else:
+            paths.append(path)
+    return paths

@@ -1,0 +1,26 @@
+"""Where runs, artifacts and models are tracked."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["TrackingSettings"]
+
+
+class TrackingSettings(BaseModel):
+    """Settings of tracking.
+
+    Examples
+    --------
+    >>> TrackingSettings().folder
+    'mlruns'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str = Field(default="mlruns", description="folder of the embedded store: `mlflow.db` and the artifacts")
+    uri: str | None = Field(
+        default=None,
+        description="address of another tracking server; `MLFLOW_TRACKING_URI` wins over it; none: the embedded store",
+    )
+    experiment: str | None = Field(default=None, description="name of the experiment; none: the config's `name`")

@@ -1,0 +1,27 @@
+"""One small simulated company, trained and scored once, for every test that looks at the result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from staypower.config import load_config
+from staypower.pipelines.demo import run_demo
+from staypower.progress import Progress
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Return the folder, the settings and the results of a demo of 400 accounts."""
+    root = tmp_path_factory.mktemp("company")
+    before = Path.cwd()
+    os.chdir(root)
+    try:
+        result = run_demo(folder=Path("demo"), accounts=400, seed=3, progress=Progress(quiet=True))
+    finally:
+        os.chdir(before)
+    config = root / "demo" / "staypower.yaml"
+    return SimpleNamespace(root=root, config=config, settings=load_config(config), result=result)

@@ -1,0 +1,182 @@
+"""From tables to a tracked model and a scored list, on files, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from command_line import run
+
+from staypower.cutoffs import DAY, instant_of
+from staypower.models import read_bundle
+from staypower.models.champion import read_champion
+from staypower.pipelines.demo import demo_config
+from staypower.sources import read_tables
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_account_has_one_row_and_a_status(company):
+    scores = pd.read_parquet(company.root / "demo" / "out" / "scores.parquet")
+    accounts = pd.read_parquet(company.root / "demo" / "data" / "accounts.parquet")["account_id"].unique()
+    assert sorted(scores["account_id"]) == sorted(accounts)
+    assert set(scores["status"]) <= {"scored", "not_active", "notice_given", "too_new", "no_history", "invalid"}
+    scored = scores["status"] == "scored"
+    assert scored.sum() > 50
+    assert scores.loc[scored, "churn_probability"].between(0, 1, inclusive="neither").all()
+    assert scores.loc[~scored, "churn_probability"].isna().all()
+    assert scores.loc[scored, "reason_1"].notna().all()
+    assert (scores["model_version"] == "1").all()
+
+
+def test_reasons_add_up_to_the_raw_score(company):
+    explanation = company.result.scored.scores.explanation
+    bundle = company.result.trained.bundle
+    raw = bundle.raw_score(explanation.features)
+    np.testing.assert_allclose(explanation.base + explanation.contributions.sum(axis=1), raw, atol=1e-6)
+    first = explanation.reasons(0, count=5)
+    assert [abs(reason.contribution) for reason in first] == sorted((abs(r.contribution) for r in first), reverse=True)
+    stems = [reason.feature.rsplit("_", 1)[0] if reason.feature.endswith("d") else reason.feature for reason in first]
+    assert len(set(stems)) == len(stems)
+
+
+def test_the_split_is_temporal_with_its_embargo(company):
+    plan = company.result.trained.dataset.plan
+    assert plan.split == "temporal"
+    assert plan.calibration[0] - plan.training[-1] >= 120 * DAY
+    assert plan.test[0] - plan.calibration[-1] >= 120 * DAY
+    assert plan.test[-1] + 120 * DAY <= company.settings.observed_until
+
+
+def test_a_full_company_has_at_least_120_features(company):
+    assert len(company.result.trained.dataset.catalogue.names) >= 120
+
+
+def test_the_model_is_better_than_the_rules_and_no_better_than_the_truth(company):
+    metrics = company.result.trained.evaluation.metrics()
+    rules = company.result.trained.evaluation.scorers
+    assert metrics["auroc"] > rules["recency rule"]["auroc"].value
+    assert metrics["auroc"] < company.result.ceiling + 0.03
+
+
+def test_training_again_gives_the_same_bytes(company, tmp_path):
+    code, out, _ = run(
+        "train", "-c", str(company.config), "--json", "--quiet",
+        "--set", f"tracking.folder={tmp_path / 'mlruns'}", "--set", f"models_folder={tmp_path / 'models'}")  # fmt: skip
+    assert code == 0
+    again = read_bundle(Path(json.loads(out)["bundle"]))
+    first = company.result.trained.bundle
+    assert again.model_text.split("parameters:")[0] == first.model_text.split("parameters:")[0]
+    assert again.calibration == first.calibration
+    assert again.learnt == first.learnt
+
+
+def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
+    store = f"sqlite:///{company.root / 'mlruns' / 'mlflow.db'}"
+    client = mlflow.MlflowClient(tracking_uri=store, registry_uri=store)
+    experiment = client.get_experiment_by_name("demo")
+    runs = {run.data.tags["kind"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == {"train", "evaluate"}
+    train = runs["train"]
+    assert train.info.status == "FINISHED"
+    assert train.data.metrics["auroc"] == pytest.approx(company.result.trained.evaluation.metrics()["auroc"])
+    assert train.data.params["label.horizon"] == "90"
+    assert len(train.data.tags["data_fingerprint"]) == 64
+    pictures = {file.path for file in client.list_artifacts(train.info.run_id, "evaluation")}
+    assert {"evaluation/roc.png", "evaluation/reliability.png", "evaluation/importance.png"} <= pictures
+    assert {file.path for file in client.list_artifacts(train.info.run_id, "data")} >= {"data/features.csv"}
+    version = client.get_model_version_by_alias("demo", "champion")
+    assert version.run_id == train.info.run_id
+    assert str(version.version) == read_champion(company.root / "models", "demo").version
+
+
+def test_score_reads_neither_mlflow_nor_shap(company):
+    program = (
+        "import sys; from staypower.config import load_config; from staypower.pipelines.score import scores_of;"
+        "from staypower.progress import Progress;"
+        f"scores_of(load_config({str(company.config)!r}), progress=Progress(quiet=True));"
+        "print(sorted({'mlflow', 'shap', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=company.root)
+    assert done.stdout.strip() == "[]"
+
+
+def test_scores_do_not_depend_on_who_else_is_asked_for(company, tmp_path):
+    whole = pd.read_parquet(company.root / "demo" / "out" / "scores.parquet").set_index("account_id")
+    some = [account for account in whole.index if whole.loc[account, "status"] == "scored"][:3]
+    asked = [word for account in some for word in ("--account", account)]
+    path = tmp_path / "few.parquet"
+    code, out, _ = run("score", "-c", str(company.config), "--json", "--output", str(path), *asked, "--account", "nobody")
+    assert code == 0
+    assert json.loads(out)["accounts"] == 4
+    few = pd.read_parquet(path).set_index("account_id")
+    assert few.loc["nobody", "status"] == "no_history"
+    columns = [name for name in few.columns if name != "scored_at"]
+    pd.testing.assert_frame_equal(few.loc[some, columns], whole.loc[some, columns])
+
+
+def test_scoring_at_an_earlier_cutoff_sees_nothing_later(company, tmp_path):
+    """The scores of a past cutoff are those of tables that end there."""
+    cutoff = "2025-03-03"
+    before = instant_of(cutoff)
+    data = tmp_path / "demo" / "data"
+    data.mkdir(parents=True)
+    late = {
+        "tickets": ["first_response_at", "resolved_at", "reopened_at"],
+        "surveys": ["answered_at"],
+        "subscriptions": ["ended_at", "cancel_requested_at"],
+        "payments": ["refunded_at"],
+        "goals": ["met_at"],
+        "accounts": ["setup_completed_at"],
+    }
+    own = {"accounts": "valid_from", "usage": "at", "tickets": "opened_at", "surveys": "sent_at", "subscriptions": "valid_from"}
+    own |= {"payments": "at", "advocacy": "at", "goals": "set_at"}
+    for source in (company.root / "demo" / "data").glob("*.parquet"):
+        if source.stem not in own:
+            continue
+        frame = pd.read_parquet(source)
+        moment = pd.Timestamp(before, unit="us", tz="UTC")
+        frame = frame[frame[own[source.stem]] < moment]
+        for column in late.get(source.stem, []):
+            hidden = frame[column] >= moment
+            frame.loc[hidden, column] = pd.NaT
+            if column == "answered_at":
+                frame.loc[hidden, "value"] = np.nan
+            if column == "ended_at":
+                frame.loc[hidden, "end_reason"] = None
+        frame.to_parquet(data / source.name)
+    config = tmp_path / "demo" / "staypower.yaml"
+    config.write_text(demo_config("data", "out", str(company.root / "mlruns"), str(company.root / "models")))
+    lists = []
+    for place, path in ((company.config, "whole"), (config, "past")):
+        output = tmp_path / f"{path}.parquet"
+        code, _, shown = run("score", "-c", str(place), "--cutoff", cutoff, "--output", str(output))
+        assert code == 0, shown
+        lists.append(pd.read_parquet(output).set_index("account_id").drop(columns="scored_at"))
+    whole, past = lists
+    pd.testing.assert_frame_equal(whole.loc[past.index], past)
+    assert set(whole.loc[~whole.index.isin(past.index), "status"]) == {"no_history"}
+
+
+def test_the_committed_config_is_the_demos_own():
+    written = (ROOT / "configs" / "demo.yaml").read_text()
+    assert written == demo_config("../demo/data", "../demo/out", "../mlruns", "../models")
+
+
+def test_the_data_can_be_objects_in_memory(company):
+    frames = {path.stem: pd.read_parquet(path) for path in (company.root / "demo" / "data").glob("*.parquet")}
+    sources = {
+        name: [source.model_copy(update={"source": name}) for source in listed]
+        for name, listed in company.settings.tables.items()
+    }
+    tables, _ = read_tables(sources, folder=company.root, observed_until=company.settings.observed_until, objects=frames)
+    from_files, _ = read_tables(
+        company.settings.tables, folder=company.settings.root, observed_until=company.settings.observed_until
+    )
+    assert {name: len(table) for name, table in tables.items()} == {name: len(table) for name, table in from_files.items()}

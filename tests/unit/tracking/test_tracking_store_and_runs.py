@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+
+from staypower.errors import UsageError
+from staypower.tracking import Tracker, TrackingSettings
+from staypower.tracking.runs import _is_dead, _this_process, finite_metrics
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+FEATURES = ["usage events, 28 d", "plan", "csat [last]"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
+    # a folder with what users have in theirs: a space, a letter beyond ASCII, a percent sign
+    root = tmp_path_factory.mktemp("my projekt ü 100%")
+    tracker = Tracker(TrackingSettings(), root, name="acme")
+    assert tracker.store
+    return tracker
+
+
+def small_booster() -> lightgbm.Booster:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    data = lightgbm.Dataset(X, (X[:, 0] > 0).astype(int), feature_name=["f0", "f1", "f2"])
+    return lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, num_boost_round=3)
+
+
+def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
+    Tracker(TrackingSettings(), tmp_path, name="acme")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_embedded_store_lies_under_the_project(shared: Tracker) -> None:
+    assert shared.store.uri == f"sqlite:///{shared.root}/mlruns/mlflow.db"
+    experiment = shared.store.client.get_experiment_by_name("acme")
+    assert experiment.artifact_location == (shared.root / "mlruns" / "artifacts").as_uri()
+
+
+def test_nothing_is_written_into_the_current_folder(shared: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with shared.run("train") as run:
+        run.log_model(small_booster(), pd.DataFrame(np.zeros((2, 3)), columns=FEATURES))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, tmp_path: Path) -> None:
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "roc.png").write_bytes(b"png")
+    (tmp_path / "report.md").write_text("# report")
+    many = {f"key {number}": number for number in range(150)}
+    settings = {"label": {"horizon": 90, "kind": "contractual"}, "windows": [7, 28], "long": "x" * 7000, "none": None, **many}
+    with shared.run("train", name="first", tags={"split": "temporal"}) as run:
+        run.log_settings(settings)
+        run.log_metrics({"auroc": 0.75, "lift": {"5%": np.float64(3.5)}, "bad": float("nan"), "words": "x", "flag": True})
+        run.log_metrics({"loss": 0.5}, step=1)
+        run.log_metrics({"loss": 0.4}, step=2)
+        run.log_artifacts([tmp_path / "report.md", tmp_path / "plots"], "evaluation")
+        model_id = run.log_model(small_booster(), pd.DataFrame(np.zeros((2, 3)), columns=FEATURES))
+    client = shared.store.client
+    seen = client.get_run(run.run_id)
+    assert seen.info.status == "FINISHED"
+    assert seen.info.run_name == "first"
+    assert seen.data.tags["kind"] == "train"
+    assert seen.data.tags["split"] == "temporal"
+    assert seen.data.params["label.horizon"] == "90"
+    assert seen.data.params["windows"] == "[7, 28]"
+    assert seen.data.params["none"] == "null"
+    assert len(seen.data.params["long"]) == 6000
+    assert len([name for name in seen.data.params if name.startswith("key ")]) == 150
+    assert seen.data.metrics == {"auroc": 0.75, "lift.5_": 3.5, "loss": 0.4}
+    assert [point.step for point in client.get_metric_history(run.run_id, "loss")] == [1, 2]
+    listed = {item.path for item in client.list_artifacts(run.run_id, "evaluation")}
+    assert listed == {"evaluation/report.md", "evaluation/roc.png"}
+    assert json.loads(Path(client.download_artifacts(run.run_id, "settings.json")).read_text())["label"]["horizon"] == 90
+    logged = client.get_logged_model(model_id)
+    assert logged.source_run_id == run.run_id
+    assert logged.status == "READY"
+    assert os.environ.get("MLFLOW_TRACKING_URI") is None
+
+
+def test_the_logged_model_has_a_signature_pins_and_no_row_of_a_customer(shared: Tracker) -> None:
+    import mlflow
+
+    booster = small_booster()
+    example = pd.DataFrame([[123456.0, 1.0, 0.5], [2.0, 0.0, np.nan]], columns=FEATURES)
+    with shared.run("train") as run:
+        model_id = run.log_model(booster, example)
+    folder = shared.root / "mlruns" / "artifacts" / "models" / model_id / "artifacts"
+    pins = (folder / "requirements.txt").read_text().splitlines()
+    assert sorted(pin.partition("==")[0] for pin in pins) == ["lightgbm", "mlflow", "numpy", "pandas", "scipy"]
+    assert all("==" in pin for pin in pins)
+    assert not any(b"123456" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert not list(folder.rglob("*.pkl"))
+    loaded = mlflow.pyfunc.load_model(str(folder))
+    assert loaded.metadata.get_input_schema().input_names() == FEATURES
+    turned = example[FEATURES[::-1]]
+    assert loaded.predict(turned).tolist() == booster.predict(example.to_numpy()).tolist()
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "FAILED")])
+def test_a_run_ends_as_its_block_does(shared: Tracker, error: type[BaseException], status: str) -> None:
+    seen = ""
+
+    def fail() -> None:
+        nonlocal seen
+        with shared.run("train") as run:
+            seen = run.run_id
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert shared.store.client.get_run(seen).info.status == status
+
+
+STALLED = """
+import sys, time
+from pathlib import Path
+from staypower.tracking import Tracker, TrackingSettings
+with Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").run("train") as run:
+    print(run.run_id, flush=True)
+    time.sleep(120)
+"""
+
+
+def test_a_killed_run_is_closed_at_the_next_start_and_a_living_one_is_not(shared: Tracker) -> None:
+    with shared.run("train") as living:
+        other = subprocess.Popen([sys.executable, "-W", "ignore", "-c", STALLED, str(shared.root)], stdout=subprocess.PIPE)
+        try:
+            assert other.stdout is not None
+            killed = other.stdout.readline().decode().strip()
+            assert killed
+            with shared.run("evaluate"):
+                pass
+            assert shared.store.client.get_run(killed).info.status == "RUNNING"
+        finally:
+            other.send_signal(signal.SIGKILL)
+            other.wait()
+            other.stdout.close()  # type: ignore[union-attr]
+        with shared.run("evaluate"):
+            pass
+        assert shared.store.client.get_run(killed).info.status == "KILLED"
+        assert shared.store.client.get_run(living.run_id).info.status == "RUNNING"
+
+
+def test_whose_process_is_dead() -> None:
+    own = _this_process()
+    host, pid, started = own.rsplit(":", 2)
+    assert not _is_dead(own)
+    assert not _is_dead(f"elsewhere:{pid}:{started}")
+    assert not _is_dead("")
+    assert not _is_dead("words")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    assert _is_dead(f"{host}:{ended.pid}:1")
+    if started:
+        assert _is_dead(f"{host}:{pid}:1{started}"), "the number was given to another process"
+
+
+def test_a_process_that_ended_but_was_not_waited_for_is_dead() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    host = _this_process().rsplit(":", 2)[0]
+    try:
+        deadline = time.monotonic() + 20
+        while not _is_dead(f"{host}:{ended.pid}:1") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert _is_dead(f"{host}:{ended.pid}:1")
+    finally:
+        ended.wait()
+
+
+COLD = """
+import sys
+from pathlib import Path
+from staypower.tracking import Tracker, TrackingSettings
+with Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").run("train", name=sys.argv[2]) as run:
+    run.log_metrics({"auroc": 0.5})
+"""
+
+
+def test_three_processes_may_start_together_on_a_new_store(tmp_path: Path) -> None:
+    started = [
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", COLD, str(tmp_path), f"run {number}"], stderr=subprocess.PIPE)
+        for number in range(3)
+    ]
+    errors = [process.communicate(timeout=180)[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], errors
+    store = Tracker(TrackingSettings(), tmp_path, name="acme").store
+    runs = store.client.search_runs([store.experiment_id])
+    assert sorted(run.info.run_name for run in runs) == ["run 0", "run 1", "run 2"]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_the_environment_names_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/elsewhere.db")
+    tracker = Tracker(TrackingSettings(uri="http://localhost:1"), tmp_path / "project", name="acme")
+    assert tracker.store.uri.endswith("elsewhere.db")
+    assert not (tmp_path / "project").exists()
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns", "ftp://host"])
+def test_an_address_that_mlflow_cannot_use_is_refused(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(UsageError, match="not the address of a tracking store"):
+        assert Tracker(TrackingSettings(uri=uri), tmp_path, name="acme").store
+
+
+def test_a_folder_that_would_cut_the_address_short_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="in the folder of the tracking store"):
+        assert Tracker(TrackingSettings(folder="a?b"), tmp_path, name="acme").store
+
+
+def test_a_deleted_experiment_comes_back(tmp_path: Path, shared: Tracker) -> None:
+    settings = TrackingSettings(experiment="gone")
+    first = Tracker(settings, shared.root, name="acme").store
+    first.client.delete_experiment(first.experiment_id)
+    again = Tracker(settings, shared.root, name="acme").store
+    assert again.experiment_id == first.experiment_id
+    assert again.client.get_experiment(again.experiment_id).lifecycle_stage == "active"
+
+
+def test_only_finite_numbers_are_metrics() -> None:
+    given = {"a": 1, "b": {"c": 2.5, "d": float("inf")}, "e": None, "f": True, "g": "1", "h": [1, 2], "i": [{"x": 3}]}
+    assert finite_metrics(given) == {"a": 1.0, "b.c": 2.5, "i.0.x": 3.0}
