@@ -1,0 +1,103 @@
+"""Accounts: one row each, or derived from what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.errors import UsageError
+from staypower.sources.drafts import Draft, own_midnights
+from staypower.sources.extracting import ARROW_TYPES, Extract
+from staypower.sources.findings import Finding
+from staypower.sources.keys import positions
+from staypower.sources.planning import Plan
+from staypower.sources.settings import TableSource
+from staypower.tables import SCHEMAS, Table
+
+__all__ = ["derive_accounts", "fill_sign_up", "first_per_account", "name_left_attributes"]
+
+
+def derive_accounts(tables: Sequence[Table]) -> Draft:
+    """Make one account per id, signed up at its first row.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        At least one, with rows.
+
+    Returns
+    -------
+    Draft
+        `derived`: the first row bounds an account's tenure from below only.
+    """
+    ids = pa.concat_arrays([table.data.column("account_id").combine_chunks() for table in tables])
+    if not len(ids):
+        raise UsageError.of(
+            "there are no accounts", "tables", "check the sources, the ids, the times and `observed_until`: no row is left"
+        )
+    days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
+    times = np.concatenate([own_midnights(table) if days else table.own_instants() for table in tables])
+    encoded = ids.dictionary_encode()
+    first = np.full(len(encoded.dictionary), np.iinfo(np.int64).max)
+    np.minimum.at(first, np.asarray(encoded.indices), times)
+    signed_up = pa.array(first).cast(ARROW_TYPES["time"])
+    data = pa.table({"account_id": encoded.dictionary.cast(pa.string()), "signed_up_at": signed_up}).sort_by("account_id")
+    date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
+    draft = Draft(Table(SCHEMAS["accounts"], data, date_only=date_only, derived=True))
+    meaning = "signed up at their first row at the latest; tenure counts from there"
+    draft.find("note", "", 0, f"{len(first):,} accounts were derived from {', '.join(table.name for table in tables)}", meaning)
+    return draft
+
+
+def fill_sign_up(draft: Draft, derived: Table) -> None:
+    """Let accounts without a sign-up begin with their first row.
+
+    Parameters
+    ----------
+    draft : Draft
+        The given accounts; changed in place.
+    derived : Table
+        The accounts made from events.
+    """
+    table = draft.table
+    place = positions(table.data.column("account_id"), derived.data.column("account_id").combine_chunks())
+    first = derived.data.column("signed_up_at").take(pa.array(place, mask=place < 0))
+    known = table.data.column("signed_up_at") if table.has("signed_up_at") else pa.nulls(len(table), ARROW_TYPES["time"])
+    days = derived.date_only if not table.has("signed_up_at") else table.date_only & derived.date_only
+    draft.put("signed_up_at", pc.coalesce(known, first))
+    others = table.date_only - {"signed_up_at"}
+    draft.table = replace(draft.table, derived=True, date_only=others | days)
+
+
+def first_per_account(draft: Draft) -> None:
+    """Keep the first row of each account when there is no `valid_from`."""
+    if draft.table.has("valid_from"):
+        return
+    encoded = draft.table.data.column("account_id").combine_chunks().dictionary_encode()
+    first = np.zeros(len(draft.table), dtype=bool)
+    first[np.unique(np.asarray(encoded.indices), return_index=True)[1]] = True
+    if not first.all():
+        mend = "name the column that says from when a row holds as `valid_from`, or mend the source"
+        shown = tuple(dict.fromkeys(draft.shown("account_id", ~first)))
+        draft.find("warning", "account_id", int((~first).sum()), "accounts given twice", "the first row is kept", mend, shown)
+        draft.keep(first)
+
+
+def name_left_attributes(found: Extract, plan: Plan, source: TableSource) -> None:
+    """Say which attributes are not used, and make those with `valid_from` usable."""
+    attributes = [name for name in found.kinds if name not in SCHEMAS["accounts"].names]
+    if "valid_from" in found.kinds:
+        found.usable = frozenset(attributes)
+    unused = [name for name in attributes if name not in found.usable]
+    meaning = "left out: nobody knows since when an attribute has its value"
+    mend = "list those that never change under `static:`, or give rows with `valid_from`"
+    for name in (name for name in unused if name not in source.leave_out):
+        found.findings.append(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, mend))
+    left = [name for name in plan.left if name not in source.leave_out]
+    if left:
+        fault = f"{len(left)} source columns are not read"
+        found.findings.append(Finding("note", "accounts", "", 0, fault, "left out", mend, tuple(left[:12])))

@@ -1,0 +1,156 @@
+"""A table on its way from its sources to its canonical form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from staypower.cutoffs import MISSING, end_of_day
+from staypower.sources.extracting import ARROW_TYPES, Extract
+from staypower.sources.findings import Finding, Severity
+from staypower.tables import SCHEMAS, Column, Kind, Table, TableSchema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Draft", "assemble", "own_midnights"]
+
+
+@dataclass
+class Draft:
+    """A table while the data rules are applied to it.
+
+    Parameters
+    ----------
+    table : Table
+        The rows as they stand now.
+    findings : list of Finding
+        What was found so far.
+    """
+
+    table: Table
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Canonical or declared name."""
+        return self.table.name
+
+    def find(
+        self, severity: Severity, column: str, rows: int, fault: str, meaning: str, mend: str = "", examples: Sequence[str] = ()
+    ) -> None:
+        """Record a finding about this table."""
+        self.findings.append(Finding(severity, self.name, column, rows, fault, meaning, mend, tuple(examples)))
+
+    def keep(self, rows: NDArray[np.bool_]) -> None:
+        """Keep only these rows."""
+        if not rows.all():
+            self.table = replace(self.table, data=self.table.data.filter(pa.array(rows)))
+
+    def put(self, column: str, values: pa.Array | pa.ChunkedArray) -> None:
+        """Replace a column, or add it."""
+        data = self.table.data
+        if column in data.column_names:
+            data = data.set_column(data.column_names.index(column), column, values)
+        else:
+            data = data.append_column(column, values)
+        self.table = replace(self.table, data=data)
+
+    def clear(self, column: str, rows: NDArray[np.bool_]) -> None:
+        """Make a column missing in these rows."""
+        values = self.table.data.column(column).combine_chunks()
+        self.put(column, pa.compute.if_else(pa.array(rows), pa.scalar(None, values.type), values))
+
+    def shown(self, column: str, rows: NDArray[np.bool_], count: int = 3) -> tuple[str, ...]:
+        """Write the first few values of a column in these rows."""
+        first = np.flatnonzero(rows)[:count]
+        return tuple(_written(value) for value in self.table.data.column(column).take(pa.array(first)).to_pylist())
+
+
+def _written(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def assemble(name: str, extracts: Sequence[Extract], own_time: str = "at") -> Draft:
+    """Put the extracts of a table's sources under one another.
+
+    Parameters
+    ----------
+    name : str
+        Canonical or declared name.
+    extracts : sequence of Extract
+        At least one.
+    own_time : str, default "at"
+        The time column of a declared table.
+
+    Returns
+    -------
+    Draft
+        With the columns that any source has; what a source lacks is missing in its rows.
+    """
+    kinds = _common_kinds(extracts)
+    date_only = _common_date_only(extracts, [column for column, kind in kinds.items() if kind == "time"])
+    parts = [_aligned(extract, kinds, date_only) for extract in extracts]
+    schema = SCHEMAS.get(name) or _declared_schema(name, kinds, own_time)
+    usable = frozenset().union(*(extract.usable for extract in extracts))
+    table = Table(schema, pa.concat_tables(parts), date_only=date_only, fixed=usable & set(kinds))
+    return Draft(table, [finding for extract in extracts for finding in extract.findings])
+
+
+def _common_kinds(extracts: Sequence[Extract]) -> dict[str, Kind]:
+    kinds: dict[str, Kind] = {}
+    for extract in extracts:
+        for column, kind in extract.kinds.items():
+            kinds[column] = kind if kinds.get(column, kind) == kind else "text"
+    return kinds
+
+
+def _common_date_only(extracts: Sequence[Extract], times: Sequence[str]) -> frozenset[str]:
+    """Name the time columns that have no clock in any source that fills them."""
+    found = set()
+    for column in times:
+        filling = [extract for extract in extracts if column in extract.kinds and _filled(extract, column)]
+        if filling and all(column in extract.date_only for extract in filling):
+            found.add(column)
+    return frozenset(found)
+
+
+def _filled(extract: Extract, column: str) -> bool:
+    values = extract.data.column(column)
+    return len(values) > values.null_count or column in extract.date_only
+
+
+def _aligned(extract: Extract, kinds: dict[str, Kind], date_only: frozenset[str]) -> pa.Table:
+    """Give an extract every column of its table; dates that meet clock times move to the end of their day."""
+    columns = {}
+    for column, kind in kinds.items():
+        wanted = ARROW_TYPES[kind]
+        if column not in extract.kinds:
+            columns[column] = pa.nulls(extract.data.num_rows, wanted)
+            continue
+        values = extract.data.column(column)
+        if column in extract.date_only and column not in date_only:
+            single = Table(TableSchema("", (column,), ()), pa.table({column: values}))
+            moved = end_of_day(single.midnights(column))
+            values = pa.array(moved, mask=np.asarray(values.is_null())).cast(wanted)
+        columns[column] = values.cast(wanted)
+    return pa.table(columns)
+
+
+def _declared_schema(name: str, kinds: dict[str, Kind], own_time: str) -> TableSchema:
+    others = [column for column in kinds if column not in ("account_id", "known_at", own_time)]
+    columns = (Column(own_time, "time", own_time), *(Column(column, kinds[column]) for column in others))
+    return TableSchema(name, (own_time,), columns)
+
+
+def own_midnights(table: Table) -> NDArray[np.int64]:
+    """Give each row's own time as written: a date is its midnight."""
+    found = np.full(len(table), MISSING, dtype=np.int64)
+    for column in table.schema.times:
+        if table.has(column):
+            found = np.where(found == MISSING, table.midnights(column), found)
+    return found

@@ -1,0 +1,279 @@
+"""Run a plan: one pass over the source, and every value that cannot be what its column says named at once.
+
+A value that cannot be read leaves a mark in the result (an infinite time, an impossible number), so that the source is
+read once; only when a mark is found is it asked again which values they were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
+from staypower.errors import Fault
+from staypower.sources.findings import Finding
+from staypower.sources.opening import OpenSource
+from staypower.sources.planning import Plan, PlannedColumn
+from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
+from staypower.sources.settings import TableSource
+from staypower.tables import SCHEMAS, Column, Kind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ARROW_TYPES", "Extract", "extract"]
+
+ARROW_TYPES: Mapping[Kind, pa.DataType] = {
+    "id": pa.string(),
+    "text": pa.string(),
+    "time": pa.timestamp("us", "UTC"),
+    "number": pa.float64(),
+    "flag": pa.bool_(),
+}
+_EARLIEST, _LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
+
+
+@dataclass
+class Extract:
+    """What one source gave.
+
+    Parameters
+    ----------
+    data : pyarrow.Table
+        Canonical names and types.
+    kinds : dict of str to kind
+    date_only : set of str
+        Time columns without a clock.
+    usable : frozenset of str
+        Columns declared fixed, or static attributes.
+    findings : list of Finding
+    faults : list of Fault
+    """
+
+    data: pa.Table
+    kinds: dict[str, Kind] = field(default_factory=dict)
+    date_only: set[str] = field(default_factory=set)
+    usable: frozenset[str] = frozenset()
+    findings: list[Finding] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> Extract:
+    """Read the planned columns of a source.
+
+    Parameters
+    ----------
+    table : str
+        Canonical or declared name.
+    source : TableSource
+    opened : OpenSource
+    plan : Plan
+    place : str
+        Where the source stands in the configuration, for messages.
+
+    Returns
+    -------
+    Extract
+        Faults are inside, so that those of all sources can be said at once.
+
+    Raises
+    ------
+    UsageError
+        When an expression does not fit a value.
+    """
+    query = Query(source, opened, plan)
+    raw = query.run(place)
+    found = Extract(pa.table({}), usable=plan.usable)
+    columns: dict[str, pa.ChunkedArray] = {}
+    for column in plan.columns:
+        reader = _Reader(table, column, query, raw, found, place)
+        kind = column.kind or _kind_of_texts(raw.column(column.name), source.decimal)
+        columns[column.name] = reader.read(kind)
+        found.kinds[column.name] = kind
+    found.data = pa.table(columns) if columns else raw
+    return found
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Turns one raw column into its canonical type, collecting what is wrong with it."""
+
+    table: str
+    column: PlannedColumn
+    query: Query
+    raw: pa.Table
+    found: Extract
+    place: str
+
+    def read(self, kind: Kind) -> pa.ChunkedArray:
+        raw = self.raw.column(self.column.name)
+        if kind == "time":
+            return self.times(raw)
+        if kind == "number":
+            return self.numbers(raw)
+        if kind == "flag":
+            return self.flags(raw)
+        return self.ids(raw.cast(pa.string())) if kind == "id" else raw.cast(pa.string())
+
+    def fault(self, count: int, what: str, condition: str, mend: str) -> None:
+        shown = ", ".join(self.query.values_where(self.column, condition))
+        value = f"{self.place}.{self.column.name}: {count:,} of {self.raw.num_rows:,} values, such as {shown}"
+        self.found.faults.append(Fault(f"{self.column.written} holds values that are not {what}", value, mend))
+
+    def note(self, severity: str, rows: int, fault: str, meaning: str, mend: str = "", examples: tuple[str, ...] = ()) -> None:
+        finding = Finding(severity, self.table, self.column.name, rows, fault, meaning, mend, examples)  # type: ignore[arg-type]
+        self.found.findings.append(finding)
+
+    def times(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
+        instants = _as_int64(raw)
+        there = instants != MISSING
+        bad = there & ((instants < _EARLIEST) | (instants >= _LATEST))
+        if bad.any():
+            mend = _time_mend(self.column, self.query.values_where(self.column, "NOT isfinite(read)"))
+            self.fault(int(bad.sum()), "times", _OUTSIDE, mend)
+            return _timestamps(np.where(bad, MISSING, instants))
+        only_days = bool(there.any()) and bool((instants[there] % DAY == 0).all())
+        if only_days or self.is_date():
+            self.found.date_only.add(self.column.name)
+            return raw.cast(ARROW_TYPES["time"])
+        return self.with_clocks(raw, instants)
+
+    def is_date(self) -> bool:
+        return self.column.raw and all(self.query.opened.types[name].upper() == "DATE" for name in self.column.used)
+
+    def with_clocks(self, raw: pa.ChunkedArray, instants: NDArray[np.int64]) -> pa.ChunkedArray:
+        """Keep clock times; a date among them is known at the end of its day."""
+        name, unzoned = self.column.name, 0
+        if self.column.value.kind == "text":
+            how = _as_int64(self.raw.column(name + " how"))
+            unzoned = int((how == NO_ZONE).sum())
+            dates = how == NO_CLOCK
+            if dates.any():
+                meaning = "taken as known at the end of their UTC day"
+                self.note("note", int(dates.sum()), "dates without a clock among times with one", meaning)
+                raw = _timestamps(np.where(dates, end_of_day(instants), instants))
+        elif self.without_zone():
+            unzoned = int((instants != MISSING).sum())
+        if unzoned:
+            mend = "write the zone in the source if it is another"
+            self.note("note", unzoned, "times without a zone", "taken as UTC", mend)
+        return raw.cast(ARROW_TYPES["time"])
+
+    def without_zone(self) -> bool:
+        types = [self.query.opened.types[name].upper() for name in self.column.used]
+        parsed = re.search(r"(parse_time|strptime)\s*\(", self.column.written) and "%z" not in self.column.written.lower()
+        return bool(parsed) or (bool(types) and all(kind.startswith("TIMESTAMP") and "ZONE" not in kind for kind in types))
+
+    def numbers(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
+        if pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type):
+            raw = _texts_as_numbers(raw, self.query.source.decimal)
+        numbers = np.asarray(raw.cast(pa.float64()).to_numpy(), dtype=np.float64)
+        bad = numbers == float(BAD_NUMBER)
+        if bad.any():
+            name = self.column.written
+            mend = f"for a word that means missing write `nullif({name}, 'word')` or `blank: [word]`; `replace` takes signs out"
+            self.fault(int(bad.sum()), "numbers", f"read = CAST({BAD_NUMBER} AS DOUBLE)", mend)
+            numbers = np.where(bad, np.nan, numbers)
+        finite = np.isfinite(numbers)
+        broken = int((~finite).sum()) - raw.null_count - int(bad.sum())
+        if broken:
+            self.note("warning", broken, "numbers that are not finite", "missing", "mend the source")
+        return pa.chunked_array([pa.array(numbers, mask=~finite)])
+
+    def flags(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
+        bad = int(pc.sum(pc.equal(raw, 2)).as_py() or 0)
+        if bad:
+            mend = f"write a comparison, such as `{self.column.written} = 'cancelled'`"
+            self.fault(bad, "true or false", "read = 2", mend)
+        return pc.equal(raw, 1)
+
+    def ids(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
+        if self.column.value.kind == "number" and not self.column.value.whole:
+            long = int(pc.sum(pc.greater_equal(pc.utf8_length(raw), 16)).as_py() or 0)
+            if long:
+                meaning = "their last digits are lost, and several ids may have become one"
+                self.note("warning", long, "long ids held as fractions", meaning, "store the column as text in the source")
+        elif len(raw) > raw.null_count and pc.all(pc.match_substring_regex(raw, r"^\d+\.0+$")).as_py():
+            self.note("note", len(raw) - raw.null_count, "ids written as fractions (17850.0)", "read as whole numbers (17850)")
+            return pc.replace_substring_regex(raw, r"\.0+$", "")
+        return raw
+
+
+_OUTSIDE = "NOT isfinite(read) OR read < TIMESTAMPTZ '1900-01-01' OR read > TIMESTAMPTZ '9999-12-31'"
+
+
+def _as_int64(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    numbers = pc.fill_null(column.cast(pa.int64()), MISSING)
+    return np.asarray(numbers.to_numpy(), dtype=np.int64)
+
+
+def _timestamps(instants: NDArray[np.int64]) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(instants, mask=instants == MISSING).cast(ARROW_TYPES["time"])])
+
+
+def _kind_of_texts(column: pa.ChunkedArray, decimal: str) -> Kind:
+    """Say whether texts are numbers: all of them, and none with a leading zero, which belongs to a code."""
+    if len(column) == column.null_count or pc.any(pc.match_substring_regex(column, r"^\s*[+-]?0\d")).as_py():
+        return "text"
+    try:
+        _texts_as_numbers(column, decimal)
+    except pa.ArrowInvalid:
+        return "text"
+    return "number"
+
+
+def _texts_as_numbers(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+    trimmed = pc.utf8_trim_whitespace(column)
+    if decimal == ",":
+        trimmed = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")
+    return pc.cast(trimmed, pa.float64())
+
+
+_SHAPES = (
+    (r"^'\d{1,2}/\d{1,2}/\d{4}'$", "%d/%m/%Y` or `%m/%d/%Y"),
+    (r"^'\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}'$", "%d/%m/%Y %H:%M` or `%m/%d/%Y %H:%M"),
+    (r"^'\d{1,2}\.\d{1,2}\.\d{4}'$", "%d.%m.%Y"),
+    (r"^'\d{8}'$", "%Y%m%d"),
+    (r"^'\d{4}-\d{2}-\d{2}[ T]\d{1,2}:\d{2} [AP]M'$", "%Y-%m-%d %I:%M %p"),
+)
+
+
+def _time_mend(column: PlannedColumn, shown: tuple[str, ...]) -> str:
+    """Guess the format from the first values."""
+    name = column.written if re.fullmatch(r"\w+", column.written) or not column.raw else f'"{column.written}"'
+    if shown and all(re.match(r"^'\d{10}'$", value) for value in shown):
+        return f"write `to_timestamp({name}::bigint)` for seconds since 1970"
+    if shown and all(re.match(r"^'\d{13}'$", value) for value in shown):
+        return f"write `epoch_ms({name}::bigint)` for milliseconds since 1970"
+    guesses = [form for shape, form in _SHAPES if shown and all(re.match(shape, value) for value in shown)]
+    form = guesses[0] if guesses else "%d/%m/%Y"
+    if " or " in form:
+        one, _, other = form.partition("` or `")
+        return (
+            f"write `parse_time({name}, '{one}')` when the day comes first, `parse_time({name}, '{other}')` when the month does"
+        )
+    return f"write `parse_time({name}, '{form}')`; for a word that means missing `nullif({name}, 'word')`"
+
+
+def below_minimum(table: str, found: Extract) -> None:
+    """Make numbers that are lower than their column can be missing, and count them."""
+    schema = SCHEMAS.get(table)
+    for name in found.data.column_names:
+        column: Column | None = schema.column(name) if schema is not None else None
+        if column is None or column.minimum is None:
+            continue
+        values = found.data.column(name)
+        low = pc.fill_null(pc.less(values, column.minimum), False)
+        count = int(pc.sum(low).as_py() or 0)
+        if count:
+            shown = tuple(str(value) for value in pc.unique(values.filter(low))[:3].to_pylist())
+            fault = f"numbers below {column.minimum:g}, which cannot be meant"
+            found.findings.append(Finding("warning", table, name, count, fault, "missing", "mend the source", shown))
+            cleared: Any = pc.if_else(low, pa.scalar(None, pa.float64()), values)
+            found.data = found.data.set_column(found.data.column_names.index(name), name, cleared)

@@ -1,0 +1,60 @@
+"""What was found wrong, doubtful or noteworthy while reading and checking tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Finding", "Severity"]
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the usability report.
+
+    Parameters
+    ----------
+    severity : {"error", "warning", "note"}
+        An error makes the table unusable, a warning changes what the features say, a note is good to know.
+    table : str
+        Canonical or declared name of the table.
+    column : str
+        The column concerned; empty when it is the whole table.
+    rows : int
+        How many rows are concerned; 0 when it is not about rows.
+    fault : str
+        What was found.
+    meaning : str
+        What it means for the features.
+    mend : str
+        The move that mends it; empty when nothing need be done.
+    examples : tuple of str, default empty
+        The first few values concerned.
+
+    Examples
+    --------
+    >>> print(Finding("warning", "usage", "account_id", 2, "blank ids", "dropped", "fill them in"))
+    warning: usage.account_id: blank ids (2 rows). dropped. Mend: fill them in.
+    """
+
+    severity: Severity
+    table: str
+    column: str
+    rows: int
+    fault: str
+    meaning: str
+    mend: str = ""
+    examples: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The table, and the column where there is one."""
+        return f"{self.table}.{self.column}" if self.column else self.table
+
+    def __str__(self) -> str:
+        counted = "" if not self.rows else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
+        shown = f", such as {', '.join(self.examples)}" if self.examples else ""
+        mend = f" Mend: {self.mend.rstrip('.')}." if self.mend else ""
+        return f"{self.severity}: {self.place}: {self.fault}{counted}{shown}. {self.meaning.rstrip('.')}.{mend}"

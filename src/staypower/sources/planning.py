@@ -1,0 +1,338 @@
+"""From a source's mapping to the columns that will be read: every fault of the mapping at once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from staypower.errors import Fault, UsageError, nearest
+from staypower.sources.expressions import compile_expression
+from staypower.sources.opening import OpenSource
+from staypower.sources.settings import Scalar, TableSource
+from staypower.sources.values import Value, ValueKind, quoted_text
+from staypower.sources.vocabulary import ATTRIBUTES, CONSTANT_FIRST, RESERVED, SURVEY_SCALE_COLUMNS, VOCABULARY, Scale
+from staypower.tables import SCHEMAS, Kind
+
+__all__ = ["Plan", "PlannedColumn", "plan_source"]
+
+_DATE_TEXT = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
+_FITS: Mapping[str, tuple[ValueKind, ...]] = {
+    "id": ("text", "number", "flag", "time", "nothing"),
+    "text": ("text", "number", "flag", "time", "nothing"),
+    "number": ("number", "text", "flag", "nothing"),
+    "time": ("time", "text", "nothing"),
+    "flag": ("flag", "text", "number", "nothing"),
+}
+_KIND_MENDS: Mapping[str, str] = {
+    "time": "write `parse_time(column, '%d/%m/%Y')` for a text, `to_timestamp(n)` or `epoch_ms(n)` for a number since 1970, "
+    "`parse_time(column::varchar, '%Y%m%d')` for 20250701",
+    "number": "map a column of numbers, or write a `case` expression",
+    "flag": "write a comparison, such as `status = 'cancelled'`",
+    "id": "map a column of texts or numbers",
+    "text": "map a column of texts or numbers",
+}
+
+
+@dataclass(frozen=True)
+class PlannedColumn:
+    """One canonical column that a source will give.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name.
+    kind : kind or None
+        None: to be read off the values (an attribute or declared column that is text in the source).
+    value : Value
+        Its SQL over the source's cleaned columns.
+    used : frozenset of str
+        Source columns that it reads.
+    raw : bool
+        It is a source column as it stands.
+    written : str
+        What the configuration says, for messages.
+    """
+
+    name: str
+    kind: Kind | None
+    value: Value
+    used: frozenset[str]
+    raw: bool
+    written: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to read from one source.
+
+    Parameters
+    ----------
+    columns : tuple of PlannedColumn
+    where : Value or None
+        The filter.
+    used : frozenset of str
+        Every source column that is read.
+    usable : frozenset of str
+        Mutable columns declared fixed, or static attributes.
+    left : tuple of str
+        Source columns that are not read.
+    """
+
+    columns: tuple[PlannedColumn, ...]
+    where: Value | None
+    used: frozenset[str]
+    usable: frozenset[str]
+    left: tuple[str, ...]
+
+
+def plan_source(table: str, source: TableSource, opened: OpenSource, place: str) -> Plan:
+    """Resolve a mapping against the source that it maps.
+
+    Raises
+    ------
+    UsageError
+        With every fault of the mapping.
+    """
+    planner = _Planner(table, source, opened, place)
+    planner.check_keys()
+    planner.plan_mapped()
+    planner.plan_untold()
+    planner.check_required()
+    where = planner.plan_where()
+    if planner.faults:
+        raise UsageError(planner.faults)
+    used = frozenset().union(*(column.used for column in planner.columns), planner.where_used)
+    usable = frozenset(source.fixed) | planner.static
+    left = tuple(name for name in opened.columns if name not in used)
+    return Plan(tuple(planner.columns), where, used, usable, left)
+
+
+@dataclass
+class _Planner:
+    table: str
+    source: TableSource
+    opened: OpenSource
+    place: str
+    columns: list[PlannedColumn] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    static: frozenset[str] = frozenset()
+    where_used: frozenset[str] = frozenset()
+
+    @property
+    def declared(self) -> bool:
+        """A table of the user's own."""
+        return self.table not in SCHEMAS
+
+    @property
+    def own_time(self) -> str:
+        return self.source.time or "at"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Canonical names that a mapping may give."""
+        if self.declared:
+            return tuple(dict.fromkeys(("account_id", self.own_time, *self.source.mapping, *self.source.columns, "known_at")))
+        names = tuple(name for name in SCHEMAS[self.table].names if name not in SURVEY_SCALE_COLUMNS)
+        return tuple(dict.fromkeys((*names, *self.foreign_key)))
+
+    @property
+    def foreign_key(self) -> tuple[str, ...]:
+        """The id of the table through which the account is found."""
+        via = SCHEMAS.get(self.source.key_via or "")
+        return (via.row_id,) if via is not None and via.row_id else ()
+
+    def fault(self, fault: str, value: str, mend: str) -> None:
+        self.faults.append(Fault(fault, f"{self.place}{value}", mend))
+
+    def check_keys(self) -> None:
+        """Refuse keys that mean nothing for this table."""
+        source, accounts = self.source, self.table == "accounts"
+        if source.key_via is not None and not self.foreign_key:
+            having = [name for name, schema in SCHEMAS.items() if schema.row_id and name != self.table]
+            self.fault("key_via names no table that has an id", f".key_via: {source.key_via}", nearest(source.key_via, having))
+        for key in ("static", "leave_out", "derive_from"):
+            if getattr(source, key) and not accounts:
+                mend = "write `fixed:` for columns that never change" if key == "static" else "leave it out"
+                self.fault(f"`{key}` belongs to accounts only", f".{key}", mend)
+        if source.time is not None and not self.declared:
+            self.fault("`time` belongs to a declared table only", ".time", f"map `{SCHEMAS[self.table].times[0]}`")
+        if source.columns and not self.declared and not accounts:
+            self.fault("`columns` belongs to a declared table or to accounts only", ".columns", "leave it out")
+        known = (*self.names, *(RESERVED if not self.declared else ()))
+        for name in (*source.mapping, *source.constant):
+            if name not in self.names and (not accounts or self.is_misspelt(name)):
+                self.fault("unknown column", f".{name}", nearest(name, known))
+        for name in source.fixed if not accounts else ():
+            if name not in self.names:
+                self.fault("unknown column", f".fixed: {name}", nearest(name, self.names))
+
+    def is_misspelt(self, name: str) -> bool:
+        """Say whether an attribute's name is a canonical name or key with a slip of the pen."""
+        if name in self.opened.columns or name in ATTRIBUTES or name in self.source.columns:
+            return False
+        near = nearest(name, (*self.names, *RESERVED))
+        meant = near.removeprefix("write `").rstrip("`") if near.startswith("write") else ""
+        return bool(meant) and (abs(len(meant) - len(name)) <= 2) and _slips(name, meant) <= 2
+
+    def plan_mapped(self) -> None:
+        for name, written in self.source.mapping.items():
+            if name not in self.source.constant:
+                self.attempt(name, written)
+        for name, constant in self.source.constant.items():
+            value = _constant(constant)
+            self.add(name, value, frozenset(), raw=False, written=repr(constant))
+
+    def attempt(self, name: str, written: Scalar) -> None:
+        """Plan one mapped column; keep its faults."""
+        try:
+            value, used, raw = self.resolve(name, written)
+        except UsageError as error:
+            self.faults.extend(error.faults)
+            return
+        self.add(name, value, used, raw=raw, written=str(written))
+
+    def resolve(self, name: str, written: Scalar) -> tuple[Value, frozenset[str], bool]:
+        """Say what a mapped value is: a vocabulary word, a source column, a number, or an expression."""
+        if not isinstance(written, str):
+            return _constant(written), frozenset(), False
+        word = written.strip()
+        first = word.lower() in CONSTANT_FIRST.get(name, ()) or (name == "scale" and Scale.is_one(word))
+        if not first and written in self.opened.columns:
+            return self.column(written, name), frozenset({written}), True
+        if first or word.lower() in VOCABULARY.get(name, ()):
+            return Value(quoted_text(word.lower()), "text", literal=word.lower()), frozenset(), False
+        if self.kind(name) == "time" and _DATE_TEXT.match(word):
+            return Value(quoted_text(word), "text", literal=word), frozenset(), False
+        place = f"{self.place}.{name}"
+        compiled = compile_expression(written, self.opened.columns, place, decimal=self.source.decimal)
+        return compiled.value, compiled.used, False
+
+    def column(self, column: str, name: str) -> Value:
+        value = self.opened.columns[column]
+        if value.kind in ("other", "interval"):
+            fault = f"column `{column}` is of type {self.opened.types[column]}"
+            raise UsageError.of(fault, f"{self.place}.{name}", "unpack it in the source first")
+        return value
+
+    def kind(self, name: str) -> Kind | None:
+        """Say the kind a canonical column must have, None when the source decides."""
+        if name in self.source.columns:
+            return self.source.columns[name]
+        if name in ("account_id", *self.foreign_key):
+            return "id"
+        if name == "known_at" or (self.declared and name == self.own_time):
+            return "time"
+        schema = SCHEMAS.get(self.table)
+        column = schema.column(name) if schema is not None else None
+        if column is not None:
+            return column.kind
+        attribute = ATTRIBUTES.get(name)
+        return "number" if attribute == "number" else "text" if attribute == "text" else None
+
+    def add(self, name: str, value: Value, used: frozenset[str], *, raw: bool, written: str) -> None:
+        kind = self.kind(name)
+        if kind is None and value.kind in ("number", "flag", "time"):
+            kind = value.kind
+        if value.kind not in _FITS[kind or "text"]:
+            article = "an" if kind == "id" else "a"
+            fault = f"{written} is {_article(value.kind)}, and `{name}` takes {article} {kind}"
+            self.fault(fault, f".{name}", _KIND_MENDS[kind or "text"])
+            return
+        self.columns.append(PlannedColumn(name, kind, value, used, raw, written))
+
+    def plan_untold(self) -> None:
+        """Take the columns that nobody mentioned: canonical names, and static attributes."""
+        planned = {*self.source.mapping, *self.source.constant}
+        if self.source.key_via is not None:
+            planned.add("account_id")
+        wanted = [name for name in self.names if name not in planned and name in self.opened.columns]
+        if self.table == "accounts":
+            wanted += self.attributes({*planned, *wanted})
+        for name in wanted:
+            self.attempt(name, name)
+        if self.declared:
+            for name in self.source.columns:
+                if name not in planned and name not in self.opened.columns:
+                    self.fault("the source has no such column", f".columns: {name}", nearest(name, self.opened.columns))
+
+    def attributes(self, planned: set[str]) -> list[str]:
+        """List the attributes to take under their own names, and remember the static ones."""
+        source, columns = self.source, self.opened.columns
+        known = [name for name in ATTRIBUTES if name in columns and name not in planned]
+        if source.static == "all":
+            mapped = frozenset().union(*(column.used for column in self.columns if column.raw))
+            every = [name for name in columns if name not in planned and (name not in mapped or name in source.leave_out)]
+            given = [column.name for column in self.columns if column.name not in self.names]
+            for name in source.leave_out:
+                if name not in columns and name not in source.mapping:
+                    self.fault("the source has no such column", f".leave_out: {name}", nearest(name, columns))
+            self.static = frozenset(name for name in (*every, *given) if name not in source.leave_out)
+            return every
+        named = [name for name in (*source.static, *source.fixed) if name not in planned]
+        for name in named:
+            if name not in columns:
+                self.fault(
+                    "static names an attribute that is neither mapped nor in the source",
+                    f".static: {name}",
+                    nearest(name, columns),
+                )
+        self.static = frozenset((*source.static, *source.fixed))
+        return list(dict.fromkeys((*known, *(name for name in named if name in columns))))
+
+    def check_required(self) -> None:
+        """Ask for the account and a time."""
+        tried = {column.name for column in self.columns} | set(self.source.mapping) | set(self.source.constant)
+        has = ", ".join(f"`{name}`" for name in list(self.opened.columns)[:12])
+        more = ", ..." if len(self.opened.columns) > 12 else ""
+        needed: list[Sequence[str]] = [self.foreign_key if self.source.key_via is not None else ("account_id",)]
+        if self.declared:
+            needed.append((self.own_time,))
+        elif self.table != "accounts":
+            needed.append(SCHEMAS[self.table].times)
+        for names in needed:
+            if names and not tried.intersection(names):
+                either = " or ".join(f"`{name}`" for name in names)
+                self.fault(f"{either} is not mapped", "", f"write `{names[0]}: column`; the source has {has}{more}")
+
+    def plan_where(self) -> Value | None:
+        if self.source.where is None:
+            return None
+        place = f"{self.place}.where"
+        try:
+            compiled = compile_expression(self.source.where, self.opened.columns, place, decimal=self.source.decimal)
+        except UsageError as error:
+            self.faults.extend(error.faults)
+            return None
+        if compiled.value.kind != "flag":
+            self.fault(
+                "`where` is not true or false", f".where: {self.source.where}", "write a comparison, such as `amount > 0`"
+            )
+        self.where_used = compiled.used
+        return compiled.value
+
+
+def _constant(written: Scalar) -> Value:
+    if isinstance(written, bool):
+        return Value("TRUE" if written else "FALSE", "flag")
+    if isinstance(written, int):
+        return Value(str(written), "number", whole=True)
+    if isinstance(written, float):
+        return Value(repr(written), "number") if math.isfinite(written) else Value("NULL", "nothing")
+    return Value(quoted_text(written), "text", literal=written)
+
+
+def _article(kind: ValueKind) -> str:
+    words: Mapping[ValueKind, str] = {"flag": "true or false", "interval": "a length of time", "other": "a list or structure"}
+    return words.get(kind, f"a {kind}")
+
+
+def _slips(one: str, other: str) -> int:
+    """Count the single-letter changes between two words (Levenshtein)."""
+    row = list(range(len(other) + 1))
+    for i, left in enumerate(one, 1):
+        last, row[0] = row[0], i
+        for j, right in enumerate(other, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (left != right))
+    return row[-1]

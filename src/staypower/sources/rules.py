@@ -1,0 +1,162 @@
+"""The data rules: what is dropped, what becomes missing, what is kept and named. Each is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+import pyarrow.compute as pc
+
+from staypower.cutoffs import MISSING, text_of
+from staypower.sources.drafts import Draft
+from staypower.sources.keys import comparable, positions
+from staypower.tables import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LATER_COLUMNS", "clear_negative_durations", "drop_duplicates", "drop_future", "name_early", "name_exact_duplicates"]
+
+# Columns that cannot lie before the row's own start; one that does becomes missing.
+LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "tickets": ("opened_at", ("first_response_at", "resolved_at", "reopened_at")),
+        "surveys": ("sent_at", ("answered_at",)),
+        "subscriptions": ("started_at", ("ended_at",)),
+        "payments": ("at", ("refunded_at",)),
+        "orders": ("at", ("returned_at",)),
+        "goals": ("set_at", ("met_at",)),
+    }
+)
+
+
+def clear_negative_durations(draft: Draft) -> None:
+    """Make a later time that lies before its start missing."""
+    table = draft.table
+    start, ends = LATER_COLUMNS.get(draft.name, ("", ()))
+    for end in ends:
+        if not table.has(start, end):
+            continue
+        days = (start in table.date_only) != (end in table.date_only)
+        first, last = comparable(table.midnights(start), table.midnights(end), days=days)
+        negative = (first != MISSING) & (last != MISSING) & (last < first)
+        if negative.any():
+            meaning = f"`{end}` is taken as missing in these rows"
+            if end == "ended_at":
+                meaning += ": they count as still running"
+            fault = f"`{end}` before `{start}`"
+            draft.find("warning", end, int(negative.sum()), fault, meaning, "mend the source", draft.shown(end, negative))
+            draft.clear(end, negative)
+
+
+def drop_duplicates(draft: Draft) -> None:
+    """Keep the first known row of each declared id."""
+    table, key = draft.table, draft.table.schema.row_id
+    if key is None or not table.has(key):
+        return
+    codes = _codes(table, key)
+    if table.has("valid_from"):
+        codes = np.where(
+            codes < 0, -1, np.unique(np.stack([codes, table.midnights("valid_from")]), axis=1, return_inverse=True)[1]
+        )
+    counts = np.bincount(codes[codes >= 0], minlength=1)
+    repeated = np.flatnonzero((codes >= 0) & (counts[np.maximum(codes, 0)] > 1))
+    if not len(repeated):
+        return
+    order = repeated[np.lexsort((repeated, _known(table)[repeated], codes[repeated]))]
+    later = np.zeros(len(table), dtype=bool)
+    later[order[1:][codes[order[1:]] == codes[order[:-1]]]] = True
+    holders = np.unique(np.stack([codes[repeated], _codes(table, "account_id")[repeated]]), axis=1)[0]
+    across = int((np.unique(holders, return_counts=True)[1] > 1).sum())
+    meaning = "the first known row of each is kept"
+    if across:
+        meaning += f"; {across:,} of these ids stand under several accounts"
+    mend = f"leave `{key}` out if it does not name a row"
+    shown = tuple(dict.fromkeys(draft.shown(key, later)))
+    draft.find("warning", key, int(later.sum()), "rows whose id was there before", meaning, mend, shown)
+    draft.keep(~later)
+
+
+def _codes(table: Table, column: str) -> NDArray[np.int64]:
+    encoded = table.data.column(column).combine_chunks().dictionary_encode()
+    return np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
+
+
+def _known(table: Table) -> NDArray[np.int64]:
+    """Say when each row was known: its own time, or its arrival when that is later."""
+    own = table.own_instants()
+    return np.maximum(own, table.instants("known_at")) if table.has("known_at") else own
+
+
+def name_exact_duplicates(draft: Draft) -> None:
+    """Name rows that are equal in every column where no id tells them apart; they are kept, they may be real."""
+    table, key = draft.table, draft.table.schema.row_id
+    if (key is not None and table.has(key)) or not len(table):
+        return
+    connection = duckdb.connect(config={"python_enable_replacements": False})
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("given_rows", table.data)
+        columns = ", ".join('"' + name.replace('"', '""') + '"' for name in table.data.column_names)
+        sql = f"SELECT count(*) - count(DISTINCT hash({columns})) FROM given_rows"
+        count = int(connection.execute(sql).fetchall()[0][0])
+    finally:
+        connection.close()
+    if count:
+        mend = (
+            f"map `{key}`, so that repeats can be told from real rows"
+            if key
+            else "drop them in the source if they are not real"
+        )
+        draft.find("warning", "", count, "rows that repeat another in every column read", "kept: they may be real", mend)
+
+
+def drop_future(draft: Draft, observed_until: int) -> None:
+    """Take out rows dated later than the data were watched; accounts stay, since each is asked for by name."""
+    table = draft.table
+    times = table.own_instants() if draft.name != "accounts" else _signed_up(table)
+    if draft.name != "accounts" and table.has("valid_from"):
+        times = np.maximum(times, table.instants("valid_from"))
+    future = (times != MISSING) & (times >= observed_until)
+    if not future.any():
+        return
+    column = _own(table)
+    fault = f"rows dated after {text_of(observed_until - 1)[:10]}, until when the data were watched"
+    meaning = "invisible at every cutoff" if draft.name != "accounts" else "kept: such accounts are not customers yet"
+    mend = "mend the dates, or write a later `observed_until`"
+    draft.find("warning", column, int(future.sum()), fault, meaning, mend, [text[:19] for text in draft.shown(column, future)])
+    if draft.name != "accounts":
+        draft.keep(~future)
+
+
+def _signed_up(table: Table) -> NDArray[np.int64]:
+    if not table.has("signed_up_at"):
+        return np.full(len(table), MISSING, dtype=np.int64)
+    return table.instants("signed_up_at")
+
+
+def name_early(draft: Draft, accounts: Table) -> None:
+    """Name rows before their account signed up; they are kept, and tenure-like values are missing there."""
+    if not accounts.has("signed_up_at") or not len(accounts):
+        return
+    table = draft.table
+    place = positions(table.data.column("account_id"), accounts.data.column("account_id").combine_chunks())
+    signed_up = np.where(place >= 0, accounts.midnights("signed_up_at")[np.maximum(place, 0)], MISSING)
+    early, timed = np.zeros(len(table), dtype=bool), np.zeros(len(table), dtype=bool)
+    for own in (time for time in table.schema.times if table.has(time)):
+        days = (own in table.date_only) != ("signed_up_at" in accounts.date_only)
+        times, starts = comparable(table.midnights(own), signed_up, days=days)
+        early |= ~timed & (times != MISSING) & (starts != MISSING) & (times < starts)
+        timed |= times != MISSING
+    if early.any():
+        share = f"rows before the account signed up, {early.mean():.1%} of the table"
+        meaning = "kept; tenure-like values are missing where they would be negative"
+        shown = draft.shown("account_id", early)
+        draft.find("warning", _own(table), int(early.sum()), share, meaning, "mend `signed_up_at`, or the dates", shown)
+
+
+def _own(table: Table) -> str:
+    return next((time for time in table.schema.times if table.has(time)), "")

@@ -1,0 +1,104 @@
+"""The parts of `docs/inputs.md` that are written from the code, so that they cannot drift from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from staypower.sources.expressions import ALLOWED_FUNCTIONS
+from staypower.sources.vocabulary import RESERVED, SURVEY_SCALE_COLUMNS
+from staypower.tables import SCHEMAS, Column, TableSchema
+
+__all__ = ["GENERATED", "document_expressions", "document_keys", "document_schemas", "renew"]
+
+
+def document_schemas() -> str:
+    """Write every canonical table and column in Markdown.
+
+    Examples
+    --------
+    >>> "### `usage`" in document_schemas()
+    True
+    """
+    return "\n\n".join(_table(schema) for schema in SCHEMAS.values())
+
+
+def _table(schema: TableSchema) -> str:
+    times = " and/or ".join(f"`{time}`" for time in schema.times)
+    needed = f"Needs `account_id` and {times}." if schema.name != "accounts" else f"Needs `account_id`; {times} gives tenure."
+    repeated = f" `{schema.row_id}` names a row: of rows that repeat it the first known is kept." if schema.row_id else ""
+    rows = ["| `account_id` | id | - | the account |"]
+    rows += [_row(column, schema) for column in schema.columns if column.name not in SURVEY_SCALE_COLUMNS]
+    rows.append("| `known_at` | time | - | when the row arrived: it is invisible before |")
+    head = "| column | kind | known from | note |\n|---|---|---|---|"
+    return f"### `{schema.name}`\n\n{needed}{repeated}\n\n{head}\n" + "\n".join(rows)
+
+
+def _row(column: Column, schema: TableSchema) -> str:
+    known = f"`{column.known_from}`" if column.known_from else "the row's time"
+    notes = []
+    if column.name in schema.times:
+        notes.append("the row's time")
+    if column.mutable:
+        after = f"used from {known}" if column.known_from else "not used"
+        versions = " or the rows have `valid_from`" if schema.column("valid_from") else ""
+        notes.append(f"may change: {after} unless declared `fixed`{versions}")
+    if column.minimum is not None:
+        notes.append(f"below {column.minimum:g} is missing")
+    return f"| `{column.name}` | {column.kind} | {known} | {'; '.join(notes)} |"
+
+
+def document_keys() -> str:
+    """Write the reserved keys of a mapping in Markdown.
+
+    Examples
+    --------
+    >>> "| `where` |" in document_keys()
+    True
+    """
+    rows = [f"| `{key}` | {meaning} |" for key, meaning in RESERVED.items()]
+    return "| key | meaning |\n|---|---|\n" + "\n".join(rows)
+
+
+def document_expressions() -> str:
+    """Write the functions that an expression may use in Markdown.
+
+    Examples
+    --------
+    >>> "date_trunc" in document_expressions()
+    True
+    """
+    rows = [f"| `{function.replace('|', chr(92) + '|')}` | {meaning} |" for function, meaning in ALLOWED_FUNCTIONS.items()]
+    return "| function | meaning |\n|---|---|\n" + "\n".join(rows)
+
+
+GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {"tables": document_schemas, "keys": document_keys, "functions": document_expressions}
+)
+
+
+def renew(page: str) -> str:
+    """Write the generated parts of a page anew, between their markers.
+
+    Parameters
+    ----------
+    page : str
+        Markdown with lines `<!-- generated: name -->` and `<!-- end: name -->`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> page = "<!-- generated: keys -->" + chr(10) + "outdated" + chr(10) + "<!-- end: keys -->"
+    >>> "outdated" in renew(page)
+    False
+    """
+    for name, write in GENERATED.items():
+        start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
+        if start in page and end in page:
+            before, _, rest = page.partition(start)
+            after = rest.partition(end)[2]
+            page = f"{before}{start}\n{write()}\n{end}{after}"
+    return page

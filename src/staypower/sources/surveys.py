@@ -1,0 +1,150 @@
+"""Values with a fixed vocabulary: survey scales and payment statuses. What is not declared is refused, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.errors import Fault, nearest
+from staypower.sources.drafts import Draft
+from staypower.sources.vocabulary import DIRECTIONS, INSTRUMENTS, PAYMENT_STATUSES, Scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["payment_faults", "survey_faults"]
+
+_NPS_SCALES = (Scale(0, 10), Scale(1, 10))
+
+
+class _Words:
+    """A text column as positions among its distinct words; -1 where it is blank or not there."""
+
+    def __init__(self, draft: Draft, column: str) -> None:
+        if draft.table.has(column):
+            folded = pc.utf8_lower(pc.utf8_trim_whitespace(draft.table.data.column(column)))
+            encoded = folded.combine_chunks().dictionary_encode()
+            self.words: list[str] = encoded.dictionary.to_pylist()
+            self.codes = np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
+        else:
+            self.words, self.codes = [], np.full(len(draft.table), -1, dtype=np.int64)
+
+    def where(self, test: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Say for which rows the word passes a test; never for a blank one."""
+        return np.array([*(test(word) for word in self.words), False])[self.codes]
+
+    def look_up(self, value: Callable[[str], Any], blank: Any, dtype: Any) -> NDArray[Any]:
+        """Map each row's word to a value."""
+        return np.array([*(value(word) for word in self.words), blank], dtype=dtype)[self.codes]
+
+    def array(self) -> pa.Array:
+        """Write the words out again."""
+        return pa.DictionaryArray.from_arrays(
+            pa.array(self.codes, mask=self.codes < 0), pa.array(self.words, pa.string())
+        ).dictionary_decode()
+
+
+def survey_faults(draft: Draft) -> list[Fault]:
+    """Check every answer against its scale, and put the scale's ends beside it.
+
+    Parameters
+    ----------
+    draft : Draft
+        The table `surveys`; gains `low`, `high` and `higher_is_better`, and its words lose capitals and surrounding blanks.
+
+    Returns
+    -------
+    list of Fault
+        Undeclared instruments and scales, and values outside their scale.
+    """
+    table = draft.table
+    values = table.numbers("value") if table.has("value") else np.full(len(table), np.nan)
+    answered = np.isfinite(values)
+    instrument, scale, direction = (_Words(draft, column) for column in ("instrument", "scale", "direction"))
+    faults: list[Fault] = []
+
+    def refuse(rows: NDArray[np.bool_], fault: str, column: str, mend: str) -> None:
+        if rows.any():
+            faults.append(_fault(draft, rows, fault, column, mend))
+
+    known = instrument.where(INSTRUMENTS.__contains__)
+    wrong = next((word for word in instrument.words if word not in INSTRUMENTS), "")
+    mend = "write `instrument: nps` (or csat, ces1, ces2), or map a column that says it"
+    refuse(answered & (instrument.codes < 0), "answers of an undeclared instrument", "instrument", mend)
+    refuse(
+        (instrument.codes >= 0) & ~known, "unknown survey instruments", "instrument", f"{nearest(wrong, INSTRUMENTS)}; {_CASE}"
+    )
+    readable = scale.where(Scale.is_one)
+    mend = "write `scale: 0-10`, the lowest and the highest answer that could be given"
+    refuse(answered & (scale.codes < 0), "answers on an undeclared scale", "scale", mend)
+    refuse((scale.codes >= 0) & ~readable, "not a survey scale", "scale", mend)
+    refuse(
+        (direction.codes >= 0) & ~direction.where(DIRECTIONS.__contains__),
+        "unknown directions",
+        "direction",
+        "write higher or lower",
+    )
+    low = scale.look_up(lambda word: Scale.parse(word).low if Scale.is_one(word) else np.nan, np.nan, float)
+    high = scale.look_up(lambda word: Scale.parse(word).high if Scale.is_one(word) else np.nan, np.nan, float)
+    outside = answered & readable & ((values < low) | (values > high))
+    refuse(outside, "answers outside their scale", "value", "declare the scale that was used, or mend the source")
+    nps = answered & instrument.where("nps".__eq__) & readable
+    banded = scale.where(lambda word: Scale.is_one(word) and Scale.parse(word) in _NPS_SCALES)
+    refuse(
+        nps & ~banded, "NPS answers on a scale without bands", "scale", "NPS is asked on 0-10 or 1-10; call it `csat` otherwise"
+    )
+    if not faults:
+        higher = instrument.look_up(lambda word: INSTRUMENTS.get(word, True), True, bool)
+        told = direction.look_up(lambda word: word == "higher", True, bool)
+        _put(draft, (instrument, scale, direction), low, high, np.where(direction.codes >= 0, told, higher))
+    return faults
+
+
+_CASE = "translate with `case when kind = 'Net Promoter' then 'nps' end`"
+
+
+def _put(draft: Draft, words: Sequence[_Words], low: NDArray[Any], high: NDArray[Any], higher: NDArray[np.bool_]) -> None:
+    for column, found in zip(("instrument", "scale", "direction"), words, strict=True):
+        if draft.table.has(column) or column != "direction":
+            draft.put(column, found.array())
+    draft.put("low", pa.array(low, mask=np.isnan(low)))
+    draft.put("high", pa.array(high, mask=np.isnan(high)))
+    draft.put("higher_is_better", pa.array(higher))
+    if draft.table.has("value") and draft.table.has("answered_at"):
+        lost = np.isfinite(draft.table.numbers("value")) & np.asarray(pc.is_null(draft.table.data.column("answered_at")))
+        meaning = "never used: an answer is known from `answered_at`"
+        if lost.any():
+            draft.find("warning", "answered_at", int(lost.sum()), "answers without the time they were given", meaning, "map it")
+
+
+def payment_faults(draft: Draft) -> list[Fault]:
+    """Fold the statuses of payments to paid, failed and refunded; refuse other words.
+
+    Parameters
+    ----------
+    draft : Draft
+        The table `payments`; its statuses lose capitals and surrounding blanks.
+    """
+    if not draft.table.has("status"):
+        return []
+    status = _Words(draft, "status")
+    unknown = (status.codes >= 0) & ~status.where(PAYMENT_STATUSES.__contains__)
+    if unknown.any():
+        mend = "translate to paid, failed or refunded: `status: case when state = 'ok' then 'paid' else 'failed' end`"
+        return [_fault(draft, unknown, "unknown payment statuses", "status", mend)]
+    draft.put("status", status.array())
+    return []
+
+
+def _fault(draft: Draft, rows: NDArray[np.bool_], fault: str, column: str, mend: str) -> Fault:
+    """Name the first rows concerned: the value, and what else tells the row."""
+    table = draft.table
+    telling = [name for name in dict.fromkeys((column, "instrument", "scale", "account_id", table.schema.row_id)) if name]
+    shown = [name for name in telling if table.has(name)]
+    first = table.data.select(shown).take(pa.array(np.flatnonzero(rows)[:3])).to_pylist()
+    texts = ["(" + ", ".join(f"{name} {value}" for name, value in row.items()) + ")" for row in first]
+    return Fault(fault, f"{draft.name}.{column}: {int(rows.sum()):,} rows, such as {', '.join(texts)}", mend)

@@ -1,0 +1,159 @@
+"""Values inside a query: their kinds, and how one kind becomes another in SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from staypower.sources.vocabulary import FALSE_WORDS, TRUE_WORDS
+
+__all__ = ["Value", "ValueKind", "as_flag", "as_number", "as_text", "as_time", "kind_of", "quoted_name", "quoted_text"]
+
+ValueKind = Literal["text", "number", "time", "flag", "interval", "nothing", "other"]
+
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A piece of SQL whose kind is known.
+
+    Parameters
+    ----------
+    sql : str
+        Emitted by this package from a validated tree; never the user's text.
+    kind : {"text", "number", "time", "flag", "interval", "nothing", "other"}
+        What it yields.
+    whole : bool, default False
+        A number of an integer type, exact at any length.
+    literal : str or None, default None
+        The text of a text constant.
+
+    Examples
+    --------
+    >>> Value(quoted_name('a"b'), "text").sql
+    '"a""b"'
+    """
+
+    sql: str
+    kind: ValueKind
+    whole: bool = False
+    literal: str | None = None
+
+
+def quoted_name(name: str) -> str:
+    """Quote an identifier.
+
+    Examples
+    --------
+    >>> quoted_name("unit price")
+    '"unit price"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_text(text: str) -> str:
+    """Quote a text constant.
+
+    Examples
+    --------
+    >>> quoted_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def kind_of(duckdb_type: str) -> tuple[ValueKind, bool]:
+    """Say the kind of a DuckDB type, and whether it is a whole number.
+
+    Examples
+    --------
+    >>> kind_of("DECIMAL(18,3)"), kind_of("TIMESTAMP WITH TIME ZONE"), kind_of("UBIGINT")
+    (('number', False), ('time', False), ('number', True))
+    """
+    name = duckdb_type.upper()
+    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "LIST", "BLOB", "BIT")):
+        return "other", False
+    if name.startswith(("TIMESTAMP", "DATE")):
+        return "time", False
+    if name == "BOOLEAN":
+        return "flag", False
+    if name.startswith("INTERVAL"):
+        return "interval", False
+    plain = name.removeprefix("U")
+    if plain.startswith(_NUMBERS):
+        return "number", not plain.startswith(_FRACTIONS)
+    return "text", False
+
+
+def as_text(value: Value) -> str:
+    """Write a value as text; a whole number held as a fraction loses its `.0`.
+
+    Examples
+    --------
+    >>> as_text(Value("n", "number", whole=True))
+    'CAST(n AS VARCHAR)'
+    """
+    if value.kind == "text":
+        return value.sql
+    if value.kind == "number" and not value.whole:
+        number = f"CAST({value.sql} AS DOUBLE)"
+        return (
+            f"CASE WHEN isfinite({number}) AND {number} = trunc({number}) AND abs({number}) < 1e18 "
+            f"THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) WHEN isfinite({number}) THEN CAST({number} AS VARCHAR) END"
+        )
+    return f"CAST({value.sql} AS VARCHAR)"
+
+
+def as_number(value: Value, *, decimal: str = ".", lenient: bool = False) -> str:
+    """Write a value as a double.
+
+    Parameters
+    ----------
+    value : Value
+        Text, a number, a flag or nothing.
+    decimal : {".", ","}, default "."
+        What text writes before the fraction.
+    lenient : bool, default False
+        Text that is no number becomes null instead of stopping the query.
+
+    Examples
+    --------
+    >>> as_number(Value("x", "text"))
+    'CAST(x AS DOUBLE)'
+    """
+    cast = "TRY_CAST" if lenient else "CAST"
+    if value.kind == "text":
+        text = f"replace(replace({value.sql}, '.', ''), ',', '.')" if decimal == "," else value.sql
+        return f"{cast}({text} AS DOUBLE)"
+    return f"CAST({value.sql} AS DOUBLE)"
+
+
+def as_time(value: Value, *, lenient: bool = False) -> str:
+    """Write a value as a time in UTC.
+
+    Examples
+    --------
+    >>> as_time(Value("x", "text"), lenient=True)
+    'TRY_CAST(x AS TIMESTAMPTZ)'
+    """
+    if value.kind == "time":
+        return value.sql
+    return f"{'TRY_CAST' if lenient else 'CAST'}({value.sql} AS TIMESTAMPTZ)"
+
+
+def as_flag(value: Value, *, lenient: bool = False) -> str:
+    """Write a value as a flag: true, t, yes, y, 1 and false, f, no, n, 0 in any case.
+
+    Examples
+    --------
+    >>> as_flag(Value("x", "flag"))
+    'x'
+    """
+    if value.kind == "flag":
+        return value.sql
+    text = f"lower(trim({as_text(value)}))"
+    true, false = (", ".join(quoted_text(word) for word in words) for words in (TRUE_WORDS, FALSE_WORDS))
+    other = "NULL" if lenient else f"CAST({text} AS BOOLEAN)"
+    return f"CASE WHEN {text} IN ({true}) THEN TRUE WHEN {text} IN ({false}) THEN FALSE ELSE {other} END"
