@@ -20,7 +20,7 @@ cutoffs: {min_history: 30}
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Forty accounts of which every second one leaves, on files."""
     (tmp_path / "staypower.yaml").write_text(CONFIG)

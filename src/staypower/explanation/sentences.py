@@ -43,10 +43,23 @@ def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float) 
     said = written_value(catalogue, definition, value)
     common = written_value(catalogue, definition, usual[name])
     if math.isnan(value):
-        return f"{subject}: none" if math.isnan(usual[name]) else f"{subject}: none (usually {common})"
+        absent = _absent(definition.description, subject)
+        return absent if math.isnan(usual[name]) else f"{absent} (usually {common})"
     if math.isnan(usual[name]):
         return f"{subject}: {said} (most accounts have none)"
     return f"{subject}: {said} (as usual)" if said == common else f"{subject}: {said} (usually {common})"
+
+
+def _absent(description: str, subject: str) -> str:
+    """Say that there is nothing: "days since the last answer" without an answer is "No answer so far"."""
+    for beginning, words in (
+        ("days since the last ", "No {} so far"),
+        ("days since the first ", "No {} so far"),
+        ("days to the next ", "No {} ahead"),
+    ):
+        if description.startswith(beginning):
+            return words.format(description.removeprefix(beginning))
+    return f"{subject}: none"
 
 
 def written_value(catalogue: Catalogue, definition: Definition, value: float) -> str:
