@@ -1,0 +1,138 @@
+"""What every table of a block is written from, and how columns become Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from staypower.cutoffs import DAY, HOUR
+from staypower.simulation.history import History
+from staypower.simulation.parameters import Parameters
+from staypower.simulation.state import NEVER
+from staypower.simulation.timeline import Timeline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Whole = NDArray[np.int64]
+
+__all__ = ["BLANK_TIME", "Block", "codes", "ids_of", "in_week", "times"]
+
+BLANK_TIME = int(np.iinfo(np.int64).min)
+#: How much happens on each weekday, Monday first.
+_WEEKDAY_WEIGHT = np.array([1.0, 1.05, 1.05, 1.0, 0.85, 0.18, 0.15])
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of accounts, lived through, with a random stream for each table.
+
+    Parameters
+    ----------
+    history : History
+    timeline : Timeline
+    parameters : Parameters
+    seed : int
+        Of the whole company.
+    number : int
+        Which block.
+    ids : array of str, shape (accounts,)
+    silence : {"attitude", "features"}
+        What non-response depends on.
+    """
+
+    history: History
+    timeline: Timeline
+    parameters: Parameters
+    seed: int
+    number: int
+    ids: NDArray[np.object_]
+    silence: str
+
+    def stream(self, purpose: int) -> np.random.Generator:
+        """Return the block's random stream for a purpose: no table's draws move another's."""
+        return np.random.default_rng([self.seed, self.number, purpose])
+
+    @cached_property
+    def start_clock(self) -> Whole:
+        """Time of day at which each account's subscription starts and ends, microseconds."""
+        return (self.stream(100).integers(8 * 60, 18 * 60, self.history.count) * 60_000_000).astype(np.int64)
+
+    @cached_property
+    def billing_clock(self) -> Whole:
+        """Time of day at which each account is invoiced, microseconds; before `start_clock`."""
+        return (self.stream(101).integers(4 * 3600, 6 * 3600, self.history.count) * 1_000_000).astype(np.int64)
+
+    @cached_property
+    def spell_starts(self) -> Whole:
+        """Instant at which each spell starts."""
+        spells = self.history.spells
+        return self.timeline.instants(spells["start_day"]) + self.start_clock[spells["account"]]
+
+    @cached_property
+    def spell_ends(self) -> Whole:
+        """Instant at which each spell ends, `BLANK_TIME` while it lasts."""
+        spells = self.history.spells
+        ends = self.timeline.instants(spells["end_day"]) + self.start_clock[spells["account"]]
+        return np.where(spells["end_day"] == NEVER, BLANK_TIME, ends)
+
+    @cached_property
+    def opened_at(self) -> Whole:
+        """Instant, by day and account, before which nothing happens on that day, because a spell starts in it."""
+        opened = np.zeros((self.timeline.days, self.history.count), dtype=np.int64)
+        spells = self.history.spells
+        inside = spells["start_day"] >= 0
+        opened[spells["start_day"][inside], spells["account"][inside]] = self.spell_starts[inside]
+        return opened
+
+    def happens(self, account: Whole, instant: Whole) -> NDArray[np.bool_]:
+        """Say which instants fall into a spell of their account."""
+        day = instant // DAY - self.timeline.first_day
+        inside = (day >= 0) & (day < self.timeline.days)
+        day = np.clip(day, 0, self.timeline.days - 1)
+        allowed: NDArray[np.bool_] = inside & self.history.active[day, account] & (instant >= self.opened_at[day, account])
+        return allowed
+
+    def spell_at(self, account: Whole, day: Whole) -> Whole:
+        """Return the number of the latest spell of each account that had started by a day."""
+        spells = self.history.spells
+        order = np.lexsort((spells["start_day"], spells["account"]))
+        span = 10**7
+        keys = spells["account"][order] * span + spells["start_day"][order] + 10**6
+        found: Whole = order[np.searchsorted(keys, account * span + day + 10**6, side="right") - 1]
+        return found
+
+
+def in_week(timeline: Timeline, week: Whole, rng: np.random.Generator, hours: tuple[float, float]) -> Whole:
+    """Draw an instant of a week for each row, rarely on weekends, between two hours of the day."""
+    first = int(timeline.weekday[0])
+    weights = np.cumsum(np.roll(_WEEKDAY_WEIGHT, -first))
+    day = week * 7 + np.searchsorted(weights / weights[-1], rng.random(len(week)), side="right")
+    clock = hours[0] * HOUR + rng.beta(2.0, 2.0, len(week)) * (hours[1] - hours[0]) * HOUR
+    return timeline.instants(day) + clock.astype(np.int64) // 1_000_000 * 1_000_000
+
+
+def times(instants: Whole, end: int | None = None) -> pa.Array:
+    """Turn instants into UTC timestamps; blank ones, and with `end` those not yet come, become null."""
+    blank = instants == BLANK_TIME
+    if end is not None:
+        blank = blank | (instants >= end)
+    return pa.array(np.where(blank, 0, instants), pa.int64(), mask=blank).cast(pa.timestamp("us", "UTC"))
+
+
+def codes(numbers: Whole, words: Sequence[str | None] | NDArray[np.object_]) -> pa.Array:
+    """Turn code numbers into text."""
+    return pa.array(list(words), pa.string()).take(pa.array(numbers, pa.int64()))
+
+
+def ids_of(prefix: str, ids: NDArray[np.object_], account: Whole) -> pa.Array:
+    """Name rows by their number within the account: `T-A0000012-3`; they must be sorted by account."""
+    first = np.searchsorted(account, account, side="left")
+    number = np.arange(len(account)) - first + 1
+    return pa.array([f"{prefix}-{ids[a]}-{n}" for a, n in zip(account.tolist(), number.tolist(), strict=True)], pa.string())

@@ -1,0 +1,271 @@
+"""The simulated company: its tables in memory or on disk, and the truth apart from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from staypower.cutoffs import DAY, instant_of, text_of
+from staypower.errors import UsageError, nearest
+from staypower.simulation.behaviour import usage_table
+from staypower.simulation.block import Block
+from staypower.simulation.ceiling import Ceiling, ceiling_of
+from staypower.simulation.commerce import payments_table, sign_contracts, subscriptions_table
+from staypower.simulation.history import live
+from staypower.simulation.parameters import PARAMETERS
+from staypower.simulation.plan import Plan, Silence, checked_plan
+from staypower.simulation.relations import accounts_table, advocacy_table, goals_table
+from staypower.simulation.truth import truth_frame
+from staypower.simulation.voice import surveys_table, tickets_table
+from staypower.simulation.writing import Format, TableFiles
+
+__all__ = ["Simulation", "simulate", "simulate_to"]
+
+_LIVE, _TRUTH = 0, 50
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated company.
+
+    Parameters
+    ----------
+    tables : mapping of str to pyarrow.Table
+        `accounts`, `usage`, `tickets`, `surveys`, `subscriptions`, `payments`, `advocacy`, `goals` under canonical names.
+    truth : pandas.DataFrame
+        What the tables do not show, one row per cutoff and active account: `account_id`, `cutoff`, `notice_given`,
+        `churn_probability` within the horizon, `p_voluntary`, `p_involuntary`, `churn_probability_30d`, `..._180d`,
+        `tier`, `attitude`, `p_detractor`, `p_passive`, `p_promoter` (of an answer given now), `cause` (the lever that raises
+        the risk most), `effect_<lever>`, and what happened: `churned`, `churn_kind` (missing while it is not settled).
+    cutoffs : tuple of int
+        Instants at which the truth is known.
+    horizon : int
+        Days.
+    observed_until : int
+        Instant (exclusive) at which the history ends.
+
+    Examples
+    --------
+    >>> company = simulate(60, months=12, cutoffs=["2023-07-01"])
+    >>> sorted(company.tables)
+    ['accounts', 'advocacy', 'goals', 'payments', 'subscriptions', 'surveys', 'tickets', 'usage']
+    >>> company.truth["churn_probability"].between(0, 1).all()
+    np.True_
+    """
+
+    tables: Mapping[str, pa.Table] = field(repr=False)
+    truth: pd.DataFrame = field(repr=False)
+    cutoffs: tuple[int, ...]
+    horizon: int
+    observed_until: int
+
+    def ceiling(self, cutoff: str | date | int | None = None) -> Ceiling:
+        """Say what the true probabilities reach: no model that sees only the tables can do better on average.
+
+        Parameters
+        ----------
+        cutoff : str, date, int or None, default None
+            One of the cutoffs; None pools every cutoff whose outcome is over.
+
+        Returns
+        -------
+        Ceiling
+
+        Raises
+        ------
+        UsageError
+            When there is no truth at the cutoff, or not both outcomes.
+        """
+        if cutoff is None:
+            return ceiling_of(self.truth)
+        instant = instant_of(cutoff)
+        if instant not in self.cutoffs:
+            known = [text_of(c) for c in self.cutoffs]
+            raise UsageError.of("no truth at this cutoff", text_of(instant), nearest(text_of(instant), known))
+        moment = pd.Timestamp(instant, unit="us", tz="UTC")
+        return ceiling_of(self.truth[self.truth["cutoff"] == moment])
+
+    def write(self, folder: str | Path, format: Format = "parquet") -> dict[str, Path]:
+        """Write every table, and the truth apart from them in `truth/`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made when it is not there.
+        format : {"parquet", "csv"}, default "parquet"
+
+        Returns
+        -------
+        dict of str to Path
+            The file of each table, and of `truth`.
+        """
+        with TableFiles(Path(folder), format) as files:
+            for name, table in self.tables.items():
+                files.add(name, table)
+            files.add_truth(self.truth)
+        return files.paths
+
+
+def simulate(
+    accounts: int = 2000,
+    *,
+    months: int = 30,
+    seed: int = 0,
+    start: str = "2023-01-01",
+    cutoffs: Sequence[str | date | datetime | int] | None = None,
+    horizon: int = 90,
+    silence: Silence = "attitude",
+    siblings: Sequence[int] = (30, 180),
+    copies: int = 96,
+) -> Simulation:
+    """Simulate a software company whose truth is known.
+
+    Parameters
+    ----------
+    accounts : int, default 2000
+        Accounts that ever sign up; at least 1.
+    months : int, default 30
+        Length of the history in calendar months; at least 6.
+    seed : int, default 0
+        Not negative. The same arguments give the same rows.
+    start : str, default "2023-01-01"
+        First day.
+    cutoffs : sequence of str, date or int, or None, default None
+        Midnights at which the truth is told; they do not change the tables. None: the end of the history, the last cutoff
+        whose outcome is settled (horizon + 30 days earlier), and up to three more, each one horizon earlier. An empty
+        sequence tells no truth.
+    horizon : int, default 90
+        Days of the true churn probability; 1 to 365.
+    silence : {"attitude", "features"}, default "attitude"
+        Whether not answering a survey depends on the attitude itself or only on what the tables show.
+    siblings : sequence of int, default (30, 180)
+        Further horizons of the truth, days, 1 to 365.
+    copies : int, default 96
+        How often each account is run forward to find its true probability; at least 2.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    UsageError
+        When an argument cannot be used; every fault at once.
+
+    See Also
+    --------
+    simulate_to : the same rows, written block by block, for sizes that do not fit into memory.
+
+    Examples
+    --------
+    >>> company = simulate(40, months=6, cutoffs=[])
+    >>> company.tables["tickets"].column_names[:3]
+    ['account_id', 'ticket_id', 'opened_at']
+    """
+    plan = checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
+    parts = list(_blocks(plan))
+    tables = {name: pa.concat_tables([tables[name] for tables, _ in parts]).combine_chunks() for name in parts[0][0]}
+    truth = pd.concat([truth for _, truth in parts], ignore_index=True)
+    truth = truth.sort_values(["account_id", "cutoff"], ignore_index=True, kind="stable")
+    instants = tuple(int(plan.timeline.start + day * DAY) for day in plan.cutoff_days)
+    return Simulation(tables, truth, instants, plan.horizon, plan.timeline.end)
+
+
+def simulate_to(
+    folder: str | Path,
+    *,
+    accounts: int = 2000,
+    format: Format = "parquet",
+    months: int = 30,
+    seed: int = 0,
+    start: str = "2023-01-01",
+    cutoffs: Sequence[str | date | datetime | int] | None = None,
+    horizon: int = 90,
+    silence: Silence = "attitude",
+    siblings: Sequence[int] = (30, 180),
+    copies: int = 96,
+) -> dict[str, Path]:
+    """Simulate a company straight into files, a block of accounts at a time: memory stays bounded at any size.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made when it is not there.
+    format : {"parquet", "csv"}, default "parquet"
+    accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies
+        As in `simulate`.
+
+    Returns
+    -------
+    dict of str to Path
+        The file of each table, and of `truth`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> files = simulate_to(tempfile.mkdtemp(), accounts=20, months=6, cutoffs=[])
+    >>> files["usage"].name
+    'usage.parquet'
+    """
+    plan = checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
+    with TableFiles(Path(folder), format) as files:
+        for tables, truth in _blocks(plan):
+            for name, table in tables.items():
+                files.add(name, table)
+            files.add_truth(truth)
+    return files.paths
+
+
+def _blocks(plan: Plan) -> Iterator[tuple[dict[str, pa.Table], pd.DataFrame]]:
+    """Yield tables and truth block by block, accounts ascending."""
+    for number in range(plan.blocks):
+        yield _block(plan, number)
+
+
+def _block(plan: Plan, number: int) -> tuple[dict[str, pa.Table], pd.DataFrame]:
+    ids = plan.ids(number)
+    rng = np.random.default_rng([plan.seed, number, _LIVE])
+    history = live(len(ids), plan.timeline, PARAMETERS, rng, plan.cutoff_days)
+    block = Block(history, plan.timeline, PARAMETERS, plan.seed, number, ids, plan.silence)
+    contracts = sign_contracts(block)
+    usage, seen = usage_table(block, contracts)
+    tickets, asked = tickets_table(block)
+    tables = {
+        "accounts": accounts_table(block),
+        "usage": usage,
+        "tickets": tickets,
+        "surveys": surveys_table(block, contracts, asked, seen),
+        "subscriptions": subscriptions_table(block, contracts),
+        "payments": payments_table(block, contracts),
+        "advocacy": advocacy_table(block),
+        "goals": goals_table(block),
+    }
+    return tables, _truth(plan, block)
+
+
+def _truth(plan: Plan, block: Block) -> pd.DataFrame:
+    frames = [
+        truth_frame(
+            block.history,
+            block.ids,
+            day,
+            plan.horizon,
+            plan.siblings,
+            plan.timeline,
+            PARAMETERS,
+            np.random.default_rng([plan.seed, block.number, _TRUTH, day]),
+            plan.copies,
+        )
+        for day in plan.cutoff_days
+    ]
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    empty = replace(block.history, snapshots={0: block.history.traits})
+    rng = np.random.default_rng(0)
+    return truth_frame(empty, block.ids, 0, plan.horizon, plan.siblings, plan.timeline, PARAMETERS, rng, 2).iloc[:0]

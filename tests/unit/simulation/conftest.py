@@ -1,0 +1,12 @@
+"""One simulated company for all tests of this folder: the one that the docs describe."""
+
+from __future__ import annotations
+
+import pytest
+
+from staypower.simulation import Simulation, simulate
+
+
+@pytest.fixture(scope="session")
+def company() -> Simulation:
+    return simulate(2000, seed=0)
