@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from staypower.dataset.building import Dataset, Part, build_dataset, choose_plan, told_by
+from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import CutoffPlan, Split, plan_cutoffs, plan_snapshot
 from staypower.dataset.settings import CutoffSettings
 
@@ -10,6 +11,7 @@ __all__ = [
     "CutoffPlan",
     "CutoffSettings",
     "Dataset",
+    "MatrixCache",
     "Part",
     "Split",
     "build_dataset",

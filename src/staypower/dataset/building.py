@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import MISSING, earliest
+from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapshot
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
@@ -131,6 +132,7 @@ def build_dataset(
     features: FeatureSettings,
     cutoffs: CutoffSettings,
     catalogue: Catalogue | None = None,
+    cache: MatrixCache | None = None,
     threads: int = 2,
 ) -> Dataset:
     """Build the rows of every cutoff of the plan.
@@ -142,6 +144,8 @@ def build_dataset(
         Settings.
     catalogue : Catalogue, optional
         What a trained model reads; by default declared anew from what was known at the last training cutoff.
+    cache : MatrixCache, optional
+        Where matrices are kept between runs.
     threads : int, default 2
 
     Returns
@@ -161,11 +165,19 @@ def build_dataset(
     if not declared.definitions:
         reasons = "; ".join(sorted(set(declared.left_out.values()))[:3]) or "none declared"
         raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")
-    matrix = build_matrix(tables, declared, accounts=accounts, cutoffs=plan.all, rows=known, threads=threads)
+
+    def build() -> FeatureMatrix:
+        return build_matrix(tables, declared, accounts=accounts, cutoffs=plan.all, rows=known, threads=threads)
+
+    matrix = build() if cache is None else cache.get(declared, plan.all, known, build)
     part = _parts(matrix, plan)
     if catalogue is None:
-        declared = _without_constants(declared, matrix, part != "test")
-        matrix = replace(matrix, features=matrix.features[list(declared.names)], categories=declared.categories)
+        kept = _without_constants(declared, matrix, part != "test")
+        matrix = replace(matrix, features=matrix.features[list(kept.names)], categories=kept.categories)
+        declared = kept
+        if cache is not None:
+            # evaluating asks for these columns: they are what the model reads
+            cache.keep(declared, plan.all, known, matrix)
     y = _labels_of(matrix, labels, plan)
     return Dataset(matrix, y, part, declared, plan, labels)
 

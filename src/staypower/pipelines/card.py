@@ -27,6 +27,11 @@ def write_card(settings: Settings, dataset: Dataset, evaluation: Evaluation, *, 
     """
     plan, learnt = dataset.plan, dataset.rows("training", "calibration")
     features = dataset.catalogue.frame()
+    learnt_from = (
+        f"{int(learnt.sum()):,} rows of {len(set(dataset.matrix.accounts[learnt])):,} accounts at {len(plan.training)} training "
+        f"and {len(plan.calibration)} calibration cutoffs, {text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; "
+        f"{float(dataset.y[learnt].mean()):.1%} churned"
+    )
     families = ", ".join(f"{count} from {table}" for table, count in features["table"].value_counts().items())
     return f"""# Model card: {settings.name}
 
@@ -35,9 +40,7 @@ def write_card(settings: Settings, dataset: Dataset, evaluation: Evaluation, *, 
 - **Predicts**: churn ({settings.label.kind}) within {settings.label.horizon} days, gap {settings.label.gap} days.
 - **Population**: accounts active at the cutoff; those that gave notice, are too new or left inside the gap are not learnt from.
 - **Split**: {plan.words}.
-- **Learnt from**: {int(learnt.sum()):,} rows of {len(set(dataset.matrix.accounts[learnt])):,} accounts at {len(plan.training)} \
-training and {len(plan.calibration)} calibration cutoffs, {text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; \
-{float(dataset.y[learnt].mean()):.1%} churned.
+- **Learnt from**: {learnt_from}.
 - **Tested on**: {int(dataset.rows("test").sum()):,} rows at {", ".join(text_of(int(cutoff)) for cutoff in plan.test)}.
 - **Fit**: {fit}.
 - **Features**: {len(features)}: {families}.

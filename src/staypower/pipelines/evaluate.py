@@ -9,7 +9,7 @@ from typing import Any
 
 from staypower.config import Settings
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset import Dataset, build_dataset
+from staypower.dataset import Dataset, MatrixCache, build_dataset
 from staypower.errors import UsageError
 from staypower.evaluation import Evaluation
 from staypower.features import Catalogue
@@ -89,8 +89,9 @@ def run_evaluate(
     if tables is None:
         tables, findings = load_tables(settings, progress=progress)
         refuse_errors(findings)
+    data = fingerprint(tables)
     with progress.step("building features and labels"):
-        dataset = _rows_for(bundle, tables, settings)
+        dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data))
     test = dataset.rows("test")
     with progress.step("evaluating"):
         evaluation = judge(dataset, bundle.predict(dataset.X[test][list(bundle.feature_names)]), settings)
@@ -102,18 +103,19 @@ def run_evaluate(
         tempfile.TemporaryDirectory() as scratch,
     ):
         pictures = plot_evaluation(evaluation, settings.output_folder / "evaluation")
-        log_data(run, settings, dataset, data=fingerprint(tables))
+        log_data(run, settings, dataset, data=data)
         log_evaluation(run, evaluation, importances={}, scratch=Path(scratch))
     return EvaluateResult(evaluation, place.version, run.run_id, tuple(pictures))
 
 
-def _rows_for(bundle: Bundle, tables: Tables, settings: Settings) -> Dataset:
+def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache) -> Dataset:
     dataset = build_dataset(
         tables,
         label=settings.label,
         features=settings.features,
         cutoffs=settings.cutoffs,
         catalogue=Catalogue.from_dict(bundle.learnt["catalogue"]),
+        cache=cache,
         threads=settings.model.threads or 2,
     )
     plan, learnt = dataset.plan, bundle.metadata["cutoffs"]

@@ -12,7 +12,7 @@ from staypower.dataset import build_dataset, told_by
 from staypower.features import Catalogue, declare
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.progress import Progress
-from staypower.scoring import write_table
+from staypower.writing import write_table
 
 __all__ = ["FeatureResult", "run_features"]
 

@@ -13,8 +13,9 @@ from staypower.models import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.progress import Progress
-from staypower.scoring import Scores, score_accounts, write_table
+from staypower.scoring import Scores, score_accounts
 from staypower.tables import Tables
+from staypower.writing import write_table
 
 __all__ = ["ScoreResult", "run_score", "scores_of"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from staypower import __version__
 from staypower.config import Settings
 from staypower.cutoffs import instant_of, text_of
-from staypower.dataset import Dataset, build_dataset
+from staypower.dataset import Dataset, MatrixCache, build_dataset
 from staypower.evaluation import Evaluation
 from staypower.explanation import learn_usual_values
 from staypower.labels import require_enough
@@ -122,12 +122,14 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
         until = None if as_of is None else instant_of(as_of, end=True)
         tables, findings = load_tables(settings, progress=progress, as_of=until)
         refuse_errors(findings)
+    data = fingerprint(tables)
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,
             label=settings.label,
             features=settings.features,
             cutoffs=settings.cutoffs,
+            cache=MatrixCache(settings.output_folder / "cache", data),
             threads=settings.model.threads or 2,
         )
         learnt, test = dataset.rows("training", "calibration"), dataset.rows("test")
@@ -139,9 +141,9 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             model = fit_classifier(dataset, settings)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings)
-        bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=fingerprint(tables))
+        bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=data)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
-            log_data(run, settings, dataset, data=bundle.metadata["data_fingerprint"])
+            log_data(run, settings, dataset, data=data)
             log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.score import Scores, score_accounts
-from staypower.scoring.writing import write_table
 
-__all__ = ["RiskBands", "Scores", "score_accounts", "write_table"]
+__all__ = ["RiskBands", "Scores", "score_accounts"]

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.scoring import RiskBands, write_table
-from staypower.scoring.writing import write_atomically
+from staypower.writing import write_atomically, write_table
 
 FRAME = pd.DataFrame({"account_id": ["=cmd()", "+1", "-1", "@a", "007", None], "p": [-0.5, 0.1, 0.2, 0.3, 0.4, 0.5]})
 
@@ -46,8 +45,3 @@ def test_a_place_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write"):
         write_table(FRAME, tmp_path / "file" / "s.csv")
-
-
-@pytest.mark.parametrize(("base_rate", "high"), [(0.1, 0.2), (0.3, 0.6), (0.5, 0.75)])
-def test_high_risk_is_twice_the_base_rate_until_that_nears_certainty(base_rate, high):
-    assert RiskBands(base_rate).high_above == pytest.approx(high)

@@ -1,0 +1,108 @@
+"""Keep built feature matrices, so that evaluating after training does not build them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from staypower.features import Catalogue, FeatureMatrix
+from staypower.writing import write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["MatrixCache"]
+
+MOST = 6
+
+
+@dataclass(frozen=True)
+class MatrixCache:
+    """A folder of matrices, named by what they were made of.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when needed. The oldest files go when there are more than `MOST`.
+    data : str
+        Fingerprint of the tables: other rows, another name.
+
+    Examples
+    --------
+    >>> MatrixCache(Path("cache"), "abc").folder.name
+    'cache'
+    """
+
+    folder: Path
+    data: str
+
+    def get(
+        self,
+        catalogue: Catalogue,
+        cutoffs: NDArray[np.int64],
+        rows: NDArray[np.bool_],
+        build: Callable[[], FeatureMatrix],
+    ) -> FeatureMatrix:
+        """Return the matrix of some definitions, cutoffs and rows: from the folder, else built and kept.
+
+        Parameters
+        ----------
+        catalogue : Catalogue
+        cutoffs : array of int64, shape (k,)
+        rows : array of bool, shape (n_accounts, k)
+        build : callable
+            Builds the matrix when it is not there.
+
+        Returns
+        -------
+        FeatureMatrix
+            Bit for bit what `build` returns.
+        """
+        path = self._path(catalogue, cutoffs, rows)
+        if path.is_file():
+            return _read(path, catalogue)
+        matrix = build()
+        self._write(path, matrix)
+        return matrix
+
+    def keep(self, catalogue: Catalogue, cutoffs: NDArray[np.int64], rows: NDArray[np.bool_], matrix: FeatureMatrix) -> None:
+        """Keep a matrix that stands already."""
+        path = self._path(catalogue, cutoffs, rows)
+        if not path.is_file():
+            self._write(path, matrix)
+
+    def _path(self, catalogue: Catalogue, cutoffs: NDArray[np.int64], rows: NDArray[np.bool_]) -> Path:
+        said = json.dumps([version("staypower"), self.data, catalogue.to_dict(), cutoffs.tolist()], sort_keys=True)
+        name = hashlib.sha256(said.encode() + np.packbits(rows).tobytes()).hexdigest()
+        return self.folder / f"features-{name[:32]}.parquet"
+
+    def _write(self, path: Path, matrix: FeatureMatrix) -> None:
+        columns = {"account_id": pa.array(matrix.accounts, pa.string()), "cutoff": pa.array(matrix.cutoffs)}
+        columns |= {
+            name: pa.array(matrix.features[name].to_numpy(), pa.float64(), from_pandas=False) for name in matrix.features
+        }
+        write_atomically(path, lambda temporary: pq.write_table(pa.table(columns), temporary, compression="lz4"))
+        kept = sorted(self.folder.glob("features-*.parquet"), key=lambda file: file.stat().st_mtime, reverse=True)
+        for old in kept[MOST:]:
+            old.unlink(missing_ok=True)
+
+
+def _read(path: Path, catalogue: Catalogue) -> FeatureMatrix:
+    table = pq.read_table(path)
+    values = {name: table.column(name).to_numpy() for name in catalogue.names}
+    return FeatureMatrix(
+        features=pd.DataFrame(values, columns=list(catalogue.names), dtype=np.float64),
+        accounts=np.asarray(table.column("account_id").to_pylist(), dtype=object),
+        cutoffs=np.asarray(table.column("cutoff").to_numpy(), dtype=np.int64),
+        categories=catalogue.categories,
+    )

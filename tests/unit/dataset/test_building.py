@@ -1,0 +1,106 @@
+"""Features and labels joined: the right part for every row, nothing of the label among the features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from staypower.cutoffs import DAY, instant_of, text_of
+from staypower.dataset import CutoffSettings, MatrixCache, build_dataset
+from staypower.dataset.building import is_test_account
+from staypower.errors import UsageError
+from staypower.features import FeatureSettings
+from staypower.labels import ContractualLabel, GivenLabel
+from staypower.tables import SCHEMAS, Table, Tables
+
+TIME = pa.timestamp("us", "UTC")
+START = instant_of("2023-01-01")
+UNTIL = instant_of("2024-12-31")
+N = 60
+
+
+def times(*days: float | None) -> pa.Array:
+    return pa.array([None if day is None else round(START + day * DAY) for day in days], pa.int64()).cast(TIME)
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    """Sixty accounts that use the product daily until they leave; every third leaves on a day of its own."""
+    ids = [f"a{n:02d}" for n in range(N)]
+    left = [200 + 8 * n if n % 3 == 0 else None for n in range(N)]
+    accounts = pa.table({"account_id": ids, "signed_up_at": times(*[0.0] * N), "left": [str(end is not None) for end in left]})
+    contracts = pa.table({"account_id": ids, "started_at": times(*[0.0] * N), "ended_at": times(*left), "mrr": [10.0] * N})
+    uses = [(ids[n], day + 0.4) for n in range(N) for day in range(0, 730, 5) if left[n] is None or day < left[n]]
+    usage = pa.table({"account_id": [a for a, _ in uses], "at": times(*[day for _, day in uses])})
+    return Tables(
+        {
+            "accounts": Table(SCHEMAS["accounts"], accounts, fixed=frozenset({"left"})),
+            "subscriptions": Table(SCHEMAS["subscriptions"], contracts, fixed=frozenset({"mrr"})),
+            "usage": Table(SCHEMAS["usage"], usage),
+        },
+        UNTIL,
+    )
+
+
+LABEL = ContractualLabel(horizon=60, grace=10)
+
+
+def test_rows_are_the_population_and_labels_are_the_ends(tables):
+    made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
+    assert made.plan.split == "temporal"
+    for row in np.random.default_rng(0).choice(len(made.y), 200):
+        number, cutoff = int(made.matrix.accounts[row][1:]), int(made.matrix.cutoffs[row])
+        end = START + (200 + 8 * number) * DAY if number % 3 == 0 else None
+        assert end is None or end >= cutoff, "a row of an account that had left"
+        assert made.y[row] == (end is not None and cutoff <= end < cutoff + 60 * DAY)
+    keys = list(zip(made.matrix.accounts, made.matrix.cutoffs, strict=True))
+    assert keys == sorted(keys)
+    assert len(set(keys)) == len(keys)
+
+
+def test_parts_follow_the_plan(tables):
+    made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
+    for part in ("training", "calibration", "test"):
+        assert sorted(set(made.matrix.cutoffs[made.rows(part)])) == getattr(made.plan, part).tolist()
+
+
+def test_constants_are_left_out_with_the_reason(tables):
+    made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
+    assert "mrr_now" not in made.X
+    assert "the same for every account" in made.catalogue.left_out["mrr_now"]
+    assert made.X.nunique(dropna=False).gt(1).all()
+
+
+def test_the_flag_of_the_label_is_no_feature(tables):
+    label = GivenLabel(flag="left", at=text_of(UNTIL - 10 * DAY))
+    made = build_dataset(tables, label=label, features=FeatureSettings(), cutoffs=CutoffSettings())
+    assert made.plan.split == "snapshot"
+    assert not [name for name in made.X if "left" in name]
+    test = made.rows("test")
+    assert [is_test_account(account) for account in made.matrix.accounts] == test.tolist()
+    assert made.y.sum() == N // 3
+
+
+def test_a_matrix_is_kept_and_read_back_bit_for_bit(tables, tmp_path):
+    first = build_dataset(
+        tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings(), cache=MatrixCache(tmp_path, "one")
+    )
+    kept = sorted(tmp_path.iterdir())
+    again = build_dataset(
+        tables,
+        label=LABEL,
+        features=FeatureSettings(),
+        cutoffs=CutoffSettings(),
+        catalogue=first.catalogue,
+        cache=MatrixCache(tmp_path, "one"),
+    )
+    assert sorted(tmp_path.iterdir()) == kept
+    assert first.X.to_numpy().tobytes() == again.X.to_numpy().tobytes()
+    build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings(), cache=MatrixCache(tmp_path, "two"))
+    assert len(list(tmp_path.iterdir())) > len(kept), "other rows must not find the matrix of these"
+
+
+def test_no_feature_at_all_is_refused(tables):
+    with pytest.raises(UsageError, match="no feature can be built"):
+        build_dataset(tables, label=LABEL, features=FeatureSettings(leave_out=("*",)), cutoffs=CutoffSettings())
