@@ -28,8 +28,8 @@ def write_card(settings: Settings, dataset: Dataset, evaluation: Evaluation, *, 
     plan, learnt = dataset.plan, dataset.rows("training", "calibration")
     features = dataset.catalogue.frame()
     learnt_from = (
-        f"{int(learnt.sum()):,} rows of {len(set(dataset.matrix.accounts[learnt])):,} accounts at {len(plan.training)} training "
-        f"and {len(plan.calibration)} calibration cutoffs, {text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; "
+        f"{int(learnt.sum()):,} rows of {len(set(dataset.matrix.accounts[learnt])):,} accounts at {len(plan.training)} "
+        f"training and {len(plan.calibration)} calibration cutoffs, {text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; "
         f"{float(dataset.y[learnt].mean()):.1%} churned"
     )
     families = ", ".join(f"{count} from {table}" for table, count in features["table"].value_counts().items())
