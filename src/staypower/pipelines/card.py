@@ -29,8 +29,8 @@ def write_card(settings: Settings, dataset: Dataset, evaluation: Evaluation, *, 
     features = dataset.catalogue.frame()
     learnt_from = (
         f"{int(learnt.sum()):,} rows of {len(set(dataset.matrix.accounts[learnt])):,} accounts at {len(plan.training)} "
-        f"training and {len(plan.calibration)} calibration cutoffs, {text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; "
-        f"{float(dataset.y[learnt].mean()):.1%} churned"
+        f"training and {len(plan.calibration)} calibration cutoffs, "
+        f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; {float(dataset.y[learnt].mean()):.1%} churned"
     )
     families = ", ".join(f"{count} from {table}" for table, count in features["table"].value_counts().items())
     return f"""# Model card: {settings.name}
