@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapsho
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
-from staypower.labels import GivenLabel, Labels, LabelSettings, find_labels
+from staypower.labels import GivenLabel, Labels, LabelSettings, find_labels, require_enough
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def build_dataset(
     cutoffs: CutoffSettings,
     catalogue: Catalogue | None = None,
     cache: MatrixCache | None = None,
+    need: Sequence[Literal["training", "test"]] = (),
     threads: int = 2,
 ) -> Dataset:
     """Build the rows of every cutoff of the plan.
@@ -146,6 +148,8 @@ def build_dataset(
         What a trained model reads; by default declared anew from what was known at the last training cutoff.
     cache : MatrixCache, optional
         Where matrices are kept between runs.
+    need : sequence of {"training", "test"}, default ()
+        What must have enough of both classes; asked before anything costly is built.
     threads : int, default 2
 
     Returns
@@ -155,10 +159,11 @@ def build_dataset(
     Raises
     ------
     UsageError
-        When no cutoff fits, no account is active, or no feature can be built.
+        When no cutoff fits, no account is active, no feature can be built, or what is needed has too few of one class.
     """
     plan = choose_plan(tables, label, cutoffs)
     labels = find_labels(tables, label, plan.all)
+    _require(labels, plan, need)
     known = labels.churned >= 0
     accounts = list(labels.population.accounts)
     declared = catalogue or declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
@@ -180,6 +185,19 @@ def build_dataset(
             cache.keep(declared, plan.all, known, matrix)
     y = _labels_of(matrix, labels, plan)
     return Dataset(matrix, y, part, declared, plan, labels)
+
+
+def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str]) -> None:
+    if plan.split == "snapshot":
+        tested = np.array([is_test_account(account) for account in labels.population.accounts], dtype=bool)
+        parts = {"training": labels.churned[~tested], "test": labels.churned[tested]}
+    else:
+        tested = np.isin(plan.all, plan.test)
+        parts = {"training": labels.churned[:, ~tested], "test": labels.churned[:, tested]}
+    if "training" in need:
+        require_enough(parts["training"], purpose="training")
+    if "test" in need:
+        require_enough(parts["test"], purpose="the test", least_churners=1, least_stayers=1)
 
 
 def _labels_of(matrix: FeatureMatrix, labels: Labels, plan: CutoffPlan) -> NDArray[np.int8]:

@@ -13,7 +13,6 @@ from staypower.dataset import Dataset, MatrixCache, build_dataset
 from staypower.errors import UsageError
 from staypower.evaluation import Evaluation
 from staypower.features import Catalogue
-from staypower.labels import require_enough
 from staypower.models import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.judging import judge
@@ -116,6 +115,7 @@ def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixC
         cutoffs=settings.cutoffs,
         catalogue=Catalogue.from_dict(bundle.learnt["catalogue"]),
         cache=cache,
+        need=("test",),
         threads=settings.model.threads or 2,
     )
     plan, learnt = dataset.plan, bundle.metadata["cutoffs"]
@@ -124,5 +124,4 @@ def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixC
         where = f"first test cutoff {dataset.plan.to_dict()['test']}, model learnt until {max(learnt['training'])}"
         mend = f"set `cutoffs.test` at least {plan.embargo} days after what the model learnt, or train again"
         raise UsageError.of("the test would hold outcomes that the model has seen", where, mend)
-    require_enough(dataset.y[dataset.rows("test")], purpose="the test", least_churners=1, least_stayers=1)
     return dataset

@@ -15,7 +15,6 @@ from staypower.cutoffs import instant_of, text_of
 from staypower.dataset import Dataset, MatrixCache, build_dataset
 from staypower.evaluation import Evaluation
 from staypower.explanation import learn_usual_values
-from staypower.labels import require_enough
 from staypower.models import Bundle, ChurnClassifier, write_bundle
 from staypower.pipelines.card import write_card
 from staypower.pipelines.judging import judge
@@ -130,11 +129,10 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             features=settings.features,
             cutoffs=settings.cutoffs,
             cache=MatrixCache(settings.output_folder / "cache", data),
+            need=("training", "test"),
             threads=settings.model.threads or 2,
         )
-        learnt, test = dataset.rows("training", "calibration"), dataset.rows("test")
-        require_enough(dataset.y[learnt], purpose="training")
-        require_enough(dataset.y[test], purpose="the test", least_churners=1, least_stayers=1)
+    learnt, test = dataset.rows("training", "calibration"), dataset.rows("test")
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     with tracker.run("train", tags={"split": dataset.plan.split}) as run:
         with progress.step("fitting"):
