@@ -118,13 +118,13 @@ def _monthly_prices(block: Block, contracts: Contracts, account: Whole, day: Who
 def _anniversaries(block: Block, account: int, start_day: int, until: int) -> list[int]:
     """Return the days from a start at which a twelve-month term begins again, and the next one after `until`."""
     timeline = block.timeline
-    date = np.datetime64(timeline.first_day + start_day, "D").astype("M8[M]")
+    first_month = int(np.datetime64(timeline.first_day + start_day, "D").astype("M8[M]").astype(np.int64))
     anchor = int(block.history.traits.anchor[account])
     found: list[int] = []
     year = 1
     while not found or found[-1] < until:
-        day = (date + 12 * year).astype("M8[D]") + anchor - 1
-        found.append(int(day.astype(np.int64)) - timeline.first_day)
+        first_of_month = int(np.datetime64(first_month + 12 * year, "M").astype("M8[D]").astype(np.int64))
+        found.append(first_of_month + anchor - 1 - timeline.first_day)
         year += 1
     return found
 

@@ -50,7 +50,7 @@ class Timeline:
         first = midnight // DAY
         date = np.datetime64(first, "D")
         within = int((date - date.astype("M8[M]").astype("M8[D]")).astype(int))
-        end = (date.astype("M8[M]") + months).astype("M8[D]") + within
+        end = (date.astype("M8[M]") + np.timedelta64(months, "M")).astype("M8[D]") + np.timedelta64(within, "D")
         return cls(first, int((end - date).astype(int)))
 
     @property
