@@ -151,7 +151,7 @@ def _separation(column: pd.Series[Any], y: NDArray[np.float64]) -> list[str]:
     reasons = []
     there, outcome = column[~missing], y[~missing]
     if len(there) and 0 < outcome.mean() < 1:
-        ranked = max((_either_way(score, outcome) for score in _scores(there, outcome)), default=0.5)
+        ranked = max(_ranked(there, outcome), default=0.5)
         if ranked >= SEPARATION:
             reasons.append(f"alone it ranks leavers and stayers with an AUROC of {ranked:.3f}")
     if missing.any() and not missing.all():
@@ -159,17 +159,18 @@ def _separation(column: pd.Series[Any], y: NDArray[np.float64]) -> list[str]:
     return reasons
 
 
-def _scores(column: pd.Series[Any], y: NDArray[np.float64]) -> Sequence[NDArray[np.float64]]:
-    """Give the rankings that a column offers: its size, and the outcome of others with the same value."""
-    scores = []
+def _ranked(column: pd.Series[Any], y: NDArray[np.float64]) -> Sequence[float]:
+    """Give the AUROC of the rankings that a column offers: its size either way, and the outcome of others with its value."""
+    areas = []
     numeric = pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column)
     if numeric:
-        scores.append(column.to_numpy(dtype=np.float64))
+        areas.append(_either_way(column.to_numpy(dtype=np.float64), y))
     elif pd.api.types.is_datetime64_any_dtype(column):
-        scores.append(column.astype("int64").to_numpy(dtype=np.float64))
+        areas.append(_either_way(column.astype("int64").to_numpy().astype(np.float64), y))
     if not numeric or column.nunique() <= _FEW_VALUES:
-        scores.append(_share_among_others(column, y))
-    return scores
+        # one way only: leaving a row out lowers the share that it is judged by, so few rows rank backwards by themselves
+        areas.append(_area(_share_among_others(column, y), y))
+    return areas
 
 
 def _share_among_others(column: pd.Series[Any], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,11 +189,16 @@ def _share_among_others(column: pd.Series[Any], y: NDArray[np.float64]) -> NDArr
 
 
 def _either_way(score: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """AUROC of a score or of its opposite, ties counted half."""
+    """AUROC of a score or of its opposite."""
+    area = _area(score, y)
+    return max(area, 1 - area)
+
+
+def _area(score: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """AUROC of a score, ties counted half."""
     ranks = pd.Series(score).rank().to_numpy()
     positives = y.sum()
-    area = (ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(y) - positives))
-    return float(max(area, 1 - area))
+    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(y) - positives)))
 
 
 def _missingness(missing: NDArray[np.bool_], y: NDArray[np.float64]) -> list[str]:

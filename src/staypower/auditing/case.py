@@ -1,0 +1,68 @@
+"""What is audited: the tables, the settings, and the data set that was built from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.dataset import Dataset, told_by
+from staypower.features import FeatureSettings
+from staypower.labels import LabelSettings
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Case"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Everything that the checks look at.
+
+    Parameters
+    ----------
+    name : str
+        What the report calls it.
+    tables : Tables
+        Whole, as exported.
+    dataset : Dataset
+        Built from them.
+    label : LabelSettings
+    features : FeatureSettings
+    every_cutoff : bool, default False
+        Travel to every cutoff of the plan instead of the first, the middle and the last.
+    seed : int, default 0
+        Seeds every random choice of the audit.
+    threads : int, default 2
+        Threads that build features; no number depends on it.
+
+    Examples
+    --------
+    >>> sorted(Case.__dataclass_fields__)[:3]
+    ['dataset', 'every_cutoff', 'features']
+    """
+
+    name: str
+    tables: Tables
+    dataset: Dataset
+    label: LabelSettings
+    features: FeatureSettings
+    every_cutoff: bool = False
+    seed: int = 0
+    threads: int = 2
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The attribute or table that tells the outcome."""
+        return told_by(self.label)
+
+    @property
+    def audited_cutoffs(self) -> NDArray[np.int64]:
+        """The cutoffs that are travelled to."""
+        every = self.dataset.plan.all
+        if self.every_cutoff:
+            return every
+        return np.unique(every[[0, len(every) // 2, len(every) - 1]])

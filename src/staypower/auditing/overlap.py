@@ -1,0 +1,124 @@
+"""Check 5: outcomes that reach from one fold into the next, or past what was observed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.auditing.case import Case
+from staypower.auditing.report import Check
+from staypower.cutoffs import DAY, text_of
+from staypower.dataset import Part
+from staypower.labels import GivenLabel
+from staypower.models import partition
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["find_overlap"]
+
+_PARTS: tuple[Part, ...] = ("training", "calibration", "test")
+
+
+def find_overlap(case: Case) -> Check:
+    """Look for outcomes that one part of the data shares with the next.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Check
+        The distances are taken from the rows themselves and the label's gap, horizon and grace, not from the plan.
+    """
+    parts = {part: np.unique(case.dataset.matrix.cutoffs[case.dataset.rows(part)]) for part in _PARTS}
+    parts = {part: cutoffs for part, cutoffs in parts.items() if len(cutoffs)}
+    faults = [*_doubled(case), *_open(case)]
+    said = []
+    if case.dataset.plan.split == "snapshot":
+        shared = _on_both_sides(case)
+        faults += [f"{shared:,} accounts are on both sides of the snapshot's split"] if shared else []
+        said.append("one cutoff split by account: no account on both sides" if not shared else "one cutoff split by account")
+        said.append("not a temporal test: what holds at this moment only is not found out")
+    else:
+        faults += [*_too_close(case, parts), *_inside_training(case)]
+        said.append(_distances(case, parts))
+    details = {"embargo_days": case.label.outcome.embargo, "faults": faults}
+    return Check("outcome overlap", "failed" if faults else "passed", (*faults, *said), details)
+
+
+def _too_close(case: Case, parts: dict[Part, NDArray[np.int64]]) -> Iterator[str]:
+    """Name neighbouring parts whose outcomes meet."""
+    embargo = case.label.outcome.embargo
+    names = list(parts)
+    for first, second in pairwise(names):
+        distance = (int(parts[second][0]) - int(parts[first][-1])) / DAY
+        if distance < embargo:
+            rows = case.dataset.rows(first) & (case.dataset.matrix.cutoffs > parts[second][0] - embargo * DAY)
+            yield (
+                f"{first} ends {text_of(int(parts[first][-1]))} and {second} begins {text_of(int(parts[second][0]))}: "
+                f"{distance:g} days, but outcomes take {embargo}; {int(rows.sum()):,} rows of {first} are labelled by what "
+                f"happened after {second} began"
+            )
+
+
+def _distances(case: Case, parts: dict[Part, NDArray[np.int64]]) -> str:
+    names = list(parts)
+    steps = [
+        f"{first} to {second} {(int(parts[second][0]) - int(parts[first][-1])) / DAY:g} days"
+        for first, second in pairwise(names)
+    ]
+    return f"{', '.join(steps)}; gap + horizon + grace are {case.label.outcome.embargo}"
+
+
+def _open(case: Case) -> Iterator[str]:
+    """Name cutoffs whose outcome was not over when observation ended."""
+    if isinstance(case.label, GivenLabel) and case.label.flag is not None:
+        return
+    cutoffs = np.unique(case.dataset.matrix.cutoffs)
+    late = cutoffs[~case.label.outcome.mature(cutoffs, case.tables.observed_until)]
+    if len(late):
+        rows = int(np.isin(case.dataset.matrix.cutoffs, late).sum())
+        yield (
+            f"{rows:,} rows at {', '.join(text_of(int(cutoff)) for cutoff in late)} have an outcome that reaches past "
+            f"{text_of(case.tables.observed_until)}, where the data end"
+        )
+
+
+def _doubled(case: Case) -> Iterator[str]:
+    matrix = case.dataset.matrix
+    keys = np.column_stack([np.unique(matrix.accounts.astype(str), return_inverse=True)[1], matrix.cutoffs])
+    twice = len(keys) - len(np.unique(keys, axis=0))
+    if twice:
+        yield f"{twice:,} rows stand twice: an account at a cutoff must be one row"
+
+
+def _on_both_sides(case: Case) -> int:
+    dataset = case.dataset
+    sides = [set(dataset.matrix.accounts[dataset.rows(*parts)]) for parts in (("training", "calibration"), ("test",))]
+    return len(sides[0] & sides[1])
+
+
+def _inside_training(case: Case) -> Iterator[str]:
+    """Look at how training divides what it learns from: by later cutoffs, or by account."""
+    dataset, embargo = case.dataset, case.label.outcome.embargo
+    learnt = dataset.rows("training", "calibration")
+    if dataset.plan.split == "temporal":
+        cutoffs = dataset.matrix.cutoffs[learnt]
+        made = partition.partition_by_time(
+            cutoffs, embargo_days=dataset.plan.embargo, calibration_cutoffs=len(dataset.plan.calibration)
+        )
+        if made.trees.any() and made.calibration.any():
+            distance = (int(cutoffs[made.calibration].min()) - int(cutoffs[made.trees].max())) / DAY
+            if distance < embargo:
+                yield f"trees grow until {distance:g} days before the cutoffs that stop them, but outcomes take {embargo}"
+        return
+    _, account = np.unique(dataset.matrix.accounts[learnt].astype(str), return_inverse=True)
+    folds = partition.deal_folds(account.astype(np.int64), dataset.y[learnt], folds=5, seed=case.seed)
+    shared = len(np.unique(np.column_stack([account, folds]), axis=0)) - len(np.unique(account))
+    if shared:
+        yield f"{shared:,} accounts are in more than one fold of the cross-fitting"

@@ -1,0 +1,207 @@
+"""Check 3: with the target shuffled there is nothing to learn, so nothing may be learnt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.auditing.case import Case
+from staypower.auditing.report import Check
+from staypower.models import partition
+from staypower.models.rows import Rows
+from staypower.models.settings import TreeShape
+from staypower.models.trees import Grower, raw_scores_of, threads_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["shuffle_target", "shuffled_by_account"]
+
+REPEATS = 5
+_FOLDS = 2
+_TREES = 30
+_DRAWS = 60
+_FEWEST = 10
+_MOST_ROWS = 8_000
+_NOISE = 3.3
+_LEAST_BOUND = 0.02
+
+# large trees on purpose: were an account on both sides, they would know it again
+_SHAPE = TreeShape(
+    num_leaves=31, max_depth=8, learning_rate=0.1, min_child_samples=3, l2=0.0, feature_fraction=0.5, bagging_fraction=1.0
+)
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Labels of accounts at cutoffs, -1 where there is none, and where each row stands in it."""
+
+    account: NDArray[np.int64]
+    cutoff: NDArray[np.int64]
+    labels: NDArray[np.int8]
+
+    @classmethod
+    def of(cls, account: NDArray[np.int64], cutoff: NDArray[np.int64], y: NDArray[np.int8]) -> _Panel:
+        labels = np.full((int(account.max()) + 1, int(cutoff.max()) + 1), -1, dtype=np.int8)
+        labels[account, cutoff] = y
+        return cls(account, cutoff, labels)
+
+
+def shuffle_target(case: Case) -> Check:
+    """Shuffle who churned, learn on some accounts and rank the others: no better than chance.
+
+    Parameters
+    ----------
+    case : Case
+
+    Returns
+    -------
+    Check
+        Unproven when there are too few churners for any bound.
+
+    Notes
+    -----
+    Within each cutoff accounts exchange their outcomes, an account taking over the whole course of another's as far as both
+    are there. Trees are grown on one half of the accounts and rank the other, with the folds that training deals. AUROC is
+    taken within fold and cutoff, where a shuffled target leaves nothing to find, and averaged by its number of pairs. The
+    bound is 3.3 standard deviations (0.1 % two-sided) of that average when the outcomes of the ranked accounts are
+    shuffled again under fixed rankings, and never under 0.02.
+    """
+    rows = _rows(case)
+    if rows.rarer_accounts < _FEWEST:
+        few = f"only {rows.rarer_accounts} accounts bear the rarer outcome; {_FEWEST} are needed to tell chance from knowledge"
+        return Check("shuffled target", "unproven", (few,))
+    assert rows.cutoffs is not None
+    _, cutoff = np.unique(rows.cutoffs, return_inverse=True)
+    panel = _Panel.of(rows.accounts, cutoff.astype(np.int64), rows.labels)
+    measured, noise, shared = [], [], 0
+    for repeat in range(REPEATS):
+        rng = np.random.default_rng([case.seed, repeat])
+        shuffled = shuffled_by_account(panel.labels, rng)[panel.account, panel.cutoff]
+        folds = partition.deal_folds(rows.accounts, shuffled, folds=_FOLDS, seed=case.seed + repeat)
+        shared = max(shared, _accounts_in_several(rows.accounts, folds))
+        scores = _held_out(rows, shuffled, folds, case, seed=case.seed + repeat)
+        measured.append(_concordance(scores, shuffled, folds, panel.cutoff))
+        noise.append([_by_chance(panel, shuffled, scores, folds, rng) for _ in range(_DRAWS)])
+    mean = float(np.mean(measured))
+    bound = max(_LEAST_BOUND, _NOISE * float(np.mean(noise, axis=0).std(ddof=1)))
+    good = abs(mean - 0.5) <= bound and not shared
+    evidence = [
+        f"held-out AUROC {mean:.3f} over {REPEATS} shufflings ({min(measured):.3f} to {max(measured):.3f}); "
+        f"chance is 0.5 within {bound:.3f} (3.3 standard deviations)",
+        f"{len(rows):,} rows of {len(np.unique(rows.accounts)):,} accounts, {_TREES} trees, {_FOLDS} folds by account",
+    ]
+    if shared:
+        evidence.append(f"{shared:,} accounts are in both folds: the model is judged on accounts it has learnt")
+    elif not good:
+        evidence.append("likely cause: something carries the outcome from one fold to the other, or from y into the features")
+    details = {"auroc": measured, "mean": mean, "bound": bound, "accounts_in_several_folds": shared}
+    return Check("shuffled target", "passed" if good else "failed", tuple(evidence), details)
+
+
+def shuffled_by_account(labels: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
+    """Let accounts exchange their outcomes within each cutoff.
+
+    Parameters
+    ----------
+    labels : array of int8, shape (n_accounts, n_cutoffs)
+        -1 where there is none.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    array of int8, shape (n_accounts, n_cutoffs)
+        Each cutoff keeps its number of churners, each account its places. Every account has a donor whose outcomes it takes;
+        where the donor has none, outcomes that nobody took are dealt out.
+
+    Examples
+    --------
+    >>> labels = np.array([[0, 1], [0, 0], [1, -1]], dtype=np.int8)
+    >>> shuffled = shuffled_by_account(labels, np.random.default_rng(0))
+    >>> (shuffled >= 0).tolist() == (labels >= 0).tolist(), shuffled[:, 0].sum(), shuffled[:2, 1].sum()
+    (True, np.int64(1), np.int64(1))
+    """
+    donor = rng.permutation(len(labels))
+    given = labels[donor]
+    made = np.where(labels >= 0, given, np.int8(-1)).astype(np.int8)
+    for cutoff in range(labels.shape[1]):
+        present = labels[:, cutoff] >= 0
+        without = present & (given[:, cutoff] < 0)
+        taken = np.zeros(len(labels), dtype=bool)
+        taken[donor[present & ~without]] = True
+        made[without, cutoff] = rng.permutation(labels[present & ~taken, cutoff])
+    return made
+
+
+def _rows(case: Case) -> Rows:
+    """Return the rows of every part, of as many accounts as a few quick trees can take."""
+    dataset = case.dataset
+    _, account = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
+    rows = Rows(dataset.X.to_numpy(dtype=np.float64), dataset.y, None, account.astype(np.int64), dataset.matrix.cutoffs)
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    order = np.random.default_rng(case.seed).permutation(int(account.max()) + 1)
+    kept = rows.take(order[rows.accounts] < len(order) * _MOST_ROWS / len(rows))
+    return Rows(
+        kept.features, kept.labels, None, np.unique(kept.accounts, return_inverse=True)[1].astype(np.int64), kept.cutoffs
+    )
+
+
+def _accounts_in_several(accounts: NDArray[np.int64], folds: NDArray[np.int64]) -> int:
+    pairs = np.unique(np.column_stack([accounts, folds]), axis=0)
+    return int(len(pairs) - len(np.unique(accounts)))
+
+
+def _held_out(
+    rows: Rows, shuffled: NDArray[np.int8], folds: NDArray[np.int64], case: Case, *, seed: int
+) -> NDArray[np.float64]:
+    categorical = [list(case.dataset.X.columns).index(name) for name in case.dataset.matrix.categories]
+    threads = threads_for(None, rows.features.size)
+    grower = Grower(_SHAPE, _TREES, _TREES, seed, threads, categorical)
+    scores = np.zeros(len(rows))
+    for fold in range(_FOLDS):
+        held = folds == fold
+        learnt = Rows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
+        scores[held] = raw_scores_of(grower.grow(learnt, trees=_TREES), rows.features[held], threads=threads)
+    return scores
+
+
+def _concordance(
+    scores: NDArray[np.float64], y: NDArray[np.int8], folds: NDArray[np.int64], cutoff: NDArray[np.int64]
+) -> float:
+    """Return the share of pairs of one fold and cutoff that are ranked rightly, ties counted half."""
+    group = np.unique(folds * (cutoff.max() + 1) + cutoff, return_inverse=True)[1]
+    order = np.lexsort((scores, group))
+    ranks = np.empty(len(scores))
+    ranks[order] = _mid_ranks(scores[order], group[order])
+    positives = np.bincount(group, weights=y)
+    negatives = np.bincount(group) - positives
+    right = np.bincount(group, weights=ranks * y) - positives * (positives + 1) / 2
+    pairs = float((positives * negatives).sum())
+    return float(right.sum() / pairs) if pairs else 0.5
+
+
+def _mid_ranks(scores: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return ranks from 1 within groups, of rows sorted by group and score; ties share their middle."""
+    start = np.flatnonzero(np.diff(group, prepend=-1))
+    begin = np.repeat(start, np.diff(np.append(start, len(group))))
+    tied = np.flatnonzero((np.diff(group, prepend=-1) != 0) | (np.diff(scores, prepend=np.nan) != 0))
+    size = np.diff(np.append(tied, len(scores)))
+    first = np.repeat(tied, size)
+    ranks: NDArray[np.float64] = first - begin + (np.repeat(size, size) + 1) / 2
+    return ranks
+
+
+def _by_chance(
+    panel: _Panel, y: NDArray[np.int8], scores: NDArray[np.float64], folds: NDArray[np.int64], rng: np.random.Generator
+) -> float:
+    """Return the concordance when the outcomes of the ranked accounts are shuffled again, each fold by itself."""
+    again = np.zeros(len(y), dtype=np.int8)
+    for fold in range(_FOLDS):
+        held = folds == fold
+        account = np.unique(panel.account[held], return_inverse=True)[1]
+        part = _Panel.of(account, panel.cutoff[held], y[held])
+        again[held] = shuffled_by_account(part.labels, rng)[part.account, part.cutoff]
+    return _concordance(scores, again, folds, panel.cutoff)
