@@ -29,7 +29,7 @@ test: $(STAMP)  ## style, types, layers and tests (under 15 minutes on 2 cores)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
 
 test-deep: $(STAMP)  ## the same tests with many more generated examples
@@ -39,7 +39,7 @@ lint: $(STAMP)  ## style, types and layers only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 lock:  ## resolve the locked versions again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
