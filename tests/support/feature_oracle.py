@@ -53,8 +53,10 @@ def sees(feature: Feature, table: Table, row: dict, cutoff: int, now: int) -> bo
             needed.append(column.known_from or "")
         elif name:
             needed.append("")
+    # what was open some days ago is told as it was known then
+    limit = now if feature.until else cutoff
     for name in needed:
-        if row["instant", name] == MISSING or row["instant", name] >= cutoff:
+        if row["instant", name] == MISSING or row["instant", name] >= limit:
             return False
     if feature.until is not None:
         gone = row["instant", feature.until]

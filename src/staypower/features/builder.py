@@ -111,7 +111,7 @@ def build_matrix(
 
 def _needed(tables: Tables, catalogue: Catalogue) -> Tables:
     """Leave out the tables that no definition reads, keeping those that a stream may look into."""
-    read = {source_of(definition.table) for definition in catalogue.definitions} | {"accounts"}
+    read = {source_of(definition.table) for definition in catalogue.everything} | {"accounts"}
     read |= {"tickets"} if "surveys" in read else set()
     return replace(tables, tables={name: table for name, table in tables.items() if name in read})
 

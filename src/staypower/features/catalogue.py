@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from staypower.cutoffs import before
 from staypower.errors import Fault, UsageError, nearest
@@ -26,6 +27,9 @@ from staypower.features.families.usage import event_features, named_event_featur
 from staypower.features.settings import FeatureSettings, OwnFeature
 from staypower.features.streams import STREAMS, make_stream, source_of
 from staypower.tables import Table, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Catalogue", "declare", "slug_of"]
 
@@ -184,7 +188,7 @@ def slug_of(text: str, taken: Iterable[str] = ()) -> str:
     """
     base = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:40].strip("_") or "blank"
     # a name must not end like a window
-    base = re.sub(r"_(\d+)d\Z", r"_\1_d", base)
+    base = re.sub(r"(\A|_)(\d+)d\Z", r"\1\2_d", base)
     used = set(taken)
     return next(slug for slug in (base, *(f"{base}_{n}" for n in range(2, 10_000))) if slug not in used)
 
@@ -229,9 +233,7 @@ def _learnt_entries(tables: Tables, settings: FeatureSettings, cutoff: int) -> l
 
 def _commonest(table: Table, column: str, cutoff: int, rare: int = 1) -> list[str]:
     """Return the texts of a column, commonest first, over the rows known before the cutoff."""
-    known = before(table.own_instants(), cutoff)
-    if table.has("known_at"):
-        known &= before(table.instants("known_at"), cutoff)
+    known = _known(table, cutoff)
     described = table.schema.column(column)
     if described is not None and described.known_from and table.has(described.known_from):
         known &= before(table.instants(described.known_from), cutoff)
@@ -241,13 +243,19 @@ def _commonest(table: Table, column: str, cutoff: int, rare: int = 1) -> list[st
     return [entry["values"] for entry in ranked if entry["counts"] >= rare]
 
 
+def _known(table: Table, cutoff: int) -> NDArray[np.bool_]:
+    """Say which rows are known at the cutoff."""
+    known = before(table.own_instants(), cutoff)
+    return known & before(table.instants("known_at"), cutoff) if table.has("known_at") else known
+
+
 def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection[str]) -> list[Definition | Template]:
     stream = streams["accounts"]
     canonical = {column.name for column in tables["accounts"].schema.columns} | set(hidden)
     entries: list[Definition | Template] = []
     slugs: list[str] = []
     for column in stream.schema.columns:
-        if column.name in canonical or column.name in ("seen_at", "owner_changed") or column.kind == "time":
+        if column.name in canonical or column.name in ("seen_at", "owner_changed", "setup_days") or column.kind == "time":
             continue
         slugs.append(slug_of(column.name, slugs))
         entries.append(attribute_feature(column.name, slugs[-1], number=column.kind == "number"))
@@ -364,7 +372,7 @@ def _schema_of(name: str, tables: Tables, settings: FeatureSettings) -> Table:
 def _codes(feature: Feature, tables: Tables, settings: FeatureSettings, cutoff: int) -> dict[str, int]:
     assert feature.column is not None
     stream = make_stream(feature.table, tables, settings)
-    accounts = max(len(np.unique(stream.data.column("account_id").to_numpy(zero_copy_only=False).astype(str))), 1)
+    accounts = pc.count_distinct(stream.data.column("account_id").filter(pa.array(_known(stream, cutoff)))).as_py()
     # few accounts must not turn every text into `other`
     rare = min(settings.rare, max(2, accounts // 100))
     return {text: code for code, text in enumerate(_commonest(stream, feature.column, cutoff, rare), start=1)}

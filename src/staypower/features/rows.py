@@ -3,7 +3,8 @@
 Which cutoffs see a row follows from one rule: a row is seen from the first cutoff after everything that a feature reads of
 it is known. That is its own time, its place in history, `known_at`, and for each column the time from which the schema says
 it is known.
-So a column that is filled in later can only delay a row, never show it early.
+So a column that is filled in later can only delay a row, never show it early. A row with `superseded_at` is replaced then by
+another row that says the same with what has come to be known since.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from staypower.cutoffs import DAY, MISSING, entry, exit_after
 from staypower.errors import UsageError
 from staypower.features.definition import Feature, Filter
+from staypower.features.streams import SUPERSEDED
 from staypower.tables import Table
 
 if TYPE_CHECKING:
@@ -151,11 +153,14 @@ class StreamRows:
         late = [self.instants(gate or None) for gate in gates if gate != (feature.time or "")]
         if self.table.has("known_at"):
             late.append(self.instants("known_at"))
+        # a state of some days ago is told as it was known then, so that exactly one version of it counts
+        then = feature.offset if feature.until else 0
         for instants in late:
-            enter = np.maximum(enter, entry(instants[index], self.cutoffs))
-        until = None
-        if feature.until:
-            until = entry(self.instants(feature.until)[index], self.cutoffs, offset_days=feature.offset)
+            enter = np.maximum(enter, entry(instants[index], self.cutoffs, offset_days=then))
+        until = entry(self.instants(feature.until)[index], self.cutoffs, offset_days=feature.offset) if feature.until else None
+        if self.table.has(SUPERSEDED):
+            replaced = entry(self.instants(SUPERSEDED)[index], self.cutoffs)
+            until = replaced if until is None else np.minimum(until, replaced)
         start = np.searchsorted(account, np.arange(self.n_accounts + 1)).astype(np.int64)
         return Rows(index, account, start, at, place, enter, until, in_order=not late and until is None)
 

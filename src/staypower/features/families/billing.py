@@ -175,10 +175,9 @@ BILLING = (
     Template(
         Feature(
             name="subscriptions_ended",
-            table="subscriptions",
+            table="subscription_ends",
             aggregation="count",
             time="ended_at",
-            where=(Filter("last_state", at_least=1.0),),
             unit="subscriptions",
             description="subscriptions ended",
             lever="relationship",
@@ -187,10 +186,9 @@ BILLING = (
     ),
     Feature(
         name="subscriptions_ended_ever",
-        table="subscriptions",
+        table="subscription_ends",
         aggregation="count",
         time="ended_at",
-        where=(Filter("last_state", at_least=1.0),),
         unit="subscriptions",
         description="subscriptions ended",
         lever="relationship",

@@ -23,10 +23,12 @@ RELATIONSHIP = (
         description="days since set-up was completed",
         lever="onboarding",
     ),
-    Combination(
+    Feature(
         name="days_to_setup",
-        how="difference",
-        inputs=("tenure_days", "days_since_setup_completed"),
+        table="accounts",
+        aggregation="last",
+        column="setup_days",
+        time="setup_completed_at",
         unit="days",
         description="days from sign-up to completed set-up",
         lever="onboarding",

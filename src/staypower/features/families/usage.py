@@ -314,9 +314,7 @@ def event_features(event: str, slug: str) -> tuple[Feature | Template, ...]:
     )
 
 
-def named_event_features(
-    key_events: tuple[str, ...], self_service: tuple[str, ...]
-) -> tuple[Feature | Template | Combination, ...]:
+def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, ...]) -> tuple[Feature | Template, ...]:
     """Declare onboarding and self-service for the events that the settings name.
 
     Examples
@@ -324,7 +322,7 @@ def named_event_features(
     >>> named_event_features((), ())
     ()
     """
-    made: list[Feature | Template | Combination] = []
+    made: list[Feature | Template] = []
     if key_events:
         key = Filter("event", key_events)
         made += [
@@ -337,10 +335,12 @@ def named_event_features(
                 description="days since the first key event",
                 lever="onboarding",
             ),
-            Combination(
+            Feature(
                 name="days_to_first_value",
-                how="difference",
-                inputs=("tenure_days", "days_since_first_value"),
+                table="usage",
+                aggregation="minimum",
+                column="days_since_signup",
+                where=(key,),
                 unit="days",
                 description="days from sign-up to the first key event",
                 lever="onboarding",

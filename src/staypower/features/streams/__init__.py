@@ -11,15 +11,16 @@ from types import MappingProxyType
 
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.accounts import account_stream
+from staypower.features.streams.columns import SUPERSEDED
 from staypower.features.streams.orders import order_line_stream, order_stream, return_stream
 from staypower.features.streams.payments import payment_stream
-from staypower.features.streams.subscriptions import subscription_stream
+from staypower.features.streams.subscriptions import subscription_end_stream, subscription_stream
 from staypower.features.streams.surveys import survey_stream
 from staypower.features.streams.tickets import ticket_stream
 from staypower.features.streams.usage import usage_stream
 from staypower.tables import Table, Tables
 
-__all__ = ["STREAMS", "make_stream", "source_of"]
+__all__ = ["STREAMS", "SUPERSEDED", "make_stream", "source_of"]
 
 _Maker = Callable[[Tables, FeatureSettings], Table]
 
@@ -31,6 +32,7 @@ STREAMS: Mapping[str, tuple[str, _Maker]] = MappingProxyType(
         "tickets": ("tickets", ticket_stream),
         "surveys": ("surveys", survey_stream),
         "subscriptions": ("subscriptions", subscription_stream),
+        "subscription_ends": ("subscriptions", subscription_end_stream),
         "payments": ("payments", payment_stream),
         "orders": ("orders", order_stream),
         "order_lines": ("orders", order_line_stream),

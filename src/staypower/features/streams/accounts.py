@@ -7,28 +7,28 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from staypower.cutoffs import ALWAYS
+from staypower.cutoffs import ALWAYS, DAY, HOUR, MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import group_numbers, with_columns, without_columns
+from staypower.features.streams.columns import arrivals, group_numbers, text_ranks, with_columns, without_columns
 from staypower.tables import SCHEMAS, Column, Kind, Table, Tables
 
 __all__ = ["account_stream"]
 
 
 def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the accounts with `seen_at`, the instant from which a row's attributes are known, and `owner_changed`.
+    """Return the accounts with `seen_at` (from when a row's attributes are known), `owner_changed` and `setup_days`.
 
-    That is `valid_from` where rows are versions. Otherwise only attributes declared `static` stay, known for ever; the
+    `seen_at` is `valid_from` where rows are versions. Otherwise only attributes declared `static` stay, known for ever; the
     others would show the value of the export's day.
     """
     table = tables["accounts"]
     if table.has("valid_from"):
-        table = _seen_from(table, table.instants("valid_from"))
+        table = _with_set_up(_seen_from(table, table.instants("valid_from")))
         return _with_owner_changes(table) if table.has("owner") else table
     canonical = set(SCHEMAS["accounts"].names)
     loose = [name for name in table.data.column_names if name not in canonical and name not in table.fixed]
     always = np.full(len(table), ALWAYS, dtype=np.int64)
-    return _seen_from(without_columns(table, loose), always)
+    return _with_set_up(_seen_from(without_columns(table, loose), always))
 
 
 def _seen_from(table: Table, instants: np.ndarray) -> Table:
@@ -48,11 +48,20 @@ def _kind(table: Table, name: str) -> Kind:
 
 
 def _with_owner_changes(table: Table) -> Table:
-    """Say of each version whether its owner is another than that of the version before."""
+    """Say of each version whether its owner is another than that of the version before (as they arrived)."""
     seen = table.instants("seen_at")
-    account, owner = group_numbers(table.data.column("account_id")), group_numbers(table.data.column("owner"))
-    order = np.lexsort((owner, seen, account))
-    changed = (np.diff(account[order], prepend=-1) == 0) & (np.diff(owner[order], prepend=-1) != 0)
-    found = np.empty(len(table))
-    found[order] = changed
+    arrived = arrivals(table, seen)
+    account, owner = group_numbers(table.data.column("account_id")), text_ranks(table.data.column("owner"))
+    rows = np.flatnonzero((arrived != MISSING) & (owner >= 0))
+    rows = rows[np.lexsort((owner[rows], seen[rows], arrived[rows], account[rows]))]
+    found = np.zeros(len(table))
+    found[rows] = (np.diff(account[rows], prepend=-1) == 0) & (np.diff(owner[rows], prepend=-1) != 0)
     return with_columns(table, (Column("owner_changed", "number", "seen_at"), found))
+
+
+def _with_set_up(table: Table) -> Table:
+    """Say how long the set-up took; missing where it was completed before the sign-up."""
+    if not table.has("signed_up_at", "setup_completed_at"):
+        return table
+    days = table.hours_between("signed_up_at", "setup_completed_at") * HOUR / DAY
+    return with_columns(table, (Column("setup_days", "number", "setup_completed_at"), days))

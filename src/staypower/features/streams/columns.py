@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING
 from staypower.tables import Column, Table
@@ -15,8 +17,21 @@ from staypower.tables import Column, Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["as_time", "group_numbers", "with_columns", "without_columns"]
+__all__ = [
+    "NEVER",
+    "SUPERSEDED",
+    "arrivals",
+    "as_time",
+    "group_numbers",
+    "least_later",
+    "text_ranks",
+    "with_columns",
+    "without_columns",
+]
 
+NEVER = int(np.iinfo(np.int64).max)
+# from this time on another row of the stream stands in the row's place
+SUPERSEDED = "superseded_at"
 _TIME = pa.timestamp("us", "UTC")
 
 
@@ -80,3 +95,57 @@ def group_numbers(*keys: pa.ChunkedArray) -> NDArray[np.int64]:
         found = found * (len(encoded.dictionary) + 1) + indices + 1
         found = np.unique(found, return_inverse=True)[1].astype(np.int64)
     return found
+
+
+def text_ranks(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Give texts numbers by the alphabet, so that no tie depends on the order of the rows; blanks get -1.
+
+    Examples
+    --------
+    >>> text_ranks(pa.chunked_array([["b", None, "a", "b"]])).tolist()
+    [1, -1, 0, 1]
+    """
+    plain = column.combine_chunks()
+    encoded = plain if pa.types.is_dictionary(plain.type) else plain.dictionary_encode()
+    rank = np.empty(len(encoded.dictionary) + 1, dtype=np.int64)
+    rank[np.asarray(pc.sort_indices(encoded.dictionary), dtype=np.int64)] = np.arange(len(encoded.dictionary))
+    rank[-1] = -1
+    return rank[np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)]
+
+
+def arrivals(table: Table, instants: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the instants from which rows are known: not before `known_at`; `MISSING` where they never are.
+
+    Parameters
+    ----------
+    table : Table
+    instants : array of int64, shape (n,)
+        The rows' own times.
+
+    Returns
+    -------
+    array of int64, shape (n,)
+    """
+    if not table.has("known_at"):
+        return instants
+    known = table.instants("known_at")
+    return np.where((instants == MISSING) | (known == MISSING), MISSING, np.maximum(instants, known))
+
+
+def least_later(values: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the smallest value among the later rows of the same group, `NEVER` where there is none.
+
+    Parameters
+    ----------
+    values, group : array of int64, shape (n,)
+        Rows sorted by group.
+
+    Examples
+    --------
+    >>> least_later(np.array([1, 5, 3, 2]), np.array([0, 0, 0, 1])).tolist()[:2]
+    [3, 3]
+    """
+    if not len(values):
+        return values
+    least = pd.Series(values[::-1]).groupby(group[::-1]).cummin().to_numpy()[::-1]
+    return np.where(np.append(group[1:] == group[:-1], False), np.append(least[1:], NEVER), NEVER)

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import group_numbers, with_columns
+from staypower.features.streams.columns import NEVER, arrivals, group_numbers, least_later, with_columns
 from staypower.tables import Column, Table, Tables
 
 __all__ = ["payment_stream"]
@@ -25,21 +25,12 @@ def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
     through = pc.is_in(status, value_set=pa.array(["paid", "refunded"]))
     paid = np.asarray(pc.fill_null(through, False).to_numpy(zero_copy_only=False), dtype=bool)
     at = table.instants("at")
+    arrived = arrivals(table, at)
     group = group_numbers(table.data.column("account_id"))
     order = np.lexsort((paid, at, group))
-    recovered = np.full(len(table), MISSING, dtype=np.int64)
-    recovered[order] = _next_paid(group[order], at[order], paid[order])
-    recovered[~failed] = MISSING
+    # known from the first later payment to arrive, which need not be the first to be made
+    through_at = np.where(paid & (arrived != MISSING), arrived, NEVER)
+    recovered = np.full(len(table), NEVER, dtype=np.int64)
+    recovered[order] = least_later(through_at[order], group[order])
+    recovered[~failed | (recovered == NEVER) | (at == MISSING)] = MISSING
     return with_columns(table, (Column("recovered_at", "time", "recovered_at"), recovered))
-
-
-def _next_paid(group: np.ndarray, at: np.ndarray, paid: np.ndarray) -> np.ndarray:
-    """Return, for rows sorted by group and instant, the instant of the next paid row of the same group."""
-    n = len(group)
-    position = np.where(paid, np.arange(n), n)
-    following = np.minimum.accumulate(position[::-1])[::-1]
-    following = np.append(following[1:], n)[:n] if n else following
-    inside = following < n
-    target = np.where(inside, following, 0)
-    same = inside & (group[target] == group) if n else inside
-    return np.where(same, at[target], MISSING) if n else at

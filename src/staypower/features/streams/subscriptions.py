@@ -5,76 +5,76 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import group_numbers, with_columns, without_columns
+from staypower.features.streams.columns import NEVER, SUPERSEDED, least_later, with_columns, without_columns
+from staypower.spells import read_versions
 from staypower.tables import Column, Table, Tables
 
-__all__ = ["subscription_stream"]
+__all__ = ["subscription_end_stream", "subscription_stream"]
 
 
 def subscription_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the states with `from_at` and `until_at`, and how each differs from the one before.
 
-    With `valid_from`, rows are versions of a subscription: a state lasts until the next version or the end, and what
-    changes is known from its version. Without it only columns declared `fixed` stay. `until_at` is looked at only once it
-    has passed. `first_state` is 1 on the first row of a subscription, `last_state` on the last, known from the end.
+    With `valid_from`, rows are versions of a subscription: a version speaks until a later one is known, and decides alone
+    on its end; what changes is known from its version. Without it only columns declared `fixed` stay. `until_at` is looked
+    at only once it has passed. `first_state` is 1 on the first version of a subscription, `mrr_change` and `seats_change`
+    are missing there.
     """
-    table = tables["subscriptions"]
-    mutable = [column.name for column in table.schema.columns if column.mutable]
-    versioned = table.has("valid_from")
-    if not versioned:
-        table = without_columns(table, [name for name in mutable if name not in table.fixed])
-    started = table.instants("started_at")
+    table, number, replaced = _versions(tables)
+    first = np.diff(number, prepend=-1) != 0
     ended = table.instants("ended_at") if table.has("ended_at") else np.full(len(table), MISSING, dtype=np.int64)
-    if not (versioned and table.has("subscription_id")):
-        return _with_states(table, started, ended, np.ones(len(table)), np.ones(len(table)), {})
-    valid = np.maximum(table.instants("valid_from"), started)
-    group = group_numbers(table.data.column("account_id"), table.data.column("subscription_id"))
-    order = np.lexsort((valid, group))
-    group, valid, ended = group[order], valid[order], ended[order]
-    table = replace(table, data=table.data.take(order))
-    first = np.diff(group, prepend=-1) != 0
-    last = np.diff(group, append=-1) != 0
-    ended = _end_of_group(group, ended)
-    following = np.append(valid[1:], MISSING)
-    until = np.where(last, ended, np.where((ended != MISSING) & (ended < following), ended, following))
-    changes = {
-        f"{name}_change": np.where(first, np.nan, np.diff(table.numbers(name), prepend=np.nan))
-        for name in ("mrr", "seats")
-        if table.has(name)
-    }
-    return _with_states(table, valid, until, first, last, changes, ended)
-
-
-def _end_of_group(group: np.ndarray, ended: np.ndarray) -> np.ndarray:
-    """Give every version the end that its subscription's latest version with an end names."""
-    position = np.where(ended != MISSING, np.arange(len(ended)), -1)
-    best = np.full(int(group.max(initial=-1)) + 1, -1, dtype=np.int64)
-    np.maximum.at(best, group, position)
-    chosen = best[group]
-    return np.where(chosen >= 0, ended[chosen], MISSING)
-
-
-def _with_states(
-    table: Table,
-    started: np.ndarray,
-    until: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    changes: dict[str, np.ndarray],
-    ended: np.ndarray | None = None,
-) -> Table:
+    until = np.minimum(np.where(ended == MISSING, NEVER, ended), replaced)
     table = with_columns(
         table,
-        (Column("from_at", "time"), started),
-        (Column("until_at", "time", "until_at"), until),
+        (Column("from_at", "time"), _starts(table)),
+        (Column("until_at", "time", "until_at"), np.where(until == NEVER, MISSING, until)),
         (Column("first_state", "number"), first.astype(np.float64)),
-        (Column("last_state", "number", "ended_at"), last.astype(np.float64)),
     )
-    if ended is not None:
-        table = with_columns(table, (Column("ended_at", "time", "ended_at"), ended))
-    for name, values in changes.items():
-        table = with_columns(table, (Column(name, "number"), values))
+    for name in ("mrr", "seats"):
+        if table.has(name) and table.has("valid_from"):
+            change = np.where(first, np.nan, np.diff(table.numbers(name), prepend=np.nan))
+            table = with_columns(table, (Column(f"{name}_change", "number"), change))
     return replace(table, schema=replace(table.schema, times=("from_at",)))
+
+
+def subscription_end_stream(tables: Tables, settings: FeatureSettings) -> Table:
+    """Return the ends: one row a version that names one, until a later version is known and says it anew, or otherwise."""
+    table, _, replaced = _versions(tables)
+    if not table.has("ended_at"):
+        return table
+    table = with_columns(
+        table,
+        (Column("from_at", "time"), _starts(table)),
+        (Column(SUPERSEDED, "time", SUPERSEDED), np.where(replaced == NEVER, MISSING, replaced)),
+    )
+    return replace(table, schema=replace(table.schema, times=("from_at",)))
+
+
+def _versions(tables: Tables) -> tuple[Table, np.ndarray, np.ndarray]:
+    """Return the versions by subscription in the order in which they became known, their subscriptions, and their ends.
+
+    A version that arrives after a later one is out of date and never speaks.
+    """
+    table = tables["subscriptions"]
+    if not table.has("valid_from"):
+        table = without_columns(
+            table, [column.name for column in table.schema.columns if column.mutable and column.name not in table.fixed]
+        )
+    accounts = pc.unique(table.data.column("account_id")).to_pylist()
+    versions = read_versions(table, accounts)
+    if table.has("known_at"):
+        versions = versions.take(table.instants("known_at")[versions.row] != MISSING)
+    later = least_later(versions.known, versions.subscription)
+    spoken = versions.known <= later
+    versions, later = versions.take(spoken), later[spoken]
+    return replace(table, data=table.data.take(pa.array(versions.row))), versions.subscription, later
+
+
+def _starts(table: Table) -> np.ndarray:
+    started = table.instants("started_at")
+    return np.maximum(table.instants("valid_from"), started) if table.has("valid_from") else started

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
+from staypower.cutoffs import HOUR, MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import with_columns
+from staypower.features.streams.columns import arrivals, with_columns
 from staypower.tables import Column, Table, Tables
 
 __all__ = ["survey_stream"]
@@ -18,7 +19,8 @@ def survey_stream(tables: Tables, settings: FeatureSettings) -> Table:
     - `answer`: (value - low) / (high - low), turned so that 1 is always the best answer; known from `answered_at`.
     - `detractor`, `promoter`: 1 or 0 by the NPS bands 0-6, 7-8, 9-10 (on a 1-10 scale 1-6, 7-8, 9-10); missing for other
       instruments.
-    - `after_slow_ticket`: 1 when the survey belongs to a ticket whose first response came later than the promise.
+    - `after_slow_ticket`: 1 when the survey belongs to a ticket whose first response came later than the promise, or had not
+      come by then when the customer answered; 0 when it came in time.
     """
     table = tables["surveys"]
     if not table.has("value", "low", "high"):
@@ -43,11 +45,15 @@ def _with_slow_tickets(table: Table, tables: Tables, settings: FeatureSettings) 
     if not (table.has("ticket_id", "answered_at") and tables.has("tickets", "ticket_id", "first_response_at")):
         return table
     tickets = tables["tickets"]
-    index = pc.index_in(table.data.column("ticket_id"), value_set=tickets.data.column("ticket_id").combine_chunks())
+    named = tickets.data.column("ticket_id").combine_chunks()
+    index = pc.index_in(table.data.column("ticket_id"), value_set=named, skip_nulls=True)
     position = np.asarray(index.combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    hours = np.append(tickets.hours_between("opened_at", "first_response_at"), np.nan)[position]
-    responded = np.append(tickets.instants("first_response_at"), 0)[position]
-    # a response after the answer was not known when the customer answered
-    known = ~np.isnan(hours) & (responded <= table.instants("answered_at"))
-    slow = np.where(known, hours > settings.sla_hours, np.nan)
+    opened, answered = tickets.instants("opened_at"), table.instants("answered_at")
+    arrived = np.append(arrivals(tickets, opened), MISSING)[position]
+    due = np.append(np.where(opened != MISSING, opened + round(settings.sla_hours * HOUR), MISSING), MISSING)[position]
+    responded = np.append(tickets.instants("first_response_at"), MISSING)[position]
+    # only what had happened and arrived when the customer answered counts
+    known = (arrived != MISSING) & (arrived <= answered)
+    in_time = known & (responded != MISSING) & (responded <= np.minimum(due, answered))
+    slow = np.where(in_time, 0.0, np.where(known & (due < answered), 1.0, np.nan))
     return with_columns(table, (Column("after_slow_ticket", "number", "answered_at"), slow))

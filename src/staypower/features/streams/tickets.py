@@ -6,7 +6,7 @@ import numpy as np
 
 from staypower.cutoffs import ALWAYS, DAY, HOUR, MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import group_numbers, with_columns
+from staypower.features.streams.columns import NEVER, arrivals, group_numbers, text_ranks, with_columns
 from staypower.tables import Column, Table, Tables
 
 __all__ = ["REPEAT_DAYS", "ticket_stream"]
@@ -18,11 +18,14 @@ def ticket_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the tickets with their durations, the state of the promise, and whether they repeat an earlier one.
 
     - `first_response_hours`, `resolution_hours`: known from the response and the resolution.
+    - `waiting_until`: when somebody saw to it: the first response, or the resolution where no response was noted before.
     - `sla_decided_at`: when it is settled whether the promise was kept: the response, or the moment the promise was
       broken, whichever comes first. A ticket open for 30 h has missed a promise of 24 h although nobody answered yet.
     - `within_sla`: 1 when the response came in time, 0 when not; known from `sla_decided_at`.
-    - `handed_over`: 1 when another agent has the ticket than the account's ticket before; missing on the first.
-    - `repeat`: 1 when the account opened another ticket of the same category within the 30 days before.
+    - `handed_over`: 1 when another agent has the ticket than the account's ticket before (as they arrived); missing on the
+      first and where no agent is noted.
+    - `repeat`: 1 when the account opened another ticket of the same category within the 30 days before; known from
+      `repeated_at`, when the categories of both are known.
     """
     table = tables["tickets"]
     fixed = tuple(column for column in table.schema.columns if column.mutable and column.name in table.fixed)
@@ -44,37 +47,65 @@ def ticket_stream(tables: Tables, settings: FeatureSettings) -> Table:
 
 def _with_promise(table: Table, sla_hours: float) -> Table:
     opened, answered = table.instants("opened_at"), table.instants("first_response_at")
+    if table.has("resolved_at"):
+        resolved = table.instants("resolved_at")
+        # a ticket resolved without a noted response waits no longer
+        earlier = (resolved != MISSING) & ((answered == MISSING) | (resolved < answered))
+        answered = np.where(earlier, resolved, answered)
     due = np.where(opened > ALWAYS, opened + round(sla_hours * HOUR), MISSING)
     kept = (answered != MISSING) & (answered <= due)
     decided = np.where(kept, answered, due)
     within = np.where(opened > ALWAYS, kept.astype(np.float64), np.nan)
     return with_columns(
         table,
+        (Column("waiting_until", "time", "waiting_until"), answered),
         (Column("sla_decided_at", "time", "sla_decided_at"), decided),
         (Column("within_sla", "number", "sla_decided_at"), within),
     )
 
 
 def _with_repeats(table: Table) -> Table:
-    known_from = next(column.known_from for column in table.schema.columns if column.name == "category")
+    category = next(column for column in table.schema.columns if column.name == "category")
     opened = table.instants("opened_at")
-    group = group_numbers(table.data.column("account_id"), table.data.column("category"))
-    order = np.lexsort((opened, group))
-    again = (np.diff(group[order], prepend=-1) == 0) & (np.diff(opened[order], prepend=0) <= REPEAT_DAYS * DAY)
+    known = arrivals(table, opened)
+    if category.known_from:
+        told = table.instants(category.known_from)
+        known = np.where((known == MISSING) | (told == MISSING), MISSING, np.maximum(known, told))
     blank = np.asarray(table.data.column("category").combine_chunks().is_null())
-    repeat = np.empty(len(table))
-    repeat[order] = again
-    repeat[blank | (opened == MISSING)] = np.nan
-    return with_columns(table, (Column("repeat", "number", known_from), repeat))
+    rows = np.flatnonzero((known != MISSING) & ~blank)
+    group = group_numbers(table.data.column("account_id"), table.data.column("category"))[rows]
+    order = np.lexsort((known[rows], opened[rows], group))
+    rows, group = rows[order], group[order]
+    repeated = np.full(len(table), MISSING, dtype=np.int64)
+    repeated[rows] = _repeated_at(group, opened[rows], known[rows])
+    return with_columns(
+        table,
+        (Column("repeated_at", "time", "repeated_at"), repeated),
+        (Column("repeat", "number", "repeated_at"), np.where(repeated != MISSING, 1.0, np.nan)),
+    )
+
+
+def _repeated_at(group: np.ndarray, opened: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return from when each row, sorted by group and opening, is known to repeat one of the 30 days before it."""
+    found = np.full(len(group), NEVER, dtype=np.int64)
+    later, back = np.arange(1, len(group)), 1
+    while len(later):
+        earlier = later - back
+        later = later[(group[later] == group[earlier]) & (opened[later] - opened[earlier] <= REPEAT_DAYS * DAY)]
+        found[later] = np.minimum(found[later], np.maximum(known[later], known[later - back]))
+        back += 1
+        # nothing is known of a row before the row itself is
+        later = later[(later >= back) & (found[later] > known[later])]
+    return np.where(found == NEVER, MISSING, found)
 
 
 def _with_hand_overs(table: Table) -> Table:
     opened = table.instants("opened_at")
-    account, agent = group_numbers(table.data.column("account_id")), group_numbers(table.data.column("agent"))
-    order = np.lexsort((agent, opened, account))
-    same_account = np.diff(account[order], prepend=-1) == 0
-    handed = np.where(same_account, np.diff(agent[order], prepend=-1) != 0, np.nan)
-    found = np.empty(len(table))
-    found[order] = handed
-    found[opened == MISSING] = np.nan
+    arrived = arrivals(table, opened)
+    account, agent = group_numbers(table.data.column("account_id")), text_ranks(table.data.column("agent"))
+    rows = np.flatnonzero((arrived != MISSING) & (agent >= 0))
+    rows = rows[np.lexsort((agent[rows], opened[rows], arrived[rows], account[rows]))]
+    same_account = np.diff(account[rows], prepend=-1) == 0
+    found = np.full(len(table), np.nan)
+    found[rows] = np.where(same_account, np.diff(agent[rows], prepend=-1) != 0, np.nan)
     return with_columns(table, (Column("handed_over", "number"), found))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import ALWAYS, DAY, MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import with_columns
+from staypower.features.streams.columns import arrivals, with_columns
 from staypower.tables import Column, Table, Tables
 
 __all__ = ["usage_stream"]
@@ -26,9 +27,22 @@ def usage_stream(tables: Tables, settings: FeatureSettings) -> Table:
     accounts = tables["accounts"]
     if not settings.key_events or not accounts.has("signed_up_at"):
         return table
-    order = pc.index_in(table.data.column("account_id"), value_set=accounts.data.column("account_id").combine_chunks())
-    index = np.asarray(order.fill_null(-1).to_numpy(), dtype=np.int64)
-    signed_up = np.where(index >= 0, accounts.midnights("signed_up_at")[index], MISSING)
+    told, signed_up = _sign_ups(accounts, table.data.column("account_id"))
     known = (signed_up > ALWAYS) & (at > ALWAYS) & (at >= signed_up)
     days = np.where(known, (np.where(known, at, 0) - np.where(known, signed_up, 0)) / DAY, np.nan)
-    return with_columns(table, (Column("days_since_signup", "number"), days))
+    return with_columns(
+        table,
+        (Column("sign_up_known_at", "time", "sign_up_known_at"), np.where(told == MISSING, MISSING, np.maximum(told, at))),
+        (Column("days_since_signup", "number", "sign_up_known_at"), days),
+    )
+
+
+def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sign-up of each account wanted, as its first known row tells it, and from when that row is known."""
+    begun = accounts.instants("valid_from") if accounts.has("valid_from") else np.full(len(accounts), ALWAYS, dtype=np.int64)
+    told, signed_up = arrivals(accounts, begun), accounts.midnights("signed_up_at")
+    rows = np.flatnonzero(told != MISSING)
+    rows = rows[np.lexsort((signed_up[rows], begun[rows], told[rows]))]
+    ids = accounts.data.column("account_id").combine_chunks().take(pa.array(rows))
+    found = np.asarray(pc.index_in(wanted, value_set=ids).fill_null(-1).to_numpy(), dtype=np.int64)
+    return np.append(told[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]

@@ -1,0 +1,151 @@
+"""The pages about features, written from the declarations, so that they cannot say anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from staypower.features.aggregations import AGGREGATIONS
+from staypower.features.definition import COMBINATIONS, Combination, Definition, Feature, Template
+from staypower.features.families import FAMILIES
+from staypower.features.families.profile import attribute_feature
+from staypower.features.families.support import priority_features
+from staypower.features.families.surveys import instrument_features, touchpoint_feature
+from staypower.features.families.usage import event_features, named_event_features
+from staypower.features.settings import FeatureSettings
+
+__all__ = ["GENERATED", "document_aggregations", "document_catalogue", "document_combinations", "every_family", "renew"]
+
+Entries = Sequence[Definition | Template]
+_INSTRUMENTS = ("nps", "csat", "ces1", "ces2")
+_HEAD = "| feature | unit | window | table | aggregation | empty | lever | description |\n|---|---|---|---|---|---|---|---|"
+
+
+def every_family() -> Mapping[str, Entries]:
+    """Return every declaration by family, those learnt from the data with `name` in the place of what is learnt.
+
+    Returns
+    -------
+    mapping of str to sequence of Feature, Combination or Template
+
+    Examples
+    --------
+    >>> [entry.name for entry in every_family()["profile"]]
+    ['account_name', 'account_name']
+    """
+    defaults = FeatureSettings()
+    more: dict[str, Entries] = {
+        "usage": (*event_features("the event", "name"), *named_event_features((), ("named in the settings",))),
+        "support": priority_features(defaults.high_priority),
+        "surveys": (
+            *(feature for instrument in _INSTRUMENTS for feature in instrument_features(instrument)),
+            touchpoint_feature("name", "name"),
+        ),
+    }
+    families: dict[str, Entries] = {name: (*declared, *more.get(name, ())) for name, declared in FAMILIES.items()}
+    families["onboarding"] = named_event_features(("named in the settings",), ())
+    families["profile"] = tuple(attribute_feature("name", "name", number=number) for number in (True, False))
+    return MappingProxyType(families)
+
+
+def document_catalogue(windows: Sequence[int] | None = None) -> str:
+    """Write every feature of every family in Markdown.
+
+    Parameters
+    ----------
+    windows : sequence of int, optional
+        Days; the defaults of the settings when not given.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> "| `tickets_open_now` | tickets | now | tickets |" in document_catalogue()
+    True
+    """
+    chosen = FeatureSettings().windows if windows is None else tuple(sorted(windows))
+    return "\n\n".join(
+        f"### {family.capitalize()}\n\n{_HEAD}\n" + "\n".join(dict.fromkeys(_row(entry, chosen) for entry in declared))
+        for family, declared in every_family().items()
+    )
+
+
+def _row(entry: Definition | Template, windows: Sequence[int]) -> str:
+    made = entry.definition if isinstance(entry, Template) else entry
+    name, window = made.name, made.window_text
+    if isinstance(entry, Template):
+        days = [str(window) for window in windows if entry.shortest <= window <= entry.longest]
+        name, window = f"{made.name}_<w>d", f"last {', '.join(days)} days"
+    if isinstance(made, Combination):
+        table, how, empty = ", ".join(f"`{one}`" for one in made.inputs), f"`{made.how}`", ""
+        window = window if isinstance(entry, Template) else ""
+    else:
+        table, how, empty = made.table, f"`{made.aggregation}`{_of(made)}", "0" if made.empty == 0 else "missing"
+    cells = (f"`{name}`", made.unit, window, table, how, empty, made.lever or "", made.description)
+    return "| " + " | ".join(cells) + " |"
+
+
+def _of(feature: Feature) -> str:
+    column = f" of `{feature.column}`" if feature.column else ""
+    where = f" where {' and '.join(condition.text for condition in feature.where)}" if feature.where else ""
+    return column + where
+
+
+def document_aggregations() -> str:
+    """Write every aggregation in Markdown.
+
+    Examples
+    --------
+    >>> "| `count` | - | 0 | number of rows |" in document_aggregations()
+    True
+    """
+    rows = [
+        f"| `{how.name}` | {how.needs_column or '-'} | {'0' if how.empty == 0 else 'missing'} | {how.meaning} |"
+        for how in AGGREGATIONS.values()
+    ]
+    return "| aggregation | column | of nothing | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def document_combinations() -> str:
+    """Write every way to combine two features in Markdown.
+
+    Examples
+    --------
+    >>> "| `difference` | a minus b |" in document_combinations()
+    True
+    """
+    rows = [f"| `{name}` | {meaning.format('a', 'b')} |" for name, meaning in COMBINATIONS.items()]
+    return "| combination of a and b | meaning |\n|---|---|\n" + "\n".join(rows)
+
+
+GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {"catalogue": document_catalogue, "aggregations": document_aggregations, "combinations": document_combinations}
+)
+
+
+def renew(page: str) -> str:
+    """Write the generated parts of a page anew, between their markers.
+
+    Parameters
+    ----------
+    page : str
+        Markdown with lines `<!-- generated: name -->` and `<!-- end: name -->`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> page = "<!-- generated: aggregations -->" + chr(10) + "outdated" + chr(10) + "<!-- end: aggregations -->"
+    >>> "outdated" in renew(page)
+    False
+    """
+    for name, write in GENERATED.items():
+        start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
+        if start in page and end in page:
+            before, _, rest = page.partition(start)
+            page = f"{before}{start}\n{write()}\n{end}{rest.partition(end)[2]}"
+    return page

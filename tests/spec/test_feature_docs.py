@@ -1,0 +1,116 @@
+"""The pages about features say what the code does, and leave nothing out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from drawn_tables import Case
+
+from staypower.features import Combination, FeatureSettings, Template
+from staypower.features.definition import expand
+from staypower.features.document import every_family, renew
+from staypower.features.settings import OwnFeature
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"drawn_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+WRITER = load(ROOT / "scripts" / "write_docs.py")
+DRAWN = {family: load(ROOT / "tests" / "spec" / f"test_features_{family}.py") for family in WRITER.FAMILIES}
+
+
+def drawn_names(family: str) -> set[str]:
+    return {one.feature for case in DRAWN[family].CASES for one in case.expected()}
+
+
+def test_every_page_is_current():
+    stale = [path.name for path, text in WRITER.generated_pages().items() if path.read_text(encoding="utf-8") != text]
+    assert stale == [], "run `python scripts/write_docs.py`"
+
+
+def test_every_declared_feature_is_drawn():
+    """At every default window; what is learnt from the data by at least one of its kind."""
+    drawn = {name for family in DRAWN for name in drawn_names(family)}
+    learnt = {"event_name", "days_since_event_name", "csat_at_name", "account_name"}
+    declared = {
+        definition.name
+        for entries in every_family().values()
+        for definition in expand(entries, FeatureSettings().windows)
+        if re.sub(r"_\d+d\Z", "", definition.name) not in learnt
+    }
+    assert declared - drawn == set()
+    assert len(declared) > 220
+    kinds = [r"event_\w+_28d", r"event_\w+_90d", r"days_since_event_\w+", r"csat_at_\w+_365d", r"account_\w+"]
+    assert [kind for kind in kinds if not any(re.fullmatch(kind, name) for name in drawn)] == []
+
+
+def test_every_value_has_its_reason():
+    for module in DRAWN.values():
+        for case in module.CASES:
+            assert all(len(one.because) > 1 for one in case.expected())
+
+
+@pytest.mark.parametrize(
+    ("family", "old", "new"), [("usage", "2/4/8/12 ", "2/4/8/13 "), ("support", "| 30/30/30 ", "| 30/30/- ")]
+)
+def test_a_wrong_value_is_noticed(family, old, new):
+    case = DRAWN[family].CASES[0]
+    assert old in case.drawn
+    changed = Case(title=case.title, says="", drawn=case.drawn.replace(old, new, 1), mapping=case.mapping)
+    assert len(changed.differences()) == 1
+
+
+def test_a_feature_that_is_not_built_is_noticed():
+    drawn = (
+        "usage | at\n ann | 2025-06-30\n\n at 2025-07-01 | feature | value | because\n ann | active_users_28d | 0 | no column"
+    )
+    assert Case(title="x", says="", drawn=drawn).differences() == [
+        "not built: active_users_28d: no usable column `usage.user_id`"
+    ]
+
+
+def test_the_catalogue_names_every_declaration():
+    for entries in every_family().values():
+        for entry in entries:
+            name = f"{entry.definition.name}_<w>d" if isinstance(entry, Template) else entry.name
+            assert f"| `{name}` |" in PAGE
+    assert renew(PAGE) == PAGE
+
+
+def test_every_declaration_says_itself_in_words():
+    """Read aloud as `Support tickets opened in the last 28 days: 7`: no capital, no full stop, no window in the text."""
+    for entries in every_family().values():
+        for definition in expand(entries, FeatureSettings().windows):
+            text = definition.description
+            assert text, definition.name
+            assert not text.endswith("."), definition.name
+            assert text[0].islower() or text.split()[0].isupper(), definition.name
+            if not isinstance(definition, Combination) and definition.window:
+                assert f"{definition.window} days" not in text, definition.name
+
+
+def test_the_python_example_prints_what_the_page_says():
+    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL).groups()
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "docs/features.md", "exec"), {})
+    assert out.getvalue() == shown
+
+
+def test_the_yaml_example_declares_features():
+    own = yaml.safe_load(re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[1])["features"]["own"]
+    assert [OwnFeature.model_validate(one).name for one in own] == ["visits", "seats_in_the_great_hall", "inside_now"]

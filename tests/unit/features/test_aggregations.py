@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from staypower.features import AGGREGATIONS
+from staypower.features.kernel import OPERATIONS
+
+
+def test_only_counts_and_sums_of_nothing_are_zero():
+    zero = {name for name, how in AGGREGATIONS.items() if how.empty == 0}
+    assert zero == {"count", "sum", "distinct", "active_days", "unanswered_in_a_row", "rate_slope"}
+    assert all(math.isnan(how.empty) for name, how in AGGREGATIONS.items() if name not in zero)
+
+
+def test_every_ordered_aggregation_has_its_routine_and_no_other():
+    ordered = {name for name, how in AGGREGATIONS.items() if how.kernel == "ordered"}
+    assert ordered == set(OPERATIONS)
+    assert {name for name, how in AGGREGATIONS.items() if how.kernel == "additive"} == {"count", "sum", "mean"}
+    # `last` and `last_code` read different kinds of column by the same routine; no other two are the same
+    assert OPERATIONS["last"] == OPERATIONS["last_code"]
+    assert len(set(OPERATIONS.values())) == len(OPERATIONS) - 1
+
+
+def test_the_registry_cannot_be_changed():
+    with pytest.raises(TypeError):
+        AGGREGATIONS["median"] = AGGREGATIONS["mean"]
+
+
+def test_every_meaning_is_said():
+    assert all(len(how.meaning) > 10 and not how.meaning.endswith(".") for how in AGGREGATIONS.values())
