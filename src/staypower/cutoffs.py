@@ -170,7 +170,7 @@ def entry(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], *, offset_day
 
 
 def exit_after(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], window_days: int) -> NDArray[np.int32]:
-    """Number the first cutoff whose window no longer holds each instant.
+    """Find the number of the first cutoff whose window no longer holds each instant.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from staypower.cutoffs import DAY, HOUR, MISSING, end_of_day
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EVENT_TABLES", "SCHEMAS", "Column", "Kind", "Table", "TableSchema", "Tables"]
+__all__ = ["EVENT_TABLES", "SCHEMAS", "Column", "Kind", "Table", "TableSchema", "Tables", "is_return"]
 
 Kind = Literal["id", "time", "number", "text", "flag"]
 
@@ -278,6 +278,35 @@ class Table:
     def texts(self, column: str) -> NDArray[np.object_]:
         """Return a text or id column as Python strings, missing as None."""
         return np.asarray(self.data.column(column).combine_chunks().to_numpy(zero_copy_only=False), dtype=object)
+
+
+def is_return(orders: Table) -> NDArray[np.bool_]:
+    """Say which rows of `orders` are returns by themselves, at their own time, and so never activity.
+
+    A row of negative quantity is one. A row declared `cancelled` is one where cancellations are rows of their own: when the
+    column is `fixed`, or when the table does not tell `returned_at`. Otherwise the flag was set later on the order's own row,
+    and only `returned_at` says from when.
+
+    Parameters
+    ----------
+    orders : Table
+
+    Returns
+    -------
+    array of bool, shape (n,)
+
+    Examples
+    --------
+    >>> rows = pa.table({"account_id": ["a", "b"], "cancelled": [True, False]})
+    >>> is_return(Table(SCHEMAS["orders"], rows)).tolist()
+    [True, False]
+    """
+    found = np.zeros(len(orders), dtype=np.bool_)
+    if orders.has("cancelled") and ("cancelled" in orders.fixed or not orders.has("returned_at")):
+        found |= orders.numbers("cancelled") == 1.0
+    if orders.has("quantity"):
+        found |= orders.numbers("quantity") < 0.0
+    return found
 
 
 def _floor_day(instants: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -296,6 +296,9 @@ def _own(own: OwnFeature, streams: Mapping[str, Table]) -> tuple[Definition, ...
         if not stream.has(column):
             where = f"features.own.{own.name}: {own.table}.{column}"
             raise UsageError.of("unknown column", where, nearest(column, stream.data.column_names))
+        if not _known_when(stream, column):
+            mend = f"map `{stream.schema.column(column).known_from}`, or declare the column `fixed`"  # type: ignore[union-attr]
+            raise UsageError.of("nobody can say from when a column is known", f"features.own.{own.name}: {column}", mend)
     return expand([Template(feature)], own.windows) if own.windows else (feature,)
 
 
@@ -323,7 +326,14 @@ def _missing(definition: Definition, streams: Mapping[str, Table], built: Mappin
     absent = [column for column in definition.columns if not stream.has(column)]
     if absent:
         return f"no usable column {' and '.join(f'`{source_of(definition.table)}.{column}`' for column in absent)}"
-    return ""
+    unproven = [column for column in definition.columns if not _known_when(stream, column)]
+    return f"nobody can say from when {' and '.join(f'`{column}`' for column in unproven)} is known" if unproven else ""
+
+
+def _known_when(stream: Table, column: str) -> bool:
+    """Say whether the time from which a column is known is there."""
+    described = stream.schema.column(column)
+    return described is None or described.known_from is None or stream.has(described.known_from)
 
 
 def _needed_by(kept: Iterable[Definition], rest: Iterable[Definition]) -> tuple[Definition, ...]:

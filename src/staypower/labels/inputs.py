@@ -15,7 +15,7 @@ from staypower.cutoffs import MISSING, before, instant_of, midnight_after
 from staypower.errors import UsageError, nearest
 from staypower.labels.settings import GivenLabel, NonContractualLabel, text_of_value
 from staypower.spells import instants_or_missing, number_accounts
-from staypower.tables import Table, Tables
+from staypower.tables import Table, Tables, is_return
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,10 +124,7 @@ def read_activity(tables: Tables, settings: NonContractualLabel, accounts: Seque
         spelt = pa.array([name for name in pc.unique(column).to_pylist() if name and name.casefold() in wanted], pa.string())
         counts &= np.asarray(pc.is_in(column, value_set=spelt).to_numpy(zero_copy_only=False))
     if settings.table == "orders":
-        if table.has("cancelled"):
-            counts &= table.numbers("cancelled") != 1
-        if table.has("quantity"):
-            counts &= ~(table.numbers("quantity") < 0)
+        counts &= ~is_return(table)
     return _happenings(table, table.own_instants(), counts, accounts, tables.observed_until)
 
 

@@ -22,6 +22,7 @@ from staypower.sources.rules import (
     clear_negative_durations,
     drop_duplicates,
     drop_future,
+    drop_unarrived,
     name_early,
     name_exact_duplicates,
 )
@@ -198,6 +199,7 @@ def _declares(source: TableSource) -> bool:
 def _settle_rows(draft: Draft, accounts: Draft | None) -> None:
     """Apply the rules that need no knowledge of the other events."""
     drop_blank(draft)
+    drop_unarrived(draft)
     if accounts is not None:
         ids = pc.unique(accounts.table.data.column("account_id")).drop_null()
         name_lookalikes(draft, ids)
@@ -212,7 +214,8 @@ def _settle_rows(draft: Draft, accounts: Draft | None) -> None:
 def _until(drafts: Mapping[str, Draft], accounts: Draft | None, told: Moment | None, as_of: Moment | None) -> int:
     """Say until when the data were watched, as an exclusive instant."""
     if told is not None:
-        return instant_of(told, end=True)
+        watched = instant_of(told, end=True)
+        return watched if as_of is None else min(watched, instant_of(as_of, end=True))
     limit = instant_of(as_of, end=True) - 1 if as_of is not None else _latest_arrival(drafts)
     times = []
     for draft in drafts.values():
@@ -226,6 +229,9 @@ def _until(drafts: Mapping[str, Draft], accounts: Draft | None, told: Moment | N
     if latest == MISSING and accounts is not None and accounts.table.has("signed_up_at"):
         latest = int(accounts.table.instants("signed_up_at").max(initial=MISSING))
     if latest == MISSING:
+        empty = ", ".join(name for name, draft in drafts.items() if not len(draft.table))
+        if empty:
+            raise UsageError.of("the table has no rows", empty, "check the source and its `where`: only a header was found")
         raise UsageError.of(
             "no event has a time", "observed_until", "write until when the data were watched: `observed_until: 2025-12-31`"
         )

@@ -18,7 +18,15 @@ from staypower.tables import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LATER_COLUMNS", "clear_negative_durations", "drop_duplicates", "drop_future", "name_early", "name_exact_duplicates"]
+__all__ = [
+    "LATER_COLUMNS",
+    "clear_negative_durations",
+    "drop_duplicates",
+    "drop_future",
+    "drop_unarrived",
+    "name_early",
+    "name_exact_duplicates",
+]
 
 # Columns that cannot lie before the row's own start; one that does becomes missing.
 LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
@@ -31,6 +39,17 @@ LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
         "goals": ("set_at", ("met_at",)),
     }
 )
+
+
+def drop_unarrived(draft: Draft) -> None:
+    """Drop rows whose arrival is blank where the table tells arrivals: nobody can say from when they were known."""
+    if not draft.table.has("known_at"):
+        return
+    blank = draft.table.instants("known_at") == MISSING
+    if blank.any():
+        meaning = "dropped: nobody can say from when they were known"
+        draft.find("warning", "known_at", int(blank.sum()), "blank arrivals", meaning, "fill them in at the source")
+        draft.keep(~blank)
 
 
 def clear_negative_durations(draft: Draft) -> None:

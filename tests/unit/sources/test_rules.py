@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
@@ -291,7 +294,7 @@ def test_instruments_and_scales_may_differ_by_row(tmp_path):
             11,
             5,
             {"instrument": "nps", "scale": "0-10"},
-            "answers outside their scale: surveys.value: 1 rows, such as (value 11.0",
+            "answers outside their scale: surveys.value: 1 row, such as (value 11.0",
         ),
         (0, 5, {"instrument": "csat", "scale": "1-5"}, "answers outside their scale"),
         (3, 5, {"instrument": "csat"}, "answers on an undeclared scale"),
@@ -317,8 +320,13 @@ def test_an_answer_without_its_time_is_named(tmp_path):
 def test_payment_statuses_are_folded_or_refused(tmp_path):
     text = "account_id,at,status\na,2024-01-01,Paid\nb,2024-01-01, FAILED \nc,2024-01-01,\n"
     assert column(read(tmp_path, {"payments": text})[0], "payments", "status") == ["paid", "failed", None]
-    with pytest.raises(UsageError, match=r"unknown payment statuses: payments.status: 1 rows, such as \(status ok.*case when"):
-        read(tmp_path, {"payments": text + "d,2024-01-01,ok\n"})
+    with pytest.raises(UsageError, match=r"payments.status: 3 of 6 rows: 'ok' \(2\), 'nok' \(1\)\. Mend: .*case when"):
+        read(tmp_path, {"payments": text + "d,2024-01-01,nok\nd,2024-01-01,ok\nd,2024-01-02,ok\n"})
+
+
+def test_a_header_without_rows_is_said_to_be_one(tmp_path):
+    with pytest.raises(UsageError, match=r"the table has no rows: usage\. Mend: check the source"):
+        read(tmp_path, {"usage": "account_id,at\n"})
 
 
 def test_several_sources_stand_under_one_another(tmp_path):
@@ -363,3 +371,14 @@ def test_fingerprints_know_content_and_not_chunks(tmp_path):
         assert fingerprint(read(tmp_path, {"usage": changed})[0]) != first
     assert fingerprint(read(tmp_path, {"usage": (text, {"fixed": ["event"]})})[0]) != first
     assert fingerprint(read(tmp_path, {"usage": text}, observed_until="2024-02-01")[0]) != first
+
+
+def test_blank_arrivals_are_dropped_and_counted():
+    rows = pd.DataFrame(
+        {"account_id": ["a", "a"], "at": ["2025-01-01 10:00", "2025-01-02 10:00"], "known_at": ["2025-01-01 11:00", None]}
+    )
+    source = TableSource.model_validate({"source": "rows"})
+    tables, findings = read_tables({"usage": [source]}, folder=Path(), objects={"rows": rows})
+    assert len(tables["usage"]) == 1
+    blank = [finding for finding in findings if finding.column == "known_at" and finding.fault == "blank arrivals"]
+    assert [finding.rows for finding in blank] == [1]

@@ -11,22 +11,12 @@ import pyarrow as pa
 from staypower.cutoffs import MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import SUPERSEDED, arrivals, as_time, group_numbers, with_columns
-from staypower.tables import Column, Table, Tables
+from staypower.tables import Column, Table, Tables, is_return
 
-__all__ = ["CENTS", "is_return", "order_line_stream", "order_stream", "return_stream"]
+__all__ = ["CENTS", "order_line_stream", "order_stream", "return_stream"]
 
 # sums are made of whole ten-thousandths, so that no order of adding changes them
 CENTS = 10_000
-
-
-def is_return(table: Table) -> np.ndarray:
-    """Say which rows are returns: declared cancelled, or of negative quantity. They are never activity."""
-    found = np.zeros(len(table), dtype=bool)
-    if table.has("cancelled"):
-        found |= table.numbers("cancelled") == 1.0
-    if table.has("quantity"):
-        found |= table.numbers("quantity") < 0.0
-    return found
 
 
 def order_line_stream(tables: Tables, settings: FeatureSettings) -> Table:
@@ -38,7 +28,7 @@ def order_line_stream(tables: Tables, settings: FeatureSettings) -> Table:
 def return_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the returns, amounts and quantities without their sign.
 
-    That is every row declared cancelled or of negative quantity, at its own time, and every other line with `returned_at`,
+    That is every row that is a return by itself (see `is_return`), at its own time, and every other line with `returned_at`,
     at that time.
     """
     table = tables["orders"]
