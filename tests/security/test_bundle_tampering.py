@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,13 @@ import pytest
 from staypower.errors import UsageError
 from staypower.models import ChurnClassifier, read_bundle, write_bundle
 from staypower.models import bundle as bundle_module
-from staypower.models.seal import FILES
+from staypower.models import companion as companion_module
+from staypower.models.bundle import CompanionModel
+from staypower.models.seal import FILES, companion_files
+
+TREES, VALUES = companion_files("kinds")
+ALL = [*FILES, TREES, VALUES]
+MODELS = ["model.txt", TREES]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +34,8 @@ def original():
     X[:, 2] = rng.integers(0, 30, 2000)
     y = X[:, 0] + 2 * (X[:, 2] % 3) + rng.normal(size=2000) > 2
     model = ChurnClassifier(max_trees=5, categorical_features=[2], n_jobs=1, feature_fraction=1.0).fit(X, y)
-    return model.to_bundle(metadata={"name": "acme"}, card="card")
+    kinds = CompanionModel(model.model_text_, model.calibration_, ("a", "b", "c"), {"for": "kinds"})
+    return replace(model.to_bundle(metadata={"name": "acme"}, card="card"), companions={"kinds": kinds})
 
 
 @pytest.fixture
@@ -44,15 +52,16 @@ def unread(monkeypatch):
         raise AssertionError("LightGBM was given a bundle that should have been refused")
 
     monkeypatch.setattr(bundle_module, "booster_of", never)
+    monkeypatch.setattr(companion_module, "booster_of", never)
 
 
-def seal_again(folder):
+def seal_again(folder, names=ALL):
     listed = {
         name: {
             "bytes": (folder / name).stat().st_size,
             "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
         }
-        for name in FILES
+        for name in names
     }
     (folder / "manifest.json").write_text(json.dumps({"format": "staypower bundle 1", "files": listed}))
 
@@ -64,7 +73,7 @@ def refused(folder, match, **given):
 
 
 @pytest.mark.usefixtures("unread")
-@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("name", [*ALL, "manifest.json"])
 @pytest.mark.parametrize("how", ["flip", "truncate", "empty", "extend", "remove", "link", "folder", "pipe"])
 def test_every_file_is_guarded(folder, name, how, original):
     path = folder / name
@@ -101,7 +110,13 @@ def test_swapped_files_are_refused(folder):
 
 
 @pytest.mark.usefixtures("unread")
-@pytest.mark.parametrize("extra", ["model.pkl", ".hidden", "MLmodel", "conda.yaml"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        *("model.pkl", ".hidden", "MLmodel", "conda.yaml", "companion_tier.txt", "companion_tier.json", "companion_.txt"),
+        *("companion_Tier.txt", "companion_kinds.txt\n", "companion_kinds.pkl", "companion_" + "a" * 41 + ".txt"),
+    ],
+)
 def test_extra_files_are_refused(folder, extra):
     (folder / extra).write_text("x")
     refused(folder, "no part of the bundle")
@@ -114,6 +129,27 @@ def test_a_manifest_cannot_name_other_files(folder, path):
     manifest["files"][path] = manifest["files"].pop("card.md")
     (folder / "manifest.json").write_text(json.dumps(manifest))
     refused(folder, "does not list the bundle's files")
+
+
+@pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize("gone", [TREES, VALUES])
+def test_half_a_companion_is_refused_even_when_sealed_again(folder, gone):
+    (folder / gone).unlink()
+    seal_again(folder, [name for name in ALL if name != gone])
+    refused(folder, "does not list the bundle's files")
+
+
+@pytest.mark.usefixtures("unread")
+def test_a_companion_cannot_be_taken_away_or_slipped_in(folder, original):
+    for name in (TREES, VALUES):
+        os.rename(folder / name, folder.parent / name)
+    refused(folder, "a file of the bundle is missing")
+    seal_again(folder, FILES)
+    refused(folder, "not the one that was sealed", digest=original.digest)
+    assert not read_bundle(folder).companions
+    for name in (TREES, VALUES):
+        os.rename(folder.parent / name, folder / name)
+    refused(folder, "no part of the bundle")
 
 
 @pytest.mark.usefixtures("unread")
@@ -136,7 +172,7 @@ def test_a_senseless_manifest_is_refused(folder, manifest):
 
 
 @pytest.mark.usefixtures("unread")
-@pytest.mark.parametrize("name", ["manifest.json", "calibration.json", "card.md"])
+@pytest.mark.parametrize("name", ["manifest.json", "calibration.json", "card.md", VALUES])
 def test_oversize_files_are_refused_unread(folder, name):
     with (folder / name).open("r+b") as file:
         file.truncate(1 << 30)  # sparse: takes no room
@@ -166,6 +202,16 @@ def test_another_whole_bundle_is_refused_by_the_digest(folder, original):
         ("learnt.json", "[1]"),
         ("metadata.json", '{"a": 1, "a": 2}'),
         ("card.md", "\xff"),
+        (VALUES, '{"calibration": null, "features": ["a", "b"], "metadata": {}}'),
+        (VALUES, '{"calibration": null, "features": ["a", "b", "c"]}'),
+        (VALUES, '{"calibration": null, "features": ["a", "b", "c"], "metadata": {}, "code": "x"}'),
+        (VALUES, '{"calibration": null, "features": "abc", "metadata": {}}'),
+        (VALUES, '{"calibration": null, "features": [["a"], "b", "c"], "metadata": {}}'),
+        (VALUES, '{"calibration": [], "features": ["a", "b", "c"], "metadata": {}}'),
+        (VALUES, '{"calibration": {"kind": "pickle"}, "features": ["a", "b", "c"], "metadata": {}}'),
+        (VALUES, '{"calibration": null, "features": ["a", "b", "c"], "metadata": []}'),
+        (TREES, "\xff"),
+        (TREES, "tree"),
     ],
 )
 def test_senseless_content_is_refused_even_when_sealed_again(folder, name, content):
@@ -200,15 +246,16 @@ SWAPS = [
 
 
 @pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(("pattern", "instead"), SWAPS)
-def test_a_forged_model_text_is_refused_even_when_sealed_again(folder, pattern, instead):
-    text = (folder / "model.txt").read_text()
+def test_a_forged_model_text_is_refused_even_when_sealed_again(folder, pattern, instead, model):
+    text = (folder / model).read_text()
     forged, count = re.subn(pattern, lambda _: instead, text, count=1)
     assert count == 1
     if "tree_sizes" not in pattern:  # let the text reach the check that it is about
         blocks = re.findall(r"Tree=\d+\n.*?\n\n\n", forged, flags=re.DOTALL)
         forged = re.sub(r"tree_sizes=.*", "tree_sizes=" + " ".join(str(len(block)) for block in blocks), forged)
-    (folder / "model.txt").write_text(forged)
+    (folder / model).write_text(forged)
     seal_again(folder)
     refused(folder, "broken model text")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from staypower.evaluation.result import Evaluation, ReliabilityBin
     from staypower.evaluation.rows import BASE_RATE
     from staypower.evaluation.settings import CostSettings
+    from staypower.evaluation.tier import TierEvaluation, evaluate_tiers
 
 __all__ = [
     "BASE_RATE",
@@ -25,7 +26,9 @@ __all__ = [
     "Evaluation",
     "Group",
     "ReliabilityBin",
+    "TierEvaluation",
     "evaluate",
+    "evaluate_tiers",
     "last_answer_rule",
     "logistic_baseline",
     "recency_rule",
@@ -39,7 +42,9 @@ _HOMES = {
     "Evaluation": "result",
     "Group": "groups",
     "ReliabilityBin": "result",
+    "TierEvaluation": "tier",
     "evaluate": "assessment",
+    "evaluate_tiers": "tier",
     "last_answer_rule": "baselines",
     "logistic_baseline": "logistic",
     "recency_rule": "baselines",

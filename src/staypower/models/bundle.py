@@ -15,16 +15,28 @@ from numpy.typing import NDArray
 
 from staypower.errors import Fault, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
+from staypower.models.companion import CompanionModel, name_faults, take_features
 from staypower.models.model_text import check_model_text
-from staypower.models.seal import digest_of, json_bytes, json_values, open_folder, seal_folder
+from staypower.models.seal import (
+    COMPANION,
+    companion_files,
+    companion_names,
+    digest_of,
+    json_bytes,
+    json_values,
+    open_folder,
+    seal_folder,
+)
 from staypower.models.trees import booster_of, contributions_of, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["Bundle", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "CompanionModel", "read_bundle", "write_bundle"]
 
 Floats = NDArray[np.float64]
+
+_MOST_COMPANIONS = 64
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class Bundle:
         Name, version, horizon, gap, cutoffs, metrics and the like, JSON-able.
     card : str, default ""
         The model card, Markdown.
+    companions : mapping of str to CompanionModel, default empty
+        More boosters, by names of a to z, 0 to 9 and _: what they are for is their readers' affair.
 
     Raises
     ------
@@ -71,6 +85,7 @@ class Bundle:
     learnt: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
+    companions: Mapping[str, CompanionModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         faults = list(self._faults())
@@ -81,16 +96,21 @@ class Bundle:
         for name in ("categories", "learnt", "metadata"):
             # A copy as JSON would give it back: what is written is what is read, whatever the caller does to his own.
             object.__setattr__(self, name, json.loads(json_bytes(getattr(self, name), name)))
+        object.__setattr__(self, "companions", {name: self.companions[name] for name in sorted(self.companions)})
 
     def _faults(self) -> Iterator[Fault]:
         names = list(self.feature_names)
-        if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
-            yield Fault("unusable feature names", str(names[:5]), "give every feature a name of its own")
+        yield from name_faults(names)
         for feature, codes in self.categories.items():
             if feature not in names:
                 yield Fault("categories of a feature that is not there", str(feature), nearest(str(feature), names))
             if not all(isinstance(code, int) and not isinstance(code, bool) and code >= 0 for code in codes.values()):
                 yield Fault("a category code is no code", str(feature), "give whole numbers from 0")
+        for name in self.companions:
+            if not isinstance(name, str) or not COMPANION.fullmatch(name):
+                yield Fault("unusable name of a companion", repr(name), "use a to z, 0 to 9 and _, at most 40")
+        if len(self.companions) > _MOST_COMPANIONS:
+            yield Fault("too many companions", str(len(self.companions)), f"seal at most {_MOST_COMPANIONS}")
 
     @property
     def digest(self) -> str:
@@ -100,7 +120,7 @@ class Bundle:
     def files(self) -> dict[str, bytes]:
         """Return the files of the bundle, without their manifest, by name."""
         schema = {"features": list(self.feature_names), "categories": self.categories}
-        return {
+        files = {
             "model.txt": self.model_text.encode(),
             "calibration.json": json_bytes(self.calibration.to_dict(), "calibration"),
             "schema.json": json_bytes(schema, "schema"),
@@ -108,6 +128,11 @@ class Bundle:
             "metadata.json": json_bytes(self.metadata, "metadata"),
             "card.md": self.card.encode(),
         }
+        for name, companion in self.companions.items():
+            trees, values = companion_files(name)
+            files[trees] = companion.model_text.encode()
+            files[values] = json_bytes(companion.to_dict(), f"companion {name}")
+        return files
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], values: Mapping[str, Any]) -> Bundle:
@@ -129,6 +154,10 @@ class Bundle:
         maps = isinstance(categories, dict) and all(isinstance(codes, dict) for codes in categories.values())
         if not isinstance(names, list) or not maps:
             raise UsageError.of("unusable bundle", "schema.json", "fetch the bundle again or train it anew")
+        companions = {}
+        for name in companion_names(files):
+            text, rest = companion_files(name)
+            companions[name] = CompanionModel.from_dict(files[text].decode(), values[rest], file=rest)
         return cls(
             model_text=files["model.txt"].decode(),
             calibration=calibration_from_dict(values["calibration.json"]),
@@ -137,6 +166,7 @@ class Bundle:
             learnt=values["learnt.json"],
             metadata=values["metadata.json"],
             card=files["card.md"].decode(),
+            companions=companions,
         )
 
     @cached_property
@@ -161,23 +191,7 @@ class Bundle:
         UsageError
             When a feature is missing or unknown, or a value is infinite.
         """
-        if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):  # a polars frame: never take its columns by position
-            X = pd.DataFrame({str(name): np.asarray(X[name], dtype=np.float64) for name in X.columns})
-        if isinstance(X, pd.DataFrame):
-            known = [str(column) for column in X.columns]
-            missing = [name for name in self.feature_names if name not in set(known)]
-            extra = [name for name in known if name not in set(self.feature_names)]
-            faults = [Fault("a feature is missing", name, "build it as in training") for name in missing[:10]]
-            faults += [Fault("a feature the model does not know", name, "leave the column out") for name in extra[:10]]
-            if faults:
-                raise UsageError(faults)
-            X = X.set_axis(known, axis=1)[list(self.feature_names)].to_numpy(dtype=np.float64, na_value=np.nan)
-        features = np.ascontiguousarray(X, dtype=np.float64)
-        if features.ndim != 2 or features.shape[1] != len(self.feature_names):
-            raise UsageError.of("wrong shape", str(features.shape), f"give {len(self.feature_names)} features a row")
-        if np.isinf(features).any():
-            raise UsageError.of("infinite feature value", f"{int(np.isinf(features).sum())} values", "give a missing value")
-        return features
+        return take_features(X, self.feature_names)
 
     def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
         """Return the raw score of the trees, in uncalibrated log-odds.

@@ -211,7 +211,7 @@ def _mend_no_champion(models_folder: Path, name: str) -> str:
     if latest.untested_in_time:
         return (
             f"version {latest.version} was learnt from one snapshot, untested in time: make it champion all the same with "
-            f"`staypower models promote {latest.version} --force`, or use it this once with `score --model {latest.version}`"
+            f"`staypower models promote {latest.version} --force`, or use it this once with `--model {latest.version}`"
         )
     return f"make one champion with `staypower models promote {latest.version}`, or use `score --model {latest.version}`"
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import ValidationError
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from staypower.errors import Fault
 from staypower.models.bundle import Bundle
-from staypower.models.rows import FitError, categorical_positions, ordered_rows, two_classes
+from staypower.models.estimator import TreeClassifier
+from staypower.models.rows import ordered_rows, two_classes
 from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.training import train
 from staypower.models.trees import booster_of, contributions_of, raw_scores_of
@@ -31,7 +27,7 @@ __all__ = ["ChurnClassifier"]
 Floats = NDArray[np.float64]
 
 
-class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class ChurnClassifier(TreeClassifier):
     """Predict the calibrated probability of the second class, by default 1: churned.
 
     Parameters
@@ -187,7 +183,6 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Say to scikit-learn what the estimator takes: two classes, missing values."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.input_tags.allow_nan = True
         return tags
 
     def fit(
@@ -224,13 +219,7 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             A `UsageError` and `ValueError`: one class, codes that are no codes, settings out of bounds.
         """
         settings = self._settings()
-        features, given = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
-        check_classification_targets(given)
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
-        names = [str(name) for name in getattr(self, "feature_names_in_", [])]
-        categorical = categorical_positions(self.categorical_features, names, features)
+        features, given, weights, categorical = self._checked(X, y, sample_weight)
         self.classes_, labels = two_classes(given, weights)
         rows = ordered_rows(features, labels, weights, accounts=accounts, cutoffs=cutoffs)
         trained = train(rows, settings, embargo_days=self.embargo_days, categorical=categorical)
@@ -354,34 +343,12 @@ class ChurnClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Predicts bit for bit what the estimator predicts.
         """
         check_is_fitted(self)
-        names = getattr(self, "feature_names_in_", [f"f{position}" for position in range(self.n_features_in_)])
         return Bundle(
             model_text=self.model_text_,
             calibration=self.calibration_,
-            feature_names=tuple(str(name) for name in names),
+            feature_names=self._names(),
             categories=categories or {},
             learnt=learnt or {},
             metadata=metadata or {},
             card=card,
         )
-
-    def _settings(self) -> ModelSettings:
-        names = set(ModelSettings.model_fields) - {"seed", "threads", "min_churners"}
-        values = {name: getattr(self, name) for name in names}
-        seed = self.random_state
-        if not isinstance(seed, int | np.integer):
-            seed = int(check_random_state(seed).randint(2**31 - 1))
-        try:
-            return ModelSettings(**values, seed=int(seed), threads=self._threads())
-        except ValidationError as error:
-            faults = [
-                Fault("unusable parameter", f"{fault['loc'][0]} = {fault['input']!r}", fault["msg"]) for fault in error.errors()
-            ]
-            raise FitError(faults) from None
-
-    def _threads(self) -> int | None:
-        return os.cpu_count() if self.n_jobs == -1 else self.n_jobs
-
-    def _features(self, X: ArrayLike) -> Floats:
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))

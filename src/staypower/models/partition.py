@@ -90,9 +90,10 @@ def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cu
     grown = grown[grown < first]
     unused = len(known) - len(grown) - int((known >= first).sum())
     span = f"{text_of(int(grown[0]))} to {text_of(int(grown[-1]))}" if len(grown) else "none"
+    waste = f" in which {unused} cutoffs are not used" if unused else ""
     text = (
         f"temporal: trees from {len(grown)} cutoffs ({span}), stopped and calibrated on {int((known >= first).sum())} later "
-        f"cutoffs from {text_of(first)}, {unused} between left out as embargo of {embargo_days:g} days"
+        f"cutoffs from {text_of(first)}, after an embargo of {embargo_days:g} days{waste}"
     )
     return TemporalPartition(trees, calibration, first, text)
 

@@ -10,16 +10,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from staypower.errors import Fault, UsageError
 
-__all__ = ["FILES", "digest_of", "json_bytes", "json_values", "open_folder", "seal_folder"]
+__all__ = [
+    "COMPANION",
+    "FILES",
+    "companion_files",
+    "companion_names",
+    "digest_of",
+    "json_bytes",
+    "json_values",
+    "open_folder",
+    "seal_folder",
+]
 
 FILES: Mapping[str, int] = {
     "model.txt": 1 << 30,
@@ -29,12 +40,47 @@ FILES: Mapping[str, int] = {
     "metadata.json": 1 << 26,
     "card.md": 1 << 24,
 }
-"""The files of a bundle and the most bytes each may have."""
+"""The files of every bundle and the most bytes each may have."""
+
+COMPANION = re.compile(r"[a-z0-9_]{1,40}")
+"""What a companion may be called: its name is part of a file's name."""
+
+_COMPANION_FILE = re.compile(rf"companion_({COMPANION.pattern})\.(txt|json)")
+_COMPANION_LIMITS = {"txt": 1 << 30, "json": 1 << 26}
 
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 16
 _FORMAT = "staypower bundle 1"
 _AGAIN = "fetch the bundle again or train it anew"
+
+
+def companion_files(name: str) -> tuple[str, str]:
+    """Name the two files of a companion: its trees, and the values beside them.
+
+    Examples
+    --------
+    >>> companion_files("tier_1")
+    ('companion_tier_1.txt', 'companion_tier_1.json')
+    """
+    return f"companion_{name}.txt", f"companion_{name}.json"
+
+
+def companion_names(files: Iterable[str]) -> tuple[str, ...]:
+    """Name the companions whose files are among some files, sorted.
+
+    Examples
+    --------
+    >>> companion_names(["model.txt", "companion_kinds.txt", "companion_kinds.json"])
+    ('kinds',)
+    """
+    found = (_COMPANION_FILE.fullmatch(file) for file in files)
+    return tuple(sorted({match.group(1) for match in found if match}))
+
+
+def _limit_of(file: str) -> int | None:
+    """Return the most bytes a file may have, None when it can be no part of a bundle."""
+    match = _COMPANION_FILE.fullmatch(file)
+    return _COMPANION_LIMITS[match.group(2)] if match else FILES.get(file)
 
 
 def json_bytes(values: Any, name: str) -> bytes:
@@ -131,7 +177,7 @@ def seal_folder(files: Mapping[str, bytes], folder: Path) -> str:
     Parameters
     ----------
     files : mapping of str to bytes
-        The files of `FILES`.
+        The files of `FILES`, and the two of each companion.
     folder : Path
         Must not exist, or hold the same bundle already.
 
@@ -145,9 +191,9 @@ def seal_folder(files: Mapping[str, bytes], folder: Path) -> str:
     UsageError
         When something else is there, a file is too large or the folder cannot be made.
     """
-    large = [name for name, content in files.items() if len(content) > FILES[name]]
+    large = [(name, limit) for name in files if len(files[name]) > (limit := _limit_of(name) or 0)]
     if large:
-        raise UsageError([Fault("too large for a bundle", f"{name} over {FILES[name]} bytes", "shorten it") for name in large])
+        raise UsageError([Fault("too large for a bundle", f"{name} over {limit} bytes", "shorten it") for name, limit in large])
     if os.path.lexists(folder):
         return _same(files, folder)
     manifest = _manifest(files)
@@ -219,14 +265,15 @@ def open_folder(folder: Path, *, digest: str | None = None) -> dict[str, bytes]:
     """
     if not folder.is_dir():
         raise UsageError.of("no bundle there", str(folder), "check the path, or train a model")
-    _check_names(folder)
+    found = _check_names(folder)
     manifest = _read(folder / _MANIFEST, _MANIFEST_LIMIT)
     if digest is not None and hashlib.sha256(manifest).hexdigest() != digest:
         raise UsageError.of("the bundle is not the one that was sealed", f"{folder}: digest differs", _AGAIN)
     listed = _listed(manifest)
+    _require_same(folder, found, set(listed))
     files, faults = {}, []
-    for name, limit in FILES.items():
-        content = _read(folder / name, limit)
+    for name in listed:
+        content = _read(folder / name, _limit_of(name) or 0)
         if len(content) != listed[name]["bytes"] or hashlib.sha256(content).hexdigest() != listed[name]["sha256"]:
             faults.append(Fault("a file of the bundle was altered", str(folder / name), _AGAIN))
         files[name] = content
@@ -235,12 +282,18 @@ def open_folder(folder: Path, *, digest: str | None = None) -> dict[str, bytes]:
     return files
 
 
-def _check_names(folder: Path) -> None:
+def _check_names(folder: Path) -> set[str]:
+    """Require the files of every bundle, and nothing that can be no part of one; return what is there."""
     try:
         found = set(os.listdir(folder))
     except OSError as error:
         raise UsageError.of("cannot read the bundle", f"{folder} ({error.strerror})", "check who may read it") from None
     expected = {*FILES, _MANIFEST}
+    _require_same(folder, found, expected | {name for name in found if _limit_of(name)})
+    return found - {_MANIFEST}
+
+
+def _require_same(folder: Path, found: set[str], expected: set[str]) -> None:
     faults = [Fault("a file of the bundle is missing", str(folder / name), _AGAIN) for name in sorted(expected - found)]
     faults += [
         Fault("a file that is no part of the bundle", str(folder / name), "take it away") for name in sorted(found - expected)
@@ -255,10 +308,16 @@ def _listed(manifest: bytes) -> dict[str, Any]:
         mend = "use the version of staypower that wrote it, or train it anew"
         raise UsageError.of("unknown bundle format", repr(values.get("format")), mend)
     listed = values.get("files")
-    fine = isinstance(listed, dict) and set(listed) == set(FILES) and set(values) == {"format", "files"}
+    fine = isinstance(listed, dict) and set(values) == {"format", "files"} and _fit_together(set(listed))
     if not fine or not all(isinstance(entry, dict) and set(entry) == {"bytes", "sha256"} for entry in listed.values()):  # type: ignore[union-attr]
         raise UsageError.of("unreadable file in the bundle", f"{_MANIFEST} does not list the bundle's files", _AGAIN)
     return dict(listed)  # type: ignore[arg-type]
+
+
+def _fit_together(names: set[str]) -> bool:
+    """Say whether names are the files of every bundle and whole companions, and nothing else."""
+    companions = {file for name in companion_names(names) for file in companion_files(name)}
+    return names == {*FILES, *companions}
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,10 @@ from staypower.models.rows import FitError, Rows
 from staypower.models.settings import FEW, ModelSettings, TreeShape
 from staypower.models.trees import Grower, portable_text, threads_for
 
-__all__ = ["Trained", "train"]
+if TYPE_CHECKING:
+    import lightgbm
+
+__all__ = ["CrossFit", "Trained", "allows_temporal", "train"]
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +39,11 @@ class Trained:
         Log loss of the uncalibrated trees on rows they had not seen; None when there were too few rows to hold any out.
     notes : tuple of str
         What a reader should know: few churners, a fallback taken.
+    held_out_raw : array of float or None, shape (n,)
+        Raw score of each row by trees that had not seen its account (grouped) or its cutoff (temporal); NaN where every
+        tree has seen the row.
+    cross : CrossFit or None
+        Grouped split only: the boosters of the folds.
     """
 
     text: str
@@ -42,6 +51,71 @@ class Trained:
     split: str
     held_out_loss: float | None
     notes: tuple[str, ...] = field(default=())
+    held_out_raw: Floats | None = None
+    cross: CrossFit | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """The boosters of the folds, each without the accounts of its fold.
+
+    Parameters
+    ----------
+    boosters : tuple of lightgbm.Booster
+    trees : int
+        How many trees of each count.
+    fold_of_account : array of int64
+        The fold of each account number of the training rows.
+
+    Examples
+    --------
+    >>> CrossFit((), 5, np.array([0, 1])).trees
+    5
+    """
+
+    boosters: tuple[lightgbm.Booster, ...]
+    trees: int
+    fold_of_account: NDArray[np.int64]
+
+    def raw(self, features: Floats, accounts: NDArray[np.int64], *, threads: int) -> Floats:
+        """Return the raw score of rows by the booster that has not seen their account.
+
+        Parameters
+        ----------
+        features : array of float, shape (n, k)
+        accounts : array of int64, shape (n,)
+            Account numbers as in training; larger ones were not in training, and any booster will do.
+        threads : int
+
+        Returns
+        -------
+        array of float, shape (n,)
+        """
+        known = accounts < len(self.fold_of_account)
+        fold = np.where(known, self.fold_of_account[np.where(known, accounts, 0)], accounts % len(self.boosters))
+        raw = np.empty(len(features))
+        for number, booster in enumerate(self.boosters):
+            here = fold == number
+            if here.any():
+                found = booster.predict(features[here], raw_score=True, num_iteration=self.trees, num_threads=threads)
+                raw[here] = np.asarray(found, dtype=np.float64)
+        return raw
+
+
+def allows_temporal(rows: Rows, settings: ModelSettings, *, embargo_days: float | None) -> bool:
+    """Say whether `train` would take the temporal split for these rows.
+
+    Parameters
+    ----------
+    rows : Rows
+    settings : ModelSettings
+    embargo_days : float or None
+
+    Returns
+    -------
+    bool
+    """
+    return _partition(rows, settings, embargo_days) is not None
 
 
 def train(rows: Rows, settings: ModelSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
@@ -127,7 +201,10 @@ def _train_temporal(
     _, numbers = np.unique(held.accounts, return_inverse=True)
     folds = deal_folds(numbers, held.labels, folds=settings.folds, seed=settings.seed)
     calibration, more = _calibrate(settings, raw, held, folds)
-    return Trained(portable_text(booster, trees=trees), calibration, partition.text, float(losses[trees - 1]), notes + more)
+    everywhere = np.full(len(rows), np.nan)
+    everywhere[partition.calibration] = raw
+    text = portable_text(booster, trees=trees)
+    return Trained(text, calibration, partition.text, float(losses[trees - 1]), notes + more, held_out_raw=everywhere)
 
 
 def _train_grouped(rows: Rows, count: int, grower: Grower, settings: ModelSettings, notes: tuple[str, ...]) -> Trained:
@@ -152,7 +229,10 @@ def _train_grouped(rows: Rows, count: int, grower: Grower, settings: ModelSettin
         f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; final "
         f"trees refitted on all {len(rows)} rows"
     )
-    return Trained(text, calibration, split, float(curve[trees - 1]), notes + more)
+    by_account = np.zeros(int(rows.accounts.max()) + 1, dtype=np.int64)
+    by_account[rows.accounts] = folds
+    cross = CrossFit(tuple(booster for booster, _ in watched), trees, by_account)
+    return Trained(text, calibration, split, float(curve[trees - 1]), notes + more, held_out_raw=raw, cross=cross)
 
 
 def _train_blind(rows: Rows, grower: Grower, notes: tuple[str, ...]) -> Trained:

@@ -79,7 +79,7 @@ def test_which_bundle(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"make one champion with `staypower models promote 2`"):
         find_bundle(tmp_path, "acme")
     write_versions(tmp_path, "acme", {"2": dataclasses.replace(RECORD, split="snapshot")})
-    with pytest.raises(UsageError, match=r"promote 2 --force`, or use it this once with `score --model 2`"):
+    with pytest.raises(UsageError, match=r"promote 2 --force`, or use it this once with `--model 2`"):
         find_bundle(tmp_path, "acme")
     assert find_bundle(tmp_path, "acme", "2").folder == tmp_path / "acme" / "2"
     assert find_bundle(tmp_path, "acme", "2").digest == "a" * 64

@@ -18,7 +18,7 @@ def test_embargo_leaves_out_the_cutoffs_whose_outcome_was_not_known():
     assert days(CUTOFFS[found.trees]) == [0, 30, 60, 90, 120, 150]
     assert found.text == (
         "temporal: trees from 6 cutoffs (1970-01-01 to 1970-05-31), stopped and calibrated on 2 later cutoffs from "
-        "1970-08-29, 2 between left out as embargo of 90 days"
+        "1970-08-29, after an embargo of 90 days in which 2 cutoffs are not used"
     )
 
 

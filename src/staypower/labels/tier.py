@@ -1,0 +1,357 @@
+"""The loyalty tier of an account: the band of its first answer after the cutoff, and who was asked and did not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.cutoffs import Outcome, entry, text_of
+from staypower.errors import UsageError
+from staypower.labels.runs import count_runs, first_run, from_first
+from staypower.labels.tier_answers import Answers, read_answers
+from staypower.labels.tier_behaviour import find_behaviour
+from staypower.labels.tier_settings import TierSettings
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["SurveyState", "TierLabels", "TierRows", "find_survey_state", "find_tiers", "last_tier_cutoff"]
+
+LEAST_ACCOUNTS = 20
+
+
+@dataclass(frozen=True)
+class TierRows:
+    """Tiers and flags of some rows.
+
+    Parameters
+    ----------
+    tier : array of int8, shape (n,)
+        Number of the tier from 0, the worst; -1 where none is known.
+    value : array of float64, shape (n,)
+    answered, invited, ever_invited : arrays of bool, shape (n,)
+    last_tier : array of int8, shape (n,)
+
+    Examples
+    --------
+    >>> none, tier = np.array([False]), np.array([-1], dtype=np.int8)
+    >>> TierRows(tier, np.array([np.nan]), none, none, none, tier).silent.tolist()
+    [True]
+    """
+
+    tier: NDArray[np.int8]
+    value: NDArray[np.float64]
+    answered: NDArray[np.bool_]
+    invited: NDArray[np.bool_]
+    ever_invited: NDArray[np.bool_]
+    last_tier: NDArray[np.int8]
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Rows without an answer in the horizon, asked or not."""
+        return ~self.answered
+
+
+@dataclass(frozen=True)
+class SurveyState:
+    """What was known about the surveys of each account before each cutoff.
+
+    Parameters
+    ----------
+    accounts : tuple of str
+    cutoffs : array of int64, shape (k,)
+    ever_invited : array of bool, shape (n_accounts, k)
+        Whether an invitation of the instrument, or an answer, was known before the cutoff.
+    last_tier : array of int8, shape (n_accounts, k)
+        Band of the last answer known before the cutoff (of several that UTC day: their median); -1 where there is none.
+
+    Examples
+    --------
+    >>> SurveyState(("a",), np.array([0]), np.array([[False]]), np.array([[-1]], dtype=np.int8)).ever_invited.any()
+    np.False_
+    """
+
+    accounts: tuple[str, ...]
+    cutoffs: NDArray[np.int64]
+    ever_invited: NDArray[np.bool_]
+    last_tier: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class TierLabels:
+    """The tier that each account's next answer shows, and who stayed silent.
+
+    Parameters
+    ----------
+    accounts : tuple of str
+        Every account once, sorted.
+    cutoffs : array of int64, shape (k,)
+        Instants, ascending.
+    classes : tuple of str
+        Names of the tiers, the worst first.
+    tier : array of int8, shape (n_accounts, k)
+        Position in `classes`; -1 where no answer came in the horizon.
+    value : array of float64, shape (n_accounts, k)
+        The answer itself, on the raw scale; NaN where none came, and for behaviour.
+    answered : array of bool, shape (n_accounts, k)
+        Whether an answer came in the horizon.
+    invited : array of bool, shape (n_accounts, k)
+        Whether an invitation was sent in the horizon, or an answer came (who answers was asked).
+    ever_invited : array of bool, shape (n_accounts, k)
+        Whether an invitation or answer was known before the cutoff. The others are the never-invited.
+    last_tier : array of int8, shape (n_accounts, k)
+        Band of the last answer known before the cutoff; -1 where there is none.
+
+    Examples
+    --------
+    >>> one, none = np.array([[2]], dtype=np.int8), np.array([[False]])
+    >>> names = ("detractor", "passive", "promoter")
+    >>> labels = TierLabels(("a",), np.array([0]), names, one, np.array([[9.0]]), ~none, ~none, none, one)
+    >>> labels.frame()[["answered", "promoter", "never_invited"]].to_dict("list")
+    {'answered': [1], 'promoter': [1], 'never_invited': [1]}
+    """
+
+    accounts: tuple[str, ...]
+    cutoffs: NDArray[np.int64]
+    classes: tuple[str, ...]
+    tier: NDArray[np.int8]
+    value: NDArray[np.float64]
+    answered: NDArray[np.bool_]
+    invited: NDArray[np.bool_]
+    ever_invited: NDArray[np.bool_]
+    last_tier: NDArray[np.int8]
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
+        """Return account position, cutoff position and tier of every pair with a tier, sorted by account and cutoff."""
+        account, cutoff = np.nonzero(self.tier >= 0)
+        return account, cutoff, self.tier[account, cutoff]
+
+    def rows(self, accounts: Sequence[str] | NDArray[np.object_], cutoffs: NDArray[np.int64]) -> TierRows:
+        """Return tiers and flags of (account, cutoff) rows, such as those of a feature matrix.
+
+        Parameters
+        ----------
+        accounts : sequence of str, shape (n,)
+        cutoffs : array of int64, shape (n,)
+
+        Returns
+        -------
+        TierRows
+
+        Raises
+        ------
+        KeyError
+            When an account or cutoff is not among the labels'.
+        """
+        account = pd.Index(self.accounts).get_indexer(pd.Index(list(accounts)))
+        cutoff = pd.Index(self.cutoffs).get_indexer(pd.Index(cutoffs))
+        if (account < 0).any() or (cutoff < 0).any():
+            raise KeyError("rows of accounts or cutoffs that the labels were not made for")
+        names = ("tier", "value", "answered", "invited", "ever_invited", "last_tier")
+        return TierRows(*(getattr(self, name)[account, cutoff] for name in names))
+
+    def shortfall(self, among: NDArray[np.bool_] | None = None, *, least: int = LEAST_ACCOUNTS) -> str:
+        """Say which tiers have too few accounts to learn from.
+
+        Parameters
+        ----------
+        among : array of bool, shape (n_accounts, k), optional
+            The pairs that would be learnt from; all by default.
+        least : int, default 20
+            Fewest accounts of a tier.
+
+        Returns
+        -------
+        str
+            Empty when there are enough of each.
+        """
+        tier = self.tier if among is None else np.where(among, self.tier, -1)
+        found = {name: int((tier == number).any(axis=1).sum()) for number, name in enumerate(self.classes)}
+        few = ", ".join(f"{count} {name}" for name, count in found.items() if count < least)
+        return f"too few accounts of a tier ({few}; {least} of each are needed)" if few else ""
+
+    def frame(self) -> pd.DataFrame:
+        """Return the counts: one row per cutoff.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `cutoff`, `accounts`, `never_invited` (before the cutoff), `invited` and `answered` (in the horizon),
+            `response_rate`, and the accounts of each tier.
+        """
+        invited, answered = self.invited.sum(axis=0), self.answered.sum(axis=0)
+        columns: dict[str, object] = {
+            "cutoff": [text_of(int(cutoff)) for cutoff in self.cutoffs],
+            "accounts": len(self.accounts),
+            "never_invited": (~self.ever_invited).sum(axis=0),
+            "invited": invited,
+            "answered": answered,
+            "response_rate": np.where(invited > 0, answered / np.maximum(invited, 1), np.nan),
+        }
+        columns |= {name: (self.tier == number).sum(axis=0) for number, name in enumerate(self.classes)}
+        return pd.DataFrame(columns)
+
+
+def last_tier_cutoff(tables: Tables, settings: TierSettings) -> int:
+    """Return the last midnight UTC with a complete tier horizon.
+
+    Examples
+    --------
+    >>> from staypower.cutoffs import instant_of
+    >>> text_of(last_tier_cutoff(Tables({}, instant_of("2025-07-01")), TierSettings()))
+    '2025-04-02'
+    """
+    return Outcome(horizon=settings.horizon).last_mature(tables.observed_until)
+
+
+def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64]) -> TierLabels:
+    """Find the tier of every account at every cutoff, by what followed.
+
+    Parameters
+    ----------
+    tables : Tables
+        The truth counts as it was known at `tables.observed_until`.
+    settings : TierSettings
+    cutoffs : array of int64, shape (k,)
+        Instants, ascending, without repeats, each with `cutoff + horizon <= observed_until`.
+
+    Returns
+    -------
+    TierLabels
+        Of every account, customer or not: whom to learn from is the population's affair.
+
+    Raises
+    ------
+    UsageError
+        When a horizon is not over, a table or column is missing, one instrument has two scales or directions, or the declared
+        bands do not fit the scale.
+
+    Notes
+    -----
+    - Survey: the first UTC day in `[cutoff, cutoff + horizon)` on which the instrument was answered; of several answers that
+      day the median; then the band. What lies between two bands belongs to the worse one.
+    - Behaviour: see `staypower.labels.tier_behaviour`.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from staypower.cutoffs import DAY
+    >>> from staypower.tables import SCHEMAS, Table
+    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
+    >>> answers = {"account_id": ["a"], "answered_at": pa.array([2 * DAY], pa.timestamp("us", "UTC")), "value": [9.0]}
+    >>> words = {"instrument": ["nps"], "low": [0.0], "high": [10.0]}
+    >>> tables = Tables({"accounts": accounts, "surveys": Table(SCHEMAS["surveys"], pa.table(answers | words))}, 99 * DAY)
+    >>> find_tiers(tables, TierSettings(), np.array([DAY])).tier.tolist()
+    [[2], [-1]]
+    """
+    cutoffs = np.asarray(cutoffs, dtype=np.int64)
+    if (np.diff(cutoffs) <= 0).any():
+        raise ValueError("cutoffs must ascend without repeats")
+    _refuse_open_horizons(tables, settings, cutoffs)
+    accounts = tuple(tables.account_ids)
+    if settings.kind == "behaviour":
+        tier = find_behaviour(tables, settings, accounts, cutoffs)
+        nobody = np.full(tier.shape, -1, dtype=np.int8)
+        known = tier >= 0
+        none, everybody = np.full(tier.shape, np.nan), np.ones(tier.shape, dtype=bool)
+        return TierLabels(accounts, cutoffs, settings.classes, tier, none, known, known, everybody, nobody)
+    answers = read_answers(tables, settings, accounts)
+    state = _state(answers, settings, accounts, cutoffs)
+    value, invited = _next_answers(answers, settings, cutoffs, state.last_tier.shape)
+    answered = ~np.isnan(value)
+    tier = np.where(answered, _bands(settings, value), -1).astype(np.int8)
+    asked = invited | answered
+    return TierLabels(accounts, cutoffs, settings.classes, tier, value, answered, asked, state.ever_invited, state.last_tier)
+
+
+def find_survey_state(
+    tables: Tables, settings: TierSettings, accounts: Sequence[str], cutoffs: NDArray[np.int64]
+) -> SurveyState:
+    """Find what was known of each account's surveys before each cutoff: no horizon need be over.
+
+    Parameters
+    ----------
+    tables : Tables
+    settings : TierSettings
+        With `kind: behaviour` everybody counts as invited and nobody as having answered.
+    accounts : sequence of str
+        Ids without repeats.
+    cutoffs : array of int64, shape (k,)
+        Instants, ascending, without repeats.
+
+    Returns
+    -------
+    SurveyState
+    """
+    listed, cutoffs = tuple(accounts), np.asarray(cutoffs, dtype=np.int64)
+    if settings.kind == "behaviour":
+        shape = (len(listed), len(cutoffs))
+        return SurveyState(listed, cutoffs, np.ones(shape, dtype=bool), np.full(shape, -1, dtype=np.int8))
+    return _state(read_answers(tables, settings, listed), settings, listed, cutoffs)
+
+
+def _refuse_open_horizons(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64]) -> None:
+    outcome = Outcome(horizon=settings.horizon)
+    still_open = [text_of(int(cutoff)) for cutoff in cutoffs[~outcome.mature(cutoffs, tables.observed_until)]]
+    if still_open:
+        value = (
+            f"cutoff {', '.join(still_open)} with a tier horizon of {settings.horizon} days; the data end at "
+            f"{text_of(tables.observed_until)}"
+        )
+        last = text_of(last_tier_cutoff(tables, settings))
+        raise UsageError.of(
+            "tier horizon not over", value, f"use {last}, the last cutoff whose horizon is over, or an earlier one"
+        )
+
+
+def _bands(settings: TierSettings, values: NDArray[np.float64]) -> NDArray[np.int8]:
+    edges = np.asarray(settings.edges)
+    sign = 1.0 if settings.higher_is_better else -1.0
+    return np.searchsorted(sign * edges, sign * values, side="right").astype(np.int8)
+
+
+def _next_answers(
+    answers: Answers, settings: TierSettings, cutoffs: NDArray[np.int64], shape: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the first answer in each horizon, NaN where there is none, and who was invited in it."""
+    first, stop = _fall(answers.at, cutoffs, settings.horizon)
+    length = np.maximum(stop - first, 0)
+    row = np.repeat(np.arange(len(answers)), length)
+    cutoff = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    # Answers are sorted by account and time: the least position is the first answer of a horizon, the greatest its last.
+    earliest = np.full(shape, len(answers), dtype=np.int64)
+    latest = np.full(shape, -1, dtype=np.int64)
+    np.minimum.at(earliest, (answers.account[row], cutoff), row)
+    np.maximum.at(latest, (answers.account[row], cutoff), row)
+    found = latest >= 0
+    begin = earliest[found]
+    value = np.full(shape, np.nan)
+    value[found] = answers.medians(begin, np.minimum(answers.day_stop[begin], latest[found] + 1))
+    asked, asked_stop = _fall(answers.asked_at, cutoffs, settings.horizon)
+    return value, count_runs(answers.asked_account, asked, asked_stop, shape) > 0
+
+
+def _fall(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], horizon: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the run of cutoffs `[first, stop)` whose horizon holds each instant."""
+    return entry(instants, cutoffs, offset_days=-horizon), entry(instants, cutoffs)
+
+
+def _state(answers: Answers, settings: TierSettings, accounts: tuple[str, ...], cutoffs: NDArray[np.int64]) -> SurveyState:
+    shape = (len(accounts), len(cutoffs))
+    asked = first_run(answers.asked_account, entry(answers.asked_known, cutoffs), shape)
+    enter = entry(answers.known, cutoffs)
+    seen = np.flatnonzero(enter < shape[1])
+    last = np.full(shape, -1, dtype=np.int64)
+    np.maximum.at(last, (answers.account[seen], enter[seen]), seen)
+    last = np.maximum.accumulate(last, axis=1)
+    account, cutoff = np.nonzero(last >= 0)
+    position = last[account, cutoff]
+    values = answers.medians(answers.day_start[position], position + 1, enter=enter, at_cutoff=cutoff)
+    tier = np.full(shape, -1, dtype=np.int8)
+    tier[account, cutoff] = _bands(settings, values)
+    return SurveyState(accounts, cutoffs, from_first(asked, shape), tier)

@@ -1,0 +1,210 @@
+"""The invitations and answers of one survey instrument, checked to be one instrument on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.cutoffs import DAY, MISSING, before
+from staypower.errors import Fault, UsageError
+from staypower.labels.inputs import require_columns
+from staypower.labels.tier_settings import TierSettings
+from staypower.spells import instants_or_missing, number_accounts
+from staypower.tables import Table, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Answers", "read_answers"]
+
+_NPS_SCALES = ((0.0, 10.0), (1.0, 10.0))
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers sorted by account and time, and invitations.
+
+    Parameters
+    ----------
+    account : array of int64, shape (n,)
+        Position in the list of accounts.
+    at, known : arrays of int64, shape (n,)
+        When each answer was given, and from when it is known.
+    value : array of float64, shape (n,)
+        On the raw scale.
+    asked_account, asked_at, asked_known : arrays of int64, shape (m,)
+        Invitations; an answer without an invitation's time counts as one at its own.
+
+    Examples
+    --------
+    >>> two = np.array([0, 0])
+    >>> answers = Answers(two, np.array([5, 9]), np.array([5, 9]), np.array([6.0, 9.0]), two, two, two)
+    >>> answers.day_stop.tolist(), answers.medians(np.array([0]), np.array([2])).tolist()
+    ([2, 2], [7.5])
+    """
+
+    account: NDArray[np.int64]
+    at: NDArray[np.int64]
+    known: NDArray[np.int64]
+    value: NDArray[np.float64]
+    asked_account: NDArray[np.int64]
+    asked_at: NDArray[np.int64]
+    asked_known: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def _breaks(self) -> NDArray[np.int64]:
+        """Positions at which another account or another UTC day begins, and the end."""
+        day = self.at // DAY
+        other = (self.account[1:] != self.account[:-1]) | (day[1:] != day[:-1])
+        return np.concatenate([[0], np.flatnonzero(other) + 1, [len(self)]])
+
+    @property
+    def day_start(self) -> NDArray[np.int64]:
+        """Position of the first answer of each answer's account and UTC day."""
+        breaks = self._breaks
+        return np.repeat(breaks[:-1], np.diff(breaks))
+
+    @property
+    def day_stop(self) -> NDArray[np.int64]:
+        """Position after the last answer of each answer's account and UTC day."""
+        breaks = self._breaks
+        return np.repeat(breaks[1:], np.diff(breaks))
+
+    def medians(
+        self,
+        begin: NDArray[np.int64],
+        stop: NDArray[np.int64],
+        *,
+        enter: NDArray[np.int32] | None = None,
+        at_cutoff: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the median of the answers at positions `[begin, stop)`, pair by pair.
+
+        With `enter` (the first cutoff that knows each answer) and `at_cutoff`, answers that are not known there are left out.
+        """
+        found = self.value[stop - 1].astype(np.float64)
+        several = np.flatnonzero(stop - begin > 1)
+        late = enter is not None and at_cutoff is not None and bool((self.known > self.at).any())
+        seen = at_cutoff[several] if late and at_cutoff is not None else np.zeros(len(several), dtype=np.int64)
+        days, which = np.unique(np.column_stack([begin[several], stop[several], seen]), axis=0, return_inverse=True)
+        medians = np.empty(len(days))
+        for number, (first, end, cutoff) in enumerate(days.tolist()):
+            values = self.value[first:end]
+            medians[number] = np.median(values[enter[first:end] <= cutoff] if late and enter is not None else values)
+        found[several] = medians[which]
+        return found
+
+
+def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str]) -> Answers:
+    """Read the invitations and answers of the declared instrument.
+
+    Parameters
+    ----------
+    tables : Tables
+    settings : TierSettings
+    accounts : sequence of str
+        Ids without repeats.
+
+    Returns
+    -------
+    Answers
+
+    Raises
+    ------
+    UsageError
+        When a column is missing, nobody ever answered the instrument, it has two scales or directions, an answer lies outside
+        its scale, or the bands do not fit the scale.
+    """
+    table = require_columns(tables, "surveys", "instrument", "value", "answered_at", "low", "high")
+    named = pc.equal(table.data.column("instrument").combine_chunks(), settings.instrument)
+    ours = np.asarray(pc.fill_null(named, False).to_numpy(zero_copy_only=False), dtype=bool)
+    at, value = table.instants("answered_at"), table.numbers("value")
+    arrived = instants_or_missing(table, "known_at")
+    known = np.maximum(at, arrived)
+    account = number_accounts(table, accounts)
+    answered = ours & (at != MISSING) & np.isfinite(value)
+    _refuse(table, settings, answered)
+    ours &= account >= 0
+    kept = np.flatnonzero(answered & ours & before(known, tables.observed_until))
+    kept = kept[np.lexsort((value[kept], at[kept], account[kept]))]
+    sent = instants_or_missing(table, "sent_at")
+    asked_at = np.where(sent == MISSING, np.where(answered, at, MISSING), sent)
+    asked_known = np.where(asked_at == MISSING, MISSING, np.maximum(asked_at, arrived))
+    asked = np.flatnonzero(ours & before(asked_known, tables.observed_until))
+    return Answers(account[kept], at[kept], known[kept], value[kept], account[asked], asked_at[asked], asked_known[asked])
+
+
+def _refuse(table: Table, settings: TierSettings, answered: NDArray[np.bool_]) -> None:
+    """Refuse what is not one instrument on one scale that the bands fit; every fault at once."""
+    name = settings.instrument
+    if not answered.any():
+        others = [word for word in pc.unique(table.data.column("instrument")).to_pylist() if word and word != name]
+        use = f"use `tier.instrument: {others[0]}`, or " if others else ""
+        raise UsageError.of("nobody ever answered the survey that makes the tier", name, f"{use}map the answers of `{name}`")
+    value, low, high = (table.numbers(column) for column in ("value", "low", "high"))
+    better = table.numbers("higher_is_better") if table.has("higher_is_better") else np.full(len(table), np.nan)
+    kinds, number = np.unique(np.column_stack([low, high, better])[answered], axis=0, return_inverse=True)
+    rows = np.flatnonzero(answered)
+    faults = []
+    if len(kinds) > 1:
+        said = "; ".join(
+            f"{_scale(kind)} in {int((number == each).sum()):,} rows, such as {_row(table, int(rows[number == each][0]))}"
+            for each, kind in enumerate(kinds)
+        )
+        faults.append(Fault(f"`{name}` is answered on more than one scale", said, _MEND_SCALES))
+    outside = answered & ~((value >= low) & (value <= high))
+    if outside.any():
+        said = f"{int(outside.sum()):,} rows, such as {_row(table, int(np.flatnonzero(outside)[0]))}"
+        faults.append(
+            Fault(f"`{name}` answers outside their scale", said, "declare the scale that was used, or mend the source")
+        )
+    if not faults:
+        faults = _band_faults(settings, float(kinds[0][0]), float(kinds[0][1]), float(kinds[0][2]))
+    if faults:
+        raise UsageError(faults)
+
+
+_MEND_SCALES = (
+    "answers on two scales, or of two instruments under one name, cannot share bands: keep one with `where`, or name the other "
+    "instrument by its own name"
+)
+
+
+def _band_faults(settings: TierSettings, low: float, high: float, better: float) -> list[Fault]:
+    declared = f"the scale is {low:g}-{high:g}"
+    if settings.bands is None:
+        fits = (low, high) in _NPS_SCALES and better != 0.0
+        return [] if fits else [Fault("NPS has bands on 0-10 and 1-10 only, higher is better", declared, "call it `csat`")]
+    faults = []
+    ends = [end for band in settings.bands.values() for end in band]
+    if (min(ends), max(ends)) != (low, high):
+        value = f"`tier.bands` runs from {min(ends):g} to {max(ends):g}, {declared}"
+        faults.append(Fault("the bands do not cover the scale", value, "write the bands on the raw scale, end to end"))
+    if better == better and bool(better) != settings.higher_is_better:
+        said = "higher" if better else "lower"
+        value = f"`{settings.instrument}`: {said} answers are better, `tier.bands` says the opposite"
+        faults.append(
+            Fault("the bands run against the instrument's direction", value, "swap the bands, or declare `direction`")
+        )
+    return faults
+
+
+def _scale(kind: NDArray[np.float64]) -> str:
+    low, high, better = kind
+    way = "" if np.isnan(better) else f" ({'higher' if better else 'lower'} is better)"
+    return f"{low:g}-{high:g}{way}"
+
+
+def _row(table: Table, row: int) -> str:
+    """Name a row by what tells it apart."""
+    shown = [column for column in ("survey_id", "account_id", "value") if table.has(column)]
+    values = table.data.select(shown).take(pa.array([row])).to_pylist()[0]
+    return "(" + ", ".join(f"{column} {value}" for column, value in values.items()) + ")"

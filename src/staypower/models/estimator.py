@@ -1,0 +1,78 @@
+"""What the package's classifiers over trees share: reading parameters and input the way scikit-learn expects."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import ValidationError
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
+
+from staypower.errors import Fault
+from staypower.models.rows import FitError, categorical_positions
+from staypower.models.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+__all__ = ["TreeClassifier"]
+
+Floats = NDArray[np.float64]
+
+
+class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """The base of the classifiers: its subclasses store the parameters that `ModelSettings` names.
+
+    Examples
+    --------
+    >>> issubclass(TreeClassifier, ClassifierMixin)
+    True
+    """
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say to scikit-learn that missing values are taken."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[Floats, NDArray[Any], Floats | None, tuple[int, ...]]:
+        """Return features, labels and weights as arrays, and the positions of the categorical features."""
+        features, given = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+        check_classification_targets(given)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
+        names = [str(name) for name in getattr(self, "feature_names_in_", [])]
+        return features, given, weights, categorical_positions(self.categorical_features, names, features)
+
+    def _settings(self) -> ModelSettings:
+        names = set(ModelSettings.model_fields) - {"seed", "threads", "min_churners"}
+        values = {name: getattr(self, name) for name in names}
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = int(check_random_state(seed).randint(2**31 - 1))
+        try:
+            return ModelSettings(**values, seed=int(seed), threads=self._threads())
+        except ValidationError as error:
+            faults = [
+                Fault("unusable parameter", f"{fault['loc'][0]} = {fault['input']!r}", fault["msg"]) for fault in error.errors()
+            ]
+            raise FitError(faults) from None
+
+    def _threads(self) -> int | None:
+        return os.cpu_count() if self.n_jobs == -1 else self.n_jobs
+
+    def _features(self, X: ArrayLike) -> Floats:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
+
+    def _names(self) -> tuple[str, ...]:
+        """Our names of the features, f0, f1, ... where they have none."""
+        names = getattr(self, "feature_names_in_", [f"f{position}" for position in range(self.n_features_in_)])
+        return tuple(str(name) for name in names)

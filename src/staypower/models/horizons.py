@@ -1,0 +1,289 @@
+"""Churn within other horizons than the model's own, as hazards on either side of it.
+
+The churn model says how likely an account leaves within its own horizon. Everything else is asked about what it leaves open:
+of the accounts that churn within the horizon, how many in its first part; of those that stay, how many churn in the time after
+it. The answers are probabilities, so the curve they make passes through the churn model's own value and can only rise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from staypower.cutoffs import text_of
+from staypower.dataset import Dataset
+from staypower.errors import UsageError
+from staypower.labels import LabelSettings
+from staypower.labels.horizons import find_horizon_labels, why_no_horizons
+from staypower.models.bundle import Bundle
+from staypower.models.churn import ChurnClassifier
+from staypower.models.companion import CompanionModel
+from staypower.models.constant import constant_model
+from staypower.models.positions import positions_of
+from staypower.models.settings import ModelSettings
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LEAST_OF_A_SIDE", "HorizonModel", "HorizonSettings", "fit_horizons", "horizons_of"]
+
+LEAST_OF_A_SIDE = 20
+"""With fewer accounts on the rarer side of a step the share of the training rows is taken for everybody."""
+
+_PREFIX = "horizon_"
+_LONGEST = 3650
+
+# When a churner leaves is learnt from churners alone, who are few: little trees, firmly shrunk.
+_AMONG_CHURNERS: dict[str, float] = {"num_leaves": 4, "max_depth": 2, "l2": 10.0}
+
+
+def _ascending(days: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(days)) != len(days):
+        raise ValueError("a horizon stands twice Mend: name each once")
+    return tuple(sorted(days))
+
+
+class HorizonSettings(BaseModel):
+    """Horizons to predict beside the label's own.
+
+    Parameters
+    ----------
+    days : tuple of int, default (30, 90, 180)
+        Days, each once, at most 12; the label's own may be among them. Empty: none.
+
+    Examples
+    --------
+    >>> HorizonSettings(days=(180, 30)).days
+    (30, 180)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: Annotated[tuple[Annotated[int, Field(ge=1, le=_LONGEST)], ...], Field(max_length=12), AfterValidator(_ascending)] = (
+        Field(default=(30, 90, 180), description="days within which churn is predicted; `[]`: the label's horizon alone")
+    )
+
+
+@dataclass(frozen=True)
+class HorizonModel:
+    """The curve of churn over time, read from a bundle's companions.
+
+    Parameters
+    ----------
+    own : int
+        Days of the churn model's own horizon.
+    gap : int
+        Days between the cutoff and the start of every outcome.
+    days : tuple of int
+        Horizons to report, ascending.
+    steps : mapping of int to CompanionModel
+        Of a horizon before the own one: P(churn within it | churn within the next longer one). Of one after it:
+        P(churn within it | no churn within the next shorter one).
+
+    Examples
+    --------
+    >>> steps = {
+    ...     30: constant_model(1, 2, feature="seats", metadata={}),
+    ...     180: constant_model(0, 2, feature="seats", metadata={}),
+    ... }
+    >>> model = HorizonModel(own=90, gap=0, days=(30, 90, 180), steps=steps)
+    >>> model.frame(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).iloc[0].to_dict()
+    {'churn_probability_30d': 0.08, 'churn_probability_90d': 0.2, 'churn_probability_180d': 0.4,
+     'expected_days_to_churn': 143.4}
+    """
+
+    own: int
+    gap: int
+    days: tuple[int, ...]
+    steps: Mapping[int, CompanionModel]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> HorizonModel | None:
+        """Find the model among a bundle's companions; None when it has none."""
+        found = [companion for name, companion in bundle.companions.items() if name.startswith(_PREFIX)]
+        if not found:
+            return None
+        shared = found[0].metadata
+        steps = {int(companion.metadata["step"]): companion for companion in found}
+        return cls(int(shared["own"]), int(shared["gap"]), tuple(shared["days"]), steps)
+
+    def curve(
+        self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
+    ) -> dict[int, NDArray[np.float64]]:
+        """Return the probability of churn within every horizon that is known, the own one included.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n, k)
+        churn_probability : array of float, shape (n,)
+            At the own horizon; NaN gives NaN.
+        threads : int or None, default None
+
+        Returns
+        -------
+        dict of int to array of float, shape (n,)
+            By days, ascending. No value is below that of a shorter horizon, to the last bit.
+        """
+        own = np.asarray(churn_probability, dtype=np.float64)
+        found, share, reached = {self.own: own}, np.ones(len(own)), own
+        for days in sorted((days for days in self.steps if days < self.own), reverse=True):
+            share = share * self.steps[days].predict(X, threads=threads)
+            found[days] = own * share
+        for days in sorted(days for days in self.steps if days > self.own):
+            # added to what was reached, never taken from 1: rounding cannot make it fall
+            reached = reached + (1.0 - reached) * self.steps[days].predict(X, threads=threads)
+            found[days] = reached
+        return dict(sorted(found.items()))
+
+    def frame(self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None) -> pd.DataFrame:
+        """Return the reported horizons and the expected days to churn; parameters as in `curve`."""
+        curve = self.curve(X, churn_probability, threads=threads)
+        columns = {f"churn_probability_{days}d": curve[days] for days in self.days}
+        return pd.DataFrame({**columns, "expected_days_to_churn": self.gap + _days_staying(curve)})
+
+
+def _days_staying(curve: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Integrate the probability of staying up to the longest horizon, a straight line between two of them."""
+    first = next(iter(curve.values()))
+    knots = {0: np.where(np.isnan(first), np.nan, 0.0), **curve}
+    steps = [(high - low) * (1.0 - (knots[low] + knots[high]) / 2.0) for low, high in pairwise(knots)]
+    return np.asarray(sum(steps), dtype=np.float64)
+
+
+def horizons_of(
+    bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
+) -> pd.DataFrame:
+    """Predict churn within the other horizons with a sealed model.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    X : DataFrame, shape (n, k)
+        The features; other columns are not read.
+    churn_probability : array of float, shape (n,)
+        What `bundle.predict` gave, corrected or not; the value at the own horizon.
+    threads : int or None, default None
+
+    Returns
+    -------
+    DataFrame, shape (n, horizons + 1) or (n, 0)
+        `churn_probability_30d, ...`, never falling with the days and equal to `churn_probability` at the own horizon, and
+        `expected_days_to_churn`: days from the cutoff to churn, or to the end of the longest horizon if that comes first (the
+        restricted mean), so it is never longer than that. No columns when the model knows no other horizon.
+    """
+    if len(X) != len(churn_probability):
+        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
+    model = HorizonModel.of(bundle)
+    if model is None:
+        return pd.DataFrame(index=pd.RangeIndex(len(X)))
+    return model.frame(X, churn_probability, threads=threads)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One question between two neighbouring horizons, and the rows that answer it."""
+
+    days: int
+    rows: NDArray[np.bool_]
+    churned: NDArray[np.int8]
+    among_churners: bool
+
+
+def fit_horizons(
+    dataset: Dataset, tables: Tables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
+) -> tuple[dict[str, CompanionModel], tuple[str, ...]]:
+    """Learn the steps between the label's own horizon and the others.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Only its training and calibration rows are learnt from, each horizon at the cutoffs whose outcome, with the grace
+        after it, was complete before the first test cutoff.
+    tables : Tables
+        Where the labels of the other horizons come from.
+    label : LabelSettings
+    settings : HorizonSettings
+    model : ModelSettings
+        Seed, folds, threads and the calibration map.
+
+    Returns
+    -------
+    dict of str to CompanionModel
+        To be sealed in the bundle under these names; empty when there is no other horizon.
+    tuple of str
+        What a reader should know: horizons that are missing and why, steps that are one share for everybody.
+    """
+    asked = [days for days in settings.days if days != label.horizon]
+    if not asked:
+        return {}, ()
+    reason = why_no_horizons(label)
+    if reason is not None:
+        return {}, (f"other horizons: none, {reason}",)
+    steps, notes = _steps(dataset, tables, label, asked)
+    made = sorted([step.days for step in steps] + [label.horizon])
+    shared: dict[str, Any] = {"own": label.horizon, "gap": label.gap, "days": [days for days in settings.days if days in made]}
+    companions = {}
+    for step in steps:
+        companion, more = _fit(dataset, step, shared, model)
+        companions[f"{_PREFIX}{step.days}"] = companion
+        notes += more
+    return companions, tuple(notes)
+
+
+def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
+    plan, learnt = dataset.plan, dataset.rows("training", "calibration")
+    # what is learnt must have been known when the test begins; a snapshot's test is other accounts, not a later time
+    until = None if plan.split == "snapshot" else int(plan.test[0])
+    found = find_horizon_labels(tables, label, plan.all, [*asked, label.horizon], known_until=until)
+    places = positions_of(dataset, found.population.accounts, plan.all)
+    churned = {days: found.at(days)[places] for days in found.horizons}
+    steps: list[_Step] = []
+    shorter = [days for days in found.horizons if days <= label.horizon]
+    for days, longer in reversed(list(pairwise(shorter))):
+        steps.append(_Step(days, learnt & (churned[longer] == 1), churned[days], True))
+    before, notes = label.horizon, []
+    for days in (days for days in found.horizons if days > label.horizon):
+        rows = learnt & (churned[days] >= 0) & (churned[before] == 0)
+        if not rows.any():
+            when = "in the data" if until is None else f"before the first test cutoff, {text_of(until)}"
+            notes.append(f"{days} days: no training cutoff has so long an outcome complete {when}")
+            continue
+        steps.append(_Step(days, rows, churned[days], False))
+        before = days
+    return steps, notes
+
+
+def _fit(
+    dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings
+) -> tuple[CompanionModel, tuple[str, ...]]:
+    accounts, names, cutoffs = dataset.matrix.accounts, dataset.catalogue.names, dataset.matrix.cutoffs
+    y = step.churned[step.rows]
+    ones, zeros = int((y == 1).sum()), int((y == 0).sum())
+    rarer = min(len(np.unique(accounts[step.rows & (step.churned == side)])) for side in (0, 1))
+    metadata = {
+        **shared,
+        "step": step.days,
+        "rows": {"churned": ones, "not": zeros},
+        "rarer_accounts": rarer,
+        "cutoffs": [text_of(int(cutoff)) for cutoff in np.unique(cutoffs[step.rows])],
+    }
+    if rarer < LEAST_OF_A_SIDE:
+        companion = constant_model(ones, zeros, feature=names[0], metadata=metadata)
+        of = "of the churners" if step.among_churners else "of those who stayed until then"
+        note = (
+            f"{step.days} days: only {rarer} accounts on the rarer side (under {LEAST_OF_A_SIDE}): "
+            f"{100 * companion.metadata['share']:.0f} % {of}, whatever the account"
+        )
+        return companion, (note,)
+    chosen = model.model_copy(update={"split": "grouped", **(_AMONG_CHURNERS if step.among_churners else {})})
+    fitted = ChurnClassifier.from_settings(chosen, categorical_features=list(dataset.matrix.categories) or None)
+    fitted.fit(dataset.X[step.rows], y, cutoffs=cutoffs[step.rows], accounts=accounts[step.rows])
+    found = {**metadata, "method": "trees", "fit": fitted.split_}
+    return CompanionModel(fitted.model_text_, fitted.calibration_, tuple(names), found), ()

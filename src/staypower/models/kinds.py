@@ -1,0 +1,197 @@
+"""The kind of churn: how much of an account's churn probability is its own choice, and how much a payment that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.dataset import Dataset
+from staypower.errors import UsageError
+from staypower.labels import ChurnKind, ContractualLabel, LabelSettings
+from staypower.models.bundle import Bundle
+from staypower.models.churn import ChurnClassifier
+from staypower.models.companion import CompanionModel
+from staypower.models.constant import constant_model
+from staypower.models.positions import positions_of
+from staypower.models.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LEAST_OF_A_KIND", "NAME", "KindModel", "fit_kinds", "kinds_of", "split_by_kind"]
+
+
+NAME = "kinds"
+"""The companion's name in the bundle."""
+
+LEAST_OF_A_KIND = 30
+"""With fewer accounts of the rarer kind the share of the training rows is taken for everybody."""
+
+# Churners are few, and near copies of themselves at several cutoffs. Smaller trees (2 or 4 leaves) were never better in
+# benchmarks/horizons.py: what a failed payment says hangs on a failed payment *and* on how long ago it was.
+_RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "learning_rate": 0.03}
+
+
+@dataclass(frozen=True)
+class KindModel:
+    """P(voluntary | churn), read from a bundle's companion.
+
+    Parameters
+    ----------
+    companion : CompanionModel
+
+    Examples
+    --------
+    >>> from staypower.models.constant import constant_model
+    >>> companion = constant_model(6, 2, feature="seats", metadata={})
+    >>> KindModel(companion).split(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).to_dict("records")
+    [{'p_voluntary': 0.14, 'p_involuntary': 0.06}]
+    """
+
+    companion: CompanionModel
+
+    def share(self, X: pd.DataFrame, *, threads: int | None = None) -> NDArray[np.float64]:
+        """Return P(voluntary | churn) of each row.
+
+        Parameters
+        ----------
+        X : DataFrame, shape (n, k)
+        threads : int or None, default None
+
+        Returns
+        -------
+        array of float, shape (n,)
+        """
+        return self.companion.predict(X, threads=threads)
+
+    def split(self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None) -> pd.DataFrame:
+        """Divide each churn probability between the kinds; see `split_by_kind`."""
+        voluntary, involuntary = split_by_kind(churn_probability, self.share(X, threads=threads))
+        return pd.DataFrame({"p_voluntary": voluntary, "p_involuntary": involuntary})
+
+
+def split_by_kind(
+    churn_probability: NDArray[np.float64], share: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Divide churn probabilities so that both parts add up to them to the last bit.
+
+    Parameters
+    ----------
+    churn_probability : array of float, shape (n,)
+        NaN gives NaN.
+    share : array of float, shape (n,)
+        P(voluntary | churn), in [0, 1].
+
+    Returns
+    -------
+    array of float, shape (n,)
+        `p_voluntary`.
+    array of float, shape (n,)
+        `p_involuntary`.
+
+    Notes
+    -----
+    The larger part is the product and the smaller the rest. A rest that is at most half of the whole is exact in binary
+    arithmetic (Sterbenz), so the sum is exact too; the other way round it would be off by a last bit now and then.
+
+    Examples
+    --------
+    >>> voluntary, involuntary = split_by_kind(np.array([0.3, 0.1]), np.array([0.7, 0.1]))
+    >>> (voluntary + involuntary).tolist()
+    [0.3, 0.1]
+    """
+    whole = np.asarray(churn_probability, dtype=np.float64)
+    mostly = share >= 0.5
+    larger = whole * np.where(mostly, share, 1.0 - share)
+    smaller = whole - larger
+    return np.where(mostly, larger, smaller), np.where(mostly, smaller, larger)
+
+
+def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -> tuple[CompanionModel | None, tuple[str, ...]]:
+    """Learn P(voluntary | churn) on the churners of the training and calibration rows.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    label : LabelSettings
+        Only a contractual label of any churn, with words for involuntary ends, tells kinds apart.
+    settings : ModelSettings
+        Seed, folds, threads and the calibration map.
+
+    Returns
+    -------
+    CompanionModel or None
+        To be sealed under `NAME`; None where kinds cannot be told.
+    tuple of str
+        What a reader should know: why there is none, churners of unknown kind, the fallback.
+
+    Notes
+    -----
+    Churners whose end has no reason are left out: they are taken to be of the same kinds as others with the same features,
+    so `p_voluntary + p_involuntary` is the whole churn probability, unknown reasons included.
+    """
+    if not isinstance(label, ContractualLabel) or not label.involuntary:
+        return None, ("kinds of churn: not told apart, `label.involuntary` names no end reasons",)
+    if label.of != "any":
+        return None, (f"kinds of churn: the label is about {label.of} churn alone",)
+    kind = dataset.labels.kind[positions_of(dataset, dataset.labels.population.accounts, dataset.plan.all)]
+    churned = dataset.rows("training", "calibration") & (dataset.y == 1)
+    known = churned & np.isin(kind, [ChurnKind.VOLUNTARY, ChurnKind.INVOLUNTARY])
+    if not known.any():
+        return None, ("kinds of churn: no churner in training has an `end_reason`",)
+    unknown, of = int((churned & ~known).sum()), int(churned.sum())
+    notes = (f"kinds of churn: {unknown} of {of} churned rows have no end reason and taught nothing",) if unknown else ()
+    companion, more = _fit(dataset, known, kind == ChurnKind.VOLUNTARY, settings)
+    return companion, notes + more
+
+
+def _fit(
+    dataset: Dataset, known: NDArray[np.bool_], voluntary: NDArray[np.bool_], settings: ModelSettings
+) -> tuple[CompanionModel, tuple[str, ...]]:
+    accounts, names = dataset.matrix.accounts, dataset.catalogue.names
+    rarer = min(len(np.unique(accounts[known & (voluntary == side)])) for side in (True, False))
+    counts = {"voluntary": int((known & voluntary).sum()), "involuntary": int((known & ~voluntary).sum())}
+    if rarer < LEAST_OF_A_KIND:
+        companion = constant_model(*counts.values(), feature=names[0], metadata={"rows": counts, "rarer_accounts": rarer})
+        note = (
+            f"kinds of churn: only {rarer} accounts churned in the rarer way (under {LEAST_OF_A_KIND}): every account gets the "
+            f"share of the training rows, {100 * companion.metadata['share']:.0f} % voluntary"
+        )
+        return companion, (note,)
+    chosen = settings.model_copy(update={"split": "grouped", **_RESTRAINT})
+    model = ChurnClassifier.from_settings(chosen, categorical_features=list(dataset.matrix.categories) or None)
+    model.fit(
+        dataset.X[known], voluntary[known].astype(np.int8), cutoffs=dataset.matrix.cutoffs[known], accounts=accounts[known]
+    )
+    metadata = {"method": "trees", "rows": counts, "rarer_accounts": rarer, "fit": model.split_}
+    return CompanionModel(model.model_text_, model.calibration_, tuple(names), metadata), ()
+
+
+def kinds_of(
+    bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
+) -> pd.DataFrame:
+    """Divide churn probabilities by kind with a sealed model.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    X : DataFrame, shape (n, k)
+        The features; other columns are not read.
+    churn_probability : array of float, shape (n,)
+        What `bundle.predict` gave, corrected or not.
+    threads : int or None, default None
+
+    Returns
+    -------
+    DataFrame, shape (n, 2) or (n, 0)
+        `p_voluntary, p_involuntary`, adding up to the churn probability exactly; no columns when the model tells no kinds.
+    """
+    if len(X) != len(churn_probability):
+        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
+    companion = bundle.companions.get(NAME)
+    if companion is None:
+        return pd.DataFrame(index=pd.RangeIndex(len(X)))
+    return KindModel(companion).split(X, churn_probability, threads=threads)

@@ -1,0 +1,190 @@
+"""From cumulative probabilities to tiers: never crossing, told or withheld by a declared rule, and steady between runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from staypower.errors import Fault, UsageError
+from staypower.models.tier_blend import Blend
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from staypower.models.companion import CompanionModel
+
+__all__ = ["TIER_COMPANION", "UNKNOWN", "predict_tiers", "settle_tiers", "tier_companions", "tier_probabilities"]
+
+Floats = NDArray[np.float64]
+
+#: The number of the tier that is not told.
+UNKNOWN = -1
+TIER_COMPANION = "tier_above_{}"
+_NAME = re.compile(r"tier_above_(\d+)")
+
+
+def tier_probabilities(above: ArrayLike) -> Floats:
+    """Turn the probabilities of lying above each tier into the probabilities of the tiers.
+
+    Parameters
+    ----------
+    above : array of float, shape (n, K - 1)
+        P(tier > 0), P(tier > 1), ...
+
+    Returns
+    -------
+    array of float, shape (n, K)
+        At least 0; each row sums to 1.
+
+    Notes
+    -----
+    Where two boosters contradict each other, P(tier > 1) above P(tier > 0), their values change places. Sorting never moves a
+    row further from any answer it could get, in squared error, since every answer is a falling row of ones and zeros
+    (Chernozhukov, Fernandez-Val and Galichon 2010), and unlike averaging it leaves no tier without probability.
+
+    Examples
+    --------
+    >>> tier_probabilities([[0.75, 0.25], [0.25, 0.5]]).tolist()
+    [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]]
+    """
+    falling = -np.sort(-np.asarray(above, dtype=np.float64), axis=1)
+    ends = np.ones((len(falling), 1)), np.zeros((len(falling), 1))
+    between = np.hstack([ends[0], falling, ends[1]])
+    found: Floats = between[:, :-1] - between[:, 1:]
+    return found
+
+
+def tier_companions(companions: Mapping[str, CompanionModel]) -> tuple[str, ...]:
+    """Name the tier's boosters among the companions of a bundle, P(tier > 0) first.
+
+    Parameters
+    ----------
+    companions : mapping of str to CompanionModel
+
+    Returns
+    -------
+    tuple of str
+        Empty when the bundle predicts no tier.
+
+    Raises
+    ------
+    UsageError
+        When one in the middle is missing.
+
+    Examples
+    --------
+    >>> tier_companions({})
+    ()
+    """
+    numbers = sorted(int(found.group(1)) for name in companions if (found := _NAME.fullmatch(name)))
+    if numbers != list(range(len(numbers))):
+        raise UsageError.of("a booster of the tier model is missing", str(numbers), "train the model anew")
+    return tuple(TIER_COMPANION.format(number) for number in numbers)
+
+
+def predict_tiers(companions: Mapping[str, CompanionModel], X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+    """Return the probabilities of the tiers from the companions of a bundle: no estimator is needed.
+
+    Parameters
+    ----------
+    companions : mapping of str to CompanionModel
+        What `LoyaltyTierClassifier.to_companions` gave; others beside them are not read.
+    X : DataFrame or array, shape (n, k)
+    threads : int or None, default None
+        It changes no number.
+
+    Returns
+    -------
+    array of float, shape (n, K)
+        Bit for bit what the estimator's `predict_proba` returns.
+
+    Raises
+    ------
+    UsageError
+        When there are none.
+    """
+    names = tier_companions(companions)
+    if not names:
+        raise UsageError.of("the bundle predicts no tier", f"{len(companions)} companions", "train with `tier` and answers")
+    blend = Blend.of_steps([companions[name].metadata.get("blend") for name in names])
+    return tier_probabilities(blend.above(np.column_stack([_log_odds(companions[name], X, threads) for name in names])))
+
+
+def _log_odds(companion: CompanionModel, X: pd.DataFrame | Floats, threads: int | None) -> Floats:
+    raw = companion.raw_score(X, threads=threads)
+    return raw if companion.calibration is None else companion.calibration.log_odds(raw)
+
+
+def settle_tiers(
+    probabilities: ArrayLike,
+    previous: ArrayLike | None = None,
+    *,
+    margin: float = 0.1,
+    abstain_below: float = 0.0,
+    withheld: ArrayLike | None = None,
+) -> NDArray[np.int8]:
+    """Tell each row's tier: the most probable, unless the evidence is too thin or does not outweigh the previous one.
+
+    Parameters
+    ----------
+    probabilities : array of float, shape (n, K)
+    previous : array of int, shape (n,), optional
+        The tiers told before; `UNKNOWN` (-1) where there is none. By default there are none.
+    margin : float, default 0.1
+        A tier changes only when the most probable one is at least this much more probable than the previous one, and a tier
+        told before is withheld only when its row's highest probability lies this much below `abstain_below`.
+    abstain_below : float, default 0.0
+        `UNKNOWN` where the highest probability lies below this. 0: never.
+    withheld : array of bool, shape (n,), optional
+        Rows to which no tier is told whatever their probabilities, such as the never-invited.
+
+    Returns
+    -------
+    array of int8, shape (n,)
+        Numbers of tiers from 0, the worst; `UNKNOWN`.
+
+    Raises
+    ------
+    UsageError
+        When shapes differ or a setting is out of bounds.
+
+    Examples
+    --------
+    >>> likely = [[0.50, 0.45, 0.05], [0.60, 0.35, 0.05], [0.36, 0.34, 0.30]]
+    >>> settle_tiers(likely, [1, 1, -1], margin=0.1, abstain_below=0.4).tolist()
+    [1, 0, -1]
+    """
+    given = np.asarray(probabilities, dtype=np.float64)
+    before = np.full(len(given), UNKNOWN, dtype=np.int64) if previous is None else np.asarray(previous, dtype=np.int64)
+    _check(given, before, margin, abstain_below)
+    row = np.arange(len(given))
+    likeliest, highest = given.argmax(axis=1), given.max(axis=1)
+    had = before != UNKNOWN
+    kept = np.where(had, before, likeliest)
+    # a hair's breadth, so that a difference that is the margin in decimals counts as the margin
+    passes = given[row, likeliest] - given[row, kept] >= margin - 1e-12
+    tier = np.where(passes, likeliest, kept)
+    tier = np.where(highest < abstain_below - margin * had, UNKNOWN, tier)
+    if withheld is not None:
+        tier = np.where(np.asarray(withheld, dtype=bool), UNKNOWN, tier)
+    return tier.astype(np.int8)
+
+
+def _check(given: Floats, before: NDArray[np.int64], margin: float, abstain_below: float) -> None:
+    faults = []
+    if given.ndim != 2 or before.shape != given.shape[:1]:
+        faults.append(Fault("previous tiers do not match", f"{before.shape} for {given.shape}", "give one tier for every row"))
+    elif ((before < UNKNOWN) | (before >= given.shape[1])).any():
+        value = f"{int(((before < UNKNOWN) | (before >= given.shape[1])).sum())} rows"
+        faults.append(
+            Fault("a previous tier is no tier", value, f"give numbers from 0 to {given.shape[1] - 1}, -1 for unknown")
+        )
+    for name, share in (("margin", margin), ("abstain_below", abstain_below)):
+        if not 0.0 <= share <= 1.0:
+            faults.append(Fault(f"{name} is no share", f"{share:g}", "give a number from 0 to 1"))
+    if faults:
+        raise UsageError(faults)

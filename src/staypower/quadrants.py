@@ -1,0 +1,304 @@
+"""Loyalty crossed with risk: who is loyal, who is only captive, who leaves although loyal, and who moved where.
+
+The table, for the settings that hold by default:
+
+| tier | low risk | high risk |
+|---|---|---|
+| promoter | loyal | loyal but leaving |
+| passive | content, not committed | loyal but leaving |
+| detractor | captive | leaving |
+| unknown | tier unknown | tier unknown |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from staypower.cutoffs import before, instant_of
+from staypower.errors import Fault, UsageError, nearest
+from staypower.labels.tier_settings import TIERS
+
+__all__ = ["GONE", "NEW", "QUADRANTS", "Movement", "QuadrantSettings", "movement", "quadrants_of", "sizes_of"]
+
+UNKNOWN = "unknown"
+NEW, GONE = "new", "gone"
+
+QUADRANTS: Mapping[str, str] = {
+    "loyal": "loyal",
+    "content": "content, not committed",
+    "captive": "captive: retained, not loyal",
+    "loyal_but_leaving": "loyal but leaving",
+    "leaving": "leaving",
+    "tier_unknown": "tier unknown",
+}
+"""The quadrants as outputs write them, and in words."""
+
+
+class QuadrantSettings(BaseModel):
+    """Which tiers count as loyal.
+
+    Parameters
+    ----------
+    loyal : tuple of str or None, default None
+        Tiers that are loyal while their risk is low; None: the best. Of the others the worst is captive, the rest content.
+    loyal_but_leaving : tuple of str or None, default None
+        Tiers that are called loyal but leaving when their risk is high; None: all but the worst. The others are leaving.
+
+    Examples
+    --------
+    >>> QuadrantSettings().rules(TIERS)["passive"]
+    ('content', 'loyal_but_leaving')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loyal: tuple[str, ...] | None = Field(
+        default=None, description="tiers that count as loyal while the risk is low; none: the best"
+    )
+    loyal_but_leaving: tuple[str, ...] | None = Field(
+        default=None, description="tiers that count as loyal but leaving when the risk is high; none: all but the worst"
+    )
+
+    def rules(self, tiers: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Name the quadrants of every tier at low and at high risk.
+
+        Parameters
+        ----------
+        tiers : sequence of str
+            Every tier, worst first.
+
+        Returns
+        -------
+        dict of str to tuple of str
+
+        Raises
+        ------
+        UsageError
+            When a tier is none of these, a better tier is skipped, or a loyal tier is not loyal when leaving.
+        """
+        loyal = tuple(tiers[-1:]) if self.loyal is None else self.loyal
+        leaving = tuple(tiers[1:]) if self.loyal_but_leaving is None else self.loyal_but_leaving
+        faults = [*_tier_faults("loyal", loyal, tiers), *_tier_faults("loyal_but_leaving", leaving, tiers)]
+        if not faults and not set(loyal) <= set(leaving):
+            lacking = ", ".join(tier for tier in loyal if tier not in leaving)
+            faults = [
+                Fault("`quadrants.loyal_but_leaving` lacks a loyal tier", lacking, "name every tier of `loyal` there too")
+            ]
+        if faults:
+            raise UsageError(faults)
+        low = {tier: "loyal" if tier in loyal else "captive" if tier == tiers[0] else "content" for tier in tiers}
+        return {tier: (low[tier], "loyal_but_leaving" if tier in leaving else "leaving") for tier in tiers}
+
+
+def _tier_faults(setting: str, chosen: Sequence[str], tiers: Sequence[str]) -> list[Fault]:
+    strange = [tier for tier in chosen if tier not in tiers]
+    if strange:
+        return [Fault(f"unknown tier in `quadrants.{setting}`", tier, nearest(tier, tiers)) for tier in strange]
+    if set(chosen) != set(tiers[len(tiers) - len(set(chosen)) :]):
+        return [Fault(f"`quadrants.{setting}` skips a tier", ", ".join(chosen), "with a tier name every better one too")]
+    return []
+
+
+def quadrants_of(
+    churn_probability: NDArray[np.float64],
+    tier: Sequence[object] | NDArray[np.object_] | None,
+    *,
+    high_above: float,
+    settings: QuadrantSettings | None = None,
+    tiers: Sequence[str] = TIERS,
+) -> NDArray[np.object_]:
+    """Cross risk with loyalty.
+
+    Parameters
+    ----------
+    churn_probability : array of float, shape (n,)
+        NaN where the account is not scored.
+    tier : sequence of str or None, shape (n,), or None
+        One of `tiers`; `unknown` or missing where there is none. None: no account has one.
+    high_above : float
+        Risk is high strictly above it, see `metrics.risk.high_risk_above`.
+    settings : QuadrantSettings, optional
+    tiers : sequence of str, default ("detractor", "passive", "promoter")
+        Every tier, worst first.
+
+    Returns
+    -------
+    array of str, shape (n,)
+        Keys of `QUADRANTS`; None where the account is not scored.
+
+    Raises
+    ------
+    UsageError
+        When a tier is none of these, or tiers and probabilities do not match.
+
+    Examples
+    --------
+    >>> quadrants_of(np.array([0.1, 0.1, 0.5, 0.5, np.nan]), ["promoter", "detractor", "passive", None, None], high_above=0.2)
+    array(['loyal', 'captive', 'loyal_but_leaving', 'tier_unknown', None], dtype=object)
+    """
+    probability = np.asarray(churn_probability, dtype=np.float64)
+    given = pd.Series([None] * len(probability) if tier is None else list(tier), dtype=object)
+    if len(given) != len(probability):
+        raise UsageError.of("tiers do not match the probabilities", f"{len(given)} for {len(probability)}", "give one each")
+    words = given.fillna(UNKNOWN)
+    strange = sorted({str(word) for word in words.unique()} - {*tiers, UNKNOWN})
+    if strange:
+        raise UsageError([Fault("unknown tier", word, nearest(word, [*tiers, UNKNOWN])) for word in strange])
+    found = np.full(len(probability), "tier_unknown", dtype=object)
+    for name, (low, high) in (settings or QuadrantSettings()).rules(tiers).items():
+        mine = (words == name).to_numpy()
+        found[mine & (probability > high_above)] = high
+        found[mine & (probability <= high_above)] = low
+    found[np.isnan(probability)] = None
+    return found
+
+
+def sizes_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """Count accounts and revenue of each quadrant.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        `quadrant`, and `mrr` where it is known; one row an account. Rows without a quadrant are not counted.
+
+    Returns
+    -------
+    DataFrame
+        One row for every quadrant, in the order of `QUADRANTS`, empty ones included: `quadrant, words, accounts, share, mrr,
+        mrr_share`. `mrr` sums what is known of it and is missing where nothing is.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"quadrant": ["loyal", "captive", "loyal", None], "mrr": [10.0, 30.0, 20.0, 99.0]})
+    >>> sizes_of(scores).loc[[0, 2], ["quadrant", "accounts", "mrr", "mrr_share"]].to_dict("records")
+    [{'quadrant': 'loyal', 'accounts': 2, 'mrr': 30.0, 'mrr_share': 0.5},
+     {'quadrant': 'captive', 'accounts': 1, 'mrr': 30.0, 'mrr_share': 0.5}]
+    """
+    placed = _placed(scores, "scores", keys=("quadrant",))
+    grouped = placed.groupby("quadrant")["mrr"]
+    found = pd.DataFrame({"quadrant": list(QUADRANTS), "words": list(QUADRANTS.values())})
+    accounts = found["quadrant"].map(grouped.size()).fillna(0).astype(np.int64)
+    revenue = found["quadrant"].map(grouped.sum(min_count=1)).astype(np.float64)
+    found["accounts"], found["share"] = accounts, accounts / max(int(accounts.sum()), 1)
+    # nothing is known of an empty quadrant's revenue only where nothing is known of anybody's
+    found["mrr"] = revenue.where((accounts > 0) | bool(revenue.isna().all()), 0.0)
+    found["mrr_share"] = found["mrr"] / revenue.sum() if revenue.sum() > 0 else np.nan
+    return found
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Who moved where between two cutoffs.
+
+    Parameters
+    ----------
+    accounts : DataFrame
+        One row for every account that was in a quadrant at either cutoff: `account_id, before, now, mrr_before, mrr_now`.
+        `before` is `new` where it had no quadrant then, `now` is `gone` where it has none any more.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"account_id": ["a", "b"], "quadrant": ["loyal", "captive"]})
+    >>> two = pd.DataFrame({"account_id": ["a", "c"], "quadrant": ["captive", "loyal"]})
+    >>> movement(one, two).frame()[["before", "now", "accounts"]].to_dict("records")
+    [{'before': 'loyal', 'now': 'captive', 'accounts': 1}, {'before': 'captive', 'now': 'gone', 'accounts': 1},
+     {'before': 'new', 'now': 'loyal', 'accounts': 1}]
+    """
+
+    accounts: pd.DataFrame
+
+    @property
+    def moved(self) -> pd.DataFrame:
+        """The accounts whose quadrant changed."""
+        return self.accounts[self.accounts["before"] != self.accounts["now"]].reset_index(drop=True)
+
+    def frame(self) -> pd.DataFrame:
+        """Return accounts and revenue of every move that happened, those who stayed where they were included.
+
+        Returns
+        -------
+        DataFrame
+            `before, now, accounts, mrr_before, mrr_now`, in the order of `QUADRANTS`.
+        """
+        order = [*QUADRANTS, NEW, GONE]
+        grouped = self.accounts.groupby(["before", "now"])
+        found = grouped[["mrr_before", "mrr_now"]].sum(min_count=1).assign(accounts=grouped.size()).reset_index()
+        ranks = found[["before", "now"]].apply(lambda column: column.map(order.index))
+        placed = found.iloc[np.lexsort((ranks["now"], ranks["before"]))].reset_index(drop=True)
+        return placed[["before", "now", "accounts", "mrr_before", "mrr_now"]]
+
+    def table(self) -> pd.DataFrame:
+        """Return the accounts as a square: a row for where they were, a column for where they are."""
+        counted = pd.crosstab(self.accounts["before"], self.accounts["now"])
+        return counted.reindex(index=[*QUADRANTS, NEW], columns=[*QUADRANTS, GONE], fill_value=0)
+
+
+def movement(previous: pd.DataFrame, current: pd.DataFrame) -> Movement:
+    """Follow every account from a previous list of scores to the current one.
+
+    Parameters
+    ----------
+    previous, current : DataFrame
+        `account_id` and `quadrant`, and where known `mrr` and `cutoff`; one row an account.
+
+    Returns
+    -------
+    Movement
+
+    Raises
+    ------
+    UsageError
+        When a column is missing, an account stands twice, a quadrant is none, or the previous cutoff is not the earlier one.
+    """
+    _require_order(previous, current)
+    keys = ("account_id", "quadrant")
+    one, two = _placed(previous, "previous", keys=keys), _placed(current, "current", keys=keys)
+    both = one.merge(two, on="account_id", how="outer", suffixes=("_before", "_now"), sort=True)
+    found = pd.DataFrame(
+        {
+            "account_id": both["account_id"],
+            "before": both["quadrant_before"].fillna(NEW),
+            "now": both["quadrant_now"].fillna(GONE),
+            "mrr_before": both["mrr_before"],
+            "mrr_now": both["mrr_now"],
+        }
+    )
+    return Movement(found)
+
+
+def _placed(scores: pd.DataFrame, which: str, *, keys: tuple[str, ...]) -> pd.DataFrame:
+    """Return the rows that have a quadrant, checked, with `mrr` where it is known."""
+    missing = [
+        Fault(f"the {which} frame lacks a column", key, "give scores with quadrants") for key in keys if key not in scores
+    ]
+    if missing:
+        raise UsageError(missing)
+    rows = scores[scores["quadrant"].notna()].reset_index(drop=True)
+    found = rows[list(keys)].astype(object)
+    found["mrr"] = rows["mrr"].astype(np.float64) if "mrr" in rows else np.nan
+    strange = sorted({str(word) for word in found["quadrant"].unique()} - set(QUADRANTS))
+    faults = [Fault("unknown quadrant", word, nearest(word, QUADRANTS)) for word in strange]
+    if "account_id" in keys:
+        twice = found["account_id"][found["account_id"].duplicated()].unique()
+        faults += [
+            Fault(f"an account stands twice in the {which} frame", str(each), "give one row each") for each in twice[:10]
+        ]
+    if faults:
+        raise UsageError(faults)
+    return found
+
+
+def _require_order(previous: pd.DataFrame, current: pd.DataFrame) -> None:
+    if "cutoff" not in previous or "cutoff" not in current:
+        return
+    then = [instant_of(str(cutoff)) for cutoff in previous["cutoff"].dropna().unique()]
+    now = [instant_of(str(cutoff)) for cutoff in current["cutoff"].dropna().unique()]
+    if then and now and not before(np.array(then, dtype=np.int64), min(now)).all():
+        value = f"previous {previous['cutoff'].max()}, current {current['cutoff'].min()}"
+        raise UsageError.of("the previous scores are not the earlier ones", value, "give scores of an earlier cutoff")

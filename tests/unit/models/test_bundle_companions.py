@@ -1,0 +1,120 @@
+import os
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.special import expit
+
+from staypower.errors import UsageError
+from staypower.models import read_bundle, write_bundle
+from staypower.models.bundle import CompanionModel
+from staypower.models.seal import FILES
+
+
+@pytest.fixture(scope="module")
+def other(history):
+    """A model of fewer features than the churn model reads."""
+    X = history.X[["noise", "days_since_last_order"]]
+    return type(history)(X, history.y, history.accounts, history.cutoffs).fit(categorical_features=None, max_trees=15)
+
+
+@pytest.fixture(scope="module")
+def companion(other):
+    return CompanionModel(other.model_text_, other.calibration_, tuple(other.feature_names_in_), {"share": 0.7, "of": ["a"]})
+
+
+@pytest.fixture(scope="module")
+def bundle(model, companion):
+    bare = replace(companion, calibration=None, metadata={})
+    return replace(model.to_bundle(metadata={"name": "acme"}), companions={"kinds": companion, "bare_2": bare})
+
+
+def test_companions_are_read_as_they_were_written(bundle, tmp_path):
+    digest = write_bundle(bundle, tmp_path / "b")
+    again = read_bundle(tmp_path / "b", digest=digest)
+    assert again == bundle
+    assert list(again.companions) == ["bare_2", "kinds"]
+    assert again.companions["kinds"].metadata == {"share": 0.7, "of": ["a"]}
+    assert again.companions["bare_2"].calibration is None
+    flat = {f"companion_{name}.{ending}" for name in ("kinds", "bare_2") for ending in ("txt", "json")}
+    assert set(os.listdir(tmp_path / "b")) == {*FILES, "manifest.json", *flat}
+
+
+def test_a_companion_scores_bit_for_bit_like_the_estimator(bundle, other, history, tmp_path):
+    write_bundle(bundle, tmp_path / "b")
+    found = read_bundle(tmp_path / "b").companions["kinds"]
+    X = history.X[["noise", "days_since_last_order"]]
+    for threads in (1, 2, None):
+        assert (found.predict(history.X, threads=threads) == other.predict_proba(X)[:, 1]).all()
+        assert (found.raw_score(history.X, threads=threads) == other.raw_score(X)).all()
+        values, base = found.contributions(history.X, threads=threads)
+        assert (values == other.contributions(X)[0]).all()
+        assert np.allclose(values.sum(axis=1) + base, found.raw_score(X), atol=1e-6)
+    bare = read_bundle(tmp_path / "b").companions["bare_2"]
+    assert (bare.predict(X) == expit(other.raw_score(X))).all()
+
+
+def test_a_companion_takes_its_own_columns_by_name(companion, history):
+    turned = history.X[history.X.columns[::-1]].assign(more=1.0)
+    expected = companion.predict(history.X[list(companion.feature_names)].to_numpy())
+    assert (companion.predict(turned) == expected).all()
+    assert (companion.predict(pl.from_pandas(turned)) == expected).all()
+    with pytest.raises(UsageError, match="a feature is missing: noise"):
+        companion.predict(history.X.drop(columns="noise"))
+    with pytest.raises(UsageError, match="give 2 features a row"):
+        companion.predict(np.ones((2, 4)))
+    with pytest.raises(UsageError, match="infinite"):
+        companion.predict(np.full((1, 2), -np.inf))
+
+
+def test_no_rows_give_no_scores(companion, history):
+    nothing = history.X.iloc[:0]
+    assert companion.predict(nothing).shape == (0,)
+    values, base = companion.contributions(nothing)
+    assert values.shape == (0, 2)
+    assert base == companion.contributions(history.X)[1]
+
+
+def test_without_companions_the_seal_is_what_it_was(model, tmp_path):
+    bundle = model.to_bundle(metadata={"name": "acme"})
+    assert bundle.companions == {}
+    assert set(bundle.files()) == set(FILES)
+    assert read_bundle(tmp_path / "b", digest=write_bundle(bundle, tmp_path / "b")) == bundle
+
+
+def test_companions_are_part_of_the_digest(bundle, companion):
+    other = replace(companion, metadata={"share": 0.8})
+    digests = {
+        bundle.digest,
+        replace(bundle, companions={}).digest,
+        replace(bundle, companions={**bundle.companions, "kinds": other}).digest,
+        replace(bundle, companions={"bare_2": bundle.companions["bare_2"], "sorts": companion}).digest,
+    }
+    assert len(digests) == 4
+    turned = dict(reversed(bundle.companions.items()))
+    assert replace(bundle, companions=turned).files() == bundle.files()
+
+
+@pytest.mark.parametrize("name", ["", "Kinds", "../x", "a.b", "a" * 41, "kïnds", "a\n", 3])
+def test_names_that_could_be_other_files_are_refused(bundle, companion, name):
+    with pytest.raises(UsageError, match="unusable name of a companion"):
+        replace(bundle, companions={name: companion})
+
+
+def test_parts_that_do_not_fit_are_refused(companion):
+    with pytest.raises(UsageError, match="unusable feature names"):
+        replace(companion, feature_names=("a", "a"))
+    with pytest.raises(UsageError, match="broken model text"):
+        replace(companion, feature_names=("a", "b", "c"))
+    with pytest.raises(UsageError, match="not JSON-able"):
+        replace(companion, metadata={"share": float("nan")})
+
+
+def test_a_companion_does_not_follow_its_makers_later_changes(companion):
+    metadata = {"shares": [0.7]}
+    sealed = replace(companion, metadata=metadata)
+    metadata["shares"].append(0.1)
+    assert sealed.metadata == {"shares": [0.7]}
+    assert isinstance(pd.DataFrame(sealed.metadata), pd.DataFrame)
