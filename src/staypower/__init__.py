@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from staypower import metrics as metrics
     from staypower.config import load_config as load_config
     from staypower.models import ChurnClassifier as ChurnClassifier
+    from staypower.models import LoyaltyTierClassifier as LoyaltyTierClassifier
+    from staypower.pipelines.notebook import audit as audit
     from staypower.pipelines.notebook import build_dataset as build_dataset
     from staypower.pipelines.notebook import build_features as build_features
     from staypower.pipelines.notebook import check as check
     from staypower.pipelines.notebook import evaluate as evaluate
     from staypower.pipelines.notebook import explain as explain
+    from staypower.pipelines.notebook import portfolio as portfolio
     from staypower.pipelines.notebook import read_tables as read_tables
     from staypower.pipelines.notebook import score as score
     from staypower.pipelines.notebook import train as train
@@ -36,12 +39,15 @@ _NOTEBOOK = "staypower.pipelines.notebook"
 _HOMES = MappingProxyType(
     {
         "ChurnClassifier": "staypower.models",
+        "LoyaltyTierClassifier": "staypower.models",
+        "audit": _NOTEBOOK,
         "build_dataset": _NOTEBOOK,
         "build_features": _NOTEBOOK,
         "check": _NOTEBOOK,
         "evaluate": _NOTEBOOK,
         "explain": _NOTEBOOK,
         "load_config": "staypower.config",
+        "portfolio": _NOTEBOOK,
         "read_tables": _NOTEBOOK,
         "score": _NOTEBOOK,
         "simulate": "staypower.simulation",
@@ -52,7 +58,9 @@ _MODULES = ("features", "metrics")
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - resolved by `__getattr__`
     "ChurnClassifier",
+    "LoyaltyTierClassifier",
     "__version__",
+    "audit",
     "build_dataset",
     "build_features",
     "check",
@@ -61,6 +69,7 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - resolved by `__geta
     "features",
     "load_config",
     "metrics",
+    "portfolio",
     "read_tables",
     "score",
     "simulate",

@@ -144,7 +144,7 @@ def before(instants: NDArray[np.int64], cutoff: int) -> NDArray[np.bool_]:
 
 
 def entry(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], *, offset_days: int = 0) -> NDArray[np.int32]:
-    """Number the first cutoff that sees each instant.
+    """Find the number of the first cutoff that sees each instant.
 
     Parameters
     ----------

@@ -123,6 +123,30 @@ def test_scoring_cutoff_outside_the_data(folder):
     assert trained[0] == 0, trained
     err = refused(folder, "--cutoff", "2026-01-01", command="score")
     assert "outside the data" in err
+    err = refused(folder, "--cutoff", "2020-01-01", command="score")
+    assert "outside the data" in err
+
+
+def test_a_model_is_not_asked_for_what_it_was_not_learnt_for(folder):
+    assert run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")[0] == 0
+    for command in ("score", "evaluate"):
+        err = refused(folder, "--set", "label.horizon=30", command=command)
+        assert "label.horizon: the model 60, the config 30" in err
+    code, out, _ = run(
+        "score", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "label.too_new=400", "-o", str(folder / "s.csv")
+    )
+    assert code == 0
+    assert "no account has the status `scored`" in out
+
+
+def test_tables_that_lost_what_the_model_reads(folder):
+    assert run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")[0] == 0
+    change(folder, "  surveys: {source: surveys.csv, instrument: nps, scale: 0-10}\n", "")
+    change(folder, ", static: [segment]", "")
+    for command in ("score", "evaluate"):
+        err = refused(folder, command=command)
+        assert "the model reads a table that is not there: surveys" in err
+        assert "the model reads a column that is not there: accounts.segment, for `account_segment`" in err
 
 
 def test_one_class_only(folder):

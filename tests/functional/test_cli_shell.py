@@ -207,7 +207,7 @@ def test_our_fault_exits_with_3_and_a_traceback(fake: Any) -> None:
     assert call("train").exit_code == 3
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR])
 def test_a_full_or_closed_disk_is_said_without_a_traceback(fake: Any, number: int) -> None:
     fake("score", "run_score", OSError(number, "no room", "/out/scores.parquet"))
     result = call("score")

@@ -51,7 +51,7 @@ def test_online_retail(tmp_path):
     assert result["split"]["test"] == ["2011-09-10"]
     assert max(result["split"]["training"]) == "2011-06-12"
     last = result["population"][-1]
-    assert (last["active"], last["churners"]) == ("2787", "1066")
+    assert (last["active"], last["churners"]) == (2787, 1066)
     # what a quick attempt with hand-made features reached there
     assert model_metric(result, "auroc") >= 0.746
     assert model_metric(result, "average_precision") >= 0.599

@@ -84,7 +84,15 @@ def blanks(tables: Tables) -> Iterator[Finding]:
                 )
             else:
                 share = f"blank in {count / len(table):.1%} of the rows"
-                yield Finding("note", name, column, count, share, "missing there; never filled in")
+                yield Finding("note", name, column, count, share, _meaning_of_blank(table, column))
+
+
+def _meaning_of_blank(table: Table, column: str) -> str:
+    """Say what a blank means: a moment that has not come yet, or a value that nobody knows."""
+    known = table.schema.column(column)
+    if known is not None and known.known_from == column and column != table.schema.times[0]:
+        return "it has not happened in these rows"
+    return "unknown in these rows; no value is put in its place"
 
 
 def changing(tables: Tables) -> Iterator[Finding]:

@@ -131,6 +131,28 @@ def score(
     run_pipeline(common, "score", "run_score", cutoff=cutoff, output=output, model=model, accounts=chosen)
 
 
+@app.command()
+def audit(
+    every_cutoff: Annotated[
+        bool, typer.Option("--all", help="Travel to every cutoff instead of the first, the middle and the last.")
+    ] = False,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Prove that no feature sees the future, and list what cannot be proven."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "audit", "run_audit", every_cutoff=every_cutoff)
+
+
+@app.command()
+def portfolio(
+    config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
+) -> None:
+    """Measure NPS, CSAT, churn, revenue retention, cohorts, lifetime value and support, by period and segment."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "portfolio", "run_portfolio")
+
+
 @models_app.command("list")
 def list_models(
     config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False

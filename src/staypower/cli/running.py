@@ -32,6 +32,8 @@ _ABOUT_THE_PLACE: Mapping[int, str] = {
     errno.EDQUOT: "free some space, or set another folder with `--set output.folder=...`",
     errno.EACCES: "allow yourself to read and write there, or name another place",
     errno.EROFS: "name a folder that can be written to",
+    errno.EEXIST: "a file stands where a folder is needed: move it, or name another folder",
+    errno.ENOTDIR: "a file stands where a folder is needed: move it, or name another folder",
 }
 
 

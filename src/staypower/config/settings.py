@@ -18,7 +18,11 @@ from staypower.errors import UsageError
 from staypower.evaluation.settings import CostSettings
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
+from staypower.labels.tier_settings import TierSettings
+from staypower.models.horizons import HorizonSettings
 from staypower.models.settings import ModelSettings
+from staypower.portfolio_metrics.settings import PortfolioSettings
+from staypower.quadrants import QuadrantSettings
 from staypower.sources.settings import TableSource
 from staypower.tracking.settings import TrackingSettings
 
@@ -41,23 +45,6 @@ class OutputSettings(BaseModel):
     folder: str = Field(default="out", min_length=1, description="folder for everything that commands write")
     format: Literal["parquet", "csv"] = Field(default="parquet", description="form of the scored list: `parquet` or `csv`")
     reasons: int = Field(default=5, ge=0, le=50, description="reasons per account")
-
-
-class TierSettings(BaseModel):
-    """What the loyalty tier is learnt from.
-
-    Examples
-    --------
-    >>> TierSettings().horizon
-    90
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    instrument: Literal["nps", "csat", "ces1", "ces2"] = Field(
-        default="nps", description="survey instrument whose answers make the tier: `nps`, `csat`, `ces1` or `ces2`"
-    )
-    horizon: int = Field(default=90, ge=1, description="days after the cutoff in which the first answer counts")
 
 
 def _check_name(value: object) -> object:
@@ -129,8 +116,13 @@ class Settings(BaseModel):
         default_factory=CutoffSettings, description="the instants of knowledge to learn and test at"
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="what is computed from the tables")
+    horizons: HorizonSettings = Field(default_factory=HorizonSettings, description="horizons to predict beside the label's own")
+    quadrants: QuadrantSettings = Field(default_factory=QuadrantSettings, description="which tiers count as loyal")
     model: ModelSettings = Field(default_factory=ModelSettings, description="how the model learns")
     costs: CostSettings = Field(default_factory=CostSettings, description="what an account is worth and acting costs")
+    portfolio: PortfolioSettings = Field(
+        default_factory=PortfolioSettings, description="what the portfolio's figures are made of"
+    )
     capacity: int | None = Field(default=None, ge=1, description="accounts that the team can call in one round; none: no limit")
     output: OutputSettings = Field(default_factory=OutputSettings, description="where results go")
     tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="where runs are recorded")
@@ -178,7 +170,8 @@ class Settings(BaseModel):
 def _write_source(source: TableSource) -> dict[str, Any]:
     """Write a source as a config would: columns beside the settings, nothing that was left at its default."""
     values = source.model_dump(mode="json", exclude_defaults=True)
-    return {**values, **values.pop("mapping", {})}
+    mapping = values.pop("mapping", {})
+    return {**values, **mapping}
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> list[str]:

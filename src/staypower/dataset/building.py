@@ -22,11 +22,12 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Dataset", "Part", "build_dataset", "choose_plan", "is_test_account", "told_by"]
+__all__ = ["SAME_FOR_ALL", "Dataset", "Part", "build_dataset", "choose_plan", "is_test_account", "told_by"]
 
 Part = Literal["training", "calibration", "test"]
 
 TEST_SHARE = 0.3
+SAME_FOR_ALL = "the same for every account where the model learns"
 
 
 @dataclass(frozen=True)
@@ -225,10 +226,6 @@ def _without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learnt_from:
     filled = np.where(missing, np.inf, values)
     first = filled[0]
     varies = (filled != first).any(axis=0)
-    constant = {
-        name: "the same for every account where the model learns"
-        for name, good in zip(catalogue.names, varies, strict=True)
-        if not good
-    }
+    constant = {name: SAME_FOR_ALL for name, good in zip(catalogue.names, varies, strict=True) if not good}
     kept = catalogue.only(name for name in catalogue.names if name not in constant)
     return replace(kept, left_out={**catalogue.left_out, **constant})

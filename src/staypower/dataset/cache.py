@@ -88,9 +88,7 @@ class MatrixCache:
 
     def _write(self, path: Path, matrix: FeatureMatrix) -> None:
         columns = {"account_id": pa.array(matrix.accounts, pa.string()), "cutoff": pa.array(matrix.cutoffs)}
-        columns |= {
-            name: pa.array(matrix.features[name].to_numpy(), pa.float64(), from_pandas=False) for name in matrix.features
-        }
+        columns |= {str(name): pa.array(matrix.features[name].to_numpy(), pa.float64()) for name in matrix.features}
         write_atomically(path, lambda temporary: pq.write_table(pa.table(columns), temporary, compression="lz4"))
         kept = sorted(self.folder.glob("features-*.parquet"), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in kept[MOST:]:

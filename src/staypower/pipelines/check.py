@@ -19,7 +19,7 @@ from staypower.progress import Progress
 from staypower.sources import Finding
 from staypower.tables import Tables
 
-__all__ = ["CheckResult", "run_check"]
+__all__ = ["CheckResult", "population_text", "run_check"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class CheckResult:
         if self.plan is not None:
             lines += [f"split: {self.plan.words}"]
         if self.labels is not None:
-            lines += ["", str(self.population().to_string(index=False))]
+            lines += ["", population_text(self.labels, self.plan)]
         verdict = "not usable as it is" if self.report.errors else "usable"
         return "\n".join([*lines, "", f"{verdict}: {self.report.summary}"])
 
@@ -72,11 +72,46 @@ class CheckResult:
             "features": [] if self.catalogue is None else list(self.catalogue.names),
             "left_out": {} if self.catalogue is None else dict(self.catalogue.left_out),
             "split": None if self.plan is None else self.plan.to_dict(),
-            "population": self.population().astype(str).to_dict("records"),
+            "population": self.population().to_dict("records"),
         }
 
     def _repr_html_(self) -> str:
         return self.report._repr_html_() + self.population().to_html(index=False)
+
+
+def population_text(labels: Labels, plan: CutoffPlan | None) -> str:
+    """Write the counts of each cutoff with what it is used for; columns of zeros are left out.
+
+    Parameters
+    ----------
+    labels : Labels
+    plan : CutoffPlan, optional
+        Says what a cutoff is used for; those between two uses are left out as embargo.
+
+    Returns
+    -------
+    str
+    """
+    counts = labels.frame()
+    optional = ("notice_given", "too_new", "left_in_gap", "unlabelled", "voluntary", "involuntary", "unknown")
+    # a company without reasons has churners of one kind only, which says nothing
+    told = {"unknown"} if (counts["unknown"] == counts["churners"]).all() else set()
+    shown = counts.drop(columns=[name for name in optional if name in told or not counts[name].any()])
+    shown["base_rate"] = [f"{rate:.1%}" for rate in counts["base_rate"]]
+    if plan is None:
+        return str(shown.to_string(index=False))
+    shown["used_for"] = [_use_of(cutoff, plan) for cutoff in labels.population.cutoffs.tolist()]
+    lines = [str(shown.to_string(index=False))]
+    if plan.split != "snapshot":
+        lines += [
+            f"between two uses lie {plan.embargo} days without cutoffs, so that no outcome is learnt from that the next tests"
+        ]
+    return "\n".join(lines)
+
+
+def _use_of(cutoff: int, plan: CutoffPlan) -> str:
+    uses = {"training": plan.training, "calibration": plan.calibration, "test": plan.test}
+    return " and ".join(name for name, cutoffs in uses.items() if cutoff in cutoffs)
 
 
 def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, object] | None = None) -> CheckResult:

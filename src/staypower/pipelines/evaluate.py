@@ -20,6 +20,7 @@ from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.progress import Progress
 from staypower.reporting import plot_evaluation
+from staypower.scoring import require_same_label, require_what_is_read
 from staypower.sources import fingerprint
 from staypower.tables import Tables
 from staypower.tracking import Tracker
@@ -108,12 +109,15 @@ def run_evaluate(
 
 
 def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache) -> Dataset:
+    catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+    require_same_label(bundle, settings.label)
+    require_what_is_read(catalogue, tables)
     dataset = build_dataset(
         tables,
         label=settings.label,
         features=settings.features,
         cutoffs=settings.cutoffs,
-        catalogue=Catalogue.from_dict(bundle.learnt["catalogue"]),
+        catalogue=catalogue,
         cache=cache,
         need=("test",),
         threads=settings.model.threads or 2,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from staypower.progress import Progress
 from staypower.writing import write_table
 
 __all__ = ["FeatureResult", "run_features"]
+
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,20 @@ class FeatureResult:
         if self.path is not None:
             return f"{self.rows:,} rows of {len(self.catalogue.names)} features: {self.path}"
         listed = self.catalogue.frame()
-        shown = listed[["name", "table", "window", "unit", "empty", "lever", "description"]]
-        lines = [str(shown.to_string(index=False, justify="left")), "", f"{len(listed)} features"]
+        lines = []
+        for table, rows in listed.groupby("table", sort=False):
+            lines += [f"{table}", *(line for row in rows.to_dict("records") for line in _two_lines(row)), ""]
+        lines += [f"{len(listed)} features"]
         if self.catalogue.left_out:
             lines += ["", "not built:"]
-            lines += [f"  {why}: {', '.join(names)}" for why, names in self._not_built().items()]
+            for why, names in self._not_built().items():
+                lines += textwrap.wrap(
+                    f"{why}: {', '.join(names)}",
+                    _WIDTH,
+                    initial_indent="  ",
+                    subsequent_indent="      ",
+                    break_on_hyphens=False,
+                )
         return "\n".join(lines)
 
     def _not_built(self) -> dict[str, list[str]]:
@@ -59,6 +72,19 @@ class FeatureResult:
             "path": None if self.path is None else str(self.path),
             "rows": self.rows,
         }
+
+
+def _two_lines(row: Mapping[Hashable, str]) -> list[str]:
+    """Say what a feature is under its name; 0 or missing is what it is where nothing is known."""
+    window = "" if row["window"] == "ever" else row["window"]
+    unit = f" [{row['unit']}]" if row["unit"] else ""
+    said = ", ".join(part for part in (row["description"], window) if part) + unit
+    beside = [f"lever {row['lever']}" if row["lever"] else "", f"{row['empty']} where nothing is known" if row["empty"] else ""]
+    notes = ", ".join(part for part in beside if part)
+    return [
+        f"  {row['name']}" + (f"  ({notes})" if notes else ""),
+        *textwrap.wrap(said, _WIDTH, initial_indent="      ", subsequent_indent="      "),
+    ]
 
 
 def run_features(settings: Settings, *, progress: Progress, build: bool = False, output: Path | None = None) -> FeatureResult:

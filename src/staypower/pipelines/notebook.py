@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from staypower.auditing import AuditReport
 from staypower.config import Settings
 from staypower.cutoffs import instant_of
 from staypower.dataset import Dataset, told_by
@@ -11,16 +12,30 @@ from staypower.dataset import build_dataset as _build_dataset
 from staypower.evaluation import Evaluation
 from staypower.explanation import Explanation
 from staypower.features import Catalogue, FeatureMatrix, build_matrix, declare
+from staypower.pipelines.audit import run_audit
 from staypower.pipelines.check import CheckResult, run_check
 from staypower.pipelines.evaluate import run_evaluate
 from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.portfolio import portfolio_of
 from staypower.pipelines.score import scores_of
 from staypower.pipelines.train import TrainResult, run_train
+from staypower.portfolio_metrics import Portfolio
 from staypower.progress import Progress
 from staypower.scoring import Scores
 from staypower.tables import Tables
 
-__all__ = ["build_dataset", "build_features", "check", "evaluate", "explain", "read_tables", "score", "train"]
+__all__ = [
+    "audit",
+    "build_dataset",
+    "build_features",
+    "check",
+    "evaluate",
+    "explain",
+    "portfolio",
+    "read_tables",
+    "score",
+    "train",
+]
 
 _QUIET = Progress(quiet=True)
 
@@ -65,6 +80,25 @@ def check(settings: Settings, **objects: object) -> CheckResult:
     return run_check(settings, progress=_QUIET, objects=objects)
 
 
+def audit(settings: Settings, tables: Tables | None = None, *, every_cutoff: bool = False) -> AuditReport:
+    """Prove that no feature sees the future, as far as data can; see `staypower audit`.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables, optional
+        By default those of the settings are read.
+    every_cutoff : bool, default False
+        Travel to every cutoff of the plan instead of the first, the middle and the last.
+
+    Returns
+    -------
+    AuditReport
+        One row a check in `.frame()`; `.failed` names the checks that failed.
+    """
+    return run_audit(settings, progress=_QUIET, every_cutoff=every_cutoff, tables=tables).report
+
+
 def build_features(
     settings: Settings, tables: Tables, *, cutoffs: list[str], catalogue: Catalogue | None = None
 ) -> FeatureMatrix:
@@ -101,6 +135,23 @@ def build_dataset(settings: Settings, tables: Tables) -> Dataset:
     Dataset
     """
     return _build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
+
+
+def portfolio(settings: Settings, tables: Tables | None = None) -> Portfolio:
+    """Measure the portfolio: NPS, churn, revenue retention, cohorts, worth and support; see `staypower portfolio`.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables, optional
+        By default those of the settings are read.
+
+    Returns
+    -------
+    Portfolio
+        One row a figure in `.frame()`; shows itself in a notebook.
+    """
+    return portfolio_of(settings, progress=_QUIET, tables=tables)
 
 
 def train(settings: Settings, tables: Tables | None = None) -> TrainResult:

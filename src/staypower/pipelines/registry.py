@@ -37,6 +37,10 @@ class ModelList:
         columns = [name for name in self.versions.columns if not name.startswith("metric.")]
         metrics = [f"metric.{name}" for name in _SHOWN if f"metric.{name}" in self.versions.columns]
         shown = self.versions[[*columns, *metrics]].rename(columns=lambda name: name.removeprefix("metric."))
+        shown = shown.assign(champion=shown["champion"].map({True: "yes", False: ""}))
+        if "digest" in shown:
+            # the whole digest is in `--json` and in `versions.json`; its beginning tells two versions apart
+            shown = shown.assign(digest=shown["digest"].str[:12])
         return str(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4f}"))
 
     def to_dict(self) -> dict[str, Any]:

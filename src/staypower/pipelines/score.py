@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from staypower.config import Settings
-from staypower.cutoffs import instant_of, midnight_after, text_of
+from staypower.cutoffs import MISSING, instant_of, midnight_after, text_of
 from staypower.errors import UsageError
 from staypower.models import read_bundle
 from staypower.models.champion import find_bundle
@@ -18,6 +20,8 @@ from staypower.tables import Tables
 from staypower.writing import write_table
 
 __all__ = ["ScoreResult", "run_score", "scores_of"]
+
+_NOBODY = "no account has the status `scored`: nobody was active, so there is no probability to give"
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,13 @@ class ScoreResult:
         """Return the counts, the accounts of highest risk and the path."""
         table = self.scores.table
         counts = ", ".join(f"{n:,} {status}" for status, n in self.scores.counts().items())
-        lines = [f"{len(table):,} accounts at {text_of(self.scores.cutoff)}: {counts}", "", "highest risk:"]
-        for row in self.scores.watch_list(5).itertuples():
-            if row.status == "scored":
-                lines.append(
-                    f"  {row.account_id}: {row.churn_probability:.0%} within {row.horizon_days} days ({row.churn_risk_band})"
-                )
-                reasons = [getattr(row, f"reason_{n}", None) for n in (1, 2, 3)]
+        lines = [f"{len(table):,} accounts at {text_of(self.scores.cutoff)}: {counts}", ""]
+        lines += ["highest risk:"] if "scored" in self.scores.counts() else [_NOBODY]
+        for row in self.scores.watch_list(5).to_dict("records"):
+            if row["status"] == "scored":
+                chance = _percent(row["churn_probability"])
+                lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({row['churn_risk_band']})")
+                reasons = [row.get(f"reason_{n}") for n in (1, 2, 3)]
                 lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
         return "\n".join([*lines, "", f"scores: {self.path}"])
 
@@ -57,6 +61,11 @@ class ScoreResult:
             "statuses": self.scores.counts(),
             "highest_risk": self.scores.watch_list(10).to_dict("records"),
         }
+
+
+def _percent(probability: float) -> str:
+    """Write a probability without claiming certainty."""
+    return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability:.0%}"
 
 
 def run_score(
@@ -130,6 +139,11 @@ def scores_of(
 
 def _checked(cutoff: str, tables: Tables) -> int:
     at, last = instant_of(cutoff), midnight_after(tables.observed_until)
+    times = np.concatenate([table.own_instants() for table in tables.values()])
+    known = times[times != MISSING]
+    if len(known) and at <= int(known.min()):
+        mend = f"choose a date after {text_of(int(known.min()))}, when the tables begin, and {text_of(last)} at the latest"
+        raise UsageError.of("cutoff outside the data", cutoff, mend)
     if at > last:
         mend = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
         raise UsageError.of("cutoff outside the data", cutoff, mend)

@@ -12,7 +12,7 @@ import numpy as np
 from staypower import __version__
 from staypower.config import Settings
 from staypower.cutoffs import instant_of, text_of
-from staypower.dataset import Dataset, MatrixCache, build_dataset
+from staypower.dataset import SAME_FOR_ALL, Dataset, MatrixCache, build_dataset
 from staypower.evaluation import Evaluation
 from staypower.explanation import learn_usual_values
 from staypower.models import Bundle, ChurnClassifier, write_bundle
@@ -63,11 +63,14 @@ class TrainResult:
         plan, learnt = self.dataset.plan, self.dataset.rows("training", "calibration")
         name = self.bundle.metadata["name"]
         champion = "the champion: `staypower score` uses it" if self.registered.champion else self.registered.note
+        first, last = text_of(int(plan.all[0])), text_of(plan.learnt_until)
+        when = f"at {first}" if first == last else f"{first} to {last}"
         lines = [
             *self.warnings,
             f"split: {plan.words}",
             f"learnt from {learnt.sum():,} rows of {len(set(self.dataset.matrix.accounts[learnt])):,} accounts, "
-            f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}, {len(self.dataset.catalogue.names)} features",
+            f"{when}, {len(self.dataset.catalogue.names)} features",
+            *self._constants(),
             f"model: {self.how}",
             "",
             self.evaluation.text(groups=False),
@@ -77,6 +80,12 @@ class TrainResult:
             f"run: {self.run_id}",
         ]
         return "\n".join(lines)
+
+    def _constants(self) -> list[str]:
+        """Name features that the tables allow and the model does not get."""
+        names = [name for name, why in self.dataset.catalogue.left_out.items() if why == SAME_FOR_ALL]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return [f"not learnt from: {', '.join(names[:3])}{more} ({SAME_FOR_ALL})"] if names else []
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -88,7 +97,7 @@ class TrainResult:
             "digest": self.bundle.digest,
             "run_id": self.run_id,
             "split": self.dataset.plan.to_dict(),
-            "population": self.dataset.labels.frame().astype(str).to_dict("records"),
+            "population": self.dataset.labels.frame().to_dict("records"),
             "features": list(self.dataset.catalogue.names),
             "left_out": dict(self.dataset.catalogue.left_out),
             "warnings": list(self.warnings),

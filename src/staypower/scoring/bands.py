@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staypower.metrics.risk import twice_the_base_rate
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,7 +24,7 @@ class RiskBands:
     base_rate : float
         Share of accounts that churned where the model learnt, in (0, 1). Low is under it, high above twice it, medium
         between. Above a base rate of one third twice it comes so near certainty that nobody would be high: then high begins
-        halfway between the base rate and 1.
+        halfway between the base rate and 1 (`metrics.risk.twice_the_base_rate`, which quadrants share).
 
     Examples
     --------
@@ -35,7 +37,7 @@ class RiskBands:
     @property
     def high_above(self) -> float:
         """The probability above which risk is high."""
-        return min(2.0 * self.base_rate, (1.0 + self.base_rate) / 2.0)
+        return twice_the_base_rate(self.base_rate)
 
     def of(self, probability: NDArray[np.float64]) -> NDArray[np.object_]:
         """Return the band of each probability, None where it is missing."""

@@ -15,6 +15,7 @@ from staypower.explanation import Explanation, UsualValues, explain_scores
 from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
 from staypower.labels import LabelSettings, Status, find_population
 from staypower.models import Bundle
+from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.scoring.bands import RiskBands
 from staypower.tables import Tables
 
@@ -111,8 +112,15 @@ def score_accounts(
     -------
     Scores
         The score of an account does not depend on who else is asked for.
+
+    Raises
+    ------
+    UsageError
+        When the label is not the one that the model was learnt for, or the tables have lost what its features read.
     """
     catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+    require_same_label(bundle, label)
+    require_what_is_read(catalogue, tables)
     population = find_population(tables, label, np.array([cutoff], dtype=np.int64))
     status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
     asked = sorted(set(accounts)) if accounts else list(population.accounts)

@@ -99,5 +99,5 @@ def name_left_attributes(found: Extract, plan: Plan, source: TableSource) -> Non
         found.findings.append(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, mend))
     left = [name for name in plan.left if name not in source.leave_out]
     if left:
-        fault = f"{len(left)} source columns are not read"
+        fault = f"{len(left)} source {'column is' if len(left) == 1 else 'columns are'} not read"
         found.findings.append(Finding("note", "accounts", "", 0, fault, "left out", mend, tuple(left[:12])))

@@ -25,16 +25,22 @@ PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def csv_relation(source: TableSource, files: Sequence[Path], hive: str) -> str:
+def csv_relation(source: TableSource, files: Sequence[Path], hive: str, place: str) -> str:
     """Read CSV with every value as text.
 
     Nothing is detected but what stands between the columns, so that no odd line is skipped or taken for a comment; files
     with other columns are put under one another by name.
     """
     headers: dict[tuple[str, ...], list[Path]] = {}
-    delimiter = source.delimiter or _delimiter(files[0], source.encoding)
+    delimiter = source.delimiter
     for file in files:
-        headers.setdefault(_header(file, source.encoding, delimiter), []).append(file)
+        try:
+            delimiter = delimiter or _delimiter(file, source.encoding)
+            headers.setdefault(_header(file, source.encoding, delimiter), []).append(file)
+        except UnicodeError as error:
+            mend = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
+            raise UsageError.of(f"the file is not in {source.encoding}", f"{place}: {file}", mend) from error
+    delimiter = str(delimiter)
     options = [f"delim={quoted_text(delimiter)}", f"encoding={quoted_text(PLAIN_ENCODINGS[source.encoding.lower()])}"]
     options += ["auto_detect=false", "header=true", "skip=0", "quote='\"'", "escape='\"'", "strict_mode=true"]
     options += ["null_padding=false", f"hive_partitioning={hive}", "hive_types_autocast=false"]
@@ -72,7 +78,7 @@ def _text_of(file: Path, encoding: str) -> IO[str]:
     """Open a CSV file for its first line; the byte order mark that some programs write is no part of it."""
     plain = "utf-8-sig" if PLAIN_ENCODINGS.get(encoding.lower()) == "utf-8" else encoding
     head: Any = gzip.open if file.suffix.lower() == ".gz" else open
-    opened: IO[str] = head(file, "rt", encoding=plain, errors="replace", newline="")
+    opened: IO[str] = head(file, "rt", encoding=plain, newline="")
     return opened
 
 
@@ -85,15 +91,16 @@ def decoded_csv(files: Sequence[Path], source: TableSource, place: str) -> pa.Ta
     """Read CSV files in an encoding that the database does not know, every value as text."""
     tables = []
     for file in files:
-        parse = arrow_csv.ParseOptions(delimiter=source.delimiter or _delimiter(file, source.encoding), newlines_in_values=True)
-        read = arrow_csv.ReadOptions(encoding=source.encoding)
         try:
+            delimiter = source.delimiter or _delimiter(file, source.encoding)
+            parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+            read = arrow_csv.ReadOptions(encoding=source.encoding)
             names = arrow_csv.open_csv(file, read_options=read, parse_options=parse).schema.names
             convert = arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
             )
             tables.append(arrow_csv.read_csv(file, read_options=read, parse_options=parse, convert_options=convert))
-        except (LookupError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        except (LookupError, UnicodeError, pa.ArrowInvalid) as error:
             fault = f"the file cannot be read as {source.encoding}: {str(error)[:120]}"
             raise UsageError.of(fault, f"{place}: {file}", "write the right `encoding` and `delimiter`") from error
     return pa.concat_tables(tables, promote_options="default")

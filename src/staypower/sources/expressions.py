@@ -10,6 +10,8 @@ a time. Where two text columns are compared by size nobody can know, and a cast 
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -25,6 +27,8 @@ from staypower.sources.values import Value
 __all__ = ["ALLOWED_FUNCTIONS", "Compiled", "compile_expression"]
 
 _LONGEST = 4000
+_ALIKE = 0.75
+_ODD_NAME = re.compile(r"[\s().\-/%]")
 
 ALLOWED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -104,4 +108,12 @@ def compile_expression(text: str, columns: Mapping[str, Value], place: str, *, d
         mend = f"{nearest(text, columns)}; quote a name that has spaces or is a word of SQL with \", a text with '"
         raise UsageError.of("neither a source column nor an expression", f"{place}: {shown(text)}", mend) from error
     writer = Writer(RULES, columns, place, text, decimal)
-    return Compiled(writer.write(tree), frozenset(writer.used))
+    try:
+        return Compiled(writer.write(tree), frozenset(writer.used))
+    except UsageError as error:
+        # `MRR (EUR)` parses as a function, `Kunden-Nr` as a difference: what was meant is a column of nearly that name
+        meant = difflib.get_close_matches(text, columns, n=1, cutoff=_ALIKE)
+        if not meant or not _ODD_NAME.search(text):
+            raise
+        mend = f"write `{meant[0]}`"
+        raise UsageError.of("no source column has this name", f"{place}: {shown(text)}", mend) from error

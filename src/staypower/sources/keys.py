@@ -139,7 +139,7 @@ def drop_unknown(draft: Draft, accounts: pa.Array) -> None:
     unknown = positions(draft.table.data.column("account_id"), accounts) < 0
     if unknown.any():
         count = len(pc.unique(draft.table.data.column("account_id").filter(pa.array(unknown))))
-        fault = f"rows of {count:,} accounts that are not in accounts"
+        fault = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
         shown = tuple(dict.fromkeys(draft.shown("account_id", unknown, 20)))[:3]
         severity: Severity = "error" if unknown.mean() > _MOSTLY else "warning"
         draft.find(severity, "account_id", int(unknown.sum()), fault, "dropped", "complete accounts, or mend the ids", shown)

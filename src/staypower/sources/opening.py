@@ -143,7 +143,7 @@ def _relation(connection: Any, source: TableSource, place: str, folder: Path, ob
         return f"read_parquet({listed(files)}, union_by_name=true, hive_partitioning={hive}, hive_types_autocast=false)"
     if form == "json":
         return _json(connection, files)
-    return csv_relation(source, files, hive)
+    return csv_relation(source, files, hive, place)
 
 
 def path_of(name: str, folder: Path) -> Path:
@@ -201,14 +201,19 @@ def _form(file: Path, place: str) -> str:
 
 
 def _json(connection: Any, files: Sequence[Path]) -> str:
-    """Read JSON with every value as the text that was written, so that no id is taken for a number or a date."""
+    """Read JSON with every value as the text that was written, so that no id is taken for a number or a date.
+
+    Lists and objects stay what they are: as text they would pass for ids.
+    """
     names_listed = listed(files)
     form = "auto" if _ending(files[0]) == ".json" else "newline_delimited"
     options = f"format={quoted_text(form)}, union_by_name=true"
     names = connection.execute(
-        f"DESCRIBE SELECT * FROM read_json({names_listed}, {options}, sample_size=-1, maximum_depth=1)"
+        f"DESCRIBE SELECT * FROM read_json({names_listed}, {options}, sample_size=-1, maximum_depth=2)"
     ).fetchall()
-    columns = ", ".join(f"{quoted_text(str(row[0]))}: 'VARCHAR'" for row in names)
+    nested = {str(row[0]) for row in names if str(row[1]).startswith(("STRUCT", "MAP")) or str(row[1]).endswith("]")}
+    kinds = {str(row[0]): "JSON" if str(row[0]) in nested else "VARCHAR" for row in names}
+    columns = ", ".join(f"{quoted_text(name)}: '{kind}'" for name, kind in kinds.items())
     return f"read_json({names_listed}, {options}, columns={{{columns}}})"
 
 
@@ -226,7 +231,7 @@ def _database(connection: Any, source: TableSource, file: Path, place: str) -> s
     known = {str(full): str(full) for full, _ in rows} | {str(short): str(full) for full, short in rows}
     if source.table is None or source.table not in known:
         fault = "no table is named" if source.table is None else "the file has no such table"
-        mend = f"write `table: name`: {nearest(source.table or '', (str(short) for _, short in rows))}"
+        mend = nearest(source.table or "", (str(short) for _, short in rows)) + (" as `table`" if source.table is None else "")
         raise UsageError.of(fault, f"{place}: {source.table or file}", mend)
     return ".".join(quoted_name(part) for part in ("given_file", *known[source.table].split(".", 1)))
 
@@ -283,7 +288,7 @@ def _unreadable(error: Exception, source: TableSource, place: str) -> UsageError
     said = " ".join(kept[:4])[:300] if kept else type(error).__name__
     mend = "check that the file is whole and of the format its ending says"
     if isinstance(error, duckdb.InvalidInputException) and "unicode" in said.lower():
-        mend = "write its `encoding`, such as `encoding: latin-1`"
+        mend = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
     elif "CSV" in said:
         mend = "check `delimiter` and `encoding`, and the line named"
     return UsageError.of(f"the source cannot be read: {said}", f"{place}: {source.source}", mend)

@@ -172,9 +172,11 @@ class _Planner:
         """Say whether an attribute's name is a canonical name or key with a slip of the pen."""
         if name in self.opened.columns or name in ATTRIBUTES or name in self.source.columns:
             return False
-        near = nearest(name, (*self.names, *RESERVED))
+        # `status: Status` maps a column: it cannot be `static` misspelt, whose value would be no column
+        maps_column = name in self.source.constant or self.source.mapping[name] in self.opened.columns
+        near = nearest(name, self.names if maps_column else (*self.names, *RESERVED))
         meant = near.removeprefix("write `").rstrip("`") if near.startswith("write") else ""
-        return bool(meant) and (abs(len(meant) - len(name)) <= 2) and _slips(name, meant) <= 2
+        return bool(meant) and _slips(name, meant) <= max(1, min(2, len(name) // 4))
 
     def plan_mapped(self) -> None:
         for name, written in self.source.mapping.items():
@@ -213,7 +215,7 @@ class _Planner:
         value = self.opened.columns[column]
         if value.kind in ("other", "interval"):
             fault = f"column `{column}` is of type {self.opened.types[column]}"
-            raise UsageError.of(fault, f"{self.place}.{name}", "unpack it in the source first")
+            raise UsageError.of(fault, f"{self.place}.{name}", "unpack it in the source first: plain columns, one row an item")
         return value
 
     def kind(self, name: str) -> Kind | None:
@@ -264,6 +266,8 @@ class _Planner:
         if source.static == "all":
             mapped = frozenset().union(*(column.used for column in self.columns if column.raw))
             every = [name for name in columns if name not in planned and (name not in mapped or name in source.leave_out)]
+            # what is left out is read all the same, as a flag may be; a list or a structure cannot be
+            every = [name for name in every if name not in source.leave_out or columns[name].kind not in ("other", "interval")]
             given = [column.name for column in self.columns if column.name not in self.names]
             for name in source.leave_out:
                 if name not in columns and name not in source.mapping:

@@ -135,7 +135,11 @@ def payment_faults(draft: Draft) -> list[Fault]:
     unknown = (status.codes >= 0) & ~status.where(PAYMENT_STATUSES.__contains__)
     if unknown.any():
         mend = "translate to paid, failed or refunded: `status: case when state = 'ok' then 'paid' else 'failed' end`"
-        return [_fault(draft, unknown, "unknown payment statuses", "status", mend)]
+        words = pc.value_counts(draft.table.data.column("status").filter(pa.array(unknown))).to_pylist()
+        shown = ", ".join(f"{word['values']!r} ({word['counts']:,})" for word in sorted(words, key=lambda w: -w["counts"])[:5])
+        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+        where = f"payments.status: {int(unknown.sum()):,} of {len(unknown):,} rows: {shown}{more}"
+        return [Fault("unknown payment statuses", where, mend)]
     draft.put("status", status.array())
     return []
 
@@ -147,4 +151,5 @@ def _fault(draft: Draft, rows: NDArray[np.bool_], fault: str, column: str, mend:
     shown = [name for name in telling if table.has(name)]
     first = table.data.select(shown).take(pa.array(np.flatnonzero(rows)[:3])).to_pylist()
     texts = ["(" + ", ".join(f"{name} {value}" for name, value in row.items()) + ")" for row in first]
-    return Fault(fault, f"{draft.name}.{column}: {int(rows.sum()):,} rows, such as {', '.join(texts)}", mend)
+    counted = f"{int(rows.sum()):,} {'row' if rows.sum() == 1 else 'rows'}"
+    return Fault(fault, f"{draft.name}.{column}: {counted}, such as {', '.join(texts)}", mend)

@@ -73,7 +73,7 @@ def kind_of(duckdb_type: str) -> tuple[ValueKind, bool]:
     (('number', False), ('time', False), ('number', True))
     """
     name = duckdb_type.upper()
-    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "LIST", "BLOB", "BIT")):
+    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "LIST", "BLOB", "BIT", "JSON")):
         return "other", False
     if name.startswith(("TIMESTAMP", "DATE")):
         return "time", False

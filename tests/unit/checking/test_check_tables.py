@@ -58,8 +58,14 @@ def test_flags_without_their_time(tmp_path):
 def test_blanks_are_counted(tmp_path):
     report = checked(tmp_path, {"subscriptions": SUBSCRIPTIONS + "c,2024-01-01,,\n"})
     assert "blank in 66.7% of the rows" in said(report, "subscriptions", "plan")
+    assert "unknown in these rows" in said(report, "subscriptions", "plan")
     report = checked(tmp_path, {"usage": "account_id,at,event\na,2024-01-01,\n"})
     assert "warning every value is blank" in said(report, "usage", "event")
+
+
+def test_an_end_that_is_blank_has_not_come(tmp_path):
+    text = "account_id,started_at,ended_at\na,2024-01-01,\nb,2024-01-01,2024-03-01\n"
+    assert "it has not happened in these rows" in said(checked(tmp_path, {"subscriptions": text}), "subscriptions", "ended_at")
 
 
 def test_short_histories_are_warned_about(tmp_path):

@@ -80,6 +80,13 @@ def test_what_is_written_back_is_read_the_same(design: Path) -> None:
     assert load_config(shown).to_dict() == settings.to_dict()
 
 
+def test_a_column_is_shown_once_with_its_line(design: Path) -> None:
+    shown = show_config(load_config(design)).text().splitlines()
+    assert not [line for line in shown if line.strip().startswith("mapping")]
+    (column,) = [line for line in shown if line.strip().startswith("signed_up_at:")]
+    assert "acme.yaml, line" in column
+
+
 def test_origins(design: Path) -> None:
     origins = load_config(design, ["label.horizon=60"]).origins()
     assert origins["label.horizon"] == "--set"

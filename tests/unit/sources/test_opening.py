@@ -166,6 +166,10 @@ def test_nanoseconds_are_not_taken_for_microseconds(tmp_path):
         ({"source": "broken.parquet"}, "cannot be read"),
         ({"source": "ragged.csv"}, "cannot be read: Invalid Input Error: CSV Error on Line: 52"),
         ({"source": "latin.csv"}, "encoding: latin-1"),
+        ({"source": "heads.csv", "account_id": "Größe"}, "the file is not in utf-8"),
+        ({"source": "a.csv", "encoding": "klingon"}, "write the right `encoding`"),
+        ({"source": "crm.duckdb", "table": "thinks"}, "Mend: write `things`."),
+        ({"source": "crm.duckdb"}, "Mend: use one of `things` as `table`."),
         ({}, "no source is given"),
     ],
 )
@@ -177,9 +181,31 @@ def test_unreadable_sources(tmp_path, given, said):
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 nonsense")
     (tmp_path / "ragged.csv").write_text("acct,when,n\n" + "a,2024-01-01,1\n" * 50 + 'a,"2024,1\nb,c,d,e,f,g\n')
     (tmp_path / "latin.csv").write_bytes("acct,when,n\nKöln,2024-01-01,1\n".encode("latin-1"))
+    (tmp_path / "heads.csv").write_bytes("Größe,when,n\na,2024-01-01,1\n".encode("cp1252"))
+    with duckdb.connect(str(tmp_path / "crm.duckdb")) as made:
+        made.execute("CREATE TABLE things (acct VARCHAR)")
     with pytest.raises(UsageError) as caught:
         read(tmp_path, **given)
     assert said in str(caught.value)
+
+
+def test_lists_and_objects_of_json_are_no_ids(tmp_path):
+    rows = [{"acct": {"id": "007"}, "who": "007", "when": "2024-01-01 10:00", "n": 1, "tags": []}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read(tmp_path, source="a.jsonl", account_id="who")[0]["account_id"] == "007"
+    for column in ("acct", "tags"):
+        with pytest.raises(UsageError, match=f"column `{column}` is of type JSON: tables.usage.account_id.*unpack it"):
+            read(tmp_path, source="a.jsonl", account_id=column)
+
+
+def test_a_list_can_be_left_out_of_the_attributes(tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"account_id": "7", "segment": "big", "tags": ["x"]}) + "\n")
+    (tmp_path / "u.csv").write_text("account_id,at\n7,2024-01-01\n")
+    usage = TableSource.model_validate({"source": "u.csv"})
+    accounts = TableSource.model_validate({"source": "a.jsonl", "static": "all", "leave_out": ["tags"]})
+    tables, _ = read_tables({"accounts": [accounts], "usage": [usage]}, folder=tmp_path)
+    assert tables["accounts"].has("segment")
+    assert not tables["accounts"].has("tags")
 
 
 def test_no_line_is_skipped_or_taken_for_a_comment(tmp_path):

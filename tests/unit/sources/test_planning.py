@@ -161,3 +161,24 @@ def test_a_declared_table(tmp_path):
     tables, _ = read(tmp_path, "visits", text, **given)
     assert tables["visits"].schema.times == ("seen",)
     assert column(tables, "visits", "code") == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["land", "status", "state", "type", "form"])
+def test_an_attribute_may_be_called_nearly_as_a_key(tmp_path, name):
+    text = f"account_id,{name.title()}\na,x\nb,y\n"
+    tables, _ = read(tmp_path, "accounts", text, static=[name], **{name: name.title()})
+    assert column(tables, "accounts", name) == ["x", "y"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("signed_up_att", "Day"), ("wher", "Day is not null"), ("delimter", ";")])
+def test_a_slip_of_the_pen_is_no_attribute(tmp_path, name, value):
+    with pytest.raises(UsageError, match=f"unknown column: tables.accounts.{name}. Mend: write"):
+        read(tmp_path, "accounts", "account_id,Day\na,2024-01-01\n", **{name: value})
+
+
+@pytest.mark.parametrize("written", ["Kunden-Nmr", "Kunden Nr", "Kunden_Nr"])
+def test_a_name_that_parses_as_an_expression_is_still_a_name(tmp_path, written):
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, "usage", "Kunden-Nr,at,MRR (€)\na,2024-01-01,1\n", account_id=written, quantity="MRR (EUR)")
+    assert "Mend: write `Kunden-Nr`" in str(caught.value)
+    assert "'MRR (EUR)'. Mend: write `MRR (€)`." in str(caught.value)

@@ -214,6 +214,9 @@ def test_observed_until_is_told_or_the_latest_event(tmp_path):
     late = until(usage("2024-01-05", "2031-01-01"), as_of="2024-01-10")
     assert late.observed_until == instant_of("2024-01-06")
     assert len(late["usage"]) == 1
+    told = {"observed_until": "2024-02-01"}
+    assert until(usage("2024-01-05", "2024-01-20"), as_of="2024-01-10", **told).observed_until == instant_of("2024-01-11")
+    assert until(usage("2024-01-05"), as_of="2031-01-10", **told).observed_until == instant_of("2024-02-02")
     arrival = "account_id,at,known_at\na,2024-01-05,2024-01-05 09:00\nb,2031-01-01,2024-01-06 09:00\n"
     assert until(arrival).observed_until == instant_of("2024-01-06")
 

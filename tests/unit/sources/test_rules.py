@@ -135,7 +135,7 @@ def test_unknown_accounts_are_dropped(tmp_path):
     files = {"accounts": "account_id\na\nb\n", "usage": "account_id,at\n" + "a,2024-01-01\n" * 5 + "x,2024-01-01\n" * 2}
     tables, findings = read(tmp_path, files)
     assert len(tables["usage"]) == 5
-    finding = found(findings, "usage", "account_id", "rows of 1 accounts")
+    finding = found(findings, "usage", "account_id", "rows of 1 account that is")
     assert (finding.rows, finding.severity, finding.examples) == (2, "warning", ("x",))
 
 

@@ -1,0 +1,89 @@
+"""What a sealed model needs in order to say the truth: the label it was learnt for, and the columns that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from staypower.errors import Fault, UsageError
+from staypower.features import Catalogue, Feature
+from staypower.features.streams import make_stream, source_of
+from staypower.labels import LabelSettings
+from staypower.models import Bundle
+from staypower.tables import Table, Tables
+
+__all__ = ["require_same_label", "require_what_is_read"]
+
+# What a probability is a probability of. Who is left out of the list (too new, notice given) may differ from training.
+_MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "key_events", "activity_window")
+
+
+def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
+    """Refuse to call the probability of one thing the probability of another.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        A sealed model.
+    label : LabelSettings
+        What the config asks for.
+
+    Raises
+    ------
+    UsageError
+        With every setting that differs.
+    """
+    learnt: Mapping[str, object] = bundle.metadata.get("label", {})
+    asked = label.model_dump(mode="json")
+    faults = [
+        Fault(
+            "the model was learnt for another label",
+            f"label.{key}: the model {learnt[key]}, the config {asked.get(key)}",
+            "write what the model was learnt for, or train again with `staypower train`",
+        )
+        for key in _MEANING
+        if key in learnt and learnt[key] != asked.get(key)
+    ]
+    if faults:
+        raise UsageError(faults)
+
+
+def require_what_is_read(catalogue: Catalogue, tables: Tables) -> None:
+    """Refuse tables that have lost what the model's features are made of.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The model's features.
+    tables : Tables
+
+    Raises
+    ------
+    UsageError
+        With every table and column that is gone, and how many features read it.
+    """
+    empty = {name: replace(table, data=table.data.slice(0, 0)) for name, table in tables.items()}
+    bare = Tables(empty, tables.observed_until)
+    streams: dict[str, Table] = {}
+    lost: dict[str, list[str]] = {}
+    for feature in catalogue.everything:
+        if not isinstance(feature, Feature):
+            continue
+        source = source_of(feature.table)
+        if source not in tables:
+            lost.setdefault(source, []).append(feature.name)
+            continue
+        if feature.table not in streams:
+            streams[feature.table] = make_stream(feature.table, bare, catalogue.settings)
+        for column in feature.columns:
+            if not streams[feature.table].has(column):
+                lost.setdefault(f"{source}.{column}", []).append(feature.name)
+    if lost:
+        raise UsageError([_lost(place, names) for place, names in lost.items()])
+
+
+def _lost(place: str, features: list[str]) -> Fault:
+    kind = "column" if "." in place else "table"
+    more = f" and {len(features) - 1} more" if len(features) > 1 else ""
+    mend = f"give the {kind} again under `tables` as it was in training, or train a model without it: `staypower train`"
+    return Fault(f"the model reads a {kind} that is not there", f"{place}, for `{features[0]}`{more}", mend)
