@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from staypower.config import Settings
 from staypower.dataset import Dataset
-from staypower.evaluation import Evaluation
+from staypower.evaluation import Evaluation, TierEvaluation
 from staypower.reporting import plot_evaluation
 
 if TYPE_CHECKING:
     from staypower.tracking import TrackedRun
 
-__all__ = ["log_data", "log_evaluation"]
+__all__ = ["log_data", "log_evaluation", "log_tier"]
 
 
 def log_data(run: TrackedRun, settings: Settings, dataset: Dataset, *, data: str) -> None:
@@ -35,3 +35,12 @@ def log_evaluation(run: TrackedRun, evaluation: Evaluation, *, importances: Mapp
     pictures = scratch / "pictures"
     plot_evaluation(evaluation, pictures, importance=importances)
     run.log_artifacts(pictures, "evaluation")
+
+
+def log_tier(run: TrackedRun, evaluation: TierEvaluation | None) -> None:
+    """Log the metrics and tables of the loyalty tier, when there is one."""
+    if evaluation is None:
+        return
+    run.log_metrics({f"tier_{name}": value for name, value in evaluation.metrics().items()})
+    run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/tier.json")
+    run.log_text(evaluation.text(), "evaluation/tier.txt")

@@ -15,7 +15,7 @@ from staypower.models import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.progress import Progress
-from staypower.scoring import Scores, score_accounts
+from staypower.scoring import BesideSettings, Scores, score_accounts
 from staypower.tables import Tables
 from staypower.writing import write_table
 
@@ -47,7 +47,11 @@ class ScoreResult:
         for row in self.scores.watch_list(5).to_dict("records"):
             if row["status"] == "scored":
                 chance = _percent(row["churn_probability"])
-                lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({row['churn_risk_band']})")
+                told = [
+                    row["churn_risk_band"],
+                    *(str(row[name]) for name in ("tier", "quadrant") if isinstance(row.get(name), str)),
+                ]
+                lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({', '.join(told)})")
                 reasons = [row.get(f"reason_{n}") for n in (1, 2, 3)]
                 lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
         return "\n".join([*lines, "", f"scores: {self.path}"])
@@ -87,7 +91,7 @@ def run_score(
     cutoff : str, optional
         Date or time of knowledge; by default the midnight UTC after everything that was observed.
     output : Path, optional
-        File ending in `.parquet` or `.csv`; by default `scores` in the output folder.
+        File ending in `.parquet` or `.csv`; by default `scores` in the output folder, `scores-selected` for some accounts.
     model : str, optional
         A version or the folder of a bundle; the champion by default.
     accounts : tuple of str, optional
@@ -99,7 +103,9 @@ def run_score(
     -------
     ScoreResult
     """
-    path = output or settings.output_folder / f"scores.{settings.output.format}"
+    # a list of a few accounts must not replace everybody's
+    name = "scores-selected" if accounts else "scores"
+    path = output or settings.output_folder / f"{name}.{settings.output.format}"
     if path.suffix not in (".parquet", ".csv"):
         raise UsageError.of("unknown kind of output", path, "let the name end in `.parquet` or `.csv`")
     scores = scores_of(settings, progress=progress, cutoff=cutoff, model=model, accounts=accounts, tables=tables)
@@ -133,6 +139,7 @@ def scores_of(
             accounts=accounts,
             reasons=settings.output.reasons,
             model_version=place.version,
+            beside=BesideSettings(settings.tier, settings.quadrants, settings.costs, settings.capacity),
             threads=settings.model.threads or 2,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ from staypower import __version__
 from staypower.config import Settings
 from staypower.cutoffs import instant_of, text_of
 from staypower.dataset import SAME_FOR_ALL, Dataset, MatrixCache, build_dataset
-from staypower.evaluation import Evaluation
+from staypower.evaluation import Evaluation, TierEvaluation
 from staypower.explanation import learn_usual_values
+from staypower.metrics.risk import RiskReference
 from staypower.models import Bundle, ChurnClassifier, write_bundle
 from staypower.pipelines.card import write_card
+from staypower.pipelines.companions import fit_companions
 from staypower.pipelines.judging import judge
 from staypower.pipelines.loading import load_tables, refuse_errors
-from staypower.pipelines.logging import log_data, log_evaluation
+from staypower.pipelines.logging import log_data, log_evaluation, log_tier
 from staypower.progress import Progress
 from staypower.sources import fingerprint
 from staypower.tables import Tables
@@ -48,6 +50,8 @@ class TrainResult:
         How tree count and calibration were found.
     warnings : tuple of str
         What a reader should know first.
+    tier : TierEvaluation or None
+        The loyalty tier on the test rows that answered.
     """
 
     evaluation: Evaluation
@@ -57,6 +61,7 @@ class TrainResult:
     run_id: str
     how: str
     warnings: tuple[str, ...]
+    tier: TierEvaluation | None = None
 
     def text(self) -> str:
         """Return the summary."""
@@ -74,6 +79,7 @@ class TrainResult:
             f"model: {self.how}",
             "",
             self.evaluation.text(groups=False),
+            *(("", "Loyalty tier", self.tier.text()) if self.tier else ()),
             "",
             f"model {name}, version {self.registered.version}: {champion}",
             f"bundle: {self.registered.folder}",
@@ -102,6 +108,7 @@ class TrainResult:
             "left_out": dict(self.dataset.catalogue.left_out),
             "warnings": list(self.warnings),
             "evaluation": self.evaluation.to_dict(),
+            "tier": None if self.tier is None else self.tier.to_dict(),
         }
 
 
@@ -148,17 +155,22 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             model = fit_classifier(dataset, settings)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings)
+        with progress.step("fitting kinds, horizons and tier"):
+            beside = fit_companions(dataset, tables, settings)
         bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=data)
+        bundle = replace(bundle, companions=beside.models)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
             log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))
+            log_tier(run, beside.tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
             example = dataset.X[learnt].head(5)
             run.log_model(model.booster_, example, bundle=folder)
             metrics = dict(evaluation.metrics())
             registered = tracker.register(folder, digest, run.run_id, metrics, split=dataset.plan.split)
-    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, tuple(model.notes_))
+    notes = (*model.notes_, *beside.notes)
+    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, beside.tier)
 
 
 def fit_classifier(dataset: Dataset, settings: Settings) -> ChurnClassifier:
@@ -186,6 +198,8 @@ def seal(
 ) -> Bundle:
     """Put everything that scoring needs into a bundle."""
     learnt, plan = dataset.rows("training", "calibration"), dataset.plan
+    # the whole population of the latest cutoff: no score depends on who else is in its batch
+    last = dataset.matrix.cutoffs == plan.all[-1]
     usual = learn_usual_values(dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories)
     metadata = {
         "name": settings.name,
@@ -195,6 +209,7 @@ def seal(
         "label": settings.label.model_dump(mode="json"),
         "horizon_days": settings.label.horizon,
         "base_rate": float(dataset.y[learnt].mean()),
+        "risk_reference": RiskReference.of(model.predict_proba(dataset.X[last])[:, 1]).to_dict(),
         "cutoffs": plan.to_dict(),
         "fit": model.split_,
         "metrics": dict(evaluation.metrics()),

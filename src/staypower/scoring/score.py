@@ -17,6 +17,7 @@ from staypower.labels import LabelSettings, Status, find_population
 from staypower.models import Bundle
 from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.scoring.bands import RiskBands
+from staypower.scoring.beside import BesideSettings, beside_churn
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Scores:
 
     Notes
     -----
-    Columns: `account_id, cutoff, horizon_days, status, churn_probability, churn_risk_band`, then where surveys exist
+    Columns: `account_id, cutoff, horizon_days, status, churn_probability, churn_risk_band`, then what the model predicts beside
+    it (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
+    p_promoter, never_invited`) and `quadrant`, then where surveys exist
     `satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
     `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability.
     """
@@ -88,6 +91,7 @@ def score_accounts(
     accounts: Sequence[str] = (),
     reasons: int = 5,
     model_version: str = "",
+    beside: BesideSettings | None = None,
     threads: int = 2,
 ) -> Scores:
     """Score accounts at one cutoff.
@@ -106,6 +110,8 @@ def score_accounts(
     reasons : int, default 5
     model_version : str, default ""
         Number under which the model is registered; written beside every score.
+    beside : BesideSettings, optional
+        What decides tiers and quadrants.
     threads : int, default 2
 
     Returns
@@ -132,6 +138,8 @@ def score_accounts(
     table["status"] = words
     table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
     table["churn_risk_band"] = RiskBands(float(bundle.metadata["base_rate"])).of(table["churn_probability"].to_numpy())
+    for name, values in _predicted_beside(bundle, tables, explanation, probability, cutoff, beside, asked).items():
+        table[name] = values
     for name, values in _beside(tables, catalogue.settings, asked, cutoff, threads).items():
         table[name] = values
     table = table.merge(explanation.frame(reasons), on="account_id", how="left", sort=False)
@@ -154,6 +162,28 @@ def _predict(
     contributions, base = bundle.contributions(features)
     made = explain_scores(matrix.accounts, features, contributions, base, catalogue=catalogue, usual=usual)
     return made, bundle.predict(features)
+
+
+def _predicted_beside(
+    bundle: Bundle,
+    tables: Tables,
+    explanation: Explanation,
+    probability: NDArray[np.float64],
+    cutoff: int,
+    settings: BesideSettings | None,
+    asked: list[str],
+) -> dict[str, Any]:
+    found = beside_churn(
+        bundle,
+        tables,
+        explanation.features,
+        explanation.accounts,
+        probability,
+        cutoff=cutoff,
+        settings=settings or BesideSettings(),
+    )
+    placed = found.reindex(asked)
+    return {str(name): placed[name].to_numpy() for name in placed.columns}
 
 
 def _beside(tables: Tables, settings: FeatureSettings, accounts: list[str], cutoff: int, threads: int) -> dict[str, Any]:

@@ -267,6 +267,13 @@ def test_settings_survive_being_written_down() -> None:
         assert TierSettings(**settings.model_dump(mode="json")) == settings
 
 
+def test_weighting_may_be_written_as_yaml_reads_it() -> None:
+    assert TierSettings(weighting=False).weighting == "off"
+    assert TierSettings(weighting="answer").weighting == "answer"
+    with pytest.raises(ValueError, match="off"):
+        TierSettings(weighting=True)
+
+
 def test_rows_counts_and_shortfall() -> None:
     tables = company(accounts=("c",), surveys=surveys(("a", 90, 101, 9), ("b", 110, None, None), ("a", 60, 61, 2)))
     labels = find_tiers(tables, SHORT, days(60, 100))

@@ -1,0 +1,130 @@
+"""What stands beside the churn probability: its kinds, other horizons, the loyalty tier and the quadrant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.evaluation.settings import CostSettings
+from staypower.labels import TIERS, TierSettings, find_survey_state
+from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold
+from staypower.models import UNKNOWN, Bundle, predict_tiers, settle_tiers, tier_companions
+from staypower.models.horizons import horizons_of
+from staypower.models.kinds import kinds_of
+from staypower.quadrants import QuadrantSettings, quadrants_of
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["BesideSettings", "beside_churn"]
+
+
+@dataclass(frozen=True)
+class BesideSettings:
+    """What decides tiers and quadrants.
+
+    Parameters
+    ----------
+    tier : TierSettings
+        When a tier is told.
+    quadrants : QuadrantSettings
+        Which tiers count as loyal.
+    costs : CostSettings
+    capacity : int or None, default None
+        Accounts the team can call.
+
+    Examples
+    --------
+    >>> BesideSettings().capacity is None
+    True
+    """
+
+    tier: TierSettings = field(default_factory=TierSettings)
+    quadrants: QuadrantSettings = field(default_factory=QuadrantSettings)
+    costs: CostSettings = field(default_factory=CostSettings)
+    capacity: int | None = None
+
+
+def beside_churn(
+    bundle: Bundle,
+    tables: Tables,
+    features: pd.DataFrame,
+    accounts: NDArray[np.object_],
+    churn_probability: NDArray[np.float64],
+    *,
+    cutoff: int,
+    settings: BesideSettings,
+) -> pd.DataFrame:
+    """Predict everything that stands beside the churn probability of the accounts scored.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    tables : Tables
+        Tell who was ever asked.
+    features : pandas.DataFrame, shape (n, k)
+    accounts : array of str, shape (n,)
+    churn_probability : array of float, shape (n,)
+    cutoff : int
+        Instant.
+    settings : BesideSettings
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n, m)
+        Indexed by account. Columns of what the bundle can predict: `p_voluntary, p_involuntary,
+        churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, ..., never_invited, quadrant`.
+    """
+    parts = [kinds_of(bundle, features, churn_probability), horizons_of(bundle, features, churn_probability)]
+    tier: NDArray[np.object_] | None = None
+    classes: tuple[str, ...] = TIERS
+    if tier_companions(bundle.companions) and len(features):
+        told = _tiers(bundle, tables, features, accounts, cutoff, settings.tier)
+        tier = told["tier"].to_numpy(dtype=object)
+        classes = tuple(str(name)[2:] for name in told.columns if str(name).startswith("p_"))
+        parts.append(told)
+    found = pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+    high = _high_above(bundle, settings)
+    found["quadrant"] = quadrants_of(churn_probability, tier, high_above=high, settings=settings.quadrants, tiers=classes)
+    return found.set_index(pd.Index(accounts))
+
+
+def _tiers(
+    bundle: Bundle, tables: Tables, features: pd.DataFrame, accounts: NDArray[np.object_], cutoff: int, settings: TierSettings
+) -> pd.DataFrame:
+    first = bundle.companions[tier_companions(bundle.companions)[0]]
+    classes = [str(name) for name in first.metadata["tiers"]]
+    probabilities = predict_tiers(bundle.companions, features)
+    never = _never_invited(tables, accounts, cutoff, settings)
+    withheld = never if settings.never_invited == "unknown" else None
+    told = settle_tiers(probabilities, margin=settings.margin, abstain_below=settings.abstain_below, withheld=withheld)
+    names = np.array([*classes, "unknown"], dtype=object)
+    found = pd.DataFrame({"tier": names[np.where(told == UNKNOWN, len(classes), told)]})
+    for number, name in enumerate(classes):
+        found[f"p_{name}"] = probabilities[:, number]
+    found["never_invited"] = never
+    return found
+
+
+def _never_invited(tables: Tables, accounts: NDArray[np.object_], cutoff: int, settings: TierSettings) -> NDArray[np.bool_]:
+    if settings.kind != "survey" or not tables.has("surveys", "instrument"):
+        return np.ones(len(accounts), dtype=np.bool_)
+    state = find_survey_state(tables, settings, tuple(accounts), np.array([cutoff], dtype=np.int64))
+    never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
+    return never
+
+
+def _high_above(bundle: Bundle, settings: BesideSettings) -> float:
+    costs = settings.costs
+    clv, incentive, contact = costs.amounts
+    pays = None
+    if costs.complete:
+        pays = profit_threshold(clv=clv, incentive_cost=incentive, contact_cost=contact, acceptance=costs.acceptance)
+    cut = None
+    if settings.capacity is not None and "risk_reference" in bundle.metadata:
+        cut = RiskReference.from_dict(bundle.metadata["risk_reference"]).cut(settings.capacity)
+    return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays)
