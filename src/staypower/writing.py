@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from staypower.errors import UsageError
 
-__all__ = ["harmless", "write_atomically", "write_table"]
+__all__ = ["harmless", "read_table", "write_atomically", "write_table"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -53,6 +53,45 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
         return write_atomically(path, lambda temporary: pa_csv.write_csv(table, temporary))
     table = pa.Table.from_pandas(frame, preserve_index=False)
     return write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_table` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in `.parquet` or `.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Ids stay text; the quote before a defused formula is taken off again.
+
+    Raises
+    ------
+    UsageError
+        When the file is not there or cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = write_table(pd.DataFrame({"account_id": ["=007"]}), Path(tempfile.mkdtemp()) / "a.csv")
+    >>> read_table(path)["account_id"].tolist()
+    ['=007']
+    """
+    if not path.is_file():
+        raise UsageError.of("file not found", path, "check the path")
+    try:
+        if path.suffix == ".csv":
+            frame = pd.read_csv(path, dtype={"account_id": str, "cutoff": str, "tier": str, "quadrant": str})
+        else:
+            frame = pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise UsageError.of("not a table", f"{path}: {error}", "give a file that `staypower score` wrote") from None
+    if "account_id" in frame:
+        frame["account_id"] = frame["account_id"].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+    return frame
 
 
 def harmless(frame: pd.DataFrame) -> pd.DataFrame:

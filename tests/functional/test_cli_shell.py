@@ -37,12 +37,12 @@ COMMANDS = [
     (["train"], "train", "run_train", {"as_of": None}),
     (["train", "--as-of", "2025-10-06"], "train", "run_train", {"as_of": "2025-10-06"}),
     (["evaluate", "--model", "2"], "evaluate", "run_evaluate", {"model": "2"}),
-    (["score"], "score", "run_score", {"cutoff": None, "output": None, "model": None, "accounts": ()}),
+    (["score"], "score", "run_score", {"cutoff": None, "output": None, "model": None, "accounts": (), "previous": None}),
     (
         ["score", "--cutoff", "2025-07-01", "--output", "s.csv", "--model", "1", "--account", "007", "--account", "a b"],
         "score",
         "run_score",
-        {"cutoff": "2025-07-01", "output": Path("s.csv"), "model": "1", "accounts": ("007", "a b")},
+        {"cutoff": "2025-07-01", "output": Path("s.csv"), "model": "1", "accounts": ("007", "a b"), "previous": None},
     ),
     (["models", "list"], "registry", "run_models_list", {}),
     (

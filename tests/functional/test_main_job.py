@@ -180,3 +180,50 @@ def test_the_data_can_be_objects_in_memory(company):
         company.settings.tables, folder=company.settings.root, observed_until=company.settings.observed_until
     )
     assert {name: len(table) for name, table in tables.items()} == {name: len(table) for name, table in from_files.items()}
+
+
+def scored_rows(company):
+    scores = pd.read_parquet(company.root / "demo" / "out" / "scores.parquet")
+    return scores[scores["status"] == "scored"]
+
+
+def test_kinds_add_up_and_horizons_never_fall(company):
+    scores = scored_rows(company)
+    assert (scores["p_voluntary"] + scores["p_involuntary"] == scores["churn_probability"]).all()
+    assert (scores["churn_probability_30d"] <= scores["churn_probability"]).all()
+    assert (scores["churn_probability_90d"] == scores["churn_probability"]).all()
+    assert (scores["churn_probability"] <= scores["churn_probability_180d"]).all()
+    assert scores["expected_days_to_churn"].between(0, 180).all()
+
+
+def test_every_account_has_a_tier_and_a_quadrant_the_silent_too(company):
+    scores = scored_rows(company)
+    assert set(scores["tier"]) <= {"detractor", "passive", "promoter", "unknown"}
+    np.testing.assert_allclose(scores[["p_detractor", "p_passive", "p_promoter"]].sum(axis=1), 1.0, atol=1e-9)
+    silent = scores["asked_unanswered"] >= 3
+    assert silent.any()
+    assert scores.loc[silent, "p_detractor"].notna().all()
+    assert scores["quadrant"].notna().all()
+    assert (scores.loc[scores["tier"] == "unknown", "quadrant"] == "tier_unknown").all()
+    assert company.result.trained.tier.metrics()["tier_ranked_probability_score"] < 0.2
+
+
+def test_previous_scores_keep_tiers_steady_and_say_who_moved(company, tmp_path):
+    before = tmp_path / "before.csv"
+    assert run("score", "-c", str(company.config), "--cutoff", "2025-05-01", "--output", str(before))[0] == 0
+    code, out, err = run(
+        "score", "-c", str(company.config), "--previous", str(before), "--output", str(tmp_path / "now.parquet"), "--json"
+    )
+    assert code == 0, err
+    moved = {(row["before"], row["now"]): row["accounts"] for row in json.loads(out)["movement"]}
+    then, now = pd.read_csv(before, dtype={"account_id": str}), pd.read_parquet(tmp_path / "now.parquet")
+    gone = then["quadrant"].notna() & ~then["account_id"].isin(now.loc[now["quadrant"].notna(), "account_id"])
+    assert sum(count for (_, place), count in moved.items() if place == "gone") == gone.sum()
+    free = scored_rows(company).set_index("account_id")["tier"]
+    held = now[now["status"] == "scored"].set_index("account_id")["tier"]
+    last = then.set_index("account_id")["tier"].reindex(held.index)
+    changed, would = (held != last) & last.notna(), (free != last) & last.notna()
+    assert changed.sum() <= would.sum()
+    later, out, err = run("score", "-c", str(company.config), "--cutoff", "2025-03-01", "--previous", str(before))
+    assert later == 2
+    assert "not the earlier" in err

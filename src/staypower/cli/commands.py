@@ -120,6 +120,10 @@ def score(
     accounts: Annotated[
         list[str] | None, typer.Option("--account", metavar="ID", help="Score only this account. May be repeated.")
     ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option("--previous", metavar="FILE", help="Scores of an earlier cutoff: steady tiers, and who moved."),
+    ] = None,
     config: ConfigOption = _CONFIG,
     overrides: SetOption = None,
     as_json: JsonOption = False,
@@ -128,7 +132,7 @@ def score(
     """Score every account, with reasons."""
     chosen = tuple(accounts or ())
     common = _common(config, overrides, as_json, quiet)
-    run_pipeline(common, "score", "run_score", cutoff=cutoff, output=output, model=model, accounts=chosen)
+    run_pipeline(common, "score", "run_score", cutoff=cutoff, output=output, model=model, accounts=chosen, previous=previous)
 
 
 @app.command()

@@ -41,6 +41,6 @@ def log_tier(run: TrackedRun, evaluation: TierEvaluation | None) -> None:
     """Log the metrics and tables of the loyalty tier, when there is one."""
     if evaluation is None:
         return
-    run.log_metrics({f"tier_{name}": value for name, value in evaluation.metrics().items()})
+    run.log_metrics(dict(evaluation.metrics()))
     run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/tier.json")
     run.log_text(evaluation.text(), "evaluation/tier.txt")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from staypower.config import Settings
 from staypower.cutoffs import MISSING, instant_of, midnight_after, text_of
@@ -17,7 +18,7 @@ from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.progress import Progress
 from staypower.scoring import BesideSettings, Scores, score_accounts
 from staypower.tables import Tables
-from staypower.writing import write_table
+from staypower.writing import read_table, write_table
 
 __all__ = ["ScoreResult", "run_score", "scores_of"]
 
@@ -54,6 +55,17 @@ class ScoreResult:
                 lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({', '.join(told)})")
                 reasons = [row.get(f"reason_{n}") for n in (1, 2, 3)]
                 lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
+        if "tier" in table:
+            lines += ["", "quadrants:"]
+            for row in self.scores.quadrants().to_dict("records"):
+                revenue = "" if pd.isna(row["mrr"]) else f", {row['mrr']:,.0f} per month"
+                lines.append(f"  {row['words']}: {row['accounts']:,}{revenue}")
+        if self.scores.movement is not None:
+            lines += ["", "moved since the previous scores:"]
+            moved = self.scores.movement.frame()
+            lines += [
+                f"  {r['before']} -> {r['now']}: {r['accounts']:,}" for r in moved.to_dict("records") if r["before"] != r["now"]
+            ]
         return "\n".join([*lines, "", f"scores: {self.path}"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,6 +75,8 @@ class ScoreResult:
             "cutoff": text_of(self.scores.cutoff),
             "accounts": len(self.scores.table),
             "statuses": self.scores.counts(),
+            "quadrants": self.scores.quadrants().to_dict("records"),
+            "movement": None if self.scores.movement is None else self.scores.movement.frame().to_dict("records"),
             "highest_risk": self.scores.watch_list(10).to_dict("records"),
         }
 
@@ -80,6 +94,7 @@ def run_score(
     output: Path | None = None,
     model: str | None = None,
     accounts: tuple[str, ...] = (),
+    previous: Path | None = None,
     tables: Tables | None = None,
 ) -> ScoreResult:
     """Score accounts and write one row for each.
@@ -96,6 +111,8 @@ def run_score(
         A version or the folder of a bundle; the champion by default.
     accounts : tuple of str, optional
         Whom to score; everybody by default.
+    previous : Path, optional
+        Scores of an earlier cutoff, written before: tiers stay steady against them, and who moved is said.
     tables : Tables, optional
         Tables read before; by default those of the settings are read.
 
@@ -108,7 +125,10 @@ def run_score(
     path = output or settings.output_folder / f"{name}.{settings.output.format}"
     if path.suffix not in (".parquet", ".csv"):
         raise UsageError.of("unknown kind of output", path, "let the name end in `.parquet` or `.csv`")
-    scores = scores_of(settings, progress=progress, cutoff=cutoff, model=model, accounts=accounts, tables=tables)
+    before = None if previous is None else read_table(previous)
+    scores = scores_of(
+        settings, progress=progress, cutoff=cutoff, model=model, accounts=accounts, previous=before, tables=tables
+    )
     with progress.step("writing the scores"):
         write_table(scores.table, path)
     return ScoreResult(scores, path)
@@ -121,6 +141,7 @@ def scores_of(
     cutoff: str | None = None,
     model: str | None = None,
     accounts: tuple[str, ...] = (),
+    previous: pd.DataFrame | None = None,
     tables: Tables | None = None,
 ) -> Scores:
     """Score accounts without writing; parameters as in `run_score`."""
@@ -140,6 +161,7 @@ def scores_of(
             reasons=settings.output.reasons,
             model_version=place.version,
             beside=BesideSettings(settings.tier, settings.quadrants, settings.costs, settings.capacity),
+            previous=previous,
             threads=settings.model.threads or 2,
         )
 

@@ -58,6 +58,7 @@ def beside_churn(
     *,
     cutoff: int,
     settings: BesideSettings,
+    previous: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Predict everything that stands beside the churn probability of the accounts scored.
 
@@ -72,6 +73,8 @@ def beside_churn(
     cutoff : int
         Instant.
     settings : BesideSettings
+    previous : pandas.DataFrame, optional
+        `account_id` and `tier` of an earlier cutoff.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def beside_churn(
     tier: NDArray[np.object_] | None = None
     classes: tuple[str, ...] = TIERS
     if tier_companions(bundle.companions) and len(features):
-        told = _tiers(bundle, tables, features, accounts, cutoff, settings.tier)
+        told = _tiers(bundle, tables, features, accounts, cutoff, settings.tier, previous)
         tier = told["tier"].to_numpy(dtype=object)
         classes = tuple(str(name)[2:] for name in told.columns if str(name).startswith("p_"))
         parts.append(told)
@@ -94,20 +97,37 @@ def beside_churn(
 
 
 def _tiers(
-    bundle: Bundle, tables: Tables, features: pd.DataFrame, accounts: NDArray[np.object_], cutoff: int, settings: TierSettings
+    bundle: Bundle,
+    tables: Tables,
+    features: pd.DataFrame,
+    accounts: NDArray[np.object_],
+    cutoff: int,
+    settings: TierSettings,
+    previous: pd.DataFrame | None,
 ) -> pd.DataFrame:
     first = bundle.companions[tier_companions(bundle.companions)[0]]
     classes = [str(name) for name in first.metadata["tiers"]]
     probabilities = predict_tiers(bundle.companions, features)
     never = _never_invited(tables, accounts, cutoff, settings)
     withheld = never if settings.never_invited == "unknown" else None
-    told = settle_tiers(probabilities, margin=settings.margin, abstain_below=settings.abstain_below, withheld=withheld)
+    before = _previous_tiers(previous, accounts, classes)
+    told = settle_tiers(probabilities, before, margin=settings.margin, abstain_below=settings.abstain_below, withheld=withheld)
     names = np.array([*classes, "unknown"], dtype=object)
     found = pd.DataFrame({"tier": names[np.where(told == UNKNOWN, len(classes), told)]})
     for number, name in enumerate(classes):
         found[f"p_{name}"] = probabilities[:, number]
     found["never_invited"] = never
     return found
+
+
+def _previous_tiers(
+    previous: pd.DataFrame | None, accounts: NDArray[np.object_], classes: list[str]
+) -> NDArray[np.int64] | None:
+    if previous is None or "tier" not in previous:
+        return None
+    known = previous.drop_duplicates("account_id").set_index(previous["account_id"].astype(object).drop_duplicates())["tier"]
+    numbers = known.map({name: number for number, name in enumerate(classes)})
+    return np.asarray(numbers.reindex(accounts).fillna(UNKNOWN), dtype=np.int64)
 
 
 def _never_invited(tables: Tables, accounts: NDArray[np.object_], cutoff: int, settings: TierSettings) -> NDArray[np.bool_]:

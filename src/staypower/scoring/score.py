@@ -15,6 +15,7 @@ from staypower.explanation import Explanation, UsualValues, explain_scores
 from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
 from staypower.labels import LabelSettings, Status, find_population
 from staypower.models import Bundle
+from staypower.quadrants import Movement, movement, sizes_of
 from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.beside import BesideSettings, beside_churn
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Scores", "score_accounts"]
 
-# satisfaction stands beside the risk, whether or not the model reads it
+# satisfaction and revenue stand beside the risk, whether or not the model reads them
 _BESIDE = {
+    "mrr_now": "mrr",
     "csat_last": "satisfaction",
     "days_since_csat": "satisfaction_age_days",
     "surveys_unanswered_in_a_row": "asked_unanswered",
@@ -45,19 +47,22 @@ class Scores:
         Contributions of the accounts that were scored.
     cutoff : int
         Instant.
+    movement : Movement or None
+        Who moved between quadrants since the previous scores, when those were given.
 
     Notes
     -----
     Columns: `account_id, cutoff, horizon_days, status, churn_probability, churn_risk_band`, then what the model predicts beside
     it (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
-    p_promoter, never_invited`) and `quadrant`, then where surveys exist
-    `satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
+    p_promoter, never_invited`) and `quadrant`, then where they are known `mrr,
+    satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
     `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability.
     """
 
     table: pd.DataFrame
     explanation: Explanation
     cutoff: int
+    movement: Movement | None = None
 
     def frame(self) -> pd.DataFrame:
         """Return the table."""
@@ -70,6 +75,10 @@ class Scores:
     def watch_list(self, count: int = 10) -> pd.DataFrame:
         """Return the accounts of highest risk."""
         return self.table.sort_values(["churn_probability", "account_id"], ascending=[False, True]).head(count)
+
+    def quadrants(self) -> pd.DataFrame:
+        """Return accounts and revenue of each quadrant."""
+        return sizes_of(self.table)
 
     def _repr_html_(self) -> str:
         columns = [
@@ -92,6 +101,7 @@ def score_accounts(
     reasons: int = 5,
     model_version: str = "",
     beside: BesideSettings | None = None,
+    previous: pd.DataFrame | None = None,
     threads: int = 2,
 ) -> Scores:
     """Score accounts at one cutoff.
@@ -112,6 +122,9 @@ def score_accounts(
         Number under which the model is registered; written beside every score.
     beside : BesideSettings, optional
         What decides tiers and quadrants.
+    previous : pandas.DataFrame, optional
+        The scores of an earlier cutoff: a tier changes against theirs only when the evidence passes the margin, and
+        `Scores.movement` says who moved between quadrants.
     threads : int, default 2
 
     Returns
@@ -138,7 +151,7 @@ def score_accounts(
     table["status"] = words
     table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
     table["churn_risk_band"] = RiskBands(float(bundle.metadata["base_rate"])).of(table["churn_probability"].to_numpy())
-    for name, values in _predicted_beside(bundle, tables, explanation, probability, cutoff, beside, asked).items():
+    for name, values in _predicted_beside(bundle, tables, explanation, probability, cutoff, beside, previous, asked).items():
         table[name] = values
     for name, values in _beside(tables, catalogue.settings, asked, cutoff, threads).items():
         table[name] = values
@@ -147,7 +160,8 @@ def score_accounts(
     table["model_version"] = model_version
     table["run_id"] = str(bundle.metadata.get("run_id", ""))
     table["scored_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-    return Scores(table, explanation, cutoff)
+    moved = None if previous is None else movement(previous, table)
+    return Scores(table, explanation, cutoff, moved)
 
 
 def _predict(
@@ -171,6 +185,7 @@ def _predicted_beside(
     probability: NDArray[np.float64],
     cutoff: int,
     settings: BesideSettings | None,
+    previous: pd.DataFrame | None,
     asked: list[str],
 ) -> dict[str, Any]:
     found = beside_churn(
@@ -181,16 +196,15 @@ def _predicted_beside(
         probability,
         cutoff=cutoff,
         settings=settings or BesideSettings(),
+        previous=previous,
     )
     placed = found.reindex(asked)
     return {str(name): placed[name].to_numpy() for name in placed.columns}
 
 
 def _beside(tables: Tables, settings: FeatureSettings, accounts: list[str], cutoff: int, threads: int) -> dict[str, Any]:
-    """Build the satisfaction columns for every account asked for, scored or not."""
-    if "surveys" not in tables:
-        return {}
-    plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys",))
+    """Build revenue and satisfaction for every account asked for, scored or not."""
+    plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing"))
     declared = declare(tables, plain, cutoff=cutoff).only(_BESIDE)
     if not declared.definitions:
         return {}
