@@ -41,6 +41,10 @@ lint: $(STAMP)  ## style, types and layers only
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+docs: $(STAMP)  ## write the generated pages and notebooks again
+	$(BIN)/python scripts/write_docs.py
+	$(BIN)/python scripts/write_notebooks.py
+
 lock:  ## resolve the locked versions again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
