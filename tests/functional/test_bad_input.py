@@ -184,3 +184,16 @@ def test_a_tampered_bundle_is_refused(folder):
     model = folder / "models" / "acme" / "1" / "model.txt"
     model.write_bytes(model.read_bytes()[:-100])
     refused(folder, command="score")
+
+
+def test_one_instrument_on_two_scales_is_named_by_check_and_refused_by_train(folder):
+    change(
+        folder,
+        "  surveys: {source: surveys.csv, instrument: nps, scale: 0-10}",
+        "  surveys:\n    - {source: surveys.csv, instrument: nps, scale: 0-10}\n"
+        "    - {source: more.csv, instrument: nps, scale: 1-10}",
+    )
+    (folder / "more.csv").write_text("account_id,answered_at,value\n001,2024-03-01,9\n002,2024-03-02,8\n")
+    code, out, _ = run("check", "-c", str(folder / "staypower.yaml"))
+    assert code == 1
+    assert "scale" in out

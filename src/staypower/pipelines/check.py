@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from staypower.checking import CheckReport, check_tables
@@ -13,7 +14,7 @@ from staypower.config import Settings
 from staypower.dataset import CutoffPlan, choose_plan, told_by
 from staypower.errors import ExitCode, UsageError
 from staypower.features import Catalogue, declare
-from staypower.labels import Labels, find_labels, require_enough
+from staypower.labels import Labels, find_labels, find_survey_state, require_enough
 from staypower.pipelines.loading import load_tables
 from staypower.progress import Progress
 from staypower.sources import Finding
@@ -138,6 +139,7 @@ def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, o
     with progress.step("checking"):
         plan, labels = _label(tables, settings, findings)
         catalogue = _catalogue(tables, settings, plan, findings)
+        _tier(tables, settings, findings)
         target = _target(labels)
         report = check_tables(
             tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=told_by(settings.label)
@@ -164,6 +166,16 @@ def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, find
     except UsageError as error:
         findings += _as_findings(error, "features")
         return None
+
+
+def _tier(tables: Tables, settings: Settings, findings: list[Finding]) -> None:
+    """Name answers from which no tier can be learnt: one instrument on two scales, or bands that do not fit."""
+    if not tables.has("surveys", "instrument", "answered_at", "value"):
+        return
+    try:
+        find_survey_state(tables, settings.tier, tables.account_ids, np.array([tables.observed_until], dtype=np.int64))
+    except UsageError as error:
+        findings += _as_findings(error, "tier")
 
 
 def _as_findings(error: UsageError, place: str) -> list[Finding]:

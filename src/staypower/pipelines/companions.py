@@ -13,8 +13,8 @@ from staypower.config import Settings
 from staypower.cutoffs import Outcome
 from staypower.dataset import Dataset
 from staypower.evaluation import TierEvaluation, evaluate_tiers
-from staypower.labels import find_tiers
-from staypower.models import LoyaltyTierClassifier, kinds, predict_tiers
+from staypower.labels import TierLabels, find_tiers
+from staypower.models import LoyaltyTierClassifier, answer_weights, kinds, predict_tiers
 from staypower.models.companion import CompanionModel
 from staypower.models.horizons import fit_horizons
 from staypower.models.kinds import fit_kinds
@@ -93,7 +93,9 @@ def _fit_tier(
         categorical_features=list(dataset.matrix.categories) or None,
     )
     keys = dataset.matrix.cutoffs, dataset.matrix.accounts
-    model.fit(dataset.X[learnt], tier[learnt], cutoffs=keys[0][learnt], accounts=keys[1][learnt])
+    asked = told & early & dataset.rows("training", "calibration")
+    weights, said = _weights(dataset, labels, asked, settings)
+    model.fit(dataset.X[learnt], tier[learnt], cutoffs=keys[0][learnt], accounts=keys[1][learnt], sample_weight=weights[learnt])
     companions = model.to_companions(metadata={"tiers": list(labels.classes), "tier_horizon_days": chosen.horizon})
     tested = dataset.rows("test") & (tier >= 0)
     if not tested.any():
@@ -109,7 +111,32 @@ def _fit_tier(
         train_frequencies=np.bincount(tier[learnt], minlength=len(labels.classes)) / learnt.sum(),
         seed=settings.model.seed,
     )
-    return companions, tuple(f"loyalty tier: {note}" for note in model.notes_), evaluation
+    return companions, tuple(f"loyalty tier: {note}" for note in (*said, *model.notes_)), evaluation
+
+
+def _weights(
+    dataset: Dataset, labels: TierLabels, asked: NDArray[np.bool_], settings: Settings
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return what each answer counts for: 1, or more where it was unlikely to come."""
+    weights = np.ones(len(dataset.y))
+    by = settings.tier.weighting
+    if by == "off":
+        return weights, ()
+    rows = labels.rows(dataset.matrix.accounts[asked], dataset.matrix.cutoffs[asked])
+    found = answer_weights(
+        dataset.X[asked],
+        rows.answered,
+        rows.invited,
+        accounts=dataset.matrix.accounts[asked],
+        cutoffs=dataset.matrix.cutoffs[asked],
+        by=by,
+        value=rows.value if by == "answer" else None,
+        settings=settings.model,
+        categorical_features=list(dataset.matrix.categories) or None,
+    )
+    weights[asked] = found.weight
+    effective = f"answers weighed by {by}: {found.rate:.0%} of the invited answered, {found.effective:,.0f} effective answers"
+    return weights, (effective, *found.notes)
 
 
 def _asked(tables: Tables, instrument: str) -> bool:
