@@ -310,3 +310,34 @@ def test_arrivals():
     assert arrivals(table, table.instants("at")).tolist() == [9, MISSING, MISSING]
     bare = replace(table, data=made.drop_columns(["known_at"]))
     assert arrivals(bare, np.array([instant_of("1970-01-01")])).tolist() == [0]
+
+
+def test_a_survey_asks_about_a_ticket_of_its_own_account():
+    """Two accounts whose desks number from 1 each: the slow ticket of one says nothing about the other's answer."""
+    time = pa.timestamp("us", "UTC")
+
+    def hours(*values):
+        return pa.array([value * 3_600_000_000 for value in values], pa.int64()).cast(time)
+
+    tickets = pa.table(
+        {
+            "account_id": ["slow", "fast"],
+            "ticket_id": ["1", "1"],
+            "opened_at": hours(0, 0),
+            "first_response_at": hours(50, 1),
+        }
+    )
+    surveys = pa.table(
+        {
+            "account_id": ["fast", "slow", "other"],
+            "ticket_id": ["1", "1", "1"],
+            "answered_at": hours(60, 60, 60),
+            "instrument": ["csat"] * 3,
+            "value": [5.0, 1.0, 3.0],
+            "low": [1.0] * 3,
+            "high": [5.0] * 3,
+        }
+    )
+    tables = Tables({"tickets": Table(SCHEMAS["tickets"], tickets), "surveys": Table(SCHEMAS["surveys"], surveys)}, 0)
+    stream = make_stream("surveys", tables, FeatureSettings())
+    np.testing.assert_array_equal(stream.numbers("after_slow_ticket"), [0.0, 1.0, np.nan])

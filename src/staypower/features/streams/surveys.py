@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import HOUR, MISSING
@@ -44,10 +47,9 @@ def survey_stream(tables: Tables, settings: FeatureSettings) -> Table:
 def _with_slow_tickets(table: Table, tables: Tables, settings: FeatureSettings) -> Table:
     if not (table.has("ticket_id", "answered_at") and tables.has("tickets", "ticket_id", "first_response_at")):
         return table
-    tickets = tables["tickets"]
-    named = tickets.data.column("ticket_id").combine_chunks()
-    index = pc.index_in(table.data.column("ticket_id"), value_set=named, skip_nulls=True)
-    position = np.asarray(index.combine_chunks().fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    tickets = _first_known(tables["tickets"])
+    index = pc.index_in(_key(table), value_set=_key(tickets), skip_nulls=True)
+    position = np.asarray(index.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
     opened, answered = tickets.instants("opened_at"), table.instants("answered_at")
     arrived = np.append(arrivals(tickets, opened), MISSING)[position]
     due = np.append(np.where(opened != MISSING, opened + round(settings.sla_hours * HOUR), MISSING), MISSING)[position]
@@ -57,3 +59,24 @@ def _with_slow_tickets(table: Table, tables: Tables, settings: FeatureSettings) 
     in_time = known & (responded != MISSING) & (responded <= np.minimum(due, answered))
     slow = np.where(in_time, 0.0, np.where(known & (due < answered), 1.0, np.nan))
     return with_columns(table, (Column("after_slow_ticket", "number", "answered_at"), slow))
+
+
+def _first_known(tickets: Table) -> Table:
+    """Sort tickets so that of several with one id the first known is found first, whatever the order of the rows."""
+    opened, responded = tickets.instants("opened_at"), tickets.instants("first_response_at")
+    never = np.iinfo(np.int64).max
+    known = arrivals(tickets, opened)
+    order = np.lexsort(
+        (
+            np.where(responded == MISSING, never, responded),
+            np.where(opened == MISSING, never, opened),
+            np.where(known == MISSING, never, known),
+        )
+    )
+    return replace(tickets, data=tickets.data.take(pa.array(order)))
+
+
+def _key(table: Table) -> pa.Array:
+    """Name each row's ticket together with its account, blank where there is none: a survey asks about an own ticket."""
+    account, ticket = (table.data.column(name).combine_chunks().cast(pa.string()) for name in ("account_id", "ticket_id"))
+    return pc.binary_join_element_wise(account, ticket, "\x1f")
