@@ -15,6 +15,7 @@ from staypower.dataset import CutoffPlan, choose_plan, told_by
 from staypower.errors import ExitCode, UsageError
 from staypower.features import Catalogue, declare
 from staypower.labels import Labels, find_labels, find_survey_state, require_enough
+from staypower.pipelines.companions import has_answers
 from staypower.pipelines.loading import load_tables
 from staypower.progress import Progress
 from staypower.sources import Finding
@@ -170,7 +171,7 @@ def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, find
 
 def _tier(tables: Tables, settings: Settings, findings: list[Finding]) -> None:
     """Name answers from which no tier can be learnt: one instrument on two scales, or bands that do not fit."""
-    if not tables.has("surveys", "instrument", "answered_at", "value"):
+    if settings.tier.kind != "survey" or not has_answers(tables, settings.tier.instrument):
         return
     try:
         find_survey_state(tables, settings.tier, tables.account_ids, np.array([tables.observed_until], dtype=np.int64))

@@ -23,7 +23,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Companions", "fit_companions"]
+__all__ = ["Companions", "fit_companions", "has_answers"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _fit_tier(
     chosen = settings.tier
     if dataset.plan.split == "snapshot":
         return {}, ("loyalty tier: none, a snapshot has no later answers",), None
-    if chosen.kind == "survey" and not _asked(tables, chosen.instrument):
+    if chosen.kind == "survey" and not has_answers(tables, chosen.instrument):
         return {}, (f"loyalty tier: none, no survey of the instrument {chosen.instrument}",), None
     outcome = Outcome(horizon=chosen.horizon)
     mature = dataset.plan.all[outcome.mature(dataset.plan.all, tables.observed_until)]
@@ -139,7 +139,8 @@ def _weights(
     return weights, (effective, *found.notes)
 
 
-def _asked(tables: Tables, instrument: str) -> bool:
+def has_answers(tables: Tables, instrument: str) -> bool:
+    """Say whether the surveys hold answers to an instrument."""
     if not tables.has("surveys", "instrument", "answered_at", "value"):
         return False
     found = pc.any(pc.equal(tables["surveys"].data.column("instrument"), instrument)).as_py()
