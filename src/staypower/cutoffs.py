@@ -15,7 +15,7 @@ seen by the contiguous run of cutoffs `[entry, exit)`; code above this module co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -271,12 +271,6 @@ def cutoffs_between(last: int, *, every: int, count: int, first: int) -> NDArray
     """
     steps = last - np.arange(count, dtype=np.int64) * (every * DAY)
     return np.ascontiguousarray(steps[steps > first][::-1])
-
-
-def latest(instants: Iterable[NDArray[np.int64]]) -> int:
-    """Return the latest instant of several columns, `MISSING` when there is none."""
-    found = [int(column.max()) for column in instants if len(column)]
-    return max(found, default=MISSING)
 
 
 def earliest(instants: Sequence[NDArray[np.int64]]) -> int:

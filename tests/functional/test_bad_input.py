@@ -165,6 +165,11 @@ def test_too_few_churners_says_how_many_are_needed(folder):
     assert "at least 20" in err
 
 
+def test_how_many_churners_are_needed_is_a_setting(folder):
+    err = refused(folder, "--set", "model.min_churners=5000")
+    assert "at least 5000" in err
+
+
 def test_no_account_active(folder):
     (folder / "subscriptions.csv").write_text("account_id,started_at,ended_at,mrr\n001,2023-12-01,2023-12-05,10\n")
     err = refused(folder)

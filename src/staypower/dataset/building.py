@@ -16,7 +16,7 @@ from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapsho
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
-from staypower.labels import GivenLabel, Labels, LabelSettings, find_labels, require_enough
+from staypower.labels import LEAST_CHURNERS, GivenLabel, Labels, LabelSettings, find_labels, require_enough
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def build_dataset(
     catalogue: Catalogue | None = None,
     cache: MatrixCache | None = None,
     need: Sequence[Literal["training", "test"]] = (),
+    least_churners: int = LEAST_CHURNERS,
     threads: int = 2,
 ) -> Dataset:
     """Build the rows of every cutoff of the plan.
@@ -151,6 +152,8 @@ def build_dataset(
         Where matrices are kept between runs.
     need : sequence of {"training", "test"}, default ()
         What must have enough of both classes; asked before anything costly is built.
+    least_churners : int, default 20
+        Churned rows that training needs.
     threads : int, default 2
 
     Returns
@@ -164,7 +167,7 @@ def build_dataset(
     """
     plan = choose_plan(tables, label, cutoffs)
     labels = find_labels(tables, label, plan.all)
-    _require(labels, plan, need)
+    _require(labels, plan, need, least_churners)
     known = labels.churned >= 0
     accounts = list(labels.population.accounts)
     declared = catalogue or declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
@@ -188,7 +191,7 @@ def build_dataset(
     return Dataset(matrix, y, part, declared, plan, labels)
 
 
-def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str]) -> None:
+def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str], least_churners: int) -> None:
     if plan.split == "snapshot":
         tested = np.array([is_test_account(account) for account in labels.population.accounts], dtype=bool)
         parts = {"training": labels.churned[~tested], "test": labels.churned[tested]}
@@ -196,7 +199,7 @@ def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str]) -> None:
         tested = np.isin(plan.all, plan.test)
         parts = {"training": labels.churned[:, ~tested], "test": labels.churned[:, tested]}
     if "training" in need:
-        require_enough(parts["training"], purpose="training")
+        require_enough(parts["training"], purpose="training", least_churners=least_churners)
     if "test" in need:
         require_enough(parts["test"], purpose="the test", least_churners=1, least_stayers=1)
 

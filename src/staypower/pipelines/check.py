@@ -153,7 +153,7 @@ def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple
     try:
         plan = choose_plan(tables, settings.label, settings.cutoffs)
         labels = find_labels(tables, settings.label, plan.all)
-        require_enough(labels.churned, purpose="training and test")
+        require_enough(labels.churned, purpose="training and test", least_churners=settings.model.min_churners)
     except UsageError as error:
         findings += _as_findings(error, "label")
         return plan, None

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from staypower.config import Settings
-from staypower.cutoffs import DAY, instant_of
+from staypower.cutoffs import instant_of
 from staypower.dataset import Dataset, MatrixCache, build_dataset
 from staypower.errors import UsageError
 from staypower.evaluation import Evaluation
@@ -124,7 +126,8 @@ def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixC
     )
     plan, learnt = dataset.plan, bundle.metadata["cutoffs"]
     last = max(instant_of(text) for text in (*learnt["training"], *learnt["calibration"]))
-    if plan.split != "snapshot" and int(plan.test[0]) < last + plan.embargo * DAY:
+    seen = not settings.label.outcome.mature(np.array([last]), int(plan.test[0])).all()
+    if plan.split != "snapshot" and seen:
         where = f"first test cutoff {dataset.plan.to_dict()['test']}, model learnt until {max(learnt['training'])}"
         mend = f"set `cutoffs.test` at least {plan.embargo} days after what the model learnt, or train again"
         raise UsageError.of("the test would hold outcomes that the model has seen", where, mend)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.config import Settings
-from staypower.cutoffs import MISSING, instant_of, midnight_after, text_of
+from staypower.cutoffs import MISSING, before, instant_of, midnight_after, text_of
 from staypower.errors import UsageError
 from staypower.models import read_bundle
 from staypower.models.champion import find_bundle
@@ -170,7 +170,7 @@ def _checked(cutoff: str, tables: Tables) -> int:
     at, last = instant_of(cutoff), midnight_after(tables.observed_until)
     times = np.concatenate([table.own_instants() for table in tables.values()])
     known = times[times != MISSING]
-    if len(known) and at <= int(known.min()):
+    if len(known) and not before(known, at).any():
         mend = f"choose a date after {text_of(int(known.min()))}, when the tables begin, and {text_of(last)} at the latest"
         raise UsageError.of("cutoff outside the data", cutoff, mend)
     if at > last:

@@ -146,6 +146,7 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             cutoffs=settings.cutoffs,
             cache=MatrixCache(settings.output_folder / "cache", data),
             need=("training", "test"),
+            least_churners=settings.model.min_churners,
             threads=settings.model.threads or 2,
         )
     learnt, test = dataset.rows("training", "calibration"), dataset.rows("test")
