@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+SPARK := $(VENV)/.spark
 WORKERS ?= 2
 
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -20,11 +21,15 @@ $(STAMP): requirements/lock.txt pyproject.toml scripts/preflight.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $(STAMP)
 
+$(SPARK): $(STAMP) requirements/spark.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/spark.txt
+	@touch $(SPARK)
+
 demo: $(STAMP)  ## simulate a company, train, evaluate and score it
 	@$(PYTHON) scripts/preflight.py --system-only
 	$(BIN)/staypower demo
 
-test: $(STAMP)  ## style, types, layers and tests (under 15 minutes on 2 cores)
+test: $(SPARK)  ## style, types, layers and tests (under 15 minutes on 2 cores)
 	@$(PYTHON) scripts/preflight.py --system-only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,7 +37,7 @@ test: $(STAMP)  ## style, types, layers and tests (under 15 minutes on 2 cores)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
 
-test-deep: $(STAMP)  ## the same tests with many more generated examples
+test-deep: $(SPARK)  ## the same tests with many more generated examples
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
 
 lint: $(STAMP)  ## style, types and layers only
@@ -49,6 +54,9 @@ lock:  ## resolve the locked versions again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -o requirements/lock.txt
+	echo 'pyspark>=4.0,<5' | uv pip compile - --universal --python-version 3.11 --generate-hashes -c requirements/lock.txt \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  -o requirements/spark.txt
 
 clean:  ## remove the environment and everything the commands made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

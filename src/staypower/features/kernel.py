@@ -13,28 +13,10 @@ that see it. Which cutoffs those are is decided elsewhere; nothing here compares
 from __future__ import annotations
 
 import math
-import os
-import sys
-from pathlib import Path
 
 import numpy as np
 
-
-def _cache_folder() -> Path:
-    """Return the user's cache folder for compiled code, so that an installed package is never written to."""
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return base / "staypower" / "numba"
-
-
-# numba reads the variable when it is imported
-os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_folder()))
-
-from numba import njit  # noqa: E402 - after the cache folder is named
+from staypower.compiled import jit
 
 __all__ = ["OPERATIONS", "additive", "distinct", "distinct_by_pass", "ordered"]
 
@@ -64,10 +46,9 @@ OPERATIONS = {
 }
 
 _DAY = 86_400_000_000
-_jit = njit(nogil=True, cache=True, fastmath=False)
 
 
-@_jit
+@jit
 def additive(account, enter, leave, amount, n_accounts, n_cutoffs):  # type: ignore[no-untyped-def]
     """Sum integer amounts over the rows that each cutoff sees.
 
@@ -101,7 +82,7 @@ def additive(account, enter, leave, amount, n_accounts, n_cutoffs):  # type: ign
     return change[:, :n_cutoffs]
 
 
-@_jit
+@jit
 def distinct(start, code, enter, leave, n_codes, n_cutoffs):  # type: ignore[no-untyped-def]
     """Count different codes among the rows that each cutoff sees, rows entering and leaving in order.
 
@@ -147,7 +128,7 @@ def distinct(start, code, enter, leave, n_codes, n_cutoffs):  # type: ignore[no-
     return change[:, :n_cutoffs]
 
 
-@_jit
+@jit
 def distinct_by_pass(start, code, enter, leave, n_codes, n_cutoffs):  # type: ignore[no-untyped-def]
     """Count different codes where rows become visible in another order than they happened; as `distinct`.
 
@@ -171,7 +152,7 @@ def distinct_by_pass(start, code, enter, leave, n_codes, n_cutoffs):  # type: ig
     return found
 
 
-@_jit
+@jit
 def _of_values(operation, low, high, k, at, enter, leave, value):  # type: ignore[no-untyped-def]
     found = math.nan
     for i in range(low, high):
@@ -183,7 +164,7 @@ def _of_values(operation, low, high, k, at, enter, leave, value):  # type: ignor
     return found
 
 
-@_jit
+@jit
 def _last_value(low, high, k, at, enter, leave, value):  # type: ignore[no-untyped-def]
     found = math.nan
     when = 0
@@ -201,7 +182,7 @@ def _last_value(low, high, k, at, enter, leave, value):  # type: ignore[no-untyp
     return found
 
 
-@_jit
+@jit
 def _spread(low, high, k, enter, leave, value):  # type: ignore[no-untyped-def]
     n = 0
     total = 0.0
@@ -219,7 +200,7 @@ def _spread(low, high, k, enter, leave, value):  # type: ignore[no-untyped-def]
     return math.sqrt(squares / (n - 1))
 
 
-@_jit
+@jit
 def _trend(low, high, k, cutoff, at, enter, leave, value):  # type: ignore[no-untyped-def]
     n = 0
     days = 0.0
@@ -245,7 +226,7 @@ def _trend(low, high, k, cutoff, at, enter, leave, value):  # type: ignore[no-un
     return 30.0 * above / below
 
 
-@_jit
+@jit
 def _latest_and_earliest(operation, low, high, k, cutoff, at, enter, leave):  # type: ignore[no-untyped-def]
     if operation == _SINCE_LAST:
         for i in range(high - 1, low - 1, -1):
@@ -272,7 +253,7 @@ def _latest_and_earliest(operation, low, high, k, cutoff, at, enter, leave):  # 
     return max(longest, cutoff - previous) / _DAY
 
 
-@_jit
+@jit
 def _gaps(operation, low, high, k, cutoff, at, enter, leave):  # type: ignore[no-untyped-def]
     # successive calendar days with a row; n days have n - 1 gaps
     n = 0
@@ -311,7 +292,7 @@ def _gaps(operation, low, high, k, cutoff, at, enter, leave):  # type: ignore[no
     return _share_shorter(low, high, k, (cutoff - latest) / _DAY, gaps, at, enter, leave)
 
 
-@_jit
+@jit
 def _share_shorter(low, high, k, present, gaps, at, enter, leave):  # type: ignore[no-untyped-def]
     shorter = 0
     seen = False
@@ -326,7 +307,7 @@ def _share_shorter(low, high, k, present, gaps, at, enter, leave):  # type: igno
     return shorter / gaps
 
 
-@_jit
+@jit
 def _of_times(operation, low, high, k, cutoff, enter, leave, value, at):  # type: ignore[no-untyped-def]
     if operation == _UNTIL_LAST:
         found = _last_value(low, high, k, at, enter, leave, value)
@@ -335,7 +316,7 @@ def _of_times(operation, low, high, k, cutoff, enter, leave, value, at):  # type
     return found - cutoff / _DAY
 
 
-@_jit
+@jit
 def _unanswered(low, high, k, enter, leave, value):  # type: ignore[no-untyped-def]
     # here the value is the number of the first cutoff that knows the second time
     n = 0
@@ -348,7 +329,7 @@ def _unanswered(low, high, k, enter, leave, value):  # type: ignore[no-untyped-d
     return float(n)
 
 
-@_jit
+@jit
 def _rate_slope(low, high, k, cutoff, window, at, enter, leave):  # type: ignore[no-untyped-def]
     # days of the window are numbered 0 (the last 24 h) to window - 1; all sums are whole numbers
     n = 0
@@ -362,7 +343,7 @@ def _rate_slope(low, high, k, cutoff, window, at, enter, leave):  # type: ignore
     return 30.0 * (n * (window - 1) / 2.0 - ages) / (window * (window * window - 1.0) / 12.0)
 
 
-@_jit
+@jit
 def ordered(operation, start, at, place, enter, leave, value, cutoffs, empty, window):  # type: ignore[no-untyped-def]
     """Compute what depends on the order of rows, or on values that cannot be taken out again.
 

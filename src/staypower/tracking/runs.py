@@ -99,7 +99,7 @@ class TrackedRun:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints of mlflow for its own developers
             created = self._store.client.create_logged_model(self._store.experiment_id, "model", source_run_id=self.run_id)
-            signature = infer_signature(inputs, booster.predict(inputs.to_numpy()))
+            signature = infer_signature(inputs, np.asarray(booster.predict(inputs.to_numpy())))
             with use_store(self._store), _quiet_progress():
                 Model.log(
                     artifact_path=None,

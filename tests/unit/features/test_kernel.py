@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 import pytest
@@ -89,8 +88,3 @@ def test_a_slope_over_one_day_is_level():
 
 def test_the_mean_age():
     assert ordered("mean_age", [0, 2 * DAY], [], 4 * DAY) == 3.0
-
-
-def test_compiled_code_is_kept_in_the_users_cache():
-    assert "NUMBA_CACHE_DIR" in os.environ
-    assert kernel._cache_folder().parts[-2:] == ("staypower", "numba")

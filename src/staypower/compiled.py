@@ -1,0 +1,30 @@
+"""How routines are compiled: without the interpreter's lock, kept in the user's cache folder, never rounding freely.
+
+An installed package is never written to, so compiled code lives where the user's other caches live.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["jit"]
+
+
+def _cache_folder() -> Path:
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "staypower" / "numba"
+
+
+# numba reads the variable when it is imported
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_folder()))
+
+from numba import njit  # noqa: E402 - after the cache folder is named
+
+jit = njit(nogil=True, cache=True, fastmath=False)
