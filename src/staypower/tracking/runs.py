@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow.lightgbm
+import numpy as np
 from mlflow.entities import Metric, Param
 from mlflow.models import Model, infer_signature
 
