@@ -1,0 +1,146 @@
+"""The charts of the page: the portfolio over time, and how good the model was in its test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from staypower.portfolio_metrics import METRICS
+from staypower.portfolio_metrics.segments import ALL
+from staypower.portfolio_metrics.wording import period_name
+from staypower.reporting.page.drawings import Line, Point, draw_curves, draw_lines
+from staypower.reporting.page.scales import written
+
+if TYPE_CHECKING:
+    from staypower.portfolio_metrics import Figure, Portfolio
+
+__all__ = ["Chart", "portfolio_charts", "quality_charts"]
+
+_OVER_TIME: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("NPS", ("nps", "nps_by_account")),
+    ("CSAT, satisfied of 100", ("csat",)),
+    ("Effort (CES 1, low is good)", ("ces1_mean",)),
+    ("Effort (CES 2, high is good)", ("ces2_mean",)),
+    ("Customers lost", ("customer_churn_rate", "voluntary_churn_rate", "involuntary_churn_rate")),
+    ("Customers kept", ("customer_retention",)),
+    ("Recurring revenue kept", ("gross_revenue_retention", "net_revenue_retention")),
+    ("Promises kept (SLA)", ("sla_attainment",)),
+    ("Accounts that ordered", ("active_accounts",)),
+    ("Margin per active account", ("margin_per_active_account",)),
+)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing with its title, its keys, and the same numbers as a table.
+
+    Parameters
+    ----------
+    title : str
+    drawing : Markup
+    keys : tuple of str
+    words : str, default ""
+    heads : tuple of str, default empty
+    rows : tuple of tuple of str, default empty
+    """
+
+    title: str
+    drawing: Markup
+    keys: tuple[str, ...]
+    words: str = ""
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def portfolio_charts(portfolio: Portfolio) -> list[Chart]:
+    """Draw what there is of the portfolio over time."""
+    names = [period_name(start, portfolio.settings.period) for start in portfolio.periods.starts]
+    place = {start: number for number, start in enumerate(portfolio.periods.starts)}
+    overall = [each for each in portfolio.figures if each.segment == ALL and each.age is None]
+    made = []
+    for title, metrics in _OVER_TIME:
+        lines = [_line(metric, [each for each in overall if each.metric == metric], place) for metric in metrics]
+        there = [line for line in lines if any(math.isfinite(each.value) for each in line.points)]
+        if there:
+            unit = METRICS[metrics[0]].unit
+            drawing = draw_lines(title, names, there, unit=unit)
+            heads = ("period", *(line.label for line in there))
+            rows = tuple(
+                (name, *(written(line.points[number].value, unit) for line in there)) for number, name in enumerate(names)
+            )
+            made.append(Chart(title, drawing, tuple(line.label for line in there), heads=heads, rows=rows))
+    return made
+
+
+def _line(metric: str, figures: Sequence[Figure], place: Mapping[int, int]) -> Line:
+    points = [Point(math.nan)] * len(place)
+    for each in figures:
+        if each.period_start in place:
+            points[place[each.period_start]] = Point(each.value, each.low, each.high, each.complete)
+    return Line(METRICS[metric].label.removeprefix("... "), points)
+
+
+def quality_charts(quality: Mapping[str, Any]) -> list[Chart]:
+    """Draw gain, reliability and profit of a model's test.
+
+    Parameters
+    ----------
+    quality : mapping
+        What `quality_of` returned.
+
+    Returns
+    -------
+    list of Chart
+    """
+    return [chart for chart in (_gain(quality), _reliability(quality), _profit(quality)) if chart is not None]
+
+
+def _gain(quality: Mapping[str, Any]) -> Chart | None:
+    curves = _model_first(quality["gain"], quality["model"])
+    if not curves:
+        return None
+    share = next((y for x, y in curves[0][1] if x >= 0.1), math.nan)
+    words = f"Contacting the 10 % of highest risk reaches {written(share, 'share')} of all churners (lift {share / 0.1:.1f})."
+    drawing = draw_curves(
+        "Gain", curves, axes=("share contacted, highest risk first", "churners reached"), straight=True, words=words
+    )
+    return Chart("Whom the list reaches", drawing, tuple(name for name, _ in curves), words)
+
+
+def _model_first(gain: Mapping[str, Any], model: str, most: int = 4) -> list[tuple[str, list[tuple[float, float]]]]:
+    names = [model, *(name for name in gain if name != model)] if model in gain else list(gain)
+    return [(name, [(x, y) for x, y in gain[name]]) for name in names[:most]]
+
+
+def _reliability(quality: Mapping[str, Any]) -> Chart | None:
+    bins = quality["reliability"]
+    if not bins:
+        return None
+    points = [(each["predicted"], each["observed"]["value"]) for each in bins]
+    error = quality["scorers"][quality["model"]].get("calibration_error", {}).get("value")
+    words = "On the dashed line a predicted 20 % is 20 % that churn."
+    words += f" On average they differ by {written(error, 'share')}." if error is not None else ""
+    drawing = draw_curves("Reliability", [("model", points)], axes=("predicted", "churned"), straight=True, words=words)
+    return Chart("Do probabilities come true", drawing, ("model",), words)
+
+
+def _profit(quality: Mapping[str, Any]) -> Chart | None:
+    points = [(x, y) for x, y in quality["profit"]]
+    if not points or not quality["costs"]["given"]:
+        return None
+    best = max(points, key=lambda point: point[1])
+    words = (
+        f"At your costs the campaign earns most, {best[1]:,.2f} per account, when {written(best[0], 'share')} are contacted."
+    )
+    drawing = draw_curves(
+        "Profit",
+        [("model", points)],
+        axes=("share contacted, highest risk first", "profit per account"),
+        units=("share", ""),
+        words=words,
+    )
+    return Chart("What a campaign earns", drawing, ("model",), words)

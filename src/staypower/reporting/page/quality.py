@@ -1,0 +1,87 @@
+"""What an evaluation leaves with its model, as plain values, so that a report years later can still draw it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staypower.metrics import profit_curve_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staypower.evaluation import Evaluation
+    from staypower.metrics import Tally
+
+__all__ = ["quality_of"]
+
+_POINTS = 101
+_SHOWN = ("auroc", "average_precision", "log_loss", "brier", "brier_skill", "calibration_error")
+
+
+def quality_of(evaluation: Evaluation) -> dict[str, Any]:
+    """Keep what a page about a model's quality needs.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+
+    Returns
+    -------
+    dict
+        Values that JSON can say: `headline, split, rows, accounts, churned, base_rate, notes, scorers, groups, reliability,
+        gain, profit, costs`. Curves have at most 101 points: the share contacted, and the churners reached or the profit.
+
+    Examples
+    --------
+    >>> from staypower.evaluation import evaluate
+    >>> found = evaluate([0, 1] * 30, {"model": [0.2, 0.8] * 30}, accounts=range(60), cutoffs=[0] * 60, split="temporal",
+    ...                  bootstrap=0)
+    >>> quality = quality_of(found)
+    >>> quality["gain"]["model"][50]
+    [0.5, 1.0]
+    """
+    plain = evaluation.to_dict()
+    kept = {
+        name: plain[name]
+        for name in ("headline", "split", "rows", "accounts", "churned", "base_rate", "notes", "profit_threshold")
+    }
+    scorers = {name: {metric: row[metric] for metric in _SHOWN if metric in row} for name, row in plain["scorers"].items()}
+    ranked = {name: tally for name, tally in evaluation.tallies.items() if not tally.one_class}
+    model = [each for each in plain["reliability"] if each["scorer"] == evaluation.model]
+    return {
+        **kept,
+        "model": evaluation.model,
+        "scorers": scorers,
+        "groups": plain["groups"],
+        "reliability": model,
+        "gain": {name: _gain(tally) for name, tally in ranked.items()},
+        "profit": _profit(evaluation) if evaluation.model in ranked else [],
+        "costs": {**plain["costs"], "given": evaluation.costs.complete},
+    }
+
+
+def _grid() -> NDArray[np.float64]:
+    return np.linspace(0.0, 1.0, _POINTS)
+
+
+def _gain(tally: Tally) -> list[list[float]]:
+    share, reached = tally.reached / tally.total, tally.positives / tally.positives[-1]
+    return _pairs(np.interp(_grid(), share, reached))
+
+
+def _profit(evaluation: Evaluation) -> list[list[float]]:
+    clv, incentive, contact = evaluation.costs.amounts
+    curve = profit_curve_of(
+        evaluation.tallies[evaluation.model],
+        clv=clv,
+        incentive_cost=incentive,
+        contact_cost=contact,
+        acceptance=evaluation.costs.acceptance,
+    )
+    return _pairs(np.interp(_grid(), curve.fraction, curve.profit))
+
+
+def _pairs(values: NDArray[np.float64]) -> list[list[float]]:
+    return [[round(float(x), 4), round(float(y), 5)] for x, y in zip(_grid(), values, strict=True)]

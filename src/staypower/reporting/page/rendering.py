@@ -1,0 +1,229 @@
+"""Write the report as one self-contained HTML file that opens offline.
+
+Everything from data is escaped. The page's policy forbids every connection and every script but its own, known by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from staypower import __version__
+from staypower.cutoffs import text_of
+from staypower.monitoring import Drift
+from staypower.quadrants import QUADRANTS
+from staypower.reporting.page.account_drawings import draw_timeline, draw_waterfall
+from staypower.reporting.page.charts import portfolio_charts, quality_charts
+from staypower.reporting.page.contents import AccountPage, Report, Timeline
+from staypower.reporting.page.scales import written
+from staypower.reporting.page.watching import lay_out
+
+__all__ = ["render_report"]
+
+_FILES = Path(__file__).parent / "files"
+_METRICS = {
+    "auroc": "AUROC",
+    "average_precision": "average precision",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "calibration_error": "calibration error",
+}
+_MOST_DRIFT = 12
+_MOST_MOVES = 12
+
+
+def render_report(report: Report) -> str:
+    """Write the report as HTML.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+        One page: styles, drawings, data and script are in it.
+
+    Examples
+    --------
+    >>> empty = Report("<acme>", "2025-07-01", (), {}, pd.DataFrame({"account_id": []}), pd.DataFrame())
+    >>> page = render_report(empty)
+    >>> "<acme>" in page, "&lt;acme&gt;" in page
+    (False, True)
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_FILES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style, script = (Markup((_FILES / name).read_text(encoding="utf-8")) for name in ("report.css", "report.js"))
+    links = {page.account: f"#account-{number}" for number, page in enumerate(report.accounts, 1)}
+    watch = lay_out(report.watch, links)
+    data = {"columns": watch.described, "rows": watch.rows, "links": links}
+    charts = portfolio_charts(report.portfolio) if report.portfolio else []
+    left_out = report.portfolio.left_out if report.portfolio else {}
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        parts=_parts(report, bool(charts)),
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+        data=_embedded(data),
+        watch=watch,
+        quadrants=_quadrants(report.quadrants),
+        movement=_movement(report.movement),
+        charts=charts,
+        left_out=[f"{name}: {why}" for name, why in left_out.items()],
+        quality=_quality(report.quality),
+        drift=_drift(report.drift),
+        audit=_audit(report),
+        pages=[_page(page) for page in report.accounts],
+        version=__version__,
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _embedded(data: Mapping[str, Any]) -> Markup:
+    """Write JSON that cannot end its script element, whatever an account is called."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _parts(report: Report, charts: bool) -> list[tuple[str, str]]:
+    moved = bool(report.levers or report.lever_words)
+    found = [
+        ("watch", "Watch list", True),
+        ("quadrants", "Loyalty and risk", True),
+        ("moved", "Why it moved", moved),
+        ("portfolio", "Portfolio", charts),
+        ("quality", "Model", True),
+        ("trust", "Drift and audit", True),
+    ]
+    return [(name, title) for name, title, there in found if there]
+
+
+def _quadrants(sizes: pd.DataFrame) -> list[dict[str, str]]:
+    made = []
+    for row in sizes.to_dict("records"):
+        revenue = "" if pd.isna(row["mrr"]) else f", MRR {row['mrr']:,.0f}"
+        made.append(
+            {
+                "quadrant": str(row["quadrant"]),
+                "title": QUADRANTS.get(row["quadrant"], str(row["quadrant"])),
+                "accounts": f"{row['accounts']:,}",
+                "detail": f"{100 * row['share']:.0f} % of accounts{revenue}",
+            }
+        )
+    return made
+
+
+def _movement(moves: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    if moves is None:
+        return []
+    moved = moves[moves["before"] != moves["now"]].sort_values("accounts", ascending=False).head(_MOST_MOVES)
+    return [
+        (QUADRANTS.get(row["before"], row["before"]), QUADRANTS.get(row["now"], row["now"]), f"{row['accounts']:,}")
+        for row in moved.to_dict("records")
+    ]
+
+
+def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not quality:
+        return None
+    there = [name for name in _METRICS if any(name in row for row in quality["scorers"].values())]
+    rows = [
+        (name, *(_estimate(row.get(metric), interval=name == quality["model"]) for metric in there))
+        for name, row in quality["scorers"].items()
+    ]
+    words = (
+        f"{quality['rows']:,} test rows of {quality['accounts']:,} accounts, {quality['churned']:,} churned. "
+        f"Split: {quality['split']}."
+    )
+    return {
+        "headline": quality["headline"],
+        "words": words,
+        "heads": ("", *(_METRICS[name] for name in there)),
+        "rows": rows,
+        "charts": quality_charts(quality),
+        "notes": quality["notes"],
+    }
+
+
+def _estimate(found: Mapping[str, Any] | None, *, interval: bool) -> str:
+    if not found or found.get("value") is None:
+        return ""
+    value, low, high = (found.get(name) for name in ("value", "low", "high"))
+    return f"{value:.3f} ({low:.3f} to {high:.3f})" if interval and low is not None and high is not None else f"{value:.3f}"
+
+
+def _drift(drift: Drift | None) -> dict[str, Any] | None:
+    if drift is None:
+        return None
+    words = (
+        f"{drift.accounts_then:,} accounts at {drift.then}, the last cutoff learnt from, against {drift.accounts_now:,} at "
+        f"{drift.now}. Population stability index: under 0.1 steady, from 0.25 moved, if chance alone does not explain it."
+    )
+    rows = []
+    for row in drift.frame().head(_MOST_DRIFT).to_dict("records"):
+        usual, missing = ((row[f"{what}_then"], row[f"{what}_now"]) for what in ("usual", "missing"))
+        rows.append(
+            (
+                row["feature"],
+                f"{row['psi']:.3f}",
+                f"{row['by_chance']:.3f}",
+                *(written(v) for v in usual),
+                _share(missing),
+                row["verdict"],
+            )
+        )
+    heads = ("feature", "PSI", "by chance", "usual then", "usual now", "missing then, now", "verdict")
+    return {"headline": drift.headline, "words": words, "heads": heads, "rows": rows}
+
+
+def _share(pair: Sequence[float]) -> str:
+    return ", ".join("" if math.isnan(each) else f"{100 * each:.0f} %" for each in pair)
+
+
+def _audit(report: Report) -> dict[str, Any] | None:
+    if report.audit is None:
+        return None
+    rows = [(check.name, check.status, " ".join(check.evidence)) for check in report.audit.checks]
+    return {"headline": report.audit.headline, "rows": rows}
+
+
+def _page(page: AccountPage) -> dict[str, Any]:
+    timeline = page.timeline
+    return {
+        "account": page.account,
+        "facts": page.facts,
+        "reasons": page.reasons,
+        "changes": page.changes,
+        "change_words": page.change_words,
+        "action": page.action,
+        "timeline": draw_timeline(timeline) if timeline and timeline.lanes else None,
+        "events": _events(timeline) if timeline else [],
+        "waterfall": draw_waterfall(page.waterfall, base=page.base, raw=page.raw),
+    }
+
+
+def _events(timeline: Timeline) -> list[tuple[str, str, str]]:
+    found = [(mark.at, lane.name, mark.words) for lane in timeline.lanes for mark in lane.marks]
+    told = [(text_of(at), name, words) for at, name, words in sorted(found, reverse=True)]
+    counted = [("in all", lane.name, f"{sum(lane.counts):,}") for lane in timeline.lanes if lane.counts]
+    return [*told, *counted]

@@ -1,0 +1,177 @@
+"""The watch list: which columns it has, its first rows for readers without scripts, and all rows for the page to sort."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from staypower.quadrants import QUADRANTS
+
+__all__ = ["FIRST_ROWS", "WATCH_COLUMNS", "Cell", "Column", "WatchList", "lay_out"]
+
+FIRST_ROWS = 25
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the watch list.
+
+    Parameters
+    ----------
+    key : str
+        Column of the scores.
+    label : str
+    kind : {"text", "number"}
+        How it is sorted and aligned.
+    format : {"", "percent", "money"}
+    search : bool
+        Whether the search looks into it.
+    choose : bool
+        Whether the page offers its values to choose from; they are stored once.
+    """
+
+    key: str
+    label: str
+    kind: Literal["text", "number"] = "text"
+    format: Literal["", "percent", "money"] = ""
+    search: bool = False
+    choose: bool = False
+
+
+WATCH_COLUMNS = (
+    Column("account_id", "Account", search=True),
+    Column("churn_probability", "Risk", "number", "percent"),
+    Column("churn_risk_band", "Band", choose=True),
+    Column("tier", "Tier", choose=True),
+    Column("quadrant", "Quadrant", choose=True),
+    Column("value_at_risk", "Value at risk", "number", "money"),
+    Column("mrr", "MRR", "number", "money"),
+    Column("reason_1", "Main reason", search=True),
+    Column("action", "Action", search=True, choose=True),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a cell.
+
+    Parameters
+    ----------
+    text : str
+    link : str, default ""
+    """
+
+    text: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class WatchList:
+    """The watch list, ready for the page.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+    first : list of list of Cell
+    rows : list of list
+        Every row as plain values; the columns to choose from as positions.
+    filters : list of tuple
+        Column, label, and pairs of value and words.
+    described : list of dict
+        The columns as the page's script reads them.
+    words : str
+    """
+
+    columns: tuple[Column, ...]
+    first: list[list[Cell]]
+    rows: list[list[Any]]
+    filters: list[tuple[str, str, list[tuple[str, str]]]]
+    described: list[dict[str, Any]]
+    words: str
+
+
+def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
+    """Lay the watch list out.
+
+    Parameters
+    ----------
+    watch : DataFrame
+        One row an account, in the order in which they are shown first.
+    links : mapping of str to str
+        Where the page of an account is.
+
+    Returns
+    -------
+    WatchList
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"account_id": ["a", "b"], "churn_probability": [0.5, 0.1], "tier": ["passive", "passive"]})
+    >>> laid = lay_out(scores, {"a": "#account-1"})
+    >>> laid.rows, laid.first[0][1].text
+    ([['a', 0.5, 0], ['b', 0.1, 0]], '50.0 %')
+    """
+    columns = tuple(column for column in WATCH_COLUMNS if column.key in watch and watch[column.key].notna().any())
+    made = [_values(watch[column.key], column) for column in columns]
+    rows = [list(row) for row in zip(*(values for values, _ in made), strict=True)]
+    described: list[dict[str, Any]] = []
+    filters = []
+    for column, (_, choices) in zip(columns, made, strict=True):
+        entry: dict[str, Any] = {"key": column.key, "label": column.label, "kind": column.kind, "format": column.format}
+        entry["search"] = column.search
+        if choices:
+            entry |= {"values": choices, "words": [_words(column, each) for each in choices]}
+            filters.append((column.key, column.label, [(each, _words(column, each)) for each in choices]))
+        described.append(entry)
+    first = [_first(row, columns, described, links) for row in rows[:FIRST_ROWS]]
+    more = f"; {len(links):,} have a page of their own" if links else ""
+    return WatchList(columns, first, rows, filters, described, f"{len(rows):,} scored accounts, highest risk first{more}.")
+
+
+def _values(column: pd.Series, what: Column) -> tuple[list[Any], list[str]]:
+    if what.kind == "number":
+        digits = 4 if what.format == "percent" else 0
+        return [_number(value, digits) for value in column.astype("float64").tolist()], []
+    texts = [None if pd.isna(value) else str(value) for value in column.tolist()]
+    if not what.choose:
+        return texts, []
+    choices = _ordered({text for text in texts if text is not None}, what)
+    places = {text: place for place, text in enumerate(choices)}
+    return [None if text is None else places[text] for text in texts], choices
+
+
+def _number(value: float, digits: int) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    return round(value, digits) if digits else round(value)
+
+
+def _ordered(found: set[str], what: Column) -> list[str]:
+    known: Sequence[str] = {"quadrant": list(QUADRANTS), "churn_risk_band": ["low", "medium", "high"]}.get(what.key, [])
+    return [*(each for each in known if each in found), *sorted(found - set(known))]
+
+
+def _words(column: Column, value: str) -> str:
+    return QUADRANTS.get(value, value) if column.key == "quadrant" else value
+
+
+def _first(
+    row: list[Any], columns: Sequence[Column], described: Sequence[Mapping[str, Any]], links: Mapping[str, str]
+) -> list[Cell]:
+    made = []
+    for value, column, entry in zip(row, columns, described, strict=True):
+        if value is None:
+            made.append(Cell(""))
+        elif "words" in entry:
+            made.append(Cell(entry["words"][value]))
+        elif column.format == "percent":
+            made.append(Cell(f"{100 * value:.1f} %"))
+        elif column.format == "money":
+            made.append(Cell(f"{value:,.0f}"))
+        else:
+            made.append(Cell(str(value), links.get(str(value), "") if column.key == "account_id" else ""))
+    return made

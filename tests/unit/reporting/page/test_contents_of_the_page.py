@@ -1,0 +1,94 @@
+"""The page's parts, without a browser."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_contents import HOSTILE, made_report, watch_list
+
+from staypower.reporting.page import render_report
+from staypower.reporting.page.account_drawings import draw_waterfall
+from staypower.reporting.page.drawings import Line, Point, draw_lines
+from staypower.reporting.page.scales import scale_over
+from staypower.reporting.page.watching import FIRST_ROWS, lay_out
+
+
+def embedded(page: str) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found
+    return json.loads(found.group(1))
+
+
+def test_the_data_hold_every_account_in_order():
+    report = made_report(120)
+    data = embedded(render_report(report))
+    assert [row[0] for row in data["rows"]] == list(report.watch["account_id"])
+    keys = [column["key"] for column in data["columns"]]
+    band = keys.index("churn_risk_band")
+    words = [data["columns"][band]["words"][row[band]] for row in data["rows"]]
+    assert words == list(report.watch["churn_risk_band"])
+    assert data["links"][HOSTILE] == "#account-2"
+
+
+def test_missing_values_are_null_and_blank():
+    laid = lay_out(watch_list(20), {})
+    mrr = [column["key"] for column in laid.described].index("mrr")
+    assert laid.rows[0][mrr] is None
+    assert laid.first[0][mrr].text == ""
+
+
+def test_columns_that_nobody_has_are_left_out():
+    watch = watch_list(30).assign(mrr=np.nan)
+    assert "mrr" not in [column.key for column in lay_out(watch, {}).columns]
+
+
+def test_only_the_first_rows_are_written_out():
+    page = render_report(made_report(200))
+    assert page.count('<th scope="row" data-label="Account">') == FIRST_ROWS
+
+
+def test_an_empty_company_still_has_a_page():
+    report = replace(
+        made_report(10), watch=pd.DataFrame({"account_id": []}), accounts=(), portfolio=None, quality=None, drift=None
+    )
+    page = render_report(report)
+    assert "Train it again to get one" in page
+    assert 'id="watch-table"' not in page
+
+
+def test_the_policy_allows_only_the_pages_own_script():
+    page = render_report(made_report(5))
+    assert "default-src 'none'" in html.unescape(page)
+    assert " style=" not in page
+    assert not re.search(r"\son[a-z]+=", re.sub(r"<script.*?</script>", "", page, flags=re.S).replace("&lt;", ""))
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", page)
+
+
+def test_a_gap_breaks_the_line():
+    drawn = str(draw_lines("t", ["a", "b", "c"], [Line("l", [Point(1.0), Point(float("nan")), Point(2.0)])]))
+    path = re.search(r'<path class="line c0" d="([^"]*)"', drawn)
+    assert path
+    assert path.group(1).count("M") == 2
+    assert "L" not in path.group(1)
+
+
+def test_the_waterfall_ends_where_the_parts_lead():
+    drawn = str(draw_waterfall([("a", 1.0), ("b", -0.5)], base=-2.0, raw=-1.5))
+    falls = [
+        tuple(map(float, pair)) for pair in re.findall(r'class="fall \w+" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', drawn)
+    ]
+    (start, _), (a, wide_a), (b, wide_b), (end, _) = falls
+    assert a == pytest.approx(start, abs=0.2)
+    assert b + wide_b == pytest.approx(a + wide_a, abs=0.3)
+    assert b == pytest.approx(end, abs=0.2)
+
+
+def test_a_scale_holds_everything():
+    scale = scale_over([3.0, -1.0, float("nan")], 100, 0)
+    assert 0 < scale(3.0) < scale(-1.0) < 100

@@ -1,0 +1,143 @@
+"""The report in a real browser: it loads offline without complaints, sorts, searches, opens accounts, stays whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import browser
+import pytest
+from report_contents import HOSTILE, made_report
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from staypower.reporting.page import render_report
+
+PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+
+pytestmark = pytest.mark.skipif(not browser.available(), reason=browser.WHY_NOT)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render_report(made_report()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    with browser.open_browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def driver(shared, page):
+    shared.get("about:blank")
+    shared.get(page.as_uri())
+    return shared
+
+
+def accounts(driver) -> list[str]:
+    return [each.text for each in driver.find_elements(By.CSS_SELECTOR, "#watch-table tbody th")]
+
+
+def press(driver, label: str) -> None:
+    next(each for each in driver.find_elements(By.CSS_SELECTOR, "#watch-table thead button") if each.text == label).click()
+
+
+def test_it_loads_without_complaints_and_without_a_network(driver, page):
+    loud = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert loud == []
+    sent = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    requests = [message["params"] for message in sent if message["method"] == "Network.requestWillBeSent"]
+    asked = {each["request"]["url"] for each in requests if each["documentURL"] == page.as_uri()}
+    assert all(url.startswith(("file:", "data:")) for url in asked), asked
+    assert page.as_uri() in asked
+
+
+def test_nothing_from_the_data_runs_or_breaks_out(driver):
+    assert driver.execute_script("return window.broken") is None
+    assert len(driver.find_elements(By.TAG_NAME, "script")) == 2
+    assert HOSTILE in driver.find_element(By.TAG_NAME, "h1").text
+    assert HOSTILE in accounts(driver)
+
+
+def test_the_list_sorts_by_number_and_says_so(driver):
+    assert accounts(driver)[0] == "A00000"
+    press(driver, "Risk")
+    press(driver, "Risk")
+    assert accounts(driver)[0] == "A00299"
+    heads = driver.find_elements(By.CSS_SELECTOR, "#watch-table thead th")
+    assert [head.get_attribute("aria-sort") for head in heads if head.text == "Risk"] == ["ascending"]
+    press(driver, "MRR")
+    shown = [each.text for each in driver.find_elements(By.CSS_SELECTOR, "#watch-table tbody td:nth-child(6)")]
+    values = [int(text.replace(",", "")) for text in shown]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_list_is_searched_and_filtered(driver):
+    search = driver.find_element(By.ID, "search")
+    search.send_keys("a00042")
+    assert accounts(driver) == ["A00042"]
+    assert driver.find_element(By.ID, "found").text == "1 of 300 accounts"
+    search.clear()
+    search.send_keys("EXPORT IN 7 DAYS")
+    assert accounts(driver) == ["A00007"]
+    search.clear()
+    search.send_keys(Keys.SPACE)
+    driver.find_element(By.CSS_SELECTOR, "button.pick[data-quadrant=captive]").click()
+    assert driver.find_element(By.ID, "found").text == "60 of 300 accounts"
+    assert len(accounts(driver)) == 25
+    driver.find_element(By.ID, "more").click()
+    assert len(accounts(driver)) == 50
+
+
+def test_an_account_opens_by_keyboard_and_closes_again(driver):
+    driver.find_element(By.LINK_TEXT, "A00000").send_keys(Keys.ENTER)
+    opened = driver.find_element(By.ID, "account-1")
+    wait = WebDriverWait(driver, 10)
+    wait.until(lambda _: opened.is_displayed())
+    assert not driver.find_element(By.ID, "overview").is_displayed()
+    assert driver.switch_to.active_element.text == "A00000"
+    assert "No export in 41 days" in opened.text
+    assert (
+        opened.find_element(By.CSS_SELECTOR, "svg.timeline").get_attribute("aria-label").startswith("Timeline. usage: 1 in the")
+    )
+    driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+    wait.until(lambda _: driver.find_element(By.ID, "overview").is_displayed())
+    assert not opened.is_displayed()
+
+
+def test_every_control_has_a_name_and_headings_do_not_jump(driver):
+    unnamed = driver.execute_script(
+        "return [...document.querySelectorAll('button, input, select, a, svg')].filter((e) => !(e.textContent.trim() || "
+        "e.getAttribute('aria-label') || e.closest('label'))).map((e) => e.outerHTML)"
+    )
+    assert unnamed == []
+    levels = driver.execute_script("return [...document.querySelectorAll('h1, h2, h3, h4')].map((e) => Number(e.tagName[1]))")
+    assert levels[0] == 1
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
+
+
+def test_it_fits_a_phone(page, tmp_path):
+    with browser.open_browser(tmp_path, width=500) as driver:
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+        driver.get(page.as_uri())
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 375
+        assert driver.find_element(By.CSS_SELECTOR, "#watch-table tbody td").value_of_css_property("display") == "block"
+
+
+def test_without_scripts_the_first_accounts_and_every_page_can_be_read(page, tmp_path):
+    with browser.open_browser(tmp_path) as driver:
+        driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        driver.get(page.as_uri())
+        assert len(accounts(driver)) == 25
+        assert driver.find_element(By.ID, "account-2").is_displayed()
+
+
+def test_ten_thousand_accounts_stay_well_under_five_megabytes():
+    assert len(render_report(made_report(10_000)).encode()) < 3_000_000
