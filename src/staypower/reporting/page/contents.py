@@ -161,6 +161,8 @@ class Report:
     accounts : sequence of AccountPage
     notes : sequence of str, default empty
         What a reader must know first.
+    version : str, default ""
+        Of the program that made it.
     """
 
     name: str
@@ -178,3 +180,4 @@ class Report:
     audit: AuditReport | None = None
     accounts: Sequence[AccountPage] = ()
     notes: Sequence[str] = field(default=())
+    version: str = ""

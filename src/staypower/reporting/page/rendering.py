@@ -17,7 +17,6 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from staypower import __version__
 from staypower.cutoffs import text_of
 from staypower.monitoring import Drift
 from staypower.quadrants import QUADRANTS
@@ -85,7 +84,7 @@ def render_report(report: Report) -> str:
         drift=_drift(report.drift),
         audit=_audit(report),
         pages=[_page(page) for page in report.accounts],
-        version=__version__,
+        version=report.version,
     )
 
 
