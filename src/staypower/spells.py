@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, before
-from staypower.tables import Table
+from staypower.tables import Table, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,9 +49,9 @@ def number_accounts(table: Table, accounts: Sequence[str]) -> NDArray[np.int64]:
     >>> number_accounts(Table(SCHEMAS["usage"], pa.table({"account_id": ["b", "x", "a"]})), ["a", "b"]).tolist()
     [1, -1, 0]
     """
-    column = table.data.column("account_id").combine_chunks()
-    found = pc.fill_null(pc.index_in(column, value_set=pa.array(accounts, type=column.type)), -1)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+    numbers, words = numbered(table.data.column("account_id"))
+    found = pc.fill_null(pc.index_in(words, value_set=pa.array(accounts, type=words.type)), -1)
+    return np.append(np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64), -1)[numbers]
 
 
 def instants_or_missing(table: Table, column: str) -> NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """The canonical tables: their columns, from when each column is known, and the rows themselves.
 
 Whatever the source, a table arrives here under these names and types: ids and text as strings, times as UTC timestamps in
-microseconds, numbers as doubles, flags as booleans. A column that is filled in or changed later names the column whose
-instant makes it known (`known_from`); code that builds features reads a value only from that instant on.
+microseconds, numbers as doubles, flags as booleans. Texts of the largest tables may be numbered instead (a dictionary array):
+`numbered` gives the numbers and words of either. A column that is filled in or changed later names the column whose instant
+makes it known (`known_from`); code that builds features reads a value only from that instant on.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from staypower.cutoffs import DAY, HOUR, MISSING, end_of_day
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EVENT_TABLES", "SCHEMAS", "Column", "Kind", "Table", "TableSchema", "Tables", "is_return"]
+__all__ = ["EVENT_TABLES", "SCHEMAS", "Column", "Kind", "Table", "TableSchema", "Tables", "is_return", "numbered"]
 
 Kind = Literal["id", "time", "number", "text", "flag"]
 
@@ -242,9 +243,9 @@ class Table:
 
     def midnights(self, column: str) -> NDArray[np.int64]:
         """Return a time column as written: a date without a clock is its midnight; `MISSING` where blank."""
-        values = self.data.column(column).combine_chunks()
-        numbers = pc.fill_null(values.cast(pa.timestamp("us", "UTC")).cast(pa.int64()), MISSING)
-        return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64)
+        values = _in_one(self.data.column(column)).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        filled = pc.fill_null(values, MISSING) if values.null_count else values
+        return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int64)
 
     def instants(self, column: str) -> NDArray[np.int64]:
         """Return a time column as instants of knowledge: a date counts from the end of its day; `MISSING` where blank."""
@@ -253,10 +254,10 @@ class Table:
 
     def own_instants(self) -> NDArray[np.int64]:
         """Return each row's own time: the first of the schema's time columns that is filled in."""
-        found = np.full(len(self), MISSING, dtype=np.int64)
-        for column in self.schema.times:
-            if self.has(column):
-                found = np.where(found == MISSING, self.instants(column), found)
+        there = [column for column in self.schema.times if self.has(column)]
+        found = self.instants(there[0]) if there else np.full(len(self), MISSING, dtype=np.int64)
+        for column in there[1:]:
+            found = np.where(found == MISSING, self.instants(column), found)
         return found
 
     def hours_between(self, start: str, end: str) -> NDArray[np.float64]:
@@ -272,12 +273,49 @@ class Table:
 
     def numbers(self, column: str) -> NDArray[np.float64]:
         """Return a number or flag column as doubles, missing as NaN."""
-        values = self.data.column(column).combine_chunks().cast(pa.float64())
+        values = _in_one(self.data.column(column)).cast(pa.float64())
         return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
 
     def texts(self, column: str) -> NDArray[np.object_]:
         """Return a text or id column as Python strings, missing as None."""
-        return np.asarray(self.data.column(column).combine_chunks().to_numpy(zero_copy_only=False), dtype=object)
+        values = self.data.column(column)
+        if pa.types.is_dictionary(values.type):
+            numbers, words = numbered(values)
+            return np.asarray([*words.to_pylist(), None], dtype=object)[numbers]
+        return np.asarray(values.combine_chunks().to_numpy(zero_copy_only=False), dtype=object)
+
+
+def numbered(column: pa.ChunkedArray | pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
+    """Return a text column as numbers and the words that they stand for.
+
+    Parameters
+    ----------
+    column : pyarrow.ChunkedArray or pyarrow.Array of str, shape (n,)
+        Plain, or a dictionary array.
+
+    Returns
+    -------
+    numbers : array of int32, shape (n,)
+        Positions among the words, -1 where the text is missing.
+    words : pyarrow.Array of str
+
+    Examples
+    --------
+    >>> numbers, words = numbered(pa.chunked_array([["b", None], ["a", "b"]]))
+    >>> numbers.tolist(), words.to_pylist()
+    ([0, -1, 1, 0], ['b', 'a'])
+    """
+    encoded = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
+    whole = _in_one(encoded)
+    indices = whole.indices.fill_null(-1) if whole.null_count else whole.indices
+    return np.asarray(indices.to_numpy(zero_copy_only=False), dtype=np.int32), whole.dictionary.cast(pa.string())
+
+
+def _in_one(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as one array, without copying where it is one already."""
+    if isinstance(column, pa.ChunkedArray):
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return column
 
 
 def is_return(orders: Table) -> NDArray[np.bool_]:

@@ -7,16 +7,12 @@ were known at one cutoff, the last of training, and kept: scoring uses the same 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from staypower.cutoffs import before
 from staypower.errors import Fault, UsageError, nearest
 from staypower.features.definition import Combination, Definition, Feature, Filter, Template, expand
 from staypower.features.families import FAMILIES
@@ -24,17 +20,19 @@ from staypower.features.families.profile import attribute_feature
 from staypower.features.families.support import priority_features
 from staypower.features.families.surveys import instrument_features, touchpoint_feature
 from staypower.features.families.usage import event_features, named_event_features
+from staypower.features.sensitive import refuse_unknown_attributes, sensitive_columns
 from staypower.features.settings import FeatureSettings, OwnFeature
 from staypower.features.streams import STREAMS, make_stream, source_of
+from staypower.features.texts import ColumnTexts, TextColumn, texts_in
+from staypower.sources.spilled import SpilledTables
 from staypower.tables import Table, Tables
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["Catalogue", "declare", "slug_of"]
 
 OTHER = "other"
 _MOST_TOUCHPOINTS = 5
+_EVENTS = TextColumn("usage", "event")
+_INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
 
 
 @dataclass(frozen=True)
@@ -133,12 +131,14 @@ class Catalogue:
         )
 
 
-def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()) -> Catalogue:
+def declare(
+    tables: Tables | SpilledTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()
+) -> Catalogue:
     """Decide which features the tables allow, learning from what was known at a cutoff.
 
     Parameters
     ----------
-    tables : Tables
+    tables : Tables or SpilledTables
     settings : FeatureSettings
     cutoff : int
         Instant; only rows known before it are learnt from.
@@ -152,24 +152,34 @@ def declare(tables: Tables, settings: FeatureSettings, *, cutoff: int, hidden: C
     Raises
     ------
     UsageError
-        When a feature of the user's own names a table, column or aggregation that is not there.
+        When a feature of the user's own names a table, column or aggregation that is not there, or reads a sensitive attribute,
+        or a sensitive attribute is no column of accounts.
     """
+    if isinstance(tables, SpilledTables):
+        coded = declare(tables.empty, settings, cutoff=cutoff, hidden=hidden)
+        learnt = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
+        columns = learnt | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
+        texts = texts_in(tables, columns, settings, cutoff=cutoff, hidden=hidden)
+        tables = tables.empty
+    else:
+        texts = texts_in(tables, (), settings, cutoff=cutoff, hidden=hidden)
+    refuse_unknown_attributes(tables, settings)
     tables = replace(tables, tables={name: table for name, table in tables.items() if name not in hidden})
     streams = {name: _schema_of(name, tables, settings) for name in (*STREAMS, *tables) if source_of(name) in tables}
-    candidates = [*_family_entries(settings), *_learnt_entries(tables, settings, cutoff)]
+    candidates = [*_family_entries(settings), *_learnt_entries(tables, settings, texts)]
     if _wanted("profile", settings):
-        candidates += _attributes(tables, streams, hidden)
-    own = _own_features(settings.own, streams)
+        candidates += _attributes(tables, streams, {*hidden, *settings.barred})
+    own = _own_features(settings.own, streams, settings.barred)
     made = [*expand(candidates, settings.windows), *own]
     left_out: dict[str, str] = {}
-    built = _possible(made, streams, left_out)
+    built = _possible(made, streams, left_out, settings.barred)
     for definition in built:
         if _left_out(definition.name, settings.leave_out):
             left_out[definition.name] = "left out by the settings"
     kept = tuple(definition for definition in built if definition.name not in left_out)
     helpers = _needed_by(kept, [definition for definition in built if definition.name in left_out])
     codes = {
-        feature.name: _codes(feature, tables, settings, cutoff)
+        feature.name: _codes(texts(_coded(feature)), settings)
         for feature in kept
         if isinstance(feature, Feature) and feature.category
     }
@@ -213,40 +223,24 @@ def _wanted(family: str, settings: FeatureSettings) -> bool:
     return settings.families == "all" or family in settings.families
 
 
-def _learnt_entries(tables: Tables, settings: FeatureSettings, cutoff: int) -> list[Definition | Template]:
+def _learnt_entries(
+    tables: Tables, settings: FeatureSettings, texts: Callable[[TextColumn], ColumnTexts]
+) -> list[Definition | Template]:
     entries: list[Definition | Template] = []
     slugs: list[str] = []
     if tables.has("usage", "event") and settings.top_events and _wanted("usage", settings):
-        for event in _commonest(tables["usage"], "event", cutoff)[: settings.top_events]:
+        for event in texts(_EVENTS).commonest()[: settings.top_events]:
             slugs.append(slug_of(event, slugs))
             entries += event_features(event, slugs[-1])
     if tables.has("surveys", "instrument") and _wanted("surveys", settings):
-        for instrument in sorted(_commonest(tables["surveys"], "instrument", cutoff)):
+        for instrument in sorted(texts(_INSTRUMENTS).commonest()):
             entries += instrument_features(instrument)
     if tables.has("surveys", "touchpoint") and _wanted("surveys", settings):
         slugs = []
-        for touchpoint in _commonest(tables["surveys"], "touchpoint", cutoff)[:_MOST_TOUCHPOINTS]:
+        for touchpoint in texts(_TOUCHPOINTS).commonest()[:_MOST_TOUCHPOINTS]:
             slugs.append(slug_of(touchpoint, slugs))
             entries.append(touchpoint_feature(touchpoint, slugs[-1]))
     return entries
-
-
-def _commonest(table: Table, column: str, cutoff: int, rare: int = 1) -> list[str]:
-    """Return the texts of a column, commonest first, over the rows known before the cutoff."""
-    known = _known(table, cutoff)
-    described = table.schema.column(column)
-    if described is not None and described.known_from and table.has(described.known_from):
-        known &= before(table.instants(described.known_from), cutoff)
-    values = table.data.column(column).filter(pa.array(known)).combine_chunks().drop_null()
-    counts = values.cast(pa.string()).value_counts().to_pylist()
-    ranked = sorted(counts, key=lambda entry: (-entry["counts"], entry["values"]))
-    return [entry["values"] for entry in ranked if entry["counts"] >= rare]
-
-
-def _known(table: Table, cutoff: int) -> NDArray[np.bool_]:
-    """Say which rows are known at the cutoff."""
-    known = before(table.own_instants(), cutoff)
-    return known & before(table.instants("known_at"), cutoff) if table.has("known_at") else known
 
 
 def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection[str]) -> list[Definition | Template]:
@@ -262,12 +256,12 @@ def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection
     return entries
 
 
-def _own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table]) -> list[Definition]:
+def _own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred: frozenset[str]) -> list[Definition]:
     made: list[Definition] = []
     faults: list[Fault] = []
     for feature in own:
         try:
-            made += _own(feature, streams)
+            made += _own(feature, streams, barred)
         except UsageError as error:
             faults += error.faults
     if faults:
@@ -275,7 +269,7 @@ def _own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table]) -> li
     return made
 
 
-def _own(own: OwnFeature, streams: Mapping[str, Table]) -> tuple[Definition, ...]:
+def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) -> tuple[Definition, ...]:
     if own.table not in streams:
         raise UsageError.of("unknown table", f"features.own.{own.name}: {own.table}", nearest(own.table, streams))
     feature = Feature(
@@ -292,6 +286,11 @@ def _own(own: OwnFeature, streams: Mapping[str, Table]) -> tuple[Definition, ...
         category=own.aggregation == "last_code",
     )
     stream = streams[own.table]
+    read = sensitive_columns(feature, barred)
+    if read:
+        where = f"features.own.{own.name}: {', '.join(read)}"
+        mend = "leave the feature out, or write `sensitive_as_features: true`"
+        raise UsageError.of("a feature reads a sensitive attribute", where, mend)
     for column in feature.columns:
         if not stream.has(column):
             where = f"features.own.{own.name}: {own.table}.{column}"
@@ -302,10 +301,13 @@ def _own(own: OwnFeature, streams: Mapping[str, Table]) -> tuple[Definition, ...
     return expand([Template(feature)], own.windows) if own.windows else (feature,)
 
 
-def _possible(made: Sequence[Definition], streams: Mapping[str, Table], left_out: dict[str, str]) -> list[Definition]:
+def _possible(
+    made: Sequence[Definition], streams: Mapping[str, Table], left_out: dict[str, str], barred: frozenset[str]
+) -> list[Definition]:
     built: dict[str, Definition] = {}
     for definition in _sorted(made):
-        why = _missing(definition, streams, built)
+        read = sensitive_columns(definition, barred)
+        why = f"reads the sensitive {' and '.join(read)}" if read else _missing(definition, streams, built)
         if why:
             left_out[definition.name] = why
         elif definition.name in built:
@@ -379,13 +381,16 @@ def _schema_of(name: str, tables: Tables, settings: FeatureSettings) -> Table:
     return make_stream(name, Tables(empty, tables.observed_until), settings)
 
 
-def _codes(feature: Feature, tables: Tables, settings: FeatureSettings, cutoff: int) -> dict[str, int]:
+def _coded(feature: Definition) -> TextColumn:
+    assert isinstance(feature, Feature)
     assert feature.column is not None
-    stream = make_stream(feature.table, tables, settings)
-    accounts = pc.count_distinct(stream.data.column("account_id").filter(pa.array(_known(stream, cutoff)))).as_py()
+    return TextColumn(feature.table, feature.column, stream=True)
+
+
+def _codes(texts: ColumnTexts, settings: FeatureSettings) -> dict[str, int]:
     # few accounts must not turn every text into `other`
-    rare = min(settings.rare, max(2, accounts // 100))
-    return {text: code for code, text in enumerate(_commonest(stream, feature.column, cutoff, rare), start=1)}
+    rare = min(settings.rare, max(2, texts.accounts // 100))
+    return {text: code for code, text in enumerate(texts.commonest(rare), start=1)}
 
 
 def _to_dict(definition: Definition) -> dict[str, Any]:

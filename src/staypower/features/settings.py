@@ -88,6 +88,21 @@ class FeatureSettings(BaseModel):
     families: tuple[str, ...] | Literal["all"] = Field("all", description="Families to build.")
     leave_out: tuple[str, ...] = Field((), description="Names of features, or of their beginnings ending in `*`, not to build.")
     own: tuple[OwnFeature, ...] = Field((), description="Features of your own.")
+    sensitive: tuple[str, ...] = Field(
+        (),
+        description="Attributes of `accounts` that must not decide: no feature reads them; evaluation compares their groups.",
+    )
+    sensitive_as_features: bool = Field(False, description="Let features read the sensitive attributes all the same.")
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """Attributes of accounts that no feature may read."""
+        return frozenset() if self.sensitive_as_features else frozenset(self.sensitive)
+
+    @field_validator("sensitive", mode="before")
+    @classmethod
+    def _one_word(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("windows")
     @classmethod

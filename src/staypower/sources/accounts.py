@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,10 @@ from staypower.sources.findings import Finding
 from staypower.sources.keys import positions
 from staypower.sources.planning import Plan
 from staypower.sources.settings import TableSource
-from staypower.tables import SCHEMAS, Table
+from staypower.tables import SCHEMAS, Table, numbered
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["derive_accounts", "fill_sign_up", "first_per_account", "name_left_attributes"]
 
@@ -34,23 +38,33 @@ def derive_accounts(tables: Sequence[Table]) -> Draft:
     Draft
         `derived`: the first row bounds an account's tenure from below only.
     """
-    ids = pa.concat_arrays([table.data.column("account_id").combine_chunks() for table in tables])
-    if not len(ids):
+    if not any(len(table) for table in tables):
         raise UsageError.of(
             "there are no accounts", "tables", "check the sources, the ids, the times and `observed_until`: no row is left"
         )
     days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
-    times = np.concatenate([own_midnights(table) if days else table.own_instants() for table in tables])
-    encoded = ids.dictionary_encode()
-    first = np.full(len(encoded.dictionary), np.iinfo(np.int64).max)
-    np.minimum.at(first, np.asarray(encoded.indices), times)
-    signed_up = pa.array(first).cast(ARROW_TYPES["time"])
-    data = pa.table({"account_id": encoded.dictionary.cast(pa.string()), "signed_up_at": signed_up}).sort_by("account_id")
+    told = [
+        _first_times(table.data.column("account_id"), own_midnights(table) if days else table.own_instants())
+        for table in tables
+    ]
+    first, ids = _first_times(pa.chunked_array([ids for _, ids in told]), np.concatenate([times for times, _ in told]))
+    data = pa.table({"account_id": ids, "signed_up_at": pa.array(first).cast(ARROW_TYPES["time"])}).sort_by("account_id")
     date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
     draft = Draft(Table(SCHEMAS["accounts"], data, date_only=date_only, derived=True))
     meaning = "signed up at their first row at the latest; tenure counts from there"
     draft.find("note", "", 0, f"{len(first):,} accounts were derived from {', '.join(table.name for table in tables)}", meaning)
     return draft
+
+
+def _first_times(ids: pa.ChunkedArray, times: NDArray[np.int64]) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return the earliest time of each id, and the ids."""
+    numbers, words = numbered(ids)
+    first = np.full(len(words), np.iinfo(np.int64).max)
+    np.minimum.at(first, numbers, times)
+    there = np.zeros(len(words), dtype=bool)
+    there[numbers] = True
+    # a word of which no row is left is no account
+    return first[there], words.filter(pa.array(there))
 
 
 def fill_sign_up(draft: Draft, derived: Table) -> None:
@@ -77,9 +91,8 @@ def first_per_account(draft: Draft) -> None:
     """Keep the first row of each account when there is no `valid_from`."""
     if draft.table.has("valid_from"):
         return
-    encoded = draft.table.data.column("account_id").combine_chunks().dictionary_encode()
     first = np.zeros(len(draft.table), dtype=bool)
-    first[np.unique(np.asarray(encoded.indices), return_index=True)[1]] = True
+    first[np.unique(numbered(draft.table.data.column("account_id"))[0], return_index=True)[1]] = True
     if not first.all():
         mend = "name the column that says from when a row holds as `valid_from`, or mend the source"
         shown = tuple(dict.fromkeys(draft.shown("account_id", ~first)))

@@ -94,7 +94,7 @@ def assemble(name: str, extracts: Sequence[Extract], own_time: str = "at") -> Dr
     """
     kinds = _common_kinds(extracts)
     date_only = _common_date_only(extracts, [column for column, kind in kinds.items() if kind == "time"])
-    parts = [_aligned(extract, kinds, date_only) for extract in extracts]
+    parts = [_aligned(extract, kinds, date_only, alone=len(extracts) == 1) for extract in extracts]
     schema = SCHEMAS.get(name) or _declared_schema(name, kinds, own_time)
     usable = frozenset().union(*(extract.usable for extract in extracts))
     table = Table(schema, pa.concat_tables(parts), date_only=date_only, fixed=usable & set(kinds))
@@ -124,7 +124,7 @@ def _filled(extract: Extract, column: str) -> bool:
     return len(values) > values.null_count or column in extract.date_only
 
 
-def _aligned(extract: Extract, kinds: dict[str, Kind], date_only: frozenset[str]) -> pa.Table:
+def _aligned(extract: Extract, kinds: dict[str, Kind], date_only: frozenset[str], *, alone: bool) -> pa.Table:
     """Give an extract every column of its table; dates that meet clock times move to the end of their day."""
     columns = {}
     for column, kind in kinds.items():
@@ -137,7 +137,8 @@ def _aligned(extract: Extract, kinds: dict[str, Kind], date_only: frozenset[str]
             single = Table(TableSchema("", (column,), ()), pa.table({column: values}))
             moved = end_of_day(single.midnights(column))
             values = pa.array(moved, mask=np.asarray(values.is_null())).cast(wanted)
-        columns[column] = values.cast(wanted)
+        # texts stay numbered where they need not join those of another source
+        columns[column] = values if alone and pa.types.is_dictionary(values.type) else values.cast(wanted)
     return pa.table(columns)
 
 

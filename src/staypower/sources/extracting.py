@@ -19,6 +19,7 @@ from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
 from staypower.errors import Fault
 from staypower.sources.findings import Finding
 from staypower.sources.opening import OpenSource
+from staypower.sources.parquet_files import read_parquet
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
@@ -27,7 +28,7 @@ from staypower.tables import SCHEMAS, Column, Kind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ARROW_TYPES", "Extract", "extract"]
+__all__ = ["ARROW_TYPES", "EARLIEST", "LATEST", "Extract", "below_minimum", "extract", "kind_of_texts", "texts_as_numbers"]
 
 ARROW_TYPES: Mapping[Kind, pa.DataType] = {
     "id": pa.string(),
@@ -36,7 +37,7 @@ ARROW_TYPES: Mapping[Kind, pa.DataType] = {
     "number": pa.float64(),
     "flag": pa.bool_(),
 }
-_EARLIEST, _LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
+EARLIEST, LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
 
 
 @dataclass
@@ -88,12 +89,14 @@ def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, pla
         When an expression does not fit a value.
     """
     query = Query(source, opened, plan)
-    raw = query.run(place)
+    raw = read_parquet(table, source, opened.parquet, plan)
+    if raw is None:
+        raw = query.run(place)
     found = Extract(pa.table({}), usable=plan.usable)
     columns: dict[str, pa.ChunkedArray] = {}
     for column in plan.columns:
         reader = _Reader(table, column, query, raw, found, place)
-        kind = column.kind or _kind_of_texts(raw.column(column.name), source.decimal)
+        kind = column.kind or kind_of_texts(raw.column(column.name), source.decimal)
         columns[column.name] = reader.read(kind)
         found.kinds[column.name] = kind
     found.data = pa.table(columns) if columns else raw
@@ -119,7 +122,8 @@ class _Reader:
             return self.numbers(raw)
         if kind == "flag":
             return self.flags(raw)
-        return self.ids(raw.cast(pa.string())) if kind == "id" else raw.cast(pa.string())
+        texts = raw if pa.types.is_dictionary(raw.type) else raw.cast(pa.string())
+        return self.ids(texts) if kind == "id" else texts
 
     def fault(self, count: int, what: str, condition: str, mend: str) -> None:
         shown = ", ".join(self.query.values_where(self.column, condition))
@@ -132,13 +136,13 @@ class _Reader:
 
     def times(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         instants = _as_int64(raw)
-        there = instants != MISSING
-        bad = there & ((instants < _EARLIEST) | (instants >= _LATEST))
-        if bad.any():
+        there = instants[instants != MISSING] if raw.null_count else instants
+        if len(there) and (there.min() < EARLIEST or there.max() >= LATEST):
+            bad = (instants != MISSING) & ((instants < EARLIEST) | (instants >= LATEST))
             mend = _time_mend(self.column, self.query.values_where(self.column, "NOT isfinite(read)"))
             self.fault(int(bad.sum()), "times", _OUTSIDE, mend)
             return _timestamps(np.where(bad, MISSING, instants))
-        only_days = bool(there.any()) and bool((instants[there] % DAY == 0).all())
+        only_days = len(there) > 0 and _all_midnights(there)
         if only_days or self.is_date():
             self.found.date_only.add(self.column.name)
             return raw.cast(ARROW_TYPES["time"])
@@ -168,11 +172,11 @@ class _Reader:
     def without_zone(self) -> bool:
         types = [self.query.opened.types[name].upper() for name in self.column.used]
         parsed = re.search(r"(parse_time|strptime)\s*\(", self.column.written) and "%z" not in self.column.written.lower()
-        return bool(parsed) or (bool(types) and all(kind.startswith("TIMESTAMP") and "ZONE" not in kind for kind in types))
+        return bool(parsed) or (bool(types) and all(re.match("TIMESTAMP(?!TZ)", kind) and "ZONE" not in kind for kind in types))
 
     def numbers(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type):
-            raw = _texts_as_numbers(raw, self.query.source.decimal)
+            raw = texts_as_numbers(raw, self.query.source.decimal)
         numbers = np.asarray(raw.cast(pa.float64()).to_numpy(), dtype=np.float64)
         bad = numbers == float(BAD_NUMBER)
         if bad.any():
@@ -199,36 +203,52 @@ class _Reader:
             if long:
                 meaning = "their last digits are lost, and several ids may have become one"
                 self.note("warning", long, "long ids held as fractions", meaning, "store the column as text in the source")
-        elif len(raw) > raw.null_count and pc.all(pc.match_substring_regex(raw, r"^\d+\.0+$")).as_py():
+        elif _all_fractions(raw):
             self.note("note", len(raw) - raw.null_count, "ids written as fractions (17850.0)", "read as whole numbers (17850)")
-            return pc.replace_substring_regex(raw, r"\.0+$", "")
+            return pc.replace_substring_regex(raw.cast(pa.string()), r"\.0+$", "")
         return raw
+
+
+def _all_fractions(ids: pa.ChunkedArray) -> bool:
+    """Say whether every id is written as a fraction that is none; the first few mostly tell."""
+    few = ids.slice(0, 1000).cast(pa.string())
+    pattern = r"^\d+\.0+$"
+    if len(ids) == ids.null_count or pc.all(pc.match_substring_regex(few, pattern)).as_py() is False:
+        return False
+    return bool(pc.all(pc.match_substring_regex(ids.cast(pa.string()), pattern)).as_py())
 
 
 _OUTSIDE = "NOT isfinite(read) OR read < TIMESTAMPTZ '1900-01-01' OR read > TIMESTAMPTZ '9999-12-31'"
 
 
+def _all_midnights(instants: NDArray[np.int64]) -> bool:
+    # the first few mostly tell
+    return bool((instants[:1000] % DAY == 0).all()) and bool((instants % DAY == 0).all())
+
+
 def _as_int64(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    numbers = pc.fill_null(column.cast(pa.int64()), MISSING)
-    return np.asarray(numbers.to_numpy(), dtype=np.int64)
+    numbers = column.cast(pa.int64())
+    filled = pc.fill_null(numbers, MISSING) if numbers.null_count else numbers
+    return np.asarray(filled.chunk(0) if filled.num_chunks == 1 else filled.to_numpy(), dtype=np.int64)
 
 
 def _timestamps(instants: NDArray[np.int64]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(instants, mask=instants == MISSING).cast(ARROW_TYPES["time"])])
 
 
-def _kind_of_texts(column: pa.ChunkedArray, decimal: str) -> Kind:
+def kind_of_texts(column: pa.ChunkedArray, decimal: str) -> Kind:
     """Say whether texts are numbers: all of them, and none with a leading zero, which belongs to a code."""
     if len(column) == column.null_count or pc.any(pc.match_substring_regex(column, r"^\s*[+-]?0\d")).as_py():
         return "text"
     try:
-        _texts_as_numbers(column, decimal)
+        texts_as_numbers(column, decimal)
     except pa.ArrowInvalid:
         return "text"
     return "number"
 
 
-def _texts_as_numbers(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+def texts_as_numbers(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
+    """Read texts as numbers; an Arrow error when one is none."""
     trimmed = pc.utf8_trim_whitespace(column)
     if decimal == ",":
         trimmed = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")

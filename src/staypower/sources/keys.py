@@ -12,12 +12,12 @@ from staypower.cutoffs import DAY, MISSING
 from staypower.sources.drafts import Draft, assemble
 from staypower.sources.extracting import Extract
 from staypower.sources.findings import Finding, Severity
-from staypower.tables import SCHEMAS
+from staypower.tables import SCHEMAS, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["comparable", "drop_blank", "drop_unknown", "join_account", "name_lookalikes", "positions"]
+__all__ = ["comparable", "drop_blank", "drop_unknown", "join_account", "name_lookalikes", "positions", "whole_days"]
 
 # More unknown accounts than known ones: the wrong column is mapped.
 _MOSTLY = 0.5
@@ -31,8 +31,15 @@ def positions(ids: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
     >>> positions(pa.chunked_array([["b", "x"]]), pa.array(["a", "b"])).tolist()
     [1, -1]
     """
-    found = pc.fill_null(pc.index_in(ids, value_set=known), -1)
+    if pa.types.is_dictionary(ids.type):
+        numbers, words = numbered(ids)
+        return np.append(positions(pa.chunked_array([words]), known), -1)[numbers]
+    found = pc.fill_null(pc.index_in(ids, value_set=_written_out(known)), -1)
     return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def _written_out(texts: pa.Array) -> pa.Array:
+    return texts.cast(pa.string()) if pa.types.is_dictionary(texts.type) else texts
 
 
 def comparable(
@@ -47,7 +54,18 @@ def comparable(
     """
     if not days:
         return first, second
-    return tuple(np.where(times == MISSING, MISSING, times // DAY * DAY) for times in (first, second))  # type: ignore[return-value]
+    return whole_days(first), whole_days(second)
+
+
+def whole_days(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bring times to the beginning of their UTC day.
+
+    Examples
+    --------
+    >>> whole_days(np.array([DAY + 5, MISSING])).tolist() == [DAY, MISSING]
+    True
+    """
+    return np.where(times == MISSING, MISSING, times // DAY * DAY)
 
 
 def join_account(name: str, extract: Extract, via: Draft) -> None:
@@ -63,8 +81,7 @@ def join_account(name: str, extract: Extract, via: Draft) -> None:
         The table that has both the id and the account.
     """
     key = SCHEMAS[via.name].row_id or ""
-    encoded = via.table.data.column(key).combine_chunks().dictionary_encode()
-    codes = np.asarray(pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False))
+    codes = numbered(via.table.data.column(key))[0]
     order = np.argsort(codes, kind="stable")
     numbers, first = np.unique(codes[order], return_index=True)
     rows = order[first][numbers >= 0]
@@ -108,10 +125,10 @@ def _name_early(name: str, extract: Extract, via: Draft, starts: NDArray[np.int6
         extract.findings.append(Finding("warning", name, own, int(early.sum()), fault, meaning, "mend one of the two dates"))
 
 
-def _name_shared(via: Draft, codes: NDArray[np.int64]) -> None:
+def _name_shared(via: Draft, codes: NDArray[np.int32]) -> None:
     """Name ids of the joining table that belong to several accounts."""
-    accounts = via.table.data.column("account_id").combine_chunks().dictionary_encode().indices
-    pairs = np.unique(np.stack([codes, np.asarray(pc.fill_null(accounts, -1))]), axis=1)
+    accounts = numbered(via.table.data.column("account_id"))[0]
+    pairs = np.unique(np.stack([codes, accounts]), axis=1)
     known = pairs[:, (pairs[0] >= 0) & (pairs[1] >= 0)]
     shared = int((np.unique(known[0], return_counts=True)[1] > 1).sum())
     fault = "ids that belong to several accounts"
@@ -136,9 +153,11 @@ def drop_blank(draft: Draft) -> None:
 
 def drop_unknown(draft: Draft, accounts: pa.Array) -> None:
     """Drop rows of accounts that `accounts` does not have."""
-    unknown = positions(draft.table.data.column("account_id"), accounts) < 0
+    numbers, words = numbered(draft.table.data.column("account_id"))
+    strangers = positions(pa.chunked_array([words]), accounts) < 0
+    unknown = np.append(strangers, False)[numbers] if strangers.any() else np.zeros(0, dtype=bool)
     if unknown.any():
-        count = len(pc.unique(draft.table.data.column("account_id").filter(pa.array(unknown))))
+        count = len(np.unique(numbers[unknown]))
         fault = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
         shown = tuple(dict.fromkeys(draft.shown("account_id", unknown, 20)))[:3]
         severity: Severity = "error" if unknown.mean() > _MOSTLY else "warning"
@@ -146,10 +165,18 @@ def drop_unknown(draft: Draft, accounts: pa.Array) -> None:
         draft.keep(~unknown)
 
 
+def _different(ids: pa.ChunkedArray) -> pa.Array:
+    """Return each id once."""
+    numbers, words = numbered(ids)
+    there = np.zeros(len(words) + 1, dtype=bool)
+    there[numbers] = True
+    return words.filter(pa.array(there[:-1]))
+
+
 def name_lookalikes(draft: Draft, accounts: pa.Array) -> None:
     """Name ids that differ from a known one only in leading zeros, case or surrounding blanks; they are not merged."""
-    ids = pc.unique(draft.table.data.column("account_id")).drop_null()
-    every = pc.unique(pa.chunked_array([accounts.cast(pa.string()), ids.cast(pa.string())]))
+    ids = _different(draft.table.data.column("account_id"))
+    every = pc.unique(pa.chunked_array([accounts.cast(pa.string()), ids]))
     folded = pc.utf8_ltrim(pc.utf8_lower(pc.utf8_trim_whitespace(every)), characters="0").dictionary_encode().indices
     codes = np.asarray(folded)
     alike = np.bincount(codes, minlength=1)[codes] > 1 if len(codes) else np.zeros(0, dtype=bool)

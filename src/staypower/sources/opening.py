@@ -23,10 +23,11 @@ from sqlglot.errors import SqlglotError
 
 from staypower.errors import UsageError, nearest
 from staypower.sources.csv_files import PLAIN_ENCODINGS, csv_relation, decoded_csv, listed
+from staypower.sources.progress_bars import hide_progress_bar
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, kind_of, quoted_name, quoted_text
 
-__all__ = ["OpenSource", "open_source", "path_of"]
+__all__ = ["OpenSource", "files_of", "open_source", "path_of"]
 
 _ENDINGS = {
     ".csv": "csv",
@@ -63,12 +64,15 @@ class OpenSource:
         Its columns and their kinds.
     types : mapping of str to str
         Their types in the database.
+    parquet : tuple of Path, default ()
+        The files, when they are Parquet and no column stands in their folders' names.
     """
 
     connection: Any
     relation: str
     columns: Mapping[str, Value]
     types: Mapping[str, str]
+    parquet: tuple[Path, ...] = ()
 
 
 @contextmanager
@@ -100,6 +104,7 @@ def open_source(source: TableSource, place: str, folder: Path, objects: Mapping[
         raise UsageError.of("no source is given", place, "write `source: path/to/file.csv`")
     connection = duckdb.connect()
     try:
+        hide_progress_bar(connection)
         for setting in _CONFINED:
             connection.execute(setting)
         relation = _relation(connection, source, place, folder, objects)
@@ -107,11 +112,22 @@ def open_source(source: TableSource, place: str, folder: Path, objects: Mapping[
             connection.execute(setting)
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         types = {str(row[0]): str(row[1]) for row in described}
-        yield OpenSource(connection, relation, {name: _value(name, kind) for name, kind in types.items()}, types)
+        columns = {name: _value(name, kind) for name, kind in types.items()}
+        yield OpenSource(connection, relation, columns, types, _parquet_files(source, place, folder, objects))
     except duckdb.Error as error:
         raise _unreadable(error, source, place) from error
     finally:
         connection.close()
+
+
+def _parquet_files(source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> tuple[Path, ...]:
+    """List the files of a source that is Parquet and nothing else."""
+    name = str(source.source)
+    if name in objects:
+        return ()
+    files = files_of(name, place, folder, objects)
+    plain = (source.format or _form(files[0], place)) == "parquet" and not any("=" in part for part in files[0].parts[:-1])
+    return tuple(files) if plain else ()
 
 
 def _value(name: str, duckdb_type: str) -> Value:
@@ -125,7 +141,7 @@ def _relation(connection: Any, source: TableSource, place: str, folder: Path, ob
     if name in objects:
         connection.register("given_object", _arrow_of(objects[name], place))
         return "given_object"
-    files = _files(name, place, folder, objects)
+    files = files_of(name, place, folder, objects)
     form = source.format or _form(files[0], place)
     if form == "duckdb":
         return _database(connection, source, files[0], place)
@@ -158,7 +174,7 @@ def path_of(name: str, folder: Path) -> Path:
     return path if path.is_absolute() else folder / path
 
 
-def _files(name: str, place: str, folder: Path, objects: Mapping[str, object]) -> list[Path]:
+def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object]) -> list[Path]:
     """List the files that a path, a glob or a folder names."""
     if "://" in name:
         raise UsageError.of("only files on this machine are read", f"{place}: {name}", "download it first")

@@ -47,7 +47,8 @@ class Query:
         column, column_type = quoted_name(name), self.opened.types[name].upper()
         kind = self.opened.columns[name].kind
         if kind == "time":
-            plain = column if column_type in ("TIMESTAMP WITH TIME ZONE", "DATE") else f"CAST({column} AS TIMESTAMP)"
+            zoned = column_type == "TIMESTAMP WITH TIME ZONE" or column_type.startswith("TIMESTAMPTZ")
+            plain = column if zoned or column_type == "DATE" else f"CAST({column} AS TIMESTAMP)"
             return f"CAST({plain} AS TIMESTAMPTZ)"
         if kind != "text":
             return column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from staypower.sources.settings import TableSource
 from staypower.sources.surveys import payment_faults, survey_faults
 from staypower.tables import SCHEMAS, Tables
 
-__all__ = ["read_tables"]
+__all__ = ["Moment", "derived_table", "name_faults", "read_tables"]
 
 Moment = str | date | datetime | int
 
@@ -98,6 +98,44 @@ def read_tables(
     return tables, tuple(finding for draft in every for finding in draft.findings)
 
 
+def derived_table(sources: Mapping[str, Sequence[TableSource]]) -> str | None:
+    """Name the table that accounts are derived from; None when none is named.
+
+    Examples
+    --------
+    >>> derived_table({"accounts": [TableSource(derive_from="orders")]})
+    'orders'
+    """
+    return next((source.derive_from for source in sources.get("accounts", ()) if source.derive_from), None)
+
+
+def name_faults(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[Fault]:
+    """Find references to tables that are not given.
+
+    Parameters
+    ----------
+    sources : mapping of str to sequence of TableSource
+
+    Yields
+    ------
+    Fault
+    """
+    derived_from = derived_table(sources)
+    if derived_from is not None and derived_from not in sources:
+        given = [name for name in sources if name != "accounts"]
+        yield Fault("no such table", f"tables.accounts.derive_from: {derived_from}", nearest(derived_from, given))
+    for name, listed in sources.items():
+        if name not in SCHEMAS and not any(_declares(source) for source in listed):
+            near = nearest(name, SCHEMAS)
+            mend = f"{near}, or declare its columns with `columns: {{name: kind}}` if the table is your own"
+            if near.startswith("write"):
+                yield Fault("unknown table", f"tables.{name}", mend)
+        for source in listed:
+            if source.key_via is not None and source.key_via in SCHEMAS and source.key_via not in sources:
+                value = f"tables.{name}.key_via: {source.key_via}"
+                yield Fault("the table is not given", value, f"give `{source.key_via}` a source")
+
+
 @dataclass
 class _Reading:
     """Reads the sources of all tables, collecting their faults."""
@@ -112,7 +150,7 @@ class _Reading:
     @property
     def derive_from(self) -> str | None:
         """The table that accounts are derived from."""
-        return next((source.derive_from for source in self.sources.get("accounts", ()) if source.derive_from), None)
+        return derived_table(self.sources)
 
     def drafts(self) -> dict[str, Draft]:
         """Read, join and check every table.
@@ -124,7 +162,7 @@ class _Reading:
         """
         if not any(self.sources.values()):
             raise UsageError.of("no table is given", "tables", "name at least one source, such as `usage: {source: usage.csv}`")
-        self.check_names()
+        self.faults.extend(name_faults(self.sources))
         for name, listed in self.sources.items():
             for number, source in enumerate(listed):
                 place = f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
@@ -134,23 +172,6 @@ class _Reading:
         if self.faults:
             raise UsageError(self.faults)
         return {name: draft for name, draft in drafts.items() if draft is not None}
-
-    def check_names(self) -> None:
-        """Refuse references to tables that are not given."""
-        if self.derive_from is not None and self.derive_from not in self.sources:
-            given = [name for name in self.sources if name != "accounts"]
-            fault = Fault("no such table", f"tables.accounts.derive_from: {self.derive_from}", nearest(self.derive_from, given))
-            self.faults.append(fault)
-        for name, listed in self.sources.items():
-            if name not in SCHEMAS and not any(_declares(source) for source in listed):
-                near = nearest(name, SCHEMAS)
-                mend = f"{near}, or declare its columns with `columns: {{name: kind}}` if the table is your own"
-                if near.startswith("write"):
-                    self.faults.append(Fault("unknown table", f"tables.{name}", mend))
-            for source in listed:
-                if source.key_via is not None and source.key_via in SCHEMAS and source.key_via not in self.sources:
-                    value = f"tables.{name}.key_via: {source.key_via}"
-                    self.faults.append(Fault("the table is not given", value, f"give `{source.key_via}` a source"))
 
     def extract(self, name: str, source: TableSource, place: str) -> None:
         try:

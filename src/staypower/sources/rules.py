@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from staypower.cutoffs import MISSING, text_of
+from staypower.hashing import count_repeats, mix_in, numbers_of_texts
 from staypower.sources.drafts import Draft
-from staypower.sources.keys import comparable, positions
-from staypower.tables import Table
+from staypower.sources.keys import comparable, positions, whole_days
+from staypower.tables import Table, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,8 +100,7 @@ def drop_duplicates(draft: Draft) -> None:
 
 
 def _codes(table: Table, column: str) -> NDArray[np.int64]:
-    encoded = table.data.column(column).combine_chunks().dictionary_encode()
-    return np.asarray(pc.fill_null(encoded.indices, -1), dtype=np.int64)
+    return numbered(table.data.column(column))[0].astype(np.int64)
 
 
 def _known(table: Table) -> NDArray[np.int64]:
@@ -115,15 +114,7 @@ def name_exact_duplicates(draft: Draft) -> None:
     table, key = draft.table, draft.table.schema.row_id
     if (key is not None and table.has(key)) or not len(table):
         return
-    connection = duckdb.connect(config={"python_enable_replacements": False})
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("given_rows", table.data)
-        columns = ", ".join('"' + name.replace('"', '""') + '"' for name in table.data.column_names)
-        sql = f"SELECT count(*) - count(DISTINCT hash({columns})) FROM given_rows"
-        count = int(connection.execute(sql).fetchall()[0][0])
-    finally:
-        connection.close()
+    count = _count_repeats(table)
     if count:
         mend = (
             f"map `{key}`, so that repeats can be told from real rows"
@@ -131,6 +122,34 @@ def name_exact_duplicates(draft: Draft) -> None:
             else "drop them in the source if they are not real"
         )
         draft.find("warning", "", count, "rows that repeat another in every column read", "kept: they may be real", mend)
+
+
+def _count_repeats(table: Table) -> int:
+    """Count rows that are equal to another in every column; most tables have no two of one account at one time."""
+    rows = np.zeros(len(table), dtype=np.int64)
+    telling = [name for name in ("account_id", *table.schema.times) if table.has(name)]
+    for column in telling:
+        mix_in(rows, _as_numbers(table, column))
+    count = count_repeats(rows)
+    others = [name for name in table.data.column_names if name not in telling]
+    if not count or not others:
+        return count
+    for column in others:
+        mix_in(rows, _as_numbers(table, column))
+    return count_repeats(rows)
+
+
+def _as_numbers(table: Table, column: str) -> NDArray[np.int64]:
+    """Give equal values of a column equal numbers, whatever they are."""
+    stored = table.data.column(column).type
+    if pa.types.is_string(stored):
+        return numbers_of_texts(table.data.column(column))
+    if pa.types.is_timestamp(stored):
+        return table.midnights(column)
+    if pa.types.is_dictionary(stored):
+        return numbered(table.data.column(column))[0].astype(np.int64)
+    # plus zero: -0 is 0; a missing number is one that no column holds
+    return (table.numbers(column) + 0.0).view(np.int64)
 
 
 def drop_future(draft: Draft, observed_until: int) -> None:
@@ -162,13 +181,19 @@ def name_early(draft: Draft, accounts: Table) -> None:
     if not accounts.has("signed_up_at") or not len(accounts):
         return
     table = draft.table
-    place = positions(table.data.column("account_id"), accounts.data.column("account_id").combine_chunks())
-    signed_up = np.where(place >= 0, accounts.midnights("signed_up_at")[np.maximum(place, 0)], MISSING)
+    numbers, words = numbered(table.data.column("account_id"))
+    place = positions(pa.chunked_array([words]), accounts.data.column("account_id").combine_chunks())
+    # the last entries are for accounts that are not there
+    signed_up = np.append(np.append(accounts.midnights("signed_up_at"), MISSING)[place], MISSING)
     early, timed = np.zeros(len(table), dtype=bool), np.zeros(len(table), dtype=bool)
     for own in (time for time in table.schema.times if table.has(time)):
+        times = table.midnights(own)
+        # where only one of them has a clock whole days are compared: to lie on an earlier day is to lie before the day
         days = (own in table.date_only) != ("signed_up_at" in accounts.date_only)
-        times, starts = comparable(table.midnights(own), signed_up, days=days)
-        early |= ~timed & (times != MISSING) & (starts != MISSING) & (times < starts)
+        starts = whole_days(signed_up) if days else signed_up
+        found = times < starts[numbers]
+        if found.any() or timed.any():
+            early |= found & ~timed & (times != MISSING)
         timed |= times != MISSING
     if early.any():
         share = f"rows before the account signed up, {early.mean():.1%} of the table"

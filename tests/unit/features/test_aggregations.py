@@ -5,7 +5,8 @@ import math
 import pytest
 
 from staypower.features import AGGREGATIONS
-from staypower.features.kernel import OPERATIONS
+from staypower.features.answers import ANSWERED
+from staypower.features.kernel.operations import EXTREMES, GAPS, TIMES
 
 
 def test_only_counts_and_sums_of_nothing_are_zero():
@@ -14,13 +15,13 @@ def test_only_counts_and_sums_of_nothing_are_zero():
     assert all(math.isnan(how.empty) for name, how in AGGREGATIONS.items() if name not in zero)
 
 
-def test_every_ordered_aggregation_has_its_routine_and_no_other():
-    ordered = {name for name, how in AGGREGATIONS.items() if how.kernel == "ordered"}
-    assert ordered == set(OPERATIONS)
+def test_every_aggregation_has_its_routine_and_no_other():
+    assert set(AGGREGATIONS) == ANSWERED
     assert {name for name, how in AGGREGATIONS.items() if how.kernel == "additive"} == {"count", "sum", "mean"}
-    # `last` and `last_code` read different kinds of column by the same routine; no other two are the same
-    assert OPERATIONS["last"] == OPERATIONS["last_code"]
-    assert len(set(OPERATIONS.values())) == len(OPERATIONS) - 1
+    # what one routine answers it tells apart
+    for numbered in (TIMES, GAPS):
+        assert len(set(numbered.values())) == len(numbered)
+    assert EXTREMES["minimum"] == EXTREMES["days_until_next"] != EXTREMES["maximum"]
 
 
 def test_the_registry_cannot_be_changed():

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from drawn_tables import Case
 
 from staypower.cutoffs import DAY, instant_of
-from staypower.features import Catalogue, Combination, Feature, FeatureSettings, build_matrix, declare
-from staypower.features.builder import _combine
+from staypower.features import Catalogue, Combination, Feature, FeatureSettings, build_matrix, declare, sequences
+from staypower.features.combining import combine
 
 CUTOFFS = np.array([instant_of("2025-06-01"), instant_of("2025-07-01")])
 DRAWN = """
@@ -77,6 +79,40 @@ def test_neither_buckets_nor_threads_change_a_byte(buckets, threads):
     assert first.categories == again.categories
 
 
+@pytest.mark.parametrize("rows_at_once", [1, 3])
+def test_neither_parts_nor_rounds_change_a_byte(monkeypatch, rows_at_once):
+    first = built()
+    monkeypatch.setattr(sequences, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(sequences, "_ROWS_TOGETHER", rows_at_once)
+    assert built(threads=3).features.to_numpy().tobytes() == first.features.to_numpy().tobytes()
+
+
+def test_accounts_in_any_order_and_more_than_once():
+    given = built(accounts=["d", "b", "a", "b"])
+    assert given.accounts.tolist() == ["a", "a", "b", "b", "b", "b", "d", "d"]
+    assert given.features["usage_events_28d"].tolist() == [1, 1, 0, 0, 1, 1, 0, 0]
+
+
+def test_texts_may_be_numbered():
+    def as_dictionaries(table):
+        columns = {name: table.data.column(name) for name in table.data.column_names}
+        texts = {name for name, values in columns.items() if pa.types.is_string(values.type)}
+        return replace(
+            table, data=pa.table({n: values.dictionary_encode() if n in texts else values for n, values in columns.items()})
+        )
+
+    plain = Case(title="", says="", drawn=DRAWN, mapping={"accounts": {"static": ["plan"]}}).tables()
+    encoded = replace(plain, tables={name: as_dictionaries(table) for name, table in plain.items()})
+    chosen = [declare(given, FeatureSettings(rare=1), cutoff=int(CUTOFFS[-1])) for given in (plain, encoded)]
+    assert chosen[0].to_dict() == chosen[1].to_dict()
+    made = [
+        build_matrix(given, chosen[0], accounts=["a", "b", "c", "d"], cutoffs=CUTOFFS, buckets=buckets)
+        for given in (plain, encoded)
+        for buckets in (None, 2)
+    ]
+    assert len({one.features.to_numpy().tobytes() for one in made}) == 1
+
+
 def test_more_cutoffs_change_none():
     many = np.sort(np.concatenate([CUTOFFS, CUTOFFS + 7 * DAY, CUTOFFS - 3 * DAY]))
     whole = built(cutoffs=many)
@@ -128,7 +164,7 @@ NAN = math.nan
 )
 def test_combinations(how, first, second, wanted):
     made = Combination(name="c", how=how, inputs=("a", "b"), unit="", description="c", lever=None)
-    found = _combine(made, {"a": np.array(first), "b": np.array(second)})
+    found = combine(made, np.array(first), np.array(second))
     np.testing.assert_array_equal(found, np.array(wanted))
 
 

@@ -8,83 +8,227 @@ import numpy as np
 import pytest
 
 from staypower.cutoffs import DAY
-from staypower.features import kernel
+from staypower.features.kernel import counts, lists, sorting, stretches, values
+from staypower.features.kernel.operations import EXTREMES, GAPS, MISSING_AMOUNT, TIMES
+
+NAN = math.nan
 
 
-def i32(*values: int) -> np.ndarray:
-    return np.array(values, dtype=np.int32)
+def i32(*numbers: int) -> np.ndarray:
+    return np.array(numbers, dtype=np.int32)
 
 
-def i64(*values: int) -> np.ndarray:
-    return np.array(values, dtype=np.int64)
+def i64(*numbers: int) -> np.ndarray:
+    return np.array(numbers, dtype=np.int64)
 
 
-def test_no_rows():
-    assert kernel.additive(i32(), i32(), i32(), i64(), 2, 3).tolist() == [[0, 0, 0]] * 2
-    for distinct in (kernel.distinct, kernel.distinct_by_pass):
-        assert distinct(i64(0, 0, 0), i32(), i32(), i32(), 1, 3).tolist() == [[0, 0, 0]] * 2
-    empty = i64(0, 0), i64(), i32(), i32(), i32(), np.zeros(0), i64(5, 6)
-    assert kernel.ordered(kernel.OPERATIONS["maximum"], *empty, -1.0, 0).tolist() == [[-1.0, -1.0]]
+def one_window(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """End and begin of a single window over all of n rows."""
+    return i32(n), i32(0)
 
 
-def test_no_accounts_and_no_cutoffs():
-    assert kernel.additive(i32(), i32(), i32(), i64(), 0, 2).shape == (0, 2)
-    assert kernel.additive(i32(0), i32(0), i32(0), i64(1), 1, 0).shape == (1, 0)
+def test_no_pairs_and_no_rows():
+    nothing, none = np.zeros(0), i32()
+    counts.count_rows(none, none, nothing)
+    counts.count_different(none, none, none, nothing)
+    lists.find_ends(i64(0), np.zeros((0, 0), dtype=np.int32), i64(), none, none, none)
+    lists.number_days(0, i64(), none, none, i64(), i64(), i64())
+    values.list_values(0, nothing, i64(), none, none, nothing)
+    target = np.full(1, 7.0)
+    counts.count_days(i32(0), i32(0), none, target)
+    assert target.tolist() == [0.0]
 
 
-def test_a_row_that_nobody_sees_adds_nothing():
-    assert kernel.additive(i32(0, 0), i32(2, 1), i32(1, 1), i64(7, 9), 1, 3).tolist() == [[0, 0, 0]]
-    assert kernel.distinct(i64(0, 1), i32(0), i32(2), i32(1), 1, 3).tolist() == [[0, 0, 0]]
+@pytest.mark.parametrize("name", [*TIMES, *GAPS])
+def test_a_window_without_rows_has_the_empty_value(name):
+    target, zero = np.zeros(1), i64(0)
+    if name in TIMES:
+        stretches.of_times(TIMES[name], i32(0), i32(0), zero, 3, i64(), -1.0, target)
+    else:
+        stretches.of_gaps(GAPS[name], i32(0), i32(0), zero, i64(), i32(), i64(), i64(), i64(), -1.0, target)
+    assert target.tolist() == [-1.0]
 
 
-def test_distinct_counts_a_code_once_while_any_row_with_it_is_seen():
-    args = i64(0, 3), i32(0, 0, 1), i32(0, 1, 1), i32(2, 4, 3), 2, 4
-    assert kernel.distinct(*args).tolist() == [[1, 2, 2, 1]]
-    assert kernel.distinct_by_pass(*args).tolist() == [[1, 2, 2, 1]]
+def test_rows_are_brought_together_by_part_and_account():
+    part, account = np.array([1, 0, -1, 1, 1], dtype=np.int16), i32(1, 0, 1)
+    together = np.zeros(4)
+    sorting.spread(part, i64(0, 1), np.array([5.0, 6.0, 7.0, 8.0, 9.0]), together)
+    assert together.tolist() == [6.0, 5.0, 8.0, 9.0]
+    index = i64(0, 0, 0)
+    sorting.place_by_account(account, i64(0, 1), index)
+    assert index.tolist() == [1, 0, 2]
 
 
-def test_a_missing_code_is_not_counted_and_accounts_are_apart():
-    args = i64(0, 2, 3), i32(-1, 0, 0), i32(0, 0, 0), i32(1, 1, 1), 1, 1
-    assert kernel.distinct(*args).tolist() == [[1], [1]]
-    assert kernel.distinct_by_pass(*args).tolist() == [[1], [1]]
+@pytest.mark.parametrize("n", [2, 5, 40, 1000])
+def test_every_account_is_sorted_by_itself(n):
+    rng = np.random.default_rng(n)
+    at, start = rng.integers(0, n, 2 * n), i64(0, n, 2 * n)
+    index, given = np.arange(2 * n), at.copy()
+    sorting.sort_accounts(start, at, index)
+    for first, end in ((0, n), (n, 2 * n)):
+        assert at[first:end].tolist() == sorted(given[first:end].tolist())
+    assert (given[index] == at).all()
 
 
-def ordered(name: str, at: list[int], value: list[float], cutoff: int, window: int = 0, empty: float = math.nan) -> float:
-    seen, gone = i32(*[0] * len(at)), i32(*[1] * len(at))
-    operation = kernel.OPERATIONS[name]
-    args = i64(0, len(at)), i64(*at), seen, seen, gone, np.array(value), i64(cutoff)
-    return float(kernel.ordered(operation, *args, empty, window)[0, 0])
+def different(numbers: np.ndarray, *windows: tuple[int, int]) -> list[float]:
+    """Count different keys in windows `(low, high)` of one list."""
+    previous, target = np.empty_like(numbers), np.zeros(len(windows))
+    row = np.arange(len(numbers), dtype=np.int32)
+    lists.find_previous(len(numbers), numbers, row, np.full(numbers.max(initial=0) + 1, -1, dtype=np.int32), previous)
+    low, high = (i32(*(window[side] for window in windows)) for side in (0, 1))
+    counts.count_different(high, low, previous, target)
+    return target.tolist()
 
 
-def test_values_that_are_all_missing():
-    for name in ("minimum", "maximum", "last", "spread", "trend", "days_until_next", "days_until_last"):
-        assert math.isnan(ordered(name, [0, DAY], [math.nan, math.nan], 5 * DAY))
+def test_different_keys_of_overlapping_windows():
+    assert different(i32(0, 0, 1), (0, 1), (0, 2), (0, 3), (1, 3), (2, 3), (3, 3)) == [1, 1, 2, 2, 1, 0]
+    assert different(i32(2, 1, 2, 0, 1), (0, 5), (1, 4), (2, 5)) == [3, 3, 3]
+
+
+def test_a_missing_key_is_not_counted():
+    assert different(i32(-1, 0, -1), (0, 3), (0, 1), (1, 2)) == [1, 0, 1]
+
+
+def test_keys_are_numbered_within_each_account():
+    numbers, many = np.zeros(6, dtype=np.int32), np.zeros(3, dtype=np.int32)
+    keys = i64(2**62, -1, 5, 2**62, 5, 2**62)
+    lists.number_keys(i64(0, 4, 4, 6), keys, np.zeros(16, dtype=np.int32), numbers, many)
+    assert numbers.tolist() == [0, -1, 1, 0, 0, 1]
+    assert many.tolist() == [2, 0, 2]
+
+
+def test_keys_that_fall_into_one_slot_stay_apart():
+    keys = np.arange(1000, dtype=np.int64) << 50
+    numbers, many = np.zeros(1000, dtype=np.int32), np.zeros(1, dtype=np.int32)
+    lists.number_keys(i64(0, 1000), keys, np.zeros(2048, dtype=np.int32), numbers, many)
+    assert numbers.tolist() == list(range(1000))
+    assert many.tolist() == [1000]
+
+
+def test_sums_leave_out_what_is_missing():
+    sums, there, target = i64(0, 0, 0, 0), i32(0, 0, 0, 0), np.zeros(2)
+    counts.run_sums(3, i64(10_000, MISSING_AMOUNT, -30_000), i32(0, 1, 2), sums, there)
+    counts.take_sums(i32(3, 2), i32(0, 1), sums, target)
+    assert target.tolist() == [-2.0, 0.0]
+    counts.take_means(i32(3, 2), i32(0, 1), sums, there, NAN, target)
+    assert target[0] == -1.0
+    assert math.isnan(target[1])
+
+
+def listed_values(given: list[float], at: list[int]) -> np.ndarray:
+    row, listed = np.arange(len(given), dtype=np.int32), np.zeros(len(given))
+    values.list_values(len(given), np.array(given), i64(*at), row, np.zeros(len(given), dtype=np.int32), listed)
+    return listed
+
+
+def test_values_of_one_instant_stand_by_size_and_missing_ones_last():
+    assert listed_values([3.0, 1.0, 2.0], [0, 5, 5]).tolist() == [3.0, 1.0, 2.0]
+    assert listed_values([3.0, 2.0, 1.0], [0, 0, 5]).tolist() == [2.0, 3.0, 1.0]
+    assert np.isnan(listed_values([NAN, 2.0, NAN, 1.0], [5] * 4)).tolist() == [False, False, True, True]
+    rng = np.random.default_rng(0)
+    many = rng.normal(size=500)
+    assert listed_values(many.tolist(), [7] * 500).tolist() == sorted(many.tolist())
+
+
+def test_values_of_different_owners_are_not_mixed():
+    listed = np.zeros(2)
+    values.list_values(2, np.array([2.0, 1.0]), i64(5, 5), i32(0, 1), i32(0, 1), listed)
+    assert listed.tolist() == [2.0, 1.0]
+
+
+def test_zero_has_no_sign():
+    assert not np.signbit(listed_values([-0.0, 0.0], [5, 5])).any()
+
+
+def last(given: list[float], at: list[int]) -> float:
+    target = np.zeros(1)
+    values.take_last(*one_window(len(given)), i64(*at), listed_values(given, at), NAN, target)
+    return float(target[0])
 
 
 def test_of_several_last_values_at_one_instant_the_smallest():
-    assert ordered("last", [0, DAY, DAY], [9.0, 5.0, 3.0], 5 * DAY) == 3.0
-    assert ordered("last", [0, DAY, DAY], [9.0, math.nan, math.nan], 5 * DAY) == 9.0
+    assert last([9.0, 5.0, 3.0], [0, DAY, DAY]) == 3.0
+    assert last([9.0, NAN, NAN], [0, DAY, DAY]) == 9.0
+
+
+def test_values_that_are_all_missing():
+    nothing, at, target = np.full(3, NAN), i64(0, DAY, 2 * DAY), np.zeros(1)
+    for name in ("minimum", "maximum"):
+        values.take_extremes(EXTREMES[name], *one_window(3), nothing, NAN, target)
+        assert math.isnan(target[0])
+    values.take_spreads(*one_window(3), nothing, NAN, target)
+    assert math.isnan(target[0])
+    values.take_trends(*one_window(3), i64(0), at, nothing, NAN, target)
+    assert math.isnan(target[0])
+    assert math.isnan(last([NAN, NAN], [0, DAY]))
 
 
 def test_a_trend_of_one_instant_is_missing():
-    assert math.isnan(ordered("trend", [DAY] * 3, [1.0, 2.0, 3.0], 5 * DAY))
-    assert ordered("trend", [0, DAY, 2 * DAY], [1.0, 2.0, 3.0], 5 * DAY) == pytest.approx(30.0)
+    target, given = np.zeros(1), np.array([1.0, 2.0, 3.0])
+    values.take_trends(*one_window(3), i64(5 * DAY), i64(DAY, DAY, DAY), given, NAN, target)
+    assert math.isnan(target[0])
+    values.take_trends(*one_window(3), i64(5 * DAY), i64(0, DAY, 2 * DAY), given, NAN, target)
+    assert target[0] == pytest.approx(30.0)
 
 
 def test_a_spread_of_equal_values_is_zero():
-    assert ordered("spread", [0, DAY], [2.0, 2.0], 5 * DAY) == 0.0
+    target = np.zeros(1)
+    values.take_spreads(*one_window(2), np.array([2.0, 2.0]), NAN, target)
+    assert target.tolist() == [0.0]
+
+
+def test_the_answered_end_the_count_of_the_unanswered():
+    target = np.zeros(1)
+    # three surveys of one day: two answers are known at cutoff 1, so one is counted
+    values.count_unanswered(*one_window(4), i32(1), listed_values([0.0, 9.0, 1.0, 0.0], [0, 5, 5, 5]), target)
+    assert target.tolist() == [1.0]
+
+
+def gaps(name: str, at: list[int], now: int = 5 * DAY) -> float:
+    rank, target = np.zeros(len(at), dtype=np.int32), np.zeros(1)
+    told = [np.zeros(len(at), dtype=np.int64) for _ in range(3)]
+    lists.number_days(len(at), i64(*at), np.zeros(len(at), dtype=np.int32), rank, *told)
+    stretches.of_gaps(GAPS[name], *one_window(len(at)), i64(now), i64(*at), rank, *told, NAN, target)
+    return float(target[0])
 
 
 def test_two_rows_of_one_day_make_no_gap():
-    assert math.isnan(ordered("gap_mean", [0, DAY - 1], [], 5 * DAY))
-    assert ordered("gap_mean", [DAY - 1, DAY], [], 5 * DAY) == 1.0
+    assert math.isnan(gaps("gap_mean", [0, DAY - 1]))
+    assert gaps("gap_mean", [DAY - 1, DAY]) == 1.0
+
+
+def test_gaps_of_one_and_three_days():
+    at = [0, DAY, 4 * DAY]
+    assert gaps("gap_mean", at) == 2.0
+    assert gaps("gap_spread", at) == pytest.approx(math.sqrt(2.0))
+    # two days have passed since: longer than one of the two gaps
+    assert gaps("gap_quantile", at, now=6 * DAY) == 0.5
+    assert gaps("gap_trend", [0, DAY, 3 * DAY, 6 * DAY]) == 1.0
+
+
+def test_days_of_different_owners_make_no_gap():
+    rank, told = np.zeros(3, dtype=np.int32), [np.zeros(3, dtype=np.int64) for _ in range(3)]
+    lists.number_days(3, i64(9 * DAY, 9 * DAY, 11 * DAY), i32(0, 1, 1), rank, *told)
+    assert rank.tolist() == [0, 1, 2]
+    assert told[1].tolist() == [0, 0, 4]
+
+
+def of_times(name: str, at: list[int], now: int, window: int = 0) -> float:
+    target = np.zeros(1)
+    stretches.of_times(TIMES[name], *one_window(len(at)), i64(now), window, i64(*at), NAN, target)
+    return float(target[0])
 
 
 def test_a_slope_over_one_day_is_level():
-    assert ordered("rate_slope", [DAY], [], 2 * DAY, window=1) == 0.0
+    assert of_times("rate_slope", [DAY], 2 * DAY, window=1) == 0.0
     # two days, one row on the first: the daily number falls by one a day
-    assert ordered("rate_slope", [0], [], 2 * DAY, window=2) == -30.0
+    assert of_times("rate_slope", [0], 2 * DAY, window=2) == -30.0
 
 
-def test_the_mean_age():
-    assert ordered("mean_age", [0, 2 * DAY], [], 4 * DAY) == 3.0
+def test_what_instants_tell():
+    at = [0, 2 * DAY]
+    assert of_times("mean_age", at, 4 * DAY) == 3.0
+    assert of_times("days_since_last", at, 4 * DAY) == 2.0
+    assert of_times("days_since_first", at, 4 * DAY) == 4.0
+    assert of_times("longest_silence", at, 3 * DAY) == 2.0
+    assert of_times("longest_silence", at, 5 * DAY) == 3.0

@@ -4,10 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from staypower.cutoffs import DAY, MISSING
+from staypower.cutoffs import DAY
 from staypower.errors import UsageError
 from staypower.features import Feature, Filter
-from staypower.features.rows import SCALE, StreamRows
+from staypower.features.kernel.counts import SCALE
+from staypower.features.kernel.operations import MISSING_AMOUNT
+from staypower.features.rows import StreamRows, account_numbers, whole_amounts
 from staypower.tables import Column, Table, TableSchema
 
 TIME = pa.timestamp("us", "UTC")
@@ -19,7 +21,6 @@ COLUMNS = (
     Column("word", "text", "late"),
 )
 SCHEMA = TableSchema("events", ("at",), COLUMNS)
-CUTOFFS = np.array([10, 20, 30, 40], dtype=np.int64) * DAY
 
 
 def rows_of(**changes) -> StreamRows:
@@ -32,7 +33,7 @@ def rows_of(**changes) -> StreamRows:
         "word": pa.array(["One", "two", None, "one"]),
         **changes,
     }
-    return StreamRows(Table(SCHEMA, pa.table(columns)), pa.array(["a", "b"]), CUTOFFS)
+    return StreamRows(Table(SCHEMA, pa.table(columns)), pa.array(["a", "b"]))
 
 
 def feature(**changes) -> Feature:
@@ -40,114 +41,81 @@ def feature(**changes) -> Feature:
     return Feature(**{**plain, **changes})
 
 
-def test_rows_are_sorted_by_account_and_instant_and_strangers_left_out():
-    made = rows_of().rows_for(feature())
-    assert made.index.tolist() == [3, 1, 0]
-    assert made.account.tolist() == [0, 0, 1]
-    assert made.start.tolist() == [0, 2, 3]
-    assert made.enter.tolist() == [0, 1, 0]
-    assert made.in_order
+def test_accounts_are_numbered_and_strangers_are_not():
+    assert rows_of().account.tolist() == [1, 0, -1, 0]
+
+
+@pytest.mark.parametrize("chunks", [[["b", None], ["a", "x"]], [[], ["b", None, "a", "x"]]])
+def test_numbered_texts_give_the_same_accounts(chunks):
+    plain, wanted = pa.chunked_array(chunks, pa.string()), pa.array(["a", "b"])
+    encoded = pa.chunked_array([chunk.dictionary_encode() for chunk in plain.chunks])
+    assert account_numbers(plain, wanted).tolist() == account_numbers(encoded, wanted).tolist() == [1, -1, 0, -1]
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "gates"),
     [
-        {"aggregation": "sum", "column": "y"},
-        {"aggregation": "distinct", "column": "word"},
-        {"where": (Filter("y", at_least=0.0),)},
-        {"where": (Filter("word", ("one", "two")),)},
-        {"after": "late"},
-        {"aggregation": "days_until_next", "column": "late"},
+        ({}, ()),
+        ({"aggregation": "sum", "column": "x"}, ()),
+        ({"aggregation": "sum", "column": "y"}, ("late",)),
+        ({"aggregation": "distinct", "column": "word"}, ("late",)),
+        ({"where": (Filter("y", at_least=0.0),)}, ("late",)),
+        ({"where": (Filter("word", ("one", "two")),)}, ("late",)),
+        ({"after": "late"}, ("late",)),
+        ({"aggregation": "days_until_next", "column": "late"}, ("late",)),
+        # the count of the unanswered looks at what has not come
+        ({"aggregation": "unanswered_in_a_row", "column": "late"}, ()),
+        # placed by a later time, the row itself must have come too
+        ({"time": "late"}, ("",)),
     ],
 )
-def test_every_late_column_delays_its_row(changes):
-    """Known at day 25, seen by the cutoff at day 30, whatever reads the column; unknown, never seen."""
-    made = rows_of().rows_for(feature(**changes))
-    assert made.place.tolist() == [0, 1, 0]
-    assert made.enter.tolist() == [4, 2, 2]
-    assert not made.in_order
+def test_the_times_that_must_have_come(changes, gates):
+    assert rows_of().gates(feature(**changes)) == gates
 
 
-def test_placed_by_a_later_time_the_row_itself_must_have_come_too():
-    made = rows_of(late=pa.array([3 * DAY, 25 * DAY, None, None], TIME)).rows_for(feature(time="late"))
-    assert made.at.tolist() == [25 * DAY, 3 * DAY]
-    # account b: placed on day 3, but its row came on day 5; both are before the first cutoff
-    assert made.enter.tolist() == [2, 0]
+def test_known_at_is_waited_for_by_every_feature():
+    assert rows_of(known_at=pa.array([0, 0, 0, 0], TIME)).gates(feature()) == ("known_at",)
 
 
-def test_known_at_delays_every_row():
-    known = pa.array([35 * DAY, 15 * DAY, 1 * DAY, None], TIME)
-    made = rows_of(known_at=known).rows_for(feature())
-    assert made.enter.tolist() == [4, 1, 3]
+def test_the_times_at_which_rows_stop_counting():
+    assert rows_of().ends(feature()) == ()
+    assert rows_of().ends(feature(until="late", offset=10)) == (("late", 10),)
+    superseded = rows_of(superseded_at=pa.array([None, 35 * DAY, None, 15 * DAY], TIME))
+    assert superseded.ends(feature(until="late", offset=10)) == (("late", 10), ("superseded_at", 0))
 
 
-def test_the_last_ones_answer_is_no_gate():
-    made = rows_of().rows_for(feature(aggregation="unanswered_in_a_row", column="late"))
-    assert made.enter.tolist() == [0, 1, 0]
-
-
-def test_windows_and_offsets():
+def test_texts_as_codes_and_as_keys():
     rows = rows_of()
-    made = rows.rows_for(feature(name="n_10d", window=10))
-    assert made.leave(CUTOFFS, 10, 0).tolist() == [1, 2, 1]
-    moved = rows.rows_for(feature(name="n_10d", window=10, offset=10))
-    assert moved.enter.tolist() == [1, 2, 1]
-    assert moved.leave(CUTOFFS, 10, 10).tolist() == [2, 3, 2]
-    assert made.leave(CUTOFFS, None, 0).tolist() == [4, 4, 4]
+    keys = rows.keys("word")
+    assert keys[2] == -1
+    assert len(set(keys.tolist())) == 4
+    assert not rows.is_numbered("word")
+    codes, texts = rows.codes("word")
+    assert [texts[code] if code >= 0 else None for code in codes] == ["One", "two", None, "one"]
+    assert rows.is_numbered("word")
+    assert rows.passing(Filter("word", ("ONE",))).tolist() == [True, False, True, False]
 
 
-def test_until_ends_a_row_and_looks_back_with_the_knowledge_of_then():
-    rows = rows_of()
-    open_now = rows.rows_for(feature(until="late"))
-    assert open_now.leave(CUTOFFS, None, 0).tolist() == [4, 2, 2]
-    ago = rows_of(known_at=pa.array([12 * DAY, 15 * DAY, 1 * DAY, 5 * DAY], TIME)).rows_for(feature(until="late", offset=10))
-    # account b: known on day 12, so 10 days ago it is seen by the cutoff on day 30 (day 20), not on day 20 (day 10)
-    assert ago.enter.tolist() == [1, 2, 2]
-    assert ago.leave(CUTOFFS, None, 10).tolist() == [4, 3, 3]
-
-
-def test_a_superseded_row_leaves():
-    replaced = pa.array([None, 35 * DAY, None, 15 * DAY], TIME)
-    made = rows_of(superseded_at=replaced).rows_for(feature())
-    assert made.leave(CUTOFFS, None, 0).tolist() == [1, 3, 4]
-
-
-def test_filters_know_no_case_and_no_missing_value():
-    rows = rows_of()
-    assert rows.rows_for(feature(where=(Filter("word", ("ONE",)),))).index.tolist() == [3, 0]
-    assert rows.rows_for(feature(where=(Filter("x", at_least=2.0),))).index.tolist() == [1]
-    assert rows.rows_for(feature(where=(Filter("x", below=2.0),))).index.tolist() == [0]
-
-
-def test_rows_without_an_instant_are_left_out():
-    made = rows_of(at=pa.array([None, 15 * DAY, None, None], TIME)).rows_for(feature())
-    assert made.index.tolist() == [1]
-    assert MISSING not in made.at
+def test_flags_stay_flags_unless_one_is_missing():
+    assert rows_of(x=pa.array([True, False, True, True])).numbers("x").dtype == np.bool_
+    assert np.isnan(rows_of(x=pa.array([True, None, True, True])).numbers("x")[1])
 
 
 def test_amounts_are_whole_ten_thousandths():
-    amounts, there = rows_of(x=pa.array([0.1, -2.00004, None, float("nan")])).whole_amounts("x")
-    assert amounts.tolist() == [1000, -20000, 0, 0]
-    assert there.tolist() == [True, True, False, False]
+    assert whole_amounts(np.array([0.1, -2.00004, np.nan])).tolist() == [1000, -20000, MISSING_AMOUNT]
     assert SCALE == 10_000
 
 
-@pytest.mark.parametrize("values", [[1.0, 1e15, 2.0, 3.0], [5e14, 6e14, 5e14, 0.0], [-1e15, 1.0, 0.0, 0.0]])
+@pytest.mark.parametrize("values", [[1.0, 1e15, 2.0, None], [5e14, 6e14, 5e14, 0.0], [-1e15, 1.0, None, 0.0]])
 def test_sums_that_overflow_are_refused_with_their_row(values):
-    worst = int(np.argmax(np.abs(values)))
+    worst = int(np.nanargmax(np.abs(np.array(values, dtype=np.float64))))
     with pytest.raises(UsageError) as caught:
-        rows_of(x=pa.array(values)).whole_amounts("x")
+        rows_of(x=pa.array(values)).refuse_large("x")
     assert f"events.x, row {worst + 1}: {values[worst]:g}" in str(caught.value)
     assert "larger unit" in str(caught.value)
 
 
 def test_the_largest_sum_that_fits_is_exact():
-    amounts, _ = rows_of(x=pa.array([9.2e14, 0.0001, 0.0, 0.0])).whole_amounts("x")
-    assert int(amounts.sum()) == 9_200_000_000_000_000_001
-
-
-def test_days_are_calendar_days():
-    codes, count = rows_of().days(np.array([5 * DAY - 1, 5 * DAY, 6 * DAY - 1], dtype=np.int64))
-    assert codes.tolist() == [0, 1, 1]
-    assert count == 2
-    assert rows_of().days(np.zeros(0, dtype=np.int64))[1] == 1
+    rows = rows_of(x=pa.array([9.2e14, 0.0001, 0.0, 0.0]))
+    rows.refuse_large("x")
+    assert int(whole_amounts(rows.numbers("x")).sum()) == 9_200_000_000_000_000_001

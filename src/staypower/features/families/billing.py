@@ -6,7 +6,8 @@ from functools import partial
 
 from staypower.features.definition import Combination, Feature, Filter, Template
 
-# what a running subscription shows now
+# What a running subscription shows now. How large a contract is, how long it runs and when it comes up is nobody's lever: it
+# says how much there is to lose and when it is decided, not why.
 _now = partial(Feature, table="subscriptions", until="until_at")
 
 BILLING = (
@@ -16,7 +17,7 @@ BILLING = (
         column="mrr",
         unit="per month",
         description="monthly recurring revenue",
-        lever="billing",
+        lever=None,
     ),
     _now(
         name="mrr_28_days_ago",
@@ -25,7 +26,7 @@ BILLING = (
         offset=28,
         unit="per month",
         description="monthly recurring revenue",
-        lever="billing",
+        lever=None,
     ),
     _now(
         name="mrr_90_days_ago",
@@ -34,7 +35,7 @@ BILLING = (
         offset=90,
         unit="per month",
         description="monthly recurring revenue",
-        lever="billing",
+        lever=None,
     ),
     _now(
         name="mrr_365_days_ago",
@@ -43,7 +44,7 @@ BILLING = (
         offset=365,
         unit="per month",
         description="monthly recurring revenue",
-        lever="billing",
+        lever=None,
     ),
     Combination(
         name="mrr_change_28_days",
@@ -75,7 +76,7 @@ BILLING = (
         column="seats",
         unit="seats",
         description="paid seats",
-        lever="relationship",
+        lever=None,
     ),
     _now(
         name="seats_90_days_ago",
@@ -84,7 +85,7 @@ BILLING = (
         offset=90,
         unit="seats",
         description="paid seats",
-        lever="relationship",
+        lever=None,
     ),
     Combination(
         name="seats_change_90_days",
@@ -100,16 +101,33 @@ BILLING = (
         inputs=("mrr_now", "seats_now"),
         unit="per month",
         description="monthly recurring revenue per seat",
-        lever="billing",
+        lever=None,
     ),
     _now(name="discount_now", aggregation="maximum", column="discount", unit="", description="discount", lever="billing"),
+    _now(
+        name="discount_90_days_ago",
+        aggregation="maximum",
+        column="discount",
+        offset=90,
+        unit="",
+        description="discount",
+        lever="billing",
+    ),
+    Combination(
+        name="discount_change_90_days",
+        how="difference",
+        inputs=("discount_now", "discount_90_days_ago"),
+        unit="",
+        description="change of the discount against 90 days ago",
+        lever="billing",
+    ),
     _now(
         name="term_months_now",
         aggregation="maximum",
         column="term_months",
         unit="months",
         description="contract length",
-        lever="billing",
+        lever=None,
     ),
     _now(
         name="days_to_renewal",
@@ -117,7 +135,7 @@ BILLING = (
         column="renews_at",
         unit="days",
         description="days to the next renewal",
-        lever="billing",
+        lever=None,
     ),
     _now(
         name="auto_renew_off_now",
@@ -126,6 +144,15 @@ BILLING = (
         unit="contracts",
         description="contracts with automatic renewal off",
         lever="billing",
+    ),
+    # of several contracts; an account that cancels all of them has given notice and is not predicted
+    _now(
+        name="subscriptions_cancelled_now",
+        aggregation="count",
+        time="cancel_requested_at",
+        unit="subscriptions",
+        description="running subscriptions that are cancelled already",
+        lever="relationship",
     ),
     _now(
         name="subscriptions_now",
@@ -149,7 +176,7 @@ BILLING = (
         column="billing_period",
         unit="",
         description="billing period",
-        lever="billing",
+        lever=None,
         category=True,
     ),
     Feature(
@@ -241,6 +268,15 @@ BILLING = (
         ),
         shortest=90,
     ),
+    Feature(
+        name="days_since_seats_cut",
+        table="subscriptions",
+        aggregation="days_since_last",
+        where=(Filter("seats_change", below=0.0),),
+        unit="days",
+        description="days since seats were cut",
+        lever="relationship",
+    ),
 )
 
 _FAILED = (Filter("status", ("failed",)),)
@@ -257,6 +293,23 @@ PAYMENTS = (
             lever="billing",
         ),
         shortest=28,
+    ),
+    Feature(
+        name="payments_365d",
+        table="payments",
+        aggregation="count",
+        window=365,
+        unit="payments",
+        description="payments and attempts",
+        lever=None,
+    ),
+    Combination(
+        name="payments_failed_share_365d",
+        how="ratio",
+        inputs=("payments_failed_365d", "payments_365d"),
+        unit="share",
+        description="share of payments and attempts that failed",
+        lever="billing",
     ),
     Template(
         Feature(

@@ -90,6 +90,19 @@ SUPPORT = (
     ),
     Template(
         Feature(
+            name="first_response_hours_total",
+            table="tickets",
+            aggregation="sum",
+            column="first_response_hours",
+            time="first_response_at",
+            unit="hours",
+            description="hours waited for first responses, all tickets together",
+            lever="support",
+        ),
+        shortest=28,
+    ),
+    Template(
+        Feature(
             name="first_response_hours_worst",
             table="tickets",
             aggregation="maximum",
@@ -134,6 +147,19 @@ SUPPORT = (
             time="resolved_at",
             unit="hours",
             description="mean hours to the resolution",
+            lever="support",
+        ),
+        shortest=28,
+    ),
+    Template(
+        Feature(
+            name="resolution_hours_total",
+            table="tickets",
+            aggregation="sum",
+            column="resolution_hours",
+            time="resolved_at",
+            unit="hours",
+            description="hours until tickets were resolved, all together",
             lever="support",
         ),
         shortest=28,

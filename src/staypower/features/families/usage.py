@@ -28,6 +28,19 @@ USAGE = (
     ),
     Template(
         Feature(
+            name="units_per_event",
+            table="usage",
+            aggregation="mean",
+            column="quantity",
+            unit="units",
+            description="units used per usage event",
+            lever="engagement",
+        ),
+        shortest=28,
+        longest=90,
+    ),
+    Template(
+        Feature(
             name="active_days",
             table="usage",
             aggregation="active_days",
@@ -223,6 +236,22 @@ USAGE = (
         inputs=("usage_events_28d", "usage_events_90d"),
         unit="share",
         description="share of the last 90 days' use that fell into the last 28",
+        lever="engagement",
+    ),
+    Combination(
+        name="usage_recent_share_7d",
+        how="ratio",
+        inputs=("usage_events_7d", "usage_events_28d"),
+        unit="share",
+        description="share of the last 28 days' use that fell into the last 7",
+        lever="engagement",
+    ),
+    Combination(
+        name="usage_recent_share_of_year",
+        how="ratio",
+        inputs=("usage_events_28d", "usage_events_365d"),
+        unit="share",
+        description="share of the last year's use that fell into the last 28 days",
         lever="engagement",
     ),
     Combination(

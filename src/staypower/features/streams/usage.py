@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from staypower.cutoffs import ALWAYS, DAY, MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import arrivals, with_columns
-from staypower.tables import Column, Table, Tables
+from staypower.tables import Column, Table, Tables, numbered
 
 __all__ = ["usage_stream"]
 
@@ -21,9 +21,7 @@ def usage_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """
     table = tables["usage"]
     at = table.instants("at")
-    # 1970-01-01 was a Thursday: Saturday and Sunday are days 5 and 6 of a week that starts on Monday
-    weekday = (at // DAY + 3) % 7
-    table = with_columns(table, (Column("weekend", "number"), np.where(at > ALWAYS, weekday >= 5, np.nan)))
+    table = with_columns(table, (Column("weekend", "number"), _weekend(at)))
     accounts = tables["accounts"]
     if not settings.key_events or not accounts.has("signed_up_at"):
         return table
@@ -37,6 +35,14 @@ def usage_stream(tables: Tables, settings: FeatureSettings) -> Table:
     )
 
 
+def _weekend(at: np.ndarray) -> pa.Array:
+    """Say which instants lie on a Saturday or Sunday; as flags, which take little room."""
+    # 1970-01-01 was a Thursday: Saturday and Sunday are days 5 and 6 of a week that starts on Monday
+    on_weekend = (at // DAY + 3) % 7 >= 5
+    unknown = at <= ALWAYS
+    return pa.array(on_weekend, mask=unknown if unknown.any() else None)
+
+
 def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """Return the sign-up of each account wanted, as its first known row tells it, and from when that row is known."""
     begun = accounts.instants("valid_from") if accounts.has("valid_from") else np.full(len(accounts), ALWAYS, dtype=np.int64)
@@ -44,5 +50,7 @@ def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.
     rows = np.flatnonzero(told != MISSING)
     rows = rows[np.lexsort((signed_up[rows], begun[rows], told[rows]))]
     ids = accounts.data.column("account_id").combine_chunks().take(pa.array(rows))
-    found = np.asarray(pc.index_in(wanted, value_set=ids).fill_null(-1).to_numpy(), dtype=np.int64)
+    numbers, words = numbered(wanted)
+    known = np.asarray(pc.index_in(words, value_set=ids).fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    found = np.append(known, -1)[numbers]
     return np.append(told[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]

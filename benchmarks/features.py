@@ -1,0 +1,129 @@
+"""How fast features are built: against pandas, DuckDB and Featuretools, and how the cost grows with cutoffs and events.
+
+Sixty features of usage, for every account at every cutoff, from Parquet files that the benchmark writes itself. Each side runs
+in a process of its own, after the same work on a handful of rows, so that imports and compiled code are there; sides take
+turns.
+
+    python benchmarks/features.py [--quick] [--repeats 3] [--only sides growth events reading] [--featuretools PYTHON]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from feature_data import make_usage, months_back
+from feature_sides import FEATURES, by_duckdb, by_pandas, by_staypower, only_read
+from measuring import Row, compare, machine, ratio, table
+
+PARTS = ("sides", "growth", "events", "reading")
+
+
+def main() -> None:
+    """Run the parts asked for and print their tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the events, six cutoffs, one run: about a minute")
+    parser.add_argument("--repeats", type=int, default=None, help="runs of each side; default 3, quick 1")
+    parser.add_argument("--events", type=int, default=None, help="default 10,000,000, quick 1,000,000; 100 an account")
+    parser.add_argument("--most-events", type=int, default=None, help="the largest size of the growth with events")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run")
+    parser.add_argument("--featuretools", metavar="PYTHON", help="an interpreter whose environment has featuretools")
+    parser.add_argument("--folder", type=Path, default=None, help="where the data go, and stay; default: a temporary folder")
+    told = parser.parse_args()
+    events = told.events or (1_000_000 if told.quick else 10_000_000)
+    most = told.most_events or events * (3 if told.quick else 10)
+    repeats = told.repeats or (1 if told.quick else 3)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = told.folder or Path(temporary)
+        print(f"{events:,} events, {events // 100:,} accounts, {len(FEATURES)} features; {machine()}")
+        if "sides" in told.only:
+            print_sides(folder, events, 6 if told.quick else 24, repeats)
+        if "growth" in told.only:
+            print_growth(folder, events, (1, 6, 24) if told.quick else (1, 6, 12, 24, 52), repeats)
+        if "reading" in told.only:
+            print_reading(folder, events, repeats)
+        if "events" in told.only:
+            print_events(folder, (events, most), repeats)
+        if told.featuretools:
+            from feature_featuretools import print_featuretools
+
+            print_featuretools(folder, told.featuretools, events, 6 if told.quick else 24, repeats)
+
+
+def warm(folder: Path) -> partial[pd.DataFrame]:
+    """Return what makes a process ready to build features: the same on a handful of rows."""
+    return partial(by_staypower, make_usage(folder, 1_000, 50), months_back(2))
+
+
+def print_sides(folder: Path, events: int, cutoffs: int, repeats: int) -> None:
+    """Compare with pandas and DuckDB, each looped over the cutoffs; then see that all give the same."""
+    place, few = make_usage(folder, events, events // 100), make_usage(folder, 1_000, 50)
+    calls = {"staypower": by_staypower, "pandas": by_pandas, "DuckDB": by_duckdb}
+    sides = {name: partial(_rows, call, place, months_back(cutoffs)) for name, call in calls.items()}
+    prepare = {name: partial(call, few, months_back(2)) for name, call in calls.items()}
+    rows = compare(sides, repeats, prepare)
+    print(f"\n{cutoffs} cutoffs, reading included\n\n{table(rows, against='staypower')}")
+    for name in ("pandas", "DuckDB"):
+        times = [ratio(rows, name, "staypower", what) for what in ("walls", "cpus")]
+        print(f"{name}: {times[0]:.0f}x the time, {times[1]:.0f}x the CPU time")
+    ends = months_back(cutoffs)[[0, -1]]
+    print(_compared({name: call(place, ends) for name, call in calls.items()}))
+
+
+def _rows(call: partial[pd.DataFrame], place: Path, cutoffs: np.ndarray) -> int:
+    return len(call(place, cutoffs))
+
+
+def _compared(made: dict[str, pd.DataFrame]) -> str:
+    """Say whether every side gave the same values, to nine digits, as staypower."""
+    ours = made["staypower"]
+    wrong = [
+        f"{name}.{feature}"
+        for name, theirs in made.items()
+        for feature in FEATURES
+        if not np.allclose(ours[feature], theirs[feature], rtol=1e-9, atol=1e-9, equal_nan=True)
+    ]
+    return f"DIFFERENT: {', '.join(wrong)}" if wrong else f"all {ours.size:,} values at the first and last cutoff agree"
+
+
+def print_growth(folder: Path, events: int, counts: tuple[int, ...], repeats: int) -> None:
+    """Show what more cutoffs cost."""
+    place = make_usage(folder, events, events // 100)
+    sides = {f"{count} cutoffs": partial(_rows, by_staypower, place, months_back(count)) for count in counts}
+    rows = compare(sides, repeats, dict.fromkeys(sides, warm(folder)))
+    print(f"\ngrowth with cutoffs, reading included\n\n{table(rows, against=f'{counts[0]} cutoffs')}")
+
+
+def print_reading(folder: Path, events: int, repeats: int) -> None:
+    """Compare one cutoff with only reading the columns that it needs."""
+    place = make_usage(folder, events, events // 100)
+    sides = {"Arrow reads": partial(only_read, place), "one cutoff": partial(_rows, by_staypower, place, months_back(1))}
+    few = make_usage(folder, 1_000, 50)
+    rows = compare(sides, repeats, {"Arrow reads": partial(only_read, few), "one cutoff": warm(folder)})
+    print(f"\none cutoff against only reading its columns with Arrow\n\n{table(rows, against='Arrow reads')}")
+
+
+def print_events(folder: Path, sizes: tuple[int, int], repeats: int) -> None:
+    """Show what more events, and as many more accounts, cost: one cutoff."""
+    sides = {
+        f"{size:,} events": partial(_rows, by_staypower, make_usage(folder, size, size // 100), months_back(1))
+        for size in sizes
+    }
+    rows = compare(sides, repeats, dict.fromkeys(sides, warm(folder)))
+    print(f"\ngrowth with events, 100 an account, one cutoff, reading included\n\n{table(rows)}")
+    small, large = rows
+    print(f"per event: {_per_event(rows):.2f}x the CPU time ({large.side} against {small.side})")
+
+
+def _per_event(rows: list[Row]) -> float:
+    small, large = rows
+    sizes = [int(row.side.split()[0].replace(",", "")) for row in rows]
+    return ratio(rows, large.side, small.side) * sizes[0] / sizes[1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Time several ways of doing the same work, each in a fresh process of its own, and print them as a table.
+
+    rows = compare({"ours": partial(ours, path), "theirs": partial(theirs, path)}, repeats=3)
+    print(table(rows, against="ours"))
+
+A side is a function of a module (or a `partial` of one), since it is started in another process; it returns something small
+or nothing. The sides take turns, so that a busy minute of the machine touches all of them, and ratios are medians over turns.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import resource
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+__all__ = ["Row", "compare", "machine", "peak_megabytes", "ratio", "table"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one side took: one entry a turn, and what it returned the last time."""
+
+    side: str
+    walls: tuple[float, ...]
+    cpus: tuple[float, ...]
+    peaks: tuple[float, ...]
+    result: Any = None
+
+    @property
+    def wall(self) -> float:
+        """Median seconds by the clock."""
+        return median(self.walls)
+
+    @property
+    def cpu(self) -> float:
+        """Median seconds of processor time, all threads and child processes."""
+        return median(self.cpus)
+
+    @property
+    def peak(self) -> float:
+        """Largest peak memory of the process, in megabytes."""
+        return max(self.peaks)
+
+
+def compare(
+    sides: Mapping[str, Callable[[], Any]], repeats: int = 3, prepare: Mapping[str, Callable[[], Any]] | None = None
+) -> list[Row]:
+    """Run every side `repeats` times, taking turns, each run in a fresh process.
+
+    Only the call is timed: not the start of Python, nor the imports of the module in which the function stands, nor what
+    `prepare` names for a side: a function that is called before, such as the same work on a handful of rows, so that what is
+    imported or compiled on first use is there. Peak memory is that of the whole process.
+    """
+    turns: dict[str, list[tuple[float, float, float, Any]]] = {side: [] for side in sides}
+    for _ in range(repeats):
+        for side, call in sides.items():
+            turns[side].append(_in_fresh_process(side, call, (prepare or {}).get(side)))
+    return [
+        Row(side, tuple(t[0] for t in told), tuple(t[1] for t in told), tuple(t[2] for t in told), told[-1][3])
+        for side, told in turns.items()
+    ]
+
+
+def ratio(rows: Sequence[Row], side: str, against: str, what: str = "cpus") -> float:
+    """Return how many times more one side took than another: the median over turns. `what` is `cpus`, `walls` or `peaks`."""
+    named = {row.side: row for row in rows}
+    pairs = zip(getattr(named[side], what), getattr(named[against], what), strict=True)
+    return median(one / other for one, other in pairs)
+
+
+def table(rows: Sequence[Row], against: str | None = None) -> str:
+    """Write the sides as a Markdown table; with `against`, how many times more wall and CPU time than that side."""
+    head = ["", "wall s", "CPU s", "peak MB"] + ([f"wall / {against}", f"CPU / {against}"] if against else [])
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    for row in rows:
+        cells = [row.side, f"{row.wall:.2f}", f"{row.cpu:.2f}", f"{row.peak:,.0f}"]
+        if against:
+            cells += [f"{ratio(rows, row.side, against, what):.1f}" for what in ("walls", "cpus")]
+        lines.append(cells)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def machine() -> str:
+    """Say in one line what this was measured on."""
+    cores = multiprocessing.cpu_count()
+    return f"Python {platform.python_version()}, {cores} cores, {platform.machine()} {platform.system()}"
+
+
+def peak_megabytes() -> float:
+    """Return the peak memory of this process so far."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # a child process inherits its parent's `ru_maxrss`; this line begins with the process
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if platform.system() == "Darwin" else peak / 1024
+
+
+def _in_fresh_process(side: str, call: Callable[[], Any], prepare: Callable[[], Any] | None) -> tuple[float, float, float, Any]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_run, args=(call, prepare, theirs))
+    process.start()
+    theirs.close()
+    try:
+        told = ours.recv()
+    except EOFError:
+        told = "the process died"
+    process.join()
+    if isinstance(told, str):
+        raise RuntimeError(f"{side}: {told}")
+    return told  # type: ignore[no-any-return]
+
+
+def _run(call: Callable[[], Any], prepare: Callable[[], Any] | None, told: Connection) -> None:
+    try:
+        if prepare is not None:
+            prepare()
+        cpu, wall = _cpu_seconds(), time.perf_counter()
+        result = call()
+        wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
+        told.send((wall, cpu, peak_megabytes(), result))
+    except BaseException:
+        told.send(traceback.format_exc())
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

@@ -1,0 +1,256 @@
+"""The rows that a group of features reads, listed account by account in the order in which they happened.
+
+A *pair* is an account and one of the cutoffs asked of it. A *bound* is a limit in time for every cutoff: the cutoff less some
+days. For each pair and bound it is found where in the list the rows before the bound end: a window is a stretch of the list.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from staypower.compiled import jit
+
+__all__ = ["find_ends", "find_previous", "list_known", "list_passing", "number_days", "number_keys"]
+
+_DAY = 86_400_000_000
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_TO_THE_FRONT = np.uint64(33)
+
+
+@jit
+def list_passing(bit, bits, at, position, times, upto):  # type: ignore[no-untyped-def]
+    """List the rows that have a bit.
+
+    Parameters
+    ----------
+    bit : int
+    bits, at : array of int64, shape (n,)
+        The filters that each row passes, one bit each, and its instant.
+    position : array of int32, shape (n + 1,)
+        Filled in: where each listed row stands among all.
+    times : array of int64, shape (n + 1,)
+        Filled in: its instant.
+    upto : array of int32, shape (n + 1,)
+        Filled in: how many rows are listed before each row, and at last in all.
+
+    Returns
+    -------
+    int
+        How many rows are listed.
+
+    Examples
+    --------
+    >>> position, upto, times = np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.int64)
+    >>> list_passing(1, np.array([2, 1, 3]), np.array([7, 8, 9]), position, times, upto)
+    2
+    >>> times[:2].tolist(), upto.tolist()
+    ([7, 9], [0, 1, 1, 2])
+    """
+    listed = 0
+    for row in range(len(at)):
+        upto[row] = listed
+        position[listed] = row
+        times[listed] = at[row]
+        listed += (bits[row] >> bit) & 1
+    upto[len(at)] = listed
+    return listed
+
+
+@jit
+def find_ends(start, before, limits, account, cutoff, ends):  # type: ignore[no-untyped-def]
+    """Find where the rows before one bound end, for every pair.
+
+    Parameters
+    ----------
+    start : array of int64, shape (n_accounts + 1,)
+        Rows `start[a]` to `start[a + 1]` belong to account `a`.
+    before : array of int32, shape (n_accounts, n_limits)
+        How many rows of an account come before each limit.
+    limits : array of int64, shape (n_cutoffs,)
+        Which limit the bound is at each cutoff.
+    account, cutoff : array of int32, shape (n_pairs,)
+    ends : array of int32, shape (n_pairs,)
+        Filled in.
+
+    Examples
+    --------
+    >>> number, ends = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int32)
+    >>> find_ends(np.array([4, 9]), np.array([[2, 5]], dtype=np.int32), np.array([1]), number, number, ends)
+    >>> ends.tolist()
+    [9]
+    """
+    for pair in range(len(account)):
+        ends[pair] = start[account[pair]] + before[account[pair], limits[cutoff[pair]]]
+
+
+@jit
+def list_known(low, high, cutoff, bit, bits, at, enter, until, position, owner, times, ends, found):  # type: ignore[no-untyped-def]
+    """List for every pair anew the rows that have a bit and that its cutoff sees, and find where its bounds end in the list.
+
+    Parameters
+    ----------
+    low, high : array of int32, shape (n_pairs,)
+        The rows of interest.
+    cutoff : array of int32, shape (n_pairs,)
+    bit : int
+        Negative when every row counts.
+    bits, at : array of int64, shape (n,)
+    enter, until : array of int32, shape (n,)
+        The first cutoff number that knows all that is read of the row, and the first that no longer sees it.
+    position, owner, times : arrays of int32, int32 and int64
+        Filled in, one pair after the other; with room for all. The owner of a listed row is its pair.
+    ends : array of int32, shape (n_bounds, n_pairs)
+        Where bounds lie among all rows: for each pair ascending, between `low` and `high`.
+    found : array of int32, shape (n_bounds, n_pairs)
+        Filled in: where they lie in the list.
+
+    Returns
+    -------
+    int
+        How many rows are listed.
+
+    Examples
+    --------
+    >>> pair, rows = np.zeros(1, dtype=np.int32), np.zeros((3, 3), dtype=np.int32)
+    >>> enter, until, times = np.array([0, 1, 0]), np.array([1, 1, 1]), np.zeros(3, dtype=np.int64)
+    >>> bounds, found = np.array([[0], [2], [3]], dtype=np.int32), np.zeros((3, 1), dtype=np.int32)
+    >>> list_known(pair, pair + 3, pair, -1, times, np.array([5, 6, 7]), enter, until, rows[0], rows[1], times, bounds, found)
+    2
+    >>> found.tolist()
+    [[0], [1], [2]]
+    """
+    listed = 0
+    for pair in range(len(cutoff)):
+        k = cutoff[pair]
+        row = low[pair]
+        for bound in range(len(ends)):
+            while row < ends[bound, pair]:
+                if enter[row] <= k < until[row] and (bit < 0 or (bits[row] >> bit) & 1):
+                    position[listed] = row
+                    owner[listed] = pair
+                    times[listed] = at[row]
+                    listed += 1
+                row += 1
+            found[bound, pair] = listed
+    return listed
+
+
+@jit
+def number_keys(start, keys, slots, numbers, different):  # type: ignore[no-untyped-def]
+    """Give numbers to the different keys of each account in the order in which they appear.
+
+    Parameters
+    ----------
+    start : array of int64, shape (n_accounts + 1,)
+    keys : array of int, shape (n,)
+        Negative for missing.
+    slots : array of int32
+        Room for a hash table: a power of two, at least 4 and twice the rows of the longest account.
+    numbers : array of int32, shape (n,)
+        Filled in; -1 for missing.
+    different : array of int32, shape (n_accounts,)
+        Filled in: how many different keys each account has.
+
+    Examples
+    --------
+    >>> numbers, different = np.zeros(5, dtype=np.int32), np.zeros(2, dtype=np.int32)
+    >>> number_keys(np.array([0, 4, 5]), np.array([70, -1, 5, 70, 5]), np.zeros(16, dtype=np.int32), numbers, different)
+    >>> numbers.tolist(), different.tolist()
+    ([0, -1, 1, 0, 0], [2, 1])
+    """
+    for account in range(len(start) - 1):
+        first = start[account]
+        end = start[account + 1]
+        size = 4
+        while size < 2 * (end - first):
+            size *= 2
+        mask = np.uint64(size - 1)
+        slots[:size] = -1
+        n = 0
+        for row in range(first, end):
+            key = keys[row]
+            if key < 0:
+                numbers[row] = -1
+                continue
+            place = ((np.uint64(key) * _ODD) >> _TO_THE_FRONT) & mask
+            while slots[place] >= 0 and keys[first + slots[place]] != key:
+                place = (place + np.uint64(1)) & mask
+            if slots[place] < 0:
+                slots[place] = row - first
+                numbers[row] = n
+                n += 1
+            else:
+                numbers[row] = numbers[first + slots[place]]
+        different[account] = n
+
+
+@jit
+def number_days(n, times, owner, rank, day, squares, ranked):  # type: ignore[no-untyped-def]
+    """Give numbers to the UTC calendar days of listed rows, and sum over the gaps between those of one owner.
+
+    Parameters
+    ----------
+    n : int
+        How many rows are listed.
+    times : array of int64
+    owner : array of int32
+        Whose each listed row is; the list is cut where it changes.
+    rank : array of int32
+        Filled in: for each listed row the number of its day.
+    day, squares, ranked : array of int64
+        Filled in for each day: the day, the sum of the squares of all gaps up to it, and the sum of these gaps, each times the
+        number of the day at its end.
+
+    Examples
+    --------
+    >>> rank, owner = np.zeros(3, dtype=np.int32), np.zeros(3, dtype=np.int32)
+    >>> day, squares, ranked = (np.zeros(3, dtype=np.int64) for _ in range(3))
+    >>> number_days(3, np.array([0, 1, 2 * _DAY]), owner, rank, day, squares, ranked)
+    >>> rank.tolist(), day[:2].tolist(), squares[:2].tolist()
+    ([0, 0, 1], [0, 2], [0, 4])
+    """
+    r = -1
+    whose = -1
+    for j in range(n):
+        today = times[j] // _DAY
+        same = owner[j] == whose
+        if not same or today != day[r]:
+            r += 1
+            day[r] = today
+            gap = today - day[r - 1] if same else 0
+            squares[r] = (squares[r - 1] if r > 0 else 0) + gap * gap
+            ranked[r] = (ranked[r - 1] if r > 0 else 0) + gap * r
+            whose = owner[j]
+        rank[j] = r
+
+
+@jit
+def find_previous(n, numbers, position, latest, previous):  # type: ignore[no-untyped-def]
+    """Find for each listed row where its key was listed before.
+
+    Parameters
+    ----------
+    n : int
+        How many rows are listed.
+    numbers : array of int32
+        Keys, numbered by `number_keys`; -1 for missing.
+    position : array of int32
+    latest : array of int32
+        Filled with -1; with room for the keys of any account.
+    previous : array of int32, shape (n,)
+        Filled in: the place in the list, which may lie among the rows of an earlier owner; for a missing key, `n`.
+
+    Examples
+    --------
+    >>> previous, numbers = np.zeros(4, dtype=np.int32), np.array([0, 1, 0, -1], dtype=np.int32)
+    >>> find_previous(4, numbers, np.arange(4, dtype=np.int32), np.full(2, -1, dtype=np.int32), previous)
+    >>> previous.tolist()
+    [-1, -1, 0, 4]
+    """
+    for j in range(n):
+        number = numbers[position[j]]
+        if number < 0:
+            previous[j] = n
+        else:
+            previous[j] = latest[number]
+            latest[number] = j

@@ -1,0 +1,231 @@
+"""The features of some accounts at a time, so that their rows stay near the processor and threads can share the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staypower.crossings import rows_before
+from staypower.cutoffs import MISSING, entry
+from staypower.features.answers import answer
+from staypower.features.kernel import counts, lists, values
+from staypower.features.kernel.sorting import place_by_account, sort_accounts
+from staypower.features.programs import Group, ReadColumn
+from staypower.features.sequences import Sequence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Listed", "Part"]
+
+_NEVER = np.iinfo(np.int64).max
+
+
+class Part:
+    """The rows of some accounts of a sequence, and the pairs asked of them.
+
+    Parameters
+    ----------
+    sequence : Sequence
+    number : int
+        Which part.
+    """
+
+    def __init__(self, sequence: Sequence, number: int) -> None:
+        self.sequence, self.plan, self.number = sequence, sequence.plan, number
+        first, end = sequence.parts[number]
+        pairs = sequence.asked.start[first : end + 1]
+        self.place = slice(int(pairs[0]), int(pairs[-1]))
+        self.cutoff = sequence.asked.cutoff[self.place]
+        self.account = np.repeat(np.arange(end - first, dtype=np.int32), np.diff(pairs))
+        self.start = sequence.start[first : end + 1] - sequence.start[first]
+        self.index = np.empty(self.start[-1], dtype=np.int64)
+        place_by_account(sequence.read(number, "account", "") - np.int32(first), self.start[:-1].copy(), self.index)
+        self._read: dict[tuple[str, str], NDArray[Any]] = {}
+        self.at = sequence.read(number, "instants", self.plan.time or "").take(self.index)
+        sort_accounts(self.start, self.at, self.index)
+        self.before = np.empty((end - first, len(self.plan.limits)), dtype=np.int32)
+        rows_before(self.start, self.at, self.plan.limits, self.before)
+        self._same = np.arange(len(self.at), dtype=np.int32)
+        self._ends: dict[int | None, NDArray[np.int32]] = {}
+        self._columns: dict[ReadColumn, NDArray[Any]] = {}
+        self._numbers: dict[ReadColumn, tuple[NDArray[np.int32], int]] = {}
+        self._now: dict[int, NDArray[np.int64]] = {}
+
+    def read(self, what: str, name: str) -> NDArray[Any]:
+        """Return a column of the rows."""
+        if (what, name) not in self._read:
+            self._read[what, name] = self.sequence.read(self.number, what, name).take(self.index)
+        return self._read[what, name]
+
+    def compute(self, target: NDArray[np.float64]) -> None:
+        """Fill in the features of these accounts.
+
+        Parameters
+        ----------
+        target : array of float64, shape (n_columns, n_pairs)
+            One line a feature, for all accounts.
+        """
+        mine = target[:, self.place]
+        for group in self.plan.groups:
+            listed = self.list_of(group)
+            for operation in group.operations:
+                answer(operation, listed, mine)
+
+    @cached_property
+    def owner(self) -> NDArray[np.int32]:
+        """The account of each row."""
+        return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+
+    def column(self, column: ReadColumn) -> NDArray[Any]:
+        """Return a column of the rows as the kernel takes it."""
+        if column not in self._columns:
+            self._columns[column] = self.sequence.values(column, self.read)
+        return self._columns[column]
+
+    def numbers(self, column: ReadColumn) -> tuple[NDArray[np.int32], int]:
+        """Return the keys of a column numbered within each account, and how many an account has at most."""
+        if column not in self._numbers:
+            numbers = np.empty(len(self.at), dtype=np.int32)
+            different = np.empty(len(self.start) - 1, dtype=np.int32)
+            longest = int(np.diff(self.start).max(initial=0))
+            slots = np.empty(max(4, 1 << (2 * longest).bit_length()), dtype=np.int32)
+            lists.number_keys(self.start, self.column(column), slots, numbers, different)
+            self._numbers[column] = numbers, int(different.max(initial=0))
+        return self._numbers[column]
+
+    def now(self, days: int) -> NDArray[np.int64]:
+        """Return the instant so many days before the cutoff of each pair."""
+        if days not in self._now:
+            self._now[days] = self.plan.limits[self.plan.bounds[self.plan.days.index(days)]].take(self.cutoff)
+        return self._now[days]
+
+    def end(self, days: int | None) -> NDArray[np.int32]:
+        """Return where the rows before a bound end for each pair: before all of the account's when there is none."""
+        if days not in self._ends:
+            ends = self._ends[days] = np.empty(len(self.cutoff), dtype=np.int32)
+            if days is None:
+                self.start.take(self.account, out=ends, mode="clip")
+            else:
+                limits = self.plan.bounds[self.plan.days.index(days)]
+                lists.find_ends(self.start, self.before, limits, self.account, self.cutoff, ends)
+        return self._ends[days]
+
+    @cached_property
+    def bits(self) -> NDArray[np.int64]:
+        """The filters that each row passes."""
+        return self.sequence.bits(len(self.at), self.read)
+
+    def list_of(self, group: Group) -> Listed:
+        """List the rows that a group of features reads, and find where the windows of each pair begin and end among them."""
+        enter = self._enter(group)
+        if enter is not None or group.ends:
+            return self._list_known(group, enter)
+        if group.bit < 0:
+            return Listed(self, len(self.at), self._same, self.at, None, {days: self.end(days) for days in group.days})
+        return self._list_passing(group)
+
+    def _list_passing(self, group: Group) -> Listed:
+        """List rows once for all cutoffs: those that a cutoff sees are the first of an account's."""
+        n = len(self.at)
+        position, upto = np.empty(n + 1, dtype=np.int32), np.empty(n + 1, dtype=np.int32)
+        times = np.empty(n + 1, dtype=np.int64)
+        n = lists.list_passing(group.bit, self.bits, self.at, position, times, upto)
+        return Listed(self, n, position, times, None, {days: upto.take(self.end(days)) for days in group.days})
+
+    def _list_known(self, group: Group, enter: NDArray[np.int32] | None) -> Listed:
+        """List rows for every pair anew, since they become known, or stop counting, in another order than they happened."""
+        ends = np.stack([self.end(days) for days in group.days])
+        room = int((ends[-1] - ends[0]).sum(dtype=np.int64))
+        position, owner = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
+        times, found = np.empty(room, dtype=np.int64), np.empty_like(ends)
+        bits = self.bits if group.bit >= 0 else np.zeros(0, dtype=np.int64)
+        known = enter if enter is not None else np.zeros(len(self.at), dtype=np.int32)
+        rows = group.bit, bits, self.at, known, self._until(group), position, owner, times
+        n = lists.list_known(ends[0], ends[-1], self.cutoff, *rows, ends, found)
+        return Listed(self, n, position, times, owner, dict(zip(group.days, found, strict=True)))
+
+    def _enter(self, group: Group) -> NDArray[np.int32] | None:
+        """Find the first cutoff that knows everything read of each row; None when that is so from its own instant on."""
+        late = self.at
+        for gate in group.gates:
+            told = self.read("instants", gate)
+            late = np.maximum(late, np.where(told == MISSING, _NEVER, told))
+        if not group.gates or (late == self.at).all():
+            return None
+        return entry(late, self.sequence.cutoffs, offset_days=group.gate_days)
+
+    def _until(self, group: Group) -> NDArray[np.int32]:
+        cutoffs = self.sequence.cutoffs
+        until = np.full(len(self.index), len(cutoffs), dtype=np.int32)
+        for name, days in group.ends:
+            until = np.minimum(until, entry(self.read("instants", name), cutoffs, offset_days=days))
+        return until
+
+
+class Listed:
+    """The rows that a group of features reads, in order, and where the windows of each pair begin and end among them.
+
+    Parameters
+    ----------
+    part : Part
+        Whose rows they are.
+    n : int
+        How many are listed.
+    position : array of int32
+        Where each listed row stands among those of the part.
+    times : array of int64
+        Instants of the listed rows.
+    owner : array of int32 or None
+        Whose each listed row is; None for its account's.
+    ends : mapping of int or None to array of int32, shape (n_pairs,)
+        By the days of a bound, where the listed rows before it end; None is the beginning of all time.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        n: int,
+        position: NDArray[np.int32],
+        times: NDArray[np.int64],
+        owner: NDArray[np.int32] | None,
+        ends: Mapping[int | None, NDArray[np.int32]],
+    ) -> None:
+        self.n, self.position, self.times, self.ends = n, position, times, ends
+        self.cutoff, self.now = part.cutoff, part.now
+        self._part, self._owner = part, owner
+
+    @cached_property
+    def owner(self) -> NDArray[np.int32]:
+        """Whose each listed row is."""
+        return self._owner if self._owner is not None else self._part.owner.take(self.position[: self.n])
+
+    @cached_property
+    def days(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The number of each row's day, and of each day what `number_days` says."""
+        rank = np.empty(self.n, dtype=np.int32)
+        day, squares, ranked = (np.empty(self.n, dtype=np.int64) for _ in range(3))
+        lists.number_days(self.n, self.times, self.owner, rank, day, squares, ranked)
+        return rank, day, squares, ranked
+
+    def sums(self, column: ReadColumn) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return running sums and counts of amounts."""
+        sums, there = np.empty(self.n + 1, dtype=np.int64), np.empty(self.n + 1, dtype=np.int32)
+        counts.run_sums(self.n, self._part.column(column), self.position, sums, there)
+        return sums, there
+
+    def values(self, column: ReadColumn) -> NDArray[np.float64]:
+        """Return the values of the listed rows, those of one instant by size."""
+        listed = np.empty(self.n, dtype=np.float64)
+        values.list_values(self.n, self._part.column(column), self.times, self.position, self.owner, listed)
+        return listed
+
+    def previous(self, column: ReadColumn) -> NDArray[np.int32]:
+        """Return for each listed row where its key was listed before."""
+        numbers, most = self._part.numbers(column)
+        previous = np.empty(self.n, dtype=np.int32)
+        lists.find_previous(self.n, numbers, self.position, np.full(most, -1, dtype=np.int32), previous)
+        return previous

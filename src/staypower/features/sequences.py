@@ -1,0 +1,247 @@
+"""The rows of a stream cut into parts of some accounts each, and its columns as the kernel takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staypower.cutoffs import DAY, MISSING, entry
+from staypower.features.definition import Filter
+from staypower.features.kernel.sorting import count_rows_of, spread
+from staypower.features.programs import ReadColumn, SequencePlan
+from staypower.features.rows import StreamRows, whole_amounts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Read = Callable[[str, str], NDArray[Any]]
+
+__all__ = ["Asked", "Sequence"]
+
+# what a processor's own memory holds
+_ROWS_AT_ONCE = 65_536
+_PAIRS_AT_ONCE = 32_768
+_MOST_PARTS = 2_000
+# what is brought together takes about 30 bytes a row
+_ROWS_TOGETHER = 25_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The pairs of account and cutoff that are asked for, sorted by both.
+
+    Parameters
+    ----------
+    start : array of int64, shape (n_accounts + 1,)
+        Pairs `start[a]` to `start[a + 1]` belong to account `a`.
+    cutoff : array of int32, shape (n,)
+        Cutoff number of each pair.
+
+    Examples
+    --------
+    >>> Asked.of(np.array([0, 0, 2]), np.array([0, 1, 1]), 3).start.tolist()
+    [0, 2, 2, 3]
+    """
+
+    start: NDArray[np.int64]
+    cutoff: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, account: NDArray[np.int64], cutoff: NDArray[np.int64], n_accounts: int) -> Asked:
+        """Make it from the numbers of accounts and cutoffs of each pair."""
+        return cls(_running(np.bincount(account, minlength=n_accounts)), cutoff.astype(np.int32))
+
+
+class Sequence:
+    """The rows of a stream that one of its times places in history, those of some accounts together.
+
+    Parameters
+    ----------
+    stream : StreamRows
+    plan : SequencePlan
+    cutoffs : array of int64, shape (k,)
+    codes : mapping of str to mapping of str to int
+        For each category feature its texts and their codes.
+    asked : Asked
+    pool : concurrent.futures.Executor
+        Brings the columns together, several at once.
+
+    Attributes
+    ----------
+    parts : list of (int, int)
+        The accounts `[first, end)` of each part; none without pairs.
+    start : array of int64, shape (n_accounts + 1,)
+        How many rows the accounts before each have.
+    """
+
+    def __init__(
+        self,
+        stream: StreamRows,
+        plan: SequencePlan,
+        cutoffs: NDArray[np.int64],
+        codes: Mapping[str, Mapping[str, int]],
+        asked: Asked,
+        pool: Executor,
+    ) -> None:
+        self.stream, self.plan, self.cutoffs, self.asked = stream, plan, cutoffs, asked
+        timeless = stream.instants(plan.time) == MISSING
+        account = np.where(timeless, np.int32(-1), stream.account) if timeless.any() else stream.account
+        count = np.zeros(stream.n_accounts, dtype=np.int64)
+        count_rows_of(account, count)
+        self.start = _running(np.where(np.diff(asked.start) > 0, count, 0))
+        self.parts = self._parts()
+        self._account, self._pool = account, pool
+        self._columns: dict[tuple[str, str], NDArray[Any]] = {}
+        self._begin = 0
+        self._learnt = {column: self._codes_of(column, codes) for column in plan.columns("code")}
+        self._bits, self._others = self._filters()
+
+    def _parts(self) -> list[tuple[int, int]]:
+        """Cut the accounts into parts of not too many rows and pairs, leaving out those of which nothing is asked."""
+        parts, first, n_accounts, pairs = [], 0, len(self.start) - 1, self.asked.start
+        rows = max(_ROWS_AT_ONCE, int(self.start[-1]) // _MOST_PARTS)
+        while first < n_accounts:
+            full = np.searchsorted(self.start, self.start[first] + rows, side="right") - 1
+            many = np.searchsorted(pairs, pairs[first] + _PAIRS_AT_ONCE, side="right") - 1
+            end = min(max(int(min(full, many)), first + 1), n_accounts)
+            if pairs[first] < pairs[end]:
+                parts.append((first, end))
+            first = end
+        return parts
+
+    def rounds(self) -> Iterator[range]:
+        """Bring the rows of some parts together, and name these parts; then of the next ones, so that memory stays bounded."""
+        wanted, done = self._wanted(), 0
+        while done < len(self.parts):
+            self._begin = int(self.start[self.parts[done][0]])
+            ends = self.start[[end for _, end in self.parts[done:]]]
+            count = max(1, int(np.searchsorted(ends, self._begin + _ROWS_TOGETHER, side="right")))
+            part, free = self._part_of(range(done, done + count)), self._first_rows(range(done, done + count))
+            rows = int(ends[count - 1]) - self._begin
+            gathered = self._pool.map(lambda key, to=(part, free, rows): self._together(*key, *to), wanted)
+            self._columns = dict(zip(wanted, gathered, strict=True))
+            yield range(done, done + count)
+            done += count
+        self._columns = {}
+
+    def _part_of(self, parts: range) -> NDArray[Any]:
+        """Say which of some parts each row belongs to; -1 for those of other parts, and where nothing is asked."""
+        part = np.full(len(self.start), -1, dtype=np.int16 if len(parts) < 2**15 else np.int32)
+        for number in parts:
+            first, end = self.parts[number]
+            part[first:end] = number - parts.start
+        part[:-1][np.diff(self.asked.start) == 0] = -1
+        # the last entry is for rows of other accounts
+        return part.take(self._account)
+
+    def _first_rows(self, parts: range) -> NDArray[np.int64]:
+        return self.start[[self.parts[number][0] for number in parts]] - self._begin
+
+    def _wanted(self) -> list[tuple[str, str]]:
+        """List the columns that are read, and as what."""
+        wanted = [("account", ""), ("instants", self.plan.time or "")]
+        for group in self.plan.groups:
+            wanted += [("instants", name) for name in (*group.gates, *(name for name, _ in group.ends))]
+        for condition in (condition for conditions in self.plan.filters for condition in conditions):
+            wanted.append(("codes" if condition.values else "numbers", condition.column))
+        for column in self.plan.columns(*_READ_AS):
+            if column.kind == "amount":
+                self.stream.refuse_large(column.name)
+            wanted.append(self._key(column))
+        return list(dict.fromkeys(wanted))
+
+    def _key(self, column: ReadColumn) -> tuple[str, str]:
+        numbered = column.kind == "key" and self.stream.is_numbered(column.name)
+        return "codes" if numbered else _READ_AS[column.kind], column.name
+
+    def _together(self, what: str, name: str, part: NDArray[Any], free: NDArray[np.int64], rows: int) -> NDArray[Any]:
+        """Bring a column's rows together, part by part."""
+        if what == "account":
+            values: NDArray[Any] = self.stream.account
+        elif what == "instants":
+            values = self.stream.instants(name or None)
+        elif what == "codes":
+            values = self.stream.codes(name)[0]
+        else:
+            values = self.stream.keys(name) if what == "keys" else self.stream.numbers(name)
+        found = np.empty(rows, dtype=values.dtype)
+        spread(part, free.copy(), values, found)
+        return found
+
+    def read(self, number: int, what: str, name: str) -> NDArray[Any]:
+        """Return the rows of one part of a column, in the order in which they were given."""
+        first, end = self.start[list(self.parts[number])] - self._begin
+        return self._columns[what, name][first:end]
+
+    def values(self, column: ReadColumn, read: Read) -> NDArray[Any]:
+        """Return a column as the kernel takes it; `read` returns rows of a column."""
+        values = read(*self._key(column))
+        if column.kind == "code":
+            return self._learnt[column].take(values)
+        if column.kind == "entry":
+            return entry(values, self.cutoffs).astype(np.float64)
+        if column.kind == "days":
+            return np.where(values > -(2**62), values / DAY, np.nan)
+        if column.kind == "key":
+            return values
+        return whole_amounts(values) if column.kind == "amount" else values.astype(np.float64, copy=False)
+
+    def bits(self, n: int, read: Read) -> NDArray[np.int64]:
+        """Say which filters `n` rows pass, one bit each; `read` returns these rows of a column."""
+        found = np.zeros(n, dtype=np.int64)
+        for column, bits in self._bits.items():
+            found |= bits.take(read("codes", column))
+        for number, conditions in self._others:
+            keep = np.ones(n, dtype=bool)
+            for condition in conditions:
+                keep &= self._passes(condition, read)
+            found |= keep.astype(np.int64) << number
+        return found
+
+    def _codes_of(self, column: ReadColumn, codes: Mapping[str, Mapping[str, int]]) -> NDArray[np.float64]:
+        learnt = codes.get(column.feature, {})
+        # a text that training did not see falls under `other`, code 0; the last entry is for missing texts
+        return np.array([float(learnt.get(text, 0)) for text in self.stream.codes(column.name)[1]] + [np.nan])
+
+    def _filters(self) -> tuple[dict[str, NDArray[np.int64]], list[tuple[int, tuple[Filter, ...]]]]:
+        """Say which bits each text of a column stands for, and which filters look at more than one text."""
+        bits: dict[str, NDArray[np.int64]] = {}
+        others = []
+        for number, conditions in enumerate(self.plan.filters):
+            if len(conditions) > 1 or not conditions[0].values:
+                others.append((number, conditions))
+                continue
+            passing = self.stream.passing(conditions[0])
+            known = bits.setdefault(conditions[0].column, np.zeros(len(passing), dtype=np.int64))
+            known |= passing.astype(np.int64) << number
+        return bits, others
+
+    def _passes(self, condition: Filter, read: Read) -> NDArray[np.bool_]:
+        if condition.values:
+            return self.stream.passing(condition)[np.asarray(read("codes", condition.column), dtype=np.int32)]
+        values = read("numbers", condition.column).astype(np.float64, copy=False)
+        passes: NDArray[np.bool_] = ~np.isnan(values)
+        if condition.at_least is not None:
+            passes &= values >= condition.at_least
+        if condition.below is not None:
+            passes &= values < condition.below
+        return passes
+
+
+# what of the stream each kind of column is made of
+_READ_AS = {
+    "key": "keys",
+    "amount": "numbers",
+    "number": "numbers",
+    "days": "instants",
+    "entry": "instants",
+    "code": "codes",
+}
+
+
+def _running(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])

@@ -1,0 +1,166 @@
+"""Which texts the tables hold and how often, as far as they were known at a cutoff: what a catalogue learns from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.cutoffs import before
+from staypower.features.settings import FeatureSettings
+from staypower.features.streams import make_stream, source_of
+from staypower.sources.spilled import SpilledTables
+from staypower.tables import Table, Tables, numbered
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ColumnTexts", "TextColumn", "count_texts", "texts_in"]
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """A column of texts.
+
+    Parameters
+    ----------
+    table : str
+        A canonical or declared table, or a stream.
+    column : str
+    stream : bool, default False
+        Whether the rows of the stream are meant.
+
+    Examples
+    --------
+    >>> TextColumn("usage", "event").stream
+    False
+    """
+
+    table: str
+    column: str
+    stream: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnTexts:
+    """The texts of a column.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        On how many known rows each stands.
+    accounts : int, default 0
+        How many accounts have known rows; counted for streams only.
+
+    Examples
+    --------
+    >>> (ColumnTexts(Counter({"a": 2, "b": 1}), 2) + ColumnTexts(Counter({"b": 2}), 1)).commonest()
+    ['b', 'a']
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    accounts: int = 0
+
+    def __add__(self, other: ColumnTexts) -> ColumnTexts:
+        """Put the texts of other accounts beside these."""
+        return ColumnTexts(Counter(self.counts) + Counter(other.counts), self.accounts + other.accounts)
+
+    def commonest(self, rare: int = 1) -> list[str]:
+        """Return the texts that stand on at least `rare` rows, commonest first, then by the alphabet."""
+        ranked = sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        return [text for text, count in ranked if count >= rare]
+
+
+def count_texts(tables: Tables, column: TextColumn, settings: FeatureSettings, cutoff: int) -> ColumnTexts:
+    """Count the texts of a column over the rows known before a cutoff.
+
+    Parameters
+    ----------
+    tables : Tables
+    column : TextColumn
+    settings : FeatureSettings
+    cutoff : int
+        Instant.
+
+    Returns
+    -------
+    ColumnTexts
+        Without texts when the table or the column is not there.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from staypower.tables import SCHEMAS
+    >>> rows = pa.table({"account_id": ["a", "a"], "at": pa.array([1, 9], pa.timestamp("us", "UTC")), "event": ["x", "y"]})
+    >>> count_texts(Tables({"usage": Table(SCHEMAS["usage"], rows)}, 99), TextColumn("usage", "event"), FeatureSettings(), 5)
+    ColumnTexts(counts={'x': 1}, accounts=0)
+    """
+    if source_of(column.table) not in tables:
+        return ColumnTexts()
+    table = make_stream(column.table, tables, settings) if column.stream else tables[column.table]
+    if not table.has(column.column):
+        return ColumnTexts()
+    known = _known(table, cutoff)
+    accounts = len(np.unique(numbered(table.data.column("account_id"))[0][known])) if column.stream else 0
+    described = table.schema.column(column.column)
+    if described is not None and described.known_from and table.has(described.known_from):
+        known &= before(table.instants(described.known_from), cutoff)
+    numbers, words = numbered(table.data.column(column.column))
+    counts = np.bincount(numbers[known & (numbers >= 0)], minlength=len(words)).tolist()
+    return ColumnTexts({word: count for word, count in zip(words.to_pylist(), counts, strict=True) if count}, accounts)
+
+
+def _known(table: Table, cutoff: int) -> NDArray[np.bool_]:
+    """Say which rows are known at the cutoff."""
+    known = before(table.own_instants(), cutoff)
+    return known & before(table.instants("known_at"), cutoff) if table.has("known_at") else known
+
+
+def texts_in(
+    tables: Tables | SpilledTables,
+    columns: Collection[TextColumn],
+    settings: FeatureSettings,
+    *,
+    cutoff: int,
+    hidden: Collection[str] = (),
+) -> Callable[[TextColumn], ColumnTexts]:
+    """Return what tells the texts of columns: of tables in memory when asked, of tables on disk in one pass over the buckets.
+
+    Parameters
+    ----------
+    tables : Tables or SpilledTables
+    columns : collection of TextColumn
+        Those that may be asked for.
+    settings : FeatureSettings
+    cutoff : int
+        Instant.
+    hidden : collection of str, default ()
+        Tables that are not looked at.
+
+    Returns
+    -------
+    callable
+    """
+    if isinstance(tables, Tables):
+        return lambda column: count_texts(_without(tables, hidden), column, settings, cutoff)
+    found = dict.fromkeys(columns, ColumnTexts())
+    read = {source_of(column.table) for column in columns}
+    counting = partial(_count_each, columns=tuple(columns), settings=settings, cutoff=cutoff, hidden=tuple(hidden))
+    for counted in tables.each(counting, only=read) if read else ():
+        for column, texts in counted.items():
+            found[column] += texts
+    return found.__getitem__
+
+
+def _count_each(
+    bucket: Tables, *, columns: Collection[TextColumn], settings: FeatureSettings, cutoff: int, hidden: Collection[str]
+) -> dict[TextColumn, ColumnTexts]:
+    return {column: count_texts(_without(bucket, hidden), column, settings, cutoff) for column in columns}
+
+
+def _without(tables: Tables, hidden: Collection[str]) -> Tables:
+    return replace(tables, tables={name: table for name, table in tables.items() if name not in hidden})

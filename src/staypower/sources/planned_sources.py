@@ -1,0 +1,102 @@
+"""Sources whose columns are known before their rows are read: planned, and asked what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from staypower.sources.accounts import name_left_attributes
+from staypower.sources.extracting import Extract
+from staypower.sources.planning import Plan
+from staypower.sources.settings import TableSource
+from staypower.sources.spilled import SpilledSource
+from staypower.sources.typed_queries import ColumnFacts
+from staypower.tables import SCHEMAS
+
+__all__ = ["PlannedSource", "without_clock"]
+
+
+@dataclass(frozen=True)
+class PlannedSource:
+    """One source, planned, and what was learnt of its columns.
+
+    Parameters
+    ----------
+    source : TableSource
+    place : str
+        Where it stands in the configuration, for messages.
+    plan : Plan
+    facts : mapping of str to ColumnFacts
+        What all its rows together say of each column.
+
+    Examples
+    --------
+    >>> facts = {"account_id": ColumnFacts("id", filled=True), "at": ColumnFacts("time", filled=True, date_only=True)}
+    >>> plan = Plan((), None, frozenset(), frozenset(), ())
+    >>> PlannedSource(TableSource(), "tables.usage", plan, facts).outline("usage", "0-0", frozenset({"at"})).date_only
+    ('at',)
+    """
+
+    source: TableSource
+    place: str
+    plan: Plan
+    facts: Mapping[str, ColumnFacts]
+
+    def outline(self, table: str, folder: str, date_only: frozenset[str]) -> SpilledSource:
+        """Say what its rows are when they are put aside.
+
+        Parameters
+        ----------
+        table : str
+            Canonical or declared name.
+        folder : str
+            Where they lie.
+        date_only : frozenset of str
+            Time columns without a clock in any source of the table, see `without_clock`.
+
+        Returns
+        -------
+        SpilledSource
+        """
+        kinds = {name: facts.kind for name, facts in self.facts.items()}
+        via = self.source.key_via
+        if via is not None:
+            key = SCHEMAS[via].row_id or ""
+            if table in SCHEMAS and SCHEMAS[table].column(key) is None:
+                del kinds[key]
+            kinds["account_id"] = "id"
+        extract = Extract(pa.table({}), kinds, usable=self.plan.usable)
+        if table == "accounts":
+            name_left_attributes(extract, self.plan, self.source)
+        texts = tuple(c.name for c in self.plan.columns if c.kind is None and kinds.get(c.name) == "number")
+        dated = tuple(name for name in kinds if name in date_only)
+        return SpilledSource(folder, kinds, dated, tuple(sorted(extract.usable)), texts, self.source.decimal)
+
+
+def without_clock(sources: Sequence[Mapping[str, ColumnFacts]]) -> frozenset[str]:
+    """Name the time columns that have no clock in any source that fills them.
+
+    Parameters
+    ----------
+    sources : sequence of mapping of str to ColumnFacts
+        What is known of the columns of each source of a table.
+
+    Returns
+    -------
+    frozenset of str
+
+    Examples
+    --------
+    >>> day, clock = ColumnFacts("time", filled=True, date_only=True), ColumnFacts("time", filled=True)
+    >>> sorted(without_clock([{"at": day, "known_at": day}, {"at": clock}]))
+    ['known_at']
+    """
+    found = set()
+    for column in {name for facts in sources for name in facts}:
+        telling = [facts[column] for facts in sources if column in facts]
+        filling = [facts for facts in telling if facts.filled or facts.date_only]
+        if filling and all(facts.date_only for facts in filling):
+            found.add(column)
+    return frozenset(found)

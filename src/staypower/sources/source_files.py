@@ -1,0 +1,91 @@
+"""The files behind the sources: what they are called, how large they are, when they were changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from staypower.sources.opening import files_of
+from staypower.sources.settings import TableSource
+
+__all__ = ["SourceFile", "source_files"]
+
+# rows are guessed from bytes where a file does not tell them: too many is safe, it only makes more buckets
+_BYTES_PER_ROW = 40
+_PACKED = 6
+_PARQUET = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of one table.
+
+    Parameters
+    ----------
+    table : str
+    path : Path
+    size : int
+        Bytes.
+    changed : int
+        When it was last written to, in nanoseconds.
+
+    Examples
+    --------
+    >>> SourceFile("usage", Path("usage.csv"), 4000, 0).rows
+    100
+    """
+
+    table: str
+    path: Path
+    size: int
+    changed: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has: exact for Parquet, else what its size lets expect."""
+        if self.path.suffix.lower() in _PARQUET:
+            try:
+                return int(pq.read_metadata(self.path).num_rows)
+            except (pa.ArrowInvalid, OSError):
+                # whoever reads it will say what is wrong
+                return 0
+        packed = _PACKED if self.path.suffix.lower() == ".gz" else 1
+        return self.size * packed // _BYTES_PER_ROW
+
+
+def source_files(sources: Mapping[str, Sequence[TableSource]], folder: Path) -> tuple[SourceFile, ...]:
+    """List the files that sources name.
+
+    Parameters
+    ----------
+    sources : mapping of str to sequence of TableSource
+    folder : Path
+        What relative paths are relative to.
+
+    Returns
+    -------
+    tuple of SourceFile
+
+    Raises
+    ------
+    UsageError
+        When a file is not there.
+
+    Examples
+    --------
+    >>> source_files({}, Path("."))
+    ()
+    """
+    found = []
+    for table, listed in sources.items():
+        for source in listed:
+            if source.source is None:
+                continue
+            for path in files_of(str(source.source), f"tables.{table}", folder, {}):
+                state = path.stat()
+                found.append(SourceFile(table, path, state.st_size, state.st_mtime_ns))
+    return tuple(found)

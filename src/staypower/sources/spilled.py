@@ -1,0 +1,343 @@
+"""Tables on disk in hashed buckets of accounts: each bucket read by itself is what the whole would be for its accounts."""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from staypower.errors import Fault, UsageError
+from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account
+from staypower.sources.drafts import Draft, assemble
+from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, texts_as_numbers
+from staypower.sources.rules import clear_negative_durations, drop_future
+from staypower.sources.surveys import payment_faults, survey_faults
+from staypower.sources.values import quoted_text
+from staypower.tables import SCHEMAS, Kind, Table, Tables
+
+__all__ = ["BUCKET", "IN_BUCKETS", "MANIFEST", "ROW", "SpilledSource", "SpilledTable", "SpilledTables", "parquet_files"]
+
+MANIFEST = "manifest.json"
+BUCKET = "bucket"
+# how the database writes rows into buckets; the number stands in the files too, so that no folder's name is read as a value
+IN_BUCKETS = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({BUCKET}), WRITE_PARTITION_COLUMNS true"
+# no source column's canonical name holds a blank
+ROW = "row number"
+Made = TypeVar("Made")
+# the tables whose words are checked and folded
+_WORDS: Mapping[str, Callable[[Draft], list[Fault]]] = MappingProxyType({"surveys": survey_faults, "payments": payment_faults})
+
+
+def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None) -> str:
+    """Name the rows in some folders for the database, their bucket beside them.
+
+    Parameters
+    ----------
+    into : Path
+        Where the tables lie.
+    folders : sequence of str
+    bucket : int or None, default None
+        Only this bucket; None: all that are numbered from 0.
+
+    Returns
+    -------
+    str
+        What stands after FROM; empty when there is no row.
+
+    Examples
+    --------
+    >>> parquet_files(Path("nowhere"), ["0-0"])
+    ''
+    """
+    which = "[0-9]*" if bucket is None else str(bucket)
+    files = sorted(str(file) for folder in folders for file in (into / folder).glob(f"{BUCKET}={which}/*.parquet"))
+    if not files:
+        return ""
+    named = ", ".join(quoted_text(glob.escape(file)) for file in files)
+    return f"read_parquet([{named}], union_by_name=true, hive_partitioning=false)"
+
+
+@dataclass(frozen=True)
+class SpilledSource:
+    """What is known of one source of a spilled table.
+
+    Parameters
+    ----------
+    folder : str
+        Where its rows lie, under the folder of the spilled tables.
+    kinds : mapping of str to kind
+    date_only : tuple of str
+        Time columns without a clock in the whole table.
+    usable : tuple of str
+        Columns declared fixed, or static attributes.
+    texts : tuple of str, default ()
+        Numbers that are still texts.
+    decimal : str, default "."
+        What stands before the fraction in those.
+
+    Examples
+    --------
+    >>> SpilledSource("1-0", {"account_id": "id"}, (), ()).decimal
+    '.'
+    """
+
+    folder: str
+    kinds: Mapping[str, Kind]
+    date_only: tuple[str, ...]
+    usable: tuple[str, ...]
+    texts: tuple[str, ...] = ()
+    decimal: str = "."
+
+
+@dataclass(frozen=True)
+class SpilledTable:
+    """What is known of a spilled table.
+
+    Parameters
+    ----------
+    name : str
+    own_time : str
+        The time column of a declared table.
+    sources : tuple of SpilledSource
+    repeats : str, default ""
+        Folder of the rows whose id was there before; empty when there is none.
+    rows : int, default 0
+        How many rows count at some cutoff.
+    first : int or None, default None
+        Instant of the earliest of them.
+
+    Examples
+    --------
+    >>> SpilledTable("usage", "at", ()).rows
+    0
+    """
+
+    name: str
+    own_time: str
+    sources: tuple[SpilledSource, ...]
+    repeats: str = ""
+    rows: int = 0
+    first: int | None = None
+
+
+@dataclass(frozen=True)
+class SpilledTables:
+    """The tables of one company on disk, cut into buckets of accounts.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `spill_tables`.
+    observed_until : int
+        Instant (exclusive) until which the data were watched.
+    buckets : tuple of int
+        Numbers of the buckets that hold accounts.
+    listed : mapping of str to SpilledTable
+        Every table that was given.
+    derive_from : str or None, default None
+        The table that accounts are derived from.
+
+    Notes
+    -----
+    All rows of an account lie in one bucket. What a rule needs to know of other accounts (until when the data were watched,
+    which row of an id was the first, whether a column has a clock) was found out once for all buckets.
+
+    Examples
+    --------
+    >>> SpilledTables(Path("cache"), 0, (), {}).names
+    ()
+    """
+
+    folder: Path
+    observed_until: int
+    buckets: tuple[int, ...]
+    listed: Mapping[str, SpilledTable]
+    derive_from: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tables that were given."""
+        return tuple(self.listed)
+
+    @cached_property
+    def empty(self) -> Tables:
+        """The tables without their rows: which columns there are, and what is known about them."""
+        first = self.bucket(self.buckets[0])
+        return replace(first, tables={name: replace(table, data=table.data.slice(0, 0)) for name, table in first.items()})
+
+    @property
+    def first(self) -> int | None:
+        """Instant of the earliest row."""
+        return min((table.first for table in self.listed.values() if table.first is not None), default=None)
+
+    def __len__(self) -> int:
+        return len(self.buckets)
+
+    def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
+        """Read one bucket.
+
+        Parameters
+        ----------
+        number : int
+            One of `buckets`.
+        only : collection of str, optional
+            Read these tables and the accounts; all by default.
+
+        Returns
+        -------
+        Tables
+            What `read_tables` would give if only the accounts of this bucket were looked at.
+
+        Raises
+        ------
+        UsageError
+            When survey answers or payment statuses cannot be what they must be.
+        """
+        wanted = [name for name in self.listed if only is None or name in only or "accounts" not in self.listed]
+        drafts = {name: self._draft(name, number) for name in wanted if name != "accounts"}
+        for draft in drafts.values():
+            clear_negative_durations(draft)
+            drop_future(draft, self.observed_until)
+        accounts = self._accounts(number, drafts)
+        kept = [accounts, *(draft for name, draft in drafts.items() if only is None or name in only)]
+        return Tables({draft.name: draft.table for draft in kept}, self.observed_until)
+
+    def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
+        """Run a function on every bucket and give what it makes, in any order.
+
+        Parameters
+        ----------
+        function : callable
+            Takes the tables of a bucket and returns something small, such as counts.
+        only : collection of str, optional
+            As `bucket` takes it.
+
+        Yields
+        ------
+        object
+        """
+        return (function(self.bucket(number, only)) for number in self.buckets)
+
+    def stored(self, folder: str, number: int) -> pa.Table | None:
+        """Return what lies in a folder for a bucket, None where there is nothing."""
+        return _read(self.folder / folder, number)
+
+    def require_usable(self, number: int) -> None:
+        """Refuse survey answers and payment statuses of a bucket that cannot be what they must be.
+
+        Raises
+        ------
+        UsageError
+            With every fault of the bucket.
+        """
+        faults = [fault for name in _WORDS if name in self.listed for fault in _WORDS[name](self._rows(name, number))]
+        if faults:
+            raise UsageError(faults)
+
+    def _rows(self, name: str, number: int) -> Draft:
+        table = self.listed[name]
+        repeats = _row_numbers(self.stored(table.repeats, number)) if table.repeats else None
+        extracts = [_extract(name, source, self.stored(source.folder, number), repeats) for source in table.sources]
+        return assemble(name, extracts, table.own_time)
+
+    def _draft(self, name: str, number: int) -> Draft:
+        draft = self._rows(name, number)
+        faults = _WORDS[name](draft) if name in _WORDS else []
+        if faults:
+            raise UsageError(faults)
+        return draft
+
+    def _accounts(self, number: int, drafts: Mapping[str, Draft]) -> Draft:
+        chosen = [draft for name, draft in drafts.items() if self.derive_from in (None, name)] or list(drafts.values())
+        if "accounts" not in self.listed:
+            return _derived(chosen)
+        given = self._draft("accounts", number)
+        first_per_account(given)
+        if self.derive_from is not None:
+            if not drafts:
+                chosen = [self._draft(self.derive_from, number)]
+            fill_sign_up(given, _derived(chosen).table)
+        given.table = replace(given.table, data=given.table.data.replace_schema_metadata(None))
+        return given
+
+    def write(self) -> None:
+        """Write the manifest: from now on the folder is whole."""
+        listed = [asdict(table) for table in self.listed.values()]
+        values = {
+            "observed_until": self.observed_until,
+            "buckets": self.buckets,
+            "derive_from": self.derive_from,
+            "tables": listed,
+        }
+        temporary = self.folder / f"{MANIFEST}.tmp"
+        temporary.write_text(json.dumps(values), encoding="utf-8")
+        temporary.replace(self.folder / MANIFEST)
+
+    @classmethod
+    def read(cls, folder: Path) -> SpilledTables:
+        """Open a folder whose manifest was written."""
+        values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        listed = {entry["name"]: _table_of(entry) for entry in values["tables"]}
+        return cls(folder, values["observed_until"], tuple(values["buckets"]), listed, values["derive_from"])
+
+
+def _table_of(entry: dict[str, Any]) -> SpilledTable:
+    return SpilledTable(**{**entry, "sources": tuple(_source_of(each) for each in entry["sources"])})
+
+
+def _source_of(entry: dict[str, Any]) -> SpilledSource:
+    lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("date_only", "usable", "texts")}
+    return SpilledSource(**{**entry, **lists})
+
+
+def _derived(chosen: Sequence[Draft]) -> Draft:
+    """Make one account per id of some tables, none where they have no rows."""
+    tables = [draft.table for draft in chosen]
+    if any(len(table) for table in tables):
+        return derive_accounts(tables)
+    days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
+    columns = {"account_id": ARROW_TYPES["id"], "signed_up_at": ARROW_TYPES["time"]}
+    nobody = pa.schema(columns).empty_table()
+    date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
+    return Draft(Table(SCHEMAS["accounts"], nobody, date_only=date_only, derived=True))
+
+
+def _extract(table: str, source: SpilledSource, data: pa.Table | None, repeats: np.ndarray | None) -> Extract:
+    """Turn what is stored of one source in one bucket into its canonical rows."""
+    if data is None:
+        data = pa.schema({name: ARROW_TYPES[kind] for name, kind in source.kinds.items()}).empty_table()
+    if repeats is not None and ROW in data.column_names:
+        data = data.filter(pc.invert(pc.is_in(data.column(ROW), value_set=pa.array(repeats))))
+    if table == "accounts" and ROW in data.column_names:
+        # of an account given twice the first row counts
+        data = data.sort_by(ROW)
+    columns = {name: _canonical(data.column(name), kind, source, name) for name, kind in source.kinds.items()}
+    found = Extract(pa.table(columns), dict(source.kinds), set(source.date_only), frozenset(source.usable))
+    below_minimum(table, found)
+    return found
+
+
+def _canonical(values: pa.ChunkedArray, kind: Kind, source: SpilledSource, name: str) -> pa.ChunkedArray:
+    if name not in source.texts or not pa.types.is_string(values.type):
+        return values.cast(ARROW_TYPES[kind])
+    numbers = texts_as_numbers(values, source.decimal)
+    return pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
+
+
+def _read(folder: Path, number: int) -> pa.Table | None:
+    files = sorted((folder / f"{BUCKET}={number}").glob("*.parquet"))
+    return pa.concat_tables([pq.ParquetFile(file).read() for file in files]) if files else None
+
+
+def _row_numbers(rows: pa.Table | None) -> np.ndarray:
+    return np.zeros(0, dtype=np.int64) if rows is None else np.asarray(rows.column(ROW).to_numpy(), dtype=np.int64)

@@ -1,0 +1,193 @@
+"""What the data rules need to know of all accounts together, asked of the tables on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from staypower.cutoffs import DAY, instant_of
+from staypower.errors import UsageError
+from staypower.sources.reading import Moment
+from staypower.sources.spilled import BUCKET, IN_BUCKETS, ROW, SpilledTable, SpilledTables, parquet_files
+from staypower.sources.values import quoted_name, quoted_text
+from staypower.tables import SCHEMAS
+
+__all__ = ["settle"]
+
+
+def settle(
+    connection: Any,
+    into: Path,
+    listed: Mapping[str, SpilledTable],
+    derive_from: str | None,
+    *,
+    observed_until: Moment | None,
+    as_of: Moment | None,
+) -> SpilledTables:
+    """Find which rows repeat an id, until when the data were watched, and what then counts.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    into : Path
+        Where the tables lie.
+    listed : mapping of str to SpilledTable
+    derive_from : str or None
+    observed_until, as_of : str, date, datetime, int or None
+
+    Returns
+    -------
+    SpilledTables
+    """
+    rows = {name: _Rows(connection, into, table) for name, table in listed.items()}
+    events = {name: each for name, each in rows.items() if name != "accounts"}
+    for each in events.values():
+        each.find_repeats()
+    accounts = rows.get("accounts")
+    until = _until(events, accounts, observed_until, as_of)
+    settled = {name: each.settled(until) for name, each in rows.items()}
+    telling = [accounts] if accounts is not None else [events[derive_from]] if derive_from in events else list(events.values())
+    buckets = sorted({number for each in telling for number in each.numbers(until)})
+    if not buckets:
+        if accounts is not None:
+            raise UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
+        mend = "check the sources, the ids, the times and `observed_until`: no row is left"
+        raise UsageError.of("there are no accounts", "tables", mend)
+    return SpilledTables(into, until, tuple(buckets), settled, derive_from)
+
+
+@dataclass
+class _Rows:
+    """The rows of one table on disk."""
+
+    connection: Any
+    into: Path
+    table: SpilledTable
+
+    @property
+    def files(self) -> str:
+        return parquet_files(self.into, [source.folder for source in self.table.sources])
+
+    @property
+    def columns(self) -> set[str]:
+        return {name for source in self.table.sources for name in source.kinds}
+
+    @property
+    def date_only(self) -> set[str]:
+        return {name for source in self.table.sources for name in source.date_only}
+
+    def times(self) -> list[str]:
+        name = self.table.name
+        return [time for time in (SCHEMAS[name].times if name in SCHEMAS else (self.table.own_time,)) if time in self.columns]
+
+    def written(self, column: str) -> str:
+        return f"epoch_us({quoted_name(column)})"
+
+    def instant(self, column: str) -> str:
+        """Write a time column as the instant from which it is known."""
+        return self.written(column) + (f" + {DAY - 1}" if column in self.date_only else "")
+
+    def own(self) -> str:
+        return f"coalesce({', '.join(map(self.instant, self.times()))}, NULL)"
+
+    def own_written(self) -> str:
+        return f"coalesce({', '.join(map(self.written, self.times()))}, NULL)"
+
+    def counting(self) -> str:
+        """Name the rows without those that repeat an id."""
+        repeats = parquet_files(self.into, [self.table.repeats]) if self.table.repeats else ""
+        if not repeats:
+            return self.files
+        row = quoted_name(ROW)
+        return f"(SELECT * FROM {self.files} AS kept ANTI JOIN {repeats} AS repeated ON kept.{row} = repeated.{row})"
+
+    def ask(self, sql: str) -> Any:
+        return self.connection.execute(sql).fetchall()
+
+    def find_repeats(self) -> None:
+        """Put aside which rows have an id that another row had before them."""
+        key = SCHEMAS[self.table.name].row_id if self.table.name in SCHEMAS else None
+        if key is None or key not in self.columns or not self.files:
+            return
+        known = f"greatest({self.own()}, {self.instant('known_at')})" if "known_at" in self.columns else self.own()
+        version = quoted_name("valid_from") if "valid_from" in self.columns else "NULL"
+        row = quoted_name(ROW)
+        named = (
+            f"SELECT {BUCKET}, {row}, {quoted_name(key)} AS id, {version} AS version, {known} AS known FROM {self.files} "
+            f"WHERE {quoted_name(key)} IS NOT NULL"
+        )
+        folder = f"{self.table.sources[0].folder}-repeats"
+        self.connection.execute(
+            f"COPY (WITH named AS ({named}), several AS (SELECT id, version FROM named GROUP BY ALL HAVING count(*) > 1) "
+            f"SELECT {row}, {BUCKET} FROM (SELECT named.*, row_number() OVER (PARTITION BY named.id, named.version "
+            f"ORDER BY known, {row}) AS place FROM named SEMI JOIN several "
+            f"ON named.id = several.id AND named.version IS NOT DISTINCT FROM several.version) WHERE place > 1) "
+            f"TO {quoted_text(str(self.into / folder))} ({IN_BUCKETS})"
+        )
+        if parquet_files(self.into, [folder]):
+            self.table = replace(self.table, repeats=folder)
+
+    def latest_arrival(self) -> int | None:
+        if "known_at" not in self.columns or not self.files:
+            return None
+        return self._instant(f"SELECT max({self.instant('known_at')}) FROM {self.counting()}")
+
+    def latest(self, limit: int | None) -> int | None:
+        """Return the latest own time, of the rows that are written at or before a limit."""
+        if not self.files:
+            return None
+        # a date is compared as written: its row may have arrived within that day
+        kept = "" if limit is None else f" WHERE {self.own_written()} <= {limit}"
+        return self._instant(f"SELECT max({self.own()}) FROM {self.counting()}{kept}")
+
+    def before(self, until: int) -> str:
+        """Name the rows that are not dated later than the data were watched; accounts stay whatever their date."""
+        if self.table.name == "accounts":
+            return self.counting()
+        versions = f" AND coalesce({self.instant('valid_from')} < {until}, TRUE)" if "valid_from" in self.columns else ""
+        return f"(SELECT * FROM {self.counting()} WHERE {self.own()} < {until}{versions})"
+
+    def settled(self, until: int) -> SpilledTable:
+        if not self.files:
+            return self.table
+        first = f"min({self.own()})" if self.times() else "NULL"
+        count, earliest = self.ask(f"SELECT count(*), {first} FROM {self.before(until)}")[0]
+        return replace(self.table, rows=int(count), first=None if earliest is None else int(earliest))
+
+    def numbers(self, until: int) -> list[int]:
+        if not self.files:
+            return []
+        return [int(row[0]) for row in self.ask(f"SELECT DISTINCT {BUCKET} FROM {self.before(until)}")]
+
+    def _instant(self, sql: str) -> int | None:
+        found = self.ask(sql)[0][0]
+        return None if found is None else int(found)
+
+
+def _until(events: Mapping[str, _Rows], accounts: _Rows | None, told: Moment | None, as_of: Moment | None) -> int:
+    """Say until when the data were watched, as `read_tables` does."""
+    exported = None if as_of is None else instant_of(as_of, end=True)
+    if told is not None:
+        watched = instant_of(told, end=True)
+        return watched if exported is None else min(watched, exported)
+    arrivals = [each.latest_arrival() for each in events.values()]
+    limit = max((one for one in arrivals if one is not None), default=None) if exported is None else exported - 1
+    latest = _last([each.latest(limit) for each in events.values()])
+    if latest is None and exported is not None:
+        return exported
+    if latest is None and accounts is not None and accounts.times():
+        latest = accounts.latest(None)
+    if latest is None:
+        empty = ", ".join(name for name, each in events.items() if not each.files)
+        if empty:
+            raise UsageError.of("the table has no rows", empty, "check the source and its `where`: only a header was found")
+        raise UsageError.of(
+            "no event has a time", "observed_until", "write until when the data were watched: `observed_until: 2025-12-31`"
+        )
+    return latest + 1
+
+
+def _last(found: Sequence[int | None]) -> int | None:
+    return max((one for one in found if one is not None), default=None)

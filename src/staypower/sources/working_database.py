@@ -1,0 +1,59 @@
+"""The database that works on our own files under a limit of memory; it never sees an expression of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from staypower.sources.progress_bars import hide_progress_bar
+from staypower.sources.values import quoted_text
+
+__all__ = ["working_database"]
+
+# rows that a bucket's file waits for before they are written; more would need more memory the more buckets there are
+_FLUSHED_ROWS = 50_000
+
+
+@contextmanager
+def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[Any]:
+    """Open a database in memory that puts on disk what does not fit.
+
+    Parameters
+    ----------
+    temporary : Path
+        Folder for what does not fit; made when it is needed.
+    memory : int
+        Bytes that it may hold.
+    threads : int
+
+    Yields
+    ------
+    duckdb.DuckDBPyConnection
+        Closed when the block ends. It keeps no order of rows that is not asked for.
+
+    Examples
+    --------
+    >>> with working_database(Path("nowhere"), memory=10**9, threads=1) as connection:
+    ...     connection.execute("SELECT 1").fetchall()
+    [(1,)]
+    """
+    connection = duckdb.connect()
+    try:
+        hide_progress_bar(connection)
+        for setting in (
+            "TimeZone = 'UTC'",
+            "python_enable_replacements = false",
+            "preserve_insertion_order = false",
+            f"partitioned_write_flush_threshold = {_FLUSHED_ROWS}",
+            f"memory_limit = '{memory}B'",
+            f"threads = {threads}",
+            f"temp_directory = {quoted_text(str(temporary))}",
+        ):
+            connection.execute(f"SET {setting}")
+        yield connection
+    finally:
+        connection.close()
