@@ -27,7 +27,8 @@ from staypower.models.seal import (
     open_folder,
     seal_folder,
 )
-from staypower.models.trees import booster_of, contributions_of, raw_scores_of
+from staypower.models.shapley import Explained, explainer_of
+from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -240,11 +241,23 @@ class Bundle:
         float
             The base: base + sum of a row's contributions = its raw score, to 1e-6.
         """
-        features = self.matrix(X)
-        if not len(features):
-            _, base = self.contributions(np.full((1, features.shape[1]), np.nan), threads=threads)
-            return np.empty((0, features.shape[1])), base
-        return contributions_of(self.booster, features, threads=threads)
+        found = self.explain(X, threads=threads)
+        return found.contributions, found.base
+
+    def explain(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Explained:
+        """Return contributions, base and raw scores from one walk through the trees.
+
+        Parameters
+        ----------
+        X : DataFrame or array, shape (n, k)
+        threads : int or None, default None
+
+        Returns
+        -------
+        Explained
+            `calibration.apply` of its `raw_score` is what `predict` returns, bit for bit.
+        """
+        return explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
 
 
 def write_bundle(bundle: Bundle, folder: str | Path) -> str:

@@ -17,7 +17,8 @@ from staypower.errors import Fault, UsageError
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import json_bytes
-from staypower.models.trees import booster_of, contributions_of, raw_scores_of
+from staypower.models.shapley import explainer_of
+from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -236,8 +237,5 @@ class CompanionModel:
         float
             The base: base + sum of a row's contributions = its raw score, to 1e-6.
         """
-        features = self.matrix(X)
-        if not len(features):
-            _, base = self.contributions(np.full((1, features.shape[1]), np.nan), threads=threads)
-            return np.empty((0, features.shape[1])), base
-        return contributions_of(self.booster, features, threads=threads)
+        found = explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
+        return found.contributions, found.base
