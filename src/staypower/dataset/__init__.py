@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from staypower.dataset.building import SAME_FOR_ALL, Dataset, Part, build_dataset, choose_plan, told_by
+from staypower.dataset.building import (
+    SAME_FOR_ALL,
+    Dataset,
+    Part,
+    begin_of_history,
+    build_dataset,
+    choose_plan,
+    require_features,
+    told_by,
+)
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import CutoffPlan, Split, plan_cutoffs, plan_snapshot
+from staypower.dataset.folds import build_folds
+from staypower.dataset.matrix_rows import MatrixRows, varying
+from staypower.dataset.rolling import rolling_origins, rolling_plans
 from staypower.dataset.settings import CutoffSettings
 
 __all__ = [
@@ -13,11 +25,18 @@ __all__ = [
     "CutoffSettings",
     "Dataset",
     "MatrixCache",
+    "MatrixRows",
     "Part",
     "Split",
+    "begin_of_history",
     "build_dataset",
+    "build_folds",
     "choose_plan",
     "plan_cutoffs",
     "plan_snapshot",
+    "require_features",
+    "rolling_origins",
+    "rolling_plans",
     "told_by",
+    "varying",
 ]

@@ -17,12 +17,26 @@ from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
 from staypower.labels import LEAST_CHURNERS, GivenLabel, Labels, LabelSettings, find_labels, require_enough
+from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SAME_FOR_ALL", "Dataset", "Part", "build_dataset", "choose_plan", "is_test_account", "told_by"]
+__all__ = [
+    "SAME_FOR_ALL",
+    "Dataset",
+    "Part",
+    "begin_of_history",
+    "build_dataset",
+    "choose_plan",
+    "is_test_account",
+    "labels_of",
+    "parts_of",
+    "require_features",
+    "told_by",
+    "without_constants",
+]
 
 Part = Literal["training", "calibration", "test"]
 
@@ -98,12 +112,12 @@ def told_by(label: LabelSettings) -> tuple[str, ...]:
     return tuple(name for name in (label.flag, label.dates) if name is not None)
 
 
-def choose_plan(tables: Tables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
+def choose_plan(tables: Tables | SpilledTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
     """Plan the cutoffs that a label and a history allow.
 
     Parameters
     ----------
-    tables : Tables
+    tables : Tables or SpilledTables
     label : LabelSettings
         A given flag has one cutoff; every other label as many as the history holds.
     cutoffs : CutoffSettings
@@ -114,15 +128,20 @@ def choose_plan(tables: Tables, label: LabelSettings, cutoffs: CutoffSettings) -
     """
     if isinstance(label, GivenLabel) and label.flag is not None:
         return plan_snapshot(label.at or tables.observed_until, label.outcome)
-    return plan_cutoffs(cutoffs, label.outcome, first=_begin_of_history(tables), observed_until=tables.observed_until)
+    return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
 
 
-def _begin_of_history(tables: Tables) -> int:
+def begin_of_history(tables: Tables | SpilledTables) -> int:
     """Return the first instant of the table with the most rows.
 
     Contracts and sign-ups often reach back years before anything else was recorded; features of such a time would be empty
     for want of records, not of events.
     """
+    if isinstance(tables, SpilledTables):
+        told = max(
+            (each for each in tables.listed.values() if each.name != "accounts"), key=lambda each: each.rows, default=None
+        )
+        return MISSING if told is None or told.first is None else told.first
     busiest = max((name for name in tables if name != "accounts"), key=lambda name: len(tables[name]), default=None)
     return MISSING if busiest is None else earliest([tables[busiest].own_instants()])
 
@@ -171,24 +190,35 @@ def build_dataset(
     known = labels.churned >= 0
     accounts = list(labels.population.accounts)
     declared = catalogue or declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
-    if not declared.definitions:
-        reasons = "; ".join(sorted(set(declared.left_out.values()))[:3]) or "none declared"
-        raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")
+    require_features(declared)
 
     def build() -> FeatureMatrix:
         return build_matrix(tables, declared, accounts=accounts, cutoffs=plan.all, rows=known, threads=threads)
 
     matrix = build() if cache is None else cache.get(declared, plan.all, known, build)
-    part = _parts(matrix, plan)
+    part = parts_of(matrix, plan)
     if catalogue is None:
-        kept = _without_constants(declared, matrix, part != "test")
+        kept = without_constants(declared, matrix, part != "test")
         matrix = replace(matrix, features=matrix.features[list(kept.names)], categories=kept.categories)
         declared = kept
         if cache is not None:
             # evaluating asks for these columns: they are what the model reads
             cache.keep(declared, plan.all, known, matrix)
-    y = _labels_of(matrix, labels, plan)
+    y = labels_of(matrix, labels, plan)
     return Dataset(matrix, y, part, declared, plan, labels)
+
+
+def require_features(catalogue: Catalogue) -> None:
+    """Refuse a catalogue without any feature.
+
+    Raises
+    ------
+    UsageError
+        With why there is none.
+    """
+    if not catalogue.definitions:
+        reasons = "; ".join(sorted(set(catalogue.left_out.values()))[:3]) or "none declared"
+        raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")
 
 
 def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str], least_churners: int) -> None:
@@ -204,14 +234,16 @@ def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str], least_churne
         require_enough(parts["test"], purpose="the test", least_churners=1, least_stayers=1)
 
 
-def _labels_of(matrix: FeatureMatrix, labels: Labels, plan: CutoffPlan) -> NDArray[np.int8]:
+def labels_of(matrix: FeatureMatrix, labels: Labels, plan: CutoffPlan) -> NDArray[np.int8]:
+    """Return the label of each row."""
     order = np.asarray(labels.population.accounts, dtype=object)
     account = np.searchsorted(order.astype(str), matrix.accounts.astype(str))
     cutoff = np.searchsorted(plan.all, matrix.cutoffs)
     return labels.churned[account, cutoff].astype(np.int8)
 
 
-def _parts(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
+def parts_of(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
+    """Return the part that each row plays."""
     if plan.split == "snapshot":
         return np.array(["test" if is_test_account(account) else "training" for account in matrix.accounts], dtype=object)
     part = np.full(len(matrix), "training", dtype=object)
@@ -220,7 +252,7 @@ def _parts(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
     return part
 
 
-def _without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learnt_from: NDArray[np.bool_]) -> Catalogue:
+def without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learnt_from: NDArray[np.bool_]) -> Catalogue:
     """Leave out the columns that say nothing where the model learns."""
     values = matrix.features.to_numpy()[learnt_from]
     if not len(values):

@@ -15,7 +15,16 @@ from staypower.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CALIBRATION_CUTOFFS", "LEAST_TRAINING_CUTOFFS", "CutoffPlan", "Split", "plan_cutoffs", "plan_snapshot"]
+__all__ = [
+    "CALIBRATION_CUTOFFS",
+    "LEAST_TRAINING_CUTOFFS",
+    "CutoffPlan",
+    "Split",
+    "cutoffs_to_test",
+    "plan_before",
+    "plan_cutoffs",
+    "plan_snapshot",
+]
 
 Split = Literal["temporal", "grouped", "snapshot"]
 
@@ -23,7 +32,7 @@ LEAST_TRAINING_CUTOFFS = 6
 CALIBRATION_CUTOFFS = 3
 
 _WORDS: Mapping[Split, str] = {
-    "temporal": "temporal: trees, calibration and test each on later cutoffs than the one before",
+    "temporal": "temporal: calibrated on later cutoffs than the trees had seen, tested on still later ones",
     "grouped": "grouped: tree count and calibration by cross-fitting over accounts, the test still later",
     "snapshot": "snapshot: one cutoff split by account, not a temporal test",
 }
@@ -39,10 +48,15 @@ class CutoffPlan:
         `temporal` when history allows a stretch of its own for calibration, `grouped` when it does not, `snapshot` when
         there is one cutoff only.
     training, calibration, test : array of int64
-        Instants, ascending. Between the last of one and the first of the next lies the embargo. `calibration` is empty
-        unless the split is temporal; for a snapshot `training` and `test` are the same cutoff.
+        Instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+        split is temporal; for a snapshot `training` and `test` are the same cutoff.
     embargo : int
         Days: gap + horizon + grace.
+
+    Notes
+    -----
+    The trees that are calibrated grow from `early` alone. The rest of `training` lies within the embargo before
+    `calibration`; its outcomes were not known then, and only the final trees learn from it.
 
     Examples
     --------
@@ -60,6 +74,14 @@ class CutoffPlan:
     def all(self) -> NDArray[np.int64]:
         """Every cutoff that has a role, ascending."""
         return np.unique(np.concatenate([self.training, self.calibration, self.test]))
+
+    @property
+    def early(self) -> NDArray[np.int64]:
+        """The training cutoffs whose outcomes were known at the first calibration cutoff; all of them without one."""
+        if not len(self.calibration):
+            return self.training
+        known = self.training + self.embargo * DAY <= int(self.calibration[0])
+        return np.asarray(self.training[known])
 
     @property
     def learnt_until(self) -> int:
@@ -110,7 +132,7 @@ def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, obse
     >>> plan = plan_cutoffs(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
     ...                     observed_until=instant_of("2025-01-01"))
     >>> plan.split, len(plan.training), len(plan.calibration), len(plan.test)
-    ('temporal', 15, 3, 3)
+    ('temporal', 18, 3, 3)
     """
     last = outcome.last_mature(observed_until)
     begin = first + settings.min_history * DAY
@@ -119,18 +141,24 @@ def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, obse
         held = "no rows" if first == MISSING else f"{text_of(first // DAY * DAY)} to {text_of(observed_until // DAY * DAY)}"
         mend = f"{need} days are needed: shorten `label.horizon` or `cutoffs.min_history`, or give longer histories"
         raise UsageError.of("history too short for one cutoff with a complete outcome", held, mend)
-    test = _test_cutoffs(settings, outcome, begin=begin, last=last)
-    before = int(test[0]) - outcome.embargo * DAY
-    training = cutoffs_between(before, every=settings.every, count=max(settings.count - len(test), 1), first=begin)
+    test = cutoffs_to_test(settings, outcome, begin=begin, last=last)
+    found = plan_before(test, outcome, every=settings.every, count=max(settings.count - len(test), 1), begin=begin)
+    return plan_snapshot(int(test[-1]), outcome) if found is None else found
+
+
+def plan_before(test: NDArray[np.int64], outcome: Outcome, *, every: int, count: int, begin: int) -> CutoffPlan | None:
+    """Plan what is learnt before some test cutoffs: as many cutoffs as fit, the embargo apart; None when none fits."""
+    training = cutoffs_between(int(test[0]) - outcome.embargo * DAY, every=every, count=count, first=begin)
     if not len(training):
-        return plan_snapshot(int(test[-1]), outcome)
+        return None
     temporal = _with_calibration(training, outcome)
     if temporal is None:
         return CutoffPlan("grouped", training, np.zeros(0, dtype=np.int64), test, outcome.embargo)
     return CutoffPlan("temporal", *temporal, test, outcome.embargo)
 
 
-def _test_cutoffs(settings: CutoffSettings, outcome: Outcome, *, begin: int, last: int) -> NDArray[np.int64]:
+def cutoffs_to_test(settings: CutoffSettings, outcome: Outcome, *, begin: int, last: int) -> NDArray[np.int64]:
+    """Return the cutoffs that a run tests at."""
     if settings.test is None:
         return cutoffs_between(last, every=settings.every, count=settings.test_count, first=begin)
     test = instant_of(settings.test)
@@ -143,6 +171,6 @@ def _test_cutoffs(settings: CutoffSettings, outcome: Outcome, *, begin: int, las
 
 
 def _with_calibration(training: NDArray[np.int64], outcome: Outcome) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    calibration = training[-CALIBRATION_CUTOFFS:]
-    earlier = training[training + outcome.embargo * DAY <= calibration[0]]
-    return (earlier, calibration) if len(earlier) >= LEAST_TRAINING_CUTOFFS else None
+    before, calibration = training[:-CALIBRATION_CUTOFFS], training[-CALIBRATION_CUTOFFS:]
+    early = before[before + outcome.embargo * DAY <= calibration[0]]
+    return (before, calibration) if len(early) >= LEAST_TRAINING_CUTOFFS else None

@@ -30,6 +30,7 @@ __all__ = [
     "write_versions",
 ]
 
+_MAPPINGS = ("metrics", "facts", "comparison")
 _AGAIN = "promote a version again with `staypower models promote VERSION`"
 
 
@@ -50,6 +51,10 @@ class VersionRecord:
     registered_at : str, default ""
         ISO time.
     metrics : mapping of str to float, optional
+    facts : mapping of str to str, optional
+        What it was learnt from and tested on, in words: `learnt_from`, `learnt_rows`, `tested_at`, `tested_rows`.
+    unfit : str, default ""
+        Why it must not become the first champion by itself: what is too little in its test. Empty when it may.
 
     Examples
     --------
@@ -63,6 +68,8 @@ class VersionRecord:
     split: str = "temporal"
     registered_at: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    unfit: str = ""
 
     def __post_init__(self) -> None:
         # these become paths and seals: a lock file that was tampered with must not lead anywhere else
@@ -88,6 +95,12 @@ class ChampionLock:
     reason : str, default ""
     history : tuple of str, default ()
         The champions before it, oldest first.
+    promoted_by : str, default ""
+        The user's name, as the system tells it.
+    forced : str, default ""
+        `yes` when it did not win a comparison, or was not compared at all, and was promoted all the same.
+    comparison : mapping, optional
+        What was found when it was compared with the champion before it.
 
     Examples
     --------
@@ -101,6 +114,9 @@ class ChampionLock:
     promoted_at: str
     reason: str = ""
     history: tuple[str, ...] = ()
+    promoted_by: str = ""
+    forced: str = ""
+    comparison: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         VersionRecord(self.version, self.digest, self.run_id)
@@ -211,7 +227,14 @@ def _mend_no_champion(models_folder: Path, name: str) -> str:
     if latest.untested_in_time:
         return (
             f"version {latest.version} was learnt from one snapshot, untested in time: make it champion all the same with "
-            f"`staypower models promote {latest.version} --force`, or use it this once with `--model {latest.version}`"
+            f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
+            f"`--model {latest.version}`"
+        )
+    if latest.unfit:
+        return (
+            f"version {latest.version} {latest.unfit}: make it champion all the same with "
+            f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
+            f"`--model {latest.version}`"
         )
     return f"make one champion with `staypower models promote {latest.version}`, or use `score --model {latest.version}`"
 
@@ -281,9 +304,10 @@ def _built(kind: type[Record], values: Any, path: Path) -> Record:
         given: dict[str, Any] = {
             key: tuple(value) if key == "history" else value for key, value in values.items() if key in known
         }
-        texts = [value for key, value in given.items() if key not in ("history", "metrics")] + list(given.get("history", ()))
+        texts = [value for key, value in given.items() if key not in ("history", *_MAPPINGS)] + list(given.get("history", ()))
+        mapped = all(isinstance(given.get(key, {}), dict) for key in _MAPPINGS)
         needed = {name for name, entry in known.items() if entry.default is MISSING and entry.default_factory is MISSING}
-        if needed <= set(given) and all(isinstance(text, str) for text in texts):
+        if needed <= set(given) and mapped and all(isinstance(text, str) for text in texts):
             return kind(**given)
     raise UsageError.of("unusable lock file", path, _AGAIN)
 

@@ -13,8 +13,9 @@ from staypower.models.bundle import Bundle
 from staypower.models.estimator import TreeClassifier
 from staypower.models.rows import ordered_rows, two_classes
 from staypower.models.settings import Calibration, ModelSettings, Split
+from staypower.models.shapley import explainer_of
 from staypower.models.training import train
-from staypower.models.trees import booster_of, contributions_of, raw_scores_of
+from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -33,10 +34,9 @@ class ChurnClassifier(TreeClassifier):
     Parameters
     ----------
     split : {"auto", "temporal", "grouped"}, default "auto"
-        What stops and calibrates the trees. "temporal": the latest cutoffs, an embargo apart. "grouped": account-grouped
-        cross-fitting, after which the trees are refitted on all rows. "auto": temporal when `embargo_days` is given, the
-        trees keep at least half of the cutoffs, 3 of them and 100 rows of each class, and the later cutoffs have 50 of each
-        class; else grouped.
+        What calibrates the trees. "temporal": the latest cutoffs, an embargo apart. "grouped": account-grouped
+        cross-fitting. "auto": temporal when `embargo_days` is given, the trees keep at least half of the cutoffs, 3 of them
+        and 100 accounts of each class, and the later cutoffs have 50 of each class; else grouped.
     embargo_days : float or None, default None
         Gap + horizon + grace: rows whose cutoff lies less than this before the first calibration cutoff are not used by the
         temporal split, since their outcome was not known at that cutoff. Without it the temporal split is refused: outcomes
@@ -44,12 +44,14 @@ class ChurnClassifier(TreeClassifier):
     calibration : {"auto", "sigmoid", "beta", "temperature"}, default "auto"
         The calibration map, strictly rising; "auto" takes the simplest within 0.1 % of the lowest held-out log loss.
     calibration_cutoffs : int or None, default None
-        How many of the latest cutoffs stop and calibrate in the temporal split. None: one in six.
+        How many of the latest cutoffs calibrate in the temporal split. None: one in six.
+    refit : bool, default True
+        After calibration on later cutoffs, grow the final trees anew on all rows; the grouped split always does.
     folds : int, default 5
         Folds of the cross-fitting, 2 to 20.
     categorical_features : sequence of str or int, or None, default None
         Names (positions, when X has no names) of columns that hold category codes: whole numbers from 0, NaN missing.
-    max_trees : int, default 500
+    max_trees : int, default 1000
         Most trees.
     patience : int, default 50
         Stop when the held-out log loss has not fallen for this many trees.
@@ -80,9 +82,12 @@ class ChurnClassifier(TreeClassifier):
     held_out_loss_ : float or None
         Log loss of the uncalibrated trees on rows they had not seen.
     split_ : str
-        What stopped and calibrated the trees, in words.
+        How tree count and calibration were found, in words.
     notes_ : list of str
         What a reader of the results should know.
+    lacking_ : str
+        Why there is too little to trust the model with: fewer than 20 accounts of the rarer label, or none to hold out. Empty
+        when there is enough.
 
     Notes
     -----
@@ -112,9 +117,10 @@ class ChurnClassifier(TreeClassifier):
         embargo_days: float | None = None,
         calibration: Calibration = "auto",
         calibration_cutoffs: int | None = None,
+        refit: bool = True,
         folds: int = 5,
         categorical_features: Sequence[str] | Sequence[int] | None = None,
-        max_trees: int = 500,
+        max_trees: int = 1_000,
         patience: int = 50,
         num_leaves: int | None = None,
         max_depth: int | None = None,
@@ -130,6 +136,7 @@ class ChurnClassifier(TreeClassifier):
         self.embargo_days = embargo_days
         self.calibration = calibration
         self.calibration_cutoffs = calibration_cutoffs
+        self.refit = refit
         self.folds = folds
         self.categorical_features = categorical_features
         self.max_trees = max_trees
@@ -230,6 +237,7 @@ class ChurnClassifier(TreeClassifier):
         self.held_out_loss_ = trained.held_out_loss
         self.split_ = trained.split
         self.notes_ = list(trained.notes)
+        self.lacking_ = trained.lacking
         return self
 
     def raw_score(self, X: ArrayLike) -> Floats:
@@ -306,7 +314,8 @@ class ChurnClassifier(TreeClassifier):
             The base, equal for all rows: base + sum of a row's contributions = its raw score, to 1e-6.
         """
         features = self._features(X)
-        return contributions_of(self.booster_, features, threads=self._threads())
+        found = explainer_of(self.model_text_).explain(features, threads=self._threads())
+        return found.contributions, found.base
 
     @property
     def feature_importances_(self) -> Floats:

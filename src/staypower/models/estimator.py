@@ -52,7 +52,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return features, given, weights, categorical_positions(self.categorical_features, names, features)
 
     def _settings(self) -> ModelSettings:
-        names = set(ModelSettings.model_fields) - {"seed", "threads", "min_churners"}
+        names = (set(ModelSettings.model_fields) - {"seed", "threads", "min_churners"}) & set(self.get_params(deep=False))
         values = {name: getattr(self, name) for name in names}
         seed = self.random_state
         if not isinstance(seed, int | np.integer):

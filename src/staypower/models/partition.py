@@ -1,4 +1,4 @@
-"""Which rows grow the trees and which stop and calibrate them."""
+"""Which rows grow the trees that are calibrated, and which calibrate them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TemporalPartition:
     trees : array of bool, shape (n,)
         Rows that grow the trees: the earlier cutoffs.
     calibration : array of bool, shape (n,)
-        Rows that stop the trees and calibrate them: the latest cutoffs.
+        Rows that calibrate the trees, and stop them where they are many: the latest cutoffs.
     first_calibration : int
         Instant of the first calibration cutoff.
     text : str
@@ -45,27 +45,29 @@ class TemporalPartition:
     first_calibration: int
     text: str
 
-    def has_history(self, labels: NDArray[np.int8], cutoffs: Positions) -> bool:
+    def has_history(self, labels: NDArray[np.int8], cutoffs: Positions, accounts: Positions) -> bool:
         """Say whether history is long enough for separate calibration cutoffs.
 
         Parameters
         ----------
         labels : array of 0 and 1, shape (n,)
-        cutoffs : array of int64, shape (n,)
+        cutoffs, accounts : array of int64, shape (n,)
 
         Returns
         -------
         bool
-            The trees keep at least half of the cutoffs and at least 3, with 100 rows of each class, and the calibration
+            The trees keep at least half of the cutoffs and at least 3, with 100 accounts of each class, and the calibration
             cutoffs have 50 of each.
         """
         kept, known = len(np.unique(cutoffs[self.trees])), len(np.unique(cutoffs))
-        enough = kept >= 3 and 2 * kept >= known
-        return enough and _rarer(labels[self.trees]) >= _CLASS_TREES and _rarer(labels[self.calibration]) >= _CLASS_CALIBRATION
+        if kept < 3 or 2 * kept < known:
+            return False
+        growing, held = (_rarer(labels[side], accounts[side]) for side in (self.trees, self.calibration))
+        return growing >= _CLASS_TREES and held >= _CLASS_CALIBRATION
 
 
 def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cutoffs: int | None) -> TemporalPartition:
-    """Keep the latest cutoffs for stopping and calibration, with an embargo before them.
+    """Keep the latest cutoffs for calibration, with an embargo before them.
 
     Parameters
     ----------
@@ -92,7 +94,7 @@ def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cu
     span = f"{text_of(int(grown[0]))} to {text_of(int(grown[-1]))}" if len(grown) else "none"
     waste = f" in which {unused} cutoffs are not used" if unused else ""
     text = (
-        f"temporal: trees from {len(grown)} cutoffs ({span}), stopped and calibrated on {int((known >= first).sum())} later "
+        f"temporal: trees from {len(grown)} cutoffs ({span}), calibrated on {int((known >= first).sum())} later "
         f"cutoffs from {text_of(first)}, after an embargo of {embargo_days:g} days{waste}"
     )
     return TemporalPartition(trees, calibration, first, text)
@@ -130,6 +132,6 @@ def deal_folds(accounts: Positions, labels: NDArray[np.int8], *, folds: int, see
     return fold_of[accounts]
 
 
-def _rarer(labels: NDArray[np.int8]) -> int:
-    churners = int((labels > 0).sum())
-    return min(churners, len(labels) - churners)
+def _rarer(labels: NDArray[np.int8], accounts: Positions) -> int:
+    """Count the accounts that bear the rarer label: rows of one account at several cutoffs tell the same story."""
+    return min(len(np.unique(accounts[labels == label])) for label in (0, 1))

@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FEW", "MANY", "SOME", "Calibration", "ModelSettings", "Split", "TreeShape"]
+__all__ = ["FEW", "LEAST_ACCOUNTS", "MANY", "SOME", "Calibration", "ModelSettings", "Split", "TreeShape"]
 
 Split = Literal["auto", "temporal", "grouped"]
 Calibration = Literal["auto", "sigmoid", "beta", "temperature"]
@@ -14,6 +14,8 @@ Calibration = Literal["auto", "sigmoid", "beta", "temperature"]
 FEW = 100
 SOME = 5_000
 MANY = 50_000
+# fewer accounts of the rarer label teach too little for a model to score by itself
+LEAST_ACCOUNTS = 20
 
 
 class _Restraint(TypedDict):
@@ -90,15 +92,18 @@ class TreeShape(BaseModel):
         worse. Averaging the trees of four or eight seeds gained nothing there. The larger shapes follow the same line but
         were not measured.
         """
-        # Rows of one account at several cutoffs are near copies: what counts in a leaf is accounts, about 20 of them.
-        fewest = max(1, min(round(20 * rows / accounts), rows // 20))
+
+        # Rows of one account at several cutoffs are near copies: what counts in a leaf is accounts.
+        def fewest(in_leaf: int) -> int:
+            return max(1, min(round(in_leaf * rows / accounts), rows // 20))
+
         if churners < FEW:
-            return cls(**_SMALL, min_child_samples=fewest)
+            return cls(**_SMALL, min_child_samples=fewest(20))
         if churners < SOME:
-            return cls(**_MIDDLE, min_child_samples=fewest)
+            return cls(**_MIDDLE, min_child_samples=fewest(8))
         if churners < MANY:
-            return cls(**_LARGE, min_child_samples=fewest)
-        return cls(**_HUGE, min_child_samples=max(50, fewest))
+            return cls(**_LARGE, min_child_samples=fewest(8))
+        return cls(**_HUGE, min_child_samples=max(50, fewest(8)))
 
 
 _SMALL: _Restraint = {
@@ -112,12 +117,12 @@ _SMALL: _Restraint = {
 _MIDDLE: _Restraint = {
     "num_leaves": 8,
     "max_depth": 4,
-    "learning_rate": 0.04,
+    "learning_rate": 0.02,
     "l2": 1.0,
-    "feature_fraction": 0.4,
+    "feature_fraction": 0.6,
     "bagging_fraction": 0.6,
 }
-_LARGE: _Restraint = {**_MIDDLE, "num_leaves": 15, "max_depth": 5, "learning_rate": 0.05, "feature_fraction": 0.5}
+_LARGE: _Restraint = {**_MIDDLE, "num_leaves": 15, "max_depth": 5, "learning_rate": 0.04}
 _HUGE: _Restraint = {**_LARGE, "num_leaves": 31, "max_depth": 6, "l2": 5.0}
 
 
@@ -132,9 +137,12 @@ class ModelSettings(BaseModel):
         The calibration map; "auto" takes the one with the lowest held-out log loss.
     calibration_cutoffs : int or None, default None
         How many of the latest training cutoffs the temporal split keeps for stopping and calibration; None: one in six.
+    refit : bool, default True
+        Grow the final trees of the temporal split anew on the rows of all training cutoffs, as many as before, under the
+        calibration map found on later cutoffs. False keeps the trees of the earlier cutoffs.
     folds : int, default 5
         Folds of the cross-fitting.
-    max_trees : int, default 500
+    max_trees : int, default 1000
         Most trees.
     patience : int, default 50
         Stop when the held-out log loss has not fallen for this many trees.
@@ -158,8 +166,9 @@ class ModelSettings(BaseModel):
     split: Split = "auto"
     calibration: Calibration = "auto"
     calibration_cutoffs: int | None = Field(default=None, ge=1)
+    refit: bool = True
     folds: int = Field(default=5, ge=2, le=20)
-    max_trees: int = Field(default=500, ge=1, le=10_000)
+    max_trees: int = Field(default=1_000, ge=1, le=10_000)
     patience: int = Field(default=50, ge=1)
     num_leaves: int | None = Field(default=None, ge=2, le=255)
     max_depth: int | None = Field(default=None, ge=1, le=16)

@@ -14,10 +14,11 @@ from staypower.models.companion import CompanionModel
 from staypower.models.estimator import TreeClassifier
 from staypower.models.rows import FitError, Rows, ordered_rows
 from staypower.models.settings import Calibration, ModelSettings, Split
+from staypower.models.shapley import explainer_of
 from staypower.models.tier_blend import Blend, fit_blend
 from staypower.models.tier_prediction import TIER_COMPANION, tier_probabilities
 from staypower.models.training import Trained, allows_temporal, train
-from staypower.models.trees import booster_of, contributions_of, raw_scores_of
+from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -160,7 +161,7 @@ class LoyaltyTierClassifier(TreeClassifier):
         >>> LoyaltyTierClassifier.from_settings(ModelSettings(folds=3), embargo_days=90)
         LoyaltyTierClassifier(embargo_days=90, folds=3)
         """
-        values = settings.model_dump(exclude={"seed", "threads", "min_churners"})
+        values = settings.model_dump(exclude={"seed", "threads", "min_churners", "refit"})
         return cls(
             classes_order,
             **values,
@@ -285,8 +286,8 @@ class LoyaltyTierClassifier(TreeClassifier):
             The bases: base + sum of a row's contributions = its raw score, to 1e-6.
         """
         features = self._features(X)
-        found = [contributions_of(booster, features, threads=self._threads()) for booster in self.boosters_]
-        return np.stack([values for values, _ in found]), np.array([base for _, base in found])
+        found = [explainer_of(text).explain(features, threads=self._threads()) for text in self.model_texts_]
+        return np.stack([each.contributions for each in found]), np.array([each.base for each in found])
 
     @property
     def feature_importances_(self) -> Floats:

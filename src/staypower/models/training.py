@@ -1,27 +1,36 @@
-"""The two ways of training: later cutoffs stop and calibrate, or account-grouped cross-fitting does."""
+"""The two ways of training: later cutoffs calibrate, or account-grouped cross-fitting does; then all rows grow the trees.
+
+Later cutoffs say best how probabilities hold in time, and cross-fitting over accounts says best how many trees to grow. So
+where history allows, trees of earlier cutoffs are calibrated on later ones, an embargo apart, and the final trees are then
+grown anew on the rows of all cutoffs, as many as before, under the same calibration map.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
+from staypower.metrics import log_loss
 from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_map, fit_map
+from staypower.models.cross_fitting import CrossFit, cross_fit, raw_of
 from staypower.models.partition import TemporalPartition, deal_folds, partition_by_time
 from staypower.models.rows import FitError, Rows
-from staypower.models.settings import FEW, ModelSettings, TreeShape
+from staypower.models.settings import FEW, LEAST_ACCOUNTS, SOME, ModelSettings, TreeShape
 from staypower.models.trees import Grower, portable_text, threads_for
-
-if TYPE_CHECKING:
-    import lightgbm
 
 __all__ = ["CrossFit", "Trained", "allows_temporal", "train"]
 
 Floats = NDArray[np.float64]
 
 _BLIND_TREES = 20
+_BLIND = f"too few accounts of one class to hold any out: {_BLIND_TREES} trees, uncalibrated"
+# The curve of the held-out loss is flat around its lowest point: three folds place it as well as five.
+_COUNTING_FOLDS = 3
+# A map may lose so much against one fitted to the very rows it is judged on.
+_WORSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class Trained:
         tree has seen the row.
     cross : CrossFit or None
         Grouped split only: the boosters of the folds.
+    lacking : str, default ""
+        Why there is too little to trust the model with: too few accounts of the rarer label. Empty when there is enough.
     """
 
     text: str
@@ -53,53 +64,7 @@ class Trained:
     notes: tuple[str, ...] = field(default=())
     held_out_raw: Floats | None = None
     cross: CrossFit | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class CrossFit:
-    """The boosters of the folds, each without the accounts of its fold.
-
-    Parameters
-    ----------
-    boosters : tuple of lightgbm.Booster
-    trees : int
-        How many trees of each count.
-    fold_of_account : array of int64
-        The fold of each account number of the training rows.
-
-    Examples
-    --------
-    >>> CrossFit((), 5, np.array([0, 1])).trees
-    5
-    """
-
-    boosters: tuple[lightgbm.Booster, ...]
-    trees: int
-    fold_of_account: NDArray[np.int64]
-
-    def raw(self, features: Floats, accounts: NDArray[np.int64], *, threads: int) -> Floats:
-        """Return the raw score of rows by the booster that has not seen their account.
-
-        Parameters
-        ----------
-        features : array of float, shape (n, k)
-        accounts : array of int64, shape (n,)
-            Account numbers as in training; larger ones were not in training, and any booster will do.
-        threads : int
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
-        known = accounts < len(self.fold_of_account)
-        fold = np.where(known, self.fold_of_account[np.where(known, accounts, 0)], accounts % len(self.boosters))
-        raw = np.empty(len(features))
-        for number, booster in enumerate(self.boosters):
-            here = fold == number
-            if here.any():
-                found = booster.predict(features[here], raw_score=True, num_iteration=self.trees, num_threads=threads)
-                raw[here] = np.asarray(found, dtype=np.float64)
-        return raw
+    lacking: str = ""
 
 
 def allows_temporal(rows: Rows, settings: ModelSettings, *, embargo_days: float | None) -> bool:
@@ -136,15 +101,14 @@ def train(rows: Rows, settings: ModelSettings, *, embargo_days: float | None, ca
     Trained
     """
     partition = _partition(rows, settings, embargo_days)
-    growing = rows if partition is None else rows.take(partition.trees)
-    shape = _shape(growing, settings)
-    threads = threads_for(settings.threads, growing.features.size)
-    grower = Grower(shape, settings.max_trees, settings.patience, settings.seed, threads, categorical)
-    notes = _notes(growing, shape)
     if partition is not None:
-        return _train_temporal(rows, partition, grower, settings, notes)
-    folds = min(settings.folds, growing.rarer_accounts)
-    return _train_blind(rows, grower, notes) if folds < 2 else _train_grouped(rows, folds, grower, settings, notes)
+        return _train_temporal(rows, partition, settings, categorical)
+    folds = min(settings.folds, rows.rarer_accounts)
+    grower = _grower(rows, settings, categorical)
+    notes, lacking = _notes(rows, grower.shape), _lacking(rows)
+    if folds < 2:
+        return replace(_train_blind(rows, grower), notes=(*notes, _BLIND), lacking=lacking or _BLIND)
+    return _train_grouped(rows, folds, grower, settings, notes, lacking)
 
 
 def _partition(rows: Rows, settings: ModelSettings, embargo_days: float | None) -> TemporalPartition | None:
@@ -161,7 +125,7 @@ def _partition(rows: Rows, settings: ModelSettings, embargo_days: float | None) 
     if asked:
         _require_both_sides(rows, found)
         return found
-    return found if found.has_history(rows.labels, rows.cutoffs) else None
+    return found if found.has_history(rows.labels, rows.cutoffs, rows.accounts) else None
 
 
 def _require_both_sides(rows: Rows, partition: TemporalPartition) -> None:
@@ -191,55 +155,84 @@ def _notes(rows: Rows, shape: TreeShape) -> tuple[str, ...]:
     )
 
 
-def _train_temporal(
-    rows: Rows, partition: TemporalPartition, grower: Grower, settings: ModelSettings, notes: tuple[str, ...]
-) -> Trained:
-    held = rows.take(partition.calibration)
-    booster, losses = grower.grow_watched(rows.take(partition.trees), held)
-    trees = int(np.argmin(losses)) + 1
-    raw = _raw(booster, held, trees, grower.threads)
+def _grower(rows: Rows, settings: ModelSettings, categorical: tuple[int, ...]) -> Grower:
+    threads = threads_for(settings.threads, rows.features.size)
+    return Grower(_shape(rows, settings), settings.max_trees, settings.patience, settings.seed, threads, categorical)
+
+
+def _lacking(rows: Rows) -> str:
+    rarer = rows.rarer_accounts
+    if rarer >= LEAST_ACCOUNTS:
+        return ""
+    return f"only {rarer} accounts bear the rarer label where it learnt, {LEAST_ACCOUNTS} are needed"
+
+
+def _train_temporal(rows: Rows, partition: TemporalPartition, settings: ModelSettings, categorical: tuple[int, ...]) -> Trained:
+    growing, held = rows.take(partition.trees), rows.take(partition.calibration)
+    early = _grower(growing, settings, categorical)
+    cross, counted = None, "on those later cutoffs"
+    folds = min(_COUNTING_FOLDS, rows.rarer_accounts)
+    if settings.refit and folds > 1 and rows.rarer_accounts < SOME:
+        cross = cross_fit(rows, _grower(rows, settings, categorical), folds=folds, seed=settings.seed)
+        trees, counted = cross.trees, f"by {folds}-fold cross-fitting over accounts"
+        booster = early.grow(growing, trees=trees)
+    else:
+        booster, losses = early.grow_watched(growing, held)
+        trees = int(np.argmin(losses)) + 1
+    raw = raw_of(booster, held.features, trees=trees, threads=early.threads)
     _, numbers = np.unique(held.accounts, return_inverse=True)
-    folds = deal_folds(numbers, held.labels, folds=settings.folds, seed=settings.seed)
-    calibration, more = _calibrate(settings, raw, held, folds)
+    dealt = deal_folds(numbers, held.labels, folds=settings.folds, seed=settings.seed)
+    calibration, told = _calibrate(settings, raw, held, dealt)
+    loss = log_loss(held.labels, expit(raw), sample_weight=held.weights)
     everywhere = np.full(len(rows), np.nan)
     everywhere[partition.calibration] = raw
-    text = portable_text(booster, trees=trees)
-    return Trained(text, calibration, partition.text, float(losses[trees - 1]), notes + more, held_out_raw=everywhere)
+    split = f"{partition.text}; tree count found {counted}"
+    if settings.refit:
+        if cross is not None:
+            calibration, more = _checked(calibration, cross, held, dealt, settings, early.threads)
+            told += more
+        booster = _grower(rows, settings, categorical).grow(rows, trees=trees)
+        split += f"; final trees refitted on all {len(rows)} rows"
+    notes = (*_notes(growing, early.shape), *told)
+    return Trained(
+        portable_text(booster, trees=trees), calibration, split, loss, notes, held_out_raw=everywhere, lacking=_lacking(rows)
+    )
 
 
-def _train_grouped(rows: Rows, count: int, grower: Grower, settings: ModelSettings, notes: tuple[str, ...]) -> Trained:
-    folds = deal_folds(rows.accounts, rows.labels, folds=count, seed=settings.seed)
-    watched = []
-    for fold in range(count):
-        held = folds == fold
-        watched.append(grower.grow_watched(rows.take(~held), rows.take(held)))
-    shortest = min(len(losses) for _, losses in watched)
-    weights = [rows.take(folds == fold).total_weight for fold in range(count)]
-    # The mean of the folds' curves is steadier than the mean of their lowest points. Every curve runs on past its lowest
-    # point, so the common stretch holds the lowest point of the mean.
-    curve = np.average([losses[:shortest] for _, losses in watched], axis=0, weights=weights)
-    trees = int(np.argmin(curve)) + 1
-    raw = np.empty(len(rows))
-    for fold, (booster, _) in enumerate(watched):
-        held = folds == fold
-        raw[held] = _raw(booster, rows.take(held), trees, grower.threads)
-    calibration, more = _calibrate(settings, raw, rows, folds)
-    text = portable_text(grower.grow(rows, trees=trees), trees=trees)
+def _checked(
+    calibration: CalibrationMap, cross: CrossFit, held: Rows, dealt: NDArray[np.int64], settings: ModelSettings, threads: int
+) -> tuple[CalibrationMap, tuple[str, ...]]:
+    """Keep the map where it holds for trees that have seen the later cutoffs, though not the account; else fit it to those."""
+    raw = cross.raw(held.features, held.accounts, threads=threads)
+    own, told = _calibrate(settings, raw, held, dealt)
+    as_it_is, at_best = (log_loss(held.labels, each.apply(raw), sample_weight=held.weights) for each in (calibration, own))
+    if as_it_is <= at_best * (1.0 + _WORSE):
+        return calibration, ()
+    note = (
+        f"the map of the earlier trees does not fit the refitted ones (log loss {as_it_is:.5f} against {at_best:.5f}): fitted "
+        "anew to cross-fitted scores of the same cutoffs"
+    )
+    return own, (note, *told)
+
+
+def _train_grouped(
+    rows: Rows, count: int, grower: Grower, settings: ModelSettings, notes: tuple[str, ...], lacking: str
+) -> Trained:
+    cross = cross_fit(rows, grower, folds=count, seed=settings.seed)
+    raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
+    calibration, told = _calibrate(settings, raw, rows, cross.fold_of_account[rows.accounts])
+    text = portable_text(grower.grow(rows, trees=cross.trees), trees=cross.trees)
     split = (
         f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; final "
         f"trees refitted on all {len(rows)} rows"
     )
-    by_account = np.zeros(int(rows.accounts.max()) + 1, dtype=np.int64)
-    by_account[rows.accounts] = folds
-    cross = CrossFit(tuple(booster for booster, _ in watched), trees, by_account)
-    return Trained(text, calibration, split, float(curve[trees - 1]), notes + more, held_out_raw=raw, cross=cross)
+    return Trained(text, calibration, split, cross.loss, notes + told, held_out_raw=raw, cross=cross, lacking=lacking)
 
 
-def _train_blind(rows: Rows, grower: Grower, notes: tuple[str, ...]) -> Trained:
+def _train_blind(rows: Rows, grower: Grower) -> Trained:
     trees = min(_BLIND_TREES, grower.max_trees)
-    note = f"too few accounts of one class to hold any out: {trees} trees, uncalibrated"
     split = f"none: all {len(rows)} rows grow the trees"
-    return Trained(portable_text(grower.grow(rows, trees=trees), trees=trees), TemperatureMap(1.0), split, None, (*notes, note))
+    return Trained(portable_text(grower.grow(rows, trees=trees), trees=trees), TemperatureMap(1.0), split, None)
 
 
 def _calibrate(
@@ -252,8 +245,3 @@ def _calibrate(
         return found, ("too few held-out rows to compare calibration maps: sigmoid taken",)
     compared = ", ".join(f"{kind} {loss:.5f}" for kind, loss in losses.items())
     return found, (f"calibration {found.kind} chosen by held-out log loss ({compared})",)
-
-
-def _raw(booster: object, rows: Rows, trees: int, threads: int) -> Floats:
-    found = booster.predict(rows.features, raw_score=True, num_iteration=trees, num_threads=threads)  # type: ignore[attr-defined]
-    return np.asarray(found, dtype=np.float64)

@@ -24,7 +24,10 @@ def test_long_history_is_temporal():
     made = plan(1500)
     assert made.split == "temporal"
     assert len(made.calibration) == len(made.test) == 3
-    assert made.calibration[0] - made.training[-1] == 120 * DAY
+    assert made.calibration[0] - made.early[-1] == 120 * DAY
+    # what lies between is learnt from in the end
+    assert made.calibration[0] - made.training[-1] == 30 * DAY
+    assert len(made.training) - len(made.early) == 3
     assert made.test[0] - made.calibration[-1] == 120 * DAY
     assert made.test[-1] == FIRST + (1500 - 120) * DAY
 
@@ -83,4 +86,5 @@ def test_no_outcome_of_one_part_reaches_into_the_next(days, horizon, gap, grace,
     learnt = np.concatenate([made.training, made.calibration])
     assert learnt.max() + outcome.embargo * DAY <= made.test[0]
     if made.split == "temporal":
-        assert made.training[-1] + outcome.embargo * DAY <= made.calibration[0]
+        assert made.early[-1] + outcome.embargo * DAY <= made.calibration[0]
+        assert made.training[-1] < made.calibration[0]

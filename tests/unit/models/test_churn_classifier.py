@@ -14,6 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
 from staypower.models import ChurnClassifier, FitError, ModelSettings, training
+from staypower.models import rows as rows_module
+from staypower.models.calibration import fit_map
 
 FIRST = instant_of("2024-01-01")
 
@@ -81,14 +83,82 @@ def test_what_is_known_of_an_account_cannot_stop_or_calibrate_its_own_trees():
     assert np.abs(by_account.predict_proba(X)[:, 1] - 0.5).mean() < 0.1
 
 
+def months(rows):
+    return sorted(set((rows.cutoffs - FIRST) // (30 * DAY)))
+
+
 def test_temporal_calibration_is_later_by_the_embargo(watched, make_history):
     history = make_history(accounts=200, cutoffs=12)
-    fitted = history.fit(embargo_days=90)
+    fitted = history.fit(embargo_days=90, refit=False)
     ((rows, held),) = watched
     assert rows.cutoffs.max() + 90 * DAY <= held.cutoffs.min()
-    assert sorted(set((held.cutoffs - FIRST) // (30 * DAY))) == [10, 11]
-    assert sorted(set((rows.cutoffs - FIRST) // (30 * DAY))) == list(range(8))
+    assert months(held) == [10, 11]
+    assert months(rows) == list(range(8))
     assert fitted.split_.startswith("temporal: trees from 8 cutoffs")
+    assert fitted.split_.endswith("in which 2 cutoffs are not used; tree count found on those later cutoffs")
+
+
+def test_the_final_trees_see_every_cutoff_and_the_calibrated_ones_only_the_earlier(watched, make_history):
+    history = make_history(accounts=200, cutoffs=12)
+    fitted = history.fit(embargo_days=90)
+    *folds, (early, _), (final, _) = watched
+    assert len(folds) == 3
+    for rows, held in folds:
+        assert not set(rows.accounts) & set(held.accounts)
+        assert months(rows) == list(range(12))
+    assert months(early) == list(range(8))
+    assert len(final) == len(history.y)
+    assert "tree count found by 3-fold cross-fitting over accounts" in fitted.split_
+    assert fitted.split_.endswith("final trees refitted on all 2400 rows")
+
+
+def test_the_map_is_that_of_the_earlier_trees_on_the_later_cutoffs(make_history):
+    """What calibrates must not have been seen: scores of later rows by trees of earlier ones, and no others."""
+    history = make_history(accounts=200, cutoffs=12)
+    fitted = history.fit(embargo_days=90, calibration="sigmoid")
+    month, X, y = (history.cutoffs - FIRST) // (30 * DAY), history.X.to_numpy(), np.asarray(history.y)
+    early, later = month < 8, month >= 10
+    rows = rows_module.ordered_rows(X[early], y[early], None, accounts=history.accounts[early], cutoffs=history.cutoffs[early])
+    settings = ModelSettings(max_trees=40, threads=1)
+    booster = training._grower(rows, settings, (2,)).grow(rows, trees=fitted.best_iteration_)
+    raw = np.asarray(booster.predict(X[later], raw_score=True, num_threads=1))
+    expected = fit_map("sigmoid", raw, y[later])
+    assert fitted.calibration_.slope == pytest.approx(expected.slope, rel=1e-9)
+    assert fitted.calibration_.intercept == pytest.approx(expected.intercept, rel=1e-9)
+
+
+def test_a_map_that_does_not_hold_for_the_final_trees_is_fitted_anew(make_history, monkeypatch):
+    history = make_history(accounts=200, cutoffs=12)
+    honest = history.fit(embargo_days=90, calibration="sigmoid")
+    assert not [note for note in honest.notes_ if "does not fit" in note]
+    real = training.fit_map
+    calls = []
+
+    def broken_at_first(kind, raw, labels, weights=None):
+        calls.append(len(labels))
+        found = real(kind, raw, labels, weights)
+        return type(found)(slope=found.slope, intercept=found.intercept - 3.0) if len(calls) == 1 else found
+
+    monkeypatch.setattr(training, "fit_map", broken_at_first)
+    mended = history.fit(embargo_days=90, calibration="sigmoid")
+    assert [note for note in mended.notes_ if "does not fit the refitted ones" in note]
+    assert mended.predict_proba(history.X)[:, 1].mean() == pytest.approx(history.y.mean(), abs=0.05)
+
+
+def test_many_churners_count_trees_on_the_later_cutoffs(watched, make_history, monkeypatch):
+    monkeypatch.setattr(training, "SOME", 50)
+    history = make_history(accounts=200, cutoffs=12)
+    fitted = history.fit(embargo_days=90)
+    (rows, held), (final, _) = watched
+    assert (months(rows), months(held), len(final)) == (list(range(8)), [10, 11], len(history.y))
+    assert "tree count found on those later cutoffs" in fitted.split_
+
+
+def test_later_rows_with_few_churned_accounts_do_not_calibrate(make_history):
+    """Sixty accounts that churn again and again are many rows and few stories."""
+    few = make_history(accounts=60, cutoffs=12)
+    assert few.fit(embargo_days=90).split_.startswith("grouped")
+    assert make_history(accounts=200, cutoffs=12).fit(embargo_days=90).split_.startswith("temporal")
 
 
 def test_auto_stays_grouped_without_embargo_or_history(history):

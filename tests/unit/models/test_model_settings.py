@@ -14,16 +14,17 @@ def test_trees_grow_with_the_evidence(churners, leaves, depth):
 
 
 @pytest.mark.parametrize(
-    ("accounts", "rows", "fewest"),
+    ("churners", "accounts", "rows", "fewest"),
     [
-        (1000, 1000, 20),  # 20 accounts a leaf
-        (1000, 12_000, 240),  # twelve cutoffs an account: still 20 accounts
-        (100, 100, 5),  # a twentieth of the rows
-        (10, 10, 1),
+        (200, 1000, 1000, 8),  # 8 accounts a leaf
+        (200, 1000, 12_000, 96),  # twelve cutoffs an account: still 8 accounts
+        (FEW - 1, 1000, 12_000, 240),  # few churners: 20 accounts
+        (200, 100, 100, 5),  # a twentieth of the rows
+        (200, 10, 10, 1),
     ],
 )
-def test_a_leaf_holds_about_twenty_accounts(accounts, rows, fewest):
-    assert TreeShape.by_evidence(churners=200, accounts=accounts, rows=rows).min_child_samples == fewest
+def test_a_leaf_holds_so_many_accounts(churners, accounts, rows, fewest):
+    assert TreeShape.by_evidence(churners=churners, accounts=accounts, rows=rows).min_child_samples == fewest
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_embargo_leaves_out_the_cutoffs_whose_outcome_was_not_known():
     # 240 - 90 = 150: that outcome ends as the first calibration cutoff begins, so it was known.
     assert days(CUTOFFS[found.trees]) == [0, 30, 60, 90, 120, 150]
     assert found.text == (
-        "temporal: trees from 6 cutoffs (1970-01-01 to 1970-05-31), stopped and calibrated on 2 later cutoffs from "
+        "temporal: trees from 6 cutoffs (1970-01-01 to 1970-05-31), calibrated on 2 later cutoffs from "
         "1970-08-29, after an embargo of 90 days in which 2 cutoffs are not used"
     )
 
@@ -36,17 +36,20 @@ def test_no_row_is_on_both_sides_even_without_embargo():
 
 def test_history_is_enough_or_not():
     cutoffs = np.repeat(np.arange(12), 400) * 30 * DAY
-    labels = (np.arange(len(cutoffs)) % 4 == 0).astype(np.int8)
+    accounts = np.tile(np.arange(400), 12)
+    labels = (accounts % 4 == 0).astype(np.int8)
 
-    def enough(embargo, labels=labels):
+    def enough(embargo, labels=labels, accounts=accounts):
         found = partition_by_time(cutoffs, embargo_days=embargo, calibration_cutoffs=2)
-        return found.has_history(labels, cutoffs)
+        return found.has_history(labels, cutoffs, accounts)
 
     assert enough(120)  # 7 of 12 cutoffs grow the trees
     assert enough(150)  # 6 of 12
     assert not enough(151)  # 5 of 12
     few = labels * (cutoffs < 300 * DAY)  # none churned at the two latest cutoffs
     assert not enough(120, few)
+    # as many churned rows, of 40 accounts
+    assert not enough(120, accounts=accounts // 10)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

@@ -1,0 +1,180 @@
+"""The data sets of a backtest's folds: each what was known at its test cutoff, features built once where that is exact.
+
+A feature's value at a cutoff follows from its definition, the codes learnt for it, and the rows before the cutoff. Folds learn
+their definitions at different cutoffs, but most definitions come out equal; a column is built again only where its definition,
+its codes, or a part that it combines differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from staypower.dataset.building import Dataset, labels_of, parts_of, told_by, without_constants
+from staypower.dataset.cutoff_plan import CutoffPlan
+from staypower.errors import UsageError
+from staypower.features import Catalogue, Combination, FeatureMatrix, FeatureSettings, build_matrix, declare
+from staypower.labels import Labels, LabelSettings, Population, find_labels
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ColumnStore", "build_folds"]
+
+
+def build_folds(
+    tables: Tables, plans: Sequence[CutoffPlan], *, label: LabelSettings, features: FeatureSettings, threads: int = 2
+) -> Iterator[Dataset]:
+    """Build the data set of each plan, from what was known at its first test cutoff.
+
+    Parameters
+    ----------
+    tables : Tables
+    plans : sequence of CutoffPlan
+        From `rolling_plans`.
+    label, features
+        Settings.
+    threads : int, default 2
+
+    Yields
+    ------
+    Dataset
+        What `build_dataset` would have made of the tables as they were at the plan's first test cutoff: labels to learn from as
+        they were known then, definitions learnt at the plan's last training cutoff. The test rows' labels are today's.
+    """
+    found = [_labels(tables, label, plan) for plan in plans]
+    store = ColumnStore.of(tables, found, threads=threads)
+    for plan, labels in zip(plans, found, strict=True):
+        declared = declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
+        if not declared.definitions:
+            raise UsageError.of("no feature can be built", "none declared", "map more tables or columns")
+        matrix = store.matrix(declared, labels)
+        part = parts_of(matrix, plan)
+        kept = without_constants(declared, matrix, part != "test")
+        matrix = replace(matrix, features=matrix.features[list(kept.names)], categories=kept.categories)
+        yield Dataset(matrix, labels_of(matrix, labels, plan), part, kept, plan, labels)
+
+
+def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
+    """Find the labels to learn from as they were known at the first test cutoff, and those of the test as known today."""
+    learnt = np.concatenate([plan.training, plan.calibration])
+    early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, learnt)
+    late = find_labels(tables, label, plan.test)
+    population = Population(
+        early.population.accounts,
+        np.concatenate([learnt, plan.test]),
+        np.hstack([early.population.status, late.population.status]),
+    )
+    both = [np.hstack([getattr(early, name), getattr(late, name)]) for name in ("churned", "kind", "gone_early")]
+    return Labels(population, *both)
+
+
+class ColumnStore:
+    """Feature columns over every account and cutoff that any fold needs, each built when it is first asked for.
+
+    Parameters
+    ----------
+    tables : Tables
+    accounts : sequence of str
+        Sorted.
+    cutoffs : array of int64, shape (k,)
+        Ascending.
+    wanted : array of bool, shape (n_accounts, k)
+        The pairs to build.
+    threads : int
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        accounts: Sequence[str],
+        cutoffs: NDArray[np.int64],
+        wanted: NDArray[np.bool_],
+        *,
+        threads: int,
+    ) -> None:
+        self._tables, self._accounts, self._cutoffs, self._wanted = tables, accounts, cutoffs, wanted
+        self._threads = threads
+        self._columns: dict[str, NDArray[np.float64]] = {}
+        self._position = np.full(wanted.shape, -1, dtype=np.int64)
+        self._position[wanted] = np.arange(int(wanted.sum()))
+        self.built: list[int] = []
+
+    @classmethod
+    def of(cls, tables: Tables, labels: Sequence[Labels], *, threads: int = 2) -> ColumnStore:
+        """Make a store for the labelled pairs of several folds.
+
+        Parameters
+        ----------
+        tables : Tables
+        labels : sequence of Labels
+            Over the same accounts.
+        threads : int, default 2
+
+        Returns
+        -------
+        ColumnStore
+        """
+        accounts = labels[0].population.accounts
+        cutoffs = np.unique(np.concatenate([each.population.cutoffs for each in labels]))
+        wanted = np.zeros((len(accounts), len(cutoffs)), dtype=bool)
+        for each in labels:
+            wanted[:, np.searchsorted(cutoffs, each.population.cutoffs)] |= each.churned >= 0
+        return cls(tables, accounts, cutoffs, wanted, threads=threads)
+
+    def matrix(self, catalogue: Catalogue, labels: Labels) -> FeatureMatrix:
+        """Return the features of the labelled pairs of one fold: bit for bit what `build_matrix` returns for them.
+
+        Parameters
+        ----------
+        catalogue : Catalogue
+            With what this fold has learnt.
+        labels : Labels
+
+        Returns
+        -------
+        FeatureMatrix
+        """
+        keys = _keys(catalogue)
+        self._build(catalogue, [name for name in catalogue.names if keys[name] not in self._columns], keys)
+        account, place = np.nonzero(labels.churned >= 0)
+        rows = self._position[account, np.searchsorted(self._cutoffs, labels.population.cutoffs)[place]]
+        values = {name: self._columns[keys[name]][rows] for name in catalogue.names}
+        return FeatureMatrix(
+            features=pd.DataFrame(values, columns=list(catalogue.names), dtype=np.float64),
+            accounts=np.array(self._accounts, dtype=object)[account],
+            cutoffs=labels.population.cutoffs[place],
+            categories=catalogue.categories,
+        )
+
+    def _build(self, catalogue: Catalogue, missing: Sequence[str], keys: dict[str, str]) -> None:
+        self.built.append(len(missing))
+        if not missing:
+            return
+        made = build_matrix(
+            self._tables,
+            catalogue.only(missing),
+            accounts=list(self._accounts),
+            cutoffs=self._cutoffs,
+            rows=self._wanted,
+            threads=self._threads,
+        )
+        self._columns |= {keys[name]: made.features[name].to_numpy() for name in missing}
+
+
+def _keys(catalogue: Catalogue) -> dict[str, str]:
+    """Name every column by all that its values follow from: its definition, its codes, and what it combines."""
+    settings = catalogue.settings.model_dump_json()
+    keys: dict[str, str] = {}
+    for definition in catalogue.everything:
+        parts: list[Any] = [settings, asdict(definition), catalogue.codes.get(definition.name)]
+        if isinstance(definition, Combination):
+            parts.append([keys[name] for name in definition.inputs])
+        keys[definition.name] = json.dumps(parts, sort_keys=True, default=str)
+    return keys
