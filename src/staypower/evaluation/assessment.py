@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from staypower.errors import Fault, UsageError
-from staypower.evaluation.measures import METRICS, Campaign
+from staypower.evaluation.contacting import contact_plans
+from staypower.evaluation.fairness import FairnessGap, contacted_share, fairness_gaps
+from staypower.evaluation.measures import METRICS, Campaign, position
 from staypower.evaluation.notes import notes_of
 from staypower.evaluation.panel import Panel, Samples
 from staypower.evaluation.resampling import Estimate, estimate
 from staypower.evaluation.result import Evaluation, ReliabilityBin
 from staypower.evaluation.rows import Rows
 from staypower.evaluation.settings import CostSettings
+from staypower.evaluation.slices import worst_slice
 from staypower.evaluation.wording import split_in_words
 from staypower.metrics import Profit, Tally, maximum_profit_of
+from staypower.metrics.risk import twice_the_base_rate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from staypower.evaluation.memory import AccountMemory
 
 __all__ = ["evaluate"]
 
@@ -39,6 +46,11 @@ def evaluate(
     capacity: int | None = None,
     costs: CostSettings | None = None,
     account_values: ArrayLike | None = None,
+    known_accounts: ArrayLike | None = None,
+    memory: AccountMemory | None = None,
+    sensitive: Collection[str] = (),
+    remarks: Sequence[str] = (),
+    variants: Collection[str] = (),
     bootstrap: int = 200,
     seed: int = 0,
 ) -> Evaluation:
@@ -70,7 +82,18 @@ def evaluate(
     costs : CostSettings, optional
         Without all of clv, incentive and contact, EMPC is given at the published amounts and no threshold is given.
     account_values : array-like of float, shape (n,), optional
-        Value of each row's account, at least 0: adds the instance-dependent maximum profit.
+        Value of each row's account, at least 0: adds the instance-dependent maximum profit, when incentive and contact are
+        given.
+    known_accounts : array-like of bool, shape (n,), optional
+        Whether the row's account was in training, at earlier cutoffs: the two kinds are then reported apart.
+    memory : AccountMemory, optional
+        What known accounts are easier by, from `account_memory`.
+    sensitive : collection of str, default ()
+        Names of segments whose groups are compared for fairness.
+    remarks : sequence of str, default ()
+        What a reader must know first; the first notes.
+    variants : collection of str, default ()
+        Scores that are the model itself in another form, such as with its base rate corrected: shown, but nothing to beat.
     bootstrap : int, default 200
         Samples of accounts behind the intervals, at least 0; below 20 there are no intervals.
     seed : int, default 0
@@ -108,25 +131,29 @@ def evaluate(
         segments=segments,
         tenure_days=tenure_days,
         account_values=account_values,
+        known=known_accounts,
+        sensitive=sensitive,
     )
     money = costs or CostSettings()
     reference = float(rows.churned.mean()) if train_base_rate is None else train_base_rate
     numbers = np.unique(rows.cutoffs, return_inverse=True)[1]
-    panel = Panel(rows, Campaign(reference, capacity, numbers, money, rows.account_values))
+    campaign = Campaign(reference, capacity, numbers, money, rows.account_values)
+    panel = Panel(rows, campaign)
     samples = panel.resample(bootstrap, seed)
-    return _evaluation(rows, panel, samples, split, train_base_rate, capacity, money, seed)
+    found = _evaluation(rows, panel, samples, campaign, split, train_base_rate, seed)
+    return replace(found, memory=memory, variants=frozenset(variants), notes=(*remarks, *found.notes))
 
 
 def _evaluation(
     rows: Rows,
     panel: Panel,
     samples: Samples,
+    campaign: Campaign,
     split: str,
     train_base_rate: float | None,
-    capacity: int | None,
-    costs: CostSettings,
     seed: int,
 ) -> Evaluation:
+    costs = campaign.costs
     once = panel.measure()
     names = list(panel.scorers)
     values = once.metrics[0]
@@ -136,6 +163,8 @@ def _evaluation(
     threshold = _threshold(tallies[rows.model], costs)
     drawn = samples.metrics
     differences = {name: _row(values[0] - values[at], drawn[:, 0] - drawn[:, at]) for at, name in enumerate(names) if at}
+    auroc, resampling = position("auroc"), {"replicates": len(samples.base_rate), "seed": seed}
+    best = estimate(values[0, position("maximum_profit")], drawn[:, 0, position("maximum_profit")])
     return Evaluation(
         split=split_in_words(split),
         model=rows.model,
@@ -151,11 +180,14 @@ def _evaluation(
         reliability=tuple(_reliability(panel, once, samples)),
         tallies=MappingProxyType(tallies),
         scored=MappingProxyType({name: rows.scored.get(name, 1.0) for name in names}),
-        capacity=capacity,
+        capacity=campaign.capacity,
         costs=costs,
         profit_threshold=threshold,
         replicates=len(samples.base_rate),
         seed=seed,
+        worst_slice=worst_slice(groups, samples.groups[:, :, 0], float(values[0, auroc]), drawn[:, 0, auroc]),
+        fairness=_fairness(rows, campaign, resampling),
+        contact_plans=contact_plans(rows, costs, threshold, best, **resampling),
         notes=notes_of(
             rows,
             base_rate=base_rate,
@@ -176,6 +208,17 @@ def _row(
         for at, metric in enumerate(METRICS)
     }
     return MappingProxyType(found)
+
+
+def _fairness(rows: Rows, campaign: Campaign, resampling: Mapping[str, int]) -> tuple[FairnessGap, ...]:
+    groups = {name: values for name, values in rows.segments.items() if name in rows.sensitive}
+    if not groups or (campaign.capacity is None and rows.model not in rows.probability):
+        return ()
+    score = rows.scores[rows.model]
+    high = twice_the_base_rate(campaign.reference)
+    contacted = contacted_share(score, campaign.cutoff_number, campaign.capacity, high)
+    probability = score if rows.model in rows.probability else None
+    return fairness_gaps(rows.churned, probability, contacted, groups, rows.account_number, **resampling)
 
 
 def _reliability(panel: Panel, once: Samples, samples: Samples) -> Iterator[ReliabilityBin]:

@@ -10,17 +10,20 @@ import numpy as np
 
 from staypower.cutoffs import text_of
 from staypower.evaluation.resampling import Estimate, estimate
-from staypower.metrics import Ranking
+from staypower.metrics import Ranking, log_losses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FEWEST_ACCOUNTS", "MOST_GROUPS", "Group", "GroupMeter", "Partition", "partitions"]
+__all__ = ["ACCOUNTS", "FEWEST_ACCOUNTS", "GROUP_MEASURES", "MOST_GROUPS", "Group", "GroupMeter", "Partition", "partitions"]
 
 FEWEST_ACCOUNTS = 30
 MOST_GROUPS = 20
+GROUP_MEASURES = ("auroc", "average_precision", "lift_10", "log_loss", "calibration_gap")
 _TENURE = ((90.0, "under 90 days"), (365.0, "90 days to 1 year"), (730.0, "1 to 2 years"), (np.inf, "over 2 years"))
 _UNKNOWN = "unknown"
+ACCOUNTS, KNOWN, UNSEEN = "account", "known, later", "never seen"
+_NOTHING = Estimate(float("nan"))
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class Group:
         NaN where the group is too small or has one class.
     note : str
         Why something is missing; empty when nothing is.
+    log_loss, calibration_gap : Estimate, default NaN
+        Of a model that gives probabilities. The gap is the mean probability minus the share that churned: above 0 the model
+        says too much.
 
     Examples
     --------
@@ -61,6 +67,8 @@ class Group:
     average_precision: Estimate
     lift_10: Estimate
     note: str
+    log_loss: Estimate = _NOTHING
+    calibration_gap: Estimate = _NOTHING
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +95,12 @@ class Partition:
 
 
 def partitions(
-    cutoffs: NDArray[np.int64], tenure_days: NDArray[np.float64] | None, segments: Mapping[str, NDArray[np.object_]]
+    cutoffs: NDArray[np.int64],
+    tenure_days: NDArray[np.float64] | None,
+    segments: Mapping[str, NDArray[np.object_]],
+    known: NDArray[np.bool_] | None = None,
 ) -> list[Partition]:
-    """Group rows by cutoff (when there are several), tenure band and each segment.
+    """Group rows by cutoff (when there are several), by whether training knew the account, tenure band and each segment.
 
     Parameters
     ----------
@@ -97,6 +108,8 @@ def partitions(
     tenure_days : array of float64, shape (n,), or None
     segments : mapping of str to array of str or None, shape (n,)
         The `MOST_GROUPS` largest values of each stand alone, the rest together.
+    known : array of bool, shape (n,), optional
+        Whether the row's account was in training.
 
     Returns
     -------
@@ -111,6 +124,8 @@ def partitions(
     instants, number = np.unique(cutoffs, return_inverse=True)
     if len(instants) > 1:
         found.append(Partition("cutoff", tuple(text_of(int(instant)) for instant in instants), number))
+    if known is not None:
+        found.append(_used(ACCOUNTS, [KNOWN, UNSEEN], np.where(known, 0, 1)))
     if tenure_days is not None:
         band = np.searchsorted([edge for edge, _ in _TENURE], tenure_days, side="right")
         band = np.where(np.isnan(tenure_days), len(_TENURE), np.minimum(band, len(_TENURE) - 1))
@@ -174,21 +189,29 @@ class GroupMeter:
         self._churned, score = churned[self._rows], score[self._rows]
         self._accounts = len(np.unique(account_number[self._rows]))
         self._predicted = float(score.mean()) if is_probability else float("nan")
+        self._losses = log_losses(self._churned, score) if is_probability else None
+        self._gaps = score - self._churned
         self._ranking = Ranking(self._churned, score)
         self._note = _note(self._accounts, self._churned)
 
-    def measure(self, weight: NDArray[np.float64]) -> tuple[float, float, float]:
-        """Return AUROC, average precision and lift at 10 % under weights of all rows."""
+    def measure(self, weight: NDArray[np.float64]) -> tuple[float, ...]:
+        """Return the values of `GROUP_MEASURES` under weights of all rows."""
         own = weight[self._rows]
-        if self._note or not own.any():
-            return float("nan"), float("nan"), float("nan")
+        if self._note == "too small" or not own.any():
+            return (float("nan"),) * len(GROUP_MEASURES)
+        total = own.sum()
+        told = (float("nan"), float("nan"))
+        if self._losses is not None:
+            told = float((own * self._losses).sum() / total), float((own * self._gaps).sum() / total)
+        if self._note:
+            return float("nan"), float("nan"), float("nan"), *told
         tally = self._ranking.tally(own)
-        return tally.auroc(), tally.average_precision(), tally.lift(0.1)
+        return tally.auroc(), tally.average_precision(), tally.lift(0.1), *told
 
     def group(self, replicates: NDArray[np.float64]) -> Group:
-        """Put intervals around the measures, given their replicates, shape (r, 3)."""
+        """Put intervals around the measures, given their replicates, shape (r, measures)."""
         values = self.measure(np.ones(int(self._rows.max()) + 1))
-        auroc, precision, lift = (estimate(value, replicates[:, at]) for at, value in enumerate(values))
+        auroc, precision, lift, loss, gap = (estimate(value, replicates[:, at]) for at, value in enumerate(values))
         return Group(
             self._partition,
             self._name,
@@ -201,4 +224,6 @@ class GroupMeter:
             precision,
             lift,
             self._note,
+            loss,
+            gap,
         )

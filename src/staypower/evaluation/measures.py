@@ -195,9 +195,9 @@ class Scorer:
         return found
 
     def _earned(self) -> NDArray[np.float64] | None:
-        if self._campaign.account_values is None:
+        if self._campaign.account_values is None or self._campaign.costs.acting is None:
             return None
-        _, incentive, contact = self._campaign.costs.amounts
+        incentive, contact = self._campaign.costs.acting
         return campaign_earnings(
             self._churned,
             self._campaign.account_values,

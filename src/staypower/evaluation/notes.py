@@ -73,17 +73,18 @@ def _about_money(costs: CostSettings, threshold: Profit | None) -> Iterator[str]
         )
     elif not threshold.fraction:
         yield "At these costs no contact pays: the profit curve is highest at nobody."
-    else:
-        share, score = 100 * threshold.fraction, threshold.threshold
-        yield (
-            f"The model's profit is highest, {threshold.profit:.2f} per account, when the top {share:.1f} % are contacted "
-            f"(score {score:.4g} and above); chosen on the rows it is measured on, so a little too good."
-        )
 
 
 def _about_groups(groups: Sequence[Group]) -> Iterator[str]:
     small = [f"{group.partition} {group.name} ({group.accounts})" for group in groups if group.note == "too small"]
     one_class = [f"{group.partition} {group.name}" for group in groups if group.note.endswith("churned")]
+    off = [group for group in groups if group.calibration_gap.excludes(0.0)]
+    if off:
+        worst = sorted(off, key=lambda group: -abs(group.calibration_gap.value))[:_MOST_NAMED]
+        named = [f"{g.partition} {g.name} ({100 * g.predicted:.1f} % against {100 * g.observed:.1f} %)" for g in worst]
+        more = f" and {len(off) - len(worst)} more" if len(off) > len(worst) else ""
+        measured = sum(group.calibration_gap.bounded for group in groups)
+        yield f"Predicted and observed churn differ beyond chance in {len(off)} of {measured} groups: {', '.join(named)}{more}."
     if small:
         yield f"Too small to measure, under {FEWEST_ACCOUNTS} accounts: {_named(small)}."
     if one_class:

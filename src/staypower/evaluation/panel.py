@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.evaluation.groups import GroupMeter, partitions
+from staypower.evaluation.groups import GROUP_MEASURES, GroupMeter, partitions
 from staypower.evaluation.measures import BINS, METRICS, Scorer
 from staypower.evaluation.resampling import row_weights
 from staypower.evaluation.rows import BASE_RATE
@@ -30,7 +30,7 @@ class Samples:
     ----------
     base_rate : array of float64, shape (r,)
     metrics : array of float64, shape (r, scorers, metrics)
-    groups : array of float64, shape (r, groups, 3)
+    groups : array of float64, shape (r, groups, measures)
     reliability : array of float64, shape (r, scorers, 3, bins)
         Rows, mean probability and churned share; NaN for scores that only rank.
     """
@@ -69,7 +69,7 @@ class Panel:
                 rows.account_number,
                 is_probability=rows.model in probability,
             )
-            for partition in partitions(rows.cutoffs, rows.tenure_days, rows.segments)
+            for partition in partitions(rows.cutoffs, rows.tenure_days, rows.segments, rows.known)
             for at in range(len(partition.labels))
         ]
 
@@ -85,7 +85,7 @@ class Panel:
         samples = Samples(
             np.empty(replicates),
             np.empty((replicates, len(self.scorers), len(METRICS))),
-            np.empty((replicates, len(self.meters), 3)),
+            np.empty((replicates, len(self.meters), len(GROUP_MEASURES))),
             np.full((replicates, len(self.scorers), 3, BINS), np.nan),
         )
         for draw, weight in enumerate(weights):

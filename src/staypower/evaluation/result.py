@@ -14,14 +14,21 @@ import pandas as pd
 from staypower.cutoffs import text_of
 from staypower.evaluation.measures import METRICS
 from staypower.evaluation.resampling import LEVEL, Estimate
-from staypower.evaluation.wording import headline_of, text_of_evaluation
+from staypower.evaluation.wording import findings_of, headline_of, text_of_evaluation
 
 if TYPE_CHECKING:
+    from staypower.evaluation.contacting import ContactPlan
+    from staypower.evaluation.fairness import FairnessGap
     from staypower.evaluation.groups import Group
+    from staypower.evaluation.memory import AccountMemory
     from staypower.evaluation.settings import CostSettings
+    from staypower.evaluation.slices import WorstSlice
     from staypower.metrics import Profit, Tally
+    from staypower.pictures import Picture
 
 __all__ = ["Evaluation", "ReliabilityBin"]
+
+TableName = Literal["scorers", "differences", "groups", "reliability", "fairness", "contact_plans"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,15 @@ class Evaluation:
         Of the bootstrap.
     notes : tuple of str
         What a reader must know to not misread the numbers.
+    worst_slice : WorstSlice or None
+    fairness : tuple of FairnessGap
+        Of the segments declared sensitive.
+    contact_plans : tuple of ContactPlan
+        Whom to contact when money decides; empty without costs.
+    memory : AccountMemory or None
+        What known accounts are easier by than accounts never seen.
+    variants : frozenset of str
+        Scorers that are the model itself in another form: no baselines to beat.
     """
 
     split: str
@@ -109,11 +125,16 @@ class Evaluation:
     replicates: int
     seed: int
     notes: tuple[str, ...]
+    worst_slice: WorstSlice | None = None
+    fairness: tuple[FairnessGap, ...] = ()
+    contact_plans: tuple[ContactPlan, ...] = ()
+    memory: AccountMemory | None = None
+    variants: frozenset[str] = frozenset()
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Every scorer but the model."""
-        return tuple(name for name in self.scorers if name != self.model)
+        """Every scorer but the model and its variants."""
+        return tuple(name for name in self.scorers if name != self.model and name not in self.variants)
 
     @property
     def headline(self) -> str:
@@ -121,18 +142,33 @@ class Evaluation:
         return headline_of(self)
 
     def metrics(self) -> Mapping[str, float]:
-        """Return the model's metrics that exist, by name."""
+        """Return the model's metrics that exist, by name.
+
+        Returns
+        -------
+        mapping of str to float
+            Beside the metrics: `profit_threshold`, `profit_fraction` and `contacts_per_cutoff` at the top of the profit curve,
+            `auroc_known_accounts` and `auroc_unseen_accounts` of two models on half of the accounts each.
+        """
         found = {name: each.value for name, each in self.scorers[self.model].items() if each.known}
+        top = next((plan for plan in self.contact_plans if plan.hindsight), None)
+        if top is not None and top.fraction:
+            found |= {"profit_threshold": top.threshold, "profit_fraction": top.fraction}
+            found["contacts_per_cutoff"] = top.contacts_per_cutoff
+        if self.memory is not None and self.memory.known["auroc"].known:
+            found["auroc_known_accounts"] = self.memory.known["auroc"].value
+            found["auroc_unseen_accounts"] = self.memory.unseen["auroc"].value
         return MappingProxyType(found)
 
-    def frame(self, table: Literal["scorers", "differences", "groups", "reliability"] = "scorers") -> pd.DataFrame:
+    def frame(self, table: TableName = "scorers") -> pd.DataFrame:
         """Return a table of the evaluation.
 
         Parameters
         ----------
-        table : {"scorers", "differences", "groups", "reliability"}, default "scorers"
-            One row per scorer, per baseline (model minus baseline), per group, or per reliability bin. A measure with an
-            interval takes three columns: `auroc`, `auroc_low`, `auroc_high`.
+        table : {"scorers", "differences", "groups", "reliability", "fairness", "contact_plans"}, default "scorers"
+            One row per scorer, per baseline (model minus baseline), per group, per reliability bin, per sensitive attribute and
+            measure, or per way of choosing whom to contact. A measure with an interval takes three columns: `auroc`,
+            `auroc_low`, `auroc_high`.
 
         Returns
         -------
@@ -144,7 +180,7 @@ class Evaluation:
         elif table == "differences":
             found = [{"model": self.model, "baseline": name, **_flat(row)} for name, row in self.differences.items()]
         else:
-            entries = self.groups if table == "groups" else self.reliability
+            entries = getattr(self, table)
             found = [_flat({field: getattr(entry, field) for field in entry.__dataclass_fields__}) for entry in entries]
         return pd.DataFrame(found).assign(split=self.split)
 
@@ -166,6 +202,10 @@ class Evaluation:
             "groups": [asdict(group) for group in self.groups],
             "reliability": [asdict(each) for each in self.reliability],
             "profit_threshold": asdict(self.profit_threshold) if self.profit_threshold else None,
+            "contact_plans": [{**asdict(plan), "words": plan.words} for plan in self.contact_plans],
+            "worst_slice": asdict(self.worst_slice) if self.worst_slice else None,
+            "fairness": [asdict(gap) for gap in self.fairness],
+            "account_memory": _memory(self.memory),
             "capacity": self.capacity,
             "costs": self.costs.model_dump(),
             "intervals": {
@@ -189,13 +229,38 @@ class Evaluation:
         """
         return text_of_evaluation(self, groups=groups)
 
+    def plot(self, picture: str = "lift_and_gain") -> Picture:
+        """Draw a picture.
+
+        Parameters
+        ----------
+        picture : str, default "lift_and_gain"
+            One of `lift_and_gain`, `precision_recall`, `roc`, `reliability`, `profit` and `slices`, those there
+            are figures for.
+
+        Returns
+        -------
+        Picture
+            A matplotlib figure.
+
+        Raises
+        ------
+        UsageError
+            When there is no such picture of this result.
+        """
+        # only a picture needs matplotlib; scoring must do without it
+        from staypower.evaluation.drawing import draw
+
+        return draw(self, picture)
+
     def __str__(self) -> str:
         return self.text()
 
     def _repr_html_(self) -> str:
         shown = {metric.label: [row[metric.name].value for row in self.scorers.values()] for metric in METRICS}
         table = pd.DataFrame(shown, index=pd.Index(self.scorers, name=self.split)).dropna(axis=1, how="all")
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        found = [f"{title}: {line}" for title, lines in findings_of(self).items() for line in lines]
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*found, *self.notes))
         return f"<p><b>{html.escape(self.headline)}</b></p>{table.round(4).to_html(na_rep='')}<ul>{notes}</ul>"
 
 
@@ -207,6 +272,13 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
         else:
             flat[name] = entry
     return flat
+
+
+def _memory(memory: AccountMemory | None) -> dict[str, Any] | None:
+    if memory is None:
+        return None
+    sides = {name: _nested(getattr(memory, name)) for name in ("known", "unseen", "difference")}
+    return {**sides, "easier": memory.easier}
 
 
 def _nested(row: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:

@@ -38,6 +38,10 @@ class Rows:
     unscored : tuple of str
         Baselines that know none of the rows; they are left out.
     tenure_days, account_values : array of float64, shape (n,), or None
+    known : array of bool, shape (n,), or None
+        Whether training knew the row's account.
+    sensitive : frozenset of str
+        Segments that stand for something sensitive.
 
     Examples
     --------
@@ -56,6 +60,8 @@ class Rows:
     unscored: tuple[str, ...] = ()
     tenure_days: NDArray[np.float64] | None = None
     account_values: NDArray[np.float64] | None = None
+    known: NDArray[np.bool_] | None = None
+    sensitive: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.churned)
@@ -77,6 +83,8 @@ class Rows:
         segments: Mapping[str, Any] | None = None,
         tenure_days: ArrayLike | None = None,
         account_values: ArrayLike | None = None,
+        known: ArrayLike | None = None,
+        sensitive: Collection[str] = (),
     ) -> Rows:
         """Check everything and collect every fault.
 
@@ -89,9 +97,20 @@ class Rows:
         offered = {name: np.asarray(score, dtype=np.float64) for name, score in scores.items()}
         needed = {*probability, *list(offered)[:1]}
         columns = {name: score for name, score in offered.items() if name in needed or not _blank(score)}
-        extra = {"accounts": accounts, "cutoffs": cutoffs, "tenure_days": tenure_days, "account_values": account_values}
+        extra: dict[str, Any] = {
+            "accounts": accounts,
+            "cutoffs": cutoffs,
+            "tenure_days": tenure_days,
+            "account_values": account_values,
+        }
+        extra["known_accounts"] = known
         faults = _shape_faults(labels, columns | {k: v for k, v in extra.items() if v is not None} | dict(segments or {}))
         faults += _label_faults(labels) + _cutoff_faults(cutoffs)
+        faults += [
+            Fault("sensitive names no segment", name, nearest(name, segments or ()))
+            for name in sorted(sensitive)
+            if name not in (segments or ())
+        ]
         if not faults:
             faults += _score_faults(columns, probability)
         if faults:
@@ -107,6 +126,8 @@ class Rows:
             tuple(name for name in offered if name not in columns),
             None if tenure_days is None else np.asarray(tenure_days, dtype=np.float64),
             None if account_values is None else np.asarray(account_values, dtype=np.float64),
+            None if known is None else np.asarray(known, dtype=np.bool_),
+            frozenset(sensitive),
         )
 
 

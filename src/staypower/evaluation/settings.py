@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated, Literal
 
-__all__ = ["PUBLISHED_CLV", "PUBLISHED_CONTACT", "PUBLISHED_INCENTIVE", "CostSettings"]
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+__all__ = ["PUBLISHED_CLV", "PUBLISHED_CONTACT", "PUBLISHED_INCENTIVE", "CostSettings", "EvaluationSettings", "HealthScore"]
 
 # Verbraken, Verbeke and Baesens 2013: the values every paper on the expected maximum profit compares at.
 PUBLISHED_CLV, PUBLISHED_INCENTIVE, PUBLISHED_CONTACT = 200.0, 10.0, 1.0
@@ -23,6 +25,9 @@ class CostSettings(BaseModel):
         What one contact costs, at least 0.
     alpha, beta : float, default 6 and 14
         Shape of the beta distribution of the acceptance rate, above 0; 6 and 14 mean 30 % on average.
+    account_value : str, default "auto"
+        What each account is worth by itself: a number column of `accounts`; `auto`: a lifetime value made of its monthly
+        revenue, where that is known; `off`: nothing.
 
     Examples
     --------
@@ -42,6 +47,12 @@ class CostSettings(BaseModel):
     beta: float = Field(
         default=14.0, gt=0, allow_inf_nan=False, description="second shape of the acceptance rate's distribution"
     )
+    account_value: str = Field(
+        default="auto",
+        min_length=1,
+        description="each account's own value: a number column of `accounts`; `auto`: a lifetime value made of its monthly "
+        "revenue, where that is known; `off`: none",
+    )
 
     @model_validator(mode="after")
     def _worth_keeping(self) -> CostSettings:
@@ -55,6 +66,11 @@ class CostSettings(BaseModel):
         return None not in (self.clv, self.incentive, self.contact)
 
     @property
+    def acting(self) -> tuple[float, float] | None:
+        """The incentive and the contact, when both are given: what account values are set against."""
+        return None if self.incentive is None or self.contact is None else (self.incentive, self.contact)
+
+    @property
     def acceptance(self) -> float:
         """Mean share of would-be churners that the incentive keeps: alpha / (alpha + beta)."""
         return self.alpha / (self.alpha + self.beta)
@@ -65,3 +81,76 @@ class CostSettings(BaseModel):
         if self.clv is None or self.incentive is None or self.contact is None:
             return PUBLISHED_CLV, PUBLISHED_INCENTIVE, PUBLISHED_CONTACT
         return self.clv, self.incentive, self.contact
+
+
+def _as_column(value: object) -> object:
+    """Take a bare column for a health score of which a high one is good."""
+    return {"column": value} if isinstance(value, str) else value
+
+
+def _as_names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class HealthScore(BaseModel):
+    """A health score that the company already has: another baseline.
+
+    Parameters
+    ----------
+    column : str
+        `TABLE.COLUMN`, as `accounts.health`: the last value known before each cutoff counts.
+    high_is : {"healthy", "risky"}, default "healthy"
+        What a high score means.
+
+    Examples
+    --------
+    >>> HealthScore(column="health.score").table_and_column
+    ('health', 'score')
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str = Field(pattern=r"^[^.\s]+\.[^.]+$", description="`TABLE.COLUMN`: its last value known before a cutoff counts")
+    high_is: Literal["healthy", "risky"] = Field(default="healthy", description="what a high score means")
+
+    @property
+    def table_and_column(self) -> tuple[str, str]:
+        """The table's and the column's name."""
+        table, _, column = self.column.partition(".")
+        return table, column
+
+
+class EvaluationSettings(BaseModel):
+    """How a model is judged.
+
+    Parameters
+    ----------
+    slices : tuple of str or None, default None
+        Attributes of `accounts`, or category features, that rows are grouped by. None: every category feature with 2 to 20
+        values.
+    health_score : HealthScore or None, default None
+        A text is its column.
+    unseen_accounts : bool, default True
+        Whether two more models, each on half of the accounts, tell what known accounts are easier by.
+    bootstrap : int, default 200
+        Samples of accounts behind the intervals; 0: no intervals.
+
+    Examples
+    --------
+    >>> EvaluationSettings(slices="region", health_score="accounts.health").health_score.high_is
+    'healthy'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slices: Annotated[tuple[str, ...] | None, BeforeValidator(_as_names)] = Field(
+        default=None,
+        description="attributes of `accounts` or category features to report by; none: category features with 2 to 20 values",
+    )
+    health_score: Annotated[HealthScore | None, BeforeValidator(_as_column)] = Field(
+        default=None, description="a health score to beat, as `accounts.health`; a text is its `column`"
+    )
+    unseen_accounts: bool = Field(
+        default=True, description="grow two more models on half of the accounts each, to compare known and never seen accounts"
+    )
+    bootstrap: int = Field(default=200, ge=0, le=10_000, description="samples of accounts behind the intervals; 0: none")

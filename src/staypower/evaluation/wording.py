@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from staypower.evaluation.groups import Group
     from staypower.evaluation.result import Evaluation
 
-__all__ = ["headline_of", "split_in_words", "text_of_evaluation"]
+__all__ = ["findings_of", "headline_of", "split_in_words", "text_of_evaluation"]
 
 WIDTH = 100
-_NAME = 20
+_NAME, _SHORTEST = 20, 12
 _BLOCKS = (
     ("Ranking", ("auroc", "average_precision", "lift_5", "lift_10")),
     ("Probabilities (blank: the score only ranks)", ("log_loss", "brier", "brier_skill", "calibration_error")),
@@ -97,11 +97,25 @@ def text_of_evaluation(evaluation: Evaluation, *, groups: bool) -> str:
         if used:
             parts.append(_scorer_table(evaluation, title, used))
     parts.append(_difference_table(evaluation))
+    found = findings_of(evaluation).items()
+    parts += ["\n".join([title, *(_wrapped(f"  {line}", "    ") for line in lines)]) for title, lines in found]
     if groups:
         parts += [_group_table(name, list(members)) for name, members in _by_partition(evaluation.groups).items()]
     if evaluation.notes:
         parts.append("\n".join(["Notes", *(_wrapped(f"- {note}", "  ") for note in evaluation.notes)]))
     return "\n\n".join(parts) + "\n"
+
+
+def findings_of(evaluation: Evaluation) -> dict[str, list[str]]:
+    """Say what was found about accounts, slices, fairness and money, under a title each."""
+    worst, memory = evaluation.worst_slice, evaluation.memory
+    told = {
+        "Accounts known and never seen": [memory.words] if memory else [],
+        "Worst slice": [worst.words] if worst else [],
+        "Fairness: the two groups farthest apart": [gap.words for gap in evaluation.fairness],
+        "Whom to contact": [plan.words for plan in evaluation.contact_plans],
+    }
+    return {title: lines for title, lines in told.items() if lines}
 
 
 def _facts(evaluation: Evaluation) -> list[str]:
@@ -150,10 +164,14 @@ def _by_partition(groups: Iterable[Group]) -> dict[str, list[Group]]:
 def _aligned(rows: Sequence[Sequence[str]], width: int, wide: dict[int, int] | None = None) -> str:
     longest = [max(len(row[at]) for row in rows) + 1 for at in range(1, len(rows[0]))]
     widths = [max((wide or {}).get(at, width), least) for at, least in enumerate(longest, start=1)]
+    room = _NAME
+    if room + sum(widths) > WIDTH:
+        # wide intervals: columns no wider than they must be, and if need be shorter names
+        widths, room = longest, max(_SHORTEST, min(_NAME, WIDTH - sum(longest)))
     lines = []
     for name, *cells in rows:
-        kept = name if len(name) < _NAME else f"{name[: _NAME - 4]}..."
-        lines.append((kept.ljust(_NAME) + "".join(c.rjust(w) for c, w in zip(cells, widths, strict=True))).rstrip())
+        kept = name if len(name) < room else f"{name[: room - 4]}..."
+        lines.append((kept.ljust(room) + "".join(c.rjust(w) for c, w in zip(cells, widths, strict=True))).rstrip())
     return "\n".join(lines)
 
 

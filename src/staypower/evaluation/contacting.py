@@ -1,0 +1,133 @@
+"""Whom to contact when money decides: the threshold, how many that are, and what it would have earned on the tested rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.evaluation.resampling import Estimate, estimate, row_weights
+from staypower.metrics import Profit, campaign_earnings
+from staypower.metrics.risk import profit_threshold
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staypower.evaluation.rows import Rows
+    from staypower.evaluation.settings import CostSettings
+
+__all__ = ["ContactPlan", "contact_plans"]
+
+_TOP = "top of the profit curve"
+_PAYS = "contact pays at the costs"
+_OWN = "contact pays at the account's own value"
+
+
+@dataclass(frozen=True)
+class ContactPlan:
+    """Whom to contact by one rule, and what that earns.
+
+    Parameters
+    ----------
+    rule : str
+        How the contacted are chosen.
+    threshold : float
+        Lowest score that is contacted; NaN where each account has a threshold of its own, infinite where nobody is contacted.
+    fraction : float
+        Share of the tested rows that is contacted.
+    contacts_per_cutoff : float
+        Accounts contacted at one cutoff, on average.
+    profit : Estimate
+        Per account of the whole population.
+    hindsight : bool
+        Whether the threshold was chosen on the rows that it is measured on, and so is a little too good.
+
+    Examples
+    --------
+    >>> ContactPlan("contact pays at the costs", 0.2, 0.1, 30.0, Estimate(1.5), False).words
+    'contact pays at the costs: score 0.2 and above, 10.0 % of accounts, about 30 at each cutoff; earned 1.50 per account'
+    """
+
+    rule: str
+    threshold: float
+    fraction: float
+    contacts_per_cutoff: float
+    profit: Estimate
+    hindsight: bool
+
+    @property
+    def words(self) -> str:
+        """The plan in words."""
+        if not self.fraction:
+            return f"{self.rule}: nobody"
+        who = "" if math.isnan(self.threshold) else f"score {self.threshold:.4g} and above, "
+        interval = f" ({self.profit.low:,.2f} to {self.profit.high:,.2f})" if self.profit.bounded else ""
+        number = f"about {self.contacts_per_cutoff:,.0f} at each cutoff"
+        earned = f"earned {self.profit.value:,.2f}{interval} per account"
+        late = "; chosen on the rows it is measured on, so a little too good" if self.hindsight else ""
+        return f"{self.rule}: {who}{100 * self.fraction:.1f} % of accounts, {number}; {earned}{late}"
+
+
+def contact_plans(
+    rows: Rows, costs: CostSettings, top: Profit | None, top_profit: Estimate, *, replicates: int, seed: int
+) -> tuple[ContactPlan, ...]:
+    """Make the plans that costs and account values allow.
+
+    Parameters
+    ----------
+    rows : Rows
+    costs : CostSettings
+    top : Profit or None
+        Top of the model's profit curve; None unless all costs are given.
+    top_profit : Estimate
+        Its profit.
+    replicates, seed : int
+        Of the bootstrap over accounts.
+
+    Returns
+    -------
+    tuple of ContactPlan
+        Empty without costs: the published amounts never steer anything.
+    """
+    found = []
+    if top is not None:
+        found.append(_plan(rows, _TOP, top.threshold, top.fraction, top_profit, hindsight=True))
+    for rule, threshold, gain, earned in _rules(rows, costs):
+        contacted = gain > 0
+        amounts = np.where(contacted, earned, 0.0)
+        drawn = [float((w * amounts).sum() / w.sum()) for w in row_weights(rows.account_number, replicates, seed)]
+        profit = estimate(float(amounts.mean()), np.array(drawn))
+        found.append(_plan(rows, rule, threshold, float(contacted.mean()), profit, hindsight=False))
+    return tuple(found)
+
+
+def _rules(rows: Rows, costs: CostSettings) -> Iterator[tuple[str, float, NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the rules that need no outcome: expected gain of contacting each row, and what it earned."""
+    if rows.model not in rows.probability or costs.incentive is None or costs.contact is None:
+        return
+    risk, churned = rows.scores[rows.model], rows.churned.astype(np.float64)
+    money = {"incentive_cost": costs.incentive, "contact_cost": costs.contact, "acceptance": costs.acceptance}
+    if costs.clv is not None:
+        values = np.full(len(rows), costs.clv)
+        pays = profit_threshold(clv=costs.clv, **money)
+        yield _PAYS, pays, _gain(risk, values, money), campaign_earnings(churned, values, **money)
+    if rows.account_values is not None:
+        earned = campaign_earnings(churned, rows.account_values, **money)
+        yield _OWN, float("nan"), _gain(risk, rows.account_values, money), earned
+
+
+def _gain(risk: NDArray[np.float64], values: NDArray[np.float64], money: dict[str, float]) -> NDArray[np.float64]:
+    ones, zeros = np.ones(len(risk)), np.zeros(len(risk))
+    gain: NDArray[np.float64] = risk * campaign_earnings(ones, values, **money) + (1 - risk) * campaign_earnings(
+        zeros, values, **money
+    )
+    return gain
+
+
+def _plan(rows: Rows, rule: str, threshold: float, fraction: float, profit: Estimate, *, hindsight: bool) -> ContactPlan:
+    cutoffs = len(np.unique(rows.cutoffs))
+    nobody = threshold if fraction else float("inf")
+    return ContactPlan(rule, nobody, fraction, fraction * len(rows) / cutoffs, profit, hindsight)

@@ -1,0 +1,187 @@
+"""How differently groups of a sensitive attribute are treated by the list that the team works through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.evaluation.groups import FEWEST_ACCOUNTS
+from staypower.evaluation.resampling import Estimate, estimate, row_weights
+from staypower.metrics import Ranking
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FAIRNESS_MEASURES", "FairnessGap", "contacted_share", "fairness_gaps"]
+
+FAIRNESS_MEASURES: Mapping[str, str] = {
+    "contacted": "share contacted",
+    "recall": "recall: churners contacted",
+    "false_positive_rate": "false positive rate: stayers contacted",
+    "calibration_gap": "mean predicted minus observed",
+}
+
+
+@dataclass(frozen=True)
+class FairnessGap:
+    """One measure in the two groups of a sensitive attribute that lie farthest apart.
+
+    Parameters
+    ----------
+    column : str
+        The attribute.
+    measure : str
+        A key of `FAIRNESS_MEASURES`.
+    highest, lowest : str
+        The groups.
+    high, low : float
+        The measure in them.
+    gap : Estimate
+        Their difference.
+
+    Examples
+    --------
+    >>> FairnessGap("sex", "recall", "f", "m", 0.5, 0.3, Estimate(0.2, 0.1, 0.3)).words
+    'sex: recall: churners contacted 0.500 in f, 0.300 in m, gap 0.200 (0.100 to 0.300)'
+    """
+
+    column: str
+    measure: str
+    highest: str
+    lowest: str
+    high: float
+    low: float
+    gap: Estimate
+
+    @property
+    def words(self) -> str:
+        """The gap in words."""
+        interval = f" ({self.gap.low:.3f} to {self.gap.high:.3f})" if self.gap.bounded else ""
+        pair = f"{self.high:.3f} in {self.highest}, {self.low:.3f} in {self.lowest}"
+        return f"{self.column}: {FAIRNESS_MEASURES[self.measure]} {pair}, gap {self.gap.value:.3f}{interval}"
+
+
+def contacted_share(
+    score: NDArray[np.float64], cutoff_number: NDArray[np.intp], capacity: int | None, high_above: float
+) -> NDArray[np.float64]:
+    """Say how much of each row is contacted: 1, 0, or a share where equal scores divide what is left of the capacity.
+
+    Parameters
+    ----------
+    score : array of float64, shape (n,)
+    cutoff_number : array of int, shape (n,)
+        The team works through one list per cutoff.
+    capacity : int or None
+        Accounts contacted at each cutoff; None: those whose score lies above `high_above`.
+    high_above : float
+
+    Returns
+    -------
+    array of float64, shape (n,)
+
+    Examples
+    --------
+    >>> contacted_share(np.array([0.9, 0.5, 0.5, 0.1]), np.zeros(4, dtype=int), 2, 0.5).tolist()
+    [1.0, 0.5, 0.5, 0.0]
+    """
+    if capacity is None:
+        return (score > high_above).astype(np.float64)
+    found = np.zeros(len(score))
+    for number in np.unique(cutoff_number):
+        rows = np.flatnonzero(cutoff_number == number)
+        ranking = Ranking(np.zeros(len(rows)), score[rows])
+        tally = ranking.tally()
+        # what of each block of equal scores lies within the capacity
+        share = np.diff(np.minimum(tally.reached, capacity)) / np.diff(tally.reached)
+        found[rows] = share[np.searchsorted(-tally.thresholds[1:], -score[rows])]
+    return found
+
+
+def fairness_gaps(
+    churned: NDArray[np.bool_],
+    probability: NDArray[np.float64] | None,
+    contacted: NDArray[np.float64],
+    groups: Mapping[str, NDArray[np.object_]],
+    account_number: NDArray[np.intp],
+    *,
+    replicates: int,
+    seed: int,
+) -> tuple[FairnessGap, ...]:
+    """Measure the gaps between the groups of each sensitive attribute.
+
+    Parameters
+    ----------
+    churned : array of bool, shape (n,)
+    probability : array of float64, shape (n,), or None
+        None for a model that only ranks: no calibration gap.
+    contacted : array of float64, shape (n,)
+        See `contacted_share`.
+    groups : mapping of str to array of str or None, shape (n,)
+        Missing values belong to no group.
+    account_number : array of int, shape (n,)
+        Numbered from 0 without holes.
+    replicates, seed : int
+        Of the bootstrap over accounts; who is contacted, and which two groups are compared, stay as they are.
+
+    Returns
+    -------
+    tuple of FairnessGap
+        Of every attribute with at least two groups of 30 accounts; a measure that does not exist in both is left out.
+
+    Examples
+    --------
+    >>> churned = np.array([True, False] * 60)
+    >>> who = np.array(["f"] * 60 + ["m"] * 60, dtype=object)
+    >>> found = fairness_gaps(churned, None, (who == "f").astype(float), {"sex": who}, np.arange(120), replicates=0, seed=0)
+    >>> [(gap.measure, gap.gap.value) for gap in found]
+    [('contacted', 1.0), ('recall', 1.0), ('false_positive_rate', 1.0)]
+    """
+    found: list[FairnessGap] = []
+    for column, values in groups.items():
+        names, number = _large_groups(values, account_number)
+        if len(names) > 1:
+            found += _gaps(column, names, number, churned, probability, contacted, account_number, replicates, seed)
+    return tuple(found)
+
+
+def _large_groups(values: NDArray[np.object_], account_number: NDArray[np.intp]) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the names of the groups with enough accounts, and each row's group (-1: none of them)."""
+    names = sorted({str(value) for value in values if value is not None})
+    kept = [name for name in names if len(np.unique(account_number[values == name])) >= FEWEST_ACCOUNTS]
+    place = {name: at for at, name in enumerate(kept)}
+    return kept, np.array([place.get(value, -1) for value in values], dtype=np.intp)
+
+
+def _gaps(
+    column: str,
+    names: list[str],
+    number: NDArray[np.intp],
+    churned: NDArray[np.bool_],
+    probability: NDArray[np.float64] | None,
+    contacted: NDArray[np.float64],
+    account_number: NDArray[np.intp],
+    replicates: int,
+    seed: int,
+) -> Iterator[FairnessGap]:
+    inside = number >= 0
+    expected = np.full(len(churned), np.nan) if probability is None else probability
+    amounts = np.stack([np.ones(len(churned)), churned, contacted, contacted * churned, expected])
+
+    def measures(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        sums = [np.bincount(number[inside], weights=(weight * row)[inside], minlength=len(names)) for row in amounts]
+        rows, left, reached, hits, predicted = np.array(sums)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.stack([reached / rows, hits / left, (reached - hits) / (rows - left), (predicted - left) / rows])
+
+    once = measures(np.ones(len(churned)))
+    drawn = np.array([measures(weight) for weight in row_weights(account_number, replicates, seed)])
+    drawn = drawn.reshape(replicates, *once.shape)
+    for at, measure in enumerate(FAIRNESS_MEASURES):
+        if np.isfinite(once[at]).sum() < 2:
+            continue
+        top, bottom = int(np.nanargmax(once[at])), int(np.nanargmin(once[at]))
+        gap = estimate(float(once[at, top] - once[at, bottom]), drawn[:, at, top] - drawn[:, at, bottom])
+        yield FairnessGap(column, measure, names[top], names[bottom], float(once[at, top]), float(once[at, bottom]), gap)
