@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from staypower.explanation.sentences import sentence
+from staypower.explanation.choosing import NOTHING, choose_topics, leading_members, sum_topics
+from staypower.explanation.listing import list_reasons
+from staypower.explanation.manner import Manner
+from staypower.explanation.reason import NO_LEVER, Reason
+from staypower.explanation.sentences import direction_of, sentence
+from staypower.explanation.topics import Topic, topics_of
 from staypower.explanation.usual import UsualValues
-from staypower.features import Catalogue
+from staypower.features import Catalogue, Feature
+from staypower.features.streams import source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Explanation", "Reason", "explain_scores"]
+__all__ = ["Explanation", "explain_scores"]
 
-
-@dataclass(frozen=True)
-class Reason:
-    """One feature's contribution to one account's score.
-
-    Parameters
-    ----------
-    feature : str
-    value : float
-    usual : float
-    contribution : float
-        In log-odds of the raw score; above 0 it raises the risk of leaving.
-    sentence : str
-    lever : str or None
-    """
-
-    feature: str
-    value: float
-    usual: float
-    contribution: float
-    sentence: str
-    lever: str | None
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +43,8 @@ class Explanation:
         The raw score before any feature is looked at.
     catalogue : Catalogue
     usual : UsualValues
+    manner : Manner
+        How reasons are chosen.
     """
 
     accounts: NDArray[np.object_]
@@ -67,80 +53,179 @@ class Explanation:
     base: float
     catalogue: Catalogue
     usual: UsualValues
+    manner: Manner = field(default_factory=Manner)
 
     def __len__(self) -> int:
         return len(self.accounts)
 
+    @property
+    def raw_scores(self) -> NDArray[np.float64]:
+        """The raw score of each account: base + its contributions."""
+        found: NDArray[np.float64] = self.base + self.contributions.sum(axis=1)
+        return found
+
+    @cached_property
+    def topics(self) -> tuple[Topic, ...]:
+        """The things there are to say; every feature belongs to one."""
+        return topics_of(self.catalogue, [str(name) for name in self.features.columns])
+
+    @cached_property
+    def sums(self) -> NDArray[np.float64]:
+        """Contribution of each topic, shape (n, n_topics)."""
+        return sum_topics(self.contributions, self.topics)
+
+    @cached_property
+    def strength(self) -> NDArray[np.float64]:
+        """What decides the order of reasons, shape (n, n_topics): the contribution's size, weighed by what leavers said."""
+        size: NDArray[np.float64] = np.abs(self.sums)
+        leavers = self.manner.leavers
+        if leavers is None or leavers.topics != tuple(topic.name for topic in self.topics):
+            return size
+        return np.where(self.sums > 0.0, size * leavers.emphasis(self.sums, self.topics), size)
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """The features as an array."""
+        return self.features.to_numpy(dtype=np.float64)
+
+    def take(self, rows: NDArray[np.int64] | slice) -> Explanation:
+        """Return the explanation of some rows."""
+        features = self.features.iloc[rows].reset_index(drop=True)
+        return Explanation(
+            self.accounts[rows], features, self.contributions[rows], self.base, self.catalogue, self.usual, self.manner
+        )
+
+    def chosen(self, count: int) -> NDArray[np.int64]:
+        """Return the topics that are said of each account, shape (n, count): positions in `topics`, -1 after the last."""
+        settings = self.manner.settings
+        return choose_topics(
+            self.sums,
+            self.strength,
+            self.topics,
+            count=count,
+            per_lever=settings.per_lever,
+            protective=settings.protective,
+        )
+
+    def members(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the feature that says most of each topic that `chosen` returned."""
+        return leading_members(self.contributions, self.sums, chosen, self.topics)
+
     def reasons(self, row: int, count: int = 5) -> tuple[Reason, ...]:
-        """Return the strongest contributions of one account, of each group of windows only the strongest.
+        """Return what is most worth saying of one account.
 
         Parameters
         ----------
         row : int
             Position of the account.
         count : int, default 5
+            How many at most.
 
         Returns
         -------
         tuple of Reason
-            Strongest first, raising and lowering alike.
+            Strongest first, raising and lowering as the settings mix them.
         """
-        values = self.features.to_numpy()[row]
-        return tuple(self._reason(column, values[column], self.contributions[row, column]) for column in self._top(row, count))
-
-    def _top(self, row: int, count: int) -> list[int]:
-        strength = np.abs(self.contributions[row])
-        chosen: list[int] = []
-        said: set[str] = set()
-        # features in their order decide between equal contributions
-        for column in np.argsort(-strength, kind="stable"):
-            stem = self._stems[column]
-            if len(chosen) == count or strength[column] == 0.0:
-                break
-            if stem not in said:
-                said.add(stem)
-                chosen.append(int(column))
-        return chosen
-
-    @cached_property
-    def _stems(self) -> list[str]:
-        # 7, 28 and 90 days of the same thing are one thing to say
-        return [re.sub(r"_\d+d\Z", "", name) for name in self.features.columns]
-
-    def _reason(self, column: int, value: float, contribution: float) -> Reason:
-        name = str(self.features.columns[column])
-        words = sentence(self.catalogue, self.usual, name, float(value))
-        return Reason(name, float(value), self.usual[name], float(contribution), words, self.catalogue[name].lever)
+        one = self.take(np.array([range(len(self))[row]]))
+        chosen = one.chosen(count)
+        members = one.members(chosen)[0].tolist()
+        code = float(self.usual.codes(one.features)[0])
+        found = []
+        for number, column in zip(chosen[0].tolist(), members, strict=True):
+            if number != NOTHING:
+                topic, name, value = self.topics[number], str(self.features.columns[column]), float(one.matrix[0, column])
+                usual, contribution = self.usual.of(name, code), float(one.sums[0, number])
+                words = f"{sentence(self.catalogue, self.usual, name, value, code)} ({direction_of(contribution)})"
+                found.append(Reason(name, value, usual, contribution, words, topic.lever, topic.name, topic.title))
+        return tuple(found)
 
     def levers(self) -> pd.DataFrame:
         """Return the sum of contributions by lever, one row an account; `none` holds what nobody can act on."""
-        levers = [self.catalogue[str(name)].lever or "none" for name in self.features.columns]
-        summed = pd.DataFrame(self.contributions, columns=levers).T.groupby(level=0).sum().T
-        return summed.set_index(pd.Index(self.accounts, name="account_id"))
+        return self._summed([topic.lever or NO_LEVER for topic in self.topics])
+
+    def families(self) -> pd.DataFrame:
+        """Return the sum of contributions by the table that the features come from, one row an account."""
+        tables = {definition.name: definition for definition in self.catalogue.everything}
+
+        def table_of(name: str) -> str:
+            definition = tables[name]
+            return source_of(definition.table) if isinstance(definition, Feature) else table_of(definition.inputs[0])
+
+        names = [table_of(str(name)) for name in self.features.columns]
+        kinds = tuple(dict.fromkeys(names))
+        grouped = [Topic(kind, kind, None, tuple(np.flatnonzero(np.array(names) == kind).tolist())) for kind in kinds]
+        return self._indexed(sum_topics(self.contributions, grouped), kinds)
+
+    def by_topic(self) -> pd.DataFrame:
+        """Return the sum of contributions by topic, one row an account."""
+        return self._indexed(self.sums, [topic.name for topic in self.topics])
+
+    def _summed(self, names: list[str]) -> pd.DataFrame:
+        kinds = sorted(set(names))
+        grouped = [Topic(kind, kind, None, tuple(np.flatnonzero(np.array(names) == kind).tolist())) for kind in kinds]
+        return self._indexed(sum_topics(self.sums, grouped), kinds)
+
+    def _indexed(self, sums: NDArray[np.float64], columns: object) -> pd.DataFrame:
+        return pd.DataFrame(sums, index=pd.Index(self.accounts, name="account_id"), columns=list(columns))  # type: ignore[call-overload]
+
+    def first_levers(self, count: int = 3) -> NDArray[np.object_]:
+        """Return the levers whose topics raise the risk, in the order in which reasons would name them.
+
+        Parameters
+        ----------
+        count : int, default 3
+
+        Returns
+        -------
+        array of str or None, shape (n, count)
+        """
+        levers = sorted({topic.lever for topic in self.topics if topic.lever})
+        raising = np.where(self.sums > 0.0, self.strength, 0.0)
+        best = np.zeros((len(self), len(levers)))
+        for number, topic in enumerate(self.topics):
+            if topic.lever:
+                place = levers.index(topic.lever)
+                best[:, place] = np.maximum(best[:, place], raising[:, number])
+        order = np.argsort(-best, axis=1, kind="stable")[:, :count]
+        names = np.array(levers, dtype=object)[order]
+        found = np.full((len(self), count), None, dtype=object)
+        found[:, : order.shape[1]] = names
+        found[:, : order.shape[1]][np.take_along_axis(best, order, axis=1) <= 0.0] = None
+        return found
+
+    def waterfall(self, row: int, count: int = 8) -> tuple[tuple[str, float], ...]:
+        """Return what leads from the base to the raw score of one account.
+
+        Parameters
+        ----------
+        row : int
+        count : int, default 8
+            Topics told apart; what is left is added up under `everything else`.
+
+        Returns
+        -------
+        tuple of tuple of str and float
+            Title and contribution; with the base they add up to the raw score.
+        """
+        sums = self.sums[row]
+        order = np.argsort(-np.abs(sums), kind="stable")
+        shown = [number for number in order[:count].tolist() if sums[number] != 0.0]
+        told = [(self.topics[number].title, float(sums[number])) for number in shown]
+        rest = float(self.contributions[row].sum() - sums[shown].sum())
+        return (*told, ("everything else", rest)) if len(shown) < np.count_nonzero(sums) else tuple(told)
 
     def frame(self, count: int = 5) -> pd.DataFrame:
         """Return the reasons in columns `reason_1`, `lever_1`, `contribution_1`, ..., one row an account."""
-        rows = []
-        for row in range(len(self)):
-            entry: dict[str, Any] = {"account_id": self.accounts[row]}
-            reasons = self.reasons(row, count)
-            for n in range(count):
-                reason = reasons[n] if n < len(reasons) else None
-                entry[f"reason_{n + 1}"] = reason.sentence if reason else None
-                entry[f"lever_{n + 1}"] = reason.lever if reason else None
-                entry[f"contribution_{n + 1}"] = reason.contribution if reason else np.nan
-            rows.append(entry)
-        columns = ["account_id", *(f"{part}_{n + 1}" for n in range(count) for part in ("reason", "lever", "contribution"))]
-        return pd.DataFrame(rows, columns=columns)
+        return list_reasons(self, count)
 
     def _repr_html_(self) -> str:
         items = "".join(
             f"<h4>{escape(str(account))}</h4><ol>"
             + "".join(f"<li>{escape(r.sentence)} <small>{r.contribution:+.2f}</small></li>" for r in self.reasons(row))
             + "</ol>"
-            for row, account in enumerate(self.accounts[:20])
+            for row, account in enumerate(self.accounts[:_SHOWN])
         )
-        more = f"<p>... and {len(self) - 20} more accounts</p>" if len(self) > 20 else ""
+        more = f"<p>... and {len(self) - _SHOWN} more accounts</p>" if len(self) > _SHOWN else ""
         return f"<div>{items}{more}</div>"
 
 
@@ -152,6 +237,7 @@ def explain_scores(
     *,
     catalogue: Catalogue,
     usual: UsualValues,
+    manner: Manner | None = None,
 ) -> Explanation:
     """Put contributions and declarations together.
 
@@ -163,9 +249,11 @@ def explain_scores(
     base : float
     catalogue : Catalogue
     usual : UsualValues
+    manner : Manner, optional
+        How reasons are chosen: `Manner.of(bundle.learnt)`; the defaults when not given.
 
     Returns
     -------
     Explanation
     """
-    return Explanation(accounts, features, contributions, base, catalogue, usual)
+    return Explanation(accounts, features, contributions, base, catalogue, usual, manner or Manner())

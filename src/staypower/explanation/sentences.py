@@ -1,18 +1,131 @@
-"""Say a feature's value in words, from its declaration."""
+"""Say a feature's value in words, from its declaration: what it is, and what is usual for accounts like this one."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from staypower.explanation.usual import UsualValues
-from staypower.features import Catalogue, Combination
+from staypower.explanation.wording import capitalised, kind_of, number, round_as_written, subject_of, write
+from staypower.features import Catalogue, Feature
 from staypower.features.definition import Definition
 
-__all__ = ["sentence", "written_value"]
+__all__ = ["Phrase", "alike_words", "change_sentence", "direction_of", "moved_words", "sentence"]
+
+RAISES, LOWERS = "raises the risk", "lowers the risk"
+_COUNTED = ("count", "sum", "distinct", "active_days")
 
 
-def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float) -> str:
-    """Write the sentence of one reason.
+def direction_of(contribution: float) -> str:
+    """Say which way a contribution goes, without claiming percentage points.
+
+    Examples
+    --------
+    >>> direction_of(0.3), direction_of(-0.3)
+    ('raises the risk', 'lowers the risk')
+    """
+    return RAISES if contribution > 0 else LOWERS
+
+
+def moved_words(contribution: float) -> str:
+    """Say which way a change went.
+
+    Examples
+    --------
+    >>> moved_words(0.3), moved_words(-0.3)
+    ('raised the risk', 'lowered the risk')
+    """
+    return "raised the risk" if contribution > 0 else "lowered the risk"
+
+
+def alike_words(catalogue: Catalogue, usual: UsualValues, code: float, name: str = "") -> str:
+    """Name the accounts that one is compared to; empty when to all.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    usual : UsualValues
+    code : float
+        Of the category that makes accounts alike; NaN for all.
+    name : str, default ""
+        The feature that is spoken of: the category itself is compared to all.
+
+    Examples
+    --------
+    >>> from staypower.features import FeatureSettings
+    >>> plan = Feature(name="plan_now", table="subscriptions", aggregation="last_code", column="plan", until="until_at",
+    ...                unit="", description="plan", lever=None, category=True)
+    >>> catalogue = Catalogue(FeatureSettings(), (plan,), codes={"plan_now": {"pro": 1}})
+    >>> alike_words(catalogue, UsualValues({}, "plan_now", {1.0: {}}), 1.0)
+    'accounts of plan pro'
+    """
+    if usual.by is None or math.isnan(code) or name == usual.by:
+        return ""
+    kind = catalogue[usual.by].description.removesuffix(" of the account")
+    return f"accounts of {kind} {catalogue.text_of(usual.by, code)}"
+
+
+class Phrase:
+    """Says values of one feature, to accounts of one kind.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    definition : Feature or Combination
+    usual : float
+        The usual value; NaN when most have none.
+    alike : str, default ""
+        Whose usual value it is; empty for all accounts.
+    """
+
+    def __init__(self, catalogue: Catalogue, definition: Definition, usual: float, alike: str = "") -> None:
+        self.catalogue = catalogue
+        self.definition = definition
+        self.common = float(round_as_written(definition, np.array([usual]))[0])
+        self.alike = alike
+
+    def of(self, written: float) -> str:
+        """Say a value that was rounded as it is written."""
+        return f"{self._what(written)}{self._against(written)}"
+
+    def _what(self, written: float) -> str:
+        definition = self.definition
+        kind, description = kind_of(definition), definition.description
+        subject = subject_of(definition)
+        if kind == "change":
+            return _change(description, written, write(self.catalogue, definition, written))
+        if kind == "flag" and not math.isnan(written):
+            return subject if written == 1.0 else _denied(subject)
+        dated = _dated(description, written, self.common)
+        if dated:
+            return dated
+        if math.isnan(written):
+            return f"{subject}: none"
+        if written == 0.0 and isinstance(definition, Feature) and definition.aggregation in _COUNTED and definition.unit:
+            return f"No {subject[:1].lower()}{subject[1:]}".replace("No different ", "No ")
+        return f"{subject}: {write(self.catalogue, definition, written)}"
+
+    def _against(self, written: float) -> str:
+        whose = f" for {self.alike}" if self.alike else ""
+        if kind_of(self.definition) == "category" and not math.isnan(self.common) and written != self.common:
+            return f"; most {self.alike or 'accounts'}: {write(self.catalogue, self.definition, self.common)}"
+        missing, unusual = math.isnan(written), math.isnan(self.common)
+        if missing and unusual:
+            return ""
+        if unusual:
+            return f"; most {self.alike or 'accounts'} have none"
+        if written == self.common:
+            return f"; as usual{whose}"
+        common = write(self.catalogue, self.definition, self.common)
+        # "no use in 41 days" has said the days already; what is usual has not
+        if _dated(self.definition.description, self.common, self.common):
+            common = _days(self.common)
+        return f"; usual{whose}: {common}"
+
+
+def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float, code: float = math.nan) -> str:
+    """Write the statement of one reason.
 
     Parameters
     ----------
@@ -22,6 +135,8 @@ def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float) 
         The feature.
     value : float
         The account's value.
+    code : float, default NaN
+        Of the category that makes accounts alike; NaN compares to all.
 
     Returns
     -------
@@ -30,69 +145,88 @@ def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float) 
 
     Examples
     --------
-    >>> from staypower.features import Feature, FeatureSettings
-    >>> feature = Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets",
-    ...                   description="support tickets opened", lever="support")
+    >>> from staypower.features import FeatureSettings
+    >>> feature = Feature(name="days_since_event_export", table="usage", aggregation="days_since_last", unit="days",
+    ...                   description="days since the last use of export", lever="adoption")
     >>> catalogue = Catalogue(FeatureSettings(), (feature,))
-    >>> sentence(catalogue, UsualValues({"tickets_28d": 1.0}), "tickets_28d", 7.0)
-    'Support tickets opened in the last 28 days: 7 (usually 1)'
+    >>> sentence(catalogue, UsualValues({"days_since_event_export": 6.0}), "days_since_event_export", 41.0)
+    'No use of export in 41 days; usual: 6 days'
     """
     definition = catalogue[name]
-    where = "" if isinstance(definition, Combination) or definition.window_text == "ever" else f" {definition.window_text}"
-    subject = definition.description[0].upper() + definition.description[1:] + where
-    said = written_value(catalogue, definition, value)
-    common = written_value(catalogue, definition, usual[name])
-    if math.isnan(value):
-        absent = _absent(definition.description, subject)
-        return absent if math.isnan(usual[name]) else f"{absent} (usually {common})"
-    if math.isnan(usual[name]):
-        return f"{subject}: {said} (most accounts have none)"
-    return f"{subject}: {said} (as usual)" if said == common else f"{subject}: {said} (usually {common})"
+    phrase = Phrase(catalogue, definition, usual.of(name, code), alike_words(catalogue, usual, code, name))
+    return phrase.of(float(round_as_written(definition, np.array([value]))[0]))
 
 
-def _absent(description: str, subject: str) -> str:
-    """Say that there is nothing: "days since the last answer" without an answer is "No answer so far"."""
-    for beginning, words in (
-        ("days since the last ", "No {} so far"),
-        ("days since the first ", "No {} so far"),
-        ("days to the next ", "No {} ahead"),
-    ):
-        if description.startswith(beginning):
-            return words.format(description.removeprefix(beginning))
-    return f"{subject}: none"
-
-
-def written_value(catalogue: Catalogue, definition: Definition, value: float) -> str:
-    """Write a value with its unit: shares and changes in percent, times with one decimal when short.
+def change_sentence(catalogue: Catalogue, definition: Definition, before: float, after: float) -> str:
+    """Say how a value changed.
 
     Examples
     --------
     >>> from staypower.features import FeatureSettings
-    >>> falling = Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None)
-    >>> written_value(Catalogue(FeatureSettings(), (falling,)), falling, -0.5)
-    '-67 %'
+    >>> feature = Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets",
+    ...                   description="support tickets opened", lever="support")
+    >>> change_sentence(Catalogue(FeatureSettings(), (feature,)), feature, 1.0, 7.0)
+    'Support tickets opened in the last 28 days: from 1 to 7'
     """
-    if math.isnan(value):
-        return "none"
-    if definition.category:
-        return catalogue.text_of(definition.name, value)
-    if isinstance(definition, Combination) and definition.how == "change":
-        return _change(value)
-    if definition.unit == "share":
-        return f"{100 * value:.0f} %"
-    unit = definition.unit if definition.unit in ("days", "hours", "months", "times") else ""
-    said = not unit or unit in definition.description.split()
-    return _number(value) + ("" if said else f" {unit}")
+    then, now = round_as_written(definition, np.array([before, after])).tolist()
+    old, new = write(catalogue, definition, then), write(catalogue, definition, now)
+    if then == now or (math.isnan(then) and math.isnan(now)):
+        return f"{subject_of(definition)}: still {new}, but it weighs otherwise beside what else changed"
+    return f"{subject_of(definition)}: from {old} to {new}"
 
 
-def _change(value: float) -> str:
-    """Turn (a - b) / (a + b) into the change of a against b."""
-    if value >= 1.0:
-        return "begun from nothing"
-    return "no change" if value == 0.0 else f"{200 * value / (1 - value):+.0f} %"
+def _change(description: str, written: float, said: str) -> str:
+    """Turn "change of use against before" into "Use fell by 20 % against before"."""
+    thing, _, against = description.removeprefix("change of ").partition(" against ")
+    against = f" against {against}" if against else ""
+    if math.isnan(written):
+        return f"{capitalised(description)}: none"
+    if math.isinf(written):
+        return f"{capitalised(thing)} began from nothing{against}"
+    if written == 0.0:
+        return f"No change of {thing}{against}"
+    if written == -100.0:
+        return f"{capitalised(thing)} fell to nothing{against}"
+    verb = "fell" if written < 0 else "rose"
+    return f"{capitalised(thing)} {verb} by {said.lstrip('+-')}{against}"
 
 
-def _number(value: float) -> str:
-    if value == round(value) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2g}"
+def _denied(subject: str) -> str:
+    for verb, denial in ((" was ", " was not "), (" is ", " is not "), (" expires ", " does not expire ")):
+        if verb in subject:
+            return subject.replace(verb, denial, 1)
+    return f"Not so: {subject[:1].lower()}{subject[1:]}"
+
+
+def _dated(description: str, written: float, common: float) -> str:
+    """Turn "days since the last use" into "No use in 41 days" or "Last use 2 days ago"; empty for anything else."""
+    missing = math.isnan(written)
+    # a change from nothing is infinite, and no number of days
+    ago = "" if missing or math.isinf(written) else _days(abs(written))
+    for which in ("last", "first"):
+        if description.startswith(f"days since the {which} "):
+            thing = description.removeprefix(f"days since the {which} ")
+            if missing:
+                return f"No {thing} so far"
+            longer = which == "last" and not written <= common and written >= 1.0
+            return f"No {thing} in {ago}" if longer else f"{capitalised(which)} {thing} {ago} ago"
+    if description.startswith("days since "):
+        clause = description.removeprefix("days since ")
+        return _never(clause) if missing else f"{capitalised(clause)} {ago} ago"
+    for beginning, none in (("days to the ", "No {} ahead"), ("days until ", "")):
+        if description.startswith(beginning):
+            thing = description.removeprefix(beginning)
+            if missing:
+                return none.format(thing.removeprefix("next ")) if none else f"{capitalised(description)}: none"
+            return f"{capitalised(thing)} in {ago}" if written >= 0 else f"{capitalised(thing)}: {ago} ago"
+    return ""
+
+
+def _days(count: float) -> str:
+    return "less than a day" if abs(count) < 1.0 else f"{number(count)} {'day' if count == 1 else 'days'}"
+
+
+def _never(clause: str) -> str:
+    if clause.startswith("a "):
+        return f"No {clause.removeprefix('a ')} so far"
+    return f"{capitalised(clause.replace(' was ', ' was not ', 1))} so far" if " was " in clause else f"Never so far: {clause}"

@@ -1,18 +1,28 @@
-"""What is usual: the middle of each feature over the accounts that a model learnt from."""
+"""What is usual: the middle of each feature over the accounts that a model learnt from, and over those that are alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from staypower.errors import UsageError, nearest
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["UsualValues", "learn_usual_values"]
+__all__ = ["LEAST_ALIKE", "UsualValues", "learn_usual_values"]
+
+LEAST_ALIKE = 30
+"""A group of fewer accounts is not called alike: what is usual among all is said instead."""
+
+# what makes accounts alike, in this order; after these any other attribute of the account
+_COMPARED = ("plan_now", "account_plan", "account_segment", "account_industry", "account_region")
+_MOST_GROUPS = 20
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -23,29 +33,81 @@ class UsualValues:
     ----------
     values : mapping of str to float
         Median over the accounts that have a value, for categories the commonest code; NaN when most have none.
+    by : str or None, default None
+        Category feature that makes accounts alike.
+    alike : mapping of float to mapping of str to float, default empty
+        For codes of that category the usual values of their accounts.
 
     Examples
     --------
-    >>> UsualValues({"tickets_28d": 1.0})["tickets_28d"]
-    1.0
+    >>> usual = UsualValues({"tickets_28d": 1.0}, "plan_now", {2.0: {"tickets_28d": 3.0}})
+    >>> usual["tickets_28d"], usual.of("tickets_28d", 2.0), usual.of("tickets_28d", 5.0)
+    (1.0, 3.0, 1.0)
     """
 
     values: Mapping[str, float]
+    by: str | None = None
+    alike: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
-        return self.values.get(name, float("nan"))
+        return self.values.get(name, _NAN)
 
-    def to_dict(self) -> dict[str, float | None]:
+    def of(self, name: str, code: float | None) -> float:
+        """Return what is usual for the accounts of a code of the category, for all where there is no such group.
+
+        Parameters
+        ----------
+        name : str
+            Feature.
+        code : float or None
+
+        Returns
+        -------
+        float
+        """
+        group = self.alike.get(code) if code is not None and name != self.by else None
+        return self[name] if group is None else group.get(name, _NAN)
+
+    def codes(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the code that says to whom each row is compared; NaN where to all.
+
+        Parameters
+        ----------
+        features : pandas.DataFrame, shape (n, n_features)
+
+        Returns
+        -------
+        array of float, shape (n,)
+        """
+        if self.by is None or self.by not in features:
+            return np.full(len(features), _NAN)
+        codes = features[self.by].to_numpy(dtype=np.float64)
+        return np.where(np.isin(codes, list(self.alike)), codes, _NAN)
+
+    def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN becomes None."""
-        return {name: None if np.isnan(value) else value for name, value in self.values.items()}
+        groups = {str(code): _plain(values) for code, values in self.alike.items()}
+        return {"all": _plain(self.values), "by": self.by, "alike": groups}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> UsualValues:
-        """Rebuild what `to_dict` wrote."""
-        return cls({name: float("nan") if value is None else float(value) for name, value in plain.items()})
+        """Rebuild what `to_dict` wrote; a model that was sealed before accounts were compared to like ones is read too."""
+        if not isinstance(plain.get("all"), Mapping):
+            return cls(_read(plain))
+        return cls(_read(plain["all"]), plain["by"], {float(code): _read(values) for code, values in plain["alike"].items()})
 
 
-def learn_usual_values(X: pd.DataFrame, cutoffs: NDArray[np.int64], categories: tuple[str, ...]) -> UsualValues:
+def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in values.items()}
+
+
+def _read(plain: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: _NAN if value is None else float(value) for name, value in plain.items()}
+
+
+def learn_usual_values(
+    X: pd.DataFrame, cutoffs: NDArray[np.int64], categories: Sequence[str], *, by: str | None = None
+) -> UsualValues:
     """Learn what is usual from the latest of the cutoffs a model learnt from.
 
     Parameters
@@ -53,28 +115,55 @@ def learn_usual_values(X: pd.DataFrame, cutoffs: NDArray[np.int64], categories: 
     X : pandas.DataFrame, shape (n, n_features)
     cutoffs : array of int64, shape (n,)
         Only the rows of the latest are looked at: one row an account.
-    categories : tuple of str
+    categories : sequence of str
         Columns that are codes.
+    by : str, optional
+        The one that makes accounts alike; by default the plan, else the segment, else another attribute of the account.
 
     Returns
     -------
     UsualValues
+
+    Raises
+    ------
+    UsageError
+        When `by` is no category feature.
 
     Examples
     --------
     >>> learn_usual_values(pd.DataFrame({"a": [1.0, 5.0, 7.0]}), np.array([0, 1, 1]), ()).values
     {'a': 6.0}
     """
+    if by is not None and by not in categories:
+        mend = nearest(by, categories) if len(categories) else "leave it out: the model has no category feature"
+        raise UsageError.of("no category feature to compare accounts by", f"explanation.compare_by: {by}", mend)
     latest = X[cutoffs == cutoffs.max()]
+    whole = _usual(latest, categories)
+    for name in (by,) if by is not None else _candidates(categories):
+        codes, counts = np.unique(latest[name].dropna().to_numpy(), return_counts=True)
+        large = codes[(counts >= LEAST_ALIKE) & (codes > 0)]  # code 0 is every rare text: those are not alike
+        # one group that holds nearly everybody says nothing that all do not
+        if len(large) and len(codes) <= _MOST_GROUPS and (len(codes) > 1 or by is not None):
+            alike = {float(code): _usual(latest[latest[name] == code], categories) for code in large}
+            return UsualValues(whole, name, alike)
+    return UsualValues(whole)
+
+
+def _candidates(categories: Sequence[str]) -> list[str]:
+    others = [name for name in categories if name.startswith("account_") and name not in _COMPARED]
+    return [name for name in (*_COMPARED, *others) if name in categories]
+
+
+def _usual(rows: pd.DataFrame, categories: Sequence[str]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name in X.columns:
-        column = latest[name].to_numpy()
+    for name in rows.columns:
+        column = rows[name].to_numpy()
         known = column[~np.isnan(column)]
         if 2 * len(known) < len(column) or not len(known):
-            found[name] = float("nan")
+            found[name] = _NAN
         elif name in categories:
             codes, counts = np.unique(known, return_counts=True)
             found[name] = float(codes[counts.argmax()])
         else:
             found[name] = float(np.median(known))
-    return UsualValues(found)
+    return found

@@ -5,103 +5,159 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from staypower.explanation import UsualValues, explain_scores, learn_usual_values, sentence
+from staypower.explanation import UsualValues, sentence, written_value
+from staypower.explanation.sentences import change_sentence
+from staypower.explanation.wording import round_as_written
 from staypower.features import Catalogue, Combination, Feature, FeatureSettings
 
+
+def feature(name, aggregation, unit, description, *, window=None, until=None, column="value", category=False):
+    return Feature(name=name, table="usage", aggregation=aggregation, window=window, until=until, column=column, unit=unit,
+                   description=description, lever=None, category=category)  # fmt: skip
+
+
+def combined(name, how, unit, description):
+    return Combination(name=name, how=how, inputs=("a", "b"), unit=unit, description=description, lever=None)
+
+
 FEATURES = (
-    Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets",
-            description="support tickets opened", lever="support"),
-    Feature(name="tickets_90d", table="tickets", aggregation="count", window=90, unit="tickets",
-            description="support tickets opened", lever="support"),
-    Feature(name="days_since_last_use", table="usage", aggregation="days_since_last", unit="days",
-            description="days since the last use", lever="engagement"),
-    Feature(name="within_sla_share_90d", table="tickets", aggregation="mean", column="within_sla", window=90, unit="share",
-            description="share of tickets answered in time", lever="support"),
-    Feature(name="plan_now", table="subscriptions", aggregation="last_code", column="plan", until="until_at", unit="",
-            description="plan", lever=None, category=True),
-    Combination(name="use_trend", how="change", inputs=("tickets_28d", "tickets_90d"), unit="",
-                description="change of use against the 28 days before", lever="engagement"),
-)  # fmt: skip
-CATALOGUE = Catalogue(FeatureSettings(), FEATURES, codes={"plan_now": {"pro": 1, "basic": 2}})
-USUAL = UsualValues(
-    {
-        "tickets_28d": 1.0,
-        "tickets_90d": 3.0,
-        "days_since_last_use": 2.0,
-        "within_sla_share_90d": 0.9,
-        "plan_now": 2.0,
-        "use_trend": 0.0,
-    }
+    feature("tickets_28d", "count", "tickets", "support tickets opened", window=28),
+    feature("tickets_open_now", "count", "tickets", "tickets open", until="resolved_at"),
+    feature("features_used_28d", "distinct", "features", "different product features used", window=28),
+    feature("days_since_last_use", "days_since_last", "days", "days since the last use"),
+    feature("days_since_first_use", "days_since_first", "days", "days since the first use"),
+    feature("days_since_failed_payment", "days_since_last", "days", "days since a payment failed"),
+    feature("days_since_setup_completed", "days_since_last", "days", "days since set-up was completed"),
+    feature("days_to_renewal", "days_until_next", "days", "days to the next renewal"),
+    feature("days_to_method_expiry", "days_until_last", "days", "days until the payment method expires"),
+    feature("within_sla_share_90d", "mean", "share", "share of tickets answered in time", window=90),
+    feature("first_response_hours_worst_28d", "maximum", "hours", "longest wait for a first response", window=28),
+    feature("term_months_now", "maximum", "months", "contract length", until="until_at"),
+    feature("mrr_now", "sum", "per month", "monthly recurring revenue", until="until_at"),
+    feature("plan_now", "last_code", "", "plan", until="until_at", category=True),
+    feature("account_segment", "last_code", "", "segment of the account", category=True),
+    feature("nps_detractor_last", "last", "", "last NPS answer was a detractor's (1) or not (0)"),
+    combined("use_trend", "change", "", "change of use against the 28 days before"),
+    combined("survey_response_rate_90d", "ratio", "share", "share of survey invitations answered"),
+    combined("tickets_per_active_user_28d", "ratio", "tickets", "tickets per active person in the last 28 days"),
 )
+CODES = {"plan_now": {"pro": 1, "basic": 2}, "account_segment": {"small": 1}}
+CATALOGUE = Catalogue(FeatureSettings(), FEATURES, codes=CODES)
+VALUES = {
+    "tickets_28d": 1.0,
+    "tickets_open_now": 0.0,
+    "features_used_28d": 9.0,
+    "days_since_last_use": 2.0,
+    "days_since_first_use": 400.0,
+    "days_since_failed_payment": math.nan,
+    "days_since_setup_completed": 300.0,
+    "days_to_renewal": 40.0,
+    "days_to_method_expiry": 500.0,
+    "within_sla_share_90d": 0.9,
+    "first_response_hours_worst_28d": 6.0,
+    "term_months_now": 12.0,
+    "mrr_now": 1200.0,
+    "plan_now": 2.0,
+    "account_segment": 1.0,
+    "nps_detractor_last": 0.0,
+    "use_trend": 0.0,
+    "survey_response_rate_90d": 0.4,
+    "tickets_per_active_user_28d": 0.5,
+}
+USUAL = UsualValues(VALUES)
+ALIKE = UsualValues(VALUES, "plan_now", {1.0: {**VALUES, "tickets_28d": 4.0, "days_since_last_use": 0.5}})
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("tickets_28d", 7.0, "Support tickets opened in the last 28 days: 7 (usually 1)"),
-        ("tickets_28d", 1.0, "Support tickets opened in the last 28 days: 1 (as usual)"),
-        ("days_since_last_use", 41.0, "Days since the last use: 41 (usually 2)"),
-        ("days_since_last_use", math.nan, "No use so far (usually 2)"),
-        ("within_sla_share_90d", 0.25, "Share of tickets answered in time in the last 90 days: 25 % (usually 90 %)"),
-        ("plan_now", 1.0, "Plan now: pro (usually basic)"),
-        ("plan_now", 0.0, "Plan now: other (usually basic)"),
-        ("use_trend", -1.0, "Change of use against the 28 days before: -100 % (usually no change)"),
-        ("use_trend", 1.0, "Change of use against the 28 days before: begun from nothing (usually no change)"),
+        ("tickets_28d", 7.0, "Support tickets opened in the last 28 days: 7; usual: 1"),
+        ("tickets_28d", 1.0, "Support tickets opened in the last 28 days: 1; as usual"),
+        ("tickets_28d", 0.0, "No support tickets opened in the last 28 days; usual: 1"),
+        ("tickets_open_now", 0.0, "No tickets open now; as usual"),
+        ("features_used_28d", 0.0, "No product features used in the last 28 days; usual: 9"),
+        ("days_since_last_use", 41.2, "No use in 41 days; usual: 2 days"),
+        ("days_since_last_use", 1.0, "Last use 1 day ago; usual: 2 days"),
+        ("days_since_last_use", 0.4, "Last use less than a day ago; usual: 2 days"),
+        ("days_since_last_use", 2.0, "Last use 2 days ago; as usual"),
+        ("days_since_last_use", math.nan, "No use so far; usual: 2 days"),
+        ("days_since_first_use", 30.0, "First use 30 days ago; usual: 400 days"),
+        ("days_since_failed_payment", 3.0, "A payment failed 3 days ago; most accounts have none"),
+        ("days_since_failed_payment", math.nan, "No payment failed so far"),
+        ("days_since_setup_completed", math.nan, "Set-up was not completed so far; usual: 300 days"),
+        ("days_to_renewal", 12.0, "Next renewal in 12 days; usual: 40 days"),
+        ("days_to_renewal", -3.0, "Next renewal: 3 days ago; usual: 40 days"),
+        ("days_to_renewal", math.nan, "No renewal ahead; usual: 40 days"),
+        ("days_to_method_expiry", 12.0, "The payment method expires in 12 days; usual: 500 days"),
+        ("within_sla_share_90d", 0.254, "Share of tickets answered in time in the last 90 days: 25 %; usual: 90 %"),
+        (
+            "first_response_hours_worst_28d",
+            30.7,
+            "Longest wait for a first response in the last 28 days: 31 hours; usual: 6 hours",
+        ),
+        ("term_months_now", 1.0, "Contract length now: 1 month; usual: 12 months"),
+        ("mrr_now", 12345.4, "Monthly recurring revenue now: 12,345; usual: 1,200"),
+        ("plan_now", 1.0, "Plan: pro; most accounts: basic"),
+        ("plan_now", 0.0, "Plan: other; most accounts: basic"),
+        ("account_segment", 1.0, "Segment of the account: small; as usual"),
+        ("nps_detractor_last", 1.0, "Last NPS answer was a detractor's; usual: no"),
+        ("nps_detractor_last", 0.0, "Last NPS answer was not a detractor's; as usual"),
+        ("use_trend", -0.5, "Use fell by 67 % against the 28 days before; usual: no change"),
+        ("use_trend", 0.25, "Use rose by 67 % against the 28 days before; usual: no change"),
+        ("use_trend", -1.0, "Use fell to nothing against the 28 days before; usual: no change"),
+        ("use_trend", 1.0, "Use began from nothing against the 28 days before; usual: no change"),
+        ("survey_response_rate_90d", 0.0, "Share of survey invitations answered in the last 90 days: 0 %; usual: 40 %"),
+        ("tickets_per_active_user_28d", 2.0, "Tickets per active person in the last 28 days: 2; usual: 0.5"),
     ],
 )
 def test_sentences(name, value, words):
     assert sentence(CATALOGUE, USUAL, name, value) == words
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "code", "words"),
+    [
+        ("tickets_28d", 7.0, 1.0, "Support tickets opened in the last 28 days: 7; usual for accounts of plan pro: 4"),
+        ("tickets_28d", 4.0, 1.0, "Support tickets opened in the last 28 days: 4; as usual for accounts of plan pro"),
+        ("days_since_last_use", 41.0, 1.0, "No use in 41 days; usual for accounts of plan pro: less than a day"),
+        ("days_since_failed_payment", 3.0, 1.0, "A payment failed 3 days ago; most accounts of plan pro have none"),
+        ("account_segment", 0.0, 1.0, "Segment of the account: other; most accounts of plan pro: small"),
+        ("plan_now", 1.0, 1.0, "Plan: pro; most accounts: basic"),
+    ],
+)
+def test_what_is_usual_for_accounts_alike(name, value, code, words):
+    assert sentence(CATALOGUE, ALIKE, name, value, code) == words
+
+
 def test_a_value_that_most_lack():
-    nothing = UsualValues({})
-    assert (
-        sentence(CATALOGUE, nothing, "tickets_28d", 2.0)
-        == "Support tickets opened in the last 28 days: 2 (most accounts have none)"
+    words = "Support tickets opened in the last 28 days: 2; most accounts have none"
+    assert sentence(CATALOGUE, UsualValues({}), "tickets_28d", 2.0) == words
+
+
+def test_values_that_are_written_alike_are_rounded_alike():
+    shares = round_as_written(CATALOGUE["within_sla_share_90d"], np.array([0.251, 0.249, np.nan]))
+    assert shares[:2].tolist() == [25.0, 25.0]
+    assert math.isnan(shares[2])
+    numbers = round_as_written(
+        CATALOGUE["tickets_per_active_user_28d"], np.array([0.0, -0.04, 3.14159, 31.4159, 314.159, 1234.5])
     )
+    assert numbers.tolist() == [0.0, -0.04, 3.1, 31.4, 314.0, 1234.0]
+    assert written_value(CATALOGUE, CATALOGUE["first_response_hours_worst_28d"], 0.25) == "0.25 hours"
 
 
-def test_usual_values_are_of_the_latest_cutoff_and_need_a_majority():
-    X = pd.DataFrame({"a": [9.0, 1.0, 3.0, 5.0], "b": [1.0, np.nan, np.nan, 2.0], "c": [5.0, 2.0, 2.0, 1.0]})
-    usual = learn_usual_values(X, np.array([0, 1, 1, 1]), ("c",))
-    assert usual["a"] == 3.0
-    assert math.isnan(usual["b"])
-    assert usual["c"] == 2.0
-    again = UsualValues.from_dict(usual.to_dict())
-    assert again["a"] == 3.0
-    assert math.isnan(again["b"])
-
-
-def explained():
-    X = pd.DataFrame([[7.0, 9.0, 41.0, 0.25, 1.0, -1.0]] * 2, columns=[feature.name for feature in FEATURES])
-    contributions = np.array([[0.5, 0.9, -0.2, 0.1, 0.0, 0.3], [0.0] * 6])
-    return explain_scores(np.array(["a", "b"], dtype=object), X, contributions, -2.0, catalogue=CATALOGUE, usual=USUAL)
-
-
-def test_windows_of_one_thing_are_said_once_and_the_strongest_comes_first():
-    reasons = explained().reasons(0, count=5)
-    assert [reason.feature for reason in reasons] == ["tickets_90d", "use_trend", "days_since_last_use", "within_sla_share_90d"]
-    assert reasons[0].lever == "support"
-    assert reasons[2].contribution == -0.2
-
-
-def test_an_account_without_contributions_has_no_reasons():
-    frame = explained().frame(2)
-    assert frame.loc[1, ["reason_1", "lever_1", "reason_2"]].isna().all()
-    assert frame.loc[0, "reason_1"].startswith("Support tickets opened in the last 90 days")
-
-
-def test_levers_sum_every_contribution():
-    levers = explained().levers()
-    assert levers.loc["a", "support"] == pytest.approx(1.5)
-    assert levers.loc["a"].sum() == pytest.approx(1.6)
-
-
-def test_html_is_escaped():
-    made = explain_scores(
-        np.array(["<script>"], dtype=object), explained().features[:1], np.ones((1, 6)), 0.0, catalogue=CATALOGUE, usual=USUAL
-    )
-    assert "<script>" not in made._repr_html_()
+@pytest.mark.parametrize(
+    ("name", "before", "after", "words"),
+    [
+        ("tickets_28d", 1.0, 7.0, "Support tickets opened in the last 28 days: from 1 to 7"),
+        ("plan_now", 1.0, 2.0, "Plan: from pro to basic"),
+        ("days_since_last_use", math.nan, 3.0, "Days since the last use: from none to 3"),
+        ("tickets_28d", 3.0, 3.0,
+         "Support tickets opened in the last 28 days: still 3, but it weighs otherwise beside what else changed"),
+        ("days_to_renewal", math.nan, math.nan,
+         "Days to the next renewal: still none, but it weighs otherwise beside what else changed"),
+    ],
+)  # fmt: skip
+def test_changes_in_words(name, before, after, words):
+    assert change_sentence(CATALOGUE, CATALOGUE[name], before, after) == words

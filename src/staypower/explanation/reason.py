@@ -1,0 +1,98 @@
+"""One reason, and one change: a topic, what it contributes, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from staypower.explanation.sentences import direction_of, moved_words
+
+__all__ = ["NO_LEVER", "Change", "Reason"]
+
+NO_LEVER = "none"
+"""Stands for what nobody can pull on."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one topic contributes to one account's score.
+
+    Parameters
+    ----------
+    feature : str
+        The feature of the topic that says most.
+    value : float
+        Its value.
+    usual : float
+        What is usual for accounts like this one; NaN when most have none.
+    contribution : float
+        Of the whole topic, in log-odds of the raw score; above 0 it raises the risk of leaving.
+    sentence : str
+        The value, what is usual, and the direction, in words.
+    lever : str or None
+    topic : str, default ""
+        Name of the topic.
+    title : str, default ""
+        The topic in a few words.
+
+    Examples
+    --------
+    >>> Reason("days_since_last_use", 41.0, 6.0, 0.4, "No use in 41 days (raises the risk)", "engagement").statement
+    'No use in 41 days'
+    """
+
+    feature: str
+    value: float
+    usual: float
+    contribution: float
+    sentence: str
+    lever: str | None
+    topic: str = ""
+    title: str = ""
+
+    @property
+    def raises(self) -> bool:
+        """Whether it raises the risk; otherwise it protects."""
+        return self.contribution > 0
+
+    @property
+    def direction(self) -> str:
+        """`raises the risk` or `lowers the risk`."""
+        return direction_of(self.contribution)
+
+    @property
+    def statement(self) -> str:
+        """The sentence without the direction."""
+        return self.sentence.removesuffix(f" ({self.direction})")
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much one topic moved one account's score.
+
+    Parameters
+    ----------
+    feature : str
+        The feature of the topic that moved it most.
+    before, after : float
+        Its value at the earlier and the later cutoff.
+    contribution : float
+        Of the whole topic to the change of the raw score, in log-odds; above 0 the risk rose.
+    sentence : str
+        Old and new value, and the direction, in words.
+    lever : str or None
+    topic, title : str
+    """
+
+    feature: str
+    before: float
+    after: float
+    contribution: float
+    sentence: str
+    lever: str | None
+    topic: str
+    title: str
+
+    @property
+    def statement(self) -> str:
+        """The sentence without the direction."""
+        return self.sentence.removesuffix(f" ({moved_words(self.contribution)})")

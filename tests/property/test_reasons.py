@@ -1,0 +1,139 @@
+"""Reasons of many accounts at once are bit for bit those of one account after the other, and everything adds up."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reasons_oracle import reasons_frame
+
+from staypower.explanation import (
+    Explanation,
+    ExplanationSettings,
+    LeaverWords,
+    Manner,
+    compare_explanations,
+    explain_scores,
+    learn_usual_values,
+    topics_of,
+)
+from staypower.features import Catalogue, Combination, Feature, FeatureSettings
+
+FEATURES = (
+    *(Feature(name=f"usage_events_{w}d", table="usage", aggregation="count", window=w, unit="events",
+              description="usage events", lever="engagement") for w in (7, 28, 90)),
+    Feature(name="days_since_last_use", table="usage", aggregation="days_since_last", unit="days",
+            description="days since the last use", lever="engagement"),
+    Combination(name="usage_trend_28d", how="change", inputs=("usage_events_28d", "usage_events_90d"), unit="",
+                description="change of use against the 28 days before", lever="engagement"),
+    Feature(name="longest_silence_90d", table="usage", aggregation="longest_silence", window=90, unit="days",
+            description="longest stretch without use", lever="engagement"),
+    *(Feature(name=f"tickets_{w}d", table="tickets", aggregation="count", window=w, unit="tickets",
+              description="support tickets opened", lever="support") for w in (28, 90)),
+    Feature(name="within_sla_share_90d", table="tickets", aggregation="mean", column="within_sla", window=90, unit="share",
+            description="share of tickets answered in time", lever="support"),
+    Feature(name="nps_detractor_last", table="surveys", aggregation="last", column="detractor", unit="",
+            description="last NPS answer was a detractor's (1) or not (0)", lever="satisfaction"),
+    Feature(name="plan_now", table="subscriptions", aggregation="last_code", column="plan", until="until_at", unit="",
+            description="plan", lever=None, category=True),
+    Feature(name="tenure_days", table="accounts", aggregation="days_since_first", unit="days",
+            description="days as a customer", lever=None),
+)  # fmt: skip
+CATALOGUE = Catalogue(FeatureSettings(), FEATURES, codes={"plan_now": {"pro": 1, "=basic()": 2}})
+NAMES = list(CATALOGUE.names)
+
+
+@cache
+def values(seed: int, rows: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.exponential(20.0, (rows, len(NAMES))), columns=NAMES)
+    X["usage_trend_28d"] = np.round(rng.uniform(-1, 1, rows), 1)
+    X["within_sla_share_90d"] = rng.random(rows)
+    X["nps_detractor_last"] = rng.integers(0, 2, rows).astype(float)
+    X["plan_now"] = rng.integers(0, 3, rows).astype(float)
+    for name in ("usage_events_7d", "tickets_28d", "tickets_90d"):
+        X[name] = np.floor(X[name] / 15)
+    return X.mask(rng.random(X.shape) < 0.15)
+
+
+def leavers(seed: int) -> LeaverWords:
+    topics = tuple(topic.name for topic in topics_of(CATALOGUE, NAMES))
+    weights = np.random.default_rng(seed).normal(size=(len(topics), 2))
+    return LeaverWords(
+        ("support", "engagement"), topics, (0.3, 0.7), (0.5,) * len(topics), (0.1, 0.2), tuple(map(tuple, weights))
+    )
+
+
+def explained(seed: int, rows: int, manner: Manner, *, ties: bool = False) -> Explanation:
+    rng = np.random.default_rng(seed + 77)
+    contributions = rng.normal(0, 0.4, (rows, len(NAMES))) * (rng.random((rows, len(NAMES))) < 0.7)
+    if ties:
+        contributions = np.round(contributions, 1)
+    X = values(seed, rows)
+    usual = learn_usual_values(values(seed, 200), np.zeros(200, dtype=np.int64), ("plan_now",))
+    names = np.array([f"<b>{number}" for number in range(rows)], dtype=object)
+    return explain_scores(names, X, contributions, -1.5, catalogue=CATALOGUE, usual=usual, manner=manner)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    rows=st.integers(1, 12),
+    count=st.integers(0, 7),
+    per_lever=st.integers(1, 3),
+    protective=st.none() | st.integers(0, 7),
+    ties=st.booleans(),
+    told=st.booleans(),
+)
+def test_all_at_once_is_one_by_one(seed, rows, count, per_lever, protective, ties, told):
+    settings = ExplanationSettings(per_lever=per_lever, protective=protective)
+    made = explained(seed, rows, Manner(settings, leavers(seed) if told else None), ties=ties)
+    found, wanted = made.frame(count), reasons_frame(made, count)
+    assert found.columns.tolist() == wanted.columns.tolist()
+    for name in found.columns:
+        if name.startswith("contribution"):
+            assert found[name].to_numpy().tobytes() == wanted[name].to_numpy(dtype=np.float64).tobytes()
+        else:
+            cells = [None if pd.isna(cell) else cell for cell in wanted[name]]
+            assert [None if pd.isna(cell) else cell for cell in found[name]] == cells
+    for row in range(rows):
+        told_of = [(one.sentence, one.lever, one.contribution) for one in made.reasons(row, count)]
+        assert len(told_of) <= count
+        listed = [tuple(found.loc[row, [f"reason_{n}", f"lever_{n}", f"contribution_{n}"]]) for n in range(1, len(told_of) + 1)]
+        assert [one[0] for one in told_of] == [one[0] for one in listed]
+        assert [one[2] for one in told_of] == [one[2] for one in listed]
+
+
+@given(seed=st.integers(0, 10_000), rows=st.integers(2, 40))
+def test_who_else_is_asked_about_changes_no_bit(seed, rows):
+    made = explained(seed, rows, Manner(leavers=leavers(seed)))
+    part = made.take(slice(rows // 2, rows))
+    whole = made.frame(5).iloc[rows // 2 :].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part.frame(5), whole, check_exact=True)
+
+
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 20), count=st.integers(0, 12))
+def test_every_grouping_adds_up_to_the_raw_score(seed, rows, count):
+    made = explained(seed, rows, Manner())
+    total = made.raw_scores - made.base
+    for sums in (made.levers(), made.families(), made.by_topic()):
+        assert sums.to_numpy().sum(axis=1) == pytest.approx(total, abs=1e-12)
+    for row in range(rows):
+        assert sum(part for _, part in made.waterfall(row, count)) == pytest.approx(total[row], abs=1e-12)
+
+
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 12))
+def test_changes_add_up_to_the_change_of_the_score(seed, rows):
+    then, now = explained(seed, rows, Manner()), explained(seed + 1, rows + 3, Manner())
+    changes = compare_explanations(then, now)
+    assert len(changes) == rows
+    assert len(changes.appeared) == 3
+    assert not changes.gone
+    moved = now.raw_scores[:rows] - then.raw_scores
+    assert changes.score_changes.tolist() == moved.tolist()
+    for sums in (changes.contributions, changes.sums, changes.levers().to_numpy()):
+        assert sums.sum(axis=1) == pytest.approx(moved, abs=1e-12)
+    assert changes.portfolio()["mean_change"].sum() == pytest.approx(moved.mean(), abs=1e-12)

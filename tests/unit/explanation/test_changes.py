@@ -1,0 +1,100 @@
+"""What changed between two cutoffs, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from staypower.errors import UsageError
+from staypower.explanation import Explanation, UsualValues, compare_explanations, explain_scores
+from staypower.features import Catalogue, Feature, FeatureSettings
+
+FEATURES = (
+    Feature(name="logins_28d", table="usage", aggregation="count", window=28, unit="events", description="logins",
+            lever="engagement"),
+    Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets", description="tickets opened",
+            lever="support"),
+    Feature(name="tenure_days", table="accounts", aggregation="days_since_first", unit="days", description="days as a customer",
+            lever=None),
+)  # fmt: skip
+CATALOGUE = Catalogue(FeatureSettings(), FEATURES)
+
+
+def at(rows: dict[str, tuple[list[float], list[float]]], base: float = -1.0) -> Explanation:
+    X = pd.DataFrame([values for values, _ in rows.values()], columns=list(CATALOGUE.names), dtype=float)
+    contributions = np.array([parts for _, parts in rows.values()]).reshape(len(rows), 3)
+    accounts = np.array(list(rows), dtype=object)
+    return explain_scores(accounts, X, contributions, base, catalogue=CATALOGUE, usual=UsualValues({}))
+
+
+THEN = {
+    "ann": ([20, 0, 100], [-0.5, 0.0, 0.1]),
+    "bob": ([5, 1, 300], [0.2, 0.1, 0.0]),
+    "dan": ([9, 0, 50], [0.0, 0.0, 0.3]),
+}
+NOW = {
+    "cem": ([3, 0, 20], [0.1, 0.0, 0.4]),
+    "bob": ([5, 4, 330], [0.1, 0.4, 0.0]),
+    "ann": ([2, 0, 130], [0.6, 0.0, 0.0]),
+}
+
+
+def test_each_account_is_told_what_moved_it():
+    changes = compare_explanations(at(THEN), at(NOW))
+    assert changes.accounts.tolist() == ["bob", "ann"]
+    assert (changes.appeared, changes.gone) == (("cem",), ("dan",))
+    assert changes.score_changes == pytest.approx([0.2, 1.0])
+    first, second = changes.of(1)
+    assert (first.feature, first.before, first.after, first.lever) == ("logins_28d", 20.0, 2.0, "engagement")
+    assert first.contribution == pytest.approx(1.1)
+    assert first.sentence == "Logins in the last 28 days: from 20 to 2 (raised the risk)"
+    assert first.statement == "Logins in the last 28 days: from 20 to 2"
+    assert second.sentence == "Days as a customer: from 100 to 130 (lowered the risk)"
+
+
+def test_a_value_that_stayed_says_so():
+    changes = compare_explanations(at(THEN), at(NOW))
+    told = [one.sentence for one in changes.of(0)]
+    assert told == [
+        "Tickets opened in the last 28 days: from 1 to 4 (raised the risk)",
+        "Logins in the last 28 days: still 5, but it weighs otherwise beside what else changed (lowered the risk)",
+    ]
+
+
+def test_the_portfolio_adds_up():
+    changes = compare_explanations(at(THEN), at(NOW))
+    found = changes.portfolio().set_index("lever")
+    assert found.index.tolist() == ["engagement", "support", "none"]
+    assert found["mean_change"].to_dict() == pytest.approx({"engagement": 0.5, "support": 0.15, "none": -0.05})
+    assert found.loc["engagement", ["raised", "lowered"]].tolist() == [1, 1]
+    assert found.loc["none", ["raised", "lowered"]].tolist() == [0, 1]
+    assert "mean change of the raw score +0.600 log-odds: it rose for 2 and fell for 0" in changes.text()
+    assert "1 appeared, 1 are gone" in changes.text()
+
+
+def test_the_frame_holds_old_and_new_scores():
+    frame = compare_explanations(at(THEN), at(NOW)).frame(2).set_index("account_id")
+    assert frame.loc["ann", ["raw_before", "raw_after", "change"]].tolist() == pytest.approx([-1.4, -0.4, 1.0])
+    assert frame.loc["ann", "moved_lever_1"] == "engagement"
+    assert frame.loc["ann", "moved_by_1"] == pytest.approx(1.1)
+
+
+def test_nobody_at_both_cutoffs():
+    changes = compare_explanations(at({"ann": THEN["ann"]}), at({"cem": NOW["cem"]}))
+    assert len(changes) == 0
+    assert changes.text() == "no account has a score at both cutoffs"
+    assert changes.portfolio()["mean_change"].tolist() == [0.0, 0.0, 0.0]
+    assert changes.frame().empty
+    assert "0" not in changes._repr_html_().replace("no account", "")
+
+
+def test_two_models_cannot_be_compared():
+    with pytest.raises(UsageError, match="changes between two models"):
+        compare_explanations(at(THEN), at(NOW, base=-2.0))
+
+
+def test_names_are_escaped():
+    evil = {"<script>": THEN["ann"]}
+    shown = compare_explanations(at(evil), at({"<script>": NOW["ann"]}))._repr_html_()
+    assert "<script>" not in shown

@@ -1,0 +1,143 @@
+"""Which topics are said: drawn contributions and what must come of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from staypower.explanation import ExplanationSettings, Manner, UsualValues, explain_scores
+from staypower.explanation.choosing import NOTHING, choose_topics, leading_members, sum_topics
+from staypower.explanation.topics import Topic
+from staypower.features import Catalogue, Feature, FeatureSettings
+
+LEVERS = ("engagement", "engagement", "engagement", "support", None, "billing")
+TOPICS = tuple(Topic(f"t{number}", f"topic {number}", lever, (number,)) for number, lever in enumerate(LEVERS))
+
+
+def choose(sums: list[float], count: int = 5, per_lever: int = 2, protective: int | None = None) -> list[int]:
+    values = np.array([sums])
+    found = choose_topics(values, np.abs(values), TOPICS, count=count, per_lever=per_lever, protective=protective)[0]
+    return [number for number in found.tolist() if number != NOTHING]
+
+
+def test_the_strongest_come_first_and_nothing_says_nothing():
+    assert choose([0.1, -0.5, 0.0, 0.3, 0.0, 0.0]) == [1, 3, 0]
+
+
+def test_two_of_one_lever_and_then_what_else_matters():
+    assert choose([0.9, 0.8, 0.7, 0.2, 0.1, 0.3], count=4) == [0, 1, 5, 3]
+    assert choose([0.9, 0.8, 0.7, 0.2, 0.1, 0.3], count=4, per_lever=3) == [0, 1, 2, 5]
+
+
+def test_a_third_of_one_lever_when_nothing_else_matters():
+    # a tenth of the strongest is what matters: 0.08 of 0.9 does not
+    assert choose([0.9, 0.8, 0.7, 0.08, 0.07, 0.06], count=4) == [0, 1, 2, 3]
+    assert choose([0.9, 0.8, 0.7, 0.091, 0.07, 0.06], count=3) == [0, 1, 3]
+
+
+def test_what_nobody_can_pull_on_has_no_limit():
+    topics = tuple(Topic(f"t{number}", "", None, (number,)) for number in range(4))
+    values = np.array([[0.4, 0.3, 0.2, 0.1]])
+    assert choose_topics(values, values, topics, count=4, per_lever=1, protective=None).tolist() == [[0, 1, 2, 3]]
+
+
+def test_places_kept_for_what_protects():
+    sums = [0.9, 0.0, 0.7, -0.2, -0.3, 0.4]
+    assert choose(sums, count=3) == [0, 2, 5]
+    assert choose(sums, count=3, protective=1) == [0, 2, 4]
+    assert choose(sums, count=3, protective=2) == [0, 4, 3]
+    assert choose(sums, count=3, protective=0) == [0, 2, 5]
+    assert choose(sums, count=3, protective=9) == [0, 4, 3]
+    # too few of a kind leave their places to the other
+    assert choose([0.9, 0.0, 0.7, 0.5, 0.0, 0.4], count=4, protective=2) == [0, 2, 3, 5]
+
+
+def test_equal_strength_is_decided_by_order():
+    assert choose([0.0, 0.3, 0.0, 0.3, -0.3, 0.3], count=3) == [1, 3, 4]
+
+
+def test_more_places_than_topics():
+    values = np.array([[0.1, 0.0, 0.0, 0.0, 0.0, 0.2]])
+    found = choose_topics(values, values, TOPICS, count=9, per_lever=2, protective=None)
+    assert found.tolist() == [[5, 0, *[NOTHING] * 7]]
+
+
+def test_a_topic_is_said_with_the_member_that_pushes_its_way():
+    topic = (Topic("use", "use", "engagement", (0, 1, 2)),)
+    contributions = np.array([[-0.9, 0.5, 0.6], [-0.9, 0.5, 0.3], [0.2, 0.2, 0.1]])
+    sums = sum_topics(contributions, topic)
+    assert sums[:, 0] == pytest.approx([0.2, -0.1, 0.5])
+    chosen = np.zeros((3, 1), dtype=np.int64)
+    assert leading_members(contributions, sums, chosen, topic).tolist() == [[2], [0], [0]]
+
+
+FEATURES = tuple(
+    Feature(name=name, table="tickets", aggregation="count", window=window, unit="tickets", description=words, lever=lever)
+    for name, window, words, lever in (
+        ("tickets_28d", 28, "support tickets opened", "support"),
+        ("tickets_90d", 90, "support tickets opened", "support"),
+        ("logins_28d", 28, "logins", "engagement"),
+    )
+)
+
+
+def explained(contributions: list[list[float]], settings: ExplanationSettings | None = None, account: str = "a"):
+    X = pd.DataFrame([[7.0, 9.0, 1.0]] * len(contributions), columns=[feature.name for feature in FEATURES])
+    names = np.array([f"{account}{number}" for number in range(len(contributions))], dtype=object)
+    usual = UsualValues({"tickets_28d": 1.0, "tickets_90d": 3.0, "logins_28d": 20.0})
+    manner = None if settings is None else Manner(settings)
+    catalogue = Catalogue(FeatureSettings(), FEATURES)
+    return explain_scores(names, X, np.array(contributions), -2.0, catalogue=catalogue, usual=usual, manner=manner)
+
+
+def test_windows_of_one_thing_are_one_reason_with_their_sum():
+    first, second = explained([[0.3, 0.4, -0.6]]).reasons(0)
+    assert (first.topic, first.feature, first.contribution) == ("number_of_tickets", "tickets_90d", pytest.approx(0.7))
+    assert first.sentence == "Support tickets opened in the last 90 days: 9; usual: 3 (raises the risk)"
+    assert first.raises
+    assert (second.direction, second.statement) == ("lowers the risk", "Logins in the last 28 days: 1; usual: 20")
+    assert not second.raises
+
+
+def test_an_account_without_contributions_has_no_reasons():
+    made = explained([[0.3, 0.4, -0.6], [0.0, 0.0, 0.0]])
+    assert made.reasons(1) == ()
+    assert made.frame(2).loc[1, ["reason_1", "lever_1", "contribution_1"]].isna().all()
+    assert made.waterfall(1) == ()
+
+
+def test_the_settings_of_the_model_decide_the_mix():
+    assert [one.raises for one in explained([[0.3, 0.4, -0.1]]).reasons(0, 1)] == [True]
+    protective = explained([[0.3, 0.4, -0.1]], ExplanationSettings(protective=1))
+    assert [one.raises for one in protective.reasons(0, 1)] == [False]
+
+
+def test_the_waterfall_ends_at_the_raw_score():
+    made = explained([[0.3, 0.4, -0.6]])
+    (name, value), (rest, left) = made.waterfall(0, 1)
+    assert (name, rest) == ("how often help is needed", "everything else")
+    assert made.base + value + left == pytest.approx(made.raw_scores[0])
+
+
+def test_levers_come_in_the_order_in_which_they_raise_the_risk():
+    made = explained([[0.3, 0.4, 0.6], [0.3, 0.4, -0.6], [-1.0, 0.0, -1.0]])
+    assert made.first_levers(3).tolist() == [["support", "engagement", None], ["support", None, None], [None] * 3]
+
+
+def test_families_are_the_tables_that_features_come_from():
+    assert explained([[0.3, 0.4, -0.6]]).families().loc["a0"].to_dict() == {"tickets": pytest.approx(0.1)}
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "=1+1", '"><img src=x onerror=alert(1)>'])
+def test_html_is_escaped(name):
+    shown = explained([[0.3, 0.4, -0.6]], account=name)._repr_html_()
+    assert "<script" not in shown
+    assert "<img" not in shown
+
+
+def test_a_row_from_the_end_and_a_row_that_is_not_there():
+    made = explained([[0.3, 0.4, -0.6], [0.0, 0.0, 1.0]])
+    assert made.reasons(-1) == made.reasons(1)
+    with pytest.raises(IndexError):
+        made.reasons(2)

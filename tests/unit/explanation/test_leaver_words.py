@@ -1,0 +1,135 @@
+"""What leavers said decides the order of reasons, never their contributions."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from staypower.explanation import ExplanationSettings, LeaverWords, Manner, UsualValues, explain_scores, learn_leaver_words
+from staypower.explanation.topics import Topic
+from staypower.features import Catalogue, Feature, FeatureSettings
+
+TOPICS = (Topic("use", "use", "engagement", (0,)), Topic("tickets", "tickets", "support", (1,)))
+
+
+def leavers(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make leavers whose use fell for all, and who name support when their tickets weighed."""
+    rng = np.random.default_rng(seed)
+    ticket = rng.random(rows) < 0.4
+    sums = np.column_stack([rng.normal(1.0, 0.2, rows), np.where(ticket, 0.4, -0.1) + rng.normal(0, 0.05, rows)])
+    named = np.where(ticket, "support", "engagement").astype(object)
+    return sums, named, np.array([f"a{number}" for number in range(rows)], dtype=object)
+
+
+def test_what_leavers_named_is_learnt():
+    said = learn_leaver_words(*leavers(400), TOPICS)
+    assert said is not None
+    assert dict(zip(said.levers, said.share, strict=True)) == pytest.approx({"engagement": 0.6, "support": 0.4}, abs=0.05)
+    shares = said.shares_for(np.array([[1.0, 0.4], [1.0, -0.1]]))
+    assert shares.sum(axis=1) == pytest.approx([1.0, 1.0])
+    support = said.levers.index("support")
+    assert shares[0, support] > 0.6 > 0.3 > shares[1, support]
+
+
+def test_they_put_the_named_lever_first_and_leave_contributions_alone():
+    said = learn_leaver_words(*leavers(400), TOPICS)
+    features = tuple(
+        Feature(name=name, table="t", aggregation="count", unit="", description=name, lever=lever)
+        for name, lever in (("use", "engagement"), ("tickets", "support"))
+    )
+    X = pd.DataFrame([[1.0, 9.0]] * 2, columns=["use", "tickets"])
+    contributions = np.array([[1.0, 0.4], [1.0, -0.1]])
+    given = (np.array(["a", "b"], dtype=object), X, contributions, 0.0)
+    shared = {"catalogue": Catalogue(FeatureSettings(), features), "usual": UsualValues({})}
+    # topics are named after the features here
+    said = LeaverWords(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
+    plain, told = explain_scores(*given, **shared), explain_scores(*given, **shared, manner=Manner(leavers=said))
+    assert [one.lever for one in plain.reasons(0)] == ["engagement", "support"]
+    assert [one.lever for one in told.reasons(0)] == ["support", "engagement"]
+    assert [one.lever for one in told.reasons(1)] == ["engagement", "support"]
+    assert {one.contribution for one in told.reasons(0)} == {1.0, 0.4}
+    assert told.first_levers(1).tolist() == [["support"], ["engagement"]]
+
+
+def test_words_learnt_for_other_topics_are_not_used():
+    said = learn_leaver_words(*leavers(400), TOPICS)
+    feature = Feature(name="other", table="t", aggregation="count", unit="", description="other", lever="support")
+    made = explain_scores(
+        *(np.array(["a"], dtype=object), pd.DataFrame({"other": [1.0]}), np.array([[0.5]]), 0.0),
+        catalogue=Catalogue(FeatureSettings(), (feature,)),
+        usual=UsualValues({}),
+        manner=Manner(leavers=said),
+    )
+    assert made.strength.tolist() == [[0.5]]
+
+
+@pytest.mark.parametrize("rows", [0, 60])
+def test_too_few_leavers_say_nothing(rows):
+    assert learn_leaver_words(*leavers(rows), TOPICS) is None
+
+
+def test_an_account_counts_once_at_however_many_cutoffs():
+    sums, named, accounts = leavers(300)
+    many = np.arange(300) % 60
+    assert learn_leaver_words(sums, named, accounts[many], TOPICS) is None
+
+
+def test_one_account_that_is_looked_at_often_is_still_one_voice():
+    sums, named, accounts = leavers(400)
+    loud = np.flatnonzero(named == "support")[:1].repeat(300)
+    rows = np.concatenate([np.arange(400), loud])
+    once, often = (learn_leaver_words(sums[take], named[take], accounts[take], TOPICS) for take in (np.arange(400), rows))
+    assert often.share == pytest.approx(once.share, abs=0.01)
+
+
+def test_what_protects_keeps_its_place():
+    made = np.array([[1.0, -0.4], [-1.0, 0.4]])
+    said = LeaverWords(("engagement", "support"), ("use", "tickets"), (0.9, 0.1), (1.0, 1.0), (0.0, 0.0), ((0.0, 0.0),) * 2)
+    emphasis = said.emphasis(made, TOPICS)
+    assert emphasis.tolist() == [[pytest.approx((0.5 / 0.9) ** 2), 16.0]] * 2
+    features = tuple(
+        Feature(name=name, table="t", aggregation="count", unit="", description=name, lever=lever)
+        for name, lever in (("use", "engagement"), ("tickets", "support"))
+    )
+    told = LeaverWords(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
+    X = pd.DataFrame([[1.0, 9.0]] * 2, columns=["use", "tickets"])
+    found = explain_scores(
+        *(np.array(["a", "b"], dtype=object), X, made, 0.0),
+        catalogue=Catalogue(FeatureSettings(), features),
+        usual=UsualValues({}),
+        manner=Manner(leavers=told),
+    )
+    assert found.strength.tolist() == [[pytest.approx((0.5 / 0.9) ** 2), 0.4], [1.0, pytest.approx(6.4)]]
+
+
+def test_it_is_read_as_it_was_written():
+    manner = Manner(
+        ExplanationSettings(protective=1, leavers_said={"support": "slow"}), learn_leaver_words(*leavers(400), TOPICS)
+    )
+    assert Manner.of({"reasons": json.loads(json.dumps(manner.to_dict()))}) == manner
+    assert Manner.of({}) == Manner()
+
+
+def test_words_of_an_end_reason():
+    settings = ExplanationSettings(leavers_said={"billing": ["price"], "value": "price of a competitor", "support": ["slow"]})
+    assert settings.lever_of("PRICE too high") == "billing"
+    assert settings.lever_of("the price of a competitor") == "value"
+    assert settings.lever_of("moved house") is None
+    assert settings.lever_of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ({"suport": ["slow"]}, "write `support`"),
+        ({"support": []}, "write what leavers say"),
+        ({"support": [" "]}, "no words"),
+    ],
+)
+def test_faults_of_the_words(said, mend):
+    with pytest.raises(ValidationError, match=mend):
+        ExplanationSettings(leavers_said=said)
