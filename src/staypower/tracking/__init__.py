@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from staypower.tracking.settings import TrackingSettings
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from staypower.tracking.registry import ModelVersion as ModelVersion
     from staypower.tracking.runs import TrackedRun as TrackedRun
     from staypower.tracking.tracker import Tracker as Tracker
+
+# read when mlflow is imported, which only modules of this package do: nothing is reported to anybody
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
 
 __all__ = ["ModelVersion", "TrackedRun", "Tracker", "TrackingSettings"]
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
-from mlflow.exceptions import MlflowException
 
 from staypower.errors import UsageError, nearest
 from staypower.models.champion import (
@@ -24,13 +22,15 @@ from staypower.models.champion import (
     write_versions,
 )
 from staypower.models.seal import open_folder, seal_folder
-from staypower.tracking.runs import MODEL_ID, finite_metrics
+from staypower.tracking.listing import METRIC, frame_of_versions
+from staypower.tracking.quiet_mlflow import MlflowException, mlflow
+from staypower.tracking.runs import MODEL_ID, finite_metrics, user_name
 from staypower.tracking.store import Store, hold_lock, use_store
 
 __all__ = ["CHAMPION", "ModelVersion", "Registry"]
 
 CHAMPION = "champion"
-_METRIC = "metric."
+_FORCE = " --force --reason TEXT"
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,17 @@ class Registry:
         self._models_folder = models_folder
 
     def register(
-        self, bundle: Path, digest: str, run_id: str, metrics: Mapping[str, Any], *, split: str = "temporal"
+        self,
+        bundle: Path,
+        digest: str,
+        run_id: str,
+        metrics: Mapping[str, Any],
+        *,
+        split: str = "temporal",
+        facts: Mapping[str, str] | None = None,
+        unfit: str = "",
     ) -> ModelVersion:
-        """Register a trained model and export its bundle; the first version becomes champion.
+        """Register a trained model and export its bundle; the first version that is fit to becomes champion.
 
         Parameters
         ----------
@@ -91,6 +99,10 @@ class Registry:
             Kept with the version.
         split : {"temporal", "grouped", "snapshot"}, default "temporal"
             How it was tested. A `snapshot` model never becomes champion by itself.
+        facts : mapping of str to str, optional
+            What it was learnt from and tested on, in words; shown in the list of versions.
+        unfit : str, default ""
+            Why it must not become champion by itself; empty when it may.
 
         Returns
         -------
@@ -99,23 +111,27 @@ class Registry:
         files = open_folder(bundle, digest=digest)
         with self._locked():
             numbers = finite_metrics(metrics)
-            version = self._create_version(run_id, digest, numbers, split)
-            record = VersionRecord(version, digest, run_id, split, _now(), numbers)
+            told = {"digest": digest, "split": split, **(facts or {}), **({"unfit": unfit} if unfit else {})}
+            version = self._create_version(run_id, told, numbers)
+            record = VersionRecord(version, digest, run_id, split, _now(), numbers, dict(facts or {}), unfit)
             folder = self._export(files, record)
-            if self._lacks_champion(version) and not record.untested_in_time:
-                self._crown(record, reason="the first version", history=())
+            if self._lacks_champion(version) and not record.untested_in_time and not unfit:
+                self._crown(record, self._new_lock(record, "the first version"))
                 return ModelVersion(self._name, version, True, folder)
         return ModelVersion(self._name, version, False, folder, self._note(record))
 
     def _note(self, record: VersionRecord) -> str:
-        force = " --force" if record.untested_in_time else ""
-        because = "learnt from one snapshot, without a temporal test" if record.untested_in_time else "not the champion"
+        force, because = "", "is not the champion"
+        if record.untested_in_time:
+            force, because = _FORCE, "is learnt from one snapshot, without a temporal test"
+        elif record.unfit and self._lock() is None:
+            force, because = _FORCE, record.unfit
         command = f"staypower models promote {record.version}{force}"
-        return f"version {record.version} is {because}: `{command}`, or `staypower score --model {record.version}`"
+        return f"version {record.version} {because}: `{command}`, or `staypower score --model {record.version}`"
 
-    def _create_version(self, run_id: str, digest: str, metrics: Mapping[str, float], split: str) -> str:
+    def _create_version(self, run_id: str, told: Mapping[str, str], metrics: Mapping[str, float]) -> str:
         run = self._store.client.get_run(run_id)
-        tags = {"digest": digest, "split": split, **{f"{_METRIC}{name}"[:250]: repr(value) for name, value in metrics.items()}}
+        tags = {**told, **{f"{METRIC}{name}"[:250]: repr(value) for name, value in metrics.items()}}
         model_id = run.data.tags.get(MODEL_ID)
         if model_id is None:
             with contextlib.suppress(MlflowException):  # it is there already
@@ -137,16 +153,36 @@ class Registry:
         write_versions(self._models_folder, self._name, {**versions, record.version: record})
         return folder
 
-    def promote(self, version: str, *, force: bool = False, reason: str = "") -> ChampionLock:
+    def record_of(self, version: str) -> VersionRecord:
+        """Return what is known of a version whose exported bundle is intact; see `VersionRecord`."""
+        return self._record(str(version))
+
+    def champion(self) -> ChampionLock | None:
+        """Return the version that scores; None when there is none."""
+        return self._lock()
+
+    def promote(
+        self,
+        version: str,
+        *,
+        reason: str = "",
+        forced: bool = False,
+        against: str = "",
+        comparison: Mapping[str, Any] | None = None,
+    ) -> ChampionLock:
         """Make a version the champion.
 
         Parameters
         ----------
         version : str
-        force : bool, default False
-            Promote a version without a temporal test too.
         reason : str, default ""
-            Kept with the version.
+            Kept with the version; needed when `forced`.
+        forced : bool, default False
+            Promote although the version did not win, was not compared or had no temporal test. Kept with the version.
+        against : str, default ""
+            Digest of the champion that it won against; needed unless `forced` or there is none.
+        comparison : mapping, optional
+            What was found, JSON-able; kept with the version.
 
         Returns
         -------
@@ -155,22 +191,31 @@ class Registry:
         Raises
         ------
         UsageError
-            When there is no such version, its bundle is not intact, or force is needed.
+            When there is no such version, its bundle is not intact, force or a reason for it is needed, or the champion is
+            no longer the one that it was compared with.
         """
         with self._locked():
-            record = self._record(str(version))
-            if record.untested_in_time and not force:
-                raise UsageError.of(
-                    "this version was learnt from one snapshot and has no temporal test",
-                    f"{self._name} {version}",
-                    f"promote it all the same with `staypower models promote {version} --force`, "
-                    f"or use it once with `score --model {version}`",
-                )
-            now = self._lock()
+            record, now = self._record(str(version)), self._lock()
             if now is not None and (now.version, now.digest) == (record.version, record.digest):
-                return self._crown(record, reason=reason or now.reason, history=now.history)
+                return self._crown(record, now)
+            if forced and not reason.strip():
+                raise UsageError.of("force without a reason", f"{self._name} {version}", "say why: `--reason TEXT`")
+            if not forced:
+                self._require_fit(record, now, against)
             history = () if now is None else (*now.history, now.version)
-            return self._crown(record, reason=reason, history=history)
+            lock = self._new_lock(record, reason, history)
+            return self._crown(record, replace(lock, forced="yes" if forced else "", comparison=dict(comparison or {})))
+
+    def _require_fit(self, record: VersionRecord, now: ChampionLock | None, against: str) -> None:
+        """Refuse what only force may make champion."""
+        place, mend = f"{self._name} {record.version}", _mend(record.version)
+        if record.untested_in_time:
+            raise UsageError.of("this version was learnt from one snapshot and has no temporal test", place, mend)
+        if now is None and record.unfit:
+            raise UsageError.of(f"this version {record.unfit}", place, mend)
+        if now is not None and now.digest != against:
+            again = f"compare them with `staypower models promote {record.version}`"
+            raise UsageError.of("not compared with the champion that scores now", f"{self._name} {now.version}", again)
 
     def rollback(self) -> ChampionLock:
         """Make the champion before this one champion again.
@@ -190,7 +235,8 @@ class Registry:
                 mend = "promote another with `staypower models promote VERSION`; `staypower models list` shows them"
                 raise UsageError.of("no champion before this one", f"{self._name} {now.version}", mend)
             record = self._record(now.previous)
-            return self._crown(record, reason=f"rollback from version {now.version}", history=now.history[:-1])
+            why = f"rollback from version {now.version}"
+            return self._crown(record, self._new_lock(record, why, now.history[:-1]))
 
     def _record(self, version: str) -> VersionRecord:
         versions = read_versions(self._models_folder, self._name)
@@ -201,15 +247,23 @@ class Registry:
         open_folder(self._models_folder / self._name / version, digest=record.digest)
         return record
 
-    def _crown(self, record: VersionRecord, *, reason: str, history: tuple[str, ...]) -> ChampionLock:
-        """Write the lock that scoring reads, then the alias that MLflow shows."""
-        lock = ChampionLock(record.version, record.digest, record.run_id, _now(), reason, history)
+    def _new_lock(self, record: VersionRecord, reason: str, history: tuple[str, ...] = ()) -> ChampionLock:
+        return ChampionLock(record.version, record.digest, record.run_id, _now(), reason, history, user_name())
+
+    def _crown(self, record: VersionRecord, lock: ChampionLock) -> ChampionLock:
+        """Write the lock that scoring reads, then the alias and the tags that MLflow shows."""
         write_champion(self._models_folder, self._name, lock)
         client = self._store.client
+        tags = {
+            "promoted_at": lock.promoted_at,
+            "promoted_by": lock.promoted_by or "unknown",
+            "promoted_because": lock.reason or "no reason given",
+            "promoted_by_force": lock.forced or "no",
+        }
         try:
             client.set_registered_model_alias(self._name, CHAMPION, record.version)
-            client.set_model_version_tag(self._name, record.version, "promoted_at", lock.promoted_at)
-            client.set_model_version_tag(self._name, record.version, "promoted_because", reason or "no reason given")
+            for tag, value in tags.items():
+                client.set_model_version_tag(self._name, record.version, tag, value)
         except MlflowException as error:
             raise UsageError.of(
                 "the version scores from now on, but the tracking store does not know it",
@@ -236,18 +290,9 @@ class Registry:
             return None
 
     def list_versions(self) -> pd.DataFrame:
-        """List every version, the newest first.
-
-        Returns
-        -------
-        DataFrame
-            `version, champion, split, created_at, run_id, digest` and one column a metric, named `metric.auroc` and so on.
-        """
-        champion = self._champion_version()
+        """List every version, the newest first; see `frame_of_versions` for the columns."""
         found = self._store.client.search_model_versions(f"name = '{self._name}'")
-        rows = [_row(version, champion) for version in sorted(found, key=lambda version: -int(version.version))]
-        columns = ["version", "champion", "split", "created_at", "run_id", "digest"]
-        return pd.DataFrame(rows, columns=columns if not rows else None)
+        return frame_of_versions(found, self._lock())
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -255,17 +300,11 @@ class Registry:
             yield
 
 
-def _row(version: Any, champion: str | None) -> dict[str, Any]:
-    metrics = {tag: float(value) for tag, value in version.tags.items() if tag.startswith(_METRIC)}
-    return {
-        "version": str(version.version),
-        "champion": str(version.version) == champion,
-        "split": version.tags.get("split", ""),
-        "created_at": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        "run_id": version.run_id,
-        "digest": version.tags.get("digest", ""),
-        **dict(sorted(metrics.items())),
-    }
+def _mend(version: str) -> str:
+    return (
+        f"promote it all the same with `staypower models promote {version}{_FORCE}`, "
+        f"or use it once with `staypower score --model {version}`"
+    )
 
 
 def _now() -> str:

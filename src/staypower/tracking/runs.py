@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import importlib.metadata
 import json
 import math
@@ -15,24 +16,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mlflow.lightgbm
-import numpy as np
-from mlflow.entities import Metric, Param
-from mlflow.models import Model, infer_signature
-
+from staypower.scoring.feature_rows import FeatureRowScorer
+from staypower.tracking.quiet_mlflow import Metric, Model, Param, mlflow
+from staypower.tracking.served import ARTIFACT, served_config, signature_of
 from staypower.tracking.store import Store, use_store
 
 if TYPE_CHECKING:
-    import lightgbm
-    import pandas as pd
+    from staypower.models import Bundle
 
-__all__ = ["TrackedRun", "close_dead_runs", "start_run"]
+__all__ = ["MODEL_ID", "TrackedRun", "close_dead_runs", "finite_metrics", "start_run", "user_name"]
 
 _MOST_PARAMS = 100
 _MOST_METRICS = 1000
 _LONGEST_VALUE = 6000
 _PROCESS = "staypower.process"
 MODEL_ID = "staypower.model_id"
+_QUIETLY = {
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # MLflow would copy a `uv.lock` and `pyproject.toml` of the current folder, which is the user's, into the model
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
 
 
 class TrackedRun:
@@ -78,43 +81,51 @@ class TrackedRun:
         for name, value in tags.items():
             self._store.client.set_tag(self.run_id, _key(name), str(value))
 
-    def log_model(self, booster: lightgbm.Booster, example: pd.DataFrame, *, bundle: Path | None = None) -> str:
-        """Log the trees as MLflow's own kind of model, with signature and pinned requirements.
+    def log_model(self, bundle: Bundle, folder: Path, digest: str, *, reasons: int = 5, abstain_below: float = 0.0) -> str:
+        """Log a sealed bundle as a model that MLflow can serve, with its signature and pinned requirements.
 
         Parameters
         ----------
-        booster : lightgbm.Booster
-            Logged in LightGBM's text form.
-        example : DataFrame
-            A few rows with our feature names, in the order of the trees. Only their types are kept: no row of a customer
-            is stored.
-        bundle : Path or None, default None
-            The sealed bundle, logged beside it as `bundle/`.
+        bundle : Bundle
+        folder : Path
+            Where it is sealed; copied whole into the logged model.
+        digest : str
+            Its seal, kept in the logged model beside the folder and checked whenever the model is loaded.
+        reasons : int, default 5
+            How many reasons the served model gives.
+        abstain_below : float, default 0.0
+            The served model tells no tier when its probability lies below this share.
 
         Returns
         -------
         str
             The id of the logged model.
+
+        Notes
+        -----
+        The model is code and text: `model_code.py` is kept beside the bundle and nothing is pickled. The example is a row of
+        usual values: no row of a customer is stored.
         """
-        inputs = example.astype("float64")
+        scorer = FeatureRowScorer(bundle, reasons=reasons, abstain_below=abstain_below)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints of mlflow for its own developers
             created = self._store.client.create_logged_model(self._store.experiment_id, "model", source_run_id=self.run_id)
-            signature = infer_signature(inputs, np.asarray(booster.predict(inputs.to_numpy())))
-            with use_store(self._store), _quiet_progress():
+            with use_store(self._store), _set_for_a_while(_QUIETLY):
                 Model.log(
                     artifact_path=None,
                     name="model",
-                    flavor=mlflow.lightgbm,
+                    flavor=mlflow.pyfunc,
                     run_id=self.run_id,
                     model_id=created.model_id,
-                    lgb_model=booster,
-                    signature=signature,
+                    python_model=str(Path(__file__).with_name("model_code.py")),
+                    artifacts={ARTIFACT: str(folder)},
+                    model_config=served_config(digest, reasons=reasons, abstain_below=abstain_below),
+                    signature=signature_of(scorer),
+                    input_example=scorer.example,
+                    # given, not found out: finding out takes seconds
                     pip_requirements=_requirements(),
                 )
         self._store.client.set_tag(self.run_id, MODEL_ID, created.model_id)
-        if bundle is not None:
-            self.log_artifacts(bundle, "bundle")
         return str(created.model_id)
 
 
@@ -139,7 +150,7 @@ def start_run(
     """
     close_dead_runs(store)
     given = {_key(tag): str(value) for tag, value in (tags or {}).items()}
-    own = {"kind": kind, _PROCESS: _this_process(), "mlflow.source.name": "staypower", "mlflow.user": _user()}
+    own = {"kind": kind, _PROCESS: _this_process(), "mlflow.source.name": "staypower", "mlflow.user": user_name()}
     created = store.client.create_run(store.experiment_id, run_name=name, tags={**given, **own})
     run = TrackedRun(store, created.info.run_id)
     try:
@@ -201,25 +212,30 @@ def _started(pid: int) -> str:
     return "dead" if fields[0] == "Z" else fields[19]
 
 
-def _user() -> str:
-    return os.environ.get("USER") or os.environ.get("LOGNAME") or "unknown"
+def user_name() -> str:
+    """Return who runs this, as the system tells it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a user id without a name, as containers have
+        return "unknown"
 
 
 def _requirements() -> list[str]:
-    return [f"{name}=={importlib.metadata.version(name)}" for name in ("lightgbm", "numpy", "pandas", "scipy")]
+    return [f"{name}=={importlib.metadata.version(name)}" for name in ("staypower", "lightgbm", "numpy", "pandas", "scipy")]
 
 
 @contextlib.contextmanager
-def _quiet_progress() -> Iterator[None]:
-    """Keep mlflow from drawing progress bars for single files."""
-    before = os.environ.get("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR")
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+def _set_for_a_while(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment and put them back afterwards."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        os.environ.pop("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR")
-        if before is not None:
-            os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = before
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
 
 def finite_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

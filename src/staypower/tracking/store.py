@@ -7,23 +7,13 @@ import fcntl
 import logging
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from staypower.errors import UsageError
+from staypower.tracking.quiet_mlflow import MlflowClient, MlflowException, mlflow
 from staypower.tracking.settings import TrackingSettings
-
-# read when mlflow is imported
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ["DO_NOT_TRACK"] = "true"
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about mlflow's own use of its dependencies; nobody here can mend them
-    import mlflow
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
 __all__ = ["Store", "hold_lock", "open_store", "use_store"]
 

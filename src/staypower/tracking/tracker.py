@@ -64,14 +64,30 @@ class Tracker:
         return start_run(self.store, kind=kind, name=name, tags=tags)
 
     def register(
-        self, bundle: Path, digest: str, run_id: str, metrics: Mapping[str, Any], *, split: str = "temporal"
+        self,
+        bundle: Path,
+        digest: str,
+        run_id: str,
+        metrics: Mapping[str, Any],
+        *,
+        split: str = "temporal",
+        facts: Mapping[str, str] | None = None,
+        unfit: str = "",
     ) -> ModelVersion:
         """Register a trained model; see `Registry.register`."""
-        return self.registry.register(bundle, digest, run_id, metrics, split=split)
+        return self.registry.register(bundle, digest, run_id, metrics, split=split, facts=facts, unfit=unfit)
 
-    def promote(self, version: str, *, force: bool = False, reason: str = "") -> ChampionLock:
+    def promote(
+        self,
+        version: str,
+        *,
+        reason: str = "",
+        forced: bool = False,
+        against: str = "",
+        comparison: Mapping[str, Any] | None = None,
+    ) -> ChampionLock:
         """Make a version the champion; see `Registry.promote`."""
-        return self.registry.promote(version, force=force, reason=reason)
+        return self.registry.promote(version, reason=reason, forced=forced, against=against, comparison=comparison)
 
     def rollback(self) -> ChampionLock:
         """Make the champion before this one champion again; see `Registry.rollback`."""

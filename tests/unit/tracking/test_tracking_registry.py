@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import functools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
+from small_bundle import FEATURES, small_bundle
 
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle, write_bundle
-from staypower.models.champion import find_bundle, read_champion, read_versions
-from staypower.models.churn import ChurnClassifier
+from staypower.models.champion import ChampionLock, find_bundle, read_champion, read_versions
 from staypower.tracking import ModelVersion, Tracker, TrackingSettings
+from staypower.tracking.runs import user_name
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -28,22 +27,26 @@ def tracker(root: Path, request: pytest.FixtureRequest) -> Tracker:
     return Tracker(TrackingSettings(experiment="all"), root, name=request.node.name.replace("[", "-").replace("]", ""))
 
 
-@functools.cache
-def fitted(seed: int) -> tuple[ChurnClassifier, pd.DataFrame]:
-    rng = np.random.default_rng(seed)
-    X = pd.DataFrame(rng.normal(size=(200, 2)), columns=["usage_28d", "csat"])
-    return ChurnClassifier(max_trees=5).fit(X, (X["usage_28d"] > 0).to_numpy().astype(int)), X
+FACTS = {"learnt_from": "2024-01-01 to 2024-03-01", "learnt_rows": "9 rows", "tested_at": "2024-06-01", "tested_rows": "3 rows"}
 
 
-def trained(tracker: Tracker, folder: Path, seed: int, split: str = "temporal") -> tuple[ModelVersion, str]:
-    model, X = fitted(seed)
-    bundle = model.to_bundle(metadata={"name": tracker.name, "seed": seed})
+def trained(tracker: Tracker, folder: Path, seed: int, split: str = "temporal", unfit: str = "") -> tuple[ModelVersion, str]:
+    bundle = small_bundle(seed)
     path = folder / f"bundle-{seed}"
     digest = write_bundle(bundle, path)
     with tracker.run("train") as run:
-        run.log_model(bundle.booster, X.head(5), bundle=path)
+        run.log_model(bundle, path, digest)
     metrics = {"auroc": 0.5 + seed / 100, "lift": {"5%": 2.0}, "missing": float("nan")}
-    return tracker.register(path, digest, run.run_id, metrics, split=split), digest
+    return tracker.register(path, digest, run.run_id, metrics, split=split, facts=FACTS, unfit=unfit), digest
+
+
+def champion_digest(tracker: Tracker) -> str:
+    return read_champion(tracker.models_folder, tracker.name).digest
+
+
+def promoted(tracker: Tracker, version: str, reason: str = "won") -> ChampionLock:
+    """Promote as after a comparison with the champion of now."""
+    return tracker.promote(version, reason=reason, against=champion_digest(tracker))
 
 
 def test_the_first_version_becomes_champion_and_a_later_one_does_not(tracker: Tracker, tmp_path: Path) -> None:
@@ -71,27 +74,36 @@ def test_mlflow_shows_version_alias_tags_signature_and_run(tracker: Tracker, tmp
     assert seen.tags["metric.auroc"] == "0.51"
     assert seen.tags["promoted_because"] == "the first version"
     assert client.get_run(seen.run_id).data.tags["kind"] == "train"
-    assert {item.path for item in client.list_artifacts(seen.run_id, "bundle")} >= {"bundle/model.txt", "bundle/manifest.json"}
+    assert seen.tags["tested_rows"] == "3 rows"
+    assert seen.tags["promoted_by"] == user_name()
+    assert seen.tags["promoted_by_force"] == "no"
     assert seen.source.startswith("models:/m-")
     logged = client.get_logged_model(seen.source.removeprefix("models:/"))
     assert logged.source_run_id == seen.run_id
     assert json.loads(logged.tags["mlflow.modelVersions"]) == [{"name": tracker.name, "version": int(version.version)}]
-    signature = mlflow.models.Model.load(logged.artifact_location.removeprefix("file://")).signature
-    assert signature.inputs.input_names() == ["usage_28d", "csat"]
+    folder = Path(logged.artifact_location.removeprefix("file://"))
+    assert mlflow.models.Model.load(str(folder)).signature.inputs.input_names() == ["account_id", *FEATURES]
+    sealed = next(folder.rglob("manifest.json")).parent
+    assert read_bundle(sealed, digest=digest) == small_bundle(1), "the logged model is the sealed bundle itself"
 
 
 def test_promote_and_rollback(tracker: Tracker, tmp_path: Path) -> None:
     for seed in (1, 2, 3):
         trained(tracker, tmp_path, seed)
-    tracker.promote("2", reason="better")
-    lock = tracker.promote("3")
-    assert lock.history == ("1", "2")
-    assert tracker.promote("3").history == ("1", "2"), "promoting the champion again changes nothing"
+    promoted(tracker, "2", "better")
+    assert tracker.store.client.get_model_version(tracker.name, "2").tags["promoted_because"] == "better"
+    lock = tracker.promote("3", reason="a trial", forced=True, comparison={"wins": False})
+    assert (lock.history, lock.forced, lock.promoted_by, lock.comparison) == (("1", "2"), "yes", user_name(), {"wins": False})
+    assert read_champion(tracker.models_folder, tracker.name) == lock
+    assert tracker.store.client.get_model_version(tracker.name, "3").tags["promoted_by_force"] == "yes"
+    assert tracker.promote("3") == lock, "promoting the champion again changes nothing"
     versions = tracker.list_versions()
     assert versions["version"].tolist() == ["3", "2", "1"]
     assert versions["champion"].tolist() == [True, False, False]
     assert versions["metric.auroc"].tolist() == [0.53, 0.52, 0.51]
     assert "metric.missing" not in versions.columns
+    assert versions["learnt_from"].tolist() == ["2024-01-01 to 2024-03-01"] * 3
+    assert versions["promoted_because"].tolist() == ["a trial", "better", "the first version"]
     assert tracker.rollback().version == "2"
     assert tracker.rollback().version == "1"
     assert str(tracker.store.client.get_model_version_by_alias(tracker.name, "champion").version) == "1"
@@ -105,19 +117,63 @@ def test_promote_and_rollback(tracker: Tracker, tmp_path: Path) -> None:
 def test_a_snapshot_model_is_usable_but_needs_force_to_become_champion(tracker: Tracker, tmp_path: Path) -> None:
     version, digest = trained(tracker, tmp_path, 1, split="snapshot")
     assert not version.champion
-    assert "`staypower models promote 1 --force`, or `staypower score --model 1`" in version.note
+    assert "`staypower models promote 1 --force --reason TEXT`, or `staypower score --model 1`" in version.note
     with pytest.raises(UsageError, match=r"no champion: .*staypower models promote 1 --force.*this once with `--model 1`"):
         find_bundle(tracker.models_folder, tracker.name)
     assert find_bundle(tracker.models_folder, tracker.name, "1").digest == digest
     with pytest.raises(UsageError, match="no temporal test"):
         tracker.promote("1")
-    assert tracker.promote("1", force=True, reason="only a snapshot").version == "1"
+    with pytest.raises(UsageError, match="force without a reason"):
+        tracker.promote("1", forced=True, reason=" ")
+    assert tracker.promote("1", forced=True, reason="only a snapshot").version == "1"
     assert find_bundle(tracker.models_folder, tracker.name).digest == digest
 
 
 def test_the_first_version_with_a_temporal_test_becomes_champion_after_snapshots(tracker: Tracker, tmp_path: Path) -> None:
     trained(tracker, tmp_path, 1, split="snapshot")
     assert trained(tracker, tmp_path, 2)[0].champion
+
+
+def test_a_first_version_that_is_not_fit_waits_for_force(tracker: Tracker, tmp_path: Path) -> None:
+    version, _ = trained(tracker, tmp_path, 1, unfit="is not fit to be champion by itself: too little")
+    assert not version.champion
+    assert "version 1 is not fit to be champion by itself: too little: `staypower models promote 1 --force" in version.note
+    with pytest.raises(
+        UsageError, match=r"this version is not fit to be champion by itself: too little.*--force --reason TEXT"
+    ):
+        tracker.promote("1")
+    assert tracker.list_versions()["unfit"].tolist() == ["is not fit to be champion by itself: too little"]
+    assert trained(tracker, tmp_path, 2)[0].champion, "the first one that is fit"
+
+
+def test_a_champion_that_changed_meanwhile_is_not_overthrown(tracker: Tracker, tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        trained(tracker, tmp_path, seed)
+    compared_with = champion_digest(tracker)
+    promoted(tracker, "2")
+    with pytest.raises(UsageError, match=r"not compared with the champion that scores now: .* 2\. Mend: .*promote 3`"):
+        tracker.promote("3", against=compared_with)
+    with pytest.raises(UsageError, match="not compared with the champion"):
+        tracker.promote("3")
+    assert read_champion(tracker.models_folder, tracker.name).version == "2"
+
+
+def test_two_promotions_at_once_leave_one_champion_and_whole_locks(tracker: Tracker, tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        trained(tracker, tmp_path, seed)
+    against = champion_digest(tracker)
+
+    def promote(version: str) -> str:
+        try:
+            return tracker.promote(version, against=against).version
+        except UsageError as error:
+            return error.faults[0].fault
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = sorted(pool.map(promote, ("2", "3")))
+    lock = read_champion(tracker.models_folder, tracker.name)
+    assert outcomes == [lock.version, "not compared with the champion that scores now"]
+    assert lock.history == ("1",)
 
 
 def test_faults_of_promote(tracker: Tracker, tmp_path: Path) -> None:
@@ -158,7 +214,7 @@ def test_a_store_begun_anew_overwrites_no_bundle(tmp_path: Path) -> None:
     tracker = Tracker(TrackingSettings(folder="old"), tmp_path, name="acme")
     for seed in (1, 2):
         _, digest = trained(tracker, tmp_path / "first", seed)
-    tracker.promote("2")
+    promoted(tracker, "2")
     again = Tracker(TrackingSettings(folder="new"), tmp_path, name="acme")
     version, _ = trained(again, tmp_path / "again", 3)
     assert version.version == "1"

@@ -7,19 +7,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
-import lightgbm
 import numpy as np
-import pandas as pd
 import pytest
+from small_bundle import small_bundle
 
 from staypower.errors import UsageError
+from staypower.models import write_bundle
 from staypower.tracking import Tracker, TrackingSettings
 from staypower.tracking.runs import _is_dead, _this_process, finite_metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-FEATURES = ["usage events, 28 d", "plan", "csat [last]"]
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +30,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Tracker:
     return tracker
 
 
-def small_booster() -> lightgbm.Booster:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(120, 3))
-    data = lightgbm.Dataset(X, (X[:, 0] > 0).astype(int), feature_name=["f0", "f1", "f2"])
-    return lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, num_boost_round=3)
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    bundle = small_bundle()
+    folder = tmp_path_factory.mktemp("sealed") / "bundle"
+    return SimpleNamespace(bundle=bundle, folder=folder, digest=write_bundle(bundle, folder))
 
 
 def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
@@ -49,14 +48,21 @@ def test_the_embedded_store_lies_under_the_project(shared: Tracker) -> None:
     assert experiment.artifact_location == (shared.root / "mlruns" / "artifacts").as_uri()
 
 
-def test_nothing_is_written_into_the_current_folder(shared: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_into_the_current_folder_or_taken_from_it(
+    shared: Tracker, sealed: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "uv.lock").write_text("the user's own")
+    (tmp_path / "pyproject.toml").write_text("[project]")
     monkeypatch.chdir(tmp_path)
     with shared.run("train") as run:
-        run.log_model(small_booster(), pd.DataFrame(np.zeros((2, 3)), columns=FEATURES))
-    assert list(tmp_path.iterdir()) == []
+        model_id = run.log_model(sealed.bundle, sealed.folder, sealed.digest)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pyproject.toml", "uv.lock"]
+    logged = shared.root / "mlruns" / "artifacts" / "models" / model_id / "artifacts"
+    assert not list(logged.rglob("uv.lock"))
+    assert "MLFLOW_UV_AUTO_DETECT" not in os.environ
 
 
-def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, tmp_path: Path) -> None:
+def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, sealed: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "plots").mkdir()
     (tmp_path / "plots" / "roc.png").write_bytes(b"png")
     (tmp_path / "report.md").write_text("# report")
@@ -68,7 +74,7 @@ def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, tmp_path: Pa
         run.log_metrics({"loss": 0.5}, step=1)
         run.log_metrics({"loss": 0.4}, step=2)
         run.log_artifacts([tmp_path / "report.md", tmp_path / "plots"], "evaluation")
-        model_id = run.log_model(small_booster(), pd.DataFrame(np.zeros((2, 3)), columns=FEATURES))
+        model_id = run.log_model(sealed.bundle, sealed.folder, sealed.digest)
     client = shared.store.client
     seen = client.get_run(run.run_id)
     assert seen.info.status == "FINISHED"
@@ -89,25 +95,6 @@ def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, tmp_path: Pa
     assert logged.source_run_id == run.run_id
     assert logged.status == "READY"
     assert os.environ.get("MLFLOW_TRACKING_URI") is None
-
-
-def test_the_logged_model_has_a_signature_pins_and_no_row_of_a_customer(shared: Tracker) -> None:
-    import mlflow
-
-    booster = small_booster()
-    example = pd.DataFrame([[123456.0, 1.0, 0.5], [2.0, 0.0, np.nan]], columns=FEATURES)
-    with shared.run("train") as run:
-        model_id = run.log_model(booster, example)
-    folder = shared.root / "mlruns" / "artifacts" / "models" / model_id / "artifacts"
-    pins = (folder / "requirements.txt").read_text().splitlines()
-    assert sorted(pin.partition("==")[0] for pin in pins) == ["lightgbm", "mlflow", "numpy", "pandas", "scipy"]
-    assert all("==" in pin for pin in pins)
-    assert not any(b"123456" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
-    assert not list(folder.rglob("*.pkl"))
-    loaded = mlflow.pyfunc.load_model(str(folder))
-    assert loaded.metadata.get_input_schema().input_names() == FEATURES
-    turned = example[FEATURES[::-1]]
-    assert loaded.predict(turned).tolist() == booster.predict(example.to_numpy()).tolist()
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "FAILED")])
