@@ -1,0 +1,183 @@
+"""The search: the defaults first, then what Optuna proposes, fold by fold, dropped early when it falls behind.
+
+The study lies in a SQLite file, so that a search that was killed goes on where it stopped. Optuna is only spoken to here and in
+`space`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.pruners import MedianPruner
+from optuna.samplers import TPESampler
+from optuna.trial import FrozenTrial, TrialState
+
+from staypower.errors import Fault, UsageError
+from staypower.tuning.result import Trial
+from staypower.tuning.space import TUNED, propose
+
+__all__ = ["Budget", "Search", "search_settings"]
+
+_DEFAULT = "default"
+_STARTERS = 8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop.
+
+    Parameters
+    ----------
+    trials : int or None, default None
+        After so many trials, those of an earlier run that is continued included; at least 2.
+    minutes : float or None, default None
+        After so many minutes of this run, above 0.
+
+    Raises
+    ------
+    UsageError
+        When neither or something impossible is given.
+
+    Examples
+    --------
+    >>> Budget(trials=30).minutes is None
+    True
+    """
+
+    trials: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        faults = []
+        if self.trials is None and self.minutes is None:
+            faults.append(Fault("no budget", "neither trials nor minutes", "give one of them, such as 30 trials"))
+        if self.trials is not None and self.trials < 2:
+            faults.append(Fault("too few trials", str(self.trials), "give at least 2: the first tries the defaults"))
+        if self.minutes is not None and not (math.isfinite(self.minutes) and self.minutes > 0):
+            faults.append(Fault("no time", f"{self.minutes:g} minutes", "give a number of minutes above 0"))
+        if faults:
+            raise UsageError(faults)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a search is kept, and how it goes.
+
+    Parameters
+    ----------
+    file : Path
+        SQLite file; made if it is not there.
+    name : str
+        Of the study: the same question has the same name.
+    budget : Budget
+    seed : int, default 0
+    resume : bool, default False
+        Continue a study of this name; otherwise it begins anew.
+    """
+
+    file: Path
+    name: str
+    budget: Budget
+    seed: int = 0
+    resume: bool = False
+
+
+def search_settings(
+    search: Search,
+    losses: Callable[[dict[str, Any]], Sequence[Callable[[], tuple[float, int]]]],
+    *,
+    defaults: dict[str, Any],
+    told: Callable[[Trial], object] = lambda _: None,
+) -> tuple[Trial, ...]:
+    """Search for the settings of the lowest held-out loss.
+
+    Parameters
+    ----------
+    search : Search
+    losses : callable
+        Takes overrides of the settings and returns one callable a fold; each returns the summed loss and the number of rows of
+        its fold. Folds are asked for one after the other, so that a trial that falls behind stops early.
+    defaults : dict
+        The settings as shipped, for the sampler to begin from; they are tried as they are, without overrides.
+    told : callable, optional
+        Told of every trial as it ends.
+
+    Returns
+    -------
+    tuple of Trial
+        Those of earlier runs that are continued included.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = _open(search)
+    if not study.trials:
+        inside = {name: min(max(value, TUNED[name].low), TUNED[name].high) for name, value in defaults.items() if name in TUNED}
+        study.enqueue_trial(inside, user_attrs={_DEFAULT: True})
+
+    def objective(trial: optuna.trial.Trial) -> float:
+        proposed = propose(trial)
+        overrides = {} if trial.user_attrs.get(_DEFAULT) else proposed
+        total, rows = 0.0, 0
+        for step, fold in enumerate(losses(overrides)):
+            lost, count = fold()
+            total, rows = total + lost, rows + count
+            trial.report(total / rows, step)
+            if overrides and trial.should_prune():
+                raise optuna.TrialPruned
+        return total / rows
+
+    def ended(_: optuna.Study, trial: FrozenTrial) -> None:
+        told(_trial_of(trial))
+
+    left = None if search.budget.trials is None else max(0, search.budget.trials - _done(study))
+    seconds = None if search.budget.minutes is None else 60 * search.budget.minutes
+    if left != 0:
+        study.optimize(objective, n_trials=left, timeout=seconds, callbacks=[ended])
+    return tuple(_trial_of(trial) for trial in study.trials if trial.state.is_finished())
+
+
+def _open(search: Search) -> optuna.Study:
+    search.file.parent.mkdir(parents=True, exist_ok=True)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{search.file.absolute()}")
+    there = search.name in optuna.get_all_study_names(storage)
+    if there and not search.resume:
+        optuna.delete_study(study_name=search.name, storage=storage)
+    # the same run proposes the same; one that goes on must not propose the beginning again
+    before = len(optuna.load_study(study_name=search.name, storage=storage).trials) if there and search.resume else 0
+    seed = int(np.random.SeedSequence([search.seed, before]).generate_state(1)[0])
+    sampler = TPESampler(seed=seed, n_startup_trials=_STARTERS)
+    study = optuna.create_study(
+        storage=storage,
+        study_name=search.name,
+        direction="minimize",
+        sampler=sampler,
+        pruner=MedianPruner(n_startup_trials=_STARTERS),
+        load_if_exists=True,
+    )
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        # its process died
+        study.tell(trial.number, state=TrialState.FAIL)
+        if trial.user_attrs.get(_DEFAULT):
+            study.enqueue_trial(trial.params, user_attrs={_DEFAULT: True})
+    return study
+
+
+def _done(study: optuna.Study) -> int:
+    return sum(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in study.trials)
+
+
+def _trial_of(trial: FrozenTrial) -> Trial:
+    tried = {} if trial.user_attrs.get(_DEFAULT) else {name: _written(name, trial.params[name]) for name in trial.params}
+    states = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
+    loss = trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.nan
+    seconds = trial.duration.total_seconds() if trial.duration is not None else math.nan
+    return Trial(trial.number, tried, loss, states.get(trial.state, "failed"), seconds)
+
+
+def _written(name: str, value: Any) -> int | float:
+    return int(value) if TUNED[name].whole else float(f"{value:.3g}")
