@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from staypower.errors import UsageError
 
-__all__ = ["harmless", "read_table", "write_atomically", "write_table"]
+__all__ = ["harmless", "read_table", "require_table_path", "write_atomically", "write_rows", "write_table"]
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = r"\A([=+\-@\t\r])"
+_ENDINGS = (".parquet", ".csv")
+# the same groups of rows in a file however its rows came: equal rows are equal bytes
+_ROWS_PER_GROUP = 50_000
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
@@ -46,22 +52,97 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
     >>> write_table(pd.DataFrame({"a": ["=1+1"]}), folder / "a.csv").read_text()
     '"a"\n"\'=1+1"\n'
     """
-    if path.suffix not in (".parquet", ".csv"):
-        raise UsageError.of("unknown kind of output", path, "let the name end in `.parquet` or `.csv`")
-    if path.suffix == ".csv":
-        table = pa.Table.from_pandas(harmless(frame), preserve_index=False)
-        return write_atomically(path, lambda temporary: pa_csv.write_csv(table, temporary))
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    return write_atomically(path, lambda temporary: pq.write_table(table, temporary))
+    return write_rows([table], table.schema, path)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def require_table_path(path: Path) -> Path:
+    """Return a path whose ending says how a table is written.
+
+    Raises
+    ------
+    UsageError
+        When it does not.
+
+    Examples
+    --------
+    >>> require_table_path(Path("a.csv")).suffix
+    '.csv'
+    """
+    if path.suffix not in _ENDINGS:
+        raise UsageError.of("unknown kind of output", path, "let the name end in `.parquet` or `.csv`")
+    return path
+
+
+def write_rows(batches: Iterable[pa.Table], schema: pa.Schema, path: Path, *, staging: Path | None = None) -> Path:
+    """Write rows that come some at a time as Parquet or CSV, by the ending of the path; no more than one batch is held.
+
+    Parameters
+    ----------
+    batches : iterable of pyarrow.Table
+        In the order of the file; where one ends and the next begins leaves no trace in it.
+    schema : pyarrow.Schema
+        Of every batch.
+    path : Path
+        As `write_table` takes it.
+    staging : Path, optional
+        Folder in which the unfinished file grows; by default that of the path.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    UsageError
+        When the ending is another, or the place cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = pa.table({"a": [1, 2, 3]})
+    >>> path = write_rows([rows[:1], rows[1:]], rows.schema, Path(tempfile.mkdtemp()) / "a.parquet")
+    >>> path.read_bytes() == write_rows([rows], rows.schema, path.with_name("b.parquet")).read_bytes()
+    True
+    """
+    as_csv = require_table_path(path).suffix == ".csv"
+    if as_csv:
+        schema = harmless(schema.empty_table()).schema
+
+    def write(temporary: Path) -> None:
+        opened = pa_csv.CSVWriter(temporary, schema) if as_csv else pq.ParquetWriter(temporary, schema)
+        with opened as writer:
+            for group in _groups(batches):
+                writer.write_table(harmless(group) if as_csv else group)
+
+    return write_atomically(path, write, staging=staging)
+
+
+def _groups(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Cut rows into groups of one size."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        while rows >= _ROWS_PER_GROUP:
+            together = pa.concat_tables(waiting)
+            yield together.slice(0, _ROWS_PER_GROUP).combine_chunks()
+            waiting, rows = [together.slice(_ROWS_PER_GROUP)], rows - _ROWS_PER_GROUP
+    if rows:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read what `write_table` wrote.
 
     Parameters
     ----------
     path : Path
         Ends in `.parquet` or `.csv`.
+    columns : sequence of str, optional
+        Read only those of these columns that are there; all by default.
 
     Returns
     -------
@@ -84,9 +165,11 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UsageError.of("file not found", path, "check the path")
     try:
         if path.suffix == ".csv":
-            frame = pd.read_csv(path, dtype={"account_id": str, "cutoff": str, "tier": str, "quadrant": str})
+            texts = {"account_id": str, "cutoff": str, "tier": str, "quadrant": str}
+            frame = pd.read_csv(path, dtype=texts, usecols=None if columns is None else lambda name: name in columns)
         else:
-            frame = pd.read_parquet(path)
+            there = None if columns is None else [name for name in pq.read_schema(path).names if name in columns]
+            frame = pd.read_parquet(path, columns=there)
     except (ValueError, OSError) as error:
         raise UsageError.of("not a table", f"{path}: {error}", "give a file that `staypower score` wrote") from None
     if "account_id" in frame:
@@ -94,20 +177,47 @@ def read_table(path: Path) -> pd.DataFrame:
     return frame
 
 
-def harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with a quote before every text cell that a spreadsheet would run as a formula."""
-    made = frame.copy()
-    for name in made.columns:
-        if made[name].dtype == object or pd.api.types.is_string_dtype(made[name]):
-            made[name] = [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in made[name]]
-    return made
+def harmless(rows: pa.Table) -> pa.Table:
+    """Return the rows with a quote before every text that a spreadsheet would run as a formula.
+
+    Examples
+    --------
+    >>> harmless(pa.table({"a": ["=1+1", "b", None], "n": [-1, 0, 1]})).to_pydict()
+    {'a': ["'=1+1", 'b', None], 'n': [-1, 0, 1]}
+    """
+    for number, field in enumerate(rows.schema):
+        stored = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if pa.types.is_string(stored) or pa.types.is_large_string(stored):
+            told = pc.replace_substring_regex(rows.column(number).cast(stored), _FORMULA, r"'\1")
+            rows = rows.set_column(number, pa.field(field.name, stored), told)
+    return rows
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write to a temporary name in the same folder, flush to disk and rename."""
+def write_atomically(path: Path, write: Callable[[Path], object], *, staging: Path | None = None) -> Path:
+    """Write to a temporary name, flush to disk and rename.
+
+    Parameters
+    ----------
+    path : Path
+        Missing folders are made.
+    write : callable
+        Writes to the temporary path that it is given.
+    staging : Path, optional
+        Folder of the temporary file; by default that of the path. Whoever stops the process leaves nothing elsewhere.
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    UsageError
+        When the place cannot be written to.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=staging or path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
         raise UsageError.of("cannot write", f"{path}: {error.strerror}", "name a place that can be written to") from error
     os.close(handle)
@@ -117,7 +227,17 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.chmod(0o644)
-        temporary.replace(path)
+        _rename(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # the staging folder lies on another disk: a copy beside the path is renamed instead
+        write_atomically(path, lambda beside: shutil.copyfile(temporary, beside))

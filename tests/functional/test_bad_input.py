@@ -121,20 +121,19 @@ def test_test_cutoff_outside_the_data(folder):
 def test_scoring_cutoff_outside_the_data(folder):
     trained = run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")
     assert trained[0] == 0, trained
-    err = refused(folder, "--cutoff", "2026-01-01", command="score")
+    err = refused(folder, "--model", "1", "--cutoff", "2026-01-01", command="score")
     assert "outside the data" in err
-    err = refused(folder, "--cutoff", "2020-01-01", command="score")
+    err = refused(folder, "--model", "1", "--cutoff", "2020-01-01", command="score")
     assert "outside the data" in err
 
 
 def test_a_model_is_not_asked_for_what_it_was_not_learnt_for(folder):
     assert run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")[0] == 0
     for command in ("score", "evaluate"):
-        err = refused(folder, "--set", "label.horizon=30", command=command)
+        err = refused(folder, "--model", "1", "--set", "label.horizon=30", command=command)
         assert "label.horizon: the model 60, the config 30" in err
-    code, out, _ = run(
-        "score", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "label.too_new=400", "-o", str(folder / "s.csv")
-    )
+    given = ["-c", str(folder / "staypower.yaml"), "--quiet", "--model", "1"]
+    code, out, _ = run("score", *given, "--set", "label.too_new=400", "-o", str(folder / "s.csv"))
     assert code == 0
     assert "no account has the status `scored`" in out
 
@@ -144,7 +143,7 @@ def test_tables_that_lost_what_the_model_reads(folder):
     change(folder, "  surveys: {source: surveys.csv, instrument: nps, scale: 0-10}\n", "")
     change(folder, ", static: [segment]", "")
     for command in ("score", "evaluate"):
-        err = refused(folder, command=command)
+        err = refused(folder, "--model", "1", command=command)
         assert "the model reads a table that is not there: surveys" in err
         assert "the model reads a column that is not there: accounts.segment, for `account_segment`" in err
 
@@ -188,7 +187,14 @@ def test_a_tampered_bundle_is_refused(folder):
     assert run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")[0] == 0
     model = folder / "models" / "acme" / "1" / "model.txt"
     model.write_bytes(model.read_bytes()[:-100])
-    refused(folder, command="score")
+    assert "was altered" in refused(folder, "--model", "1", command="score")
+
+
+def test_a_model_of_forty_accounts_scores_only_when_it_is_named(folder):
+    code, out, _ = run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")
+    assert code == 0
+    assert "version 1 is not fit to be champion by itself: " in out
+    assert "is not fit to be champion by itself" in refused(folder, command="score")
 
 
 def test_one_instrument_on_two_scales_is_named_by_check_and_refused_by_train(folder):

@@ -1,8 +1,10 @@
-"""Every notebook runs from top to bottom, uses public names only, and is stored without output."""
+"""Every notebook runs from top to bottom, uses public names only, and is stored as its Markdown says, without output."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbclient
@@ -11,24 +13,53 @@ import pytest
 
 import staypower
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def code_of(path: Path) -> str:
+    notebook = nbformat.read(path, as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+
+
+@notebooks
 @pytest.mark.filterwarnings("ignore")  # the kernel and its client warn about themselves
-def test_it_runs(path, tmp_path):
+def test_it_runs_and_answers(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    answer = notebook.cells[-1].outputs[-1]["data"]["text/markdown"]
+    assert answer.startswith("**Answer.**")
+    assert not re.search(r"\bnan\b|\binf\b|None", answer)
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    # a picture that shows itself as text only is a result that draws badly
+    assert not any(re.fullmatch(r"<\w+ size .*>", output.get("data", {}).get("text/plain", "")) for output in outputs
+                   if "image/png" not in output.get("data", {}))  # fmt: skip
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_public_names_only_and_no_output(path):
-    notebook = nbformat.read(path, as_version=4)
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+@notebooks
+def test_it_uses_public_names_only(path):
+    code = code_of(path)
     assert set(re.findall(r"staypower\.(\w+)", code)) <= set(staypower.__all__)
-    assert "from staypower." not in code
-    assert not any(cell.get("outputs") for cell in notebook.cells)
+    assert "from staypower" not in code
+    assert not re.findall(r"import staypower\.", code)
 
 
-def test_there_is_a_first_look():
-    assert "01_first_look" in [path.stem for path in NOTEBOOKS]
+@notebooks
+def test_it_is_short_and_opens_with_a_question(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert "**Question.**" in cells[0].source
+    assert cells[0].source.split("**Question.**")[1].count("?") >= 1
+    assert sum(cell.cell_type == "code" for cell in cells) <= 14
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+def test_they_are_what_their_markdown_says(tmp_path):
+    script = f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); import pathlib, write_notebooks as w; "
+    subprocess.run([sys.executable, "-c", f"{script} w.write(pathlib.Path({str(tmp_path)!r}))"], check=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {path.name: path.read_text() for path in NOTEBOOKS}
+
+
+def test_all_of_them_are_there():
+    assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06", "07"]

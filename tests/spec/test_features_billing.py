@@ -34,6 +34,8 @@ CASES = [
         ann           | seats_change_90_days           | 0       | as many as then
         ann           | mrr_per_seat                   | 15      | 150 / 10
         ann           | discount_now                   | 0.2     | the largest of those running
+        ann           | discount_90_days_ago           | 0       | of the first version, on 04-02
+        ann           | discount_change_90_days        | 0.2     | 0.2 - 0
         ann           | term_months_now                | 12      | the longest contract
         ann           | days_to_renewal                | 15      | 07-16 is nearer than 08-01
         ann           | auto_renew_off_now             | 1       | s1
@@ -49,16 +51,20 @@ CASES = [
         ann           | mrr_cuts_90d/365d              | 1/1     | 150 to 120
         ann           | seats_raises_90d/365d          | 1/1     | 10 to 12
         ann           | seats_cuts_90d/365d            | 1/1     | 12 to 8
+        ann           | days_since_seats_cut           | 11      | from 06-20
         bob           | mrr_now                        | 0       | a sum of nothing is 0
         bob           | mrr_change_90_days             | 0       | nothing against nothing
         bob           | mrr_per_seat                   | -       | no seats to divide by
         bob           | discount_now                   | -       | nothing runs
+        bob           | discount_90_days_ago           | -       | nothing ran
+        bob           | discount_change_90_days        | -       | nothing to compare
         bob           | term_months_now                | -       | nothing runs
         bob           | days_to_renewal                | -       | nothing to renew
         bob           | auto_renew_off_now             | 0       | a count of nothing is 0
         bob           | plan_now                       | -       | no plan is missing, not `other`
         bob           | billing_period_now             | -       | no contract
         bob           | days_since_subscription_change | -       | never, not 0 days ago
+        bob           | days_since_seats_cut           | -       | never, not 0 days ago
 
         at 2025-06-20 | feature                        | value | because
         ann           | mrr_now                        | 180   | the third version begins at the cutoff: not known yet
@@ -95,6 +101,25 @@ CASES = [
         at 2025-05-15 | feature                  | value | because
         dan           | subscriptions_now        | 0     | between the end and the new beginning
         dan           | subscriptions_ended_ever | 1     | as known then
+        """,
+    ),
+    Case(
+        title="One contract of several is cancelled",
+        says="It runs until it ends, and the account is not leaving: the others run on. A cancellation is known from its instant.",
+        drawn="""
+        subscriptions | subscription_id | started_at       | ended_at         | cancel_requested_at
+        hal           | s5              | 2025-01-01T00:00 | 2025-07-10T00:00 | 2025-06-15T00:00
+        hal           | s6              | 2025-01-01T00:00 | -                | -
+        ida           | s7              | 2025-01-01T00:00 | -                | 2025-07-01T00:00
+
+        at 2025-07-01 | feature                     | value | because
+        hal           | subscriptions_cancelled_now | 1     | s5, which runs until 07-10
+        hal           | subscriptions_now           | 2     | s5 and s6
+        ida           | subscriptions_cancelled_now | 0     | cancelled at the cutoff: not known yet
+
+        at 2025-07-11 | feature                     | value | because
+        hal           | subscriptions_cancelled_now | 0     | s5 has ended
+        ida           | subscriptions_cancelled_now | 1     | s7
         """,
     ),
     Case(

@@ -32,6 +32,8 @@ CASES = [
 
         at 2025-07-01 | feature                       | value     | because
         ann           | payments_failed_28d/90d/365d  | 2/2/3     | 06-25 and 06-30; 01-10
+        ann           | payments_365d                 | 6         | all but the one at the cutoff
+        ann           | payments_failed_share_365d    | 0.5       | 3 of 6
         ann           | payments_recovered_90d/365d   | 1/2       | on 06-27; on 01-12; the payment at the cutoff is not known yet
         ann           | payments_failed_open_now      | 1         | that of 06-30
         ann           | amount_paid_28d/90d/365d      | 49/98/147 | a payment refunded later had gone through
@@ -41,11 +43,14 @@ CASES = [
         ann           | days_to_method_expiry         | 9         | the latest row says 07-10
         ann           | method_expires_before_renewal | 1         | 07-10 comes before the renewal on 07-16
         bob           | payments_failed_28d/90d/365d  | 0/0/0     | a count of nothing is 0
+        bob           | payments_failed_share_365d    | 0         | 0 of 1
         bob           | payments_failed_open_now      | 0         | nothing is open
         bob           | days_since_failed_payment     | -         | never, not 0 days ago
         bob           | days_to_method_expiry         | 31        | 08-01
         bob           | method_expires_before_renewal | 0         | 07-16 comes first
         cal           | amount_paid_365d              | 0         | a sum of nothing is 0
+        cal           | payments_365d                 | 0         | a count of nothing is 0
+        cal           | payments_failed_share_365d    | -         | a share of nothing is missing
         cal           | days_since_last_payment       | -         | never paid
         cal           | days_to_method_expiry         | -         | no method is known
         cal           | method_expires_before_renewal | -         | neither is known, so there is no answer

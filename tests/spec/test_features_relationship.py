@@ -22,11 +22,15 @@ CASES = [
         ann      | 2024-07-01T00:00 | 2025-07-01T00:00 | nia
         bob      | 2025-06-24T00:00 | 2025-06-24T00:00 | kim
 
-        at 2025-07-01 | feature            | value | because
-        ann           | tenure_days        | 365   | from 2024-07-01
-        ann           | owner_changes_365d | 2     | kim to lee, lee to moe; nia comes at the cutoff
-        bob           | tenure_days        | 7     | from 06-24
-        bob           | owner_changes_365d | 0     | the first owner is no change
+        at 2025-07-01 | feature                 | value | because
+        ann           | tenure_days             | 365   | from 2024-07-01
+        ann           | owner_changes_365d      | 2     | kim to lee, lee to moe; nia comes at the cutoff
+        ann           | owner_changes_ever      | 2     | the same two
+        ann           | days_since_owner_change | 30    | from 06-01
+        bob           | tenure_days             | 7     | from 06-24
+        bob           | owner_changes_365d      | 0     | the first owner is no change
+        bob           | owner_changes_ever      | 0     | the same
+        bob           | days_since_owner_change | -     | never, not 0 days ago
 
         at 2025-06-24 | feature     | value | because
         bob           | tenure_days | -     | signed up at the cutoff: not a customer yet
@@ -66,8 +70,10 @@ CASES = [
         at 2025-07-01 | feature             | value | because
         eva           | goals_set           | 4     | all four
         eva           | goals_met           | 1     | the fourth is met at the cutoff: not known yet
+        eva           | goals_met_365d      | 1     | the same
         eva           | goals_open_now      | 3     | all but the first
         eva           | goals_overdue_now   | 2     | the second and the fourth; the third is due at the cutoff
+        eva           | goals_missed_365d   | 2     | the same two
         eva           | days_since_goal_met | 136   | from 02-15
         eva           | goals_met_share     | 0.25  | 1 of 4
         fay           | goals_set           | 0     | none agreed
@@ -77,6 +83,8 @@ CASES = [
 
         at 2025-07-02 | feature           | value | because
         eva           | goals_met         | 2     | the first and the fourth
+        eva           | goals_met_365d    | 2     | the same two
+        eva           | goals_missed_365d | 2     | the second and the third, which is overdue now
         eva           | goals_open_now    | 2     | the second and the third
         eva           | goals_overdue_now | 2     | the same two
         """,

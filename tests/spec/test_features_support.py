@@ -32,10 +32,12 @@ CASES = [
         ann           | tickets_reopened_28d/90d/365d           | 1/1/1          | on 06-20
         ann           | tickets_reopened_share_90d              | 0.25           | one of four
         ann           | first_response_hours_mean_28d/90d/365d  | 16/12/10.5     | 2 and 30 h; 4 h; 6 h; the open ticket has no response yet
+        ann           | first_response_hours_total_28d/90d/365d | 32/36/42       | the same hours, added up
         ann           | first_response_hours_worst_28d/90d/365d | 30/30/30       | the ticket of 06-10
         ann           | first_response_hours_spread_365d        | 13.10          | 2, 30, 4, 6 around 10.5: the root of 515 / 3
         ann           | within_sla_share_28d/90d/365d           | 0.5/0.667/0.75 | only the 30 h missed 24 h; the ticket open for 14 h is not decided
         ann           | resolution_hours_mean_28d/90d/365d      | 36/40/42       | 24 and 48 h; 48 h; 48 h
+        ann           | resolution_hours_total_28d/90d/365d     | 72/120/168     | the same hours, added up
         ann           | resolution_hours_worst_90d/365d         | 48/48          | the longest
         ann           | tickets_open_now                        | 1              | the ticket of 06-30
         ann           | oldest_open_ticket_days                 | 0.583          | 14 hours
@@ -50,6 +52,7 @@ CASES = [
         ann           | high_priority_share_365d                | 0.40           | 2 of 5
         bob           | tickets_7d/28d/90d/365d                 | 0/0/0/0        | a count of nothing is 0
         bob           | first_response_hours_mean_365d          | -              | a mean of nothing is missing
+        bob           | first_response_hours_total_365d         | 0              | a sum of nothing is 0
         bob           | first_response_hours_spread_365d        | -              | no spread under two values
         bob           | within_sla_share_365d                   | -              | no promise was given
         bob           | oldest_open_ticket_days                 | -              | nothing is open

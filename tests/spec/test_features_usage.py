@@ -34,6 +34,7 @@ CASES = [
         at 2025-07-01 | feature                        | value      | because
         ann           | usage_events_7d/28d/90d/365d   | 2/4/8/12   | the use at the cutoff itself is not known yet; each window holds its first instant
         ann           | usage_quantity_7d/28d/90d/365d | 5/10/14/18 | a blank quantity adds nothing
+        ann           | units_per_event_28d/90d        | 3.333/2    | 10 units in 3 uses that say how many; 14 in 7
         ann           | active_days_7d/28d/90d/365d    | 2/4/8/12   | every use but the one at the cutoff is on a day of its own
         ann           | active_users_7d/28d/90d/365d   | 2/3/5/5    | u6 used it at the cutoff only
         ann           | features_used_7d/28d/90d/365d  | 2/3/4/5    | export and report; chat; board; archive
@@ -49,6 +50,8 @@ CASES = [
         ann           | active_days_trend_28d          | 0.333      | (4 - 2) / (4 + 2)
         ann           | active_users_trend_28d         | 0.200      | (3 - 2) / (3 + 2)
         ann           | usage_recent_share_28d         | 0.500      | 4 of 8 uses of the last 90 days
+        ann           | usage_recent_share_7d          | 0.500      | 2 of 4 uses of the last 28 days
+        ann           | usage_recent_share_of_year     | 0.333      | 4 of 12 uses of the last 365 days
         ann           | events_per_active_user_28d     | 1.333      | 4 uses by 3 people
         ann           | days_since_last_use            | 0.00       | one microsecond before the cutoff
         ann           | days_since_first_use           | 365.00     | 365 days and one microsecond
@@ -66,6 +69,8 @@ CASES = [
         bob           | longest_silence_90d            | -          | no use, no stretch to measure from
         bob           | usage_trend_28d                | 0          | nothing against nothing is no change
         bob           | usage_recent_share_28d         | -          | a share of nothing is missing
+        bob           | usage_recent_share_of_year     | -          | the same
+        bob           | units_per_event_28d            | -          | a mean of nothing is missing
         bob           | events_per_active_user_28d     | -          | nobody to divide by
         """,
     ),

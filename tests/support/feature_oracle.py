@@ -157,9 +157,11 @@ def _gap_quantile(feature, seen, moments, now, cutoff, codes):
 
 def _unanswered(feature, seen, moments, now, cutoff, codes):
     n = 0
-    for row in reversed(seen):
-        answered = row["instant", feature.column]
-        if answered != MISSING and answered < cutoff:
+    # of rows of one instant those that are not answered count as the later ones
+    answers = [row["instant", feature.column] for row in seen]
+    known = [answered != MISSING and answered < cutoff for answered in answers]
+    for _, silent in sorted(zip(moments, (not one for one in known), strict=True), reverse=True):
+        if not silent:
             break
         n += 1
     return float(n)

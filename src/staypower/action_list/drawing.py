@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
+
+from staypower.pictures import Picture
 
 if TYPE_CHECKING:
     from staypower.action_list.effects import Effects
@@ -18,7 +19,7 @@ __all__ = ["draw_effects", "draw_list"]
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
 
 
-def draw_list(actions: ActionList) -> Figure:
+def draw_list(actions: ActionList) -> Picture:
     """Draw the expected value that gathers down the list, and the accounts of each action.
 
     Parameters
@@ -27,9 +28,9 @@ def draw_list(actions: ActionList) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Picture
     """
-    picture = Figure(figsize=(10, 4), layout="constrained")
+    picture = Picture(figsize=(10, 4), layout="constrained")
     left, right = picture.subplots(1, 2)
     gathered = np.nancumsum(actions.to_do["expected_value"].to_numpy(dtype=np.float64))
     left.plot(np.arange(1, len(gathered) + 1), gathered, color=_BLUE, label="best first")
@@ -45,7 +46,7 @@ def draw_list(actions: ActionList) -> Figure:
     return picture
 
 
-def draw_effects(effects: Effects) -> Figure:
+def draw_effects(effects: Effects) -> Picture:
     """Draw every measured effect with its interval, beside what was assumed and what is used.
 
     Parameters
@@ -54,11 +55,11 @@ def draw_effects(effects: Effects) -> Figure:
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Picture
     """
     frame = effects.frame()
     found = frame[frame["measured"].notna()].iloc[::-1]
-    picture = Figure(figsize=(8, 1.6 + 0.5 * len(found)), layout="constrained")
+    picture = Picture(figsize=(8, 1.6 + 0.5 * len(found)), layout="constrained")
     axes = picture.subplots()
     rows = np.arange(len(found))
     wings = np.abs(found[["low", "high"]].to_numpy() - found[["measured"]].to_numpy()).T
@@ -67,6 +68,7 @@ def draw_effects(effects: Effects) -> Figure:
     axes.plot(found["used"], rows, "|", color=_GREY, markersize=14, label="used")
     axes.axvline(0.0, color=_GREY, linewidth=0.8)
     axes.set_yticks(rows, [str(name).replace("_", " ").replace("$", r"\$") for name in found["action"]])
+    axes.set_ylim(-0.6, len(found) - 0.4)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set(title="Measured effects", xlabel="relative cut in churn")
     axes.legend(loc="best")

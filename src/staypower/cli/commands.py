@@ -99,15 +99,46 @@ def train(
 
 
 @app.command()
+def tune(
+    trials: Annotated[int | None, typer.Option("--trials", help="Stop after so many trials; 30 without any budget.")] = None,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after so many minutes.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a search of the same question.")] = False,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Search for better settings of the model on the past, and say whether they are better later."""
+    common = _common(config, overrides, as_json, quiet)
+    run_pipeline(common, "tune", "run_tune", trials=trials, minutes=minutes, resume=resume)
+
+
+@app.command()
 def evaluate(
     model: ModelOption = None,
+    prior: Annotated[
+        str | None,
+        typer.Option("--prior", metavar="RATE", help="Judge the model moved to this base rate too: 0.16, or `estimate`."),
+    ] = None,
     config: ConfigOption = _CONFIG,
     overrides: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure a model on later cutoffs, beside its baselines."""
-    run_pipeline(_common(config, overrides, as_json, quiet), "evaluate", "run_evaluate", model=model)
+    run_pipeline(_common(config, overrides, as_json, quiet), "evaluate", "run_evaluate", model=model, prior=prior)
+
+
+@app.command()
+def backtest(
+    folds: Annotated[int, typer.Option("--folds", min=1, metavar="N", help="How many folds at most, the latest.")] = 6,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train on the past again and again, test each model on what came after, and watch it grow old."""
+    run_pipeline(_common(config, overrides, as_json, quiet), "backtest", "run_backtest", folds=folds)
 
 
 @app.command()
@@ -124,6 +155,9 @@ def score(
         Path | None,
         typer.Option("--previous", metavar="FILE", help="Scores of an earlier cutoff: steady tiers, and who moved."),
     ] = None,
+    prior: Annotated[
+        str | None, typer.Option("--prior", metavar="RATE", help="Move all probabilities to this base rate, or `estimate` it.")
+    ] = None,
     config: ConfigOption = _CONFIG,
     overrides: SetOption = None,
     as_json: JsonOption = False,
@@ -131,8 +165,50 @@ def score(
 ) -> None:
     """Score every account, with reasons."""
     chosen = tuple(accounts or ())
-    common = _common(config, overrides, as_json, quiet)
+    more = [] if prior is None else [f"scoring.prior={prior}"]
+    common = _common(config, [*(overrides or ()), *more], as_json, quiet)
     run_pipeline(common, "score", "run_score", cutoff=cutoff, output=output, model=model, accounts=chosen, previous=previous)
+
+
+@app.command()
+def explain(
+    accounts: Annotated[
+        list[str] | None,
+        typer.Option("--account", metavar="ID", help="Tell of this account; may be repeated. None: what moved them all."),
+    ] = None,
+    cutoff: Annotated[
+        str | None, typer.Option("--cutoff", metavar="DATE", help="The instant of knowledge; by default the end of the data.")
+    ] = None,
+    model: ModelOption = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option("--previous", metavar="FILE", help="Scores of the cutoff to compare with; by default one step earlier."),
+    ] = None,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Say why accounts score as they do, what changed, and what to do."""
+    common, chosen = _common(config, overrides, as_json, quiet), tuple(accounts or ())
+    run_pipeline(common, "explain", "run_explain", accounts=chosen, cutoff=cutoff, model=model, previous=previous)
+
+
+@app.command()
+def actions(
+    cutoff: Annotated[
+        str | None, typer.Option("--cutoff", metavar="DATE", help="The instant of knowledge; by default the end of the data.")
+    ] = None,
+    output: OutputOption = None,
+    model: ModelOption = None,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """List whom to act on and how: best value first, under capacity, some held back at random."""
+    common = _common(config, overrides, as_json, quiet)
+    run_pipeline(common, "actions", "run_actions", cutoff=cutoff, output=output, model=model)
 
 
 @app.command()
@@ -157,6 +233,31 @@ def portfolio(
     run_pipeline(_common(config, overrides, as_json, quiet), "portfolio", "run_portfolio")
 
 
+@app.command()
+def report(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default `report.html` in the output folder.")
+    ] = None,
+    cutoff: Annotated[
+        str | None, typer.Option("--cutoff", metavar="DATE", help="The instant of knowledge; by default the end of the data.")
+    ] = None,
+    model: ModelOption = None,
+    previous: Annotated[
+        Path | None, typer.Option("--previous", metavar="FILE", help="Scores of an earlier cutoff, to say who moved.")
+    ] = None,
+    pages: Annotated[int, typer.Option("--pages", min=0, max=1000, help="Accounts with a page of their own.")] = 50,
+    audit: Annotated[bool, typer.Option("--audit", help="Run the audit, too, and put it in.")] = False,
+    config: ConfigOption = _CONFIG,
+    overrides: SetOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write one HTML file that opens offline: whom to call, why, with what, and how far to trust it."""
+    common = _common(config, overrides, as_json, quiet)
+    options = {"cutoff": cutoff, "output": output, "model": model, "previous": previous, "pages": pages, "audit": audit}
+    run_pipeline(common, "report", "run_report", **options)
+
+
 @models_app.command("list")
 def list_models(
     config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
@@ -168,14 +269,14 @@ def list_models(
 @models_app.command()
 def promote(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="The version that shall score from now on.")],
-    force: Annotated[bool, typer.Option("--force", help="Promote although it had no temporal test.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote whatever the comparison says; needs --reason.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the version.")] = "",
     config: ConfigOption = _CONFIG,
     overrides: SetOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a version the champion."""
+    """Make a version the champion when it wins on the same later cutoffs; exit code 1 when it does not."""
     common = _common(config, overrides, as_json, quiet)
     run_pipeline(common, "registry", "run_promote", version=version, force=force, reason=reason)
 

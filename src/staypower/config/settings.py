@@ -11,11 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr
 
+from staypower.action_list.settings import ActionSettings
 from staypower.config.faults import Origins
 from staypower.cutoffs import instant_of
 from staypower.dataset.settings import CutoffSettings
+from staypower.engines.settings import EngineSettings, read_engine
 from staypower.errors import UsageError
-from staypower.evaluation.settings import CostSettings
+from staypower.evaluation.settings import CostSettings, EvaluationSettings
+from staypower.explanation.settings import ExplanationSettings
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier_settings import TierSettings
@@ -23,6 +26,7 @@ from staypower.models.horizons import HorizonSettings
 from staypower.models.settings import ModelSettings
 from staypower.portfolio_metrics.settings import PortfolioSettings
 from staypower.quadrants import QuadrantSettings
+from staypower.scoring.settings import ScoringSettings
 from staypower.sources.settings import TableSource
 from staypower.tracking.settings import TrackingSettings
 
@@ -88,6 +92,7 @@ def _list_sources(value: object) -> object:
 
 Name = Annotated[str, BeforeValidator(_check_name)]
 TableSources = Annotated[dict[str, tuple[TableSource, ...]], BeforeValidator(_list_sources)]
+Engine = Annotated[EngineSettings, BeforeValidator(read_engine)]
 ObservedUntil = Annotated[int | None, BeforeValidator(_read_observed_until), PlainSerializer(_write_instant)]
 
 
@@ -104,6 +109,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     name: Name = Field(description="short name of the company or the question; names the model, its folder and the experiment")
+    owner: str | None = Field(default=None, min_length=1, description="who answers for the model; named on its card")
     observed_until: ObservedUntil = Field(
         default=None,
         json_schema_extra={"words": "date or time"},
@@ -120,14 +126,28 @@ class Settings(BaseModel):
     quadrants: QuadrantSettings = Field(default_factory=QuadrantSettings, description="which tiers count as loyal")
     model: ModelSettings = Field(default_factory=ModelSettings, description="how the model learns")
     costs: CostSettings = Field(default_factory=CostSettings, description="what an account is worth and acting costs")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="how a model is judged")
+    explanation: ExplanationSettings = Field(
+        default_factory=ExplanationSettings, description="how the reasons of an account are chosen"
+    )
     portfolio: PortfolioSettings = Field(
         default_factory=PortfolioSettings, description="what the portfolio's figures are made of"
     )
     capacity: int | None = Field(default=None, ge=1, description="accounts that the team can call in one round; none: no limit")
+    playbook: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file of actions, or `default` for the packaged one; with it scores get `action` and `holdout`; none: only "
+        "`staypower actions` uses one, the packaged",
+    )
+    actions: ActionSettings = Field(
+        default_factory=ActionSettings, description="who can act on how many accounts, and who is left alone at random"
+    )
+    scoring: ScoringSettings = Field(default_factory=ScoringSettings, description="how accounts are scored")
     output: OutputSettings = Field(default_factory=OutputSettings, description="where results go")
     tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="where runs are recorded")
     models_folder: str = Field(default="models", min_length=1, description="folder of the exported models")
-    engine: Literal["embedded"] = Field(default="embedded", description="what computes: `embedded`, this machine alone")
+    engine: Engine = Field(default_factory=EngineSettings, description="what computes, and how much it may hold in memory")
 
     _root: Path = PrivateAttr(default=Path())
     _origins: Origins = PrivateAttr(default_factory=Origins)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from staypower.engines.parts import keep_part
+from staypower.sources.spilled import SpilledTables
 from staypower.tables import Table, Tables
 
-__all__ = ["ROWS_PER_BUCKET", "map_buckets"]
+__all__ = ["ROWS_PER_BUCKET", "map_buckets", "map_to_parts"]
 
 # a bucket this size keeps its arrays in a few hundred megabytes
 ROWS_PER_BUCKET = 4_000_000
 
+Made = TypeVar("Made")
+
 
 def map_buckets(
-    tables: Tables,
+    tables: Tables | SpilledTables,
     function: Callable[[Tables], pa.Table],
     *,
     buckets: int | None = None,
@@ -29,14 +36,14 @@ def map_buckets(
 
     Parameters
     ----------
-    tables : Tables
+    tables : Tables or SpilledTables
         Every table has `account_id`; all rows of an account come to the same call.
     function : callable
         Takes the tables of a bucket and returns rows with `account_id` and perhaps `cutoff`.
     buckets : int, optional
-        How many; by default one for every `ROWS_PER_BUCKET` rows.
+        How many; by default one for every `ROWS_PER_BUCKET` rows. Tables on disk have theirs already.
     threads : int, default 2
-        How many buckets are worked on at once.
+        How many buckets are worked on, and so held in memory, at once.
 
     Returns
     -------
@@ -50,28 +57,85 @@ def map_buckets(
     >>> map_buckets(Tables({"accounts": accounts}, 0), lambda bucket: bucket["accounts"].data, buckets=2).to_pylist()
     [{'account_id': 'a'}, {'account_id': 'b'}]
     """
-    count = buckets or max(1, -(-sum(len(table) for table in tables.values()) // ROWS_PER_BUCKET))
-    if count == 1:
-        done = [function(tables)]
-    else:
-        with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-            done = list(pool.map(function, _split(tables, count)))
-    result = pa.concat_tables(done)
+    result = pa.concat_tables(_run(_openers(tables, buckets), lambda _, open_bucket: function(open_bucket()), threads))
     keys = [(name, "ascending") for name in ("account_id", "cutoff") if name in result.column_names]
     return result.sort_by(keys)
 
 
-def _split(tables: Tables, count: int) -> list[Tables]:
-    rows = {name: np.argsort(_bucket_of(table, count), kind="stable") for name, table in tables.items()}
-    sizes = {name: np.bincount(_bucket_of(table, count), minlength=count) for name, table in tables.items()}
-    starts = {name: np.concatenate([[0], np.cumsum(size)]) for name, size in sizes.items()}
-    return [
-        replace(
-            tables,
-            tables={name: _take(table, rows[name][starts[name][b] : starts[name][b + 1]]) for name, table in tables.items()},
-        )
-        for b in range(count)
-    ]
+def map_to_parts(
+    tables: Tables | SpilledTables,
+    function: Callable[[Tables], pa.Table],
+    folder: Path,
+    *,
+    buckets: int | None = None,
+    threads: int = 2,
+) -> list[Path]:
+    """Run a function on every bucket of accounts and keep each result in a file, so that no more than one is held.
+
+    Parameters
+    ----------
+    tables : Tables or SpilledTables
+    function : callable
+        As `map_buckets` takes it; every result has the same columns.
+    folder : Path
+        Takes the files. A part that is there already is not made again: what a run that was stopped has finished is kept.
+    buckets, threads : int
+        As `map_buckets` takes them.
+
+    Returns
+    -------
+    list of Path
+        Parquet files in the order of the buckets; each account is in exactly one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from staypower.tables import SCHEMAS
+    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
+    >>> tables, folder = Tables({"accounts": accounts}, 0), Path(tempfile.mkdtemp())
+    >>> [part.name for part in map_to_parts(tables, lambda bucket: bucket["accounts"].data, folder)]
+    ['part-00000.parquet']
+    """
+
+    def keep(number: int, open_bucket: Callable[[], Tables]) -> Path:
+        path = folder / f"part-{number:05d}.parquet"
+        return path if path.exists() else keep_part(function(open_bucket()), path)
+
+    return _run(_openers(tables, buckets), keep, threads)
+
+
+def _run(
+    openers: Sequence[Callable[[], Tables]], work: Callable[[int, Callable[[], Tables]], Made], threads: int
+) -> list[Made]:
+    """Work on buckets at once; the first error stops what has not begun."""
+    if len(openers) == 1:
+        return [work(0, openers[0])]
+    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        running = [pool.submit(work, number, open_bucket) for number, open_bucket in enumerate(openers)]
+        try:
+            return [future.result() for future in running]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _openers(tables: Tables | SpilledTables, buckets: int | None) -> list[Callable[[], Tables]]:
+    """Give for each bucket what reads it: nothing is copied before its turn."""
+    if isinstance(tables, SpilledTables):
+        return [partial(tables.bucket, number) for number in tables.buckets]
+    count = buckets or max(1, -(-sum(len(table) for table in tables.values()) // ROWS_PER_BUCKET))
+    return [lambda: tables] if count == 1 else list(_split(tables, count))
+
+
+def _split(tables: Tables, count: int) -> Iterator[Callable[[], Tables]]:
+    rows: dict[str, list[np.ndarray]] = {}
+    for name, table in tables.items():
+        bucket = _bucket_of(table, count)
+        ends = np.cumsum(np.bincount(bucket, minlength=count))[:-1]
+        rows[name] = np.split(np.argsort(bucket, kind="stable"), ends)
+    for number in range(count):
+        taken = {name: parts[number] for name, parts in rows.items()}
+        yield partial(_take, tables, taken)
 
 
 def _bucket_of(table: Table, count: int) -> np.ndarray:
@@ -83,5 +147,6 @@ def _bucket_of(table: Table, count: int) -> np.ndarray:
     return bucket
 
 
-def _take(table: Table, rows: np.ndarray) -> Table:
-    return replace(table, data=table.data.take(pa.array(rows)))
+def _take(tables: Tables, rows: dict[str, np.ndarray]) -> Tables:
+    taken = {name: replace(table, data=table.data.take(pa.array(rows[name]))) for name, table in tables.items()}
+    return replace(tables, tables=taken)

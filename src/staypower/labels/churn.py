@@ -121,7 +121,7 @@ def last_labelled_cutoff(tables: Tables, settings: LabelSettings) -> int:
     return settings.outcome.last_mature(tables.observed_until)
 
 
-def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64]) -> Labels:
+def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64], *, need_churners: bool = True) -> Labels:
     """Find who of the population churned in the outcome of each cutoff.
 
     Parameters
@@ -131,6 +131,8 @@ def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int
     settings : ContractualLabel, NonContractualLabel or GivenLabel
     cutoffs : array of int64, shape (k,)
         Instants, ascending, without repeats, each with a complete outcome.
+    need_churners : bool, default True
+        Refuse a given flag that nobody has; among a few accounts of many that says nothing.
 
     Returns
     -------
@@ -168,7 +170,7 @@ def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int
     elif settings.flag is None:
         kind, gone = _given_dates(tables, settings, population)
     else:
-        kind, gone = _given_flag(tables, settings, population)
+        kind, gone = _given_flag(tables, settings, population, need_churners=need_churners)
     labelled = population.scored & ~gone & (kind >= 0)
     return Labels(
         population,
@@ -264,6 +266,9 @@ def _given_dates(tables: Tables, settings: GivenLabel, population: Population) -
     return np.where(churned, np.int8(ChurnKind.UNKNOWN), np.int8(ChurnKind.NONE)), position >= stop[:, None]
 
 
-def _given_flag(tables: Tables, settings: GivenLabel, population: Population) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    flags = np.broadcast_to(read_flag(tables, settings, population.accounts)[:, None], population.status.shape)
+def _given_flag(
+    tables: Tables, settings: GivenLabel, population: Population, *, need_churners: bool
+) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    told = read_flag(tables, settings, population.accounts, need_churners=need_churners)
+    flags = np.broadcast_to(told[:, None], population.status.shape)
     return np.where(flags == 1, np.int8(ChurnKind.UNKNOWN), flags), np.zeros(flags.shape, dtype=bool)

@@ -159,10 +159,11 @@ def snapshot_cutoff(tables: Tables, settings: GivenLabel) -> int:
     return midnight_after(tables.observed_until) if settings.at is None else instant_of(settings.at)
 
 
-def read_flag(tables: Tables, settings: GivenLabel, accounts: Sequence[str]) -> NDArray[np.int8]:
+def read_flag(tables: Tables, settings: GivenLabel, accounts: Sequence[str], *, need_churners: bool = True) -> NDArray[np.int8]:
     """Read the given flag: 1 churned, 0 stayed, -1 where it is blank.
 
-    Of several rows of an account the last by `valid_from` counts, else the first.
+    Of several rows of an account the last by `valid_from` counts, else the first. Without `need_churners` it may be that nobody
+    churned, as among a few accounts of many.
 
     Raises
     ------
@@ -175,7 +176,7 @@ def read_flag(tables: Tables, settings: GivenLabel, accounts: Sequence[str]) -> 
     words = [None if pd.isna(value) else text_of_value(value) for value in values.to_pylist()]
     positive = {text_of_value(value) for value in settings.positive}
     found = np.array([-1 if not word else int(word in positive) for word in words], dtype=np.int8)
-    if not (found == 1).any():
+    if need_churners and not (found == 1).any():
         seen = ", ".join(f"`{word}`" for word in sorted({word for word in words if word})[:5]) or "nothing"
         fault = f"no account's value is among the positive ones ({', '.join(sorted(positive))})"
         raise UsageError.of(

@@ -270,7 +270,7 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
 
 
 def find_survey_state(
-    tables: Tables, settings: TierSettings, accounts: Sequence[str], cutoffs: NDArray[np.int64]
+    tables: Tables, settings: TierSettings, accounts: Sequence[str], cutoffs: NDArray[np.int64], *, need_answers: bool = True
 ) -> SurveyState:
     """Find what was known of each account's surveys before each cutoff: no horizon need be over.
 
@@ -283,6 +283,8 @@ def find_survey_state(
         Ids without repeats.
     cutoffs : array of int64, shape (k,)
         Instants, ascending, without repeats.
+    need_answers : bool, default True
+        Refuse tables in which nobody answered the instrument.
 
     Returns
     -------
@@ -292,7 +294,8 @@ def find_survey_state(
     if settings.kind == "behaviour":
         shape = (len(listed), len(cutoffs))
         return SurveyState(listed, cutoffs, np.ones(shape, dtype=bool), np.full(shape, -1, dtype=np.int8))
-    return _state(read_answers(tables, settings, listed), settings, listed, cutoffs)
+    answers = read_answers(tables, settings, listed, need_answers=need_answers)
+    return _state(answers, settings, listed, cutoffs)
 
 
 def _refuse_open_horizons(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64]) -> None:

@@ -103,7 +103,7 @@ class Answers:
         return found
 
 
-def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str]) -> Answers:
+def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str], *, need_answers: bool = True) -> Answers:
     """Read the invitations and answers of the declared instrument.
 
     Parameters
@@ -112,6 +112,8 @@ def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str]
     settings : TierSettings
     accounts : sequence of str
         Ids without repeats.
+    need_answers : bool, default True
+        Refuse tables in which nobody answered; among a few accounts of many that says nothing.
 
     Returns
     -------
@@ -131,7 +133,8 @@ def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str]
     known = np.maximum(at, arrived)
     account = number_accounts(table, accounts)
     answered = ours & (at != MISSING) & np.isfinite(value)
-    _refuse(table, settings, answered)
+    if need_answers or answered.any():
+        _refuse(table, settings, answered)
     ours &= account >= 0
     kept = np.flatnonzero(answered & ours & before(known, tables.observed_until))
     kept = kept[np.lexsort((value[kept], at[kept], account[kept]))]

@@ -2,57 +2,262 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from staypower import __version__
 from staypower.config import Settings
-from staypower.cutoffs import text_of
+from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset import Dataset
-from staypower.evaluation import Evaluation
+from staypower.evaluation import Estimate, Evaluation, Group, TierEvaluation
+from staypower.tables import Table, Tables
 
 __all__ = ["write_card"]
 
+_METRICS = (
+    ("auroc", "AUROC", 3),
+    ("average_precision", "average precision", 3),
+    ("log_loss", "log loss", 4),
+    ("brier", "Brier", 4),
+    ("calibration_error", "calibration error", 4),
+    ("lift_10", "lift at 10 %", 2),
+)
 
-def write_card(settings: Settings, dataset: Dataset, evaluation: Evaluation, *, fit: str) -> str:
+
+def write_card(
+    settings: Settings,
+    dataset: Dataset,
+    tables: Tables,
+    evaluation: Evaluation,
+    *,
+    fit: str,
+    data: str,
+    made_at: datetime,
+    tier: TierEvaluation | None = None,
+    notes: Iterable[str] = (),
+) -> str:
     """Write the model card in Markdown.
 
     Parameters
     ----------
     settings : Settings
     dataset : Dataset
+        What was learnt from and tested on.
+    tables : Tables
+        What the features and labels were made of.
     evaluation : Evaluation
+        On the test rows; every figure of the card is one of its own.
     fit : str
         How the model was fitted, in words.
+    data : str
+        Fingerprint of the tables.
+    made_at : datetime
+    tier : TierEvaluation, optional
+        Of the loyalty tier, when there is one.
+    notes : iterable of str, default ()
+        What fitting had to say.
 
     Returns
     -------
     str
     """
+    sections = (
+        ("", _opening(settings, tables, evaluation, made_at)),
+        ("Intended use", _intended_use(settings)),
+        ("Data", _data(tables, data)),
+        ("What is predicted, and for whom", _target(settings, dataset)),
+        ("How it was learnt", _learning(dataset, fit, notes)),
+        ("Test", _test(dataset, evaluation)),
+        ("Calibration", _calibration(evaluation)),
+        ("Slices", _slices(evaluation)),
+        ("Known accounts and accounts never seen", _accounts(evaluation)),
+        ("Money and capacity", _money(settings, evaluation)),
+        ("Loyalty tier", _tier(tier)),
+        ("Limits", _limits(evaluation)),
+    )
+    parts = [f"## {title}\n\n{body}" if title else body for title, body in sections if body]
+    return "\n\n".join([f"# Model card: {_safe(settings.name)}", *parts]) + "\n"
+
+
+def _opening(settings: Settings, tables: Tables, evaluation: Evaluation, made_at: datetime) -> str:
+    owner = settings.owner or "nobody is named: set `owner` in the config"
+    facts = (
+        ("Owner", owner),
+        ("Made", f"{made_at:%Y-%m-%d %H:%M} UTC by staypower {__version__}"),
+        ("Data observed until", f"{text_of(tables.observed_until)} (exclusive)"),
+    )
+    return f"{_safe(evaluation.headline)}\n\n{_listed(facts)}"
+
+
+def _intended_use(settings: Settings) -> str:
+    return (
+        f"To rank the accounts that are active today by how likely they are to leave within {settings.label.horizon} days, so\n"
+        "that a team can decide whom to look at first, with the reasons beside each score. It is not made for decisions about\n"
+        "prices, credit or persons, for accounts unlike those it learnt from, or as proof of what causes churn."
+    )
+
+
+def _data(tables: Tables, data: str) -> str:
+    rows = [["table", "rows", "first", "last"]]
+    rows += [[name, f"{len(table):,}", *_span(table)] for name, table in tables.items()]
+    return f"Fingerprint of the tables: `{data}`\n\n{_table(rows)}"
+
+
+def _span(table: Table) -> tuple[str, str]:
+    """Return the first and the last day of a table's own times."""
+    known = table.own_instants()
+    known = known[known > ALWAYS]
+    return ("", "") if not len(known) else (_day(int(known.min())), _day(int(known.max())))
+
+
+def _day(instant: int) -> str:
+    return text_of(instant // DAY * DAY)
+
+
+def _target(settings: Settings, dataset: Dataset) -> str:
+    label, counts = settings.label, dataset.labels.frame()
+    left_out = {name: int(counts[name].sum()) for name in ("notice_given", "too_new", "left_in_gap", "unlabelled")}
+    told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in left_out.items())
+    facts = (
+        ("Label", f"churn ({label.kind}) within {label.horizon} days after a gap of {label.gap} days"),
+        ("Population", "accounts active at the cutoff by the label's own definition"),
+        ("Left out, over all cutoffs", told),
+    )
+    return _listed(facts)
+
+
+def _learning(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
     plan, learnt = dataset.plan, dataset.rows("training", "calibration")
     features = dataset.catalogue.frame()
-    learnt_from = (
-        f"{int(learnt.sum()):,} rows of {len(set(dataset.matrix.accounts[learnt])):,} accounts at {len(plan.training)} "
-        f"training and {len(plan.calibration)} calibration cutoffs, "
-        f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}; {float(dataset.y[learnt].mean()):.1%} churned"
-    )
     families = ", ".join(f"{count} from {table}" for table, count in features["table"].value_counts().items())
-    return f"""# Model card: {settings.name}
+    facts = (
+        ("Split", plan.words),
+        ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}"),
+        ("Cutoffs", f"{len(plan.training)} for training, {len(plan.calibration)} for calibration"),
+        ("Rows", f"{int(learnt.sum()):,} of {len(set(dataset.matrix.accounts[learnt])):,} accounts"),
+        ("Churned", f"{float(dataset.y[learnt].mean()):.1%}"),
+        ("Features", f"{len(features)}: {families}"),
+        ("Fit", fit),
+    )
+    return "\n".join([_listed(facts), *(f"- {_safe(note)}" for note in notes)])
 
-{evaluation.headline}
 
-- **Predicts**: churn ({settings.label.kind}) within {settings.label.horizon} days, gap {settings.label.gap} days.
-- **Population**: accounts active at the cutoff; those that gave notice, are too new or left inside the gap are not learnt from.
-- **Split**: {plan.words}.
-- **Learnt from**: {learnt_from}.
-- **Tested on**: {int(dataset.rows("test").sum()):,} rows at {", ".join(text_of(int(cutoff)) for cutoff in plan.test)}.
-- **Fit**: {fit}.
-- **Features**: {len(features)}: {families}.
+def _test(dataset: Dataset, evaluation: Evaluation) -> str:
+    base = evaluation.base_rate
+    facts = (
+        ("Split", evaluation.split),
+        ("Cutoffs", ", ".join(text_of(cutoff) for cutoff in evaluation.cutoffs)),
+        ("Embargo", f"{dataset.plan.embargo} days between what was learnt from and the test"),
+        ("Rows", f"{evaluation.rows:,} of {evaluation.accounts:,} accounts"),
+        ("Churned", f"{evaluation.churned:,}: {_percent(base)}"),
+        ("Intervals", f"95 %, {evaluation.replicates} bootstrap samples of accounts"),
+    )
+    shown = [entry for entry in _METRICS if any(row[entry[0]].known for row in evaluation.scorers.values())]
+    rows = [["score", *(label for _, label, _ in shown)]]
+    rows += [[name, *(_shown(row[metric], digits) for metric, _, digits in shown)] for name, row in evaluation.scorers.items()]
+    apart = [["model minus", *(label for _, label, _ in shown[:3])]]
+    apart += [
+        [name, *(_shown(row[metric], digits, sign="+") for metric, _, digits in shown[:3])]
+        for name, row in evaluation.differences.items()
+    ]
+    return "\n\n".join([_listed(facts), _table(rows), "Paired differences, on the same samples:", _table(apart)])
 
-## Test
 
-```
-{evaluation.text()}
-```
+def _calibration(evaluation: Evaluation) -> str:
+    bins = [each for each in evaluation.reliability if each.scorer == evaluation.model]
+    if not bins:
+        return ""
+    error, mean = (evaluation.scorers[evaluation.model][name] for name in ("calibration_error", "mean_score"))
+    said = (
+        f"Calibration error {_shown(error, 4)}; mean probability {mean.value:.1%}, observed {_percent(evaluation.base_rate)}."
+    )
+    rows = [["rows", "mean probability", "churned"]]
+    rows += [[f"{each.rows:,}", f"{each.predicted:.1%}", _percent(each.observed)] for each in bins]
+    return f"{said}\n\n{_table(rows)}"
 
-## Limits
 
-- Probabilities hold for accounts like those learnt from; a change of prices, product or market since then is not seen.
-- Reasons say what moved the score. They are no proof of cause.
-"""
+def _slices(evaluation: Evaluation) -> str:
+    groups = [group for group in evaluation.groups if group.partition != "account"]
+    if not groups:
+        return ""
+    worst = f"Worst slice: {_safe(evaluation.worst_slice.words)}" if evaluation.worst_slice else "No worst slice can be told."
+    rows = [["slice", "accounts", "churned rows", "observed", "predicted", "AUROC"]]
+    rows += [_group_row(group) for group in groups]
+    fair = "\n".join(f"- {_safe(gap.words)}" for gap in evaluation.fairness)
+    more = f"\n\nThe two groups farthest apart, of the columns declared sensitive:\n\n{fair}" if fair else ""
+    return f"{worst}\n\n{_table(rows)}{more}"
+
+
+def _group_row(group: Group) -> list[str]:
+    predicted = "" if np.isnan(group.predicted) else f"{group.predicted:.1%}"
+    measured = group.note or _shown(group.auroc, 3)
+    counts = [f"{group.accounts:,}", f"{group.churned:,}", f"{group.observed:.1%}"]
+    return [f"{group.partition} {group.name}", *counts, predicted, measured]
+
+
+def _accounts(evaluation: Evaluation) -> str:
+    groups = [group for group in evaluation.groups if group.partition == "account"]
+    parts = [evaluation.memory.words] if evaluation.memory else []
+    if groups:
+        head = ["accounts of the test", "accounts", "churned rows", "observed", "predicted", "AUROC"]
+        rows = [[group.name, *_group_row(group)[1:]] for group in groups]
+        parts.append(_table([head, *rows]))
+    return "\n\n".join(parts)
+
+
+def _money(settings: Settings, evaluation: Evaluation) -> str:
+    model = evaluation.scorers[evaluation.model]
+    lines = [f"- {plan.words}" for plan in evaluation.contact_plans]
+    if evaluation.capacity is not None:
+        precision, recall = (_shown(model[name], 3) for name in ("precision_at_capacity", "recall_at_capacity"))
+        lines.append(f"- {evaluation.capacity:,} accounts contacted at each cutoff: precision {precision}, recall {recall}")
+    if not settings.costs.complete:
+        lines.append("- No threshold in money: `costs` does not give clv, incentive and contact.")
+    return "\n".join(lines)
+
+
+def _tier(tier: TierEvaluation | None) -> str:
+    return "" if tier is None else f"```\n{tier.text().rstrip()}\n```"
+
+
+def _limits(evaluation: Evaluation) -> str:
+    lines = [
+        *(_safe(note) for note in evaluation.notes),
+        "Probabilities hold for accounts like those learnt from; a change of prices, product or market since then is not seen.",
+        "Reasons say what moved the score. They are no proof of cause.",
+        "Acting on a score changes the outcome that it foretold: measure actions against a holdout.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _listed(facts: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{name}**: {_safe(value)}" for name, value in facts)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table; what comes from the data can neither end a cell nor be taken for HTML."""
+    head, *body = [[_safe(cell).replace("|", "\\|") for cell in row] for row in rows]
+    ruler = ["---", *("---:" for _ in head[1:])]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *body))
+
+
+def _safe(text: str) -> str:
+    """Keep texts of the data and the config from being read as markup."""
+    plain = " ".join(text.split())
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _shown(estimate: Estimate, digits: int, *, sign: str = "") -> str:
+    if not estimate.known:
+        return ""
+    value = f"{estimate.value:{sign},.{digits}f}"
+    if not estimate.bounded or estimate.low == estimate.high:
+        return value
+    return f"{value} ({estimate.low:{sign},.{digits}f} to {estimate.high:{sign},.{digits}f})"
+
+
+def _percent(estimate: Estimate) -> str:
+    interval = f" ({estimate.low:.1%} to {estimate.high:.1%})" if estimate.bounded else ""
+    return f"{estimate.value:.1%}{interval}"

@@ -1,4 +1,4 @@
-"""The main job on a simulated company: simulate, train, evaluate, score."""
+"""The main job on a simulated company: simulate, train, evaluate, score, and say whom to act on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from staypower.config import Settings, load_config
 from staypower.cutoffs import DAY
 from staypower.dataset import Dataset
 from staypower.metrics import auroc
+from staypower.pipelines.actions import ActionsResult, run_actions
 from staypower.pipelines.evaluate import EvaluateResult, run_evaluate
 from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.report import ReportResult, run_report
 from staypower.pipelines.score import ScoreResult, run_score
 from staypower.pipelines.train import TrainResult, run_train
 from staypower.progress import Progress
+from staypower.scoring import Scores
 from staypower.simulation import simulate_to
 
 __all__ = ["DemoResult", "demo_config", "run_demo"]
@@ -35,6 +38,8 @@ class DemoResult:
     trained : TrainResult
     evaluated : EvaluateResult
     scored : ScoreResult
+    acted : ActionsResult
+    reported : ReportResult
     ceiling : float
         AUROC that the true probabilities reach at the test cutoffs.
     """
@@ -43,6 +48,8 @@ class DemoResult:
     trained: TrainResult
     evaluated: EvaluateResult
     scored: ScoreResult
+    acted: ActionsResult
+    reported: ReportResult
     ceiling: float
 
     def text(self) -> str:
@@ -54,13 +61,18 @@ class DemoResult:
             f"AUROC {reached:.3f}; the simulator's true probabilities reach {self.ceiling:.3f} on the same rows",
             "",
             self.scored.text(),
+            "",
+            self.acted.brief(),
+            "",
             "pictures:",
             *(f"  {path}" for path in self.evaluated.pictures),
             f"config: {self.config}",
+            f"report: {self.reported.path} (open it in a browser: whom to call, why, and with what)",
             "",
             "next:",
             f"  staypower check -c {self.config}",
-            f"  staypower score -c {self.config} --account {self.scored.scores.watch_list(1)['account_id'].iloc[0]} --json",
+            f"  staypower explain -c {self.config} --account {self.scored.scores.watch_list(1)['account_id'].iloc[0]}",
+            f"  staypower actions -c {self.config}",
             f"  mlflow ui --backend-store-uri sqlite:///{Path('mlruns') / 'mlflow.db'}",
         ]
         return "\n".join(lines)
@@ -73,6 +85,8 @@ class DemoResult:
             "train": self.trained.to_dict(),
             "evaluate": self.evaluated.to_dict(),
             "score": self.scored.to_dict(),
+            "actions": self.acted.to_dict(),
+            "report": self.reported.to_dict(),
         }
 
 
@@ -91,7 +105,7 @@ def demo_config(data: str, out: str, mlruns: str, models: str) -> str:
 
 
 def run_demo(*, folder: Path, accounts: int, seed: int, progress: Progress) -> DemoResult:
-    """Simulate a company into a folder, then train, evaluate and score it.
+    """Simulate a company into a folder, then train, evaluate and score it, choose actions and write the report.
 
     Parameters
     ----------
@@ -117,7 +131,12 @@ def run_demo(*, folder: Path, accounts: int, seed: int, progress: Progress) -> D
     trained = run_train(settings, progress=progress, tables=tables)
     evaluated = run_evaluate(settings, progress=progress, model=trained.registered.version, tables=tables)
     scored = run_score(settings, progress=progress, model=trained.registered.version, tables=tables)
-    return DemoResult(config, trained, evaluated, scored, _ceiling(trained.dataset, pd.read_parquet(made["truth"])))
+    version, scores = trained.registered.version, scored.scores
+    made_before = scores if isinstance(scores, Scores) else None
+    acted = run_actions(settings, progress=progress, model=version, tables=tables, scores=made_before)
+    reported = run_report(settings, progress=progress, model=version, tables=tables)
+    ceiling = _ceiling(trained.dataset, pd.read_parquet(made["truth"]))
+    return DemoResult(config, trained, evaluated, scored, acted, reported, ceiling)
 
 
 def _test_cutoffs(settings: Settings) -> list[int]:

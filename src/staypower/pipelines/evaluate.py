@@ -5,16 +5,18 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from staypower.config import Settings
 from staypower.cutoffs import instant_of
 from staypower.dataset import Dataset, MatrixCache, build_dataset
+from staypower.dataset.building import is_test_account
 from staypower.errors import UsageError
 from staypower.evaluation import Evaluation
 from staypower.features import Catalogue
+from staypower.labels import find_labels
 from staypower.models import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.judging import judge
@@ -64,7 +66,12 @@ class EvaluateResult:
 
 
 def run_evaluate(
-    settings: Settings, *, progress: Progress, model: str | None = None, tables: Tables | None = None
+    settings: Settings,
+    *,
+    progress: Progress,
+    model: str | None = None,
+    prior: str | None = None,
+    tables: Tables | None = None,
 ) -> EvaluateResult:
     """Evaluate the champion, or another model, and track the run.
 
@@ -74,6 +81,8 @@ def run_evaluate(
     progress : Progress
     model : str, optional
         A version or the folder of a bundle; the champion by default.
+    prior : str, optional
+        A base rate, or `estimate`: the model with its probabilities moved to it is judged as well.
     tables : Tables, optional
         Tables read before; by default those of the settings are read.
 
@@ -84,8 +93,9 @@ def run_evaluate(
     Raises
     ------
     UsageError
-        When a test cutoff lies where the model learnt.
+        When a test cutoff lies where the model learnt, or the prior is no base rate.
     """
+    moved_to = _read_prior(prior)
     place = find_bundle(settings.models_path, settings.name, model)
     bundle = read_bundle(place.folder, digest=place.digest)
     if tables is None:
@@ -96,7 +106,15 @@ def run_evaluate(
         dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data))
     test = dataset.rows("test")
     with progress.step("evaluating"):
-        evaluation = judge(dataset, bundle.predict(dataset.X[test][list(bundle.feature_names)]), settings)
+        evaluation = judge(
+            dataset,
+            bundle.predict(dataset.X[test][list(bundle.feature_names)]),
+            settings,
+            tables=tables,
+            known=_accounts_learnt_from(bundle, tables, settings),
+            prior=moved_to,
+            trained=float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"])),
+        )
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     tags = {"split": dataset.plan.split, "model_version": place.version}
     with (
@@ -108,6 +126,30 @@ def run_evaluate(
         log_data(run, settings, dataset, data=data)
         log_evaluation(run, evaluation, importances={}, scratch=Path(scratch))
     return EvaluateResult(evaluation, place.version, run.run_id, tuple(pictures))
+
+
+def _read_prior(text: str | None) -> float | Literal["estimate"] | None:
+    if text is None or text == "estimate":
+        return None if text is None else "estimate"
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = float("nan")
+    if not 0 < rate < 1:
+        raise UsageError.of(
+            "not a base rate", f"--prior {text}", "give a share above 0 and below 1, such as 0.16, or `estimate`"
+        )
+    return rate
+
+
+def _accounts_learnt_from(bundle: Bundle, tables: Tables, settings: Settings) -> set[str]:
+    """Return the accounts that were in the population at a cutoff that the model learnt from."""
+    plan = bundle.metadata["cutoffs"]
+    cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
+    labels = find_labels(tables, settings.label, cutoffs)
+    accounts = np.asarray(labels.population.accounts, dtype=object)[(labels.churned >= 0).any(axis=1)]
+    snapshot = plan["split"] == "snapshot"
+    return {account for account in accounts.tolist() if not (snapshot and is_test_account(account))}
 
 
 def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache) -> Dataset:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import secrets
 import textwrap
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
+from staypower import __version__
 from staypower.config import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset import build_dataset, told_by
+from staypower.dataset import MatrixRows, choose_plan, require_features, told_by, varying
+from staypower.dataset.matrix_rows import KEYS
+from staypower.engines import database_memory, map_to_parts, sorted_parts
 from staypower.features import Catalogue, declare
-from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.engine_choice import engine_of_cluster
+from staypower.pipelines.loading import buckets_of, open_tables
+from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
-from staypower.writing import write_table
+from staypower.sources.spilled import SpilledTables
+from staypower.tables import Tables
+from staypower.writing import require_table_path, write_rows
 
 __all__ = ["FeatureResult", "run_features"]
 
 _WIDTH = 100
+# how many columns are reckoned with before the tables are looked at
+_EXPECTED = 200
 
 
 @dataclass(frozen=True)
@@ -28,13 +41,13 @@ class FeatureResult:
     Parameters
     ----------
     catalogue : Catalogue
-    path : Path or None
-        The matrix, when it was written.
+    path : Path or str or None
+        The matrix, when it was written; on a cluster a folder or a table.
     rows : int
     """
 
     catalogue: Catalogue
-    path: Path | None = None
+    path: Path | str | None = None
     rows: int = 0
 
     def text(self) -> str:
@@ -97,24 +110,52 @@ def run_features(settings: Settings, *, progress: Progress, build: bool = False,
     build : bool, default False
         Write the matrix.
     output : Path, optional
-        File ending in `.parquet` or `.csv`; by default `features.parquet` in the output folder.
+        File ending in `.parquet` or `.csv`; by default `features.parquet` in the output folder. On a cluster a folder, or
+        `table:NAME`.
 
     Returns
     -------
     FeatureResult
+
+    Notes
+    -----
+    The matrix is made, written and put in order some accounts at a time: it may be larger than memory, as the tables may.
     """
-    tables, findings = load_tables(settings, progress=progress)
-    refuse_errors(findings)
-    if not build:
-        cutoff = midnight_after(tables.observed_until)
-        return FeatureResult(declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label)))
-    with progress.step("building features and labels"):
-        dataset = build_dataset(
-            tables,
-            label=settings.label,
-            features=settings.features,
-            cutoffs=settings.cutoffs,
-            threads=settings.model.threads or 2,
-        )
-    path = write_table(dataset.frame(), output or settings.output_folder / "features.parquet")
-    return FeatureResult(dataset.catalogue, path, len(dataset.y))
+    if settings.engine.kind == "spark":
+        cluster = engine_of_cluster()
+        return FeatureResult(*cluster.features_on_spark(settings, progress=progress, build=build, output=output))
+    path = require_table_path(output or settings.output_folder / "features.parquet")
+    buckets, files = buckets_of(settings, cutoffs=settings.cutoffs.count if build else 0, features=_EXPECTED)
+    said = (__version__, version("duckdb"), settings.to_dict(), files, buckets)
+    run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(*said)
+    with working_folder(settings.output_folder / "cache", "features", run) as folder:
+        tables = open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
+        if not build:
+            cutoff = midnight_after(tables.observed_until)
+            return FeatureResult(declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label)))
+        with progress.step("building features and labels"):
+            catalogue, parts = _build(settings, tables, folder / "parts")
+        with progress.step("writing the matrix"):
+            rows = _write(settings, parts, catalogue, path, folder)
+    return FeatureResult(catalogue, path, rows)
+
+
+def _build(settings: Settings, tables: Tables | SpilledTables, folder: Path) -> tuple[Catalogue, list[Path]]:
+    """Build the rows of every bucket into a file of its own, and say which columns are worth keeping."""
+    plan = choose_plan(tables, settings.label, settings.cutoffs)
+    catalogue = declare(tables, settings.features, cutoff=plan.learnt_until, hidden=told_by(settings.label))
+    require_features(catalogue)
+    rows = MatrixRows(settings.label, catalogue, plan)
+    parts = map_to_parts(tables, rows, folder, threads=settings.engine.threads)
+    return varying(catalogue, parts), parts
+
+
+def _write(settings: Settings, parts: list[Path], catalogue: Catalogue, path: Path, folder: Path) -> int:
+    memory = database_memory(settings.engine.memory_bytes)
+    columns = (*KEYS, *catalogue.names)
+    with sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=settings.engine.threads, columns=columns) as (
+        schema,
+        batches,
+    ):
+        write_rows(batches, schema, path, staging=folder)
+    return sum(pq.read_metadata(part).num_rows for part in parts)

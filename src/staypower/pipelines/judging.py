@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from staypower.config import Settings
+from staypower.cutoffs import text_of
 from staypower.dataset import Dataset
-from staypower.evaluation import Evaluation, evaluate, last_answer_rule, logistic_baseline, recency_rule, tenure_rule
+from staypower.evaluation import (
+    AccountMemory,
+    Evaluation,
+    evaluate,
+    last_answer_rule,
+    logistic_baseline,
+    recency_rule,
+    tenure_rule,
+)
+from staypower.models.prior import prior_of
+from staypower.pipelines.fitting import calibrated_base_rate, measure_memory
+from staypower.pipelines.row_facts import RowFacts, find_row_facts
+from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["judge"]
+__all__ = ["CORRECTED", "LOGISTIC", "MODEL", "baselines_of", "judge", "tenure_of"]
 
+MODEL, LOGISTIC, CORRECTED = "model", "logistic regression", "prior corrected"
 _RECENCY = ("days_since_last_use", "days_since_last_order")
 _TENURE = ("tenure_days", "days_since_first_order", "days_since_first_use")
 _ANSWERS = ("nps_last", "csat_last", "ces2_last", "ces1_last")
-_MOST_GROUPS = 12
-_MOST_SEGMENTS = 3
+
+Prior = float | Literal["estimate"] | None
 
 
-def judge(dataset: Dataset, probability: NDArray[np.float64], settings: Settings) -> Evaluation:
+def judge(
+    dataset: Dataset,
+    probability: NDArray[np.float64],
+    settings: Settings,
+    *,
+    tables: Tables,
+    known: Collection[str] | None = None,
+    prior: Prior = None,
+    trained: float | None = None,
+) -> Evaluation:
     """Evaluate a model's probabilities on the test rows.
 
     Parameters
@@ -31,7 +55,15 @@ def judge(dataset: Dataset, probability: NDArray[np.float64], settings: Settings
     probability : array of float, shape (n_test,)
         For the rows of the part `test`, in order.
     settings : Settings
-        Capacity, costs and seed.
+        Capacity, costs, slices, health score and seed.
+    tables : Tables
+        Where slices, account values and a health score are read from.
+    known : collection of str, optional
+        Accounts that the model has learnt from; by default those of the training and calibration rows.
+    prior : float, "estimate" or None, default None
+        Also judge the model with its probabilities moved to this base rate.
+    trained : float, optional
+        Base rate that the probabilities were calibrated for; by default that of the rows they are calibrated on here.
 
     Returns
     -------
@@ -39,43 +71,90 @@ def judge(dataset: Dataset, probability: NDArray[np.float64], settings: Settings
         The model first, then the baselines that the features allow.
     """
     test, learnt = dataset.rows("test"), dataset.rows("training", "calibration")
-    X_test, y_learnt = dataset.X[test], dataset.y[learnt]
-    scores: dict[str, NDArray[np.float64]] = {"model": probability}
+    base_rate = float(dataset.y[learnt].mean())
+    facts = find_row_facts(dataset, tables, settings, test, base_rate=base_rate)
+    scores = {MODEL: probability, **baselines_of(dataset, test, facts)}
+    accounts, remarks = dataset.matrix.accounts[test], list(facts.remarks)
+    if prior is not None:
+        start = calibrated_base_rate(dataset) if trained is None else trained
+        scores[CORRECTED], said = _corrected(probability, dataset.matrix.cutoffs[test], prior, start)
+        remarks.append(said)
+    memory = measure_memory(dataset, settings) if settings.evaluation.unseen_accounts else None
+    if isinstance(memory, str):
+        remarks.append(memory)
+    seen = set(dataset.matrix.accounts[learnt] if known is None else known)
+    return evaluate(
+        dataset.y[test],
+        scores,
+        accounts=accounts,
+        cutoffs=dataset.matrix.cutoffs[test],
+        split=dataset.plan.split,
+        probability={MODEL, LOGISTIC, CORRECTED} & set(scores),
+        train_base_rate=base_rate,
+        segments=facts.slices,
+        sensitive=facts.sensitive,
+        tenure_days=tenure_of(dataset, test),
+        capacity=settings.capacity,
+        costs=settings.costs,
+        account_values=facts.account_values,
+        known_accounts=np.array([account in seen for account in accounts], dtype=np.bool_),
+        memory=memory if isinstance(memory, AccountMemory) else None,
+        remarks=remarks,
+        variants={CORRECTED} & set(scores),
+        bootstrap=settings.evaluation.bootstrap,
+        seed=settings.model.seed,
+    )
+
+
+def baselines_of(dataset: Dataset, rows: NDArray[np.bool_], facts: RowFacts) -> dict[str, NDArray[np.float64]]:
+    """Score rows by every rule that the features allow, by the user's health score, and by a logistic regression.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The regression learns on its training and calibration rows.
+    rows : array of bool, shape (n,)
+    facts : RowFacts
+        Of the same rows.
+
+    Returns
+    -------
+    dict of str to array of float
+    """
+    X, learnt = dataset.X[rows], dataset.rows("training", "calibration")
+    scores: dict[str, NDArray[np.float64]] = {}
     for name, rule, columns in (
         ("recency rule", recency_rule, _RECENCY),
         ("tenure rule", tenure_rule, _TENURE),
         ("last survey answer", last_answer_rule, _ANSWERS),
     ):
-        present = [column for column in columns if column in X_test]
+        present = [column for column in columns if column in X]
         if present:
-            scores[name] = rule(X_test, present)
-    scores["logistic regression"] = logistic_baseline(
-        dataset.X[learnt], y_learnt, X_test, dataset.matrix.categories, accounts=dataset.matrix.accounts[learnt]
+            scores[name] = rule(X, present)
+    if facts.health_score is not None:
+        scores["health score"] = facts.health_score
+    scores[LOGISTIC] = logistic_baseline(
+        dataset.X[learnt], dataset.y[learnt], X, dataset.matrix.categories, accounts=dataset.matrix.accounts[learnt]
     )
-    tenure = next((X_test[column].to_numpy() for column in _TENURE if column in X_test), None)
-    return evaluate(
-        dataset.y[test],
-        scores,
-        accounts=dataset.matrix.accounts[test],
-        cutoffs=dataset.matrix.cutoffs[test],
-        split=dataset.plan.split,
-        probability={"model", "logistic regression"},
-        train_base_rate=float(y_learnt.mean()),
-        segments=_segments(dataset, test),
-        tenure_days=tenure,
-        capacity=settings.capacity,
-        costs=settings.costs,
-        seed=settings.model.seed,
-    )
+    return scores
 
 
-def _segments(dataset: Dataset, test: NDArray[np.bool_]) -> dict[str, NDArray[np.object_]]:
-    """Return the texts of the account's attributes that divide the accounts into a handful of groups."""
-    found: dict[str, NDArray[np.object_]] = {}
-    for name in dataset.matrix.categories:
-        codes = dataset.catalogue.codes.get(name, {})
-        if 2 <= len(codes) <= _MOST_GROUPS and len(found) < _MOST_SEGMENTS:
-            values = dataset.X[name].to_numpy()[test]
-            texts = [None if np.isnan(value) else dataset.catalogue.text_of(name, value) for value in values]
-            found[name] = np.array(texts, dtype=object)
-    return found
+def tenure_of(dataset: Dataset, rows: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+    """Return the tenure of rows in days, where a feature tells it."""
+    return next((dataset.X[column].to_numpy()[rows] for column in _TENURE if column in dataset.X), None)
+
+
+def _corrected(
+    probability: NDArray[np.float64], cutoffs: NDArray[np.int64], prior: Prior, trained: float
+) -> tuple[NDArray[np.float64], str]:
+    """Correct each cutoff as a scoring run at that cutoff would: from its whole population, without a label."""
+    found, said = np.empty(len(probability)), []
+    for cutoff in np.unique(cutoffs).tolist():
+        rows = cutoffs == cutoff
+        correction = prior_of(prior, trained, probability[rows])
+        assert correction is not None
+        found[rows] = correction.apply(probability[rows])
+        said.append(f"{100 * correction.target:.1f} % at {text_of(cutoff)}")
+    how = "given" if prior != "estimate" else f"estimated without labels: {', '.join(said)}"
+    target = f"{100 * float(prior):.1f} %" if isinstance(prior, float) else ""
+    return found, f"Prior correction: from {100 * trained:.1f} % to {target or 'what each cutoff tells'} ({how})."

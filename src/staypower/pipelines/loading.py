@@ -1,16 +1,21 @@
-"""Read the tables that a config names."""
+"""Read the tables that a config names: into memory, or into buckets on disk where they are too large for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from staypower.config import Settings
+from staypower.engines import Load, buckets_for, database_memory
 from staypower.errors import Fault, UsageError
 from staypower.progress import Progress
 from staypower.sources import Finding, read_tables
+from staypower.sources.source_files import SourceFile, source_files
+from staypower.sources.spilled import SpilledTables
+from staypower.sources.spilling import spill_tables
 from staypower.tables import Tables
 
-__all__ = ["load_tables", "refuse_errors"]
+__all__ = ["buckets_of", "load_tables", "open_tables", "refuse_errors"]
 
 
 def load_tables(
@@ -36,6 +41,72 @@ def load_tables(
         return read_tables(
             settings.tables, folder=settings.root, observed_until=settings.observed_until, as_of=as_of, objects=objects
         )
+
+
+def open_tables(settings: Settings, *, progress: Progress, buckets: int, folder: Path) -> Tables | SpilledTables:
+    """Read the tables into memory, or into buckets on disk; refuse what makes them unusable.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    buckets : int
+        From `buckets_of`; 1 reads into memory.
+    folder : Path
+        Where buckets go; those that a run before has finished there are used.
+
+    Returns
+    -------
+    Tables or SpilledTables
+        The same rows, until the same instant.
+    """
+    if buckets == 1:
+        tables, findings = load_tables(settings, progress=progress)
+        refuse_errors(findings)
+        return tables
+    with progress.step(f"putting the tables into {buckets:,} buckets of accounts on disk"):
+        spilled, findings = spill_tables(
+            settings.tables,
+            folder=settings.root,
+            into=folder,
+            buckets=buckets,
+            memory=database_memory(settings.engine.memory_bytes),
+            threads=settings.engine.threads,
+            observed_until=settings.observed_until,
+        )
+    refuse_errors(findings)
+    return spilled
+
+
+def buckets_of(settings: Settings, *, cutoffs: int = 1, features: int = 0) -> tuple[int, tuple[SourceFile, ...]]:
+    """Say into how many buckets the tables must fall to stay within `engine.memory`, and which files they are.
+
+    Parameters
+    ----------
+    settings : Settings
+    cutoffs : int, default 1
+        How many are built at once.
+    features : int, default 0
+        How many numbers each account has at each.
+
+    Returns
+    -------
+    buckets : int
+        1 where everything fits into memory.
+    files : tuple of SourceFile
+    """
+    files = source_files(settings.tables, settings.root)
+    engine = settings.engine
+    if engine.buckets is not None:
+        return engine.buckets, files
+    rows = sum(file.rows for file in files)
+    # without a table of accounts nobody knows yet how many there are
+    accounts = sum(file.rows for file in files if file.table == "accounts") or rows // _ROWS_PER_ACCOUNT
+    load = Load(rows=rows, accounts=accounts, cells=accounts * cutoffs * features)
+    return buckets_for(load, memory=engine.memory_bytes, threads=engine.threads), files
+
+
+_ROWS_PER_ACCOUNT = 10
 
 
 def refuse_errors(findings: tuple[Finding, ...]) -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from staypower.config import Settings
 from staypower.dataset import Dataset
 from staypower.evaluation import Evaluation, TierEvaluation
+from staypower.pipelines.comparison import Comparison
 from staypower.reporting import plot_evaluation
 
 if TYPE_CHECKING:
     from staypower.tracking import TrackedRun
 
-__all__ = ["log_data", "log_evaluation", "log_tier"]
+__all__ = ["log_comparison", "log_data", "log_evaluation", "log_tier"]
 
 
 def log_data(run: TrackedRun, settings: Settings, dataset: Dataset, *, data: str) -> None:
@@ -44,3 +45,12 @@ def log_tier(run: TrackedRun, evaluation: TierEvaluation | None) -> None:
     run.log_metrics(dict(evaluation.metrics()))
     run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/tier.json")
     run.log_text(evaluation.text(), "evaluation/tier.txt")
+
+
+def log_comparison(run: TrackedRun, comparison: Comparison | None) -> None:
+    """Log how a challenger did beside the champion, when there was one to compare with."""
+    if comparison is None:
+        return
+    run.log_metrics({f"difference_{name}": found.value for name, found in comparison.differences.items()})
+    run.log_text(json.dumps(comparison.to_dict(), indent=2), "comparison/comparison.json")
+    run.log_text(comparison.text(), "comparison/comparison.txt")

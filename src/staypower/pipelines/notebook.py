@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from staypower.action_list import ActionList
 from staypower.auditing import AuditReport
+from staypower.backtesting import Backtest
 from staypower.config import Settings
 from staypower.cutoffs import instant_of
 from staypower.dataset import Dataset, told_by
 from staypower.dataset import build_dataset as _build_dataset
 from staypower.evaluation import Evaluation
-from staypower.explanation import Explanation
 from staypower.features import Catalogue, FeatureMatrix, build_matrix, declare
+from staypower.pipelines.actions import actions_of
 from staypower.pipelines.audit import run_audit
+from staypower.pipelines.backtest import FOLDS, run_backtest
 from staypower.pipelines.check import CheckResult, run_check
 from staypower.pipelines.evaluate import run_evaluate
+from staypower.pipelines.explain import run_explain
+from staypower.pipelines.explanations import Explanations
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.portfolio import portfolio_of
+from staypower.pipelines.report import ReportResult, run_report
 from staypower.pipelines.score import scores_of
 from staypower.pipelines.train import TrainResult, run_train
 from staypower.portfolio_metrics import Portfolio
@@ -25,7 +33,9 @@ from staypower.scoring import Scores
 from staypower.tables import Tables
 
 __all__ = [
+    "actions",
     "audit",
+    "backtest",
     "build_dataset",
     "build_features",
     "check",
@@ -33,6 +43,7 @@ __all__ = [
     "explain",
     "portfolio",
     "read_tables",
+    "report",
     "score",
     "train",
 ]
@@ -188,6 +199,24 @@ def evaluate(settings: Settings, tables: Tables | None = None, *, model: str | N
     return run_evaluate(settings, progress=_QUIET, tables=tables, model=model).evaluation
 
 
+def backtest(settings: Settings, tables: Tables | None = None, *, folds: int = FOLDS) -> Backtest:
+    """Test the settings on the past with a rolling origin; see `staypower backtest`.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables, optional
+        By default those of the settings are read.
+    folds : int, default 6
+        How many folds at most, the latest.
+
+    Returns
+    -------
+    Backtest
+    """
+    return run_backtest(settings, progress=_QUIET, folds=folds, tables=tables).backtest
+
+
 def score(
     settings: Settings,
     tables: Tables | None = None,
@@ -217,6 +246,36 @@ def score(
     return scores_of(settings, progress=_QUIET, cutoff=cutoff, model=model, accounts=accounts, tables=tables)
 
 
+def actions(
+    settings: Settings,
+    tables: Tables | None = None,
+    *,
+    cutoff: str | None = None,
+    model: str | None = None,
+    scores: Scores | None = None,
+) -> ActionList:
+    """Choose whom to act on and how; see `staypower actions`.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables, optional
+        By default those of the settings are read.
+    cutoff : str, optional
+        Date or time of knowledge; by default the end of what was observed.
+    model : str, optional
+        A version or the folder of a bundle; the champion by default.
+    scores : Scores, optional
+        From `score`, with the same tables and model; by default every account is scored.
+
+    Returns
+    -------
+    ActionList
+        One row an account on the list in `.frame()`; `.effects` holds what was measured; both draw themselves with `.plot()`.
+    """
+    return actions_of(settings, progress=_QUIET, cutoff=cutoff, model=model, tables=tables, scores=scores)
+
+
 def explain(
     settings: Settings,
     tables: Tables | None = None,
@@ -224,18 +283,78 @@ def explain(
     accounts: tuple[str, ...] = (),
     cutoff: str | None = None,
     model: str | None = None,
-) -> Explanation:
-    """Return the exact contributions behind the scores of accounts; parameters as in `score`.
+    previous: Path | None = None,
+) -> Explanations:
+    """Say why accounts score as they do and what changed; see `staypower explain`.
 
     Parameters
     ----------
     settings : Settings
     tables : Tables, optional
+        By default those of the settings are read.
     accounts : tuple of str, optional
-    cutoff, model : str, optional
+        Whom to tell of; without any, what moved them all.
+    cutoff : str, optional
+        Date or time of knowledge; by default the end of what was observed.
+    model : str, optional
+        A version or the folder of a bundle; the champion by default.
+    previous : Path, optional
+        Scores of an earlier cutoff to compare with; by default one step earlier.
 
     Returns
     -------
-    Explanation
+    Explanations
+        Shows itself in a notebook; `.to_shap()` plugs into `shap.plots`.
     """
-    return score(settings, tables, cutoff=cutoff, model=model, accounts=accounts).explanation
+    return run_explain(
+        settings, progress=_QUIET, accounts=accounts, cutoff=cutoff, model=model, previous=previous, tables=tables
+    )
+
+
+def report(
+    settings: Settings,
+    tables: Tables | None = None,
+    *,
+    cutoff: str | None = None,
+    model: str | None = None,
+    output: Path | None = None,
+    previous: Path | None = None,
+    pages: int = 50,
+    audit: bool = False,
+) -> ReportResult:
+    """Write one HTML file that opens offline; see `staypower report`.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables, optional
+        By default those of the settings are read.
+    cutoff : str, optional
+        Date or time of knowledge; by default the end of what was observed.
+    model : str, optional
+        A version or the folder of a bundle; the champion by default.
+    output : Path, optional
+        By default `report.html` in the output folder.
+    previous : Path, optional
+        Scores of an earlier cutoff to compare with; by default one step earlier.
+    pages : int, default 50
+        How many of the accounts of highest risk get a page of their own.
+    audit : bool, default False
+        Whether to run the audit for the report.
+
+    Returns
+    -------
+    ReportResult
+        `.path` is the file.
+    """
+    return run_report(
+        settings,
+        progress=_QUIET,
+        cutoff=cutoff,
+        output=output,
+        model=model,
+        previous=previous,
+        pages=pages,
+        audit=audit,
+        tables=tables,
+    )

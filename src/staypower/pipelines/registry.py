@@ -8,12 +8,23 @@ from typing import Any
 import pandas as pd
 
 from staypower.config import Settings
+from staypower.dataset import MatrixCache
+from staypower.errors import ExitCode, UsageError
+from staypower.models import read_bundle
+from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
+from staypower.pipelines.comparing import compare
+from staypower.pipelines.comparison import Comparison, faults_of, not_compared
+from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.logging import log_comparison
 from staypower.progress import Progress
+from staypower.sources import fingerprint
+from staypower.tables import Tables
 from staypower.tracking import Tracker
 
-__all__ = ["ModelList", "Promotion", "run_models_list", "run_promote", "run_rollback"]
+__all__ = ["ModelList", "Promotion", "compare_versions", "run_models_list", "run_promote", "run_rollback", "tracker_of"]
 
-_SHOWN = ("auroc", "average_precision", "log_loss", "brier")
+_FACTS = ("version", "champion", "created_at", "split", "tested_at")
+_METRICS = ("auroc", "average_precision", "log_loss", "brier")
 
 
 @dataclass(frozen=True)
@@ -24,24 +35,32 @@ class ModelList:
     ----------
     name : str
     versions : pandas.DataFrame
-        One row a version.
+        One row a version; see `Registry.list_versions`.
     """
 
     name: str
     versions: pd.DataFrame
 
+    def frame(self) -> pd.DataFrame:
+        """Return one row a version."""
+        return self.versions
+
     def text(self) -> str:
-        """Return the versions with their main metrics."""
+        """Return the versions with their main metrics, and who promoted which, when and why."""
         if self.versions.empty:
             return f"no version of {self.name} yet: `staypower train` makes one"
-        columns = [name for name in self.versions.columns if not name.startswith("metric.")]
-        metrics = [f"metric.{name}" for name in _SHOWN if f"metric.{name}" in self.versions.columns]
-        shown = self.versions[[*columns, *metrics]].rename(columns=lambda name: name.removeprefix("metric."))
-        shown = shown.assign(champion=shown["champion"].map({True: "yes", False: ""}))
+        names = [*_FACTS, *(f"metric.{name}" for name in _METRICS), "digest"]
+        shown = self.versions[[name for name in names if name in self.versions]]
+        shown = shown.rename(columns=lambda name: {"created_at": "trained"}.get(name, name.removeprefix("metric.")))
+        shown = shown.assign(champion=shown["champion"].map({True: "yes", False: ""}), trained=shown["trained"].str[:10])
         if "digest" in shown:
             # the whole digest is in `--json` and in `versions.json`; its beginning tells two versions apart
             shown = shown.assign(digest=shown["digest"].str[:12])
-        return str(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4f}"))
+        table = str(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4f}"))
+        told = [line for row in self.versions.to_dict("records") for line in _told(row)]
+        if len({at for at in shown.get("tested_at", ()) if at}) > 1:
+            told.append("tested at different cutoffs: only `staypower models promote VERSION` compares on the same ones")
+        return "\n".join([table, *(["", *told] if told else [])])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -51,45 +70,206 @@ class ModelList:
         }
 
 
+def _told(row: dict[Any, Any]) -> list[str]:
+    """Say of one version what it was learnt from, who promoted it and why, and what keeps it from being promoted."""
+    version, lines = f"version {row['version']}", []
+    if row.get("learnt_from"):
+        lines.append(f"{version}: learnt from {row['learnt_rows']}, {row['learnt_from']}; tested on {row['tested_rows']}")
+    if row.get("promoted_at"):
+        forced = ", by force" if row.get("promoted_by_force") == "yes" else ""
+        who = row.get("promoted_by") or "unknown"
+        lines.append(f"{version}: promoted {row['promoted_at']} by {who}{forced}: {row['promoted_because']}")
+    if row.get("unfit"):
+        lines.append(f"{version} {row['unfit']}")
+    return lines
+
+
 @dataclass(frozen=True)
 class Promotion:
-    """Which version scores now.
+    """Which version scores now, and why it does.
 
     Parameters
     ----------
     name, version, previous : str
+        The version that scores now and the one before; `previous` is empty when there was none.
+    asked : str
+        The version that was to be promoted.
+    comparison : Comparison or None, default None
+        What was found when it was compared with the champion.
+    refusal : str, default ""
+        Why it was not promoted; empty when it was.
+    forced : bool, default False
     """
 
     name: str
     version: str
     previous: str
+    asked: str
+    comparison: Comparison | None = None
+    refusal: str = ""
+    forced: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 when it was refused."""
+        return ExitCode.FOUND if self.refusal else ExitCode.DONE
 
     def text(self) -> str:
-        """Return what changed."""
+        """Return what was found and what changed."""
+        lines = [] if self.comparison is None else [self.comparison.text(), ""]
+        if self.refusal:
+            why = "" if lines else f": {self.refusal}"
+            force = f"`staypower models promote {self.asked} --force --reason TEXT` does it all the same"
+            return "\n".join([*lines, f"not promoted{why}; {force}", f"champion of {self.name}: {self.version or 'none'}"])
         before = f" (before: version {self.previous})" if self.previous else ""
-        return f"champion of {self.name}: version {self.version}{before}"
+        forced = ", promoted by force" if self.forced else ""
+        return "\n".join([*lines, f"champion of {self.name}: version {self.version}{forced}{before}"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"name": self.name, "champion": self.version, "previous": self.previous or None}
+        return {
+            "name": self.name,
+            "asked": self.asked,
+            "promoted": not self.refusal,
+            "refusal": self.refusal or None,
+            "forced": self.forced,
+            "champion": self.version or None,
+            "previous": self.previous or None,
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
+        }
 
 
 def run_models_list(settings: Settings, *, progress: Progress) -> ModelList:
     """List the versions of the model."""
-    return ModelList(settings.name, _tracker(settings).list_versions())
+    return ModelList(settings.name, tracker_of(settings).list_versions())
 
 
-def run_promote(settings: Settings, *, version: str, force: bool, reason: str, progress: Progress) -> Promotion:
-    """Make a version the champion."""
-    lock = _tracker(settings).promote(version, force=force, reason=reason)
-    return Promotion(settings.name, lock.version, lock.previous or "")
+def run_promote(
+    settings: Settings, *, version: str, force: bool, reason: str, progress: Progress, tables: Tables | None = None
+) -> Promotion:
+    """Make a version the champion when it wins against the champion on later cutoffs, or by force.
+
+    Parameters
+    ----------
+    settings : Settings
+    version : str
+        The challenger.
+    force : bool
+        Promote it whatever the comparison says; needs a reason, and is recorded.
+    reason : str
+        Kept with the version.
+    progress : Progress
+    tables : Tables, optional
+        Tables read before; by default those of the settings are read.
+
+    Returns
+    -------
+    Promotion
+        With exit code 1 when it was refused.
+
+    Raises
+    ------
+    UsageError
+        When there is no such version, or force was used without a reason.
+    """
+    tracker = tracker_of(settings)
+    record, now = tracker.registry.record_of(version), tracker.registry.champion()
+    if force and not reason.strip():
+        raise UsageError.of("force without a reason", f"{settings.name} {version}", "say why: `--reason TEXT`")
+    if now is not None and (now.version, now.digest) == (record.version, record.digest):
+        tracker.promote(version)
+        return Promotion(settings.name, now.version, now.previous or "", version)
+    found = None if now is None else _compared(settings, record, now, tables, progress, forgiving=force)
+    refusal = "" if force else _refusal(record, found)
+    with tracker.run("promote", tags={"model_version": version, "decision": _decision(refusal, force)}) as run:
+        log_comparison(run, found)
+        run.set_tags({"reason": reason or "none given", "refusal": refusal or "none"})
+        before = "" if now is None else now.version
+        if refusal:
+            return Promotion(settings.name, before, "", version, found, refusal)
+        lock = tracker.promote(
+            version,
+            reason="; ".join(part for part in (reason, "" if found is None else found.verdict) if part),
+            forced=force,
+            against="" if now is None else now.digest,
+            comparison=None if found is None else found.to_dict(),
+        )
+    return Promotion(settings.name, lock.version, before, version, found, forced=force)
+
+
+def _decision(refusal: str, force: bool) -> str:
+    return "forced" if force else "refused" if refusal else "promoted"
+
+
+def _compared(
+    settings: Settings,
+    record: VersionRecord,
+    now: ChampionLock,
+    tables: Tables | None,
+    progress: Progress,
+    *,
+    forgiving: bool,
+) -> Comparison:
+    """Compare a version with the champion; force must work even where the tables cannot be read."""
+    try:
+        if tables is None:
+            tables, findings = load_tables(settings, progress=progress)
+            refuse_errors(findings)
+        with progress.step(f"comparing version {record.version} with the champion, version {now.version}"):
+            return compare_versions(settings, tables, record.version, now.version)
+    except UsageError as error:
+        if not forgiving:
+            raise
+        return not_compared(record.version, now.version, faults_of(error))
+
+
+def compare_versions(
+    settings: Settings, tables: Tables, challenger: str, champion: str, *, data: str | None = None
+) -> Comparison:
+    """Compare two exported versions on the later cutoffs of some tables; see `compare`.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables
+    challenger, champion : str
+        Versions.
+    data : str, optional
+        Fingerprint of the tables, when it is known already.
+
+    Returns
+    -------
+    Comparison
+        With the obstacle when one of the bundles cannot be read.
+    """
+    try:
+        places = [find_bundle(settings.models_path, settings.name, version) for version in (challenger, champion)]
+        mine, theirs = (read_bundle(place.folder, digest=place.digest) for place in places)
+    except UsageError as error:
+        return not_compared(challenger, champion, faults_of(error))
+    cache = MatrixCache(settings.output_folder / "cache", data or fingerprint(tables))
+    return compare(settings, tables, challenger=(challenger, mine), champion=(champion, theirs), cache=cache)
+
+
+def _refusal(record: VersionRecord, found: Comparison | None) -> str:
+    """Say why a version is not promoted; empty when it is."""
+    if record.untested_in_time:
+        return f"version {record.version} was learnt from one snapshot and has no temporal test"
+    if found is None:
+        return f"version {record.version} {record.unfit}" if record.unfit else ""
+    return "" if found.wins else found.verdict
 
 
 def run_rollback(settings: Settings, *, progress: Progress) -> Promotion:
     """Make the champion before this one champion again."""
-    lock = _tracker(settings).rollback()
-    return Promotion(settings.name, lock.version, lock.previous or "")
+    tracker = tracker_of(settings)
+    now = tracker.registry.champion()
+    lock = tracker.rollback()
+    before = "" if now is None else now.version
+    with tracker.run("rollback", tags={"model_version": lock.version, "before": before}):
+        return Promotion(settings.name, lock.version, before, lock.version)
 
 
-def _tracker(settings: Settings) -> Tracker:
+def tracker_of(settings: Settings) -> Tracker:
+    """Return the tracker of a config's model."""
     return Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
+from staypower import __version__
 from staypower.config import Settings
-from staypower.cutoffs import MISSING, before, instant_of, midnight_after, text_of
-from staypower.errors import UsageError
+from staypower.cutoffs import text_of
+from staypower.engines import database_memory, keep_part, map_to_parts, sorted_parts
 from staypower.models import read_bundle
 from staypower.models.champion import find_bundle
-from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.models.prior import PriorCorrection, prior_of
+from staypower.pipelines.choosing import action_columns
+from staypower.pipelines.engine_choice import engine_of_cluster
+from staypower.pipelines.loading import buckets_of, load_tables, open_tables, refuse_errors
+from staypower.pipelines.preparing import prepare_scorer, trained_base_rate
+from staypower.pipelines.spark_scores import SparkScores
+from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
-from staypower.scoring import BesideSettings, Scores, score_accounts
+from staypower.scoring import ScoredParts, Scorer, Scores
+from staypower.scoring.rows import typed_rows
+from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
-from staypower.writing import read_table, write_table
+from staypower.writing import read_table, require_table_path, write_rows
 
 __all__ = ["ScoreResult", "run_score", "scores_of"]
 
 _NOBODY = "no account has the status `scored`: nobody was active, so there is no probability to give"
+_COMPARED = ("account_id", "cutoff", "tier", "quadrant", "mrr")
 
 
 @dataclass(frozen=True)
@@ -31,19 +44,23 @@ class ScoreResult:
 
     Parameters
     ----------
-    scores : Scores
-    path : Path
-        The list.
+    scores : Scores or ScoredParts or SparkScores
+        The second when the tables were too large for memory: their parts are put together in the list. The third when they
+        are on a cluster.
+    path : Path or str
+        The list; on a cluster a folder or a table.
+    prior : PriorCorrection or None, default None
+        What moved the probabilities to another base rate, when that was asked for.
     """
 
-    scores: Scores
-    path: Path
+    scores: Scores | ScoredParts | SparkScores
+    path: Path | str
+    prior: PriorCorrection | None = None
 
     def text(self) -> str:
         """Return the counts, the accounts of highest risk and the path."""
-        table = self.scores.table
         counts = ", ".join(f"{n:,} {status}" for status, n in self.scores.counts().items())
-        lines = [f"{len(table):,} accounts at {text_of(self.scores.cutoff)}: {counts}", ""]
+        lines = [f"{len(self.scores):,} accounts at {text_of(self.scores.cutoff)}: {counts}", ""]
         lines += ["highest risk:"] if "scored" in self.scores.counts() else [_NOBODY]
         for row in self.scores.watch_list(5).to_dict("records"):
             if row["status"] == "scored":
@@ -55,7 +72,7 @@ class ScoreResult:
                 lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({', '.join(told)})")
                 reasons = [row.get(f"reason_{n}") for n in (1, 2, 3)]
                 lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
-        if "tier" in table:
+        if self.scores.tells_tiers:
             lines += ["", "quadrants:"]
             for row in self.scores.quadrants().to_dict("records"):
                 revenue = "" if pd.isna(row["mrr"]) else f", {row['mrr']:,.0f} per month"
@@ -66,6 +83,7 @@ class ScoreResult:
             lines += [
                 f"  {r['before']} -> {r['now']}: {r['accounts']:,}" for r in moved.to_dict("records") if r["before"] != r["now"]
             ]
+        lines += ["", self.prior.words] if self.prior is not None else []
         return "\n".join([*lines, "", f"scores: {self.path}"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -73,8 +91,9 @@ class ScoreResult:
         return {
             "path": str(self.path),
             "cutoff": text_of(self.scores.cutoff),
-            "accounts": len(self.scores.table),
+            "accounts": len(self.scores),
             "statuses": self.scores.counts(),
+            "prior": None if self.prior is None else self.prior.to_dict(),
             "quadrants": self.scores.quadrants().to_dict("records"),
             "movement": None if self.scores.movement is None else self.scores.movement.frame().to_dict("records"),
             "highest_risk": self.scores.watch_list(10).to_dict("records"),
@@ -107,6 +126,7 @@ def run_score(
         Date or time of knowledge; by default the midnight UTC after everything that was observed.
     output : Path, optional
         File ending in `.parquet` or `.csv`; by default `scores` in the output folder, `scores-selected` for some accounts.
+        On a cluster a folder, or `table:NAME`.
     model : str, optional
         A version or the folder of a bundle; the champion by default.
     accounts : tuple of str, optional
@@ -119,19 +139,51 @@ def run_score(
     Returns
     -------
     ScoreResult
+
+    Notes
+    -----
+    Tables that do not fit into `engine.memory` are put into buckets of accounts on disk and scored bucket by bucket, with the
+    same bytes in the end. A run that is killed leaves what it finished in `cache/` of the output folder; the same run begins
+    again there.
     """
+    if settings.engine.kind == "spark":
+        cluster = engine_of_cluster(accounts=accounts, previous=previous, tables=tables, prior=settings.scoring.prior)
+        return ScoreResult(*cluster.score_on_spark(settings, progress=progress, cutoff=cutoff, output=output, model=model))
     # a list of a few accounts must not replace everybody's
     name = "scores-selected" if accounts else "scores"
-    path = output or settings.output_folder / f"{name}.{settings.output.format}"
-    if path.suffix not in (".parquet", ".csv"):
-        raise UsageError.of("unknown kind of output", path, "let the name end in `.parquet` or `.csv`")
-    before = None if previous is None else read_table(previous)
-    scores = scores_of(
-        settings, progress=progress, cutoff=cutoff, model=model, accounts=accounts, previous=before, tables=tables
+    path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
+    earlier = None if previous is None else read_table(previous, _COMPARED)
+    place = find_bundle(settings.models_path, settings.name, model)
+    bundle = read_bundle(place.folder, digest=place.digest)
+    buckets, files = (1, ()) if tables is not None else buckets_of(settings, features=len(bundle.feature_names))
+    # only a run that is cut into buckets is worth continuing
+    said = (
+        version("duckdb"),
+        __version__,
+        settings.to_dict(),
+        files,
+        buckets,
+        bundle.digest,
+        cutoff,
+        accounts,
+        _state(previous),
     )
-    with progress.step("writing the scores"):
-        write_table(scores.table, path)
-    return ScoreResult(scores, path)
+    run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(*said)
+    threads, memory = settings.engine.threads, database_memory(settings.engine.memory_bytes)
+    with working_folder(settings.output_folder / "cache", "score", run) as folder:
+        opened = tables or open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
+        scorer = prepare_scorer(settings, bundle, place, opened, cutoff=cutoff, accounts=accounts, previous=earlier)
+        with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
+            scorer = _at_estimated_prior(settings, scorer, opened, folder / "estimating", threads)
+            scores, parts = _score(scorer, opened, folder / "parts", threads)
+            # capacity is shared by all accounts: a list of a few says nothing of actions
+            beside = None if accounts else action_columns(settings, scores, opened, bundle=bundle)
+        with (
+            progress.step("writing the scores"),
+            sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, beside=beside) as (schema, rows),
+        ):
+            write_rows(rows, schema, path, staging=folder)
+    return ScoreResult(scores, path, scorer.beside.prior)
 
 
 def scores_of(
@@ -144,36 +196,48 @@ def scores_of(
     previous: pd.DataFrame | None = None,
     tables: Tables | None = None,
 ) -> Scores:
-    """Score accounts without writing; parameters as in `run_score`."""
+    """Score accounts in memory without writing; parameters as in `run_score`."""
     place = find_bundle(settings.models_path, settings.name, model)
     bundle = read_bundle(place.folder, digest=place.digest)
     if tables is None:
         tables, findings = load_tables(settings, progress=progress)
         refuse_errors(findings)
-    at = midnight_after(tables.observed_until) if cutoff is None else _checked(cutoff, tables)
-    with progress.step(f"scoring at {text_of(at)}"):
-        return score_accounts(
-            bundle,
-            tables,
-            settings.label,
-            cutoff=at,
-            accounts=accounts,
-            reasons=settings.output.reasons,
-            model_version=place.version,
-            beside=BesideSettings(settings.tier, settings.quadrants, settings.costs, settings.capacity),
-            previous=previous,
-            threads=settings.model.threads or 2,
-        )
+    scorer = prepare_scorer(settings, bundle, place, tables, cutoff=cutoff, accounts=accounts, previous=previous)
+    with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
+        return _at_estimated_prior(settings, scorer, tables, Path(), 1).everyone(tables)
 
 
-def _checked(cutoff: str, tables: Tables) -> int:
-    at, last = instant_of(cutoff), midnight_after(tables.observed_until)
-    times = np.concatenate([table.own_instants() for table in tables.values()])
-    known = times[times != MISSING]
-    if len(known) and not before(known, at).any():
-        mend = f"choose a date after {text_of(int(known.min()))}, when the tables begin, and {text_of(last)} at the latest"
-        raise UsageError.of("cutoff outside the data", cutoff, mend)
-    if at > last:
-        mend = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
-        raise UsageError.of("cutoff outside the data", cutoff, mend)
-    return at
+def _at_estimated_prior(
+    settings: Settings, scorer: Scorer, tables: Tables | SpilledTables, folder: Path, threads: int
+) -> Scorer:
+    """Estimate the base rate when asked to: over everybody, whoever is scored, so that no score depends on its batch."""
+    if settings.scoring.prior != "estimate":
+        return scorer
+    everybody = replace(scorer, accounts=(), previous=None)
+    if isinstance(tables, SpilledTables):
+        told = ScoredParts.of(map_to_parts(tables, replace(everybody, threads=1), folder, threads=threads), scorer.cutoff)
+        chances = told.frame(["churn_probability"])["churn_probability"]
+    else:
+        chances = everybody.everyone(tables).table["churn_probability"]
+    population = chances.dropna().to_numpy(dtype=np.float64)
+    prior = prior_of("estimate", trained_base_rate(scorer.bundle), population)
+    return replace(scorer, beside=replace(scorer.beside, prior=prior))
+
+
+def _score(
+    scorer: Scorer, tables: Tables | SpilledTables, folder: Path, threads: int
+) -> tuple[Scores | ScoredParts, list[Path]]:
+    """Score all accounts at once where they are in memory, else bucket by bucket; either way the rows are put into files."""
+    if isinstance(tables, Tables):
+        scores = scorer.everyone(tables)
+        return scores, [keep_part(typed_rows(scores.table), folder / "everyone.parquet")]
+    # several buckets are worked on at once: each by one thread
+    parts = map_to_parts(tables, replace(scorer, threads=1), folder, threads=threads)
+    if scorer.accounts:
+        known = pq.read_table(parts, columns=["account_id"], partitioning=None).column("account_id")
+        parts = [*parts, keep_part(scorer.strangers(tables.empty, known), folder / "strangers.parquet")]
+    return ScoredParts.of(parts, scorer.cutoff, scorer.previous), parts
+
+
+def _state(previous: Path | None) -> tuple[str, int, int] | None:
+    return None if previous is None else (str(previous.absolute()), previous.stat().st_size, previous.stat().st_mtime_ns)

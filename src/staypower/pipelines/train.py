@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,16 @@ from staypower.metrics.risk import RiskReference
 from staypower.models import Bundle, ChurnClassifier, write_bundle
 from staypower.pipelines.card import write_card
 from staypower.pipelines.companions import fit_companions
+from staypower.pipelines.comparing import unfit_because
+from staypower.pipelines.comparison import Comparison
+from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier
 from staypower.pipelines.judging import judge
+from staypower.pipelines.leaving_reasons import learn_manner
 from staypower.pipelines.loading import load_tables, refuse_errors
-from staypower.pipelines.logging import log_data, log_evaluation, log_tier
+from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
+from staypower.pipelines.registry import compare_versions
 from staypower.progress import Progress
+from staypower.reporting.page.quality import quality_of
 from staypower.sources import fingerprint
 from staypower.tables import Tables
 from staypower.tracking import ModelVersion, Tracker
@@ -52,6 +59,8 @@ class TrainResult:
         What a reader should know first.
     tier : TierEvaluation or None
         The loyalty tier on the test rows that answered.
+    comparison : Comparison or None
+        With the champion on the same later cutoffs, when another version is champion.
     """
 
     evaluation: Evaluation
@@ -62,6 +71,7 @@ class TrainResult:
     how: str
     warnings: tuple[str, ...]
     tier: TierEvaluation | None = None
+    comparison: Comparison | None = None
 
     def text(self) -> str:
         """Return the summary."""
@@ -82,6 +92,7 @@ class TrainResult:
             *(("", "Loyalty tier", self.tier.text()) if self.tier else ()),
             "",
             f"model {name}, version {self.registered.version}: {champion}",
+            *(() if self.comparison is None else (self.comparison.text(), self.comparison.outlook)),
             f"bundle: {self.registered.folder}",
             f"run: {self.run_id}",
         ]
@@ -109,6 +120,7 @@ class TrainResult:
             "warnings": list(self.warnings),
             "evaluation": self.evaluation.to_dict(),
             "tier": None if self.tier is None else self.tier.to_dict(),
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
         }
 
 
@@ -149,49 +161,60 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             least_churners=settings.model.min_churners,
             threads=settings.model.threads or 2,
         )
-    learnt, test = dataset.rows("training", "calibration"), dataset.rows("test")
+    test = dataset.rows("test")
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     with tracker.run("train", tags={"split": dataset.plan.split}) as run:
         with progress.step("fitting"):
             model = fit_classifier(dataset, settings)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
-            evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings)
+            evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings, tables=tables)
         with progress.step("fitting kinds, horizons and tier"):
             beside = fit_companions(dataset, tables, settings)
         bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=data)
-        bundle = replace(bundle, companions=beside.models)
+        manner, told = learn_manner(model, dataset, tables, settings)
+        notes = (*model.notes_, *beside.notes, *told)
+        card = write_card(
+            *(settings, dataset, tables, evaluation),
+            fit=model.split_,
+            data=data,
+            made_at=datetime.now(UTC),
+            tier=beside.tier,
+            notes=notes,
+        )
+        learnt = {**bundle.learnt, "reasons": manner.to_dict()}
+        bundle = replace(bundle, companions=beside.models, card=card, learnt=learnt)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
             log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))
             log_tier(run, beside.tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
-            example = dataset.X[learnt].head(5)
-            run.log_model(model.booster_, example, bundle=folder)
-            metrics = dict(evaluation.metrics())
-            registered = tracker.register(folder, digest, run.run_id, metrics, split=dataset.plan.split)
-    notes = (*model.notes_, *beside.notes)
-    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, beside.tier)
+            run.log_model(bundle, folder, digest, reasons=settings.output.reasons, abstain_below=settings.tier.abstain_below)
+            registered = _register(tracker, folder, digest, run.run_id, dataset, evaluation, lacking=model.lacking_)
+        against, now = None, tracker.registry.champion()
+        if now is not None and not registered.champion:
+            with progress.step("comparing with the champion"):
+                against = compare_versions(settings, tables, registered.version, now.version, data=data)
+            log_comparison(run, against)
+    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, beside.tier, against)
 
 
-def fit_classifier(dataset: Dataset, settings: Settings) -> ChurnClassifier:
-    """Fit the churn classifier on the training and calibration rows of a data set."""
-    learnt = dataset.rows("training", "calibration")
-    plan, chosen = dataset.plan, settings.model
-    split = "temporal" if plan.split == "temporal" else "grouped"
-    if chosen.split == "auto":
-        chosen = chosen.model_copy(update={"split": split})
-    if plan.split == "temporal":
-        chosen = chosen.model_copy(update={"calibration_cutoffs": len(plan.calibration)})
-    model = ChurnClassifier.from_settings(
-        chosen, embargo_days=plan.embargo, categorical_features=list(dataset.matrix.categories) or None
-    )
-    return model.fit(
-        dataset.X[learnt],
-        dataset.y[learnt],
-        cutoffs=dataset.matrix.cutoffs[learnt],
-        accounts=dataset.matrix.accounts[learnt],
-    )
+def _register(
+    tracker: Tracker, folder: Path, digest: str, run_id: str, dataset: Dataset, evaluation: Evaluation, *, lacking: str
+) -> ModelVersion:
+    """Register the sealed model with what it was learnt from, and whether it may become champion by itself."""
+    learnt, test, plan = dataset.rows("training", "calibration"), dataset.rows("test"), dataset.plan
+    accounts = dataset.matrix.accounts
+    facts = {
+        "learnt_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}",
+        "learnt_rows": f"{int(learnt.sum()):,} rows of {len(set(accounts[learnt])):,} accounts",
+        "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
+        "tested_rows": f"{int(test.sum()):,} rows of {len(set(accounts[test])):,} accounts",
+    }
+    churned = len(set(accounts[test & (dataset.y == 1)]))
+    unfit = unfit_because(evaluation, churned_accounts=churned, lacking=lacking)
+    metrics = dict(evaluation.metrics())
+    return tracker.register(folder, digest, run_id, metrics, split=plan.split, facts=facts, unfit=unfit)
 
 
 def seal(
@@ -201,7 +224,9 @@ def seal(
     learnt, plan = dataset.rows("training", "calibration"), dataset.plan
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last = dataset.matrix.cutoffs == plan.all[-1]
-    usual = learn_usual_values(dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories)
+    usual = learn_usual_values(
+        dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories, by=settings.explanation.compare_by
+    )
     metadata = {
         "name": settings.name,
         "staypower": __version__,
@@ -210,16 +235,19 @@ def seal(
         "label": settings.label.model_dump(mode="json"),
         "horizon_days": settings.label.horizon,
         "base_rate": float(dataset.y[learnt].mean()),
+        "calibrated_base_rate": calibrated_base_rate(dataset),
         "risk_reference": RiskReference.of(model.predict_proba(dataset.X[last])[:, 1]).to_dict(),
         "cutoffs": plan.to_dict(),
         "fit": model.split_,
         "metrics": dict(evaluation.metrics()),
+        "contact_plans": evaluation.to_dict()["contact_plans"],
+        # what the report tells of the model, wherever the bundle goes
+        "quality": quality_of(evaluation),
     }
     return model.to_bundle(
         categories={name: dict(dataset.catalogue.codes.get(name, {})) for name in dataset.matrix.categories},
         learnt={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
         metadata=metadata,
-        card=write_card(settings, dataset, evaluation, fit=model.split_),
     )
 
 

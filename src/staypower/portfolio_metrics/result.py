@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from staypower.portfolio_metrics.periods import Periods
 from staypower.portfolio_metrics.segments import ALL
 from staypower.portfolio_metrics.settings import PortfolioSettings
 from staypower.portfolio_metrics.wording import summary_frame, text_of_portfolio
+
+if TYPE_CHECKING:
+    from staypower.pictures import Picture
 
 __all__ = ["Portfolio"]
 
@@ -90,6 +93,29 @@ class Portfolio:
     def text(self) -> str:
         """Return the latest periods, segments and cohorts as plain text of at most 100 columns."""
         return text_of_portfolio(self)
+
+    def plot(self, picture: str = "customers") -> Picture:
+        """Draw a picture.
+
+        Parameters
+        ----------
+        picture : str, default "customers"
+            One of `attitude`, `customers`, `revenue`, `support`, `orders` and `cohorts`, as far as there are figures.
+
+        Returns
+        -------
+        Picture
+            A matplotlib figure.
+
+        Raises
+        ------
+        UsageError
+            When there is no such picture of this result.
+        """
+        # only a picture needs matplotlib; scoring must do without it
+        from staypower.portfolio_metrics.drawing import draw
+
+        return draw(self, picture)
 
     def __str__(self) -> str:
         return self.text()

@@ -1,40 +1,17 @@
-"""Pictures of a portfolio: attitude, customers, revenue, support and cohorts over time, each a PNG file.
-
-A period that still runs, or whose figure may change, is drawn hollow. Figures without a value leave a gap.
-"""
+"""Pictures of a portfolio: attitude, customers, revenue, support and cohorts over time, each a PNG file."""
 
 from __future__ import annotations
 
-import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure as Picture
-from matplotlib.ticker import PercentFormatter
-
-from staypower.portfolio_metrics import METRICS
-from staypower.portfolio_metrics.segments import ALL
-from staypower.portfolio_metrics.wording import period_name
+from staypower.pictures import write_pictures
+from staypower.portfolio_metrics.drawing import pictures_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from staypower.portfolio_metrics import Figure, Portfolio
+    from staypower.portfolio_metrics import Portfolio
 
 __all__ = ["plot_portfolio"]
-
-# Okabe and Ito's colours can be told apart with any colour vision.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_PICTURES = {
-    "attitude": ("NPS and CSAT", ("nps", "nps_by_account", "csat"), "points, or of 100"),
-    "customers": ("Customers lost", ("customer_churn_rate", "voluntary_churn_rate", "involuntary_churn_rate"), "share"),
-    "revenue": ("Recurring revenue kept", ("gross_revenue_retention", "net_revenue_retention"), "share"),
-    "support": ("Promises kept", ("sla_attainment",), "share"),
-    "orders": ("Margin per active account", ("margin_per_active_account",), "money"),
-}
 
 
 def plot_portfolio(portfolio: Portfolio, folder: str | Path) -> list[Path]:
@@ -63,80 +40,4 @@ def plot_portfolio(portfolio: Portfolio, folder: str | Path) -> list[Path]:
     ...     [path.name for path in plot_portfolio(Portfolio((figure,), periods, PortfolioSettings(), {}), place)]
     ['attitude.png']
     """
-    place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    made = []
-    for name, (title, metrics, unit) in _PICTURES.items():
-        lines = {metric: _line_of(portfolio, metric) for metric in metrics}
-        there = {metric: line for metric, line in lines.items() if any(math.isfinite(each.value) for each in line)}
-        if there:
-            made.append(_write(_over_time(portfolio, title, there, unit), place / f"{name}.png"))
-    cohorts = [each for each in portfolio.figures if each.metric == "cohort_retention" and each.segment == ALL]
-    if cohorts:
-        made.append(_write(_cohorts(portfolio, cohorts), place / "cohorts.png"))
-    return made
-
-
-def _line_of(portfolio: Portfolio, metric: str) -> list[Figure]:
-    return [each for each in portfolio.figures if each.metric == metric and each.segment == ALL]
-
-
-def _over_time(portfolio: Portfolio, title: str, lines: dict[str, list[Figure]], unit: str) -> Picture:
-    picture, axes = _single(title)
-    place = {start: number for number, start in enumerate(portfolio.periods.starts)}
-    for number, (metric, line) in enumerate(lines.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
-        x = np.array([place[each.period_start] for each in line])
-        value, low, high = (np.array([getattr(each, end) for each in line]) for end in ("value", "low", "high"))
-        final = np.array([each.complete for each in line])
-        label = f"{METRICS[metric].label.removeprefix('... ')}"
-        axes.plot(x, value, color=colour, linewidth=1.6, label=label, marker="o", markersize=4, markevery=np.flatnonzero(final))
-        axes.plot(x[~final], value[~final], "o", color=colour, markerfacecolor="white", markersize=5, zorder=4)
-        bounded = np.isfinite(low) & np.isfinite(high)
-        axes.fill_between(x, np.where(bounded, low, np.nan), np.where(bounded, high, np.nan), color=colour, alpha=0.12)
-    names = [period_name(start, portfolio.settings.period) for start in place]
-    step = max(1, len(names) // 8)
-    axes.set_xticks(range(0, len(names), step), names[::step], fontsize=8)
-    if unit == "share":
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_ylabel(unit)
-    axes.legend(fontsize=8, title="hollow: may still change; band: 95 % interval", title_fontsize=8, framealpha=0.85)
-    return picture
-
-
-def _cohorts(portfolio: Portfolio, cohorts: list[Figure]) -> Picture:
-    starts = list(dict.fromkeys(each.period_start for each in cohorts))
-    ages = max(each.age or 0 for each in cohorts) + 1
-    grid = np.full((len(starts), ages), np.nan)
-    for each in cohorts:
-        grid[starts.index(each.period_start), each.age or 0] = each.value
-    picture, axes = _single("Accounts still customers, by cohort", height=1.8 + 0.32 * len(starts))
-    axes.grid(visible=False)
-    axes.imshow(grid, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, column in zip(*np.nonzero(np.isfinite(grid)), strict=True):
-        share = float(grid[row, column])
-        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color="w" if share > 0.6 else "k")
-    axes.set_yticks(range(len(starts)), [period_name(start, portfolio.settings.period) for start in starts], fontsize=8)
-    axes.set_xticks(range(ages))
-    axes.set_xlabel(f"age, whole {portfolio.settings.period}s after the one in which they began (%)")
-    axes.set_ylabel("began in")
-    return picture
-
-
-def _single(title: str, *, height: float = 4.6) -> tuple[Picture, Axes]:
-    picture = Picture(figsize=(7.6, height), dpi=130, layout="constrained")
-    FigureCanvasAgg(picture)
-    picture.suptitle(title, fontsize=11, parse_math=False)
-    axes = picture.subplots()
-    axes.grid(visible=True, color="#e5e5e5", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return picture, axes
-
-
-def _write(picture: Picture, path: Path) -> Path:
-    """Write beside the file and rename, so that nobody ever sees half a picture."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    picture.savefig(draft, format="png")
-    draft.replace(path)
-    return path
+    return write_pictures({name: draw(portfolio) for name, draw in pictures_of(portfolio).items()}, folder)

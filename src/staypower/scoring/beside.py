@@ -14,6 +14,7 @@ from staypower.metrics.risk import RiskReference, high_risk_above, profit_thresh
 from staypower.models import UNKNOWN, Bundle, predict_tiers, settle_tiers, tier_companions
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
+from staypower.models.prior import PriorCorrection
 from staypower.quadrants import QuadrantSettings, quadrants_of
 from staypower.tables import Tables
 
@@ -36,6 +37,12 @@ class BesideSettings:
     costs : CostSettings
     capacity : int or None, default None
         Accounts the team can call.
+    margin : float, default 1.0
+        Share of revenue that is margin.
+    discount_rate : float, default 0.01
+        Of a month.
+    prior : PriorCorrection or None, default None
+        Moves every probability of the run to another base rate.
 
     Examples
     --------
@@ -47,6 +54,9 @@ class BesideSettings:
     quadrants: QuadrantSettings = field(default_factory=QuadrantSettings)
     costs: CostSettings = field(default_factory=CostSettings)
     capacity: int | None = None
+    margin: float = 1.0
+    discount_rate: float = 0.01
+    prior: PriorCorrection | None = None
 
 
 def beside_churn(
@@ -59,6 +69,7 @@ def beside_churn(
     cutoff: int,
     settings: BesideSettings,
     previous: pd.DataFrame | None = None,
+    threads: int | None = None,
 ) -> pd.DataFrame:
     """Predict everything that stands beside the churn probability of the accounts scored.
 
@@ -75,18 +86,20 @@ def beside_churn(
     settings : BesideSettings
     previous : pandas.DataFrame, optional
         `account_id` and `tier` of an earlier cutoff.
+    threads : int or None, default None
+        None: as many as the work is worth. It changes no number.
 
     Returns
     -------
     pandas.DataFrame, shape (n, m)
-        Indexed by account. Columns of what the bundle can predict: `p_voluntary, p_involuntary,
+        Indexed by account. Columns of what the bundle can predict, whoever is asked for: `p_voluntary, p_involuntary,
         churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, ..., never_invited, quadrant`.
     """
-    parts = [kinds_of(bundle, features, churn_probability), horizons_of(bundle, features, churn_probability)]
+    parts = [made(bundle, features, churn_probability, threads=threads) for made in (kinds_of, horizons_of)]
     tier: NDArray[np.object_] | None = None
     classes: tuple[str, ...] = TIERS
-    if tier_companions(bundle.companions) and len(features):
-        told = _tiers(bundle, tables, features, accounts, cutoff, settings.tier, previous)
+    if tier_companions(bundle.companions):
+        told = _tiers(bundle, tables, features, accounts, cutoff, settings.tier, previous, threads)
         tier = told["tier"].to_numpy(dtype=object)
         classes = tuple(str(name)[2:] for name in told.columns if str(name).startswith("p_"))
         parts.append(told)
@@ -104,10 +117,11 @@ def _tiers(
     cutoff: int,
     settings: TierSettings,
     previous: pd.DataFrame | None,
+    threads: int | None,
 ) -> pd.DataFrame:
     first = bundle.companions[tier_companions(bundle.companions)[0]]
     classes = [str(name) for name in first.metadata["tiers"]]
-    probabilities = predict_tiers(bundle.companions, features)
+    probabilities = predict_tiers(bundle.companions, features, threads=threads)
     never = _never_invited(tables, accounts, cutoff, settings)
     withheld = never if settings.never_invited == "unknown" else None
     before = _previous_tiers(previous, accounts, classes)
@@ -133,7 +147,8 @@ def _previous_tiers(
 def _never_invited(tables: Tables, accounts: NDArray[np.object_], cutoff: int, settings: TierSettings) -> NDArray[np.bool_]:
     if settings.kind != "survey" or not tables.has("surveys", "instrument"):
         return np.ones(len(accounts), dtype=np.bool_)
-    state = find_survey_state(tables, settings, tuple(accounts), np.array([cutoff], dtype=np.int64))
+    # among the accounts of one bucket perhaps nobody answered
+    state = find_survey_state(tables, settings, tuple(accounts), np.array([cutoff], dtype=np.int64), need_answers=False)
     never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
     return never
 
@@ -147,4 +162,6 @@ def _high_above(bundle: Bundle, settings: BesideSettings) -> float:
     cut = None
     if settings.capacity is not None and "risk_reference" in bundle.metadata:
         cut = RiskReference.from_dict(bundle.metadata["risk_reference"]).cut(settings.capacity)
+        # the cut is a probability as the model gave it: it moves with the others
+        cut = cut if settings.prior is None else float(settings.prior.apply([cut])[0])
     return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from staypower.cutoffs import text_of
-from staypower.explanation import Explanation, UsualValues, explain_scores
+from staypower.explanation import Explanation, Manner, UsualValues, explain_scores
 from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
 from staypower.labels import LabelSettings, Status, find_population
 from staypower.models import Bundle
@@ -19,12 +20,15 @@ from staypower.quadrants import Movement, movement, sizes_of
 from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.beside import BesideSettings, beside_churn
+from staypower.scoring.rows import typed_rows
+from staypower.scoring.value import account_values, monthly_worth
+from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Scores", "score_accounts"]
+__all__ = ["Scorer", "Scores", "score_accounts"]
 
 # satisfaction and revenue stand beside the risk, whether or not the model reads them
 _BESIDE = {
@@ -33,6 +37,8 @@ _BESIDE = {
     "days_since_csat": "satisfaction_age_days",
     "surveys_unanswered_in_a_row": "asked_unanswered",
 }
+# what stands in for recurring revenue where there are only orders
+_ORDERED = "order_amount_365d"
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Scores:
     -----
     Columns: `account_id, cutoff, horizon_days, status, churn_probability, churn_risk_band`, then what the model predicts beside
     it (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
-    p_promoter, never_invited`) and `quadrant`, then where they are known `mrr,
+    p_promoter, never_invited`) and `quadrant`, then where they are known `clv, value_at_risk, mrr,
     satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
     `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability.
     """
@@ -64,9 +70,17 @@ class Scores:
     cutoff: int
     movement: Movement | None = None
 
+    def __len__(self) -> int:
+        return len(self.table)
+
     def frame(self) -> pd.DataFrame:
         """Return the table."""
         return self.table
+
+    @property
+    def tells_tiers(self) -> bool:
+        """Whether any account has a tier."""
+        return "tier" in self.table and bool(self.table["tier"].notna().any())
 
     def counts(self) -> dict[str, int]:
         """Return how many accounts have each status."""
@@ -89,6 +103,214 @@ class Scores:
         return f"<p>{len(self.table)} accounts at {text_of(self.cutoff)}</p>" + self.watch_list(20)[columns].to_html(
             index=False
         )
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores accounts at one cutoff: those of all tables, or those of one bucket of them.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    label : LabelSettings
+    cutoff : int
+        Instant of knowledge.
+    catalogue : Catalogue
+        The model's features.
+    known : Catalogue
+        Revenue and satisfaction, which stand beside the risk.
+    accounts : tuple of str, default ()
+        Whom to score; everybody when empty.
+    reasons : int, default 5
+    model_version : str, default ""
+    beside : BesideSettings, optional
+    previous : pandas.DataFrame or None, default None
+        Scores of an earlier cutoff.
+    threads : int, default 2
+        How many work on one call.
+    scored_at : str, default ""
+        ISO time, written beside every score.
+
+    Notes
+    -----
+    The score of an account depends on its own rows alone. So a bucket is scored as the whole would be, and any engine may call
+    the scorer for each bucket of accounts: it is a plain value, and its result are plain rows.
+    """
+
+    bundle: Bundle
+    label: LabelSettings
+    cutoff: int
+    catalogue: Catalogue
+    known: Catalogue
+    accounts: tuple[str, ...] = ()
+    reasons: int = 5
+    model_version: str = ""
+    beside: BesideSettings = field(default_factory=BesideSettings)
+    previous: pd.DataFrame | None = None
+    threads: int = 2
+    scored_at: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        tables: Tables | SpilledTables,
+        label: LabelSettings,
+        *,
+        cutoff: int,
+        accounts: Sequence[str] = (),
+        reasons: int = 5,
+        model_version: str = "",
+        beside: BesideSettings | None = None,
+        previous: pd.DataFrame | None = None,
+        threads: int = 2,
+    ) -> Scorer:
+        """Prepare scoring; parameters as in `score_accounts`.
+
+        Raises
+        ------
+        UsageError
+            When the label is not the one that the model was learnt for, or the tables have lost what its features read.
+        """
+        catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+        require_same_label(bundle, label)
+        require_what_is_read(catalogue, tables.empty if isinstance(tables, SpilledTables) else tables)
+        return cls(
+            bundle=bundle,
+            label=label,
+            cutoff=cutoff,
+            catalogue=catalogue,
+            known=_declare_beside(tables, catalogue.settings, cutoff),
+            accounts=tuple(sorted(set(accounts))),
+            reasons=reasons,
+            model_version=model_version,
+            beside=beside or BesideSettings(),
+            previous=previous,
+            threads=threads,
+            scored_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def __call__(self, bucket: Tables) -> pa.Table:
+        """Return the rows of the accounts of one bucket."""
+        there = set(bucket.account_ids)
+        asked = [account for account in self.accounts if account in there] if self.accounts else sorted(there)
+        return typed_rows(self.score(bucket, asked).table)
+
+    def strangers(self, tables: Tables, known: pa.ChunkedArray | Sequence[str]) -> pa.Table:
+        """Return the rows of those who were asked for and are in no bucket.
+
+        Parameters
+        ----------
+        tables : Tables
+            Without rows.
+        known : sequence of str
+            The accounts that have a row already.
+        """
+        ids = set(known.to_pylist() if isinstance(known, pa.ChunkedArray) else known)
+        return typed_rows(self.score(tables, [account for account in self.accounts if account not in ids]).table)
+
+    def everyone(self, tables: Tables) -> Scores:
+        """Score whoever was asked for, by default all accounts, and say who moved since the previous scores."""
+        scores = self.score(tables, list(self.accounts) or tables.account_ids)
+        return scores if self.previous is None else replace(scores, movement=movement(self.previous, scores.table))
+
+    def score(self, tables: Tables, asked: list[str]) -> Scores:
+        """Score accounts.
+
+        Parameters
+        ----------
+        tables : Tables
+        asked : sequence of str
+            Sorted, without repeats.
+
+        Returns
+        -------
+        Scores
+        """
+        population = find_population(tables, self.label, np.array([self.cutoff], dtype=np.int64))
+        status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
+        scored = [account for account in asked if status.get(account) == Status.SCORED]
+        explanation, probability = self._predict(tables, scored)
+        table = pd.DataFrame({"account_id": pd.array(asked, dtype="str"), "cutoff": text_of(self.cutoff)})
+        table["horizon_days"] = self.label.horizon
+        table["status"] = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
+        table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
+        table["churn_risk_band"] = RiskBands(float(self.bundle.metadata["base_rate"])).of(table["churn_probability"].to_numpy())
+        # what is told of each account by itself; columns that need all accounts are joined when the list is written
+        known = self._known_beside(tables, asked)
+        predicted = self._predicted_beside(tables, explanation, probability)
+        for told in (predicted, self._worth(table, known), known.drop(columns=_ORDERED, errors="ignore")):
+            placed = told.reindex(asked)
+            for name in placed.columns:
+                table[str(name)] = placed[name].to_numpy()
+        table = table.merge(explanation.frame(self.reasons), on="account_id", how="left", sort=False)
+        table["model_name"] = str(self.bundle.metadata.get("name", ""))
+        table["model_version"] = self.model_version
+        table["run_id"] = str(self.bundle.metadata.get("run_id", ""))
+        table["scored_at"] = self.scored_at
+        return Scores(table, explanation, self.cutoff)
+
+    def _predict(self, tables: Tables, accounts: list[str]) -> tuple[Explanation, NDArray[np.float64]]:
+        matrix = self._build(tables, self.catalogue, accounts)
+        features = matrix[list(self.bundle.feature_names)]
+        explained = self.bundle.explain(features, threads=self.threads)
+        explanation = explain_scores(
+            np.asarray(accounts, dtype=object),
+            features.reset_index(drop=True),
+            explained.contributions,
+            explained.base,
+            catalogue=self.catalogue,
+            usual=UsualValues.from_dict(self.bundle.learnt["usual"]),
+            manner=Manner.of(self.bundle.learnt),
+        )
+        probability = self.bundle.calibration.apply(explained.raw_score)
+        return explanation, probability if self.beside.prior is None else self.beside.prior.apply(probability)
+
+    def _build(self, tables: Tables, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
+        cutoffs = np.array([self.cutoff], dtype=np.int64)
+        matrix = build_matrix(tables, catalogue, accounts=accounts, cutoffs=cutoffs, threads=self.threads)
+        return matrix.features.set_index(pd.Index(matrix.accounts))
+
+    def _predicted_beside(self, tables: Tables, explanation: Explanation, probability: NDArray[np.float64]) -> pd.DataFrame:
+        previous = self.previous
+        if previous is not None:
+            previous = previous[previous["account_id"].isin(set(explanation.accounts))]
+        return beside_churn(
+            self.bundle,
+            tables,
+            explanation.features,
+            explanation.accounts,
+            probability,
+            cutoff=self.cutoff,
+            settings=self.beside,
+            previous=previous,
+            threads=self.threads,
+        )
+
+    def _known_beside(self, tables: Tables, asked: Sequence[str]) -> pd.DataFrame:
+        """Build revenue and satisfaction for every account asked for, scored or not."""
+        if not self.known.names:
+            return pd.DataFrame(index=pd.Index(asked))
+        there = set(tables.account_ids)
+        built = self._build(tables, self.known, [account for account in asked if account in there])
+        return built[[name for name in (*_BESIDE, _ORDERED) if name in built]].rename(columns=_BESIDE)
+
+    def _worth(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """Tell what each account is worth if it stays, and how much of that is at risk; nothing where nothing is paid."""
+        paid = known.reindex(table["account_id"])
+        monthly = monthly_worth(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", _ORDERED)))
+        if monthly is None and self.beside.costs.clv is None:
+            return pd.DataFrame(index=paid.index)
+        found = account_values(
+            monthly,
+            table["churn_probability"].to_numpy(),
+            base_rate=float(self.bundle.metadata["base_rate"]),
+            horizon_days=self.label.horizon,
+            margin=self.beside.margin,
+            discount_rate=self.beside.discount_rate,
+            average=self.beside.costs.clv,
+        )
+        return pd.DataFrame({"clv": found.clv, "value_at_risk": found.value_at_risk}, index=paid.index)
 
 
 def score_accounts(
@@ -137,79 +359,21 @@ def score_accounts(
     UsageError
         When the label is not the one that the model was learnt for, or the tables have lost what its features read.
     """
-    catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
-    require_same_label(bundle, label)
-    require_what_is_read(catalogue, tables)
-    population = find_population(tables, label, np.array([cutoff], dtype=np.int64))
-    status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
-    asked = sorted(set(accounts)) if accounts else list(population.accounts)
-    words = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
-    scored = [account for account in asked if status.get(account) == Status.SCORED]
-    explanation, probability = _predict(bundle, tables, catalogue, scored, cutoff, threads)
-    table = pd.DataFrame({"account_id": pd.array(asked, dtype="str"), "cutoff": text_of(cutoff)})
-    table["horizon_days"] = label.horizon
-    table["status"] = words
-    table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
-    table["churn_risk_band"] = RiskBands(float(bundle.metadata["base_rate"])).of(table["churn_probability"].to_numpy())
-    for name, values in _predicted_beside(bundle, tables, explanation, probability, cutoff, beside, previous, asked).items():
-        table[name] = values
-    for name, values in _beside(tables, catalogue.settings, asked, cutoff, threads).items():
-        table[name] = values
-    table = table.merge(explanation.frame(reasons), on="account_id", how="left", sort=False)
-    table["model_name"] = str(bundle.metadata.get("name", ""))
-    table["model_version"] = model_version
-    table["run_id"] = str(bundle.metadata.get("run_id", ""))
-    table["scored_at"] = datetime.now(UTC).isoformat(timespec="seconds")
-    moved = None if previous is None else movement(previous, table)
-    return Scores(table, explanation, cutoff, moved)
-
-
-def _predict(
-    bundle: Bundle, tables: Tables, catalogue: Catalogue, accounts: list[str], cutoff: int, threads: int
-) -> tuple[Explanation, NDArray[np.float64]]:
-    matrix = build_matrix(tables, catalogue, accounts=accounts, cutoffs=np.array([cutoff], dtype=np.int64), threads=threads)
-    features = matrix.features[list(bundle.feature_names)]
-    usual = UsualValues.from_dict(bundle.learnt["usual"])
-    if not accounts:
-        nothing = np.zeros((0, features.shape[1]))
-        return explain_scores(matrix.accounts, features, nothing, 0.0, catalogue=catalogue, usual=usual), np.zeros(0)
-    contributions, base = bundle.contributions(features)
-    made = explain_scores(matrix.accounts, features, contributions, base, catalogue=catalogue, usual=usual)
-    return made, bundle.predict(features)
-
-
-def _predicted_beside(
-    bundle: Bundle,
-    tables: Tables,
-    explanation: Explanation,
-    probability: NDArray[np.float64],
-    cutoff: int,
-    settings: BesideSettings | None,
-    previous: pd.DataFrame | None,
-    asked: list[str],
-) -> dict[str, Any]:
-    found = beside_churn(
+    scorer = Scorer.of(
         bundle,
         tables,
-        explanation.features,
-        explanation.accounts,
-        probability,
+        label,
         cutoff=cutoff,
-        settings=settings or BesideSettings(),
+        accounts=accounts,
+        reasons=reasons,
+        model_version=model_version,
+        beside=beside,
         previous=previous,
+        threads=threads,
     )
-    placed = found.reindex(asked)
-    return {str(name): placed[name].to_numpy() for name in placed.columns}
+    return scorer.everyone(tables)
 
 
-def _beside(tables: Tables, settings: FeatureSettings, accounts: list[str], cutoff: int, threads: int) -> dict[str, Any]:
-    """Build revenue and satisfaction for every account asked for, scored or not."""
-    plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing"))
-    declared = declare(tables, plain, cutoff=cutoff).only(_BESIDE)
-    if not declared.definitions:
-        return {}
-    there = set(tables.account_ids)
-    known = [account for account in accounts if account in there]
-    matrix = build_matrix(tables, declared, accounts=known, cutoffs=np.array([cutoff], dtype=np.int64), threads=threads)
-    placed = matrix.features.set_index(pd.Index(matrix.accounts)).reindex(accounts)
-    return {_BESIDE[name]: placed[name].to_numpy() for name in _BESIDE if name in placed}
+def _declare_beside(tables: Tables | SpilledTables, settings: FeatureSettings, cutoff: int) -> Catalogue:
+    plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing", "orders"))
+    return declare(tables, plain, cutoff=cutoff).only([*_BESIDE, _ORDERED])

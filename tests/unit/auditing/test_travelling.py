@@ -8,7 +8,7 @@ import pytest
 from staypower.auditing.rebuilding import Built
 from staypower.auditing.time_travel import travel_by_arrival, travel_in_time
 from staypower.cutoffs import DAY, MISSING
-from staypower.features import builder, catalogue, rows
+from staypower.features import builder, catalogue, parts, rows, texts
 from staypower.labels import population
 
 
@@ -38,9 +38,15 @@ def test_every_cutoff_is_travelled_to_when_asked(case):
     assert len(case.audited_cutoffs) == 3
 
 
+def with_limits_moved(monkeypatch, step):
+    """Plant a fault: every row is seen as if each limit in time lay a little later."""
+    entry, rows_before = parts.entry, parts.rows_before
+    monkeypatch.setattr(parts, "entry", lambda instants, cutoffs, **more: entry(instants, np.asarray(cutoffs) + step, **more))
+    monkeypatch.setattr(parts, "rows_before", lambda start, at, limits, found: rows_before(start, at, limits + step, found))
+
+
 def test_a_window_that_leaks_three_days_is_caught(case, monkeypatch):
-    exact = rows.entry
-    monkeypatch.setattr(rows, "entry", lambda instants, cutoffs, **more: exact(instants, np.asarray(cutoffs) + 3 * DAY, **more))
+    with_limits_moved(monkeypatch, 3 * DAY)
     check = travel_in_time(case)
     assert check.status == "failed"
     assert "`usage_events_28d` (" in said(check)
@@ -48,13 +54,9 @@ def test_a_window_that_leaks_three_days_is_caught(case, monkeypatch):
 
 
 def test_less_or_equal_for_less_is_caught_though_no_row_lies_on_a_cutoff(case, monkeypatch):
-    def inclusive(instants, cutoffs, *, offset_days=0):
-        found = np.searchsorted(cutoffs - offset_days * DAY, instants, side="left").astype(np.int32)
-        found[instants == MISSING] = len(cutoffs)
-        return found
-
     assert not any(np.isin(table.own_instants(), case.dataset.plan.all).any() for table in case.tables.values())
-    monkeypatch.setattr(rows, "entry", inclusive)
+    # instants are whole microseconds: before the next one is up to and including this one
+    with_limits_moved(monkeypatch, 1)
     check = travel_in_time(case)
     assert check.status == "failed"
     assert "rows of `usage` exactly at the cutoff: `<=` stands where `<` belongs" in said(check)
@@ -115,7 +117,7 @@ def test_definitions_learnt_from_the_whole_table_are_caught(case, monkeypatch):
     usage = replace(usage, data=usage.data.set_column(column, "event", [events.tolist()]))
     planted = replace(case, tables=replace(tables, tables={**tables.tables, "usage": usage}))
     assert travel_in_time(planted).status == "passed"
-    monkeypatch.setattr(catalogue, "before", lambda instants, cutoff: instants != MISSING)
+    monkeypatch.setattr(texts, "before", lambda instants, cutoff: instants != MISSING)
     check = travel_in_time(planted)
     assert check.status == "failed"
     assert "learnt otherwise" in said(check)

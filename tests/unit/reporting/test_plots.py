@@ -3,9 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from staypower.evaluation import CostSettings, evaluate
+from staypower.evaluation import CostSettings, drawing, evaluate
 from staypower.reporting import plot_evaluation
-from staypower.reporting import plots as drawing
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -80,7 +79,7 @@ def test_curves_end_where_everybody_is_contacted(evaluation):
 
 def test_importance_shows_the_largest_first_and_cuts_long_names(evaluation):
     given = {f"feature_{at}": float(at) for at in range(30)} | {"x" * 400: 99.0}
-    figure = drawing._importance(evaluation, given)
+    figure = drawing.draw_importance(evaluation, given)
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(labels) == 20
     assert labels[-1].startswith("xxx")
@@ -95,3 +94,19 @@ def test_one_class_leaves_out_what_cannot_be_drawn(tmp_path):
         np.zeros(40), risk, accounts=range(40), cutoffs=[0] * 40, split="temporal", probability={"model"}, bootstrap=0
     )
     assert [path.name for path in plot_evaluation(found, tmp_path)] == ["reliability.png", "profit.png"]
+
+
+def test_groups_are_drawn_when_there_are_any_the_worst_slice_apart(tmp_path):
+    rng = np.random.default_rng(4)
+    p = rng.random(400)
+    y = (rng.random(400) < p).astype(int)
+    plan = np.array(["basic", "legacy"], dtype=object)[np.arange(400) % 2]
+    score = np.where(plan == "legacy", rng.random(400), p)
+    found = evaluate(
+        y, {"model": score}, accounts=np.arange(400), cutoffs=np.zeros(400, dtype=int), split="temporal",
+        segments={"plan": plan}, bootstrap=30,
+    )  # fmt: skip
+    assert "slices.png" in [path.name for path in plot_evaluation(found, tmp_path)]
+    axes = drawing._slices(found).axes[0]
+    marks = {label.get_text(): line.get_marker() for label, line in zip(axes.get_yticklabels(), axes.get_lines(), strict=False)}
+    assert marks == {"plan legacy (200)": "D", "plan basic (200)": "o"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from staypower.evaluation import BASE_RATE
 from staypower.portfolio_metrics import METRICS
 from staypower.portfolio_metrics.segments import ALL
 from staypower.portfolio_metrics.wording import period_name
@@ -112,8 +113,8 @@ def _gain(quality: Mapping[str, Any]) -> Chart | None:
 
 
 def _model_first(gain: Mapping[str, Any], model: str, most: int = 4) -> list[tuple[str, list[tuple[float, float]]]]:
-    names = [model, *(name for name in gain if name != model)] if model in gain else list(gain)
-    return [(name, [(x, y) for x, y in gain[name]]) for name in names[:most]]
+    names = [name for name in (model, *sorted(gain)) if name in gain and name != BASE_RATE]
+    return [(name, [(x, y) for x, y in gain[name]]) for name in list(dict.fromkeys(names))[:most]]
 
 
 def _reliability(quality: Mapping[str, Any]) -> Chart | None:
@@ -124,7 +125,9 @@ def _reliability(quality: Mapping[str, Any]) -> Chart | None:
     error = quality["scorers"][quality["model"]].get("calibration_error", {}).get("value")
     words = "On the dashed line a predicted 20 % is 20 % that churn."
     words += f" On average they differ by {written(error, 'share')}." if error is not None else ""
-    drawing = draw_curves("Reliability", [("model", points)], axes=("predicted", "churned"), straight=True, words=words)
+    drawing = draw_curves(
+        "Reliability", [("model", points)], axes=("predicted", "churned"), straight=True, dotted=True, words=words
+    )
     return Chart("Do probabilities come true", drawing, ("model",), words)
 
 

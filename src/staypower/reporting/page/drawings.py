@@ -13,7 +13,7 @@ from staypower.reporting.page.scales import Scale, scale_over, written
 __all__ = ["Line", "Point", "draw_curves", "draw_lines", "figure_of"]
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 30
+LEFT, RIGHT, TOP, BOTTOM = 52, 26, 14, 30
 _MOST_NAMES = 8
 
 
@@ -128,6 +128,7 @@ def draw_curves(
     axes: tuple[str, str],
     units: tuple[str, str] = ("share", "share"),
     straight: bool = False,
+    dotted: bool = False,
     words: str = "",
 ) -> Markup:
     """Draw curves of one number over another.
@@ -142,6 +143,8 @@ def draw_curves(
     units : tuple of str, default both "share"
     straight : bool, default False
         Whether to draw the diagonal that stands for chance, or for probabilities that come true.
+    dotted : bool, default False
+        Whether to mark each point.
     words : str, default ""
 
     Returns
@@ -163,7 +166,9 @@ def draw_curves(
     if straight:
         end = min(x.high, y.high)
         parts.append(Markup('<line class="chance" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x(0), y(0), x(end), y(end)))
-    for number, (_, curve) in enumerate(curves):
+    for number, (label, curve) in enumerate(curves):
+        if dotted:
+            parts += [_dot(Point(b), x(a), y, number, f"{label}, {written(a, units[0])}", units[1]) for a, b in curve]
         drawn = " ".join(f"{x(a)},{y(b)}" for a, b in curve if math.isfinite(a) and math.isfinite(b))
         parts.append(Markup('<polyline class="line c{}" points="{}"/>').format(number % 4, drawn))
     return figure_of(Markup("").join(parts), title, words)

@@ -148,7 +148,8 @@ def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
     there = [name for name in _METRICS if any(name in row for row in quality["scorers"].values())]
     rows = [
         (name, *(_estimate(row.get(metric), interval=name == quality["model"]) for metric in there))
-        for name, row in quality["scorers"].items()
+        # a sealed model keeps no order
+        for name, row in sorted(quality["scorers"].items(), key=lambda entry: (entry[0] != quality["model"], entry[0]))
     ]
     words = (
         f"{quality['rows']:,} test rows of {quality['accounts']:,} accounts, {quality['churned']:,} churned. "

@@ -1,0 +1,7 @@
+"""What pytest looks at: modules of the Spark engine only where Spark, an extra, is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+collect_ignore_glob = [] if find_spec("pyspark") else ["src/staypower/engines/spark*.py", "src/staypower/pipelines/on_spark.py"]

@@ -1,0 +1,128 @@
+"""Read a playbook as strictly as a config: every fault at once, with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from staypower.config.faults import Origins, fault_of, known_keys, merge_faults
+from staypower.config.reading import Document, read_document, read_text
+from staypower.config.settings import Settings
+from staypower.config.strictness import soft_types
+from staypower.errors import Fault, UsageError, nearest
+from staypower.playbook import ACCOUNT_OWNER, Playbook, default_playbook_text
+
+__all__ = ["DEFAULT_PLAYBOOK", "load_playbook", "read_playbook"]
+
+DEFAULT_PLAYBOOK = "default"
+"""What `playbook:` says for the one that comes with the package."""
+
+
+def load_playbook(settings: Settings) -> Playbook:
+    """Read the playbook that a config names, and check the owners' capacity against it.
+
+    Parameters
+    ----------
+    settings : Settings
+        `playbook`: a path that starts at the config file's folder, or `default`; none: the packaged one too.
+
+    Returns
+    -------
+    Playbook
+
+    Raises
+    ------
+    UsageError
+        With every fault of the playbook, or every owner in `actions.capacity` that owns no action.
+
+    Examples
+    --------
+    >>> from staypower.config import load_config
+    >>> usage = {"source": "usage.csv", "account_id": "acct", "at": "when"}
+    >>> label = {"kind": "non_contractual", "table": "usage"}
+    >>> playbook = load_playbook(load_config({"name": "acme", "tables": {"usage": usage}, "label": label}))
+    >>> playbook.actions["payment_recovery"].owner
+    'billing'
+    """
+    named = settings.playbook
+    packaged = named is None or named == DEFAULT_PLAYBOOK
+    playbook = _packaged() if packaged else read_playbook(settings.path(str(named)))
+    # whoever owns an account may be given a number of their own: only the data know these names
+    strangers = [] if ACCOUNT_OWNER in playbook.owners else [n for n in settings.actions.capacity if n not in playbook.owners]
+    if strangers:
+        known = ", ".join(f"`{owner}`" for owner in playbook.owners)
+        mends = {
+            name: f"{hint}; " if (hint := nearest(name, playbook.owners)).startswith("write") else "" for name in strangers
+        }
+        value = "`actions.capacity.{}`"
+        raise UsageError(
+            [Fault("owner of no action", value.format(name), f"{mends[name]}the playbook's are {known}") for name in strangers]
+        )
+    return playbook
+
+
+def _packaged() -> Playbook:
+    return _validated(read_text(default_playbook_text(), name="the packaged playbook"), "the packaged playbook")
+
+
+def read_playbook(path: Path) -> Playbook:
+    """Read a playbook file.
+
+    Parameters
+    ----------
+    path : Path
+        YAML.
+
+    Returns
+    -------
+    Playbook
+
+    Raises
+    ------
+    UsageError
+        With every fault, each with its line and its mend; unknown levers, quadrants, measures and keys with those there are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "playbooks.yaml"
+    >>> entry = "{lever: suport, quadrant: any, step: Call., owner: sales, cost: 5, effect: 0.1}"
+    >>> _ = path.write_text(f"actions: {{call: {entry}}}")
+    >>> try:
+    ...     read_playbook(path)
+    ... except UsageError as error:
+    ...     print(error)
+    unknown lever: `actions.call.lever` = 'suport' (playbooks.yaml, line 1). Mend: write `support`; known are `onboarding`, ...
+    """
+    if not path.is_file():
+        mend = "check the path, which starts at the config file's folder, or write `playbook: default`"
+        raise UsageError.of("playbook not found", path, mend)
+    return _validated(read_document(path), path.name)
+
+
+def _validated(document: Document, name: str) -> Playbook:
+    origins = Origins(name, document.lines)
+    found: list[Mapping[str, Any]] = [
+        {"type": wanted, "loc": path, "input": value, "msg": ""}
+        for path, value, wanted in soft_types(document.values, Playbook)
+    ]
+    try:
+        read = Playbook.model_validate(document.values)
+    except ValidationError as error:
+        found += error.errors(include_url=False)
+    if found:
+        faults = [_with_choices(one, fault_of(one, document.values, Playbook, origins, ""), document) for one in found]
+        raise UsageError(merge_faults(faults))
+    return read
+
+
+def _with_choices(error: Mapping[str, Any], fault: Fault, document: Document) -> Fault:
+    """Name every key that there is where an unknown one was written."""
+    if error["type"] != "extra_forbidden" or not fault.mend.startswith("write"):
+        return fault
+    inner = [str(part) for part in error["loc"][:-1]]
+    known = ", ".join(f"`{key}`" for key in known_keys(Playbook, inner, document.values))
+    return Fault(fault.fault, fault.value, f"{fault.mend}; known are {known}")

@@ -1,0 +1,312 @@
+"""The engine of a cluster: the rows of each account come together by one shuffle, the same functions run on every bucket.
+
+Spark reads, shuffles and writes. What a row means (`spark_mapping`), what a bucket of accounts holds (`sources.spilled`) and
+what is made of it (features, scores) is the code that runs on one machine too, so the results are the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession, functions
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from staypower.engines.spark_mapping import (
+    FACTS,
+    MappedSource,
+    facts_of,
+    in_order,
+    learn_rows,
+    map_rows,
+    plan_mapping,
+    told_faults,
+    typed_schema,
+)
+from staypower.engines.spark_reading import ORDER, arrow_schema, column_of, open_on_spark, row_order
+from staypower.engines.spark_session import speaking_with_spark, telling_faults
+from staypower.engines.spark_settling import ARRIVED, KNOWN, OWN, STATED, Settling, first_known, instants_of
+from staypower.engines.spark_tables import SOURCE, Gathering, SparkTables, slots_of
+from staypower.errors import Fault, UsageError
+from staypower.sources.findings import Finding
+from staypower.sources.planned_sources import PlannedSource, without_clock
+from staypower.sources.reading import Moment, derived_table, name_faults
+from staypower.sources.settings import TableSource
+from staypower.sources.spilled import BUCKET, SpilledTable
+from staypower.sources.typed_queries import ColumnFacts
+from staypower.tables import SCHEMAS
+
+__all__ = ["gather_on_spark"]
+
+
+@contextmanager
+def gather_on_spark(
+    session: SparkSession,
+    sources: Mapping[str, Sequence[TableSource]],
+    *,
+    folder: Path,
+    buckets: int,
+    observed_until: Moment | None = None,
+    objects: Mapping[str, object] | None = None,
+) -> Iterator[tuple[SparkTables, tuple[Finding, ...]]]:
+    """Bring all rows of each account together on Spark.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+    sources : mapping of str to sequence of TableSource
+        As `read_tables` takes them.
+    folder : Path
+        What relative paths are relative to.
+    buckets : int
+        Into how many buckets accounts fall.
+    observed_until : str, date, datetime, int or None, default None
+        As `read_tables` takes it.
+    objects : mapping of str to object or None, default None
+        Spark DataFrames that sources name.
+
+    Yields
+    ------
+    tables : SparkTables
+        Their rows stay on the workers' disks until the block ends.
+    findings : tuple of Finding
+        What makes the tables unusable.
+
+    Raises
+    ------
+    UsageError
+        When a source cannot be read or a value cannot be what its column says; every fault at once.
+    """
+    run = _Run(session, buckets, derived_table(sources))
+    run.plan(sources, folder, objects or {}, list(name_faults(sources)))
+    listed, gathered = run.gather()
+    kept = gathered.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
+    run.held.append(kept)
+    try:
+        numbers = {tag: number for number, tag in enumerate(run.slots)}
+        settling = Settling(kept, listed, numbers)
+        findings = settling.findings()
+        if findings:
+            yield SparkTables(Path(), 0, (0,), listed, run.derive_from), findings
+            return
+        until = settling.until(observed_until)
+        settled = settling.settled(until, run.derive_from)
+        gathering = Gathering(until, settled, run.derive_from, run.slots)
+        rows = kept.where(column_of(KNOWN)).drop(*STATED)
+        yield SparkTables(Path(), until, tuple(range(buckets)), settled, run.derive_from, rows, gathering), ()
+    finally:
+        for frame in run.held:
+            frame.unpersist()
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One source: its frame on Spark, its mapping, and what all its rows say of its columns."""
+
+    mapped: MappedSource
+    frame: DataFrame
+    facts: Mapping[str, ColumnFacts]
+
+    @property
+    def via(self) -> str | None:
+        return self.mapped.source.key_via
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the order of its rows says something: which of several is the first."""
+        schema = SCHEMAS.get(self.mapped.table)
+        return self.mapped.table == "accounts" or (schema is not None and schema.row_id in self.facts)
+
+    @property
+    def planned(self) -> PlannedSource:
+        return PlannedSource(self.mapped.source, self.mapped.place, self.mapped.plan, self.facts)
+
+
+@dataclass
+class _Run:
+    """Plans every source, maps its rows, and puts those of all tables under one another."""
+
+    session: SparkSession
+    buckets: int
+    derive_from: str | None
+    sources: dict[str, list[_Source]] = field(default_factory=dict)
+    keys: dict[str, DataFrame] = field(default_factory=dict)
+    slots: dict[str, dict[str, str]] = field(default_factory=dict)
+    held: list[DataFrame] = field(default_factory=list)
+
+    def plan(
+        self,
+        sources: Mapping[str, Sequence[TableSource]],
+        folder: Path,
+        objects: Mapping[str, object],
+        faults: list[Fault],
+    ) -> None:
+        """Plan every source and learn what its columns are; all faults at once."""
+        opened: list[tuple[MappedSource, DataFrame, dict[str, ColumnFacts]]] = []
+        for name, listed in sources.items():
+            for number, source in enumerate(listed):
+                if name == "accounts" and source.derive_from and source.source is None:
+                    continue
+                place = f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
+                try:
+                    frame = open_on_spark(self.session, source, place, folder, objects)
+                    mapped, known = plan_mapping(name, source, place, arrow_schema(frame))
+                except UsageError as error:
+                    faults.extend(error.faults)
+                    continue
+                opened.append((mapped, frame, known))
+        if faults:
+            raise UsageError(faults)
+        told = _learn([(mapped, frame) for mapped, frame, _ in opened])
+        faults = [fault for one in told for fault in told_faults(one)]
+        if faults:
+            raise UsageError(faults)
+        for (mapped, frame, known), one in zip(opened, told, strict=True):
+            found = _Source(mapped, frame, facts_of(mapped.plan, known, one))
+            self.sources.setdefault(mapped.table, []).append(found)
+
+    def gather(self) -> tuple[dict[str, SpilledTable], DataFrame]:
+        """Map every table and put the rows under one another."""
+        listed: dict[str, SpilledTable] = {}
+        frames: dict[str, list[DataFrame]] = {}
+        # the accounts come first: rows of others are told from theirs
+        for name in sorted(self.sources, key=lambda name: name != "accounts"):
+            listed[name], frames[name] = self.table(name, len(listed))
+        accounts = None
+        if "accounts" in frames:
+            ids = _together([frame.select("account_id") for frame in frames["accounts"]])
+            # every other table asks for them
+            accounts = ids.distinct().withColumn(KNOWN, functions.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
+            self.held.append(accounts)
+        every = [
+            frame for name, table in listed.items() for frame in self.placed(table, self.judged(table, frames[name], accounts))
+        ]
+        return {name: listed[name] for name in self.sources}, _together(every)
+
+    def table(self, name: str, number: int) -> tuple[SpilledTable, list[DataFrame]]:
+        """Map the rows of a table that can ever count: those with an account, a time and an arrival."""
+        sources = self.sources[name]
+        date_only = without_clock([source.facts for source in sources])
+        outlines = tuple(source.planned.outline(name, f"{number}-{each}", date_only) for each, source in enumerate(sources))
+        own_time = next((source.mapped.source.time for source in sources if source.mapped.source.time), "at")
+        table = SpilledTable(name, own_time, outlines)
+        arrivals = any("known_at" in source.facts for source in sources)
+        frames = []
+        for each, source in enumerate(sources):
+            rows = self.with_account(source, self.mapped(source, date_only, each), (name,))
+            columns = frozenset(rows.columns)
+            rows = rows.withColumns(instants_of(table, columns, date_only & columns))
+            needed = column_of("account_id").isNotNull()
+            if name != "accounts":
+                needed &= column_of(OWN).isNotNull()
+                needed &= column_of(ARRIVED).isNotNull() if arrivals else functions.lit(True)
+            frames.append(rows.where(needed))
+        return table, frames
+
+    def mapped(self, source: _Source, date_only: frozenset[str], number: int) -> DataFrame:
+        """Give the canonical rows of a source, with their order where it says something."""
+        mapped, facts, frame = source.mapped, dict(source.facts), source.frame
+        columns = [column_of(name) for name in sorted(mapped.plan.used)]
+        if source.ordered:
+            columns.append(row_order(frame, number).alias(ORDER))
+            mapped, facts[ORDER] = in_order(mapped), ColumnFacts("text", filled=True)
+        schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
+
+        def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            rows = telling_faults(lambda: list(map_rows(mapped, facts, date_only, schema, batches)))
+            yield from rows()
+
+        with speaking_with_spark(mapped.place):
+            return _selected(frame, columns).mapInArrow(run, from_arrow_schema(schema, prefer_timestamp_ntz=False))
+
+    def with_account(self, source: _Source, rows: DataFrame, asked: tuple[str, ...]) -> DataFrame:
+        """Find the account through the id of another table, where the source says so."""
+        if source.via is None:
+            return rows
+        key = SCHEMAS[source.via].row_id or ""
+        found = rows.join(self.keys_of(source.via, asked), key)
+        table = source.mapped.table
+        kept = table in SCHEMAS and SCHEMAS[table].column(key) is not None
+        return found if kept or table not in SCHEMAS else found.drop(key)
+
+    def keys_of(self, via: str, asked: tuple[str, ...]) -> DataFrame:
+        """Give the account of each id of a table: that of its first row."""
+        if via in asked:
+            mend = "map `account_id` in one of the tables"
+            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", mend)
+        if via not in self.keys:
+            key = SCHEMAS[via].row_id or ""
+            parts = []
+            for each, source in enumerate(self.sources[via]):
+                rows = self.with_account(source, self.mapped(source, frozenset(), each), (*asked, via))
+                parts.append(rows.select(key, "account_id", column_of(ORDER)))
+            rows = _together(parts).where(column_of(key).isNotNull())
+            first = rows.groupBy(key).agg(functions.min_by("account_id", column_of(ORDER)).alias("account_id"))
+            self.keys[via] = first.where(column_of("account_id").isNotNull())
+        return self.keys[via]
+
+    def judged(self, table: SpilledTable, frames: list[DataFrame], accounts: DataFrame | None) -> list[DataFrame]:
+        """Say which rows are of known accounts, and keep the first known row of each declared id."""
+        if table.name == "accounts" or accounts is None:
+            known = [rows.withColumn(KNOWN, functions.lit(True)) for rows in frames]
+        else:
+            joined = [rows.join(accounts, "account_id", "left") for rows in frames]
+            known = [rows.withColumn(KNOWN, functions.coalesce(column_of(KNOWN), functions.lit(False))) for rows in joined]
+        key = SCHEMAS[table.name].row_id if table.name in SCHEMAS else None
+        if key is None or not any(key in source.kinds for source in table.sources):
+            return known
+        tagged = [rows.withColumn(SOURCE, functions.lit(number)) for number, rows in enumerate(known)]
+        # an id is looked for in all sources of its table
+        every = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), tagged)
+        first = first_known(every, key)
+        return [first.where(functions.col(SOURCE) == number) for number in range(len(tagged))]
+
+    def placed(self, table: SpilledTable, frames: Sequence[DataFrame]) -> Iterator[DataFrame]:
+        """Put the columns of a table's rows into their slots."""
+        for source, outline, rows in zip(self.sources[table.name], table.sources, frames, strict=True):
+            kinds = {name: kind for name, kind in outline.kinds.items() if name in rows.columns}
+            typed = typed_schema(source.mapped.plan, kinds)
+            if table.name == "accounts":
+                typed = typed.append(pa.field(ORDER, pa.string()))
+            self.slots[outline.folder] = slots_of(typed)
+            number = functions.lit(len(self.slots) - 1).alias(SOURCE)
+            bucket = functions.pmod(functions.xxhash64("account_id"), functions.lit(self.buckets)).cast("int").alias(BUCKET)
+            stated = [column_of(name) for name in STATED]
+            slots = [column_of(name).alias(slot) for name, slot in self.slots[outline.folder].items()]
+            yield rows.select(bucket, number, *stated, *slots)
+
+
+def _learn(sources: Sequence[tuple[MappedSource, DataFrame]]) -> list[list[str]]:
+    """Ask all sources at once what their columns are."""
+    asked = []
+    for number, (mapped, frame) in enumerate(sources):
+
+        def run(
+            batches: Iterable[pa.RecordBatch], mapped: MappedSource = mapped, number: int = number
+        ) -> Iterator[pa.RecordBatch]:
+            return learn_rows(mapped, number, batches)
+
+        columns = [column_of(name) for name in sorted(mapped.plan.used)]
+        with speaking_with_spark(mapped.place):
+            asked.append(_selected(frame, columns).mapInArrow(run, FACTS))
+    told: list[list[str]] = [[] for _ in sources]
+    with speaking_with_spark("tables"):
+        for row in _together(asked).collect():
+            told[row["source"]].append(row["told"])
+    return told
+
+
+def _selected(frame: DataFrame, columns: Sequence[Any]) -> DataFrame:
+    """Select columns; one that says nothing where a source's every value is a constant."""
+    return frame.select(*columns) if columns else frame.select(functions.lit(0).alias("nothing"))
+
+
+def _together(frames: Sequence[DataFrame]) -> DataFrame:
+    """Put rows under one another; a column that some have not is null there."""
+    return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)

@@ -1,0 +1,211 @@
+"""Map a source's rows onto canonical columns in Spark's workers, by the very SQL that maps them on one machine.
+
+A worker hands the rows that Spark brings, some ten thousands at a time, to the in-process database that reads every other
+source. So an expression means the same on a cluster, bit for bit, and whatever can be mapped there can be mapped here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from staypower.engines.spark_reading import ORDER
+from staypower.errors import Fault, UsageError
+from staypower.sources.extracting import ARROW_TYPES
+from staypower.sources.opening import open_source
+from staypower.sources.planning import Plan, PlannedColumn, plan_source
+from staypower.sources.queries import Query
+from staypower.sources.settings import TableSource
+from staypower.sources.typed_queries import ColumnFacts, learn_facts, stream_typed, typed_select
+from staypower.sources.values import Value, quoted_name
+from staypower.tables import Kind
+
+__all__ = [
+    "FACTS",
+    "MappedSource",
+    "facts_of",
+    "in_order",
+    "learn_rows",
+    "map_rows",
+    "plan_mapping",
+    "told_faults",
+    "typed_schema",
+]
+
+FACTS = "source int, told string"
+_GIVEN = "given rows"
+# a row group of the database
+_ROWS_AT_ONCE = 122_880
+_COUNTED = re.compile(r": ([\d,]+) of ([\d,]+) values, such as ")
+
+
+@dataclass(frozen=True)
+class MappedSource:
+    """A source, planned against the columns that Spark gives.
+
+    Parameters
+    ----------
+    table : str
+        Canonical or declared name.
+    source : TableSource
+        What the configuration says; its rows are given by name.
+    place : str
+        Where it stands in the configuration, for messages.
+    plan : Plan
+    """
+
+    table: str
+    source: TableSource
+    place: str
+    plan: Plan
+
+
+def plan_mapping(
+    table: str, source: TableSource, place: str, columns: pa.Schema
+) -> tuple[MappedSource, dict[str, ColumnFacts]]:
+    """Plan a source, and say what is known of its columns without looking at a row.
+
+    Raises
+    ------
+    UsageError
+        With every fault of the mapping.
+    """
+    given = source.model_copy(update={"source": _GIVEN, "format": None})
+    with open_source(given, place, Path(), {_GIVEN: columns.empty_table()}) as opened:
+        plan = plan_source(table, given, opened, place)
+        mapped = MappedSource(table, given, place, plan)
+        return mapped, learn_facts(table, given, opened, plan, place)
+
+
+def in_order(mapped: MappedSource) -> MappedSource:
+    """Let the text of each row's place among the others pass through."""
+    column = PlannedColumn(ORDER, "text", Value(quoted_name(ORDER), "text"), frozenset({ORDER}), raw=True, written=ORDER)
+    plan = replace(mapped.plan, columns=(*mapped.plan.columns, column), used=mapped.plan.used | {ORDER})
+    return replace(mapped, plan=plan)
+
+
+def typed_schema(plan: Plan, kinds: Mapping[str, Kind]) -> pa.Schema:
+    """Return the types of mapped rows; numbers in a column of texts stay texts until the whole table is known."""
+    texts = {column.name for column in plan.columns if column.kind is None}
+    return pa.schema([(name, ARROW_TYPES["text" if name in texts else kind]) for name, kind in kinds.items()])
+
+
+def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Learn what the columns are in the rows of one task, and what cannot be read.
+
+    Parameters
+    ----------
+    mapped : MappedSource
+    number : int
+        Told beside, so that many sources can be asked at once.
+    batches : iterable of pyarrow.RecordBatch
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        `source`, `told`: a row for each chunk.
+    """
+    for chunk in _chunks(batches):
+        told: dict[str, object] = {"rows": chunk.num_rows}
+        try:
+            with open_source(mapped.source, mapped.place, Path(), {_GIVEN: chunk}) as opened:
+                facts = learn_facts(mapped.table, mapped.source, opened, mapped.plan, mapped.place)
+            told["facts"] = {name: astuple(one) for name, one in facts.items()}
+        except UsageError as error:
+            told["faults"] = [astuple(fault) for fault in error.faults]
+        columns = {"source": pa.array([number], pa.int32()), "told": pa.array([json.dumps(told)])}
+        yield pa.RecordBatch.from_pydict(columns)
+
+
+def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], told: Sequence[str]) -> dict[str, ColumnFacts]:
+    """Put together what every chunk told of the columns: as if one had looked at all rows.
+
+    Parameters
+    ----------
+    plan : Plan
+    known : mapping of str to ColumnFacts
+        From `plan_mapping`.
+    told : sequence of str
+        From `learn_rows`, without those of other sources.
+
+    Returns
+    -------
+    dict of str to ColumnFacts
+    """
+    chunks = [{name: ColumnFacts(*each) for name, each in json.loads(one).get("facts", {}).items()} for one in told]
+    found: dict[str, ColumnFacts] = {}
+    for column in plan.columns:
+        seen = [chunk[column.name] for chunk in chunks if column.name in chunk and chunk[column.name].filled]
+        base = known[column.name]
+        kind = base.kind
+        if column.kind is None:
+            # a column of texts is one of numbers when every text is a number
+            kind = "number" if seen and all(one.kind == "number" for one in seen) else "text"
+        days = base.date_only or (bool(seen) and all(one.date_only for one in seen))
+        found[column.name] = ColumnFacts(kind, bool(seen), days, bool(seen) and all(one.fractions for one in seen))
+    return found
+
+
+def told_faults(told: Sequence[str]) -> list[Fault]:
+    """Put together the faults of all chunks, each said once with the rows that have it."""
+    entries = [json.loads(one) for one in told]
+    total = sum(int(entry["rows"]) for entry in entries)
+    first: dict[tuple[str, str], Fault] = {}
+    counts: dict[tuple[str, str], int] = {}
+    for fault in (Fault(*plain) for entry in entries for plain in entry.get("faults", ())):
+        counted = _COUNTED.search(fault.value)
+        key = (fault.fault, fault.value[: counted.start()] if counted else fault.value)
+        first.setdefault(key, fault)
+        counts[key] = counts.get(key, 0) + (int(counted.group(1).replace(",", "")) if counted else 0)
+    return [
+        replace(fault, value=_COUNTED.sub(f": {counts[key]:,} of {total:,} values, such as ", fault.value))
+        for key, fault in first.items()
+    ]
+
+
+def map_rows(
+    mapped: MappedSource,
+    facts: Mapping[str, ColumnFacts],
+    date_only: frozenset[str],
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """Turn the rows of one task into canonical ones.
+
+    Parameters
+    ----------
+    mapped : MappedSource
+    facts : mapping of str to ColumnFacts
+        Of all rows.
+    date_only : frozenset of str
+        Time columns without a clock in the whole table.
+    schema : pyarrow.Schema
+        From `typed_schema`.
+    batches : iterable of pyarrow.RecordBatch
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+    """
+    for chunk in _chunks(batches):
+        with open_source(mapped.source, mapped.place, Path(), {_GIVEN: chunk}) as opened:
+            query = Query(mapped.source, opened, mapped.plan)
+            for batch in stream_typed(query, typed_select(query, facts, date_only), mapped.place):
+                yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+
+
+def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Put small batches together: each costs the database a plan."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.num_rows for one in held) >= _ROWS_AT_ONCE:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)

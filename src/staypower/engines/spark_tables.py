@@ -1,0 +1,243 @@
+"""The tables of a company on Spark: rows of all tables under one another, and back into tables in each bucket of accounts.
+
+Every table's columns lie in the same few columns, its *slots*, of the four types that tables know: a row of usage and one of
+payments have their first number in the same place. So the rows of all tables go through one shuffle without carrying each
+other's empty columns.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import functions
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from staypower.engines.spark_reading import ORDER
+from staypower.engines.spark_session import speaking_with_spark, telling_faults
+from staypower.errors import UsageError
+from staypower.sources.extracting import ARROW_TYPES
+from staypower.sources.spilled import BUCKET, ROW, SpilledTable, SpilledTables
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+__all__ = ["SOURCE", "BucketTables", "Gathering", "SparkTables", "slots_of"]
+
+SOURCE = "source"
+Made = TypeVar("Made")
+_PREFIXES: Mapping[pa.DataType, str] = MappingProxyType(
+    {
+        ARROW_TYPES["text"]: "text",
+        ARROW_TYPES["time"]: "time",
+        ARROW_TYPES["number"]: "number",
+        ARROW_TYPES["flag"]: "flag",
+    }
+)
+
+
+def slots_of(schema: pa.Schema) -> dict[str, str]:
+    """Give each column of a table the next slot of its type.
+
+    Examples
+    --------
+    >>> slots_of(pa.schema({"account_id": pa.string(), "amount": pa.float64(), "status": pa.string()}))
+    {'account_id': 'text 0', 'amount': 'number 0', 'status': 'text 1'}
+    """
+    counts: dict[str, int] = {}
+    slots = {}
+    for column in schema:
+        prefix = _PREFIXES[column.type]
+        slots[column.name] = f"{prefix} {counts.get(prefix, 0)}"
+        counts[prefix] = counts.get(prefix, 0) + 1
+    return slots
+
+
+@dataclass(frozen=True)
+class BucketTables(SpilledTables):
+    """The tables of one bucket, whose rows are at hand.
+
+    Parameters
+    ----------
+    parts : mapping of str to pyarrow.Table
+        The rows of each source, by the name that `SpilledSource.folder` has.
+
+    Examples
+    --------
+    >>> BucketTables(Path(), 0, (0,), {}).stored("0-0", 0) is None
+    True
+    """
+
+    parts: Mapping[str, pa.Table] = field(default_factory=dict)
+
+    def stored(self, folder: str, number: int) -> pa.Table | None:
+        """Return the rows of a source."""
+        return self.parts.get(folder)
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """Turns the rows of a bucket back into its tables: this is what workers are given.
+
+    Parameters
+    ----------
+    observed_until : int
+        Instant.
+    listed : mapping of str to SpilledTable
+    derive_from : str or None
+    slots : mapping of str to mapping of str to str
+        For each source which slot holds which column.
+
+    Examples
+    --------
+    >>> Gathering(0, {}, None, {}).numbers
+    {}
+    """
+
+    observed_until: int
+    listed: Mapping[str, SpilledTable]
+    derive_from: str | None
+    slots: Mapping[str, Mapping[str, str]]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number by which rows name their source."""
+        return {tag: number for number, tag in enumerate(self.slots)}
+
+    def tables(self, rows: pa.Table, only: Collection[str] | None = None) -> Tables:
+        """Return the tables of a bucket.
+
+        Parameters
+        ----------
+        rows : pyarrow.Table
+            Of all tables.
+        only : collection of str, optional
+            Give these tables and the accounts; all by default.
+        """
+        parts = {tag: self._part(rows, tag, number) for tag, number in self.numbers.items()}
+        return BucketTables(Path(), self.observed_until, (0,), self.listed, self.derive_from, parts).bucket(0, only)
+
+    def _part(self, rows: pa.Table, tag: str, number: int) -> pa.Table:
+        mine = rows.filter(pc.equal(rows.column(SOURCE), number))
+        part = pa.table({name: mine.column(slot) for name, slot in self.slots[tag].items()})
+        if ORDER not in part.column_names:
+            return part
+        part = part.sort_by(ORDER).drop_columns(ORDER)
+        return part.append_column(ROW, pa.array(np.arange(part.num_rows)))
+
+
+@dataclass(frozen=True)
+class SparkTables(SpilledTables):
+    """The tables of a company on a cluster, their rows cut into buckets of accounts.
+
+    Parameters
+    ----------
+    frame : pyspark.sql.DataFrame
+        The rows of all tables: `bucket`, `source` and the slots.
+    gathering : Gathering
+
+    Notes
+    -----
+    Made by `gather_on_spark`. No row ever comes to the driver: functions go to the rows.
+    """
+
+    frame: Any = None
+    gathering: Gathering = field(default_factory=lambda: Gathering(0, {}, None, {}))
+
+    def stored(self, folder: str, number: int) -> pa.Table | None:
+        """Return nothing: here is no row."""
+        return None
+
+    def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
+        """Run a function on every bucket in the workers and give what it makes, in any order.
+
+        Parameters
+        ----------
+        function : callable
+            Takes the tables of a bucket and returns something small, such as counts.
+        only : collection of str, optional
+            Look at these tables and the accounts; all by default.
+
+        Yields
+        ------
+        object
+        """
+        gathering = self.gathering
+        needed = None if only is None else {*only, "accounts", *filter(None, [self.derive_from])}
+        if "accounts" not in self.listed:
+            needed = None
+
+        def told(rows: pa.Table) -> pa.Table:
+            made = function(gathering.tables(rows, only))
+            return pa.table({"told": pa.array([pickle.dumps(made)], pa.binary())})
+
+        rows = self._apply(told, pa.schema({"told": pa.binary()}), self._tags(needed))
+        with speaking_with_spark("tables"):
+            for row in rows.collect():
+                yield pickle.loads(row[0])  # what our own workers have just made
+
+    def map(self, function: Callable[[Tables], pa.Table], schema: pa.Schema) -> DataFrame:
+        """Run a function on every bucket in the workers and leave its rows there.
+
+        Parameters
+        ----------
+        function : callable
+            Takes the tables of a bucket and returns rows.
+        schema : pyarrow.Schema
+            Of the rows.
+
+        Returns
+        -------
+        pyspark.sql.DataFrame
+            Computed when it is written.
+        """
+        gathering = self.gathering
+
+        def made(rows: pa.Table) -> pa.Table:
+            tables = gathering.tables(rows)
+            # what lies in the future may be all that a bucket holds of accounts that nobody listed
+            if not len(tables["accounts"]):
+                return schema.empty_table()
+            return _as_agreed(function(tables), schema)
+
+        return self._apply(made, schema, None)
+
+    def _apply(self, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, tags: Sequence[int] | None) -> DataFrame:
+        frame = self.frame if tags is None else self.frame.where(functions.col(SOURCE).isin(list(tags)))
+        told = telling_faults(function)
+
+        def run(rows: pa.Table) -> pa.Table:
+            return told(rows)
+
+        with speaking_with_spark("tables"):
+            spark_schema = from_arrow_schema(schema, prefer_timestamp_ntz=False)
+            return frame.groupBy(BUCKET).applyInArrow(run, spark_schema)
+
+    def _tags(self, names: Collection[str] | None) -> list[int] | None:
+        if names is None:
+            return None
+        numbers = self.gathering.numbers
+        return [numbers[source.folder] for name, table in self.listed.items() if name in names for source in table.sources]
+
+
+def _as_agreed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Give rows the types that the driver told Spark.
+
+    Raises
+    ------
+    UsageError
+        When the columns are others: then workers and driver run different code.
+    """
+    if rows.column_names != schema.names:
+        strange = sorted(set(rows.column_names) ^ set(schema.names)) or ["the order of the columns"]
+        mend = "install the same version of staypower on the driver and on every worker"
+        raise UsageError.of("the workers run another staypower than the driver", ", ".join(strange[:5]), mend)
+    return rows.replace_schema_metadata(None).cast(schema)

@@ -1,0 +1,106 @@
+"""What every picture of a result has in common: it shows itself in a notebook, and it is written whole or not at all.
+
+Whoever imports this module imports matplotlib: results do so only when they are asked to draw themselves.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from matplotlib.figure import Figure
+
+from staypower.errors import UsageError, nearest
+
+__all__ = ["Picture", "find_picture", "write_pictures"]
+
+Drawn = TypeVar("Drawn")
+
+
+class Picture(Figure):
+    """A figure that a notebook shows as a picture.
+
+    A plain figure does so only after pyplot was imported, which a result must not do: it would set global state.
+
+    Examples
+    --------
+    >>> b"PNG" in Picture(figsize=(2, 1))._repr_png_()[:8]
+    True
+    """
+
+    def _repr_png_(self) -> bytes:
+        drawn = io.BytesIO()
+        with _boxes_for_unknown_letters():
+            self.savefig(drawn, format="png")
+        return drawn.getvalue()
+
+
+def find_picture(name: str, there: Mapping[str, Drawn]) -> Drawn:
+    """Return what belongs to a picture's name.
+
+    Parameters
+    ----------
+    name : str
+    there : mapping of str to object
+        The pictures that the result has.
+
+    Raises
+    ------
+    UsageError
+        When the result has no such picture.
+
+    Examples
+    --------
+    >>> find_picture("roc", {"roc": 1, "profit": 2})
+    1
+    """
+    if name not in there:
+        raise UsageError.of("this result has no such picture", name, nearest(name, there))
+    return there[name]
+
+
+def write_pictures(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
+    """Write each figure as a PNG file of its name.
+
+    Parameters
+    ----------
+    figures : mapping of str to Figure
+    folder : str or Path
+        Made if it is not there; files of the same name are replaced.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in write_pictures({"roc": Picture(figsize=(2, 1))}, folder)]
+    ['roc.png']
+    """
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    return [_write(figure, place / f"{name}.png") for name, figure in figures.items()]
+
+
+def _write(figure: Figure, path: Path) -> Path:
+    """Write beside the file and rename, so that nobody ever sees half a picture."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with _boxes_for_unknown_letters():
+        figure.savefig(draft, format="png")
+    draft.replace(path)
+    return path
+
+
+@contextmanager
+def _boxes_for_unknown_letters() -> Iterator[None]:
+    """Draw a box, without a warning, for what is written in an alphabet that the font lacks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        yield

@@ -1,0 +1,132 @@
+"""What choosing actions needs besides the scores: measures that are features, owners, past outreach and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.action_list import Outcomes, Outreach, find_outcomes, owners_of, read_outreach
+from staypower.config import Settings
+from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
+from staypower.models import Bundle
+from staypower.playbook import ACCOUNT_OWNER, Playbook
+from staypower.sources.spilled import SpilledTables
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ORDERED", "AccountFacts", "gather_facts"]
+
+ORDERED = "order_amount_365d"
+"""What stands in for recurring revenue where there are only orders."""
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """Facts of accounts beside their scores.
+
+    Parameters
+    ----------
+    accounts : tuple of str
+        Every account once.
+    measures : DataFrame, one row an account
+        Features, and `owner` where the playbook asks for it and it is known.
+    past : Outreach
+        Known at the cutoff; positions are those of `accounts`.
+    outcomes : Outcomes
+        What became of it.
+    """
+
+    accounts: tuple[str, ...]
+    measures: pd.DataFrame
+    past: Outreach
+    outcomes: Outcomes
+
+    def beside(self, scores: pd.DataFrame) -> tuple[pd.DataFrame, Outreach]:
+        """Put the measures beside scores that lack them, and number the past by their rows."""
+        place = pd.Index(scores["account_id"].astype(object)).get_indexer(pd.Index(self.accounts, dtype=object))
+        told = self.measures.set_index(pd.Index(self.accounts, dtype=object)).reindex(scores["account_id"].astype(object))
+        table = scores.assign(**{str(name): told[name].to_numpy() for name in told.columns if name not in scores})
+        account = place[self.past.account].astype(np.int64)
+        return table, self.past.take(account >= 0, account)
+
+
+def gather_facts(
+    settings: Settings, tables: Tables | SpilledTables, *, playbook: Playbook, cutoff: int, bundle: Bundle
+) -> AccountFacts:
+    """Gather the facts, bucket by bucket where the tables lie on disk.
+
+    Parameters
+    ----------
+    settings : Settings
+    tables : Tables or SpilledTables
+    playbook : Playbook
+        Whose conditions ask for measures.
+    cutoff : int
+        Instant of knowledge.
+    bundle : Bundle
+        Its learnt definitions are used where it has the measure.
+
+    Returns
+    -------
+    AccountFacts
+        The same however the accounts fall into buckets.
+    """
+    catalogues = _catalogues(settings, tables, playbook, bundle, cutoff)
+    parts = [_of_bucket(settings, bucket, playbook, catalogues, cutoff) for bucket in _buckets(tables)]
+    return parts[0] if len(parts) == 1 else _together(parts)
+
+
+def _buckets(tables: Tables | SpilledTables) -> Iterator[Tables]:
+    if isinstance(tables, Tables):
+        yield tables
+    else:
+        for number in tables.buckets:
+            yield tables.bucket(number)
+
+
+def _catalogues(
+    settings: Settings, tables: Tables | SpilledTables, playbook: Playbook, bundle: Bundle, cutoff: int
+) -> list[Catalogue]:
+    """Declare the measures: as the model learnt them, those that it does not know by the tables' columns."""
+    wanted = {*playbook.features, ORDERED}
+    learnt = Catalogue.from_dict(bundle.learnt["catalogue"])
+    known = wanted & set(learnt.names)
+    plain = FeatureSettings(windows=settings.features.windows, sla_hours=settings.features.sla_hours)
+    declared = declare(tables.empty if isinstance(tables, SpilledTables) else tables, plain, cutoff=cutoff)
+    others = (wanted - known) & set(declared.names)
+    return [catalogue.only(names) for catalogue, names in ((learnt, known), (declared, others)) if names]
+
+
+def _of_bucket(
+    settings: Settings, tables: Tables, playbook: Playbook, catalogues: Sequence[Catalogue], cutoff: int
+) -> AccountFacts:
+    accounts = tables.account_ids
+    columns: dict[str, NDArray[np.float64] | NDArray[np.object_]] = {}
+    for catalogue in catalogues:
+        instants = np.array([cutoff], dtype=np.int64)
+        built = build_matrix(tables, catalogue, accounts=accounts, cutoffs=instants, threads=settings.engine.threads)
+        placed = built.features.set_index(pd.Index(built.accounts)).reindex(accounts)
+        columns |= {str(name): placed[name].to_numpy() for name in placed.columns}
+    owners = owners_of(tables, accounts, cutoff=cutoff) if ACCOUNT_OWNER in playbook.owners else None
+    if owners is not None:
+        columns["owner"] = owners
+    past = read_outreach(tables, accounts, cutoff=cutoff)
+    outcomes = find_outcomes(tables, settings.label, past, accounts)
+    return AccountFacts(tuple(accounts), pd.DataFrame(columns, index=range(len(accounts))), past, outcomes)
+
+
+def _together(parts: Sequence[AccountFacts]) -> AccountFacts:
+    starts = np.cumsum([0, *(len(part.accounts) for part in parts)])
+    moved = [replace(part.past, account=part.past.account + start) for part, start in zip(parts, starts, strict=False)]
+    return AccountFacts(
+        accounts=tuple(name for part in parts for name in part.accounts),
+        measures=pd.concat([part.measures for part in parts], ignore_index=True),
+        past=Outreach.together(moved),
+        outcomes=Outcomes.together([part.outcomes for part in parts]),
+    )

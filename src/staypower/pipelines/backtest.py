@@ -1,0 +1,221 @@
+"""Test the whole procedure on the past: go back, learn from what was known then, test on what came after, and go on."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from staypower.backtesting import Backtest, FoldPredictions, backtest_of
+from staypower.config import Settings
+from staypower.cutoffs import text_of
+from staypower.dataset import CutoffPlan, Dataset, begin_of_history, build_folds, rolling_plans
+from staypower.errors import UsageError
+from staypower.labels import GivenLabel
+from staypower.pipelines.fitting import fit_classifier, predict_by_halves
+from staypower.pipelines.judging import LOGISTIC, baselines_of, tenure_of
+from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.row_facts import find_row_facts
+from staypower.progress import Progress
+from staypower.reporting import plot_backtest
+from staypower.sources import fingerprint
+from staypower.tables import Tables
+from staypower.tracking import Tracker
+from staypower.writing import write_atomically
+
+__all__ = ["FOLDS", "BacktestResult", "run_backtest"]
+
+FOLDS = 6
+
+
+@dataclass(frozen=True)
+class BacktestResult:
+    """What the backtest found.
+
+    Parameters
+    ----------
+    backtest : Backtest
+    run_id : str
+    pictures : tuple of Path
+        Files that were drawn.
+    path : Path
+        The whole result as JSON.
+    """
+
+    backtest: Backtest
+    run_id: str
+    pictures: tuple[Path, ...]
+    path: Path
+
+    def text(self) -> str:
+        """Return the tables, and where the pictures are."""
+        places = "\n".join(f"  {path}" for path in (self.path, *self.pictures))
+        return f"{self.backtest.text()}\nrun: {self.run_id}\nwritten:\n{places}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "run_id": self.run_id,
+            "path": str(self.path),
+            "pictures": [str(path) for path in self.pictures],
+            **self.backtest.to_dict(),
+        }
+
+
+def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, tables: Tables | None = None) -> BacktestResult:
+    """Backtest the settings with a rolling origin, and track the run.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    folds : int, default 6
+        How many folds at most, the latest.
+    tables : Tables, optional
+        Tables read before; by default those of the settings are read.
+
+    Returns
+    -------
+    BacktestResult
+
+    Raises
+    ------
+    UsageError
+        When the label has one cutoff only, or the history allows no fold.
+    """
+    if tables is None:
+        tables, findings = load_tables(settings, progress=progress)
+        refuse_errors(findings)
+    plans = _plans(settings, tables, folds)
+    with progress.step(f"building features and labels of {len(plans)} folds"):
+        datasets = list(
+            build_folds(tables, plans, label=settings.label, features=settings.features, threads=settings.model.threads or 2)
+        )
+    made, left_out = [], []
+    for number, dataset in enumerate(datasets, start=1):
+        short = _shortfall(dataset, settings)
+        if short:
+            left_out.append(f"fold tested at {text_of(int(dataset.plan.test[0]))} left out: {short}")
+            continue
+        with progress.step(f"fold {number} of {len(plans)}, tested at {text_of(int(dataset.plan.test[0]))}"):
+            made.append(predict_fold(dataset, tables, settings))
+    if not made:
+        raise UsageError.of("no fold can be judged", left_out[-1], "give longer histories, more accounts or a longer horizon")
+    with progress.step("judging the folds"):
+        found = backtest_of(
+            made,
+            capacity=settings.capacity,
+            costs=settings.costs,
+            sensitive=settings.features.sensitive,
+            left_out=left_out,
+            replicates=settings.evaluation.bootstrap,
+            seed=settings.model.seed,
+        )
+    return _recorded(found, settings, plans, tables, progress)
+
+
+def _plans(settings: Settings, tables: Tables, folds: int) -> list[CutoffPlan]:
+    if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
+        mend = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
+        raise UsageError.of("a backtest needs several cutoffs", f"label.flag: {settings.label.flag}", mend)
+    return rolling_plans(
+        settings.cutoffs,
+        settings.label.outcome,
+        first=begin_of_history(tables),
+        observed_until=tables.observed_until,
+        folds=folds,
+    )
+
+
+def _shortfall(dataset: Dataset, settings: Settings) -> str:
+    learnt, fresh = dataset.rows("training", "calibration"), dataset.matrix.cutoffs == dataset.plan.test[0]
+    churned, stayed = int(dataset.y[learnt].sum()), int((dataset.y[learnt] == 0).sum())
+    if min(churned, stayed) < settings.model.min_churners:
+        return f"{churned} rows churned and {stayed} stayed where it learns, {settings.model.min_churners} are needed"
+    return "" if fresh.any() else "nobody was active at its test cutoff"
+
+
+def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
+    """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `build_folds`.
+    tables : Tables
+    settings : Settings
+
+    Returns
+    -------
+    FoldPredictions
+    """
+    model, learnt = fit_classifier(dataset, settings), dataset.rows("training", "calibration")
+    fresh = dataset.matrix.cutoffs == dataset.plan.test[0]
+    tested = np.flatnonzero(dataset.rows("test"))
+    # by cutoff, and by account within: the same order in every fold
+    order = tested[np.argsort(dataset.matrix.cutoffs[tested], kind="stable")]
+    base_rate, seen = float(dataset.y[learnt].mean()), set(dataset.matrix.accounts[learnt])
+    facts = find_row_facts(dataset, tables, settings, fresh, base_rate=base_rate)
+    remarks = list(facts.remarks)
+    halves = None
+    if settings.evaluation.unseen_accounts:
+        found = predict_by_halves(dataset, settings, fresh)
+        halves = None if isinstance(found, str) else found
+        remarks += [found] if isinstance(found, str) else []
+    return FoldPredictions(
+        plan=dataset.plan,
+        learnt_rows=int(learnt.sum()),
+        learnt_accounts=len(seen),
+        train_base_rate=base_rate,
+        how=model.split_,
+        accounts=dataset.matrix.accounts[order],
+        cutoffs=dataset.matrix.cutoffs[order],
+        churned=dataset.y[order],
+        probability=model.predict_proba(dataset.X.iloc[order])[:, 1],
+        fresh=int(fresh.sum()),
+        scores=baselines_of(dataset, fresh, facts),
+        probabilities=frozenset({LOGISTIC}),
+        known=np.array([account in seen for account in dataset.matrix.accounts[fresh]], dtype=np.bool_),
+        halves=halves,
+        segments=facts.slices,
+        tenure_days=tenure_of(dataset, fresh),
+        values=facts.account_values,
+        remarks=tuple(remarks),
+    )
+
+
+def _recorded(
+    found: Backtest, settings: Settings, plans: Sequence[CutoffPlan], tables: Tables, progress: Progress
+) -> BacktestResult:
+    """Write and draw the result, and log it as a run."""
+    folder = settings.output_folder / "backtest"
+    told = json.dumps(found.to_dict(), indent=2)
+    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tags = {"split": "rolling origin", "data_fingerprint": fingerprint(tables)}
+    with (
+        progress.step("drawing and logging"),
+        tracker.run("backtest", tags=tags) as run,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "backtest.json"
+        write_atomically(path, lambda temporary: temporary.write_text(told, encoding="utf-8"))
+        pictures = plot_backtest(found, folder)
+        plot_backtest(found, Path(scratch))
+        run.log_settings(settings.to_dict())
+        run.log_metrics({"backtest": dict(found.metrics())})
+        for number, fold in enumerate(found.folds):
+            run.log_metrics({"fold": dict(fold.evaluation.metrics())}, step=number)
+        for point in found.ages:
+            run.log_metrics({"age": {"auroc": point.auroc, "log_loss": point.log_loss}}, step=point.age)
+        run.log_text(json.dumps([plan.to_dict() for plan in plans], indent=2), "data/folds.json")
+        run.log_text(told, "backtest/backtest.json")
+        run.log_text(found.text(), "backtest/backtest.txt")
+        run.log_text(found.frame().to_csv(index=False), "backtest/folds.csv")
+        run.log_artifacts(Path(scratch), "backtest")
+    return BacktestResult(found, run.run_id, tuple(pictures), path)

@@ -1,0 +1,136 @@
+"""Choose actions for accounts that are scored: values, past outreach and measures come together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pyarrow as pa
+
+from staypower.action_list import ActionList, choose_actions, measure_effects
+from staypower.config import DEFAULT_PLAYBOOK, Settings, load_playbook
+from staypower.models import Bundle
+from staypower.pipelines.account_facts import ORDERED, gather_facts
+from staypower.playbook import ACCOUNT_OWNER, Playbook
+from staypower.scoring import ScoredParts, Scores
+from staypower.scoring.value import account_values, monthly_worth
+from staypower.sources.spilled import SpilledTables
+from staypower.tables import Tables
+
+__all__ = ["USED_COLUMNS", "action_columns", "choose_for"]
+
+USED_COLUMNS = frozenset(
+    {
+        "account_id",
+        "status",
+        "churn_probability",
+        "p_involuntary",
+        "expected_days_to_churn",
+        "tier",
+        "never_invited",
+        "quadrant",
+    }
+    | {"mrr", "clv", "value_at_risk", "satisfaction", "satisfaction_age_days", "asked_unanswered"}
+    | {"model_name", "model_version", "run_id"}
+)
+"""The columns of the scored list that are used, besides those that begin with `reason_`, `lever_` and `contribution_`."""
+
+
+def action_columns(
+    settings: Settings, scores: Scores | ScoredParts, tables: Tables | SpilledTables, *, bundle: Bundle
+) -> pa.Table | None:
+    """Return the columns that a playbook puts beside the scores.
+
+    Parameters
+    ----------
+    settings : Settings
+    scores : Scores or ScoredParts
+        Of all accounts: capacity is shared by all.
+    tables : Tables or SpilledTables
+        The tables that were scored.
+    bundle : Bundle
+        The model that scored them.
+
+    Returns
+    -------
+    pyarrow.Table or None
+        `account_id, action, holdout`, one row for every account on the list. None where the config names no playbook.
+    """
+    if settings.playbook is None:
+        return None
+    playbook = load_playbook(settings)
+    if isinstance(scores, ScoredParts):
+        beside = [f"{part}_{n}" for part in ("lever", "contribution") for n in range(1, settings.output.reasons + 1)]
+        rows = scores.frame([*sorted(USED_COLUMNS), *beside])
+    else:
+        rows = scores.frame()
+    chosen = choose_for(settings, rows, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
+    return pa.Table.from_pandas(chosen.table[["account_id", "action", "holdout"]], preserve_index=False)
+
+
+def choose_for(
+    settings: Settings,
+    scores: pd.DataFrame,
+    tables: Tables | SpilledTables,
+    *,
+    playbook: Playbook,
+    cutoff: int,
+    bundle: Bundle,
+) -> ActionList:
+    """Choose actions for accounts that are scored.
+
+    Parameters
+    ----------
+    settings : Settings
+    scores : DataFrame
+        One row an account: the columns of the scored list; `account_id, status, churn_probability, quadrant` are needed, and
+        `USED_COLUMNS` where they are there.
+    tables : Tables or SpilledTables
+        For past outreach, the accounts' owners, and measures that are features.
+    playbook : Playbook
+    cutoff : int
+        Instant at which the accounts were scored.
+    bundle : Bundle
+        The model that scored them.
+
+    Returns
+    -------
+    ActionList
+        `.columns(account_ids)` is what belongs beside the scores.
+    """
+    facts = gather_facts(settings, tables, playbook=playbook, cutoff=cutoff, bundle=bundle)
+    table, past = facts.beside(scores.reset_index(drop=True))
+    table, notes = _with_values(table, settings, float(bundle.metadata["base_rate"]))
+    if ACCOUNT_OWNER in playbook.owners and "owner" not in table:
+        notes.append("no account's own owner is known: `accounts.owner` must have `valid_from` or be declared `static`")
+    if settings.playbook in (None, DEFAULT_PLAYBOOK):
+        notes.append("the packaged playbook: its costs, effects and values are assumptions; copy it and write your own")
+    effects = measure_effects(playbook, facts.outcomes)
+    chosen = choose_actions(
+        table, playbook, settings.actions, cutoff=cutoff, team=settings.capacity, past=past, effects=effects
+    )
+    return replace(chosen, notes=tuple(notes))
+
+
+def _with_values(table: pd.DataFrame, settings: Settings, base_rate: float) -> tuple[pd.DataFrame, list[str]]:
+    """Put lifetime value and value at risk beside the scores where they are not there yet, and say what they are."""
+    monthly = monthly_worth(*(table[name].to_numpy() if name in table else None for name in ("mrr", ORDERED)))
+    found = account_values(
+        monthly,
+        table["churn_probability"].to_numpy(),
+        base_rate=base_rate,
+        horizon_days=settings.label.horizon,
+        margin=settings.portfolio.margin,
+        discount_rate=settings.portfolio.discount_rate,
+        average=settings.costs.clv,
+    )
+    notes = []
+    scored = (table["status"] == "scored").to_numpy()
+    averaged = int((scored & ~found.own).sum())
+    if settings.costs.clv is not None and averaged:
+        notes.append(f"{averaged:,} accounts without revenue of their own have the average value `costs.clv`")
+    if found.own.any() and settings.portfolio.margin == 1:
+        notes.append("values are of revenue, not of margin: set `portfolio.margin`")
+    if "value_at_risk" not in table or "clv" not in table:
+        table = table.assign(clv=found.clv, value_at_risk=found.value_at_risk)
+    return table, notes

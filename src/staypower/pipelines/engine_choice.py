@@ -1,0 +1,61 @@
+"""The way to the engine of a cluster, an extra: imported when a run asks for it, refused in words when it is absent."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from staypower.errors import Fault, UsageError
+from staypower.tables import Tables
+
+__all__ = ["engine_of_cluster"]
+
+
+def engine_of_cluster(
+    *,
+    accounts: tuple[str, ...] = (),
+    previous: Path | None = None,
+    tables: Tables | None = None,
+    prior: float | str | None = None,
+) -> Any:
+    """Return the module of the jobs on a cluster.
+
+    Parameters
+    ----------
+    accounts : tuple of str, default ()
+    previous : Path or None, default None
+    tables : Tables or None, default None
+    prior : float, "estimate" or None, default None
+        What a run was asked for and a cluster does not do.
+
+    Returns
+    -------
+    module
+        `staypower.pipelines.on_spark`.
+
+    Raises
+    ------
+    UsageError
+        When Spark is not installed, or something is asked for that needs one machine.
+    """
+    faults = []
+    if accounts:
+        fault = "the Spark engine scores every account"
+        faults.append(Fault(fault, f"--account {accounts[0]}", "leave it out, or use `--set engine=embedded`"))
+    if previous is not None:
+        fault = "the Spark engine does not compare with earlier scores"
+        faults.append(Fault(fault, f"--previous {previous}", "leave it out, or use `--set engine=embedded`"))
+    if tables is not None:
+        fault = "tables in memory cannot be scored on a cluster"
+        faults.append(Fault(fault, "tables", "leave them out: the sources of the config are read by the cluster"))
+    if prior == "estimate":
+        fault = "the Spark engine does not estimate a base rate"
+        faults.append(Fault(fault, "scoring.prior: estimate", "give the rate itself, such as 0.16"))
+    if importlib.util.find_spec("pyspark") is None:
+        fault = "the Spark engine is not installed"
+        faults.append(Fault(fault, "engine: spark", "pip install 'staypower[spark]', and Java 17"))
+    if faults:
+        raise UsageError(faults)
+    return importlib.import_module("staypower.pipelines.on_spark")

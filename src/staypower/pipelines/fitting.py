@@ -1,0 +1,132 @@
+"""Fit the churn model as `train` does, on all rows to learn from or on some of them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.config import Settings
+from staypower.dataset import Dataset
+from staypower.errors import UsageError
+from staypower.evaluation import AccountMemory, account_memory
+from staypower.models import ChurnClassifier
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["calibrated_base_rate", "fit_classifier", "half_of", "measure_memory", "predict_by_halves"]
+
+
+def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
+    """Fit the churn classifier on the training and calibration rows of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    settings : Settings
+    rows : array of bool, shape (n,), optional
+        Only those of the rows.
+
+    Returns
+    -------
+    ChurnClassifier
+    """
+    learnt = dataset.rows("training", "calibration")
+    if rows is not None:
+        learnt = learnt & rows
+    plan, chosen = dataset.plan, settings.model
+    if chosen.split == "auto" and plan.split != "temporal":
+        chosen = chosen.model_copy(update={"split": "grouped"})
+    # where the later cutoffs hold too few churners to calibrate on, `auto` cross-fits over accounts instead
+    if plan.split == "temporal":
+        chosen = chosen.model_copy(update={"calibration_cutoffs": len(plan.calibration)})
+    model = ChurnClassifier.from_settings(
+        chosen, embargo_days=plan.embargo, categorical_features=list(dataset.matrix.categories) or None
+    )
+    return model.fit(
+        dataset.X[learnt],
+        dataset.y[learnt],
+        cutoffs=dataset.matrix.cutoffs[learnt],
+        accounts=dataset.matrix.accounts[learnt],
+    )
+
+
+def calibrated_base_rate(dataset: Dataset) -> float:
+    """Return the share that churned among the rows that the calibration map was fitted to: what the probabilities add up to."""
+    rows = dataset.rows("calibration")
+    return float(dataset.y[rows if rows.any() else dataset.rows("training", "calibration")].mean())
+
+
+def half_of(accounts: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Deal accounts into two halves by a hash of their id, whatever else is in the data.
+
+    Examples
+    --------
+    >>> half_of(np.array(["ann", "bob", "cal", "ann"], dtype=object)).tolist()
+    [0, 0, 1, 0]
+    """
+    names, number = np.unique(accounts.astype(str), return_inverse=True)
+    half = [hashlib.sha256(f"half {name}".encode()).digest()[0] % 2 for name in names]
+    return np.array(half, dtype=np.int64)[number]
+
+
+def predict_by_halves(
+    dataset: Dataset, settings: Settings, rows: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | str:
+    """Predict rows by two models, each grown on one half of the accounts.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    settings : Settings
+    rows : array of bool, shape (n,)
+        What to predict; none of them is learnt from.
+
+    Returns
+    -------
+    tuple of array of float, or str
+        For each row the probability by the model that learnt from the row's half, and by the other one; or why there is none.
+    """
+    half, learnt = half_of(dataset.matrix.accounts), dataset.rows("training", "calibration")
+    churners = [len(set(dataset.matrix.accounts[learnt & (half == side) & (dataset.y == 1)])) for side in (0, 1)]
+    if min(churners) < settings.model.min_churners:
+        few = f"half of the accounts hold {min(churners)} churners, {settings.model.min_churners} are needed"
+        return f"Known and never seen accounts are not compared: {few}."
+    own = half[rows]
+    try:
+        by_half = [fit_classifier(dataset, settings, half == side).predict_proba(dataset.X[rows])[:, 1] for side in (0, 1)]
+    except UsageError as error:
+        return f"Known and never seen accounts are not compared: {error.faults[0].fault}."
+    return np.where(own == 0, *by_half), np.where(own == 0, *by_half[::-1])
+
+
+def measure_memory(dataset: Dataset, settings: Settings) -> AccountMemory | str:
+    """Measure on the test rows what known accounts are easier by than accounts never seen.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    settings : Settings
+
+    Returns
+    -------
+    AccountMemory or str
+        Or why it is not measured.
+    """
+    if dataset.plan.split == "snapshot":
+        return "A snapshot tests accounts that were never seen; it has no known accounts, later."
+    test = dataset.rows("test")
+    found = predict_by_halves(dataset, settings, test)
+    if isinstance(found, str):
+        return found
+    known, unseen = found
+    return account_memory(
+        dataset.y[test],
+        known,
+        unseen,
+        dataset.matrix.accounts[test],
+        replicates=settings.evaluation.bootstrap,
+        seed=settings.model.seed,
+    )

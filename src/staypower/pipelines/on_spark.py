@@ -1,0 +1,183 @@
+"""Features and scores on a cluster: the same jobs as on one machine, their rows never on the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyspark import StorageLevel
+from pyspark.sql import functions
+
+from staypower.config import Settings
+from staypower.cutoffs import midnight_after, text_of
+from staypower.dataset import SAME_FOR_ALL, MatrixRows, choose_plan, require_features, told_by
+from staypower.dataset.matrix_rows import KEYS
+from staypower.engines.spark import gather_on_spark
+from staypower.engines.spark_reading import column_of
+from staypower.engines.spark_session import spark_session, speaking_with_spark
+from staypower.engines.spark_tables import SparkTables
+from staypower.engines.spark_writing import place_of, read_back, write_on_spark
+from staypower.errors import UsageError
+from staypower.features import Catalogue, declare
+from staypower.models import read_bundle
+from staypower.models.champion import find_bundle
+from staypower.pipelines.loading import refuse_errors
+from staypower.pipelines.preparing import prepare_scorer
+from staypower.pipelines.spark_scores import SparkScores
+from staypower.progress import Progress
+from staypower.scoring.shipped import ShippedScorer
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["features_on_spark", "score_on_spark"]
+
+
+def score_on_spark(
+    settings: Settings,
+    *,
+    progress: Progress,
+    cutoff: str | None = None,
+    output: Path | str | None = None,
+    model: str | None = None,
+    objects: Mapping[str, object] | None = None,
+) -> tuple[SparkScores, str]:
+    """Score every account where its rows lie, and write the list from there.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    cutoff : str, optional
+        As `run_score` takes it.
+    output : Path or str, optional
+        A folder or `table:NAME`; by default the folder `scores` in the output folder.
+    model : str, optional
+        As `run_score` takes it.
+    objects : mapping of str to object, optional
+        Spark DataFrames, by the names that `source` gives.
+
+    Returns
+    -------
+    scores : SparkScores
+    place : str
+        Where the list was written.
+
+    Raises
+    ------
+    UsageError
+        When the input cannot be used, or a setting needs all accounts on one machine.
+    """
+    _refuse_what_needs_one_machine(settings)
+    place = place_of(output, _folder(settings), "scores")
+    found = find_bundle(settings.models_path, settings.name, model)
+    bundle = read_bundle(found.folder, digest=found.digest)
+    with _gathered(settings, progress, objects) as (session, tables):
+        scorer = prepare_scorer(settings, bundle, found, tables, cutoff=cutoff)
+        shipped = ShippedScorer.of(scorer, session.sparkContext.broadcast(bundle.files()))
+        with progress.step(f"scoring at {text_of(scorer.cutoff)} and writing the scores"):
+            write_on_spark(tables.map(shipped, scorer(tables.empty).schema), place)
+        return SparkScores.of(read_back(session, place), scorer.cutoff), place
+
+
+def features_on_spark(
+    settings: Settings,
+    *,
+    progress: Progress,
+    build: bool = False,
+    output: Path | str | None = None,
+    objects: Mapping[str, object] | None = None,
+) -> tuple[Catalogue, str | None, int]:
+    """List the features, or build them with labels where the rows lie.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    build : bool, default False
+    output : Path or str, optional
+        A folder or `table:NAME`; by default the folder `features` in the output folder.
+    objects : mapping of str to object, optional
+        Spark DataFrames, by the names that `source` gives.
+
+    Returns
+    -------
+    catalogue : Catalogue
+    place : str or None
+        Where the matrix was written.
+    rows : int
+    """
+    place = place_of(output, _folder(settings), "features")
+    with _gathered(settings, progress, objects) as (session, tables):
+        if not build:
+            cutoff = midnight_after(tables.observed_until)
+            return declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label)), None, 0
+        with progress.step("building features and labels, and writing the matrix"):
+            plan = choose_plan(tables, settings.label, settings.cutoffs)
+            catalogue = declare(tables, settings.features, cutoff=plan.learnt_until, hidden=told_by(settings.label))
+            require_features(catalogue)
+            rows = MatrixRows(settings.label, catalogue, plan)
+            matrix = tables.map(rows, rows(tables.empty).schema.remove_metadata()).persist(StorageLevel.DISK_ONLY)
+            try:
+                kept = _varying(catalogue, matrix)
+                write_on_spark(matrix.select(*KEYS, *map(column_of, kept.names)), place)
+            finally:
+                matrix.unpersist()
+        with speaking_with_spark(place):
+            return kept, place, read_back(session, place).count()
+
+
+@contextmanager
+def _gathered(
+    settings: Settings, progress: Progress, objects: Mapping[str, object] | None
+) -> Iterator[tuple[SparkSession, SparkTables]]:
+    """Hold a session and the tables on it; refuse what makes them unusable."""
+    with ExitStack() as stack:
+        with progress.step("beginning with Spark"):
+            session = stack.enter_context(spark_session(settings.engine))
+        with progress.step("bringing the rows of each account together"):
+            gathering = gather_on_spark(
+                session,
+                settings.tables,
+                folder=settings.root,
+                buckets=settings.engine.partitions,
+                observed_until=settings.observed_until,
+                objects=objects,
+            )
+            tables, findings = stack.enter_context(gathering)
+        refuse_errors(findings)
+        yield session, tables
+
+
+def _refuse_what_needs_one_machine(settings: Settings) -> None:
+    if settings.playbook is not None:
+        mend = "take it out with `--set playbook=null`; the engine `embedded` chooses actions"
+        raise UsageError.of("the Spark engine chooses no actions", f"playbook: {settings.playbook}", mend)
+    if settings.output.format != "parquet":
+        mend = "write `format: parquet`, or use `--output table:NAME`"
+        raise UsageError.of("the Spark engine writes Parquet or a table", f"output.format: {settings.output.format}", mend)
+
+
+def _folder(settings: Settings) -> str:
+    written = settings.output.folder
+    return written if "://" in written else str(settings.output_folder)
+
+
+def _varying(catalogue: Catalogue, matrix: DataFrame) -> Catalogue:
+    """Leave out the columns that are the same in all rows that are learnt from, as `staypower.dataset.varying` does."""
+    asked = [functions.count("*")]
+    for name in catalogue.names:
+        column = column_of(name)
+        asked += [functions.count(column), functions.min(column), functions.max(column)]
+    with speaking_with_spark("features"):
+        told = iter(matrix.where(column_of("part") != "test").agg(*asked).collect()[0])
+    rows = int(next(told))
+    constant = {}
+    for name, filled, low, high in zip(catalogue.names, *[told] * 3, strict=True):
+        if rows and (filled == 0 or (filled == rows and low == high)):
+            constant[name] = SAME_FOR_ALL
+    kept = catalogue.only(name for name in catalogue.names if name not in constant)
+    return replace(kept, left_out={**catalogue.left_out, **constant})

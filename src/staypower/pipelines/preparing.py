@@ -1,0 +1,97 @@
+"""Prepare a scorer: the settings, a sealed model and the tables agree on the instant to score at."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from staypower.config import Settings
+from staypower.cutoffs import MISSING, earliest, instant_of, midnight_after, text_of
+from staypower.errors import UsageError
+from staypower.models import Bundle
+from staypower.models.champion import BundlePlace
+from staypower.models.prior import prior_of
+from staypower.scoring import BesideSettings, Scorer
+from staypower.sources.spilled import SpilledTables
+from staypower.tables import Tables
+
+__all__ = ["prepare_scorer", "trained_base_rate"]
+
+
+def prepare_scorer(
+    settings: Settings,
+    bundle: Bundle,
+    place: BundlePlace,
+    tables: Tables | SpilledTables,
+    *,
+    cutoff: str | None,
+    accounts: tuple[str, ...] = (),
+    previous: pd.DataFrame | None = None,
+) -> Scorer:
+    """Prepare a scorer for tables, wherever they lie.
+
+    Parameters
+    ----------
+    settings : Settings
+    bundle : Bundle
+    place : BundlePlace
+        Where it was found.
+    tables : Tables or SpilledTables
+    cutoff : str or None
+        Date or time; None: the midnight UTC after everything that was observed.
+    accounts : tuple of str, default ()
+        Whom to score; everybody when empty.
+    previous : pandas.DataFrame, optional
+        Scores of an earlier cutoff.
+
+    Returns
+    -------
+    Scorer
+
+    Raises
+    ------
+    UsageError
+        When the cutoff lies outside the data, or the model does not fit label or tables.
+    """
+    asked = settings.scoring.prior
+    return Scorer.of(
+        bundle,
+        tables,
+        settings.label,
+        cutoff=midnight_after(tables.observed_until) if cutoff is None else _checked(cutoff, tables),
+        accounts=accounts,
+        reasons=settings.output.reasons,
+        model_version=place.version,
+        beside=BesideSettings(
+            settings.tier,
+            settings.quadrants,
+            settings.costs,
+            settings.capacity,
+            settings.portfolio.margin,
+            settings.portfolio.discount_rate,
+            None if asked is None or asked == "estimate" else prior_of(asked, trained_base_rate(bundle), ()),
+        ),
+        previous=previous,
+        threads=settings.engine.threads,
+    )
+
+
+def trained_base_rate(bundle: Bundle) -> float:
+    """Return the base rate that a model's probabilities were calibrated for."""
+    return float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"]))
+
+
+def _checked(cutoff: str, tables: Tables | SpilledTables) -> int:
+    at, last = instant_of(cutoff), midnight_after(tables.observed_until)
+    first = tables.first if isinstance(tables, SpilledTables) else _first(tables)
+    if first is not None and first >= at:
+        mend = f"choose a date after {text_of(first)}, when the tables begin, and {text_of(last)} at the latest"
+        raise UsageError.of("cutoff outside the data", cutoff, mend)
+    if at > last:
+        mend = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
+        raise UsageError.of("cutoff outside the data", cutoff, mend)
+    return at
+
+
+def _first(tables: Tables) -> int | None:
+    first = earliest([table.own_instants() for table in tables.values()])
+    return None if first == MISSING else first

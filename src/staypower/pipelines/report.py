@@ -1,0 +1,247 @@
+"""Write the report: everybody's risk, whom to call, why, what changed, and how far the model can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from staypower import __version__
+from staypower.config import Settings, load_playbook
+from staypower.cutoffs import instant_of, text_of
+from staypower.errors import UsageError
+from staypower.features import Catalogue, build_matrix
+from staypower.labels import Status, find_population
+from staypower.models import Bundle, read_bundle
+from staypower.models.champion import find_bundle
+from staypower.monitoring import Drift, find_drift
+from staypower.pipelines.account_pages import account_pages, moved_levers, moved_words
+from staypower.pipelines.audit import run_audit
+from staypower.pipelines.choosing import choose_for
+from staypower.pipelines.explain import run_explain
+from staypower.pipelines.explanations import Explanations
+from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.portfolio import portfolio_of
+from staypower.progress import Progress
+from staypower.quadrants import movement, sizes_of
+from staypower.reporting.page import Report, render_report
+from staypower.reporting.page.watching import WATCH_COLUMNS
+from staypower.scoring import Scores
+from staypower.tables import Tables
+from staypower.writing import write_atomically
+
+__all__ = ["MOST_LISTED", "ReportResult", "run_report"]
+
+MOST_LISTED = 10_000
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """The report and where it is.
+
+    Parameters
+    ----------
+    report : Report
+    path : Path
+    size : int
+        Bytes.
+    """
+
+    report: Report
+    path: Path
+    size: int
+
+    def text(self) -> str:
+        """Return what is in it and where it is."""
+        counts = ", ".join(f"{n:,} {status}" for status, n in self.report.statuses.items())
+        lines = [
+            f"{self.report.name} at {self.report.cutoff}: {counts}",
+            f"{len(self.report.watch):,} accounts listed, {len(self.report.accounts)} with a page of their own",
+            *self.report.notes,
+            f"report: {self.path} ({self.size / 1e6:.1f} MB, one file, opens offline)",
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "path": str(self.path),
+            "bytes": self.size,
+            "cutoff": self.report.cutoff,
+            "statuses": dict(self.report.statuses),
+            "listed": len(self.report.watch),
+            "pages": [page.account for page in self.report.accounts],
+            "drift": None if self.report.drift is None else self.report.drift.to_dict(),
+            "notes": list(self.report.notes),
+        }
+
+
+def run_report(
+    settings: Settings,
+    *,
+    progress: Progress,
+    cutoff: str | None = None,
+    output: Path | None = None,
+    model: str | None = None,
+    previous: Path | None = None,
+    pages: int = 50,
+    audit: bool = False,
+    tables: Tables | None = None,
+) -> ReportResult:
+    """Write one self-contained HTML file.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    cutoff : str, optional
+        Date or time of knowledge; by default the midnight UTC after everything that was observed.
+    output : Path, optional
+        By default `report.html` in the output folder.
+    model : str, optional
+        A version or the folder of a bundle; the champion by default.
+    previous : Path, optional
+        Scores of an earlier cutoff, written before; by default the same model scores the previous cutoff again.
+    pages : int, default 50
+        How many of the accounts of highest risk get a page of their own.
+    audit : bool, default False
+        Whether to run the audit for the report; it builds features several times.
+    tables : Tables, optional
+        Tables read before; by default those of the settings are read.
+
+    Returns
+    -------
+    ReportResult
+
+    Raises
+    ------
+    UsageError
+        When there is no model, or the tables cannot be used.
+    """
+    path = _html_path(output or settings.output_folder / "report.html")
+    place = find_bundle(settings.models_path, settings.name, model)
+    bundle = read_bundle(place.folder, digest=place.digest)
+    if tables is None:
+        tables, findings = load_tables(settings, progress=progress)
+        refuse_errors(findings)
+    explained = run_explain(settings, progress=progress, cutoff=cutoff, model=model, previous=previous, tables=tables)
+    scores = explained.scores
+    chosen = _actions(settings, bundle, scores, tables)
+    watch = _watched(scores, chosen)
+    watched = list(watch["account_id"].head(pages))
+    report = Report(
+        name=settings.name,
+        cutoff=text_of(scores.cutoff),
+        facts=_facts(settings, bundle, place.version, scores),
+        statuses=scores.counts(),
+        watch=watch,
+        quadrants=sizes_of(scores.table),
+        portfolio=portfolio_of(settings, progress=progress, tables=tables),
+        movement=_movement(explained),
+        levers=moved_levers(explained.changes),
+        lever_words=moved_words(explained),
+        quality=bundle.metadata.get("quality"),
+        drift=_drift(settings, bundle, scores, tables),
+        audit=run_audit(settings, progress=progress, tables=tables).report if audit else None,
+        accounts=account_pages(settings, explained, tables, watched, actions=_next_steps(chosen)),
+        notes=_notes(scores, watch),
+        version=__version__,
+    )
+    with progress.step("writing the report"):
+        page = render_report(report).encode()
+        write_atomically(path, lambda place: place.write_bytes(page))
+    return ReportResult(report, path, len(page))
+
+
+def _html_path(path: Path) -> Path:
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError.of("the report is one HTML file", str(path), "name a file that ends in `.html`")
+    return path
+
+
+def _movement(explained: Explanations) -> pd.DataFrame | None:
+    earlier = explained.earlier
+    if earlier is None or not (earlier.tells_tiers and explained.scores.tells_tiers):
+        return None
+    return movement(earlier.table, explained.scores.table).frame()
+
+
+def _actions(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -> pd.DataFrame:
+    """Return what to do next for each account that something is to be done for."""
+    playbook = load_playbook(settings)
+    return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle).frame()
+
+
+def _next_steps(chosen: pd.DataFrame) -> dict[str, str]:
+    """Say the action of each account, and that nothing is to be done for those held back."""
+    told = {}
+    for row in chosen.to_dict("records"):
+        worth = "" if pd.isna(row["expected_value"]) else f", expected value {row['expected_value']:,.0f}"
+        said = f"{row['step']} ({row['owner']}{worth})"
+        held = "Held back at random, to measure what acting changes: do nothing. Otherwise: " if row["holdout"] else ""
+        told[str(row["account_id"])] = f"{held}{said}"
+    return told
+
+
+def _watched(scores: Scores, chosen: pd.DataFrame) -> pd.DataFrame:
+    scored = scores.table[scores.table["status"] == "scored"]
+    worth = [name for name in ("value_at_risk",) if name in chosen and name not in scored]
+    names = chosen["action"].str.replace("_", " ")
+    beside = chosen.assign(action=names.where(~chosen["holdout"].astype(bool), "(held back)"))
+    scored = scored.drop(columns=["action"], errors="ignore").merge(
+        beside[["account_id", "action", *worth]], on="account_id", how="left"
+    )
+    ranked = scored.sort_values(["churn_probability", "account_id"], ascending=[False, True]).head(MOST_LISTED)
+    return ranked[[column.key for column in WATCH_COLUMNS if column.key in ranked]].reset_index(drop=True)
+
+
+def _facts(settings: Settings, bundle: Bundle, version: str, scores: Scores) -> list[tuple[str, str]]:
+    scored = scores.table.loc[scores.table["status"] == "scored", "churn_probability"]
+    expected = f"{scored.sum():,.0f} of {len(scored):,}" if len(scored) else "nobody scored"
+    return [
+        ("accounts expected to leave", f"{expected} within {settings.label.horizon} days"),
+        ("high risk", f"{int((scores.table['churn_risk_band'] == 'high').sum()):,} accounts"),
+        ("model", f"{bundle.metadata.get('name', settings.name)}{f', version {version}' if version else ''}"),
+        ("learnt until", str([*bundle.metadata["cutoffs"]["training"], *bundle.metadata["cutoffs"]["calibration"]][-1])),
+    ]
+
+
+def _notes(scores: Scores, watch: pd.DataFrame) -> list[str]:
+    scored = scores.counts().get("scored", 0)
+    if not scored:
+        return ["No account has the status `scored`: nobody was active, so there is no probability to give."]
+    if len(watch) < scored:
+        return [
+            f"The list holds the {len(watch):,} accounts of highest risk, of {scored:,} scored. `staypower score` lists all."
+        ]
+    return []
+
+
+def _drift(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -> Drift | None:
+    """Compare the accounts scored now with those of the last cutoff that the model learnt from."""
+    plan = bundle.metadata["cutoffs"]
+    then = instant_of([*plan["training"], *plan["calibration"]][-1])
+    if not len(scores.explanation) or then == scores.cutoff:
+        return None
+    at = np.array([then], dtype=np.int64)
+    population = find_population(tables, settings.label, at)
+    status = population.status[:, 0]
+    active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
+    if not active:
+        return None
+    catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+    matrix = build_matrix(tables, catalogue, accounts=active, cutoffs=at)
+    features = matrix.features[list(bundle.feature_names)]
+    now = scores.explanation.features
+    return find_drift(
+        features,
+        now,
+        bundle.predict(features),
+        bundle.predict(now),
+        then_words=text_of(then),
+        now_words=text_of(scores.cutoff),
+        categories=matrix.categories,
+    )

@@ -1,0 +1,98 @@
+"""What can be said of scores that stay on a cluster: figures that Spark counts, and the few accounts of highest risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from staypower.engines.spark_session import speaking_with_spark
+from staypower.quadrants import QUADRANTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+__all__ = ["SparkScores"]
+
+_MOST_WATCHED = 10
+
+
+@dataclass(frozen=True)
+class SparkScores:
+    """Scores on a cluster.
+
+    Parameters
+    ----------
+    cutoff : int
+        Instant.
+    statuses : mapping of str to int
+        How many accounts have each.
+    watched : pandas.DataFrame
+        The ten accounts of highest risk, all columns.
+    placed : mapping of str to tuple of int and float or None
+        Accounts and revenue of each quadrant.
+
+    Examples
+    --------
+    >>> len(SparkScores(0, {"scored": 3, "not_active": 1}, pd.DataFrame(), {}))
+    4
+    """
+
+    cutoff: int
+    statuses: Mapping[str, int]
+    watched: pd.DataFrame
+    placed: Mapping[str, tuple[int, float | None]]
+    movement: None = None
+
+    @classmethod
+    def of(cls, written: DataFrame, cutoff: int) -> SparkScores:
+        """Let Spark count what was written.
+
+        Parameters
+        ----------
+        written : pyspark.sql.DataFrame
+        cutoff : int
+        """
+        from pyspark.sql import functions  # an extra: this module is typed without it
+
+        with speaking_with_spark("scores"):
+            counted = written.groupBy("status").count().collect()
+            risk, name = functions.col("churn_probability"), functions.col("account_id")
+            top = written.where(risk.isNotNull()).orderBy(risk.desc(), name).limit(_MOST_WATCHED).collect()
+            revenue: Any = functions.sum("mrr") if "mrr" in written.columns else functions.lit(None)
+            grouped = written.groupBy("quadrant").agg(functions.count("*"), revenue)
+            placed = {row[0]: (int(row[1]), row[2]) for row in grouped.collect() if row[0] is not None}
+        statuses = {str(row["status"]): int(row["count"]) for row in counted}
+        order = dict(sorted(statuses.items(), key=lambda entry: (-entry[1], entry[0])))
+        return cls(cutoff, order, pd.DataFrame([row.asDict() for row in top], columns=written.columns), placed)
+
+    def __len__(self) -> int:
+        return sum(self.statuses.values())
+
+    @property
+    def tells_tiers(self) -> bool:
+        """Whether any account has a tier."""
+        return "tier" in self.watched and bool(self.watched["tier"].notna().any())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many accounts have each status."""
+        return dict(self.statuses)
+
+    def watch_list(self, count: int = 10) -> pd.DataFrame:
+        """Return the accounts of highest risk, at most 10."""
+        return self.watched.head(count)
+
+    def quadrants(self) -> pd.DataFrame:
+        """Return accounts and revenue of each quadrant."""
+        found = pd.DataFrame({"quadrant": list(QUADRANTS), "words": list(QUADRANTS.values())})
+        accounts = np.array([self.placed.get(name, (0, None))[0] for name in QUADRANTS], dtype=np.int64)
+        revenue = np.array([self.placed.get(name, (0, None))[1] for name in QUADRANTS], dtype=np.float64)
+        nothing = bool(np.isnan(revenue).all())
+        found["accounts"], found["share"] = accounts, accounts / max(int(accounts.sum()), 1)
+        found["mrr"] = np.where((accounts == 0) & (not nothing), 0.0, revenue)
+        total = float(np.nansum(revenue))
+        found["mrr_share"] = found["mrr"] / total if total > 0 else np.nan
+        return found

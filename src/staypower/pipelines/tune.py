@@ -1,0 +1,243 @@
+"""Tune the model on the past: folds that roll through the training cutoffs, then a proof on later ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staypower.config import Settings
+from staypower.cutoffs import text_of
+from staypower.dataset import Dataset, begin_of_history, build_dataset, build_folds, choose_plan, rolling_plans
+from staypower.errors import UsageError
+from staypower.evaluation import Estimate, paired_difference
+from staypower.labels import GivenLabel
+from staypower.metrics import log_losses
+from staypower.models.settings import TreeShape
+from staypower.pipelines.fitting import fit_classifier
+from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.progress import Progress
+from staypower.sources import fingerprint
+from staypower.tables import Tables
+from staypower.tracking import Tracker
+from staypower.tuning import TUNED, Budget, Search, Trial, Tuning, search_settings
+from staypower.writing import write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FOLDS", "TRIALS", "TuneResult", "run_tune"]
+
+FOLDS, TRIALS = 3, 30
+_COMPARED = ("log_loss", "auroc", "average_precision")
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """What tuning found.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    path : Path
+        The best settings as YAML.
+    run_id : str
+    """
+
+    tuning: Tuning
+    path: Path
+    run_id: str
+
+    def text(self) -> str:
+        """Return the search and where its settings are."""
+        return f"{self.tuning.text()}\n\nsettings: {self.path}\nrun: {self.run_id}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"run_id": self.run_id, "path": str(self.path), **self.tuning.to_dict()}
+
+    def _repr_html_(self) -> str:
+        return self.tuning._repr_html_()
+
+
+def run_tune(
+    settings: Settings,
+    *,
+    progress: Progress,
+    trials: int | None = None,
+    minutes: float | None = None,
+    resume: bool = False,
+    tables: Tables | None = None,
+) -> TuneResult:
+    """Search for better settings of the model, and say whether they are.
+
+    Parameters
+    ----------
+    settings : Settings
+    progress : Progress
+    trials, minutes : optional
+        Budget; 30 trials when neither is given.
+    resume : bool, default False
+        Continue a search of the same question that was stopped.
+    tables : Tables, optional
+        Tables read before; by default those of the settings are read.
+
+    Returns
+    -------
+    TuneResult
+
+    Raises
+    ------
+    UsageError
+        When the label has one cutoff only, the history allows no fold, or the budget is impossible.
+
+    Notes
+    -----
+    The folds see the tables as they were known at the first test cutoff, so nothing of the proof is searched over.
+    """
+    budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
+    if tables is None:
+        tables, findings = load_tables(settings, progress=progress)
+        refuse_errors(findings)
+    with progress.step("building features and labels"):
+        dataset = build_dataset(
+            tables,
+            label=settings.label,
+            features=settings.features,
+            cutoffs=settings.cutoffs,
+            need=("training", "test"),
+            least_churners=settings.model.min_churners,
+        )
+        folds = _folds(settings, tables)
+    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    search = Search(
+        settings.path(settings.tracking.folder) / "tuning.db", _name(settings, tables), budget, settings.model.seed, resume
+    )
+    with tracker.run("tune") as run:
+        losses = partial(_losses, folds, settings)
+        note = partial(_track, tracker, run.run_id)
+        with progress.step(f"searching over {len(folds)} folds"):
+            found = search_settings(search, losses, defaults=_defaults(dataset, settings), told=note)
+        with progress.step("proving it on later cutoffs"):
+            tuning = _proven(found, folds, dataset, settings)
+        run.log_metrics({"tune": {"best_loss": tuning.best.loss, "default_loss": tuning.default.loss}})
+        run.log_text(json.dumps(tuning.to_dict(), indent=2), "tune/tune.json")
+        run.log_text(tuning.yaml, "tune/tuned.yaml")
+    path = settings.output_folder / "tuned.yaml"
+    write_atomically(path, lambda place: place.write_text(tuning.yaml, encoding="utf-8"))
+    return TuneResult(tuning, path, run.run_id)
+
+
+def _folds(settings: Settings, tables: Tables) -> list[Dataset]:
+    """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
+    if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
+        mend = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
+        raise UsageError.of("tuning needs several cutoffs", f"label.flag: {settings.label.flag}", mend)
+    plan = choose_plan(tables, settings.label, settings.cutoffs)
+    known = int(plan.test[0])
+    plans = rolling_plans(
+        settings.cutoffs, settings.label.outcome, first=begin_of_history(tables), observed_until=known, folds=FOLDS
+    )
+    then = replace(tables, observed_until=known)
+    made = list(build_folds(then, plans, label=settings.label, features=settings.features))
+    fit = [fold for fold in made if _enough(fold, settings)]
+    if not fit:
+        mend = "give longer histories or more accounts; the defaults do well with few"
+        raise UsageError.of("too few churners in every fold to tune on", f"{len(made)} folds", mend)
+    return fit
+
+
+def _enough(fold: Dataset, settings: Settings) -> bool:
+    learnt, fresh = fold.rows("training", "calibration"), _fresh(fold)
+    churned = int(fold.y[learnt].sum())
+    return min(churned, int(learnt.sum()) - churned) >= settings.model.min_churners and bool(fresh.any())
+
+
+def _fresh(fold: Dataset) -> NDArray[np.bool_]:
+    return np.asarray(fold.matrix.cutoffs == fold.plan.test[0])
+
+
+def _with(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
+    return settings.model_copy(update={"model": settings.model.model_copy(update=dict(overrides))})
+
+
+def _predict(
+    dataset: Dataset, settings: Settings, overrides: Mapping[str, Any], rows: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    made = fit_classifier(dataset, _with(settings, overrides)).predict_proba(dataset.X[rows])
+    return np.asarray(made[:, 1], dtype=np.float64)
+
+
+def _losses(folds: list[Dataset], settings: Settings, overrides: dict[str, Any]) -> list[Callable[[], tuple[float, int]]]:
+    return [partial(_loss, fold, settings, overrides) for fold in folds]
+
+
+def _loss(fold: Dataset, settings: Settings, overrides: dict[str, Any]) -> tuple[float, int]:
+    rows = _fresh(fold)
+    losses = log_losses(fold.y[rows], _predict(fold, settings, overrides, rows))
+    return float(np.sum(losses)), int(rows.sum())
+
+
+def _defaults(dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    """Return the shape that the evidence of the whole training gives, for the sampler to begin from."""
+    learnt = dataset.rows("training", "calibration")
+    accounts, y = dataset.matrix.accounts[learnt], dataset.y[learnt]
+    churners = min(len(set(accounts[y == 1])), len(set(accounts[y == 0])))
+    shape = TreeShape.by_evidence(churners=churners, accounts=len(set(accounts)), rows=len(y)).model_dump()
+    own = {name: getattr(settings.model, name) for name in TUNED if getattr(settings.model, name) is not None}
+    return {**shape, **own}
+
+
+def _proven(found: tuple[Trial, ...], folds: list[Dataset], dataset: Dataset, settings: Settings) -> Tuning:
+    cutoffs = tuple(text_of(int(fold.plan.test[0])) for fold in folds)
+    test = tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test)
+    tuning = Tuning(found, cutoffs, {}, {}, test)
+    if tuning.best.is_default:
+        return tuning
+    overrides = tuning.best.settings
+    fresh = [_fresh(fold) for fold in folds]
+    y, accounts = (
+        np.concatenate([values[rows] for values, rows in zip(parts, fresh, strict=True)])
+        for parts in ([fold.y for fold in folds], [fold.matrix.accounts for fold in folds])
+    )
+    scores = [
+        np.concatenate([_predict(fold, settings, each, rows) for fold, rows in zip(folds, fresh, strict=True)])
+        for each in (overrides, {})
+    ]
+    rows = dataset.rows("test")
+    later = [_predict(dataset, settings, each, rows) for each in (overrides, {})]
+    return replace(
+        tuning,
+        on_folds=_compare(y, scores, accounts, settings),
+        later=_compare(dataset.y[rows], later, dataset.matrix.accounts[rows], settings),
+    )
+
+
+def _compare(
+    y: NDArray[np.int8], scores: Sequence[NDArray[np.float64]], accounts: NDArray[np.object_], settings: Settings
+) -> dict[str, Estimate]:
+    tuned, default = scores
+    seed = settings.model.seed
+    return {name: paired_difference(y, tuned, default, accounts, name, replicates=500, seed=seed) for name in _COMPARED}
+
+
+def _track(tracker: Tracker, parent: str, trial: Trial) -> None:
+    """Record a trial as a child of the run."""
+    tags = {"mlflow.parentRunId": parent, "state": trial.state, "default": trial.is_default}
+    with tracker.run("tune-trial", name=f"trial {trial.number}", tags=tags) as run:
+        run.log_settings({"model": dict(trial.settings)})
+        if np.isfinite(trial.loss):
+            run.log_metrics({"log_loss": trial.loss})
+
+
+def _name(settings: Settings, tables: Tables) -> str:
+    """Name the question: the same data and settings are the same search."""
+    asked = {name: getattr(settings, name).model_dump(mode="json") for name in ("label", "features", "cutoffs", "model")}
+    said = json.dumps([fingerprint(tables), asked], sort_keys=True, default=str)
+    return f"{settings.name}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"

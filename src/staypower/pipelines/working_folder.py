@@ -1,0 +1,108 @@
+"""The one place where a run leaves what is not finished, and where the next run of the same finds it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from staypower.errors import UsageError
+
+__all__ = ["fingerprint_of", "working_folder"]
+
+_LOCK = "lock"
+
+
+def fingerprint_of(*said: object) -> str:
+    """Hash plain values: what a run depends on.
+
+    Examples
+    --------
+    >>> fingerprint_of("a", 1) == fingerprint_of("a", 1) != fingerprint_of("a", 2)
+    True
+    """
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+@contextmanager
+def working_folder(cache: Path, name: str, fingerprint: str) -> Iterator[Path]:
+    """Hold a folder for one run.
+
+    Parameters
+    ----------
+    cache : Path
+        The known folder: nothing unfinished is ever anywhere else.
+    name : str
+        What kind of run it is.
+    fingerprint : str
+        What the run depends on. A run that was killed finds its folder again as it left it.
+
+    Yields
+    ------
+    Path
+        Taken away when the block ends well or the input is refused; kept when the run is stopped or fails. With it go folders
+        of the same kind that nobody works in.
+
+    Raises
+    ------
+    UsageError
+        When another process is doing the same.
+    """
+    folder = cache / f"{name}-run-{fingerprint}"
+    made = [place for place in (cache, *cache.parents) if not place.exists()]
+    lock = _hold(folder)
+    if lock is None:
+        raise UsageError.of("another run is doing the same", folder, "wait until it has ended")
+    try:
+        yield folder
+    except UsageError:
+        _remove(folder, made)
+        raise
+    else:
+        _remove(folder, made)
+        for left in cache.glob(f"{name}-run-*"):
+            _remove_left(left)
+    finally:
+        lock.close()
+
+
+def _hold(folder: Path) -> IO[str] | None:
+    """Take the folder's lock, which the system frees when the process dies; None when another process has it."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = (folder / _LOCK).open("a")
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat()):
+                return lock
+        # whoever had it before took the folder away with it
+        lock.close()
+
+
+def _remove(folder: Path, made: Sequence[Path] = ()) -> None:
+    """Take a folder away, and those above it that the run made and left empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for place in made:
+        with suppress(OSError):
+            place.rmdir()
+
+
+def _remove_left(folder: Path) -> None:
+    """Take away what a killed run left and no run will use: other data, another model, other settings."""
+    lock = _hold(folder)
+    if lock is not None:
+        _remove(folder)
+        lock.close()

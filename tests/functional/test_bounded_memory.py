@@ -1,0 +1,156 @@
+"""Scoring and building bucket by bucket: the same bytes, and nothing lost or left behind when a run is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bucketed_tables import assert_same_tables, whole_and_spilled
+from command_line import run
+
+from staypower.pipelines import score as score_pipeline
+from staypower.scoring import Scorer
+
+BUCKETS = 40
+
+
+def listed(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def rows_of(path: Path) -> pa.Table:
+    return pq.read_table(path).drop_columns(["scored_at"])
+
+
+def score(company, path: Path, buckets: int, *more: str) -> dict:
+    words = ("--set", f"engine.buckets={buckets}", "--output", str(path), "--json", "--quiet", *more)
+    code, out, err = run("score", "-c", str(company.config), *words)
+    assert code == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture
+def cache(company) -> Path:
+    folder = company.root / "demo" / "out" / "cache"
+    for left in folder.glob("*-run-*"):
+        shutil.rmtree(left)
+    return folder
+
+
+def test_the_demo_company_in_buckets_is_the_company(company, tmp_path):
+    tables = {
+        name: [source.model_copy(update={"source": str(company.settings.root / str(source.source))}) for source in sources]
+        for name, sources in company.settings.tables.items()
+    }
+    for until in (None, "2025-02-03T04:05"):
+        whole, spilled = whole_and_spilled(tables, tmp_path, buckets=7, observed_until=until)
+        assert_same_tables(whole, spilled)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_scores_are_the_same_bytes_for_any_number_of_buckets_and_threads(company, cache, tmp_path, monkeypatch, ending):
+    of = Scorer.of
+    monkeypatch.setattr(Scorer, "of", lambda *a, **k: score_pipeline.replace(of(*a, **k), scored_at="now"))
+    said = []
+    for buckets, threads in ((1, 2), (7, 3)):
+        path = tmp_path / f"{buckets}.{ending}"
+        said.append(score(company, path, buckets, "--set", f"engine.threads={threads}"))
+        assert path.read_bytes() == (tmp_path / f"1.{ending}").read_bytes()
+    for told in said:
+        told.pop("path")
+    assert said[0] == said[1]
+    assert not list(cache.glob("*-run-*"))
+
+
+def test_a_few_accounts_strangers_and_previous_scores_in_buckets(company, cache, tmp_path):
+    before = tmp_path / "before.csv"
+    score(company, before, 3, "--cutoff", "2025-05-01")
+    ids = pd.read_csv(before, dtype={"account_id": str})["account_id"].tolist()
+    few = [word for account in [*ids[5:9], "nobody", "A"] for word in ("--account", account)]
+    told = [score(company, tmp_path / f"{b}.parquet", b, "--previous", str(before), *few) for b in (1, 5)]
+    assert rows_of(tmp_path / "1.parquet").equals(rows_of(tmp_path / "5.parquet"))
+    assert told[0]["movement"] == told[1]["movement"]
+    assert rows_of(tmp_path / "5.parquet").column("status").to_pylist().count("no_history") == 2
+    whole = [score(company, tmp_path / f"all{b}.parquet", b, "--previous", str(before)) for b in (1, 6)]
+    assert rows_of(tmp_path / "all1.parquet").equals(rows_of(tmp_path / "all6.parquet"))
+    assert whole[0]["movement"] == whole[1]["movement"]
+    assert whole[0]["quadrants"] == whole[1]["quadrants"]
+
+
+def test_the_training_matrix_is_the_same_bytes_for_any_number_of_buckets(company, cache, tmp_path):
+    for buckets in (1, 5):
+        path = tmp_path / f"{buckets}.parquet"
+        words = ("--set", f"engine.buckets={buckets}", "--output", str(path), "--quiet")
+        code, out, err = run("features", "--build", "-c", str(company.config), *words)
+        assert code == 0, err
+        assert f"{pq.read_metadata(path).num_rows:,} rows" in out
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "5.parquet").read_bytes()
+    dataset = company.result.trained.dataset
+    written = pd.read_parquet(tmp_path / "5.parquet")
+    assert written["account_id"].tolist() == dataset.matrix.accounts.tolist()
+    assert written["churned"].tolist() == dataset.y.tolist()
+    pd.testing.assert_frame_equal(written[list(dataset.X.columns)], dataset.X, check_exact=True)
+    lists = [run("features", "-c", str(company.config), "--set", f"engine.buckets={b}", "--quiet")[1] for b in (1, 5)]
+    assert lists[0] == lists[1]
+
+
+def test_a_killed_run_leaves_nothing_outside_the_cache_and_the_next_one_goes_on(company, cache, tmp_path, monkeypatch):
+    path = tmp_path / "killed.parquet"
+    path.write_text("the list of last night")
+    before = listed(company.root) | listed(tmp_path)
+    words = ["score", "-c", str(company.config), "--output", str(path), "--quiet", "--set", f"engine.buckets={BUCKETS}"]
+    words += ["--set", "engine.threads=1"]
+    process = subprocess.Popen([sys.executable, "-m", "staypower.cli", *words], cwd=company.root)
+    try:
+        while process.poll() is None and len(list(cache.glob("score-run-*/parts/*.parquet"))) < 3:
+            time.sleep(0.005)
+        assert process.poll() is None, "it ended before it could be killed"
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    finished = {part: part.stat().st_mtime_ns for part in cache.glob("score-run-*/parts/*.parquet")}
+    assert path.read_text() == "the list of last night"
+    strays = (listed(company.root) | listed(tmp_path)) - before
+    assert strays
+    assert all(name.startswith("demo/out/cache/") for name in strays)
+    for part in finished:
+        assert pq.read_metadata(part).num_rows >= 0
+
+    calls: list[int] = []
+    call = Scorer.__call__
+    monkeypatch.setattr(Scorer, "__call__", lambda self, bucket: (calls.append(1), call(self, bucket))[1])
+    monkeypatch.setattr("staypower.sources.spilling.learn_facts", lambda *_: pytest.fail("the tables were read again"))
+    assert run(*words)[0] == 0
+    assert 0 < len(calls) <= BUCKETS - len(finished)
+    monkeypatch.undo()
+    score(company, tmp_path / "whole.parquet", 1)
+    assert rows_of(path).equals(rows_of(tmp_path / "whole.parquet"))
+    assert not list(cache.glob("*-run-*"))
+
+
+def test_other_data_are_not_taken_for_those_of_a_killed_run(company, cache, tmp_path):
+    left = cache / "score-run-0123"
+    (left / "parts").mkdir(parents=True)
+    (left / "parts" / "part-00000.parquet").write_bytes(b"of another night")
+    score(company, tmp_path / "scores.parquet", 4)
+    assert not left.exists()
+
+
+def test_what_is_refused_in_buckets_leaves_nothing(company, cache, tmp_path):
+    before = listed(company.root)
+    words = ("--set", "engine.buckets=5", "--output", str(tmp_path / "s.parquet"), "--quiet", "--cutoff", "2031-01-01")
+    code, out, err = run("score", "-c", str(company.config), *words)
+    assert (code, out) == (2, "")
+    assert "outside the data" in err
+    assert listed(company.root) == before
+    assert not list(tmp_path.iterdir())

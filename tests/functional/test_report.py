@@ -1,0 +1,72 @@
+"""`staypower report` on the demo company."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+import pandas as pd
+import pytest
+from command_line import run
+
+import staypower
+
+
+@pytest.fixture(scope="module")
+def told(company, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    code, out, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), "--pages", "4", "--json")
+    assert code == 0, err
+    return json.loads(out), path.read_text(encoding="utf-8")
+
+
+def embedded(page: str) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found
+    return json.loads(found.group(1))
+
+
+def test_it_lists_everybody_who_is_scored_as_score_does(company, told):
+    said, page = told
+    scores = staypower.score(company.settings).frame()
+    scored = scores[scores["status"] == "scored"].set_index("account_id")["churn_probability"]
+    listed = {row[0]: row[1] for row in embedded(page)["rows"]}
+    assert said["listed"] == len(listed) == len(scored)
+    pd.testing.assert_series_equal(
+        pd.Series(listed).sort_index(), scored.round(4).sort_index(), check_names=False, check_index_type=False
+    )
+    assert list(listed.values()) == sorted(listed.values(), reverse=True)
+    assert said["pages"] == list(listed)[:4]
+
+
+def test_every_part_is_there(told):
+    _, page = told
+    for part in ("watch", "quadrants", "moved", "portfolio", "quality", "trust", "account-1", "account-4"):
+        assert f'id="{part}"' in page
+    assert "The model" in page
+    assert "Not run for this report" in page
+
+
+def test_the_waterfall_of_a_page_adds_up(told):
+    _, page = told
+    waterfalls = re.findall(r'<svg class="chart waterfall"[^>]*aria-label="([^"]*)"', page)
+    assert len(waterfalls) == 4
+    for words in waterfalls:
+        said = html.unescape(words)
+        base, raw = map(float, re.findall(r"from (-?[\d.]+) to (-?[\d.]+) in log-odds", said)[0])
+        parts = [float(value) for value in re.findall(r" ([+-][\d.]+)(?:;|$)", said)]
+        assert base + sum(parts) == pytest.approx(raw, abs=0.06)
+
+
+def test_the_file_must_be_html(company, tmp_path):
+    code, _, err = run("report", "-c", str(company.config), "--quiet", "--output", str(tmp_path / "report.pdf"))
+    assert code == 2
+    assert "ends in `.html`" in err
+
+
+def test_the_audit_comes_in_when_asked_for(company, tmp_path):
+    path = tmp_path / "audited.html"
+    code, _, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), "--pages", "0", "--audit")
+    assert code == 0, err
+    assert "time travel" in path.read_text(encoding="utf-8")

@@ -1,0 +1,264 @@
+"""The same bits from a cluster: tables, features, scores and reasons against those of one machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from command_line import run
+from spark_cluster import small_cluster
+
+from staypower.config import load_config
+from staypower.errors import UsageError
+from staypower.pipelines.features import run_features
+from staypower.pipelines.score import run_score
+from staypower.progress import Progress
+from staypower.sources import TableSource, read_tables
+from staypower.tables import Tables
+
+QUIET = Progress(quiet=True)
+ON_SPARK = ["playbook=null", "engine.kind=spark", "engine.partitions=2"]
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory):
+    with small_cluster(tmp_path_factory.mktemp("spark")) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def scored(spark, company, tmp_path_factory) -> SimpleNamespace:
+    folder = tmp_path_factory.mktemp("scored")
+    one = run_score(load_config(company.config, ["playbook=null"]), progress=QUIET, output=folder / "one.parquet")
+    many = run_score(load_config(company.config, ON_SPARK), progress=QUIET, output=folder / "many")
+    return SimpleNamespace(one=one, many=many)
+
+
+def in_order(place: Path, *keys: str) -> pa.Table:
+    return pq.read_table(place).sort_by([(key, "ascending") for key in keys]).replace_schema_metadata(None)
+
+
+def test_scores_tiers_quadrants_and_reasons_are_the_same_bits(scored):
+    one = in_order(scored.one.path, "account_id").drop_columns("scored_at")
+    many = in_order(Path(scored.many.path), "account_id").drop_columns("scored_at")
+    assert many.schema == one.schema
+    assert many.equals(one)
+    assert {"tier", "quadrant", "reason_5", "churn_probability_30d", "satisfaction"} <= set(one.column_names)
+    assert one.num_rows == 400
+    assert len(one.column("reason_1").drop_null()) > 100
+
+
+def test_what_is_said_of_the_scores_is_what_one_machine_says(scored):
+    one, many = scored.one.scores, scored.many.scores
+    assert many.counts() == one.counts()
+    assert len(many) == len(one)
+    columns = ["account_id", "churn_probability", "reason_1"]
+    pd.testing.assert_frame_equal(many.watch_list()[columns], one.watch_list()[columns].reset_index(drop=True))
+    pd.testing.assert_frame_equal(many.quadrants(), one.quadrants(), rtol=1e-12)
+    said = scored.many.text()
+    assert said.endswith(f"scores: {scored.many.path}")
+    assert "highest risk" in said
+    assert "quadrants:" in said
+    json.dumps(scored.many.to_dict(), default=str)
+
+
+def test_every_feature_of_every_cutoff_is_the_same_bits(spark, company, tmp_path):
+    one = run_features(load_config(company.config), progress=QUIET, build=True, output=tmp_path / "one.parquet")
+    many = run_features(load_config(company.config, ON_SPARK), progress=QUIET, build=True, output=tmp_path / "many")
+    assert many.catalogue == one.catalogue
+    assert many.rows == one.rows > 1_000
+    keys = ("account_id", "cutoff")
+    assert in_order(tmp_path / "many", *keys).equals(in_order(tmp_path / "one.parquet", *keys))
+    # a family without a feature would prove nothing
+    tables = {feature.table for feature in one.catalogue.definitions if hasattr(feature, "table")}
+    assert {"usage", "tickets", "surveys", "subscriptions", "payments", "advocacy", "goals", "accounts"} <= tables
+
+
+def test_rows_are_written_as_a_table_and_read_back(spark):
+    from staypower.engines.spark_writing import place_of, read_back, write_on_spark
+
+    place = place_of(Path("table:scores_of_a_test"), "out", "scores")
+    for rows in ("values (1), (2)", "values (3)"):
+        write_on_spark(spark.sql(f"select col1 as risk from {rows}"), place)
+    assert [row["risk"] for row in read_back(spark, place).collect()] == [3]
+
+
+# What real exports do: ids with zeros, blanks and quotes, repeats, strangers, dates without clocks, rows from the future.
+ACCOUNTS = """id,since,tier,note
+007,2024-01-01,gold,"said ""yes"",
+twice"
+7,2024-02-01,,plain
+007,2024-03-01,silver,again
+ ,2024-01-01,gold,blank
+a;b,,gold,
+"""
+DESK = """ticket;acct;opened;reply_min;rating;known
+T1;007;2024-05-01 10:00:00;30;4;2024-05-01 10:00:00
+T2;7;2024-05-02 10:00:00;;n/a;2024-06-02 10:00:00
+T1;7;2024-04-01 10:00:00;5;5;2024-07-01 10:00:00
+T3;stranger;2024-05-02 10:00:00;5;1;2024-05-02 10:00:00
+T4;007;2024-05-03 10:00:00;-5;2;2024-05-03 10:00:00
+T5;a;2024-05-03 10:00:00;5;2;
+;7;2024-05-04 10:00:00;5;3;2024-05-04 10:00:00
+"""
+
+
+def write_exports(folder: Path) -> None:
+    (folder / "customers.csv").write_text(ACCOUNTS)
+    (folder / "desk.csv").write_text(DESK)
+    for day, accounts in (("2024-05-01", ["007", "7", None]), ("2024-05-02", ["7", "nobody", "a;b"])):
+        (folder / "usage" / f"shift={day[-2:]}").mkdir(parents=True)
+        at = pd.to_datetime([f"{day} 08:00", f"{day} 09:30:00.000001", None], format="ISO8601")
+        rows = {"acct": accounts, "when": at, "what": ["open", " ", "save"], "n": [1.5, float("inf"), -2.0]}
+        pd.DataFrame(rows).to_parquet(folder / "usage" / f"shift={day[-2:]}" / "part.parquet", coerce_timestamps="us")
+    contracts = {
+        "nr": [1, 2, 2, 3],
+        "acct": ["007", "7", "7", "a;b"],
+        "von": pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-01", "2024-03-01"]).date,
+        "bis": pd.to_datetime(["2024-06-01", None, None, "2024-02-01"]).date,
+        "monthly": [10.0, -1.0, 20.0, 30.0],
+    }
+    pd.DataFrame(contracts).to_parquet(folder / "contracts.parquet")
+    paid = {"contract": [1, 2, 9], "at": ["2024-04-01", "2024-05-05T10:00:00+02:00", "2024-05-01"], "euros": ["1,5", "2", ""]}
+    pd.DataFrame(paid).to_parquet(folder / "paid.parquet")
+    orders = {"acct": ["7", "7", "a;b"], "at": ["2024-05-01", "2031-01-01", "2024-05-09"], "amount": [1, 2, 3]}
+    pd.DataFrame(orders).to_parquet(folder / "orders.parquet")
+
+
+SOURCES = {
+    "accounts": [{"source": "customers.csv", "account_id": "id", "signed_up_at": "since", "level": "tier", "static": "all"}],
+    "usage": [{"source": "usage", "account_id": "acct", "at": "when", "event": "shift || what", "quantity": "n"}],
+    "tickets": [
+        {"source": "desk.csv", "ticket_id": "ticket", "account_id": "acct", "opened_at": "opened", "known_at": "known"}
+        | {"first_response_at": "opened::timestamp + to_minutes(reply_min::integer)"}
+    ],
+    "surveys": [
+        {"source": "desk.csv", "where": "rating <> 'n/a'", "key_via": "tickets", "ticket_id": "ticket", "answered_at": "opened"}
+        | {"value": "rating", "instrument": "csat", "scale": "1-5"}
+    ],
+    "subscriptions": [
+        {"source": "contracts.parquet", "subscription_id": "nr", "account_id": "acct", "started_at": "von", "ended_at": "bis"}
+        | {"mrr": "monthly", "fixed": ["mrr"]}
+    ],
+    "payments": [
+        {"source": "paid.parquet", "key_via": "subscriptions", "subscription_id": "contract", "at": "at", "decimal": ","}
+        | {"amount": "euros", "constant": {"status": "paid"}}
+    ],
+    "orders": [{"source": "orders.parquet", "account_id": "acct", "at": "at", "amount": "amount"}],
+}
+
+
+def sources_of(listed: dict[str, list[dict]]) -> dict[str, list[TableSource]]:
+    return {name: [TableSource.model_validate(one) for one in entries] for name, entries in listed.items()}
+
+
+def plainly() -> Callable[[Tables], dict[str, tuple]]:
+    """Return a function that travels to workers, which cannot import this module."""
+
+    def plain(tables: Tables) -> dict[str, tuple]:
+        told = {}
+        for name, table in tables.items():
+            rows = sorted(repr(sorted(row.items(), key=str)) for row in table.data.to_pylist())
+            told[name] = (table.data.schema.names, table.date_only, table.fixed, table.derived, rows)
+        return told
+
+    return plain
+
+
+@pytest.mark.parametrize(
+    ("chosen", "options"),
+    [
+        (tuple(SOURCES), {}),
+        (("usage", "orders"), {"observed_until": "2024-05-31"}),
+    ],
+)
+def test_messy_exports_give_the_same_tables(spark, tmp_path, chosen, options):
+    from staypower.engines.spark import gather_on_spark
+
+    write_exports(tmp_path)
+    sources = sources_of({name: SOURCES[name] for name in chosen})
+    whole, _ = read_tables(sources, folder=tmp_path, **options)
+    # one source is a frame that is given
+    frames = {"orders.parquet": spark.read.parquet(str(tmp_path / "orders.parquet"))}
+    with gather_on_spark(spark, sources, folder=tmp_path, buckets=3, objects=frames, **options) as (tables, findings):
+        assert not findings
+        assert tables.observed_until == whole.observed_until
+        parts = list(tables.each(plainly()))
+        empty = plainly()(tables.empty)
+    expected = plainly()(whole)
+    assert len(parts) > 1
+    for name, (columns, date_only, fixed, derived, rows) in expected.items():
+        assert empty[name][:4] == (columns, date_only, fixed, derived), name
+        assert sorted(row for part in parts for row in part[name][4]) == rows, name
+    # the rules had something to do
+    if "tickets" in chosen:
+        assert len(expected["tickets"][4]) == 4
+        assert len(expected["accounts"][4]) == 3
+        assert len(expected["payments"][4]) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "said"),
+    [
+        ("usage", {"at": "what"}, "what holds values that are not times"),
+        ("usage", {"at": "wenn"}, "wenn"),
+        ("orders", {"source": "orders.jsonl"}, "does not read json"),
+        ("orders", {"source": "missing.parquet"}, "Spark cannot do it"),
+        ("accounts", {"encoding": "cp1252"}, "does not read cp1252"),
+        ("orders", {"account_id": "'someone'"}, "most rows are of accounts that are not in accounts"),
+    ],
+)
+def test_faults_of_sources_are_told_in_words(spark, tmp_path, table, changes, said):
+    from staypower.engines.spark import gather_on_spark
+
+    write_exports(tmp_path)
+    listed = {name: SOURCES[name] for name in ("accounts", "usage", "orders")}
+    listed[table] = [{**SOURCES[table][0], **changes}]
+    with (
+        pytest.raises(UsageError, match=said) if "most rows" not in said else _nothing(),
+        gather_on_spark(spark, sources_of(listed), folder=tmp_path, buckets=2) as (_, findings),
+    ):
+        assert any(said in finding.fault for finding in findings)
+
+
+class _nothing:  # noqa: N801 - stands where a context manager of pytest stands
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_a_fault_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
+    from staypower.engines.spark import gather_on_spark
+
+    write_exports(tmp_path)
+    surveys = {"source": "desk.csv", "account_id": "acct", "answered_at": "opened", "value": "reply_min", "scale": "1-5"}
+    listed = {"accounts": SOURCES["accounts"], "surveys": [{**surveys, "instrument": "csat"}]}
+    with (
+        pytest.raises(UsageError, match="scale") as caught,
+        gather_on_spark(spark, sources_of(listed), folder=tmp_path, buckets=2) as (tables, _),
+    ):
+        list(tables.each(len))
+    assert "30" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--account", "A0000001"], "the Spark engine scores every account"),
+        (["--previous", "old.parquet"], "the Spark engine does not compare with earlier scores"),
+        (["--set", "engine.memory=2GB"], "`memory` means nothing to the engine `spark`"),
+        (["--set", "engine.options={executor: 1}"], "not an option of Spark: executor"),
+        (["--output", "scores.csv", "--set", "playbook=null"], "Spark writes many files, not one"),
+        ([], "the Spark engine chooses no actions"),
+    ],
+)
+def test_what_a_cluster_does_not_do_is_refused_by_name(company, options, fault):
+    code, _, said = run("score", "-c", str(company.config), "--set", "engine.kind=spark", *options)
+    assert code == 2
+    assert fault in " ".join(said.split())

@@ -1,0 +1,54 @@
+"""Tables read as a whole and tables spilled into buckets, put side by side."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from staypower.sources import TableSource, read_tables
+from staypower.sources.spilled import SpilledTables
+from staypower.sources.spilling import spill_tables
+from staypower.tables import Tables
+
+_NAMES = itertools.count()
+
+
+def whole_and_spilled(
+    tables: Mapping[str, Sequence[TableSource]], folder: Path, *, buckets: int, **options: object
+) -> tuple[Tables, SpilledTables]:
+    """Read the same sources both ways."""
+    whole, _ = read_tables(tables, folder=folder, **options)
+    into = folder / f"spilled-{next(_NAMES)}"
+    spilled, _ = spill_tables(tables, folder=folder, into=into, buckets=buckets, memory=500_000_000, **options)
+    return whole, spilled
+
+
+def assert_same_tables(whole: Tables, spilled: SpilledTables) -> None:
+    """All buckets together hold exactly the rows of the whole, and say the same about them."""
+    assert spilled.observed_until == whole.observed_until
+    parts = [spilled.bucket(number) for number in spilled.buckets]
+    for name, table in whole.items():
+        assert all(list(part) == list(whole) for part in parts)
+        for part in parts:
+            assert part[name].schema == table.schema, name
+            assert part[name].date_only == table.date_only, name
+            assert part[name].fixed == table.fixed, name
+            assert part[name].derived == table.derived, name
+            assert part[name].data.schema == table.data.schema, name
+        together = pa.concat_tables([part[name].data for part in parts])
+        assert _rows(together) == _rows(table.data), name
+        # the rows of an account keep their order where the order says something
+        if name == "accounts":
+            for account in table.data.column("account_id").unique().to_pylist():
+                mask = pa.compute.equal(together.column("account_id"), account)
+                own = pa.compute.equal(table.data.column("account_id"), account)
+                assert together.filter(mask).equals(table.data.filter(own))
+    ids = [set(part["accounts"].data.column("account_id").to_pylist()) for part in parts]
+    assert sum(map(len, ids)) == len(set().union(*ids))
+
+
+def _rows(data: pa.Table) -> list[str]:
+    return sorted(repr(tuple(row.values())) for row in data.to_pylist())

@@ -1,0 +1,86 @@
+"""One bucket is scored as the whole: nothing that an account gets depends on who else is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from simulated_company import company
+
+from staypower.engines import keep_part, map_to_parts
+from staypower.explanation import learn_usual_values
+from staypower.labels import TierSettings, find_survey_state
+from staypower.models import ChurnClassifier
+from staypower.scoring import BesideSettings, ScoredParts, Scorer, Scores
+from staypower.scoring.rows import typed_rows
+from staypower.tables import Tables
+
+
+@pytest.fixture(scope="module")
+def scorer() -> tuple[Scorer, Tables]:
+    made = company(300, 3)
+    dataset = made.dataset
+    learnt = dataset.rows("training")
+    model = ChurnClassifier(max_trees=20).fit(dataset.X[learnt], dataset.y[learnt], cutoffs=dataset.matrix.cutoffs[learnt])
+    usual = learn_usual_values(dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories)
+    bundle = model.to_bundle(
+        metadata={"name": "small", "base_rate": 0.1},
+        learnt={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
+    )
+    cutoff = int(dataset.plan.test[-1])
+    return Scorer.of(bundle, made.tables, made.label, cutoff=cutoff, beside=BesideSettings()), made.tables
+
+
+def test_parts_say_what_the_whole_says(scorer, tmp_path):
+    score, tables = scorer
+    whole = score.everyone(tables)
+    parts = map_to_parts(tables, score, tmp_path, buckets=11)
+    told = ScoredParts.of(parts, score.cutoff)
+    assert len(told) == len(whole)
+    assert told.counts() == whole.counts()
+    assert told.tells_tiers == whole.tells_tiers
+    pd.testing.assert_frame_equal(told.quadrants(), whole.quadrants())
+    assert told.watch_list(7)["account_id"].tolist() == whole.watch_list(7)["account_id"].tolist()
+    assert told.watch_list(7)["reason_1"].tolist() == whole.watch_list(7)["reason_1"].tolist()
+    probability = told.frame(["account_id", "churn_probability"])
+    np.testing.assert_array_equal(probability["churn_probability"], whole.table["churn_probability"])
+    assert told.frame().shape == whole.table.shape
+
+
+def test_who_was_asked_for_and_is_nowhere_has_a_row(scorer):
+    score, tables = scorer
+    known = tables.account_ids[:3]
+    asked = replace(score, accounts=("Zoë", *known))
+    assert asked(tables).column("account_id").to_pylist() == known
+    empty = replace(tables, tables={name: replace(table, data=table.data.slice(0, 0)) for name, table in tables.items()})
+    rows = asked.strangers(empty, known)
+    assert rows.select(["account_id", "status", "churn_probability"]).to_pylist() == [
+        {"account_id": "Zoë", "status": "no_history", "churn_probability": None}
+    ]
+    assert rows.schema == asked(tables).schema
+
+
+def test_a_column_without_values_has_its_type(tmp_path):
+    nobody = pd.DataFrame({"account_id": ["a"], "tier": [None], "churn_probability": [None], "never_invited": [None]})
+    someone = pd.DataFrame({"account_id": ["b"], "tier": ["passive"], "churn_probability": [0.5], "never_invited": [True]})
+    assert typed_rows(nobody).schema == typed_rows(someone).schema
+    rows = nobody.assign(status="too_new", quadrant=None), someone.assign(status="scored", quadrant="content")
+    parts = [keep_part(typed_rows(each), tmp_path / f"{number}") for number, each in enumerate(rows)]
+    told = ScoredParts.of(parts, 0)
+    assert told.watch_list()["account_id"].tolist() == ["b", "a"]
+    assert told.tells_tiers
+    assert not Scores(nobody, None, 0).tells_tiers
+    assert told.counts() == {"scored": 1, "too_new": 1}
+
+
+def test_among_a_few_accounts_perhaps_nobody_answered():
+    made = company(300, 3).tables
+    surveys = made["surveys"]
+    unanswered = pa.compute.is_null(surveys.data.column("answered_at"))
+    some = replace(made, tables={**made.tables, "surveys": replace(surveys, data=surveys.data.filter(unanswered).slice(0, 9))})
+    state = find_survey_state(some, TierSettings(), made.account_ids, np.array([made.observed_until]), need_answers=False)
+    invited = {account for account, ever in zip(state.accounts, state.ever_invited[:, 0], strict=True) if ever}
+    assert invited == {row["account_id"] for row in some["surveys"].data.to_pylist() if row["instrument"] == "nps"} != set()
