@@ -27,7 +27,7 @@ def code_of(path: Path) -> str:
 @pytest.mark.filterwarnings("ignore")  # the kernel and its client warn about themselves
 def test_it_runs_and_answers(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     answer = notebook.cells[-1].outputs[-1]["data"]["text/markdown"]
     assert answer.startswith("**Answer.**")

@@ -119,7 +119,7 @@ capacity: true
 costs: {clv: lots}
 cutoffs: [1]
 output: {format: xlsx}
-engine: spark
+engine: flink
 """
     )
     assert faults(path) == [
@@ -145,7 +145,7 @@ engine: spark
         "not a number: `costs.clv` = 'lots' (bad.yaml, line 9). Mend: write a number such as 0.5, without quotes.",
         "not a whole number: `capacity` = True (bad.yaml, line 8). Mend: write a whole number such as 30, without quotes.",
         "not one of the choices: `output.format` = 'xlsx' (bad.yaml, line 11). Mend: use one of `csv`, `parquet`.",
-        "not one of the choices: `engine` = 'spark' (bad.yaml, line 12). Mend: use one of `embedded`.",
+        "not one of the choices: `engine` = 'flink' (bad.yaml, line 12). Mend: use one of `embedded`, `spark`.",
     ]
 
 
