@@ -100,7 +100,8 @@ def _pandas_at(usage: pd.DataFrame, index: pd.Index, cutoff: pd.Timestamp) -> pd
         if days in (28, 90):
             by_event = inside.groupby(["account_id", "event"], observed=True, sort=False)
             counted = by_event.size().unstack(fill_value=0)  # noqa: PD010 - counted already
-            made |= {f"event_{event}_{days}d": counted[event] for event in TOP}
+            counted.columns = counted.columns.astype(str)
+            made |= {f"event_{event}_{days}d": counted[event] for event in TOP if event in counted}
     for days, names in ((28, ("usage", "active_days", "active_users")), (90, ("usage",))):
         since, until = cutoff - pd.Timedelta(days=2 * days), cutoff - pd.Timedelta(days=days)
         before = past[(past["at"] >= since) & (past["at"] < until)]
@@ -113,9 +114,11 @@ def _pandas_at(usage: pd.DataFrame, index: pd.Index, cutoff: pd.Timestamp) -> pd
     made["days_since_last_use"] = (cutoff - ends["max"]) / pd.Timedelta(days=1)
     by_event = past[past["event"].isin(TOP)].groupby(["account_id", "event"], observed=True, sort=False)
     last = by_event["at"].max().unstack()  # noqa: PD010 - grouped already
-    made |= {f"days_since_event_{event}": (cutoff - last[event]) / pd.Timedelta(days=1) for event in TOP}
+    last.columns = last.columns.astype(str)
+    made |= {f"days_since_event_{event}": (cutoff - last[event]) / pd.Timedelta(days=1) for event in TOP if event in last}
     made["features_used_ever"] = _different(past, "event")
     frame = pd.DataFrame({name: values.reindex(index) for name, values in made.items()})
+    frame = frame.reindex(columns=dict.fromkeys((*frame.columns, *(name for name in FEATURES if "event_" in name))))
     zero = [name for name in frame.columns if not name.startswith(("days_since", "weekend"))]
     frame[zero] = frame[zero].fillna(0.0)
     return _combined(frame.reset_index(drop=True))

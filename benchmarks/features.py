@@ -10,6 +10,8 @@ turns.
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -49,8 +51,6 @@ def main() -> None:
         if "events" in told.only:
             print_events(folder, (events, most), repeats)
         if told.featuretools:
-            from feature_featuretools import print_featuretools
-
             print_featuretools(folder, told.featuretools, events, 6 if told.quick else 24, repeats)
 
 
@@ -117,6 +117,36 @@ def print_events(folder: Path, sizes: tuple[int, int], repeats: int) -> None:
     print(f"\ngrowth with events, 100 an account, one cutoff, reading included\n\n{table(rows)}")
     small, large = rows
     print(f"per event: {_per_event(rows):.2f}x the CPU time ({large.side} against {small.side})")
+
+
+def print_featuretools(folder: Path, python: str, events: int, cutoffs: int, repeats: int) -> None:
+    """Run Featuretools at two sizes that it can do, see that it agrees, and extrapolate from the larger one."""
+    asked, sizes = months_back(cutoffs), (events // 1000, events // 200)
+    place = make_usage(folder, events, events // 100)
+    ours = compare({"staypower": partial(_rows, by_staypower, place, asked)}, repeats, {"staypower": warm(folder)})[0]
+    print(f"\nFeaturetools, {cutoffs} cutoffs, one process, reading not included\n")
+    print("| events | features | CPU s | microseconds an event and cutoff |\n| ---: | ---: | ---: | ---: |")
+    for size in sizes:
+        took, agree = _featuretools(python, make_usage(folder, size, size // 100), asked)
+        each = took["cpu"] / size / cutoffs
+        print(f"| {size:,} | {took['features']} | {took['cpu']:.1f} | {each * 1e6:.0f} |")
+        print(agree) if size == sizes[-1] else None
+    far = each * events * cutoffs
+    print(f"at {events:,} events by the rate of the larger size: {far:,.0f} CPU s")
+    print(f"staypower, {len(FEATURES)} features, reading included: {ours.cpu:.2f} CPU s, {far / ours.cpu:,.0f}x less")
+
+
+def _featuretools(python: str, place: Path, cutoffs: np.ndarray) -> tuple[dict[str, float], str]:
+    script, output = Path(__file__).with_name("featuretools_usage.py"), place / "featuretools.parquet"
+    told = [str(cutoff) for cutoff in cutoffs]
+    done = subprocess.run([python, str(script), str(place), str(output), *told], check=True, capture_output=True, text=True)
+    theirs, ours = pd.read_parquet(output), by_staypower(place, cutoffs)
+    # Featuretools has no row of an account before its first event: a count of nothing is missing there
+    zero = [name for name in theirs if not name.startswith("days_since")]
+    theirs[zero] = theirs[zero].fillna(0.0)
+    wrong = [name for name in theirs if not np.allclose(ours[name], theirs[name], rtol=1e-9, atol=1e-6, equal_nan=True)]
+    agree = f"DIFFERENT: {', '.join(wrong)}" if wrong else f"all {theirs.size:,} values agree"
+    return json.loads(done.stdout.splitlines()[-1]), agree
 
 
 def _per_event(rows: list[Row]) -> float:

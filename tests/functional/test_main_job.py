@@ -49,7 +49,7 @@ def test_reasons_add_up_to_the_raw_score(company):
 def test_the_split_is_temporal_with_its_embargo(company):
     plan = company.result.trained.dataset.plan
     assert plan.split == "temporal"
-    assert plan.calibration[0] - plan.training[-1] >= 120 * DAY
+    assert plan.calibration[0] - plan.early[-1] >= 120 * DAY
     assert plan.test[0] - plan.calibration[-1] >= 120 * DAY
     assert plan.test[-1] + 120 * DAY <= company.settings.observed_until
 

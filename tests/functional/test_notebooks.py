@@ -25,7 +25,8 @@ def code_of(path: Path) -> str:
 
 @notebooks
 @pytest.mark.filterwarnings("ignore")  # the kernel and its client warn about themselves
-def test_it_runs_and_answers(path, tmp_path):
+def test_it_runs_and_answers(path, tmp_path, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel chooses the one that draws into notebooks
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from staypower.features.aggregations import AGGREGATIONS, Aggregation
 from staypower.features.builder import FeatureMatrix, build_matrix
-from staypower.features.catalogue import Catalogue, declare
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
 from staypower.features.definition import LEVERS, Combination, Feature, Filter, Template
 from staypower.features.settings import FeatureSettings
 

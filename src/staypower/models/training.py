@@ -104,7 +104,7 @@ def train(rows: Rows, settings: ModelSettings, *, embargo_days: float | None, ca
     if partition is not None:
         return _train_temporal(rows, partition, settings, categorical)
     folds = min(settings.folds, rows.rarer_accounts)
-    grower = _grower(rows, settings, categorical)
+    grower = _grower(rows, settings, categorical, churners=rows.rarer_accounts)
     notes, lacking = _notes(rows, grower.shape), _lacking(rows)
     if folds < 2:
         return replace(_train_blind(rows, grower), notes=(*notes, _BLIND), lacking=lacking or _BLIND)
@@ -138,9 +138,9 @@ def _require_both_sides(rows: Rows, partition: TemporalPartition) -> None:
             )
 
 
-def _shape(rows: Rows, settings: ModelSettings) -> TreeShape:
+def _shape(rows: Rows, settings: ModelSettings, churners: int) -> TreeShape:
     accounts = len(np.unique(rows.accounts))
-    found = TreeShape.by_evidence(churners=rows.rarer_accounts, accounts=accounts, rows=len(rows))
+    found = TreeShape.by_evidence(churners=churners, accounts=accounts, rows=len(rows))
     asked = {name: getattr(settings, name) for name in TreeShape.model_fields}
     return found.model_copy(update={name: value for name, value in asked.items() if value is not None})
 
@@ -155,25 +155,29 @@ def _notes(rows: Rows, shape: TreeShape) -> tuple[str, ...]:
     )
 
 
-def _grower(rows: Rows, settings: ModelSettings, categorical: tuple[int, ...]) -> Grower:
+def _grower(rows: Rows, settings: ModelSettings, categorical: tuple[int, ...], *, churners: int) -> Grower:
     threads = threads_for(settings.threads, rows.features.size)
-    return Grower(_shape(rows, settings), settings.max_trees, settings.patience, settings.seed, threads, categorical)
+    return Grower(_shape(rows, settings, churners), settings.max_trees, settings.patience, settings.seed, threads, categorical)
 
 
 def _lacking(rows: Rows) -> str:
     rarer = rows.rarer_accounts
     if rarer >= LEAST_ACCOUNTS:
         return ""
-    return f"only {rarer} accounts bear the rarer label where it learnt, {LEAST_ACCOUNTS} are needed"
+    bear = "account bears" if rarer == 1 else "accounts bear"
+    return f"only {rarer} {bear} the rarer label where it learnt, {LEAST_ACCOUNTS} are needed"
 
 
 def _train_temporal(rows: Rows, partition: TemporalPartition, settings: ModelSettings, categorical: tuple[int, ...]) -> Trained:
     growing, held = rows.take(partition.trees), rows.take(partition.calibration)
-    early = _grower(growing, settings, categorical)
+    # Earlier and final trees share their shape, so that a count and a map found with the ones fit the others.
+    churners = (rows if settings.refit else growing).rarer_accounts
+    early = _grower(growing, settings, categorical, churners=churners)
+    final = _grower(rows, settings, categorical, churners=churners)
     cross, counted = None, "on those later cutoffs"
-    folds = min(_COUNTING_FOLDS, rows.rarer_accounts)
-    if settings.refit and folds > 1 and rows.rarer_accounts < SOME:
-        cross = cross_fit(rows, _grower(rows, settings, categorical), folds=folds, seed=settings.seed)
+    folds = min(_COUNTING_FOLDS, churners)
+    if settings.refit and folds > 1 and churners < SOME:
+        cross = cross_fit(rows, final, folds=folds, seed=settings.seed)
         trees, counted = cross.trees, f"by {folds}-fold cross-fitting over accounts"
         booster = early.grow(growing, trees=trees)
     else:
@@ -191,9 +195,9 @@ def _train_temporal(rows: Rows, partition: TemporalPartition, settings: ModelSet
         if cross is not None:
             calibration, more = _checked(calibration, cross, held, dealt, settings, early.threads)
             told += more
-        booster = _grower(rows, settings, categorical).grow(rows, trees=trees)
+        booster = final.grow(rows, trees=trees)
         split += f"; final trees refitted on all {len(rows)} rows"
-    notes = (*_notes(growing, early.shape), *told)
+    notes = (*_notes(rows, final.shape), *told)
     return Trained(
         portable_text(booster, trees=trees), calibration, split, loss, notes, held_out_raw=everywhere, lacking=_lacking(rows)
     )

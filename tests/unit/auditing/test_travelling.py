@@ -8,7 +8,7 @@ import pytest
 from staypower.auditing.rebuilding import Built
 from staypower.auditing.time_travel import travel_by_arrival, travel_in_time
 from staypower.cutoffs import DAY, MISSING
-from staypower.features import builder, catalogue, parts, rows, texts
+from staypower.features import builder, declaring, parts, rows, texts
 from staypower.labels import population
 
 
@@ -78,7 +78,7 @@ def test_a_resolution_read_when_the_ticket_is_opened_is_caught(case, monkeypatch
     # a resolution feature places rows by their resolution: take one that does not
     feature = next(one for one in case.dataset.catalogue.definitions if one.name.startswith("resolution_hours"))
     placed = replace(feature, time=None)
-    honest_declare = catalogue.declare
+    honest_declare = declaring.declare
 
     def declared(*arguments, **more):
         found = honest_declare(*arguments, **more)

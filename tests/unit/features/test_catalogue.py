@@ -10,7 +10,7 @@ from drawn_tables import Case
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
 from staypower.features import Catalogue, Combination, Feature, FeatureSettings, build_matrix, declare
-from staypower.features.catalogue import slug_of
+from staypower.features.declaring import slug_of
 from staypower.tables import Tables
 
 CUTOFF = instant_of("2025-07-01")

@@ -1,0 +1,214 @@
+"""Decide which features a company gets: the families, its own events and attributes, and why some are not built.
+
+What has to be learnt from the data (its commonest events, its instruments, the codes of its texts) is learnt from rows that
+were known at one cutoff, the last of training, and kept in the catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from staypower.errors import UsageError, nearest
+from staypower.features.catalogue import Catalogue, in_order, needed_by
+from staypower.features.definition import Combination, Definition, Feature, Template, expand
+from staypower.features.families import FAMILIES
+from staypower.features.families.profile import attribute_feature
+from staypower.features.families.support import priority_features
+from staypower.features.families.surveys import instrument_features, touchpoint_feature
+from staypower.features.families.usage import event_features, named_event_features
+from staypower.features.own_features import known_when, own_features
+from staypower.features.sensitive import refuse_unknown_attributes, sensitive_columns
+from staypower.features.settings import FeatureSettings
+from staypower.features.streams import STREAMS, make_stream, source_of
+from staypower.features.texts import ColumnTexts, TextColumn, texts_in
+from staypower.sources.spilled import SpilledTables
+from staypower.tables import Table, Tables
+
+__all__ = ["declare", "slug_of"]
+
+_MOST_TOUCHPOINTS = 5
+_EVENTS = TextColumn("usage", "event")
+_INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
+
+
+def declare(
+    tables: Tables | SpilledTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()
+) -> Catalogue:
+    """Decide which features the tables allow, learning from what was known at a cutoff.
+
+    Parameters
+    ----------
+    tables : Tables or SpilledTables
+    settings : FeatureSettings
+    cutoff : int
+        Instant; only rows known before it are learnt from.
+    hidden : collection of str, default ()
+        Attributes of accounts, and tables, that tell the outcome: nothing is built from them.
+
+    Returns
+    -------
+    Catalogue
+
+    Raises
+    ------
+    UsageError
+        When a feature of the user's own names a table, column or aggregation that is not there, or reads a sensitive attribute,
+        or a sensitive attribute is no column of accounts.
+    """
+    if isinstance(tables, SpilledTables):
+        coded = declare(tables.empty, settings, cutoff=cutoff, hidden=hidden)
+        learnt = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
+        columns = learnt | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
+        texts = texts_in(tables, columns, settings, cutoff=cutoff, hidden=hidden)
+        tables = tables.empty
+    else:
+        texts = texts_in(tables, (), settings, cutoff=cutoff, hidden=hidden)
+    refuse_unknown_attributes(tables, settings)
+    tables = replace(tables, tables={name: table for name, table in tables.items() if name not in hidden})
+    streams = {name: _schema_of(name, tables, settings) for name in (*STREAMS, *tables) if source_of(name) in tables}
+    candidates = [*_family_entries(settings), *_learnt_entries(tables, settings, texts)]
+    if _wanted("profile", settings):
+        candidates += _attributes(tables, streams, {*hidden, *settings.barred})
+    own = own_features(settings.own, streams, settings.barred)
+    made = [*expand(candidates, settings.windows), *own]
+    left_out: dict[str, str] = {}
+    built = _possible(made, streams, left_out, settings.barred)
+    for definition in built:
+        if _left_out(definition.name, settings.leave_out):
+            left_out[definition.name] = "left out by the settings"
+    kept = tuple(definition for definition in built if definition.name not in left_out)
+    helpers = needed_by(kept, [definition for definition in built if definition.name in left_out])
+    codes = {
+        feature.name: _codes(texts(_coded(feature)), settings)
+        for feature in kept
+        if isinstance(feature, Feature) and feature.category
+    }
+    return Catalogue(settings, kept, helpers, codes, left_out)
+
+
+def slug_of(text: str, taken: Iterable[str] = ()) -> str:
+    """Turn a text of the data into part of a feature's name.
+
+    Examples
+    --------
+    >>> slug_of("Monthly Charge")
+    'monthly_charge'
+    >>> slug_of("monthly-charge", taken=["monthly_charge"])
+    'monthly_charge_2'
+    """
+    base = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:40].strip("_") or "blank"
+    # a name must not end like a window
+    base = re.sub(r"(\A|_)(\d+)d\Z", r"\1\2_d", base)
+    used = set(taken)
+    return next(slug for slug in (base, *(f"{base}_{n}" for n in range(2, 10_000))) if slug not in used)
+
+
+def _family_entries(settings: FeatureSettings) -> list[Definition | Template]:
+    entries: list[Definition | Template] = []
+    for family, declared in FAMILIES.items():
+        if _wanted(family, settings) and (family != "outreach" or settings.outreach):
+            entries += declared
+    if _wanted("support", settings):
+        entries += priority_features(settings.high_priority)
+    if _wanted("usage", settings):
+        entries += named_event_features(settings.key_events, settings.self_service_events)
+    return entries
+
+
+def _wanted(family: str, settings: FeatureSettings) -> bool:
+    if settings.families != "all":
+        for name in settings.families:
+            if name not in (*FAMILIES, "profile"):
+                raise UsageError.of("unknown feature family", name, nearest(name, (*FAMILIES, "profile")))
+    return settings.families == "all" or family in settings.families
+
+
+def _learnt_entries(
+    tables: Tables, settings: FeatureSettings, texts: Callable[[TextColumn], ColumnTexts]
+) -> list[Definition | Template]:
+    entries: list[Definition | Template] = []
+    slugs: list[str] = []
+    if tables.has("usage", "event") and settings.top_events and _wanted("usage", settings):
+        for event in texts(_EVENTS).commonest()[: settings.top_events]:
+            slugs.append(slug_of(event, slugs))
+            entries += event_features(event, slugs[-1])
+    if tables.has("surveys", "instrument") and _wanted("surveys", settings):
+        for instrument in sorted(texts(_INSTRUMENTS).commonest()):
+            entries += instrument_features(instrument)
+    if tables.has("surveys", "touchpoint") and _wanted("surveys", settings):
+        slugs = []
+        for touchpoint in texts(_TOUCHPOINTS).commonest()[:_MOST_TOUCHPOINTS]:
+            slugs.append(slug_of(touchpoint, slugs))
+            entries.append(touchpoint_feature(touchpoint, slugs[-1]))
+    return entries
+
+
+def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection[str]) -> list[Definition | Template]:
+    stream = streams["accounts"]
+    canonical = {column.name for column in tables["accounts"].schema.columns} | set(hidden)
+    entries: list[Definition | Template] = []
+    slugs: list[str] = []
+    for column in stream.schema.columns:
+        if column.name in canonical or column.name in ("seen_at", "owner_changed", "setup_days") or column.kind == "time":
+            continue
+        slugs.append(slug_of(column.name, slugs))
+        entries.append(attribute_feature(column.name, slugs[-1], number=column.kind == "number"))
+    return entries
+
+
+def _possible(
+    made: Sequence[Definition], streams: Mapping[str, Table], left_out: dict[str, str], barred: frozenset[str]
+) -> list[Definition]:
+    built: dict[str, Definition] = {}
+    for definition in in_order(made):
+        read = sensitive_columns(definition, barred)
+        why = f"reads the sensitive {' and '.join(read)}" if read else _missing(definition, streams, built)
+        if why:
+            left_out[definition.name] = why
+        elif definition.name in built:
+            raise UsageError.of("two features of one name", definition.name, "rename the one of your own")
+        else:
+            built[definition.name] = definition
+    order = {definition.name: n for n, definition in enumerate(made)}
+    return sorted(built.values(), key=lambda definition: order[definition.name])
+
+
+def _missing(definition: Definition, streams: Mapping[str, Table], built: Mapping[str, Definition]) -> str:
+    if isinstance(definition, Combination):
+        absent = [name for name in definition.inputs if name not in built]
+        return f"needs {' and '.join(absent)}" if absent else ""
+    if definition.table not in streams:
+        return f"no table `{source_of(definition.table)}`"
+    stream = streams[definition.table]
+    absent = [column for column in definition.columns if not stream.has(column)]
+    if absent:
+        return f"no usable column {' and '.join(f'`{source_of(definition.table)}.{column}`' for column in absent)}"
+    unproven = [column for column in definition.columns if not known_when(stream, column)]
+    return f"nobody can say from when {' and '.join(f'`{column}`' for column in unproven)} is known" if unproven else ""
+
+
+def _left_out(name: str, patterns: Sequence[str]) -> bool:
+    return any(name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern for pattern in patterns)
+
+
+def _schema_of(name: str, tables: Tables, settings: FeatureSettings) -> Table:
+    """Return a stream without rows: its columns say what can be built."""
+    empty = {
+        key: Table(table.schema, table.data.slice(0, 0), table.date_only, table.fixed, table.derived)
+        for key, table in tables.items()
+    }
+    return make_stream(name, Tables(empty, tables.observed_until), settings)
+
+
+def _coded(feature: Definition) -> TextColumn:
+    assert isinstance(feature, Feature)
+    assert feature.column is not None
+    return TextColumn(feature.table, feature.column, stream=True)
+
+
+def _codes(texts: ColumnTexts, settings: FeatureSettings) -> dict[str, int]:
+    # few accounts must not turn every text into `other`
+    rare = min(settings.rare, max(2, texts.accounts // 100))
+    return {text: code for code, text in enumerate(texts.commonest(rare), start=1)}
