@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import feature_oracle
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, MISSING
-from staypower.features import AGGREGATIONS, Catalogue, Feature, FeatureSettings, Filter, build_matrix
+from staypower.features import AGGREGATIONS, Catalogue, Feature, FeatureSettings, Filter, build_matrix, sequences
 from staypower.tables import Column, Table, Tables, TableSchema
 
 TIME = pa.timestamp("us", "UTC")
@@ -139,6 +141,40 @@ def test_same_bits_for_any_row_order_and_bucket_count(rows, feature, with_known_
     first = built(feature, events)
     assert first.tobytes() == built(feature, again).tobytes()
     assert first.tobytes() == built(feature, again, buckets=3, threads=2).tobytes()
+    assert first.tobytes() == built(feature, with_numbered_texts(again), threads=8).tobytes()
+
+
+def with_numbered_texts(events: Table) -> Table:
+    """The same table with its texts as dictionary arrays, in two chunks whose dictionaries differ."""
+    half = len(events) // 2
+    chunks = [events.data.slice(0, half), events.data.slice(half)]
+    texts = [name for name in events.data.column_names if pa.types.is_string(events.data.schema.field(name).type)]
+    for name in texts:
+        place = events.data.column_names.index(name)
+        chunks = [chunk.set_column(place, name, chunk.column(name).combine_chunks().dictionary_encode()) for chunk in chunks]
+    return replace(events, data=pa.concat_tables(chunks))
+
+
+@settings(deadline=None)
+@given(
+    rows=st.lists(row, max_size=25),
+    several=st.lists(features(), min_size=2, max_size=12),
+    with_known_at=st.booleans(),
+    rows_at_once=st.sampled_from([1, 5, 100]),
+    wanted=st.lists(st.booleans(), min_size=len(ACCOUNTS) * len(CUTOFFS), max_size=len(ACCOUNTS) * len(CUTOFFS)),
+)
+def test_features_built_together_are_those_built_alone(rows, several, with_known_at, rows_at_once, wanted):
+    """Features share rows, lists and sums; accounts share parts; and only some pairs may be asked for."""
+    events = as_table(rows, with_known_at=with_known_at, date_only=frozenset())
+    named = tuple(replace(feature, name=feature.name.replace("made", f"made_{n}")) for n, feature in enumerate(several))
+    catalogue = Catalogue(FeatureSettings(), named, codes={feature.name: CODES for feature in named})
+    asked = np.array(wanted).reshape(len(ACCOUNTS), len(CUTOFFS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequences, "_ROWS_AT_ONCE", rows_at_once)
+        patch.setattr(sequences, "_ROWS_TOGETHER", 3 * rows_at_once)
+        matrix = build_matrix(as_tables(events), catalogue, accounts=ACCOUNTS, cutoffs=CUTOFFS, rows=asked, threads=2)
+    for feature, alone in zip(named, several, strict=True):
+        assert matrix.features[feature.name].to_numpy().tobytes() == built(alone, events)[asked].tobytes()
 
 
 @settings(deadline=None)

@@ -14,7 +14,16 @@ import numpy as np
 
 from staypower.config import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import Dataset, begin_of_history, build_dataset, build_folds, choose_plan, rolling_plans
+from staypower.dataset import (
+    FEWEST_TRAINING,
+    Dataset,
+    begin_of_history,
+    build_dataset,
+    build_folds,
+    choose_plan,
+    rolling_origins,
+    rolling_plans,
+)
 from staypower.errors import UsageError
 from staypower.evaluation import Estimate, paired_difference
 from staypower.labels import GivenLabel
@@ -141,9 +150,13 @@ def _folds(settings: Settings, tables: Tables) -> list[Dataset]:
         raise UsageError.of("tuning needs several cutoffs", f"label.flag: {settings.label.flag}", mend)
     plan = choose_plan(tables, settings.label, settings.cutoffs)
     known = int(plan.test[0])
-    plans = rolling_plans(
-        settings.cutoffs, settings.label.outcome, first=begin_of_history(tables), observed_until=known, folds=FOLDS
-    )
+    # the folds lie before the date that the config tests at
+    cutoffs = settings.cutoffs.model_copy(update={"test": None})
+    outcome, first = settings.label.outcome, begin_of_history(tables)
+    before = rolling_origins(plan.training, embargo_days=outcome.embargo, least_training=FEWEST_TRAINING)
+    # a short history is tuned on the one fold it has rather than not at all
+    least = FEWEST_TRAINING if before else 1
+    plans = rolling_plans(cutoffs, outcome, first=first, observed_until=known, folds=FOLDS, least_training=least)
     then = replace(tables, observed_until=known)
     made = list(build_folds(then, plans, label=settings.label, features=settings.features))
     fit = [fold for fold in made if _enough(fold, settings)]
