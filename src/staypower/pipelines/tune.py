@@ -14,16 +14,8 @@ import numpy as np
 
 from staypower.config import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import (
-    FEWEST_TRAINING,
-    Dataset,
-    begin_of_history,
-    build_dataset,
-    build_folds,
-    choose_plan,
-    rolling_origins,
-    rolling_plans,
-)
+from staypower.dataset import Dataset, begin_of_history, build_dataset, build_folds, choose_plan, rolling_origins, rolling_plans
+from staypower.dataset.rolling import FEWEST_TRAINING
 from staypower.errors import UsageError
 from staypower.evaluation import Estimate, paired_difference
 from staypower.labels import GivenLabel
@@ -153,7 +145,8 @@ def _folds(settings: Settings, tables: Tables) -> list[Dataset]:
     # the folds lie before the date that the config tests at
     cutoffs = settings.cutoffs.model_copy(update={"test": None})
     outcome, first = settings.label.outcome, begin_of_history(tables)
-    before = rolling_origins(plan.training, embargo_days=outcome.embargo, least_training=FEWEST_TRAINING)
+    learnt = np.concatenate([plan.training, plan.calibration])
+    before = rolling_origins(learnt, embargo_days=outcome.embargo, least_training=FEWEST_TRAINING)
     # a short history is tuned on the one fold it has rather than not at all
     least = FEWEST_TRAINING if before else 1
     plans = rolling_plans(cutoffs, outcome, first=first, observed_until=known, folds=FOLDS, least_training=least)
