@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from feature_data import make_usage, months_back
-from feature_sides import FEATURES, by_duckdb, by_pandas, by_staypower, only_read
+from feature_sides import FEATURES, by_duckdb, by_pandas, by_plain_pandas, by_staypower, only_read
 from measuring import Row, compare, machine, ratio, table
 
 PARTS = ("sides", "growth", "events", "reading")
@@ -62,12 +62,12 @@ def warm(folder: Path) -> partial[pd.DataFrame]:
 def print_sides(folder: Path, events: int, cutoffs: int, repeats: int) -> None:
     """Compare with pandas and DuckDB, each looped over the cutoffs; then see that all give the same."""
     place, few = make_usage(folder, events, events // 100), make_usage(folder, 1_000, 50)
-    calls = {"staypower": by_staypower, "pandas": by_pandas, "DuckDB": by_duckdb}
+    calls = {"staypower": by_staypower, "pandas": by_plain_pandas, "pandas, tuned": by_pandas, "DuckDB": by_duckdb}
     sides = {name: partial(_rows, call, place, months_back(cutoffs)) for name, call in calls.items()}
     prepare = {name: partial(call, few, months_back(2)) for name, call in calls.items()}
     rows = compare(sides, repeats, prepare)
     print(f"\n{cutoffs} cutoffs, reading included\n\n{table(rows, against='staypower')}")
-    for name in ("pandas", "DuckDB"):
+    for name in list(calls)[1:]:
         times = [ratio(rows, name, "staypower", what) for what in ("walls", "cpus")]
         print(f"{name}: {times[0]:.0f}x the time, {times[1]:.0f}x the CPU time")
     ends = months_back(cutoffs)[[0, -1]]

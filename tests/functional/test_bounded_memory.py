@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,14 +63,25 @@ def test_scores_are_the_same_bytes_for_any_number_of_buckets_and_threads(company
     of = Scorer.of
     monkeypatch.setattr(Scorer, "of", lambda *a, **k: score_pipeline.replace(of(*a, **k), scored_at="now"))
     said = []
-    for buckets, threads in ((1, 2), (7, 3)):
+    for buckets, threads in ((1, 2), (7, 1), (3, 8)):
         path = tmp_path / f"{buckets}.{ending}"
         said.append(score(company, path, buckets, "--set", f"engine.threads={threads}"))
         assert path.read_bytes() == (tmp_path / f"1.{ending}").read_bytes()
     for told in said:
         told.pop("path")
-    assert said[0] == said[1]
+    assert said[0] == said[1] == said[2]
     assert not list(cache.glob("*-run-*"))
+
+
+def test_scores_are_the_same_for_any_order_of_rows(company, tmp_path):
+    words, random = [], np.random.default_rng(1)
+    for name, (source,) in company.settings.tables.items():
+        rows = pq.read_table(company.settings.root / str(source.source))
+        pq.write_table(rows.take(random.permutation(rows.num_rows)), tmp_path / f"turned_{name}.parquet")
+        words += ["--set", f"tables.{name}.source={tmp_path / f'turned_{name}.parquet'}"]
+    score(company, tmp_path / "as_given.parquet", 1)
+    score(company, tmp_path / "turned.parquet", 4, *words)
+    assert rows_of(tmp_path / "turned.parquet").equals(rows_of(tmp_path / "as_given.parquet"))
 
 
 def test_a_few_accounts_strangers_and_previous_scores_in_buckets(company, cache, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, entry
 from staypower.features.definition import Filter
-from staypower.features.kernel.sorting import count_rows_of, spread
+from staypower.features.kernel.sorting import count_rows_of, list_rows_of, spread
 from staypower.features.programs import ReadColumn, SequencePlan
 from staypower.features.rows import StreamRows, whole_amounts
 
@@ -120,23 +120,26 @@ class Sequence:
             self._begin = int(self.start[self.parts[done][0]])
             ends = self.start[[end for _, end in self.parts[done:]]]
             count = max(1, int(np.searchsorted(ends, self._begin + _ROWS_TOGETHER, side="right")))
-            part, free = self._part_of(range(done, done + count)), self._first_rows(range(done, done + count))
-            rows = int(ends[count - 1]) - self._begin
-            gathered = self._pool.map(lambda key, to=(part, free, rows): self._together(*key, *to), wanted)
+            together = range(done, done + count)
+            listed, free = self._rows_of(together, int(ends[count - 1]) - self._begin), self._first_rows(together)
+            gathered = self._pool.map(lambda key, to=(*listed, free): self._together(*key, *to), wanted)
             self._columns = dict(zip(wanted, gathered, strict=True))
-            yield range(done, done + count)
+            yield together
             done += count
         self._columns = {}
 
-    def _part_of(self, parts: range) -> NDArray[Any]:
-        """Say which of some parts each row belongs to; -1 for those of other parts, and where nothing is asked."""
-        part = np.full(len(self.start), -1, dtype=np.int16 if len(parts) < 2**15 else np.int32)
+    def _rows_of(self, parts: range, n: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """List the `n` rows of some parts, and the part of each, counted from the first of them."""
+        # the last entry is for rows of other accounts
+        part_of = np.full(len(self.start), -1, dtype=np.int16 if len(parts) < 2**15 else np.int32)
         for number in parts:
             first, end = self.parts[number]
-            part[first:end] = number - parts.start
-        part[:-1][np.diff(self.asked.start) == 0] = -1
-        # the last entry is for rows of other accounts
-        return part.take(self._account)
+            part_of[first:end] = number - parts.start
+        part_of[:-1][np.diff(self.asked.start) == 0] = -1
+        rows = np.empty(n + 1, dtype=np.int32 if len(self._account) < 2**31 else np.int64)
+        part = np.empty(n + 1, dtype=part_of.dtype)
+        list_rows_of(self._account, part_of, rows, part)
+        return rows[:n], part[:n]
 
     def _first_rows(self, parts: range) -> NDArray[np.int64]:
         return self.start[[self.parts[number][0] for number in parts]] - self._begin
@@ -158,8 +161,8 @@ class Sequence:
         numbered = column.kind == "key" and self.stream.is_numbered(column.name)
         return "codes" if numbered else _READ_AS[column.kind], column.name
 
-    def _together(self, what: str, name: str, part: NDArray[Any], free: NDArray[np.int64], rows: int) -> NDArray[Any]:
-        """Bring a column's rows together, part by part."""
+    def _together(self, what: str, name: str, rows: NDArray[Any], part: NDArray[Any], free: NDArray[np.int64]) -> NDArray[Any]:
+        """Bring a column's rows together, part by part, where those of the round before lay if there is room."""
         if what == "account":
             values: NDArray[Any] = self.stream.account
         elif what == "instants":
@@ -168,8 +171,10 @@ class Sequence:
             values = self.stream.codes(name)[0]
         else:
             values = self.stream.keys(name) if what == "keys" else self.stream.numbers(name)
-        found = np.empty(rows, dtype=values.dtype)
-        spread(part, free.copy(), values, found)
+        before = self._columns.get((what, name))
+        room = before is not None and len(before) >= len(rows)
+        found = before[: len(rows)] if before is not None and room else np.empty(len(rows), dtype=values.dtype)
+        spread(rows, part, free.copy(), values, found)
         return found
 
     def read(self, number: int, what: str, name: str) -> NDArray[Any]:

@@ -50,9 +50,12 @@ def test_a_window_without_rows_has_the_empty_value(name):
 
 
 def test_rows_are_brought_together_by_part_and_account():
-    part, account = np.array([1, 0, -1, 1, 1], dtype=np.int16), i32(1, 0, 1)
+    number, part_of = i32(2, 0, 1, -1, 2, 2), np.array([0, -1, 1, -1], dtype=np.int16)
+    rows, part, account = np.zeros(5, dtype=np.int32), np.zeros(5, dtype=np.int16), i32(1, 0, 1)
+    sorting.list_rows_of(number, part_of, rows, part)
+    assert (rows[:4].tolist(), part[:4].tolist()) == ([0, 1, 4, 5], [1, 0, 1, 1])
     together = np.zeros(4)
-    sorting.spread(part, i64(0, 1), np.array([5.0, 6.0, 7.0, 8.0, 9.0]), together)
+    sorting.spread(rows[:4], part[:4], i64(0, 1), np.array([5.0, 6.0, 7.0, 7.5, 8.0, 9.0]), together)
     assert together.tolist() == [6.0, 5.0, 8.0, 9.0]
     index = i64(0, 0, 0)
     sorting.place_by_account(account, i64(0, 1), index)

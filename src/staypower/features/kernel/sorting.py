@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from staypower.compiled import jit
 
-__all__ = ["count_rows_of", "place_by_account", "sort_accounts", "spread"]
+__all__ = ["count_rows_of", "list_rows_of", "place_by_account", "sort_accounts", "spread"]
 
 
 @jit
@@ -32,7 +32,40 @@ def count_rows_of(number, count):  # type: ignore[no-untyped-def]
 
 
 @jit
-def spread(part, free, values, found):  # type: ignore[no-untyped-def]
+def list_rows_of(number, part_of, rows, part):  # type: ignore[no-untyped-def]
+    """List the rows whose number, such as an account's, belongs to one of some parts.
+
+    Parameters
+    ----------
+    number : array of int32, shape (n,)
+        Negative for rows of other accounts.
+    part_of : array of int16 or int32, shape (n_numbers + 1,)
+        The part of each number, negative for those of no interest, as is the last one.
+    rows : array of int32 or int64, shape (n_wanted + 1,)
+        Filled in: the rows in the order given.
+    part : array of the kind of `part_of`, shape (n_wanted + 1,)
+        Filled in: the part of each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows, part = np.zeros(3, dtype=np.int32), np.zeros(3, dtype=np.int16)
+    >>> number, part_of = np.array([1, -1, 0, 1], dtype=np.int32), np.array([-1, 4, -1], dtype=np.int16)
+    >>> list_rows_of(number, part_of, rows, part)
+    >>> rows[:2].tolist(), part[:2].tolist()
+    ([0, 3], [4, 4])
+    """
+    n = 0
+    for row in range(len(number)):
+        # written without a branch: what is not wanted is overwritten by the next row
+        found = part_of[number[row]]
+        rows[n] = row
+        part[n] = found
+        n += found >= 0
+
+
+@jit
+def spread(rows, part, free, values, found):  # type: ignore[no-untyped-def]
     """Bring the values of each part together, those of a part in the order given.
 
     A column is read once from front to back and written at as many places as there are parts, which is several times faster
@@ -40,8 +73,10 @@ def spread(part, free, values, found):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    part : array of int16 or int32, shape (n,)
-        The part that each row belongs to; negative for rows that nobody asks for.
+    rows : array of int32 or int64, shape (n_wanted,)
+        The rows asked for, ascending.
+    part : array of int16 or int32, shape (n_wanted,)
+        The part that each of them belongs to.
     free : array of int64, shape (n_parts,)
         Where the first row of each part goes; moved on.
     values : array, shape (n,)
@@ -51,16 +86,15 @@ def spread(part, free, values, found):  # type: ignore[no-untyped-def]
     Examples
     --------
     >>> import numpy as np
-    >>> found = np.zeros(3)
-    >>> spread(np.array([1, 0, -1, 1], dtype=np.int16), np.array([0, 1]), np.array([5.0, 6.0, 7.0, 8.0]), found)
+    >>> found, part = np.zeros(3), np.array([1, 0, 1], dtype=np.int16)
+    >>> spread(np.array([0, 1, 3]), part, np.array([0, 1]), np.array([5.0, 6.0, 7.0, 8.0]), found)
     >>> found.tolist()
     [6.0, 5.0, 8.0]
     """
-    for row in range(len(part)):
-        number = part[row]
-        if number >= 0:
-            found[free[number]] = values[row]
-            free[number] += 1
+    for j in range(len(rows)):
+        number = part[j]
+        found[free[number]] = values[rows[j]]
+        free[number] += 1
 
 
 @jit
