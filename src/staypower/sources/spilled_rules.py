@@ -12,6 +12,7 @@ from staypower.errors import UsageError
 from staypower.sources.reading import Moment
 from staypower.sources.spilled import BUCKET, IN_BUCKETS, ROW, SpilledTable, SpilledTables, parquet_files
 from staypower.sources.values import quoted_name, quoted_text
+from staypower.sources.working_database import one_writer
 from staypower.tables import SCHEMAS
 
 __all__ = ["settle"]
@@ -120,12 +121,15 @@ class _Rows:
         )
         folder = f"{self.table.sources[0].folder}-repeats"
         self.connection.execute(
-            f"COPY (WITH named AS ({named}), several AS (SELECT id, version FROM named GROUP BY ALL HAVING count(*) > 1) "
+            f"CREATE TABLE repeats AS WITH named AS ({named}), "
+            "several AS (SELECT id, version FROM named GROUP BY ALL HAVING count(*) > 1) "
             f"SELECT {row}, {BUCKET} FROM (SELECT named.*, row_number() OVER (PARTITION BY named.id, named.version "
             f"ORDER BY known, {row}) AS place FROM named SEMI JOIN several "
-            f"ON named.id = several.id AND named.version IS NOT DISTINCT FROM several.version) WHERE place > 1) "
-            f"TO {quoted_text(str(self.into / folder))} ({IN_BUCKETS})"
+            "ON named.id = several.id AND named.version IS NOT DISTINCT FROM several.version) WHERE place > 1"
         )
+        with one_writer(self.connection):
+            self.connection.execute(f"COPY repeats TO {quoted_text(str(self.into / folder))} ({IN_BUCKETS})")
+        self.connection.execute("DROP TABLE repeats")
         if parquet_files(self.into, [folder]):
             self.table = replace(self.table, repeats=folder)
 

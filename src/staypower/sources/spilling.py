@@ -39,7 +39,7 @@ from staypower.sources.spilled import (
 from staypower.sources.spilled_rules import settle
 from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
 from staypower.sources.values import quoted_name, quoted_text
-from staypower.sources.working_database import working_database
+from staypower.sources.working_database import one_writer, working_database
 from staypower.tables import SCHEMAS
 
 __all__ = ["spill_tables"]
@@ -173,7 +173,8 @@ class _Spilling:
             reader = stream_typed(query, typed_select(query, planned.facts, date_only), planned.place)
             self.connection.register("source_rows", rows.of(reader))
             try:
-                self.connection.execute(statement)
+                with one_writer(self.connection):
+                    self.connection.execute(statement)
             except duckdb.Error as error:
                 if rows.broken is not None:
                     # the source failed, not the writing: `open_source` says so

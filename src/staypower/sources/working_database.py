@@ -12,7 +12,7 @@ import duckdb
 from staypower.sources.progress_bars import hide_progress_bar
 from staypower.sources.values import quoted_text
 
-__all__ = ["working_database"]
+__all__ = ["one_writer", "working_database"]
 
 # rows that a bucket's file waits for before they are written; more would need more memory the more buckets there are
 _FLUSHED_ROWS = 50_000
@@ -57,3 +57,28 @@ def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def one_writer(connection: Any) -> Iterator[None]:
+    """Let one thread work for a while: in DuckDB 2.0 those that share a partitioned copy can wait for each other for ever.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+
+    Examples
+    --------
+    >>> with working_database(Path("nowhere"), memory=10**9, threads=2) as connection:
+    ...     with one_writer(connection):
+    ...         connection.execute("SELECT current_setting('threads')").fetchall()
+    ...     connection.execute("SELECT current_setting('threads')").fetchall()
+    [(1,)]
+    [(2,)]
+    """
+    threads = connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {threads}")
