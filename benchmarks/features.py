@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from feature_data import make_usage, months_back
 from feature_sides import FEATURES, by_duckdb, by_pandas, by_plain_pandas, by_staypower, only_read
-from measuring import Row, compare, machine, ratio, table
+from measuring import compare, machine, ratio, table
 
 PARTS = ("sides", "growth", "events", "reading")
 
@@ -108,20 +108,19 @@ def print_reading(folder: Path, events: int, repeats: int) -> None:
 
 
 def print_events(folder: Path, sizes: tuple[int, int], repeats: int) -> None:
-    """Show what more events, and as many more accounts, cost: one cutoff."""
-    sides = {
-        f"{size:,} events": partial(_rows, by_staypower, make_usage(folder, size, size // 100), months_back(1))
-        for size in sizes
-    }
-    rows = compare(sides, repeats, dict.fromkeys(sides, warm(folder)))
+    """Show what more events, and as many more accounts, cost at one cutoff, and what reading them alone costs."""
+    places = {size: make_usage(folder, size, size // 100) for size in sizes}
+    reading = {f"{size:,} events, only read": partial(only_read, place) for size, place in places.items()}
+    sides = {f"{size:,} events": partial(_rows, by_staypower, place, months_back(1)) for size, place in places.items()}
+    rows = compare(reading | sides, repeats, dict.fromkeys(sides, warm(folder)))
     print(f"\ngrowth with events, 100 an account, one cutoff, reading included\n\n{table(rows)}")
-    small, large = rows
-    print(f"per event: {_per_event(rows):.2f}x the CPU time ({large.side} against {small.side})")
+    for small, large in (list(reading), list(sides)):
+        print(f"per event: {ratio(rows, large, small) * sizes[0] / sizes[1]:.2f}x the CPU time ({large} against {small})")
 
 
 def print_featuretools(folder: Path, python: str, events: int, cutoffs: int, repeats: int) -> None:
     """Run Featuretools at two sizes that it can do, see that it agrees, and extrapolate from the larger one."""
-    asked, sizes = months_back(cutoffs), (events // 1000, events // 200)
+    asked, sizes = months_back(cutoffs), (events // 100, events // 20)
     place = make_usage(folder, events, events // 100)
     ours = compare({"staypower": partial(_rows, by_staypower, place, asked)}, repeats, {"staypower": warm(folder)})[0]
     print(f"\nFeaturetools, {cutoffs} cutoffs, one process, reading not included\n")
@@ -142,17 +141,11 @@ def _featuretools(python: str, place: Path, cutoffs: np.ndarray) -> tuple[dict[s
     done = subprocess.run([python, str(script), str(place), str(output), *told], check=True, capture_output=True, text=True)
     theirs, ours = pd.read_parquet(output), by_staypower(place, cutoffs)
     # Featuretools has no row of an account before its first event: a count of nothing is missing there
-    zero = [name for name in theirs if not name.startswith("days_since")]
+    zero = [name for name in theirs if not name.startswith(("days_since", "weekend"))]
     theirs[zero] = theirs[zero].fillna(0.0)
     wrong = [name for name in theirs if not np.allclose(ours[name], theirs[name], rtol=1e-9, atol=1e-6, equal_nan=True)]
     agree = f"DIFFERENT: {', '.join(wrong)}" if wrong else f"all {theirs.size:,} values agree"
     return json.loads(done.stdout.splitlines()[-1]), agree
-
-
-def _per_event(rows: list[Row]) -> float:
-    small, large = rows
-    sizes = [int(row.side.split()[0].replace(",", "")) for row in rows]
-    return ratio(rows, large.side, small.side) * sizes[0] / sizes[1]
 
 
 if __name__ == "__main__":

@@ -18,8 +18,11 @@ import pandas as pd
 
 warnings.simplefilter("ignore")
 import featuretools  # noqa: E402
+from feature_data import EVENTS  # noqa: E402
 
 WINDOWS = (7, 28, 90, 365)
+COUNTED = (28, 90)
+TOP = EVENTS[:8]
 PRIMITIVES = ("count", "sum", "num_unique")
 NAMES = {
     "COUNT(usage)": "usage_events",
@@ -40,6 +43,7 @@ def entity_set(folder: Path) -> featuretools.EntitySet:
         dataframe_name="usage", dataframe=usage, index="row", make_index=True, time_index="at", logical_types=kinds
     )
     found.add_relationship("accounts", "account_id", "usage", "account_id")
+    found.add_interesting_values(dataframe_name="usage", values={"event": list(TOP)})
     return found
 
 
@@ -51,11 +55,15 @@ def synthesise(company: featuretools.EntitySet, cutoffs: list[int]) -> pd.DataFr
     )
     made = {}
     for days in (*WINDOWS, None):
+        primitives = ["num_unique", "time_since_last", "time_since_first"] if days is None else list(PRIMITIVES)
+        weekends = days is not None and days > 7
+        where = ["time_since_last"] if days is None else ["count"] if days in COUNTED else []
         matrix = featuretools.dfs(
             entityset=company,
             target_dataframe_name="accounts",
-            agg_primitives=["num_unique", "time_since_last", "time_since_first"] if days is None else list(PRIMITIVES),
-            trans_primitives=[],
+            agg_primitives=primitives + (["percent_true"] if weekends else []),
+            trans_primitives=["is_weekend"] if weekends else [],
+            where_primitives=where,
             cutoff_time=asked,
             cutoff_time_in_index=True,
             include_cutoff_time=False,
@@ -66,8 +74,14 @@ def synthesise(company: featuretools.EntitySet, cutoffs: list[int]) -> pd.DataFr
             made["features_used_ever"] = matrix["NUM_UNIQUE(usage.event)"]
             made["days_since_last_use"] = matrix["TIME_SINCE_LAST(usage.at)"] / 86_400
             made["days_since_first_use"] = matrix["TIME_SINCE_FIRST(usage.at)"] / 86_400
-        else:
-            made |= {f"{name}_{days}d": matrix[theirs] for theirs, name in NAMES.items()}
+            for event in TOP:
+                made[f"days_since_event_{event}"] = matrix[f"TIME_SINCE_LAST(usage.at WHERE event = {event})"] / 86_400
+            continue
+        made |= {f"{name}_{days}d": matrix[theirs] for theirs, name in NAMES.items()}
+        if weekends:
+            made[f"weekend_share_{days}d"] = matrix["PERCENT_TRUE(usage.IS_WEEKEND(at))"]
+        if days in COUNTED:
+            made |= {f"event_{event}_{days}d": matrix[f"COUNT(usage WHERE event = {event})"] for event in TOP}
     return pd.DataFrame({name: values.astype("float64").to_numpy() for name, values in made.items()})
 
 
