@@ -81,7 +81,7 @@ def test_what_it_was_learnt_from_and_for_whom(company, card):
     assert f"- **Churned**: {dataset.y[learnt].mean():.1%}" in card
     assert f"- **Churned**: {dataset.y[test].sum():,}: " in card
     assert trained.bundle.metadata["data_fingerprint"] in card
-    assert f"within {settings.label.horizon} days after a gap of {settings.label.gap} days" in card
+    assert f"ends within {settings.label.horizon} days after the cutoff" in card
     assert f"- **Data observed until**: {text_of(settings.observed_until)}" in card
     assert re.search(r"- \*\*Made\*\*: \d{4}-\d\d-\d\d \d\d:\d\d UTC by staypower", card)
     assert "nobody is named: set `owner` in the config" in card
@@ -116,3 +116,31 @@ def test_notes_and_limits_are_there(company, card):
     assert company.result.trained.evaluation.headline in card
     for title in ("Intended use", "Calibration", "Slices", "Money and capacity", "Limits", "Loyalty tier"):
         assert f"\n## {title}\n" in card
+
+
+def test_label_and_population_in_words(company, card):
+    assert "the account's last subscription ends within 90 days after the cutoff and no other begins within 30 days" in card
+    assert "without those younger than 14 days and those that have given notice" in card
+    active = company.result.trained.dataset.labels.frame()["active"]
+    assert f"- **Customers at a cutoff**: {active.min():,} to {active.max():,}" in card
+
+
+def test_costs_stand_beside_what_follows_from_them(company, card):
+    assert "an account kept is worth 6,000, the incentive 300, a contact 40; 30% of would-be leavers take the incentive" in card
+    empc = company.result.trained.evaluation.scorers["model"]["empc"]
+    line = next(line for line in card.splitlines() if line.startswith("- Expected maximum profit (EMPC)"))
+    assert numbers(line.split("(EMPC) ")[1].split(" per account")[0]) == rounded(empc, 2)
+    assert "at the costs above" in line
+
+
+def test_what_was_not_looked_at_is_said(card):
+    limits = card[card.index("\n## Limits\n") :]
+    assert "No attribute is declared sensitive" in limits
+    assert "not of which were learnt from" in limits
+    assert "There was no test in time" not in limits
+
+
+def test_the_summary_of_training_begins_with_the_verdict_too(company):
+    trained = company.result.trained
+    assert " ".join(trained.text().split()).startswith(trained.evaluation.headline)
+    assert trained.text().count(" ".join(trained.evaluation.headline.split()[:4])) == 1

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from staypower.action_list.settings import ActionSettings
 from staypower.config.faults import Origins
 from staypower.cutoffs import instant_of
+from staypower.dataset.sampling import SamplingSettings
 from staypower.dataset.settings import CutoffSettings
 from staypower.engines.settings import EngineSettings, read_engine
 from staypower.errors import UsageError
@@ -120,6 +121,9 @@ class Settings(BaseModel):
     tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is learnt from")
     cutoffs: CutoffSettings = Field(
         default_factory=CutoffSettings, description="the instants of knowledge to learn and test at"
+    )
+    sampling: SamplingSettings = Field(
+        default_factory=SamplingSettings, description="how many accounts and rows to learn from; by default all"
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="what is computed from the tables")
     horizons: HorizonSettings = Field(default_factory=HorizonSettings, description="horizons to predict beside the label's own")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -13,10 +12,13 @@ import pandas as pd
 from staypower.cutoffs import MISSING, earliest
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapshot
+from staypower.dataset.enough import require_enough_left
+from staypower.dataset.pairs import Part, is_test_account, pairs_of, rows_kept
+from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
-from staypower.labels import LEAST_CHURNERS, GivenLabel, Labels, LabelSettings, find_labels, require_enough
+from staypower.labels import LEAST_CHURNERS, GivenLabel, Labels, LabelSettings, find_labels
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 
@@ -38,10 +40,10 @@ __all__ = [
     "without_constants",
 ]
 
-Part = Literal["training", "calibration", "test"]
-
-TEST_SHARE = 0.3
 SAME_FOR_ALL = "the same for every account where the model learns"
+
+
+_EVERYTHING = Sampling()
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class Dataset:
     plan : CutoffPlan
     labels : Labels
         Statuses and counts of every account and cutoff, those left out included.
+    sampling : Sampling, default everything
+        What share of the accounts, and of the rows that stayed, the rows above are.
     """
 
     matrix: FeatureMatrix
@@ -69,6 +73,7 @@ class Dataset:
     catalogue: Catalogue
     plan: CutoffPlan
     labels: Labels
+    sampling: Sampling = _EVERYTHING
 
     @property
     def X(self) -> pd.DataFrame:  # noqa: N802 - scikit-learn's name
@@ -79,24 +84,42 @@ class Dataset:
         """Say which rows belong to some parts."""
         return np.isin(self.part.astype(str), parts)
 
+    def base_rate(self, *parts: Part) -> float:
+        """Return the share that churned in some parts, before rows that stayed were left out."""
+        if self.sampling.negatives == 1.0:
+            return float(self.y[self.rows(*parts)].mean())
+        churned = self.labels.churned[pairs_of(self.labels, self.plan, *parts) & (self.labels.churned >= 0)]
+        return float(churned.mean())
+
+    def stayers_kept(self, *parts: Part) -> float:
+        """Return the share of the rows that stayed in some parts which was kept, counted: a draw hits it only about."""
+        if self.sampling.negatives == 1.0:
+            return 1.0
+        stayed = pairs_of(self.labels, self.plan, *parts) & (self.labels.churned == 0)
+        return float((self.rows(*parts) & (self.y == 0)).sum() / stayed.sum())
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """What each row stands for, so that together they are as all rows were: None where every row stands for one.
+
+        A row that churned weighs as little as rows that stayed are few; one that stayed weighs 1. So weights add up to what a
+        simple random sample of the share would hold.
+        """
+        if self.sampling.negatives == 1.0:
+            return None
+        return np.where((self.y == 1) & (self.part != "test"), self.sampling.negatives, 1.0)
+
+    @property
+    def drawn(self) -> NDArray[np.bool_]:
+        """Rows that are together as all rows were, each counted once: every row where none that stayed were left out."""
+        return self.rows("test") | self.sampling.draws(self.matrix.accounts, self.matrix.cutoffs)
+
     def frame(self) -> pd.DataFrame:
         """Return keys, part, label and features as one frame."""
         keys = self.matrix.frame()
         keys.insert(2, "part", self.part)
         keys.insert(3, "churned", self.y)
         return keys
-
-
-def is_test_account(account: str) -> bool:
-    """Say whether an account belongs to the test part of a snapshot: by a hash of its id, whatever else is in the data.
-
-    Examples
-    --------
-    >>> sum(is_test_account(str(n)) for n in range(1000)) / 1000
-    0.324
-    """
-    digest = hashlib.sha256(account.encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 < TEST_SHARE
 
 
 def told_by(label: LabelSettings) -> tuple[str, ...]:
@@ -157,6 +180,8 @@ def build_dataset(
     need: Sequence[Literal["training", "test"]] = (),
     least_churners: int = LEAST_CHURNERS,
     threads: int = 2,
+    sampling: Sampling = _EVERYTHING,
+    announce: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Build the rows of every cutoff of the plan.
 
@@ -174,6 +199,10 @@ def build_dataset(
     least_churners : int, default 20
         Churned rows that training needs.
     threads : int, default 2
+    sampling : Sampling, default everything
+        What share of the accounts, and of the rows that stayed where the model learns, to build.
+    announce : callable, optional
+        Told how many rows and features there will be before they are built; it may refuse.
 
     Returns
     -------
@@ -184,13 +213,16 @@ def build_dataset(
     UsageError
         When no cutoff fits, no account is active, no feature can be built, or what is needed has too few of one class.
     """
+    tables = sampling.of_tables(tables)
     plan = choose_plan(tables, label, cutoffs)
     labels = find_labels(tables, label, plan.all)
-    _require(labels, plan, need, least_churners)
-    known = labels.churned >= 0
+    known = rows_kept(labels, plan, sampling)
+    _require(labels, known, plan, need, least_churners, sampling)
     accounts = list(labels.population.accounts)
     declared = catalogue or declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
     require_features(declared)
+    if announce is not None:
+        announce(int(known.sum()), len(declared.names))
 
     def build() -> FeatureMatrix:
         return build_matrix(tables, declared, accounts=accounts, cutoffs=plan.all, rows=known, threads=threads)
@@ -205,7 +237,7 @@ def build_dataset(
             # evaluating asks for these columns: they are what the model reads
             cache.keep(declared, plan.all, known, matrix)
     y = labels_of(matrix, labels, plan)
-    return Dataset(matrix, y, part, declared, plan, labels)
+    return Dataset(matrix, y, part, declared, plan, labels, sampling)
 
 
 def require_features(catalogue: Catalogue) -> None:
@@ -221,17 +253,16 @@ def require_features(catalogue: Catalogue) -> None:
         raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")
 
 
-def _require(labels: Labels, plan: CutoffPlan, need: Sequence[str], least_churners: int) -> None:
-    if plan.split == "snapshot":
-        tested = np.array([is_test_account(account) for account in labels.population.accounts], dtype=bool)
-        parts = {"training": labels.churned[~tested], "test": labels.churned[tested]}
-    else:
-        tested = np.isin(plan.all, plan.test)
-        parts = {"training": labels.churned[:, ~tested], "test": labels.churned[:, tested]}
+def _require(
+    labels: Labels, kept: NDArray[np.bool_], plan: CutoffPlan, need: Sequence[str], least_churners: int, sampling: Sampling
+) -> None:
     if "training" in need:
-        require_enough(parts["training"], purpose="training", least_churners=least_churners)
+        learnt = pairs_of(labels, plan, "training", "calibration")
+        left = np.where(kept & learnt, labels.churned, np.int8(-1))
+        require_enough_left(labels.churned[learnt], left, sampling, purpose="training", least_churners=least_churners)
     if "test" in need:
-        require_enough(parts["test"], purpose="the test", least_churners=1, least_stayers=1)
+        test = labels.churned[pairs_of(labels, plan, "test")]
+        require_enough_left(test, test, sampling, purpose="the test", least_churners=1, least_stayers=1)
 
 
 def labels_of(matrix: FeatureMatrix, labels: Labels, plan: CutoffPlan) -> NDArray[np.int8]:

@@ -32,7 +32,10 @@ LEAST_TRAINING_CUTOFFS = 6
 CALIBRATION_CUTOFFS = 3
 
 _WORDS: Mapping[Split, str] = {
-    "temporal": "temporal: calibrated on later cutoffs than the trees had seen, tested on still later ones",
+    "temporal": (
+        "temporal: calibrated on later cutoffs than the trees had seen (by cross-fitting where those hold too few churners), "
+        "tested on still later ones"
+    ),
     "grouped": "grouped: tree count and calibration by cross-fitting over accounts, the test still later",
     "snapshot": "snapshot: one cutoff split by account, not a temporal test",
 }

@@ -17,6 +17,8 @@ import pandas as pd
 
 from staypower.dataset.building import Dataset, labels_of, parts_of, told_by, without_constants
 from staypower.dataset.cutoff_plan import CutoffPlan
+from staypower.dataset.pairs import rows_kept
+from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.features import Catalogue, Combination, FeatureMatrix, FeatureSettings, build_matrix, declare
 from staypower.labels import Labels, LabelSettings, Population, find_labels
@@ -29,7 +31,13 @@ __all__ = ["ColumnStore", "build_folds"]
 
 
 def build_folds(
-    tables: Tables, plans: Sequence[CutoffPlan], *, label: LabelSettings, features: FeatureSettings, threads: int = 2
+    tables: Tables,
+    plans: Sequence[CutoffPlan],
+    *,
+    label: LabelSettings,
+    features: FeatureSettings,
+    threads: int = 2,
+    sampling: Sampling | None = None,
 ) -> Iterator[Dataset]:
     """Build the data set of each plan, from what was known at its first test cutoff.
 
@@ -41,6 +49,8 @@ def build_folds(
     label, features
         Settings.
     threads : int, default 2
+    sampling : Sampling, optional
+        What share of the accounts, and of the rows that stayed where a fold learns, to build; by default everything.
 
     Yields
     ------
@@ -48,17 +58,20 @@ def build_folds(
         What `build_dataset` would have made of the tables as they were at the plan's first test cutoff: labels to learn from as
         they were known then, definitions learnt at the plan's last training cutoff. The test rows' labels are today's.
     """
+    sampling = sampling or Sampling()
+    tables = sampling.of_tables(tables)
     found = [_labels(tables, label, plan) for plan in plans]
-    store = ColumnStore.of(tables, found, threads=threads)
-    for plan, labels in zip(plans, found, strict=True):
+    kept = [rows_kept(labels, plan, sampling) for labels, plan in zip(found, plans, strict=True)]
+    store = ColumnStore.of(tables, found, kept, threads=threads)
+    for plan, labels, rows in zip(plans, found, kept, strict=True):
         declared = declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
         if not declared.definitions:
             raise UsageError.of("no feature can be built", "none declared", "map more tables or columns")
-        matrix = store.matrix(declared, labels)
+        matrix = store.matrix(declared, labels, rows)
         part = parts_of(matrix, plan)
-        kept = without_constants(declared, matrix, part != "test")
-        matrix = replace(matrix, features=matrix.features[list(kept.names)], categories=kept.categories)
-        yield Dataset(matrix, labels_of(matrix, labels, plan), part, kept, plan, labels)
+        varying = without_constants(declared, matrix, part != "test")
+        matrix = replace(matrix, features=matrix.features[list(varying.names)], categories=varying.categories)
+        yield Dataset(matrix, labels_of(matrix, labels, plan), part, varying, plan, labels, sampling)
 
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
@@ -107,7 +120,9 @@ class ColumnStore:
         self.built: list[int] = []
 
     @classmethod
-    def of(cls, tables: Tables, labels: Sequence[Labels], *, threads: int = 2) -> ColumnStore:
+    def of(
+        cls, tables: Tables, labels: Sequence[Labels], kept: Sequence[NDArray[np.bool_]] | None = None, *, threads: int = 2
+    ) -> ColumnStore:
         """Make a store for the labelled pairs of several folds.
 
         Parameters
@@ -115,6 +130,8 @@ class ColumnStore:
         tables : Tables
         labels : sequence of Labels
             Over the same accounts.
+        kept : sequence of array of bool, optional
+            Which pairs of each fold become rows; by default the labelled ones.
         threads : int, default 2
 
         Returns
@@ -124,11 +141,11 @@ class ColumnStore:
         accounts = labels[0].population.accounts
         cutoffs = np.unique(np.concatenate([each.population.cutoffs for each in labels]))
         wanted = np.zeros((len(accounts), len(cutoffs)), dtype=bool)
-        for each in labels:
-            wanted[:, np.searchsorted(cutoffs, each.population.cutoffs)] |= each.churned >= 0
+        for each, rows in zip(labels, kept or [each.churned >= 0 for each in labels], strict=True):
+            wanted[:, np.searchsorted(cutoffs, each.population.cutoffs)] |= rows
         return cls(tables, accounts, cutoffs, wanted, threads=threads)
 
-    def matrix(self, catalogue: Catalogue, labels: Labels) -> FeatureMatrix:
+    def matrix(self, catalogue: Catalogue, labels: Labels, kept: NDArray[np.bool_] | None = None) -> FeatureMatrix:
         """Return the features of the labelled pairs of one fold: bit for bit what `build_matrix` returns for them.
 
         Parameters
@@ -136,6 +153,8 @@ class ColumnStore:
         catalogue : Catalogue
             With what this fold has learnt.
         labels : Labels
+        kept : array of bool, shape (n_accounts, k), optional
+            Which pairs become rows; by default the labelled ones.
 
         Returns
         -------
@@ -143,7 +162,7 @@ class ColumnStore:
         """
         keys = _keys(catalogue)
         self._build(catalogue, [name for name in catalogue.names if keys[name] not in self._columns], keys)
-        account, place = np.nonzero(labels.churned >= 0)
+        account, place = np.nonzero(labels.churned >= 0 if kept is None else kept)
         rows = self._position[account, np.searchsorted(self._cutoffs, labels.population.cutoffs)[place]]
         values = {name: self._columns[keys[name]][rows] for name in catalogue.names}
         return FeatureMatrix(

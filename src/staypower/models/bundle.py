@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from staypower.errors import Fault, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
 from staypower.models.companion import CompanionModel, name_faults, take_features
+from staypower.models.frames import encode
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
     COMPANION,
@@ -181,7 +182,8 @@ class Bundle:
         Parameters
         ----------
         X : DataFrame (pandas or polars) or array, shape (n, k)
-            A frame's columns are taken by name, in any order; an array must have them all in order.
+            A frame's columns are taken by name, in any order; an array must have them all in order. Categories are codes, or
+            texts that get theirs here.
 
         Returns
         -------
@@ -192,7 +194,7 @@ class Bundle:
         UsageError
             When a feature is missing or unknown, or a value is infinite.
         """
-        return take_features(X, self.feature_names)
+        return take_features(encode(X, self.categories) if self.categories else X, self.feature_names)
 
     def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
         """Return the raw score of the trees, in uncalibrated log-odds.

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from staypower.models.bundle import Bundle
 from staypower.models.estimator import TreeClassifier
+from staypower.models.prior import shift_map
 from staypower.models.rows import ordered_rows, two_classes
 from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.shapley import explainer_of
@@ -50,7 +51,8 @@ class ChurnClassifier(TreeClassifier):
     folds : int, default 5
         Folds of the cross-fitting, 2 to 20.
     categorical_features : sequence of str or int, or None, default None
-        Names (positions, when X has no names) of columns that hold category codes: whole numbers from 0, NaN missing.
+        Names (positions, when X has no names) of columns that hold category codes: whole numbers from 0, NaN missing; or texts,
+        which get codes. Columns of a categorical type, of pandas or polars, need not be named.
     max_trees : int, default 1000
         Most trees.
     patience : int, default 50
@@ -71,6 +73,8 @@ class ChurnClassifier(TreeClassifier):
     n_features_in_ : int
     feature_names_in_ : array of str, shape (n_features_in_,)
         Only when X has names.
+    categories_ : dict of str to dict of str to int
+        Code of each category of each column of X that came as texts. One never seen in `fit` is missing.
     booster_ : lightgbm.Booster
         The trees. Their own feature names are f0, f1, ...
     model_text_ : str
@@ -94,7 +98,7 @@ class ChurnClassifier(TreeClassifier):
     Rows are put in the order of account and cutoff before training (of their values, where those tie or are not given), so
     the order of the input does not change the model. Rows of weight 0 are left out. Every row counts once unless weighted:
     an account that was a customer at twelve cutoffs is twelve chances to leave, which is the population that is scored;
-    that those rows are alike is answered by leaves of about 20 accounts and by folds that never split an account.
+    that those rows are alike is answered by leaves of several accounts and by folds that never split an account.
 
     Examples
     --------
@@ -240,6 +244,33 @@ class ChurnClassifier(TreeClassifier):
         self.lacking_ = trained.lacking
         return self
 
+    def correct_odds(self, log_odds: float) -> Self:
+        """Move the calibration map, so that every probability is right where rows of one class were left out of training.
+
+        Parameters
+        ----------
+        log_odds : float
+            Added to the calibrated log-odds: log(q) where, of the rows that the map was fitted to, a share q of those of the
+            first class was kept, drawn without regard to anything but the label.
+
+        Returns
+        -------
+        ChurnClassifier
+            Itself. The trees, and so the raw score and its reasons, stay as they are; no two rows change places.
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> X, y = rng.normal(size=(400, 2)), np.arange(400) % 2
+        >>> model = ChurnClassifier(max_trees=5).fit(X, y)
+        >>> before = model.decision_function(X)
+        >>> bool(np.allclose(model.correct_odds(-1.5).decision_function(X), before - 1.5))
+        True
+        """
+        check_is_fitted(self)
+        self.calibration_ = shift_map(self.calibration_, log_odds)
+        return self
+
     def raw_score(self, X: ArrayLike) -> Floats:
         """Return the raw score of the trees: uncalibrated log-odds, what the contributions add up to.
 
@@ -338,7 +369,7 @@ class ChurnClassifier(TreeClassifier):
         Parameters
         ----------
         categories : mapping of str to mapping of str to int, optional
-            Codes of each categorical feature.
+            Codes of each categorical feature that was not learnt from texts here.
         learnt : mapping, optional
             Learnt definitions, JSON-able.
         metadata : mapping, optional
@@ -356,7 +387,7 @@ class ChurnClassifier(TreeClassifier):
             model_text=self.model_text_,
             calibration=self.calibration_,
             feature_names=self._names(),
-            categories=categories or {},
+            categories={**self.categories_, **(categories or {})},
             learnt=learnt or {},
             metadata=metadata or {},
             card=card,

@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
 from staypower.errors import Fault
+from staypower.models.frames import encode, learn_categories
 from staypower.models.rows import FitError, categorical_positions
 from staypower.models.settings import ModelSettings
 
@@ -43,13 +44,16 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[Floats, NDArray[Any], Floats | None, tuple[int, ...]]:
         """Return features, labels and weights as arrays, and the positions of the categorical features."""
-        features, given = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+        declared = list(self.categorical_features) if self.categorical_features is not None else []
+        self.categories_ = learn_categories(X, declared)
+        coded = encode(X, self.categories_)
+        features, given = validate_data(self, coded, y, dtype=np.float64, ensure_all_finite="allow-nan")
         check_classification_targets(given)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, features, dtype=np.float64, ensure_non_negative=True)
         names = [str(name) for name in getattr(self, "feature_names_in_", [])]
-        return features, given, weights, categorical_positions(self.categorical_features, names, features)
+        return features, given, weights, categorical_positions([*declared, *self.categories_], names, features)
 
     def _settings(self) -> ModelSettings:
         names = (set(ModelSettings.model_fields) - {"seed", "threads", "min_churners"}) & set(self.get_params(deep=False))
@@ -70,7 +74,8 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _features(self, X: ArrayLike) -> Floats:
         check_is_fitted(self)
-        return np.asarray(validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
+        coded = encode(X, self.categories_)
+        return np.asarray(validate_data(self, coded, dtype=np.float64, ensure_all_finite="allow-nan", reset=False))
 
     def _names(self) -> tuple[str, ...]:
         """Our names of the features, f0, f1, ... where they have none."""

@@ -1,14 +1,15 @@
 """Prior correction: probabilities made for one base rate, read at another.
 
-The correction is one number, chosen once for a whole scoring run and stored with it. A score therefore never depends on who
-else is in its batch, and the order of accounts never changes.
+The correction is one number, chosen once for a whole scoring run and stored with it; or, where rows of one class were left out
+of training, sealed in the model's calibration map. A score therefore never depends on who else is in its batch, and the order
+of accounts never changes.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from staypower.errors import Fault, UsageError
+from staypower.models.calibration import MAPS, BetaMap, CalibrationMap, SigmoidMap, TemperatureMap
 
-__all__ = ["PriorCorrection", "estimate_prior", "prior_of"]
+__all__ = ["PriorCorrection", "estimate_prior", "prior_of", "shift_map"]
 
 Source = Literal["given", "estimated"]
 
@@ -202,6 +204,41 @@ def prior_of(chosen: float | Literal["estimate"] | None, trained: float, populat
     if chosen is None:
         return None
     return estimate_prior(population, trained) if chosen == "estimate" else PriorCorrection(trained, float(chosen))
+
+
+def shift_map(found: CalibrationMap, log_odds: float) -> CalibrationMap:
+    """Add the same to every calibrated log-odds.
+
+    Parameters
+    ----------
+    found : CalibrationMap
+        Sigmoid, beta or temperature.
+    log_odds : float
+        Where only a share q of the rows of the first class was learnt from, log(q) is exact: given its label, whether a row
+        was kept tells nothing of its features, so by Bayes' rule all odds came out 1 / q too high.
+
+    Returns
+    -------
+    CalibrationMap
+        Strictly rising as before. A temperature has no place for a shift: it becomes the sigmoid of the same slope.
+
+    Raises
+    ------
+    UsageError
+        When the map is of another kind.
+
+    Examples
+    --------
+    >>> shift_map(TemperatureMap(2.0), math.log(0.25)).apply(np.array([0.0])).round(6).tolist()
+    [0.2]
+    """
+    if log_odds == 0.0:
+        return found
+    if isinstance(found, TemperatureMap):
+        return SigmoidMap(1.0 / found.temperature, log_odds)
+    if isinstance(found, SigmoidMap | BetaMap):
+        return replace(found, intercept=found.intercept + log_odds)
+    raise UsageError.of("no map that can be moved", type(found).__name__, f"give one of {', '.join(MAPS)}")
 
 
 def _is_rate(rate: object) -> bool:

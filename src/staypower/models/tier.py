@@ -56,6 +56,8 @@ class LoyaltyTierClassifier(TreeClassifier):
     n_features_in_ : int
     feature_names_in_ : array of str, shape (n_features_in_,)
         Only when X has names.
+    categories_ : dict of str to dict of str to int
+        Code of each category of each column of X that came as texts. One never seen in `fit` is missing.
     boosters_ : list of lightgbm.Booster, K - 1
         Booster k knows whether the class lies above `classes_[k]`.
     model_texts_ : list of str

@@ -10,8 +10,8 @@ from staypower.auditing import AuditReport, Case, audit_dataset
 from staypower.config import Settings
 from staypower.dataset import build_dataset
 from staypower.errors import ExitCode
-from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.logging import log_data
+from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.sources import fingerprint
 from staypower.tables import Tables
@@ -70,13 +70,16 @@ def run_audit(
     UsageError
         When the tables or the settings allow no data set.
     """
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
     threads = settings.model.threads or 2
     with progress.step("building features and labels"):
         dataset = build_dataset(
-            tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs, threads=threads
+            tables,
+            label=settings.label,
+            features=settings.features,
+            cutoffs=settings.cutoffs,
+            threads=threads,
+            sampling=sampling,
         )
     case = Case(
         name=settings.name,

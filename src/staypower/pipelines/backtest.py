@@ -18,9 +18,9 @@ from staypower.dataset import CutoffPlan, Dataset, begin_of_history, build_folds
 from staypower.errors import UsageError
 from staypower.labels import GivenLabel
 from staypower.pipelines.fitting import fit_classifier, predict_by_halves
-from staypower.pipelines.judging import LOGISTIC, baselines_of, tenure_of
-from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.judging import LOGISTIC, baselines_of, capacity_of, sample_remarks, tenure_of
 from staypower.pipelines.row_facts import find_row_facts
+from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.reporting import plot_backtest
 from staypower.sources import fingerprint
@@ -88,13 +88,17 @@ def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, 
     UsageError
         When the label has one cutoff only, or the history allows no fold.
     """
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
     plans = _plans(settings, tables, folds)
     with progress.step(f"building features and labels of {len(plans)} folds"):
         datasets = list(
-            build_folds(tables, plans, label=settings.label, features=settings.features, threads=settings.model.threads or 2)
+            build_folds(
+                *(tables, plans),
+                label=settings.label,
+                features=settings.features,
+                threads=settings.model.threads or 2,
+                sampling=sampling,
+            )
         )
     made, left_out = [], []
     for number, dataset in enumerate(datasets, start=1):
@@ -109,7 +113,7 @@ def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, 
     with progress.step("judging the folds"):
         found = backtest_of(
             made,
-            capacity=settings.capacity,
+            capacity=capacity_of(datasets[0], settings),
             costs=settings.costs,
             sensitive=settings.features.sensitive,
             left_out=left_out,
@@ -159,9 +163,9 @@ def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPr
     tested = np.flatnonzero(dataset.rows("test"))
     # by cutoff, and by account within: the same order in every fold
     order = tested[np.argsort(dataset.matrix.cutoffs[tested], kind="stable")]
-    base_rate, seen = float(dataset.y[learnt].mean()), set(dataset.matrix.accounts[learnt])
+    base_rate, seen = dataset.base_rate("training", "calibration"), set(dataset.matrix.accounts[learnt])
     facts = find_row_facts(dataset, tables, settings, fresh, base_rate=base_rate)
-    remarks = list(facts.remarks)
+    remarks = [*facts.remarks, *sample_remarks(dataset, settings)]
     halves = None
     if settings.evaluation.unseen_accounts:
         found = predict_by_halves(dataset, settings, fresh)

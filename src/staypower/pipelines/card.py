@@ -12,6 +12,7 @@ from staypower.config import Settings
 from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset import Dataset
 from staypower.evaluation import Estimate, Evaluation, Group, TierEvaluation
+from staypower.pipelines.label_words import churn_in_words, outcome_in_words, population_in_words
 from staypower.tables import Table, Tables
 
 __all__ = ["write_card"]
@@ -71,11 +72,12 @@ def write_card(
         ("How it was learnt", _learning(dataset, fit, notes)),
         ("Test", _test(dataset, evaluation)),
         ("Calibration", _calibration(evaluation)),
-        ("Slices", _slices(evaluation)),
+        ("Slices", _slices(settings, evaluation)),
         ("Known accounts and accounts never seen", _accounts(evaluation)),
         ("Money and capacity", _money(settings, evaluation)),
         ("Loyalty tier", _tier(tier)),
-        ("Limits", _limits(evaluation)),
+        ("What the test showed besides", _listed_notes(evaluation)),
+        ("Limits", _limits(settings, evaluation)),
     )
     parts = [f"## {title}\n\n{body}" if title else body for title, body in sections if body]
     return "\n\n".join([f"# Model card: {_safe(settings.name)}", *parts]) + "\n"
@@ -93,9 +95,9 @@ def _opening(settings: Settings, tables: Tables, evaluation: Evaluation, made_at
 
 def _intended_use(settings: Settings) -> str:
     return (
-        f"To rank the accounts that are active today by how likely they are to leave within {settings.label.horizon} days, so\n"
-        "that a team can decide whom to look at first, with the reasons beside each score. It is not made for decisions about\n"
-        "prices, credit or persons, for accounts unlike those it learnt from, or as proof of what causes churn."
+        f"To rank the accounts that are active today by how likely they are {outcome_in_words(settings.label)},\n"
+        "so that a team can decide whom to look at first, with the reasons beside each score. It is not made for decisions\n"
+        "about prices, credit or persons, for accounts unlike those it learnt from, or as proof of what causes churn."
     )
 
 
@@ -117,13 +119,15 @@ def _day(instant: int) -> str:
 
 
 def _target(settings: Settings, dataset: Dataset) -> str:
-    label, counts = settings.label, dataset.labels.frame()
+    counts = dataset.labels.frame()
     left_out = {name: int(counts[name].sum()) for name in ("notice_given", "too_new", "left_in_gap", "unlabelled")}
     told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in left_out.items())
+    active = counts["active"]
     facts = (
-        ("Label", f"churn ({label.kind}) within {label.horizon} days after a gap of {label.gap} days"),
-        ("Population", "accounts active at the cutoff by the label's own definition"),
-        ("Left out, over all cutoffs", told),
+        ("Label", churn_in_words(settings.label)),
+        ("Population", population_in_words(settings.label)),
+        ("Customers at a cutoff", " to ".join(dict.fromkeys(f"{count:,}" for count in (int(active.min()), int(active.max()))))),
+        ("Left out, accounts times cutoffs", told),
     )
     return _listed(facts)
 
@@ -131,17 +135,22 @@ def _target(settings: Settings, dataset: Dataset) -> str:
 def _learning(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
     plan, learnt = dataset.plan, dataset.rows("training", "calibration")
     features = dataset.catalogue.frame()
-    families = ", ".join(f"{count} from {table}" for table, count in features["table"].value_counts().items())
+    families = ", ".join(f"{count} from {_origin(str(table))}" for table, count in features["table"].value_counts().items())
     facts = (
         ("Split", plan.words),
         ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}"),
         ("Cutoffs", f"{len(plan.training)} for training, {len(plan.calibration)} for calibration"),
         ("Rows", f"{int(learnt.sum()):,} of {len(set(dataset.matrix.accounts[learnt])):,} accounts"),
-        ("Churned", f"{float(dataset.y[learnt].mean()):.1%}"),
+        *((("Sample", f"{dataset.sampling}; seed {dataset.sampling.seed}"),) if dataset.sampling.is_on else ()),
+        ("Churned", f"{dataset.base_rate('training', 'calibration'):.1%}"),
         ("Features", f"{len(features)}: {families}"),
         ("Fit", fit),
     )
     return "\n".join([_listed(facts), *(f"- {_safe(note)}" for note in notes)])
+
+
+def _origin(table: str) -> str:
+    return "several tables together" if table == "(combined)" else table.replace("_", " ")
 
 
 def _test(dataset: Dataset, evaluation: Evaluation) -> str:
@@ -178,7 +187,7 @@ def _calibration(evaluation: Evaluation) -> str:
     return f"{said}\n\n{_table(rows)}"
 
 
-def _slices(evaluation: Evaluation) -> str:
+def _slices(settings: Settings, evaluation: Evaluation) -> str:
     groups = [group for group in evaluation.groups if group.partition != "account"]
     if not groups:
         return ""
@@ -186,7 +195,8 @@ def _slices(evaluation: Evaluation) -> str:
     rows = [["slice", "accounts", "churned rows", "observed", "predicted", "AUROC"]]
     rows += [_group_row(group) for group in groups]
     fair = "\n".join(f"- {_safe(gap.words)}" for gap in evaluation.fairness)
-    more = f"\n\nThe two groups farthest apart, of the columns declared sensitive:\n\n{fair}" if fair else ""
+    used = "are features too" if settings.features.sensitive_as_features else "are read by no feature"
+    more = f"\n\nThe two groups farthest apart, of the columns declared sensitive, which {used}:\n\n{fair}" if fair else ""
     return f"{worst}\n\n{_table(rows)}{more}"
 
 
@@ -209,26 +219,48 @@ def _accounts(evaluation: Evaluation) -> str:
 
 def _money(settings: Settings, evaluation: Evaluation) -> str:
     model = evaluation.scorers[evaluation.model]
-    lines = [f"- {plan.words}" for plan in evaluation.contact_plans]
+    lines = [_costs(settings)] if settings.costs.complete else []
+    lines += [f"- {plan.words}" for plan in evaluation.contact_plans]
     if evaluation.capacity is not None:
         precision, recall = (_shown(model[name], 3) for name in ("precision_at_capacity", "recall_at_capacity"))
         lines.append(f"- {evaluation.capacity:,} accounts contacted at each cutoff: precision {precision}, recall {recall}")
+    amounts = "the costs above" if settings.costs.complete else "published amounts, which compare scores and are nobody's money"
+    lines.append(f"- Expected maximum profit (EMPC) {_shown(model['empc'], 2)} per account, at {amounts}")
     if not settings.costs.complete:
         lines.append("- No threshold in money: `costs` does not give clv, incentive and contact.")
     return "\n".join(lines)
+
+
+def _costs(settings: Settings) -> str:
+    costs = settings.costs
+    clv, incentive, contact = costs.amounts
+    return (
+        f"- Costs, in the currency of the config: an account kept is worth {clv:,.10g}, the incentive {incentive:,.10g}, a "
+        f"contact {contact:,.10g}; {costs.acceptance:.0%} of would-be leavers take the incentive"
+    )
 
 
 def _tier(tier: TierEvaluation | None) -> str:
     return "" if tier is None else f"```\n{tier.text().rstrip()}\n```"
 
 
-def _limits(evaluation: Evaluation) -> str:
+def _listed_notes(evaluation: Evaluation) -> str:
+    return "\n".join(f"- {_safe(note)}" for note in evaluation.notes)
+
+
+def _limits(settings: Settings, evaluation: Evaluation) -> str:
     lines = [
-        *(_safe(note) for note in evaluation.notes),
         "Probabilities hold for accounts like those learnt from; a change of prices, product or market since then is not seen.",
+        "Intervals tell the luck of which accounts were tested, not of which were learnt from, nor of the months to come.",
         "Reasons say what moved the score. They are no proof of cause.",
         "Acting on a score changes the outcome that it foretold: measure actions against a holdout.",
     ]
+    if evaluation.split.startswith("snapshot"):
+        lines.insert(0, "There was no test in time: nothing shows how the model does on later months.")
+    if not settings.features.sensitive:
+        lines.append(
+            "No attribute is declared sensitive (`features.sensitive`): whether groups are treated alike was not looked at."
+        )
     return "\n".join(f"- {line}" for line in lines)
 
 

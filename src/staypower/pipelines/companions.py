@@ -82,7 +82,11 @@ def _fit_tier(
     tier[told], last[told] = rows.tier, rows.last_tier
     # an answer that came after the first test cutoff was not known when the test began
     early = outcome.mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
-    learnt = dataset.rows("training", "calibration") & (tier >= 0) & early
+    taught = dataset.rows("training", "calibration") & early
+    if chosen.weighting != "off":
+        # who answers is learnt where rows are together as all were; otherwise weights make up for those left out
+        taught &= dataset.drawn
+    learnt = taught & (tier >= 0)
     short = _shortfall(tier[learnt], dataset.matrix.accounts[learnt], labels.classes)
     if short:
         return {}, (f"loyalty tier: none, {short}",), None
@@ -93,11 +97,10 @@ def _fit_tier(
         categorical_features=list(dataset.matrix.categories) or None,
     )
     keys = dataset.matrix.cutoffs, dataset.matrix.accounts
-    asked = told & early & dataset.rows("training", "calibration")
-    weights, said = _weights(dataset, labels, asked, settings)
+    weights, said = _weights(dataset, labels, told & taught, settings)
     model.fit(dataset.X[learnt], tier[learnt], cutoffs=keys[0][learnt], accounts=keys[1][learnt], sample_weight=weights[learnt])
     companions = model.to_companions(metadata={"tiers": list(labels.classes), "tier_horizon_days": chosen.horizon})
-    tested = dataset.rows("test") & (tier >= 0)
+    tested, left = dataset.rows("test") & (tier >= 0), dataset.weights if chosen.weighting == "off" else None
     if not tested.any():
         return companions, ("loyalty tier: nobody answered in the test",), None
     evaluation = evaluate_tiers(
@@ -108,20 +111,26 @@ def _fit_tier(
         split=dataset.plan.split,
         classes=labels.classes,
         last_tier=last[tested],
-        train_frequencies=np.bincount(tier[learnt], minlength=len(labels.classes)) / learnt.sum(),
+        train_frequencies=_frequencies(tier[learnt], None if left is None else left[learnt], len(labels.classes)),
         seed=settings.model.seed,
     )
     return companions, tuple(f"loyalty tier: {note}" for note in (*said, *model.notes_)), evaluation
 
 
+def _frequencies(tier: NDArray[np.int64], weights: NDArray[np.float64] | None, classes: int) -> NDArray[np.float64]:
+    """Return the share of each tier among all answers, those of rows that were left out included."""
+    counts = np.bincount(tier, weights=weights, minlength=classes)
+    return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+
 def _weights(
     dataset: Dataset, labels: TierLabels, asked: NDArray[np.bool_], settings: Settings
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return what each answer counts for: 1, or more where it was unlikely to come."""
-    weights = np.ones(len(dataset.y))
+    """Return what each answer counts for: 1, more where it was unlikely to come, less where rows like it were left out."""
     by = settings.tier.weighting
     if by == "off":
-        return weights, ()
+        return np.ones(len(dataset.y)) if dataset.weights is None else dataset.weights, ()
+    weights = np.ones(len(dataset.y))
     rows = labels.rows(dataset.matrix.accounts[asked], dataset.matrix.cutoffs[asked])
     found = answer_weights(
         dataset.X[asked],

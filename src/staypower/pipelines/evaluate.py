@@ -11,7 +11,7 @@ import numpy as np
 
 from staypower.config import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset import Dataset, MatrixCache, build_dataset
+from staypower.dataset import Dataset, MatrixCache, Sampling, build_dataset
 from staypower.dataset.building import is_test_account
 from staypower.errors import UsageError
 from staypower.evaluation import Evaluation
@@ -20,8 +20,8 @@ from staypower.labels import find_labels
 from staypower.models import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.judging import judge
-from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.logging import log_data, log_evaluation
+from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting import plot_evaluation
 from staypower.scoring import require_same_label, require_what_is_read
@@ -98,12 +98,10 @@ def run_evaluate(
     moved_to = _read_prior(prior)
     place = find_bundle(settings.models_path, settings.name, model)
     bundle = read_bundle(place.folder, digest=place.digest)
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
     data = fingerprint(tables)
     with progress.step("building features and labels"):
-        dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data))
+        dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data), sampling, progress)
     test = dataset.rows("test")
     with progress.step("evaluating"):
         evaluation = judge(
@@ -146,13 +144,19 @@ def _accounts_learnt_from(bundle: Bundle, tables: Tables, settings: Settings) ->
     """Return the accounts that were in the population at a cutoff that the model learnt from."""
     plan = bundle.metadata["cutoffs"]
     cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
-    labels = find_labels(tables, settings.label, cutoffs)
-    accounts = np.asarray(labels.population.accounts, dtype=object)[(labels.churned >= 0).any(axis=1)]
+    # the model's own sample, whatever the settings say by now
+    sampling = Sampling.from_dict(bundle.metadata.get("sampling"))
+    labels = find_labels(sampling.of_tables(tables), settings.label, cutoffs)
+    everywhere = np.ones(labels.churned.shape, dtype=np.bool_)
+    kept = sampling.keeps(labels.churned, everywhere, labels.population.accounts, cutoffs)
+    accounts = np.asarray(labels.population.accounts, dtype=object)[kept.any(axis=1)]
     snapshot = plan["split"] == "snapshot"
     return {account for account in accounts.tolist() if not (snapshot and is_test_account(account))}
 
 
-def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache) -> Dataset:
+def _rows_for(
+    bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache, sampling: Sampling, progress: Progress
+) -> Dataset:
     catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
     require_same_label(bundle, settings.label)
     require_what_is_read(catalogue, tables)
@@ -165,6 +169,8 @@ def _rows_for(bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixC
         cache=cache,
         need=("test",),
         threads=settings.model.threads or 2,
+        sampling=sampling,
+        announce=announcer(settings, progress),
     )
     plan, learnt = dataset.plan, bundle.metadata["cutoffs"]
     last = max(instant_of(text) for text in (*learnt["training"], *learnt["calibration"]))

@@ -32,6 +32,7 @@ def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_]
     Returns
     -------
     ChurnClassifier
+        With its odds corrected where rows that stayed were left out.
     """
     learnt = dataset.rows("training", "calibration")
     if rows is not None:
@@ -45,18 +46,23 @@ def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_]
     model = ChurnClassifier.from_settings(
         chosen, embargo_days=plan.embargo, categorical_features=list(dataset.matrix.categories) or None
     )
-    return model.fit(
+    model.fit(
         dataset.X[learnt],
         dataset.y[learnt],
         cutoffs=dataset.matrix.cutoffs[learnt],
         accounts=dataset.matrix.accounts[learnt],
     )
+    # all odds are too high by what was left out where the calibration map was fitted
+    temporal = model.split_.startswith("temporal")
+    kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
+    return model.correct_odds(float(np.log(kept)))
 
 
 def calibrated_base_rate(dataset: Dataset) -> float:
     """Return the share that churned among the rows that the calibration map was fitted to: what the probabilities add up to."""
-    rows = dataset.rows("calibration")
-    return float(dataset.y[rows if rows.any() else dataset.rows("training", "calibration")].mean())
+    if dataset.rows("calibration").any():
+        return dataset.base_rate("calibration")
+    return dataset.base_rate("training", "calibration")
 
 
 def half_of(accounts: NDArray[np.object_]) -> NDArray[np.int64]:

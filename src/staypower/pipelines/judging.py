@@ -27,7 +27,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CORRECTED", "LOGISTIC", "MODEL", "baselines_of", "judge", "tenure_of"]
+__all__ = ["CORRECTED", "LOGISTIC", "MODEL", "baselines_of", "capacity_of", "judge", "sample_remarks", "tenure_of"]
 
 MODEL, LOGISTIC, CORRECTED = "model", "logistic regression", "prior corrected"
 _RECENCY = ("days_since_last_use", "days_since_last_order")
@@ -71,7 +71,7 @@ def judge(
         The model first, then the baselines that the features allow.
     """
     test, learnt = dataset.rows("test"), dataset.rows("training", "calibration")
-    base_rate = float(dataset.y[learnt].mean())
+    base_rate = dataset.base_rate("training", "calibration")
     facts = find_row_facts(dataset, tables, settings, test, base_rate=base_rate)
     scores = {MODEL: probability, **baselines_of(dataset, test, facts)}
     accounts, remarks = dataset.matrix.accounts[test], list(facts.remarks)
@@ -79,6 +79,7 @@ def judge(
         start = calibrated_base_rate(dataset) if trained is None else trained
         scores[CORRECTED], said = _corrected(probability, dataset.matrix.cutoffs[test], prior, start)
         remarks.append(said)
+    remarks += sample_remarks(dataset, settings)
     memory = measure_memory(dataset, settings) if settings.evaluation.unseen_accounts else None
     if isinstance(memory, str):
         remarks.append(memory)
@@ -94,7 +95,7 @@ def judge(
         segments=facts.slices,
         sensitive=facts.sensitive,
         tenure_days=tenure_of(dataset, test),
-        capacity=settings.capacity,
+        capacity=capacity_of(dataset, settings),
         costs=settings.costs,
         account_values=facts.account_values,
         known_accounts=np.array([account in seen for account in accounts], dtype=np.bool_),
@@ -133,10 +134,35 @@ def baselines_of(dataset: Dataset, rows: NDArray[np.bool_], facts: RowFacts) -> 
             scores[name] = rule(X, present)
     if facts.health_score is not None:
         scores["health score"] = facts.health_score
+    weights = dataset.weights
     scores[LOGISTIC] = logistic_baseline(
-        dataset.X[learnt], dataset.y[learnt], X, dataset.matrix.categories, accounts=dataset.matrix.accounts[learnt]
+        dataset.X[learnt],
+        dataset.y[learnt],
+        X,
+        dataset.matrix.categories,
+        accounts=dataset.matrix.accounts[learnt],
+        sample_weight=None if weights is None else weights[learnt],
     )
     return scores
+
+
+def capacity_of(dataset: Dataset, settings: Settings) -> int | None:
+    """Return the accounts that a team can call among those of the data set: of a sample of the accounts, its share."""
+    if settings.capacity is None:
+        return None
+    return max(1, round(settings.capacity * dataset.sampling.accounts))
+
+
+def sample_remarks(dataset: Dataset, settings: Settings) -> list[str]:
+    """Say what a sample means for the figures of an evaluation; nothing where there is none."""
+    share, said = 100 * dataset.sampling.accounts, []
+    if dataset.sampling.accounts < 1.0:
+        said.append(f"Tested on {share:g} % of the accounts, drawn by a hash of their ids: counts and sums are theirs.")
+        if settings.capacity is not None:
+            said.append(f"Capacity: {capacity_of(dataset, settings):,} of {settings.capacity:,}, the sample's share.")
+    if dataset.sampling.negatives < 1.0:
+        said.append(f"Learnt from all rows that churned and {100 * dataset.sampling.negatives:g} % of those that stayed.")
+    return said
 
 
 def tenure_of(dataset: Dataset, rows: NDArray[np.bool_]) -> NDArray[np.float64] | None:

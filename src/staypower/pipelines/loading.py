@@ -15,7 +15,7 @@ from staypower.sources.spilled import SpilledTables
 from staypower.sources.spilling import spill_tables
 from staypower.tables import Tables
 
-__all__ = ["buckets_of", "load_tables", "open_tables", "refuse_errors"]
+__all__ = ["buckets_of", "load_of", "load_tables", "open_tables", "refuse_errors"]
 
 
 def load_tables(
@@ -43,7 +43,9 @@ def load_tables(
         )
 
 
-def open_tables(settings: Settings, *, progress: Progress, buckets: int, folder: Path) -> Tables | SpilledTables:
+def open_tables(
+    settings: Settings, *, progress: Progress, buckets: int, folder: Path, as_of: int | None = None
+) -> Tables | SpilledTables:
     """Read the tables into memory, or into buckets on disk; refuse what makes them unusable.
 
     Parameters
@@ -54,6 +56,8 @@ def open_tables(settings: Settings, *, progress: Progress, buckets: int, folder:
         From `buckets_of`; 1 reads into memory.
     folder : Path
         Where buckets go; those that a run before has finished there are used.
+    as_of : int, optional
+        Instant; what arrived later is set aside.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def open_tables(settings: Settings, *, progress: Progress, buckets: int, folder:
         The same rows, until the same instant.
     """
     if buckets == 1:
-        tables, findings = load_tables(settings, progress=progress)
+        tables, findings = load_tables(settings, progress=progress, as_of=as_of)
         refuse_errors(findings)
         return tables
     with progress.step(f"putting the tables into {buckets:,} buckets of accounts on disk"):
@@ -73,6 +77,7 @@ def open_tables(settings: Settings, *, progress: Progress, buckets: int, folder:
             memory=database_memory(settings.engine.memory_bytes),
             threads=settings.engine.threads,
             observed_until=settings.observed_until,
+            as_of=as_of,
         )
     refuse_errors(findings)
     return spilled
@@ -99,11 +104,17 @@ def buckets_of(settings: Settings, *, cutoffs: int = 1, features: int = 0) -> tu
     engine = settings.engine
     if engine.buckets is not None:
         return engine.buckets, files
+    load = load_of(settings, cutoffs=cutoffs, features=features)
+    return buckets_for(load, memory=engine.memory_bytes, threads=engine.threads), files
+
+
+def load_of(settings: Settings, *, cutoffs: int = 1, features: int = 0) -> Load:
+    """Say what a run would hold if it held all tables, from their files alone; parameters as in `buckets_of`."""
+    files = source_files(settings.tables, settings.root)
     rows = sum(file.rows for file in files)
     # without a table of accounts nobody knows yet how many there are
     accounts = sum(file.rows for file in files if file.table == "accounts") or rows // _ROWS_PER_ACCOUNT
-    load = Load(rows=rows, accounts=accounts, cells=accounts * cutoffs * features)
-    return buckets_for(load, memory=engine.memory_bytes, threads=engine.threads), files
+    return Load(rows=rows, accounts=accounts, cells=accounts * cutoffs * features)
 
 
 _ROWS_PER_ACCOUNT = 10

@@ -22,8 +22,10 @@ __all__ = ["log_comparison", "log_data", "log_evaluation", "log_tier"]
 def log_data(run: TrackedRun, settings: Settings, dataset: Dataset, *, data: str) -> None:
     """Log the settings, what the data were, who was in the population, and the feature list."""
     run.log_settings(settings.to_dict())
-    run.set_tags({"data_fingerprint": data, "split": dataset.plan.split})
+    sample = {"sample": str(dataset.sampling)} if dataset.sampling.is_on else {}
+    run.set_tags({"data_fingerprint": data, "split": dataset.plan.split, **sample})
     run.log_text(json.dumps(dataset.plan.to_dict(), indent=2), "data/cutoffs.json")
+    run.log_text(json.dumps(dataset.sampling.to_dict(), indent=2), "data/sampling.json")
     run.log_text(dataset.labels.frame().to_csv(index=False), "data/population.csv")
     run.log_text(dataset.catalogue.frame().to_csv(index=False), "data/features.csv")
 

@@ -14,8 +14,8 @@ from staypower.models import read_bundle
 from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
 from staypower.pipelines.comparing import compare
 from staypower.pipelines.comparison import Comparison, faults_of, not_compared
-from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.logging import log_comparison
+from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.sources import fingerprint
 from staypower.tables import Tables
@@ -212,9 +212,7 @@ def _compared(
 ) -> Comparison:
     """Compare a version with the champion; force must work even where the tables cannot be read."""
     try:
-        if tables is None:
-            tables, findings = load_tables(settings, progress=progress)
-            refuse_errors(findings)
+        tables, _ = open_to_learn(settings, progress=progress, tables=tables)
         with progress.step(f"comparing version {record.version} with the champion, version {now.version}"):
             return compare_versions(settings, tables, record.version, now.version)
     except UsageError as error:

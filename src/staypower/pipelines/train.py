@@ -25,9 +25,9 @@ from staypower.pipelines.comparison import Comparison
 from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier
 from staypower.pipelines.judging import judge
 from staypower.pipelines.leaving_reasons import learn_manner
-from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
 from staypower.pipelines.registry import compare_versions
+from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.page.quality import quality_of
 from staypower.sources import fingerprint
@@ -80,15 +80,20 @@ class TrainResult:
         champion = "the champion: `staypower score` uses it" if self.registered.champion else self.registered.note
         first, last = text_of(int(plan.all[0])), text_of(plan.learnt_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
+        # what the model does not beat is said before anything else
+        headline, tables = self.evaluation.text(groups=False).split("\n\n", 1)
         lines = [
+            headline,
+            "",
             *self.warnings,
             f"split: {plan.words}",
             f"learnt from {learnt.sum():,} rows of {len(set(self.dataset.matrix.accounts[learnt])):,} accounts, "
             f"{when}, {len(self.dataset.catalogue.names)} features",
+            *([f"sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
             *self._constants(),
             f"model: {self.how}",
             "",
-            self.evaluation.text(groups=False),
+            tables,
             *(("", "Loyalty tier", self.tier.text()) if self.tier else ()),
             "",
             f"model {name}, version {self.registered.version}: {champion}",
@@ -114,6 +119,7 @@ class TrainResult:
             "digest": self.bundle.digest,
             "run_id": self.run_id,
             "split": self.dataset.plan.to_dict(),
+            "sampling": self.dataset.sampling.to_dict(),
             "population": self.dataset.labels.frame().to_dict("records"),
             "features": list(self.dataset.catalogue.names),
             "left_out": dict(self.dataset.catalogue.left_out),
@@ -145,10 +151,8 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
     UsageError
         When the tables or the settings allow no model; nothing is left half-written.
     """
-    if tables is None:
-        until = None if as_of is None else instant_of(as_of, end=True)
-        tables, findings = load_tables(settings, progress=progress, as_of=until)
-        refuse_errors(findings)
+    until = None if as_of is None else instant_of(as_of, end=True)
+    tables, sampling = open_to_learn(settings, progress=progress, as_of=until, tables=tables)
     data = fingerprint(tables)
     with progress.step("building features and labels"):
         dataset = build_dataset(
@@ -160,6 +164,8 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             need=("training", "test"),
             least_churners=settings.model.min_churners,
             threads=settings.model.threads or 2,
+            sampling=sampling,
+            announce=announcer(settings, progress),
         )
     test = dataset.rows("test")
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
@@ -223,9 +229,10 @@ def seal(
     """Put everything that scoring needs into a bundle."""
     learnt, plan = dataset.rows("training", "calibration"), dataset.plan
     # the whole population of the latest cutoff: no score depends on who else is in its batch
-    last = dataset.matrix.cutoffs == plan.all[-1]
+    last, share = _reference(dataset)
+    everyday = learnt & dataset.drawn
     usual = learn_usual_values(
-        dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories, by=settings.explanation.compare_by
+        dataset.X[everyday], dataset.matrix.cutoffs[everyday], dataset.matrix.categories, by=settings.explanation.compare_by
     )
     metadata = {
         "name": settings.name,
@@ -234,7 +241,7 @@ def seal(
         "data_fingerprint": data,
         "label": settings.label.model_dump(mode="json"),
         "horizon_days": settings.label.horizon,
-        "base_rate": float(dataset.y[learnt].mean()),
+        "base_rate": dataset.base_rate("training", "calibration"),
         "calibrated_base_rate": calibrated_base_rate(dataset),
         "risk_reference": RiskReference.of(model.predict_proba(dataset.X[last])[:, 1]).to_dict(),
         "cutoffs": plan.to_dict(),
@@ -243,12 +250,23 @@ def seal(
         "contact_plans": evaluation.to_dict()["contact_plans"],
         # what the report tells of the model, wherever the bundle goes
         "quality": quality_of(evaluation),
+        **({"sampling": dataset.sampling.to_dict(), "risk_reference_share": share} if dataset.sampling.is_on else {}),
     }
     return model.to_bundle(
         categories={name: dict(dataset.catalogue.codes.get(name, {})) for name in dataset.matrix.categories},
         learnt={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
         metadata=metadata,
     )
+
+
+def _reference(dataset: Dataset) -> tuple[NDArray[np.bool_], float]:
+    """Say which rows stand for the whole population of the latest cutoff, and what share of its accounts they are."""
+    last = dataset.matrix.cutoffs == dataset.plan.all[-1]
+    if dataset.plan.split == "snapshot" and dataset.sampling.negatives < 1.0:
+        # where one cutoff is all there is, only the test has kept every row
+        last &= dataset.rows("test")
+    labelled = int((dataset.labels.churned[:, -1] >= 0).sum())
+    return last, dataset.sampling.accounts * int(last.sum()) / labelled
 
 
 def _importances(model: ChurnClassifier, dataset: Dataset) -> dict[str, float]:

@@ -14,7 +14,16 @@ import numpy as np
 
 from staypower.config import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import Dataset, begin_of_history, build_dataset, build_folds, choose_plan, rolling_origins, rolling_plans
+from staypower.dataset import (
+    Dataset,
+    Sampling,
+    begin_of_history,
+    build_dataset,
+    build_folds,
+    choose_plan,
+    rolling_origins,
+    rolling_plans,
+)
 from staypower.dataset.rolling import FEWEST_TRAINING
 from staypower.errors import UsageError
 from staypower.evaluation import Estimate, paired_difference
@@ -22,7 +31,7 @@ from staypower.labels import GivenLabel
 from staypower.metrics import log_losses
 from staypower.models.settings import TreeShape
 from staypower.pipelines.fitting import fit_classifier
-from staypower.pipelines.loading import load_tables, refuse_errors
+from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.sources import fingerprint
 from staypower.tables import Tables
@@ -103,9 +112,7 @@ def run_tune(
     The folds see the tables as they were known at the first test cutoff, so nothing of the proof is searched over.
     """
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,
@@ -114,8 +121,10 @@ def run_tune(
             cutoffs=settings.cutoffs,
             need=("training", "test"),
             least_churners=settings.model.min_churners,
+            sampling=sampling,
+            announce=announcer(settings, progress),
         )
-        folds = _folds(settings, tables)
+        folds = _folds(settings, tables, sampling)
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     search = Search(
         settings.path(settings.tracking.folder) / "tuning.db", _name(settings, tables), budget, settings.model.seed, resume
@@ -135,7 +144,7 @@ def run_tune(
     return TuneResult(tuning, path, run.run_id)
 
 
-def _folds(settings: Settings, tables: Tables) -> list[Dataset]:
+def _folds(settings: Settings, tables: Tables, sampling: Sampling) -> list[Dataset]:
     """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
     if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
         mend = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
@@ -151,7 +160,7 @@ def _folds(settings: Settings, tables: Tables) -> list[Dataset]:
     least = FEWEST_TRAINING if before else 1
     plans = rolling_plans(cutoffs, outcome, first=first, observed_until=known, folds=FOLDS, least_training=least)
     then = replace(tables, observed_until=known)
-    made = list(build_folds(then, plans, label=settings.label, features=settings.features))
+    made = list(build_folds(then, plans, label=settings.label, features=settings.features, sampling=sampling))
     fit = [fold for fold in made if _enough(fold, settings)]
     if not fit:
         mend = "give longer histories or more accounts; the defaults do well with few"
@@ -244,6 +253,7 @@ def _track(tracker: Tracker, parent: str, trial: Trial) -> None:
 
 def _name(settings: Settings, tables: Tables) -> str:
     """Name the question: the same data and settings are the same search."""
-    asked = {name: getattr(settings, name).model_dump(mode="json") for name in ("label", "features", "cutoffs", "model")}
+    sections = ("label", "features", "cutoffs", "model", *(("sampling",) if settings.sampling.is_on else ()))
+    asked = {name: getattr(settings, name).model_dump(mode="json") for name in sections}
     said = json.dumps([fingerprint(tables), asked], sort_keys=True, default=str)
     return f"{settings.name}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"

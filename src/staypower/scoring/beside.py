@@ -161,7 +161,9 @@ def _high_above(bundle: Bundle, settings: BesideSettings) -> float:
         pays = profit_threshold(clv=clv, incentive_cost=incentive, contact_cost=contact, acceptance=costs.acceptance)
     cut = None
     if settings.capacity is not None and "risk_reference" in bundle.metadata:
-        cut = RiskReference.from_dict(bundle.metadata["risk_reference"]).cut(settings.capacity)
+        # of a sample of the accounts, which the reference then is, the team can call its share
+        share = float(bundle.metadata.get("risk_reference_share", 1.0))
+        cut = RiskReference.from_dict(bundle.metadata["risk_reference"]).cut(max(1, round(settings.capacity * share)))
         # the cut is a probability as the model gave it: it moves with the others
         cut = cut if settings.prior is None else float(settings.prior.apply([cut])[0])
     return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays)

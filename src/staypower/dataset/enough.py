@@ -1,0 +1,67 @@
+"""Refuse labels from which nothing can be learnt, and say when it is the sample that left too few."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.dataset.sampling import Sampling
+from staypower.errors import Fault, UsageError
+from staypower.labels import LEAST_CHURNERS, LEAST_STAYERS, require_enough
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["require_enough_left"]
+
+
+def require_enough_left(
+    before: NDArray[np.int8],
+    left: NDArray[np.int8],
+    sampling: Sampling,
+    *,
+    purpose: str,
+    least_churners: int = LEAST_CHURNERS,
+    least_stayers: int = LEAST_STAYERS,
+) -> None:
+    """Refuse labels of which too few are left.
+
+    Parameters
+    ----------
+    before : array of int8, any shape
+        1 churned, 0 stayed; -1 is not counted. Of the accounts that are looked at, before rows that stayed were left out.
+    left : array of int8, any shape
+        What becomes rows.
+    sampling : Sampling
+    purpose : str
+        What the labels are for, as the message says it.
+    least_churners, least_stayers : int, default 20
+        How many there must be.
+
+    Raises
+    ------
+    UsageError
+        When there is one class only, or too few of one. Where the sample may be why, the mend is to take a larger one.
+
+    Examples
+    --------
+    >>> before, left = np.repeat([0, 1], [900, 50]), np.repeat([0, 1], [9, 50])
+    >>> require_enough_left(before, left, Sampling(negatives=0.01), purpose="training")
+    Traceback (most recent call last):
+        ...
+    staypower.errors.UsageError: too few rows that stayed are left for training: 9 of 900 at `sampling.negatives` 0.01. ...
+    """
+    try:
+        require_enough(before, purpose=purpose, least_churners=least_churners, least_stayers=least_stayers)
+    except UsageError as error:
+        if sampling.accounts == 1.0:
+            raise
+        more = f"look at more accounts than {100 * sampling.accounts:g} %: raise `sampling.accounts` or `sampling.rows`"
+        raise UsageError([Fault(each.fault, each.value, f"{each.mend}; or {more}") for each in error.faults]) from None
+    stayed, kept = int((before == 0).sum()), int((left == 0).sum())
+    if kept < least_stayers:
+        value = f"{kept:,} of {stayed:,} at `sampling.negatives` {sampling.negatives:g}"
+        share = min(1.0, 2 * least_stayers / max(stayed, 1))
+        mend = f"at least {least_stayers} are needed: raise `sampling.negatives` to {share:.2g} or more, or leave it out"
+        raise UsageError.of(f"too few rows that stayed are left for {purpose}", value, mend)

@@ -1,0 +1,262 @@
+"""Learn from fewer rows: some of the accounts, and some of the rows whose account stayed, with the odds corrected.
+
+Which accounts and rows are taken follows from a hash of the id (and the cutoff) alone: the same ones for any order of rows, any
+number of buckets and threads, and any engine. A smaller share takes a part of what a larger one takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from staypower.hashing import mix_in, numbers_of_texts
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["STAYERS_PER_CHURNER", "Sampling", "SamplingSettings"]
+
+STAYERS_PER_CHURNER = 1
+"""Where shares follow from `rows`: so many rows that stayed are kept for each that churned before accounts are left out.
+
+Measured in benchmarks/sampling.py: as many rows that stayed as churned teach about as much as half of the accounts with all
+of their rows, which are more than twice as many.
+"""
+
+# two draws that know nothing of each other, and a last round of mixing that leaves no trace of what was mixed in before
+_OF_ACCOUNTS, _OF_ROWS, _LAST = 0x5851F42D4C957F2D, 0x14057B7EF767814F, 0x2545F4914F6CDD1D
+_ALL = 2**63
+
+
+class SamplingSettings(BaseModel):
+    """Settings of the sample that a model learns from; by default everything.
+
+    Examples
+    --------
+    >>> SamplingSettings(negatives=0.25).is_on, SamplingSettings().is_on
+    (True, False)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int | None = Field(
+        default=None,
+        ge=1_000,
+        description="most rows of account and cutoff to learn from and test on; the shares follow: first rows that stayed are "
+        "left out, then accounts; none: no limit",
+    )
+    accounts: float = Field(
+        default=1.0, gt=0.0, le=1.0, description="share of the accounts that are looked at, drawn by a hash of their ids"
+    )
+    negatives: float = Field(
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="share of the rows that stayed which is learnt from; the odds are corrected for it, and the test keeps all",
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="another seed draws other accounts and rows")
+
+    @model_validator(mode="after")
+    def _refuse_both(self) -> SamplingSettings:
+        given = [name for name in ("accounts", "negatives") if getattr(self, name) != 1.0]
+        if self.rows is not None and given:
+            raise ValueError(f"`rows` and `{given[0]}` are both given Mend: give `rows` alone, or the shares alone")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything may be left out."""
+        return self.rows is not None or self.accounts < 1.0 or self.negatives < 1.0
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What share of the accounts, and of the rows that stayed, a data set holds.
+
+    Parameters
+    ----------
+    accounts : float, default 1.0
+        Share of the accounts, in (0, 1]; of the test too.
+    negatives : float, default 1.0
+        Share of the rows that stayed where the model learns, in (0, 1]; the test keeps all.
+    seed : int, default 0
+
+    Examples
+    --------
+    >>> Sampling(accounts=0.5).holds(pa.chunked_array([["a", "b", "c", "d"]])).tolist()
+    [True, True, True, False]
+    >>> print(Sampling(0.2, 0.25))
+    20 % of the accounts; 25 % of the rows that stayed, with the odds corrected
+    """
+
+    accounts: float = 1.0
+    negatives: float = 1.0
+    seed: int = 0
+
+    @classmethod
+    def of(cls, settings: SamplingSettings) -> Sampling:
+        """Read the shares as they are set; `rows` is not heeded, see `within`."""
+        return cls(settings.accounts, settings.negatives, settings.seed)
+
+    @classmethod
+    def within(cls, rows: int, *, churned: int, stayed: int, tested: int, seed: int = 0) -> Sampling:
+        """Find the shares that leave about so many rows.
+
+        Parameters
+        ----------
+        rows : int
+            Most rows.
+        churned, stayed : int
+            Rows of each label where the model learns.
+        tested : int
+            Rows of the test, of which only whole accounts can be left out.
+        seed : int, default 0
+
+        Returns
+        -------
+        Sampling
+            Rows that stayed go first, down to `STAYERS_PER_CHURNER` for each that churned; then accounts.
+
+        Examples
+        --------
+        >>> Sampling.within(5_000, churned=500, stayed=9_000, tested=1_000).negatives
+        0.388
+        >>> Sampling.within(1_000, churned=500, stayed=9_000, tested=1_000)
+        Sampling(accounts=0.5, negatives=0.0555, seed=0)
+        """
+        if churned + stayed + tested <= rows:
+            return cls(seed=seed)
+        least = min(1.0, STAYERS_PER_CHURNER * churned / max(stayed, 1))
+        negatives = _down(min(1.0, max((rows - churned - tested) / max(stayed, 1), least)))
+        accounts = _down(min(1.0, rows / (churned + negatives * stayed + tested)))
+        return cls(accounts, negatives, seed)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is left out."""
+        return self.accounts < 1.0 or self.negatives < 1.0
+
+    def holds(self, ids: pa.ChunkedArray) -> NDArray[np.bool_]:
+        """Say which accounts are looked at.
+
+        Parameters
+        ----------
+        ids : pyarrow.ChunkedArray of string, shape (n,)
+
+        Returns
+        -------
+        array of bool, shape (n,)
+        """
+        return _share_of(self._numbers(ids, _OF_ACCOUNTS), self.accounts)
+
+    def of_tables(self, tables: Tables) -> Tables:
+        """Leave out the rows of the accounts that are not looked at; what was sampled before stays as it is."""
+        if self.accounts == 1.0:
+            return tables
+        kept = {}
+        for name, table in tables.items():
+            mask = pa.array(self.holds(table.data.column("account_id").cast(pa.string())))
+            kept[name] = replace(table, data=table.data.filter(mask))
+        return replace(tables, tables=kept)
+
+    def draws(self, accounts: NDArray[np.object_], cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Draw rows with the share `negatives`, whatever their label: among all rows they are a simple random sample.
+
+        Parameters
+        ----------
+        accounts : array of str, shape (n,)
+        cutoffs : array of int64, shape (n,)
+
+        Returns
+        -------
+        array of bool, shape (n,)
+            The rows that stayed which are kept are those of them that are drawn; rows that churned are kept, drawn or not.
+        """
+        if self.negatives == 1.0:
+            return np.ones(len(cutoffs), dtype=np.bool_)
+        named = pa.array(np.asarray(accounts, dtype=object), pa.string()).dictionary_encode()
+        numbers = self._numbers(pa.chunked_array([named.dictionary]), _OF_ROWS)[np.asarray(named.indices)]
+        return self._drawn(numbers, np.asarray(cutoffs, dtype=np.int64))
+
+    def keeps(
+        self, churned: NDArray[np.int8], learnt: NDArray[np.bool_], accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Say which labelled pairs of account and cutoff become rows.
+
+        Parameters
+        ----------
+        churned : array of int8, shape (n_accounts, k)
+            1 churned, 0 stayed, -1 no row.
+        learnt : array of bool, shape (n_accounts, k)
+            Where the model learns; elsewhere every pair with a label is kept.
+        accounts : tuple of str, shape (n_accounts,)
+        cutoffs : array of int64, shape (k,)
+
+        Returns
+        -------
+        array of bool, shape (n_accounts, k)
+        """
+        kept: NDArray[np.bool_] = churned >= 0
+        if self.negatives == 1.0:
+            return kept
+        numbers = self._numbers(pa.chunked_array([pa.array(accounts, pa.string())]), _OF_ROWS)
+        # cutoff by cutoff: there may be more pairs than memory holds
+        for place, cutoff in enumerate(cutoffs.tolist()):
+            stayed = np.flatnonzero((churned[:, place] == 0) & learnt[:, place])
+            kept[stayed, place] = self._drawn(numbers[stayed], np.full(len(stayed), cutoff, dtype=np.int64))
+        return kept
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any] | None) -> Sampling:
+        """Read it back; everything where a model says nothing of a sample.
+
+        Examples
+        --------
+        >>> Sampling.from_dict(Sampling(0.5).to_dict()) == Sampling(0.5), Sampling.from_dict(None).is_on
+        (True, False)
+        """
+        return cls() if values is None else cls(float(values["accounts"]), float(values["negatives"]), int(values["seed"]))
+
+    def __str__(self) -> str:
+        parts = []
+        if self.accounts < 1.0:
+            parts.append(f"{100 * self.accounts:g} % of the accounts")
+        if self.negatives < 1.0:
+            parts.append(f"{100 * self.negatives:g} % of the rows that stayed, with the odds corrected")
+        return "; ".join(parts) or "everything"
+
+    def _drawn(self, numbers: NDArray[np.int64], cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Draw among rows, of which the numbers of their accounts are used up."""
+        mix_in(numbers, cutoffs)
+        return _share_of(numbers, self.negatives)
+
+    def _numbers(self, ids: pa.ChunkedArray, draw: int) -> NDArray[np.int64]:
+        numbers = numbers_of_texts(ids)
+        for value in (self.seed, draw):
+            mix_in(numbers, np.full(len(numbers), value, dtype=np.int64))
+        return numbers
+
+
+def _share_of(numbers: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
+    """Say which numbers lie in a share of all numbers of 63 bits, after one more round of mixing."""
+    mix_in(numbers, np.full(len(numbers), _LAST, dtype=np.int64))
+    return np.asarray(numbers < int(share * _ALL)) if share < 1.0 else np.ones(len(numbers), dtype=np.bool_)
+
+
+def _down(share: float) -> float:
+    """Cut a share to three digits, so that it can be read and written."""
+    if share >= 1.0:
+        return 1.0
+    unit = 10.0 ** (2 - math.floor(math.log10(share)))
+    return math.floor(share * unit) / unit
