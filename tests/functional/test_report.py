@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import json
 import re
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from command_line import run
@@ -70,3 +72,27 @@ def test_the_audit_comes_in_when_asked_for(company, tmp_path):
     code, _, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), "--pages", "0", "--audit")
     assert code == 0, err
     assert "time travel" in path.read_text(encoding="utf-8")
+
+
+def test_one_snapshot_has_a_report_too(tmp_path):
+    rng = np.random.default_rng(0)
+    spent = rng.normal(size=400)
+    left = np.where(rng.random(400) < 1 / (1 + np.exp(-2 * spent)), "Yes", "No")
+    accounts = pd.DataFrame({"account_id": [f"A{n:03d}" for n in range(400)], "spent": spent, "left": left})
+    accounts.to_csv(tmp_path / "accounts.csv", index=False)
+    (tmp_path / "staypower.yaml").write_text(
+        "name: flat\nobserved_until: 2025-06-30\ntables:\n"
+        "  accounts: {source: accounts.csv, spent: spent, left: left, static: [spent, left]}\n"
+        "label: {kind: given, flag: left}\n"
+    )
+    config = str(tmp_path / "staypower.yaml")
+    code, _, err = run("train", "-c", config, "--quiet")
+    assert code == 0, err
+    code, out, err = run("report", "-c", config, "--quiet", "--model", "1", "--pages", "2", "--json")
+    assert code == 0, err
+    page = Path(json.loads(out)["path"]).read_text(encoding="utf-8")
+    assert "the tables tell of one moment only" in page
+    assert "Not measured: there is no earlier moment" in page
+    assert "tier is known, so loyalty and risk cannot be crossed" in page
+    assert "not a temporal test" in page
+    assert 'id="portfolio"' not in page

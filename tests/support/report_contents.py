@@ -28,6 +28,10 @@ def watch_list(count: int) -> pd.DataFrame:
             "tier": ["detractor" if number % 3 == 0 else "promoter" for number in range(count)],
             "quadrant": [quadrants[number * 5 // count] for number in range(count)],
             "mrr": [float(100 + number * 7 % 400) if number % 10 else np.nan for number in range(count)],
+            "action": [
+                "adoption tips" if number % 2 else "(costs more than it brings, however long that takes)"
+                for number in range(count)
+            ],
             "reason_1": [f"No export in {number} days; accounts of this plan usually export weekly" for number in range(count)],
         }
     )

@@ -92,3 +92,11 @@ def test_the_unfinished_file_grows_in_its_staging_folder_even_on_another_disk(tm
     assert seen == [staging, tmp_path]
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["s.csv", "staging"]
     assert not list(staging.iterdir())
+
+
+@pytest.mark.parametrize("lead", ["=", "+", "-", "@", "\t", "\r"])
+def test_every_beginning_of_a_formula_is_defused(tmp_path, lead):
+    path = write_table(pd.DataFrame({"name": [f"{lead}1+1", f"a{lead}1"]}), tmp_path / "names.csv")
+    told = path.read_bytes().decode()
+    assert f'"\'{lead}1+1"' in told
+    assert f'"a{lead}1"' in told

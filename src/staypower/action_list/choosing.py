@@ -33,6 +33,8 @@ _WHY = {
     _NOT_WORTH_IT: "acting would cost more than it is expected to bring",
     _NO_ROOM: "no capacity left",
 }
+# the same of one account, short enough for a table
+_WHY_NOT = ("no fitting action", "conditions not met", "cooling down", "costs more than it brings", "no capacity left")
 
 
 def choose_actions(
@@ -119,6 +121,7 @@ def choose_actions(
         by_risk=_by_risk(table, pairs, doers.room, held, best, worth.expected),
         without_value=int(((table["status"] == "scored") & np.isnan(at_risk_of(table))).sum()),
         scored=int((table["status"] == "scored").sum()),
+        passed_over=_passed_over(table, stage),
     )
 
 
@@ -190,6 +193,14 @@ def _places(room: Room, taken: NDArray[np.int64], held: NDArray[np.bool_]) -> pd
             ),
         }
     )
+
+
+def _passed_over(table: pd.DataFrame, stage: NDArray[np.int8]) -> pd.Series:
+    """Say of each scored account without an action how near it came to one."""
+    nearest = stage.max(axis=1, initial=_NO_FIT)
+    without = np.flatnonzero((table["status"] == "scored").to_numpy(dtype=bool) & (nearest != _LISTED))
+    why = pd.Categorical.from_codes(nearest[without], categories=pd.Index(_WHY_NOT))  # one byte an account
+    return pd.Series(why, index=pd.Index(table["account_id"].iloc[without], name="account_id"), name="why")
 
 
 def _left_out(table: pd.DataFrame, stage: NDArray[np.int8]) -> dict[str, int]:

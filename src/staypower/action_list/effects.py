@@ -151,6 +151,9 @@ class Effects:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        return f"Effects of {len(self.effects)} actions, {sum(effect.tried for effect in self.effects.values())} tried"
+
     def _repr_html_(self) -> str:
         said = "" if self.fault is None else f"<p>{escape(self.fault)}</p>"
         return f"{self.frame().to_html(index=False, na_rep='')}{said}"

@@ -54,6 +54,8 @@ class ActionList:
         Accounts scored.
     notes : tuple of str, default ()
         What a reader has to know besides.
+    passed_over : Series, default empty
+        Why a scored account has no action, by account id.
     """
 
     table: pd.DataFrame
@@ -68,9 +70,13 @@ class ActionList:
     without_value: int
     scored: int
     notes: tuple[str, ...] = field(default=())
+    passed_over: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"ActionList of {len(self):,} accounts at {text_of(self.cutoff)}, expected to bring {self.expected_value:,.0f}"
 
     @property
     def to_do(self) -> pd.DataFrame:
@@ -167,7 +173,8 @@ class ActionList:
         ]
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         head = f"<p>{len(self.to_do):,} actions at {text_of(self.cutoff)}, expected to bring {self.expected_value:,.0f}</p>"
-        return head + self.table.head(20)[shown].to_html(index=False, na_rep="") + (f"<ul>{notes}</ul>" if notes else "")
+        table = self.table.head(20)[shown].to_html(index=False, na_rep="", formatters={"expected_value": "{:,.0f}".format})
+        return head + table + (f"<ul>{notes}</ul>" if notes else "")
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -35,8 +35,7 @@ def find_overlap(case: Case) -> Check:
     Check
         The distances are taken from the rows themselves and the label's gap, horizon and grace, not from the plan.
     """
-    parts = {part: np.unique(case.dataset.matrix.cutoffs[case.dataset.rows(part)]) for part in _PARTS}
-    parts = {part: cutoffs for part, cutoffs in parts.items() if len(cutoffs)}
+    parts = _cutoffs_of_parts(case)
     faults = [*_doubled(case), *_open(case)]
     said = []
     if case.dataset.plan.split == "snapshot":
@@ -47,8 +46,31 @@ def find_overlap(case: Case) -> Check:
     else:
         faults += [*_too_close(case, parts), *_inside_training(case)]
         said.append(_distances(case, parts))
+        between = _after_calibration(case, parts)
+        said += [f"{between} cutoffs between training and calibration feed the final trees alone"] if between else []
     details = {"embargo_days": case.label.outcome.embargo, "faults": faults}
     return Check("outcome overlap", "failed" if faults else "passed", (*faults, *said), details)
+
+
+def _cutoffs_of_parts(case: Case) -> dict[Part, NDArray[np.int64]]:
+    """Return the cutoffs of each part that has any; of training those from which the calibrated trees grow."""
+    dataset = case.dataset
+    cutoffs = dataset.matrix.cutoffs
+    parts = {part: np.unique(cutoffs[dataset.rows(part)]) for part in _PARTS}
+    if dataset.plan.split == "temporal":
+        learnt = cutoffs[dataset.rows("training", "calibration")]
+        kept = len(dataset.plan.calibration)
+        made = partition.partition_by_time(learnt, embargo_days=dataset.plan.embargo, calibration_cutoffs=kept)
+        parts["training"] = np.unique(learnt[made.trees])
+    return {part: cutoffs for part, cutoffs in parts.items() if len(cutoffs)}
+
+
+def _after_calibration(case: Case, parts: dict[Part, NDArray[np.int64]]) -> int:
+    """Count the training cutoffs whose outcomes were not over when calibration began."""
+    if "training" not in parts:
+        return 0
+    every = np.unique(case.dataset.matrix.cutoffs[case.dataset.rows("training")])
+    return int((every > parts["training"][-1]).sum())
 
 
 def _too_close(case: Case, parts: dict[Part, NDArray[np.int64]]) -> Iterator[str]:
@@ -58,7 +80,8 @@ def _too_close(case: Case, parts: dict[Part, NDArray[np.int64]]) -> Iterator[str
     for first, second in pairwise(names):
         distance = (int(parts[second][0]) - int(parts[first][-1])) / DAY
         if distance < embargo:
-            rows = case.dataset.rows(first) & (case.dataset.matrix.cutoffs > parts[second][0] - embargo * DAY)
+            late = parts[first][parts[first] > parts[second][0] - embargo * DAY]
+            rows = case.dataset.rows(first) & np.isin(case.dataset.matrix.cutoffs, late)
             yield (
                 f"{first} ends {text_of(int(parts[first][-1]))} and {second} begins {text_of(int(parts[second][0]))}: "
                 f"{distance:g} days, but outcomes take {embargo}; {int(rows.sum()):,} rows of {first} are labelled by what "
@@ -104,19 +127,11 @@ def _on_both_sides(case: Case) -> int:
 
 
 def _inside_training(case: Case) -> Iterator[str]:
-    """Look at how training divides what it learns from: by later cutoffs, or by account."""
-    dataset, embargo = case.dataset, case.label.outcome.embargo
-    learnt = dataset.rows("training", "calibration")
+    """Look at how cross-fitting divides what is learnt from by account."""
+    dataset = case.dataset
     if dataset.plan.split == "temporal":
-        cutoffs = dataset.matrix.cutoffs[learnt]
-        made = partition.partition_by_time(
-            cutoffs, embargo_days=dataset.plan.embargo, calibration_cutoffs=len(dataset.plan.calibration)
-        )
-        if made.trees.any() and made.calibration.any():
-            distance = (int(cutoffs[made.calibration].min()) - int(cutoffs[made.trees].max())) / DAY
-            if distance < embargo:
-                yield f"trees grow until {distance:g} days before the cutoffs that stop them, but outcomes take {embargo}"
         return
+    learnt = dataset.rows("training", "calibration")
     _, account = np.unique(dataset.matrix.accounts[learnt].astype(str), return_inverse=True)
     folds = partition.deal_folds(account.astype(np.int64), dataset.y[learnt], folds=5, seed=case.seed)
     shared = len(np.unique(np.column_stack([account, folds]), axis=0)) - len(np.unique(account))

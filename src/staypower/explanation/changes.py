@@ -44,6 +44,9 @@ class Changes:
     def __len__(self) -> int:
         return len(self.now)
 
+    def __repr__(self) -> str:
+        return f"Changes of {len(self):,} accounts, {len(self.appeared)} appeared, {len(self.gone)} gone"
+
     @property
     def accounts(self) -> NDArray[np.object_]:
         """The accounts that have a score at both cutoffs."""
@@ -182,7 +185,8 @@ class Changes:
 
     def _repr_html_(self) -> str:
         lines = self.text().splitlines()
-        table = self.portfolio().round({"mean_change": 3}).to_html(index=False, escape=True) if len(self) else ""
+        shown = self.portfolio().round({"mean_change": 3}).replace({"lever": {NO_LEVER: "what nobody can pull on"}})
+        table = shown.to_html(index=False, escape=True) if len(self) else ""
         return "".join(f"<p>{escape(line)}</p>" for line in lines[:2]) + table
 
 

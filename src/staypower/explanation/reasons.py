@@ -58,6 +58,9 @@ class Explanation:
     def __len__(self) -> int:
         return len(self.accounts)
 
+    def __repr__(self) -> str:
+        return f"Explanation of {len(self):,} accounts, {self.contributions.shape[1]} features"
+
     @property
     def raw_scores(self) -> NDArray[np.float64]:
         """The raw score of each account: base + its contributions."""
@@ -210,7 +213,12 @@ class Explanation:
         sums = self.sums[row]
         order = np.argsort(-np.abs(sums), kind="stable")
         shown = [number for number in order[:count].tolist() if sums[number] != 0.0]
-        told = [(self.topics[number].title, float(sums[number])) for number in shown]
+        titles = [self.topics[number].title for number in shown]
+        told = [
+            # features of one title that declare different levers are told apart
+            (title if titles.count(title) == 1 else f"{title} ({self.topics[number].lever or NO_LEVER})", float(sums[number]))
+            for title, number in zip(titles, shown, strict=True)
+        ]
         rest = float(self.contributions[row].sum() - sums[shown].sum())
         return (*told, ("everything else", rest)) if len(shown) < np.count_nonzero(sums) else tuple(told)
 

@@ -7,13 +7,23 @@ import math
 import numpy as np
 
 from staypower.explanation.usual import UsualValues
-from staypower.explanation.wording import capitalised, kind_of, number, round_as_written, subject_of, write
+from staypower.explanation.wording import (
+    absent,
+    capitalised,
+    kind_of,
+    lower_first,
+    number,
+    round_as_written,
+    subject_of,
+    write,
+)
 from staypower.features import Catalogue, Feature
 from staypower.features.definition import Definition
 
 __all__ = ["Phrase", "alike_words", "change_sentence", "direction_of", "moved_words", "sentence"]
 
 RAISES, LOWERS = "raises the risk", "lowers the risk"
+_MANIFOLD = 200.0  # percent from which "3-fold" reads better
 _COUNTED = ("count", "sum", "distinct", "active_days")
 
 
@@ -62,7 +72,7 @@ def alike_words(catalogue: Catalogue, usual: UsualValues, code: float, name: str
     """
     if usual.by is None or math.isnan(code) or name == usual.by:
         return ""
-    kind = catalogue[usual.by].description.removesuffix(" of the account")
+    kind = lower_first(catalogue[usual.by].description.removesuffix(" of the account"))
     return f"accounts of {kind} {catalogue.text_of(usual.by, code)}"
 
 
@@ -100,28 +110,37 @@ class Phrase:
         dated = _dated(description, written, self.common)
         if dated:
             return dated
-        if math.isnan(written):
-            return f"{subject}: none"
-        if written == 0.0 and isinstance(definition, Feature) and definition.aggregation in _COUNTED and definition.unit:
-            return f"No {subject[:1].lower()}{subject[1:]}".replace("No different ", "No ")
+        counted = (
+            isinstance(definition, Feature) and definition.aggregation in _COUNTED and definition.unit not in ("", "hours")
+        )
+        if written == 0.0 and counted:
+            return f"No {lower_first(subject)}".replace("No different ", "No ")
         return f"{subject}: {write(self.catalogue, definition, written)}"
 
     def _against(self, written: float) -> str:
-        whose = f" for {self.alike}" if self.alike else ""
-        if kind_of(self.definition) == "category" and not math.isnan(self.common) and written != self.common:
-            return f"; most {self.alike or 'accounts'}: {write(self.catalogue, self.definition, self.common)}"
-        missing, unusual = math.isnan(written), math.isnan(self.common)
-        if missing and unusual:
-            return ""
-        if unusual:
-            return f"; most {self.alike or 'accounts'} have none"
-        if written == self.common:
+        definition, common = self.definition, self.common
+        most, whose = f"; most {self.alike or 'accounts'}", f" for {self.alike}" if self.alike else ""
+        if kind_of(definition) == "category" and not math.isnan(common) and written != common:
+            return f"{most}: {write(self.catalogue, definition, common)}"
+        if math.isnan(common):
+            if math.isnan(written):
+                return ""
+            never = "never" if definition.description.startswith("days since ") else absent(definition)
+            return f"{most} have none" if never == "none" else f"{most}: {never}"
+        if written == common:
             return f"; as usual{whose}"
-        common = write(self.catalogue, self.definition, self.common)
-        # "no use in 41 days" has said the days already; what is usual has not
-        if _dated(self.definition.description, self.common, self.common):
-            common = _days(self.common)
-        return f"; usual{whose}: {common}"
+        return f"; usual{whose}: {self._usual(written)}"
+
+    def _usual(self, written: float) -> str:
+        """Say the usual value so that it continues what was said of the account's own."""
+        description, common = self.definition.description, self.common
+        if not _dated(description, common, common):
+            return write(self.catalogue, self.definition, common)
+        ago = _days(abs(common))
+        if not description.startswith("days since "):
+            return f"in {ago}" if common >= 0 else f"{ago} ago"
+        # "no use in 41 days" goes on with a stretch of time, "last use 2 days ago" with a moment
+        return f"{ago} ago" if _dated(description, written, common).endswith((" ago", " so far")) else ago
 
 
 def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float, code: float = math.nan) -> str:
@@ -170,9 +189,12 @@ def change_sentence(catalogue: Catalogue, definition: Definition, before: float,
     """
     then, now = round_as_written(definition, np.array([before, after])).tolist()
     old, new = write(catalogue, definition, then), write(catalogue, definition, now)
+    subject = subject_of(definition)
     if then == now or (math.isnan(then) and math.isnan(now)):
-        return f"{subject_of(definition)}: still {new}, but it weighs otherwise beside what else changed"
-    return f"{subject_of(definition)}: from {old} to {new}"
+        return f"{subject}: still {new}, which counts differently beside what else changed"
+    if math.isnan(then) or math.isnan(now):
+        return f"{subject}: {new}, {old} before"
+    return f"{subject}: from {old} to {new}"
 
 
 def _change(description: str, written: float, said: str) -> str:
@@ -180,13 +202,15 @@ def _change(description: str, written: float, said: str) -> str:
     thing, _, against = description.removeprefix("change of ").partition(" against ")
     against = f" against {against}" if against else ""
     if math.isnan(written):
-        return f"{capitalised(description)}: none"
+        return f"{capitalised(description)}: {said}"
     if math.isinf(written):
         return f"{capitalised(thing)} began from nothing{against}"
     if written == 0.0:
         return f"No change of {thing}{against}"
     if written == -100.0:
         return f"{capitalised(thing)} fell to nothing{against}"
+    if written >= _MANIFOLD:
+        return f"{capitalised(thing)} rose {number(float(np.round(1.0 + written / 100.0, 1)))}-fold{against}"
     verb = "fell" if written < 0 else "rose"
     return f"{capitalised(thing)} {verb} by {said.lstrip('+-')}{against}"
 
@@ -195,7 +219,7 @@ def _denied(subject: str) -> str:
     for verb, denial in ((" was ", " was not "), (" is ", " is not "), (" expires ", " does not expire ")):
         if verb in subject:
             return subject.replace(verb, denial, 1)
-    return f"Not so: {subject[:1].lower()}{subject[1:]}"
+    return f"Not so: {lower_first(subject)}"
 
 
 def _dated(description: str, written: float, common: float) -> str:
@@ -208,7 +232,7 @@ def _dated(description: str, written: float, common: float) -> str:
             thing = description.removeprefix(f"days since the {which} ")
             if missing:
                 return f"No {thing} so far"
-            longer = which == "last" and not written <= common and written >= 1.0
+            longer = which == "last" and written > common and written >= 1.0
             return f"No {thing} in {ago}" if longer else f"{capitalised(which)} {thing} {ago} ago"
     if description.startswith("days since "):
         clause = description.removeprefix("days since ")
@@ -217,8 +241,11 @@ def _dated(description: str, written: float, common: float) -> str:
         if description.startswith(beginning):
             thing = description.removeprefix(beginning)
             if missing:
-                return none.format(thing.removeprefix("next ")) if none else f"{capitalised(description)}: none"
-            return f"{capitalised(thing)} in {ago}" if written >= 0 else f"{capitalised(thing)}: {ago} ago"
+                return none.format(thing.removeprefix("next ")) if none else f"{capitalised(description)}: unknown"
+            if written >= 0:
+                return f"{capitalised(thing)} in {ago}"
+            past = thing.replace(" expires", " expired", 1) if " expires" in thing else f"{thing} was due"
+            return f"{capitalised(past)} {ago} ago"
     return ""
 
 

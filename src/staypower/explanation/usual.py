@@ -20,7 +20,12 @@ LEAST_ALIKE = 30
 """A group of fewer accounts is not called alike: what is usual among all is said instead."""
 
 # what makes accounts alike, in this order; after these any other attribute of the account
-_COMPARED = ("plan_now", "account_plan", "account_segment", "account_industry", "account_region")
+_COMPARED = ("plan_now", "account_plan", "account_contract", "account_segment", "account_industry", "account_region")
+# what a person is does not say what is usual for them
+_PERSONAL = frozenset(
+    {"gender", "sex", "age", "birth", "race", "ethnicity", "religion", "nationality", "marital", "married", "disability"}
+)
+_YES_OR_NO = 2
 _MOST_GROUPS = 20
 _NAN = float("nan")
 
@@ -118,7 +123,8 @@ def learn_usual_values(
     categories : sequence of str
         Columns that are codes.
     by : str, optional
-        The one that makes accounts alike; by default the plan, else the segment, else another attribute of the account.
+        The one that makes accounts alike; by default the plan, else the contract or the segment, else another attribute of
+        the account with more than two values that is not personal.
 
     Returns
     -------
@@ -143,7 +149,8 @@ def learn_usual_values(
         codes, counts = np.unique(latest[name].dropna().to_numpy(), return_counts=True)
         large = codes[(counts >= LEAST_ALIKE) & (codes > 0)]  # code 0 is every rare text: those are not alike
         # one group that holds nearly everybody says nothing that all do not
-        if len(large) and len(codes) <= _MOST_GROUPS and (len(codes) > 1 or by is not None):
+        telling = len(codes) > (1 if name in _COMPARED else _YES_OR_NO) or by is not None
+        if len(large) and len(codes) <= _MOST_GROUPS and telling:
             alike = {float(code): _usual(latest[latest[name] == code], categories) for code in large}
             return UsualValues(whole, name, alike)
     return UsualValues(whole)
@@ -151,7 +158,8 @@ def learn_usual_values(
 
 def _candidates(categories: Sequence[str]) -> list[str]:
     others = [name for name in categories if name.startswith("account_") and name not in _COMPARED]
-    return [name for name in (*_COMPARED, *others) if name in categories]
+    impersonal = [name for name in others if _PERSONAL.isdisjoint(name.split("_"))]
+    return [name for name in (*_COMPARED, *impersonal) if name in categories]
 
 
 def _usual(rows: pd.DataFrame, categories: Sequence[str]) -> dict[str, float]:

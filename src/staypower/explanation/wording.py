@@ -8,18 +8,35 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from staypower.features import Catalogue, Combination
+from staypower.features import Catalogue, Combination, Feature
 from staypower.features.definition import Definition
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["capitalised", "kind_of", "round_as_written", "subject_of", "write", "written_value"]
+__all__ = [
+    "DATED",
+    "absent",
+    "capitalised",
+    "kind_of",
+    "lower_first",
+    "number",
+    "round_as_written",
+    "subject_of",
+    "write",
+    "written_value",
+]
 
-Kind = Literal["category", "change", "share", "flag", "number"]
+Kind = Literal["category", "change", "fall", "share", "flag", "slope", "number"]
 
 _FLAG = " (1) or not (0)"
-_UNITS = ("days", "hours", "months", "times")
+_UNITS = ("days", "hours", "months")
+_PARTS = ("share", "times")  # both are said in percent
+DATED = ("days since ", "days to the ", "days until ")
+"""How descriptions of a moment begin: how long ago or how far ahead it is."""
+
+_SLOPES = ("rate_slope", "trend", "gap_trend")
+_SEVERAL = (*_SLOPES, "spread", "gap_mean", "gap_spread", "gap_quantile")  # one row does not make any of these
 
 
 def kind_of(definition: Definition) -> Kind:
@@ -32,10 +49,12 @@ def kind_of(definition: Definition) -> Kind:
     """
     if definition.category:
         return "category"
-    if isinstance(definition, Combination) and definition.how == "change":
-        return "change"
-    if definition.unit == "share":
+    if isinstance(definition, Combination) and definition.how in ("change", "both_fall"):
+        return "change" if definition.how == "change" else "fall"
+    if definition.unit in _PARTS:
         return "share"
+    if isinstance(definition, Feature) and definition.aggregation in _SLOPES:
+        return "slope"
     return "flag" if definition.description.endswith(_FLAG) else "number"
 
 
@@ -50,8 +69,9 @@ def round_as_written(definition: Definition, values: NDArray[np.float64]) -> NDA
     Returns
     -------
     array of float, shape (n,)
-        Shares and changes in percent (a start from nothing is infinite); other numbers to two digits below 10, to one decimal
-        below 100 and to whole numbers above, stretches of time to whole ones from 10 on; NaN stays.
+        Shares, changes and falls in percent (a start from nothing is infinite); other numbers to two digits below 10, to one
+        decimal below 100 and to whole numbers above, stretches of time to whole ones from 10 on and how long ago something was
+        from 1 on, slopes no finer than to hundredths; NaN stays.
 
     Examples
     --------
@@ -69,30 +89,66 @@ def round_as_written(definition: Definition, values: NDArray[np.float64]) -> NDA
             # (a - b) / (a + b) becomes the change of a against b
             percent = np.round(200.0 * values / (1.0 - values)) + 0.0
             return np.where(values >= 1.0, np.inf, percent)
+        if kind == "fall":
+            return np.round(200.0 * values / (1.0 + values)) + 0.0
         size = np.abs(values)
         scale = 10.0 ** (1.0 - np.floor(np.log10(size)))
-        whole = 10.0 if definition.unit in _UNITS else 100.0
+        dated = definition.description.startswith(DATED)
+        whole = 1.0 if dated else 10.0 if definition.unit in _UNITS else 100.0
         large = np.where(size >= whole, np.round(values), np.round(values, 1))
-        rounded = np.where(size < 10.0, np.round(values * scale) / scale, large)
+        scale = np.minimum(scale, 100.0) if kind == "slope" else scale
+        rounded = np.where(size < min(whole, 10.0), np.round(values * scale) / scale, large)
         return np.where(np.isnan(values) | (values == np.round(values)), values, rounded) + 0.0
 
 
 def write(catalogue: Catalogue, definition: Definition, written: float) -> str:
     """Write what `round_as_written` returned, with its unit."""
     if math.isnan(written):
-        return "none"
+        return absent(definition)
     kind = kind_of(definition)
     if kind == "category":
         return catalogue.text_of(definition.name, written)
     if kind == "change":
-        return "begun from nothing" if math.isinf(written) else "no change" if written == 0 else f"{written:+.0f} %"
+        return "begun from nothing" if math.isinf(written) else "no change" if written == 0 else f"{written:+,.0f} %"
+    if kind == "fall":
+        return "no" if written == 0 else f"by {written:.0f} % or more"
     if kind == "share":
-        return f"{written:.0f} %"
+        return f"{written:,.0f} %"
     if kind == "flag":
         return "yes" if written == 1.0 else "no"
+    sign = "+" if kind == "slope" and written > 0 else ""
     unit = definition.unit if definition.unit in _UNITS else ""
     said = not unit or unit in definition.description.split()
-    return number(written) + ("" if said else f" {unit[:-1] if written == 1.0 else unit}")
+    return sign + number(written) + ("" if said else f" {unit[:-1] if abs(written) == 1.0 else unit}")
+
+
+def absent(definition: Definition) -> str:
+    """Say that there is no value: a mean of nothing is neither 0 nor forgotten.
+
+    Parameters
+    ----------
+    definition : Feature or Combination
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> absent(Combination(name="rate", how="ratio", inputs=("a", "b"), unit="share", description="share", lever=None))
+    'nothing to measure'
+    """
+    kind = kind_of(definition)
+    if kind == "category" or definition.name.startswith("account_") or definition.description.startswith("days until "):
+        return "unknown"
+    if kind in ("change", "fall"):
+        return "nothing to compare"
+    if kind == "flag":
+        return "does not apply"
+    how = definition.how if isinstance(definition, Combination) else definition.aggregation
+    if how in _SEVERAL or definition.unit == "times":
+        return "too few to measure"
+    return "nothing to measure" if how in ("mean", "ratio") or kind == "share" else "none"
 
 
 def written_value(catalogue: Catalogue, definition: Definition, value: float) -> str:
@@ -127,8 +183,8 @@ def subject_of(definition: Definition) -> str:
     if isinstance(definition, Combination):
         window = re.search(r"_(\d+)d\Z", definition.name)
         return subject if window is None or "days" in subject.split() else f"{subject} in the last {window[1]} days"
-    ever = definition.category or definition.window_text == "ever"
-    return subject if ever else f"{subject} {definition.window_text}"
+    ever = definition.category or definition.window_text == "ever" or definition.description.startswith(DATED)
+    return subject if ever else f"{subject} {definition.window_text.removeprefix('as of ')}"
 
 
 def capitalised(text: str) -> str:
@@ -140,3 +196,14 @@ def capitalised(text: str) -> str:
     'Last NPS answer'
     """
     return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    """Begin with a small letter, unless the first word is an abbreviation.
+
+    Examples
+    --------
+    >>> lower_first("Last answer"), lower_first("NPS answers")
+    ('last answer', 'NPS answers')
+    """
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]

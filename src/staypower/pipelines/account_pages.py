@@ -63,7 +63,13 @@ def _lever_name(lever: str) -> str:
 
 
 def account_pages(
-    settings: Settings, explained: Explanations, tables: Tables, accounts: Sequence[str], *, actions: Mapping[str, str]
+    settings: Settings,
+    explained: Explanations,
+    tables: Tables,
+    accounts: Sequence[str],
+    *,
+    actions: Mapping[str, str],
+    without: Mapping[str, str],
 ) -> list[AccountPage]:
     """Make the pages of accounts.
 
@@ -77,6 +83,8 @@ def account_pages(
         Scored accounts, in the order of their pages.
     actions : mapping of str to str
         What to do next, where there is something.
+    without : mapping of str to str
+        Why there is nothing to do for the others.
 
     Returns
     -------
@@ -100,6 +108,7 @@ def account_pages(
                 timeline=timelines[account],
                 action=actions.get(account, ""),
                 change_words=_change_words(story.before, story.facts),
+                no_action=str(without.get(account, "")),
             )
         )
     return made
@@ -112,11 +121,12 @@ def _change_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if then is None:
         return "It had no score at the previous cutoff."
     verb = "rose" if risk > then else "fell"
-    return f"The risk stayed at {risk:.1%}." if risk == then else f"The risk {verb} from {then:.1%} to {risk:.1%}."
+    old, new = f"{100 * then:.1f} %", f"{100 * risk:.1f} %"
+    return f"The risk stayed at {new}." if old == new else f"The risk {verb} from {old} to {new}."
 
 
 def _facts(row: Mapping[str, Any], horizon: int) -> list[tuple[str, str]]:
-    told = [(f"risk within {horizon} days", f"{row['churn_probability']:.1%}")]
+    told = [(f"risk within {horizon} days", f"{100 * row['churn_probability']:.1f} %")]
     for name, label in _FACTS:
         if row.get(name) is not None:
             told.append((label, _said(name, row[name])))

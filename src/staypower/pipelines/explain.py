@@ -18,6 +18,7 @@ from staypower.pipelines.actions import actions_of
 from staypower.pipelines.explanations import Explanations
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.score import scores_of
+from staypower.portfolio_metrics import has_a_past
 from staypower.progress import Progress
 from staypower.scoring import Scores
 from staypower.tables import Tables
@@ -25,6 +26,7 @@ from staypower.writing import read_table
 
 __all__ = ["nearest_accounts", "run_explain"]
 
+_ONE_MOMENT = "the tables tell of one moment only, so nothing can have changed"
 _MANY = 20_000
 _NEAR = 0.6
 
@@ -81,7 +83,10 @@ def run_explain(
     whom = () if listed else asked
     now = scores_of(settings, progress=progress, cutoff=cutoff, model=model, accounts=whom, tables=tables)
     at = _earlier_cutoff(previous, now.cutoff, settings)
-    earlier, notes = _score_before(settings, progress, at, model, asked, tables, strict=previous is not None)
+    earlier: Scores | None = None
+    notes: tuple[str, ...] = (_ONE_MOMENT,)
+    if previous is not None or has_a_past(tables):
+        earlier, notes = _score_before(settings, progress, at, model, asked, tables, strict=previous is not None)
     actions = actions_of(settings, progress=progress, cutoff=cutoff, model=model, tables=tables, scores=now) if listed else None
     chosen = _only(now, asked) if asked and listed else now
     changes = None if earlier is None else compare_explanations(earlier.explanation, chosen.explanation)

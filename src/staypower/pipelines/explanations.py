@@ -60,6 +60,9 @@ class Explanations:
     def __len__(self) -> int:
         return len(self.explanation)
 
+    def __repr__(self) -> str:
+        return f"Explanations of {len(self):,} accounts at {text_of(self.scores.cutoff)}"
+
     @property
     def explanation(self) -> Explanation:
         """Contributions of the accounts that have a score."""
@@ -175,6 +178,8 @@ class Explanations:
         """Return every account asked for as lines, or how the portfolio moved."""
         head = [f"at {text_of(self.scores.cutoff)}" + (f", against {text_of(self.earlier.cutoff)}" if self.earlier else "")]
         head += [shown(note) for note in self.notes]
+        if self.explanation.manner.leavers is not None:
+            head.append("reasons that leavers like them named come first")
         if not self.asked and self.changes is not None:
             head += ["", self.changes.text(), "", "highest risk:"]
         for story in self.stories:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from staypower import __version__
+from staypower.action_list import ActionList
 from staypower.config import Settings, load_playbook
 from staypower.cutoffs import instant_of, text_of
 from staypower.errors import UsageError
@@ -25,6 +27,7 @@ from staypower.pipelines.explain import run_explain
 from staypower.pipelines.explanations import Explanations
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.portfolio import portfolio_of
+from staypower.portfolio_metrics import has_a_past
 from staypower.progress import Progress
 from staypower.quadrants import movement, sizes_of
 from staypower.reporting.page import Report, render_report
@@ -64,6 +67,13 @@ class ReportResult:
             f"report: {self.path} ({self.size / 1e6:.1f} MB, one file, opens offline)",
         ]
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"ReportResult({str(self.path)!r}, {self.size:,} bytes)"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self.text().splitlines()[:-1])
+        return f'{lines}<p>report: <a href="{escape(self.path.absolute().as_uri())}">{escape(str(self.path))}</a></p>'
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -139,14 +149,16 @@ def run_report(
         statuses=scores.counts(),
         watch=watch,
         quadrants=sizes_of(scores.table),
-        portfolio=portfolio_of(settings, progress=progress, tables=tables),
+        portfolio=portfolio_of(settings, progress=progress, tables=tables) if has_a_past(tables) else None,
         movement=_movement(explained),
         levers=moved_levers(explained.changes),
         lever_words=moved_words(explained),
         quality=bundle.metadata.get("quality"),
-        drift=_drift(settings, bundle, scores, tables),
+        drift=_drift(settings, bundle, scores, tables) if has_a_past(tables) else None,
         audit=run_audit(settings, progress=progress, tables=tables).report if audit else None,
-        accounts=account_pages(settings, explained, tables, watched, actions=_next_steps(chosen)),
+        accounts=account_pages(
+            settings, explained, tables, watched, actions=_next_steps(chosen.frame()), without=_without(chosen)
+        ),
         notes=_notes(scores, watch),
         version=__version__,
     )
@@ -169,10 +181,10 @@ def _movement(explained: Explanations) -> pd.DataFrame | None:
     return movement(earlier.table, explained.scores.table).frame()
 
 
-def _actions(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -> pd.DataFrame:
-    """Return what to do next for each account that something is to be done for."""
+def _actions(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -> ActionList:
+    """Return what to do next for each account that something is to be done for, and why nothing for the others."""
     playbook = load_playbook(settings)
-    return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle).frame()
+    return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
 
 
 def _next_steps(chosen: pd.DataFrame) -> dict[str, str]:
@@ -186,14 +198,22 @@ def _next_steps(chosen: pd.DataFrame) -> dict[str, str]:
     return told
 
 
-def _watched(scores: Scores, chosen: pd.DataFrame) -> pd.DataFrame:
+def _without(chosen: ActionList) -> dict[str, str]:
+    """Return why nothing is to be done, by account."""
+    return {str(account): str(why) for account, why in chosen.passed_over.items()}
+
+
+def _watched(scores: Scores, chosen: ActionList) -> pd.DataFrame:
     scored = scores.table[scores.table["status"] == "scored"]
-    worth = [name for name in ("value_at_risk",) if name in chosen and name not in scored]
-    names = chosen["action"].str.replace("_", " ")
-    beside = chosen.assign(action=names.where(~chosen["holdout"].astype(bool), "(held back)"))
+    listed = chosen.frame()
+    worth = [name for name in ("value_at_risk",) if name in listed and name not in scored]
+    names = listed["action"].str.replace("_", " ")
+    beside = listed.assign(action=names.where(~listed["holdout"].astype(bool), "(held back)"))
     scored = scored.drop(columns=["action"], errors="ignore").merge(
         beside[["account_id", "action", *worth]], on="account_id", how="left"
     )
+    why = scored["account_id"].map(chosen.passed_over.astype("str"))
+    scored["action"] = scored["action"].fillna("(" + why.astype("str") + ")")
     ranked = scored.sort_values(["churn_probability", "account_id"], ascending=[False, True]).head(MOST_LISTED)
     return ranked[[column.key for column in WATCH_COLUMNS if column.key in ranked]].reset_index(drop=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staypower.portfolio_metrics.building import measure_portfolio
+from staypower.portfolio_metrics.building import has_a_past, measure_portfolio
 from staypower.portfolio_metrics.catalogue import METRICS, Metric
 from staypower.portfolio_metrics.figures import Figure
 from staypower.portfolio_metrics.periods import Periods, make_periods
@@ -16,6 +16,7 @@ __all__ = [
     "Periods",
     "Portfolio",
     "PortfolioSettings",
+    "has_a_past",
     "make_periods",
     "measure_portfolio",
 ]

@@ -34,7 +34,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["measure_portfolio"]
+__all__ = ["has_a_past", "measure_portfolio"]
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,27 @@ def measure_portfolio(
     order = {name: number for number, name in enumerate(METRICS)}
     figures.sort(key=lambda each: order[each.metric])
     return Portfolio(tuple(figures), periods, settings, dict(job.left_out))
+
+
+def has_a_past(tables: Tables) -> bool:
+    """Say whether any row has a time: one snapshot of accounts has none, and nothing to measure over time.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from staypower.tables import SCHEMAS, Table
+    >>> has_a_past(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0))
+    False
+    """
+    return _first_instant(tables) != MISSING
 
 
 def _first_instant(tables: Tables) -> int:

@@ -57,6 +57,9 @@ class Portfolio:
         found = [each for each in self.figures if each.metric == "clv_to_cac" and each.note.startswith("ALERT")]
         return tuple(f"{_who(each)}: CLV is {each.value:.2f} times CAC: {each.note.removeprefix('ALERT: ')}" for each in found)
 
+    def __repr__(self) -> str:
+        return f"Portfolio of {len(self.periods.starts)} periods, {len(self.figures):,} figures"
+
     def frame(self) -> pd.DataFrame:
         """Return one row a figure.
 

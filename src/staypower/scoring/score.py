@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,7 @@ _BESIDE = {
     "days_since_csat": "satisfaction_age_days",
     "surveys_unanswered_in_a_row": "asked_unanswered",
 }
+_SHOWN = ("account_id", "churn_probability", "churn_risk_band", "tier", "quadrant", "reason_1", "reason_2")
 # what stands in for recurring revenue where there are only orders
 _ORDERED = "order_amount_365d"
 
@@ -95,14 +97,14 @@ class Scores:
         return sizes_of(self.table)
 
     def _repr_html_(self) -> str:
-        columns = [
-            name
-            for name in ("account_id", "status", "churn_probability", "churn_risk_band", "reason_1", "reason_2")
-            if name in self.table
-        ]
-        return f"<p>{len(self.table)} accounts at {text_of(self.cutoff)}</p>" + self.watch_list(20)[columns].to_html(
-            index=False
-        )
+        columns = [name for name in _SHOWN if name in self.table]
+        counts = ", ".join(f"{count:,} {status}" for status, count in self.counts().items())
+        shown = self.watch_list(20)[columns].to_html(index=False, na_rep="", formatters={"churn_probability": _percent})
+        return f"<p>{len(self.table):,} accounts at {text_of(self.cutoff)}: {escape(counts)}; those of highest risk:</p>{shown}"
+
+
+def _percent(chance: object) -> str:
+    return f"{100 * chance:.1f} %" if isinstance(chance, float) and not np.isnan(chance) else ""
 
 
 @dataclass(frozen=True)

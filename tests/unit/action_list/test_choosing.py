@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +40,7 @@ def test_the_highest_risk_is_not_the_best_target() -> None:
     assert pairs_of(chosen) == [("large", "call")]
     assert (chosen.expected_value, chosen.by_risk) == (195.0, 4.5)
     assert chosen.left_out == {"no capacity left": 1}
+    assert dict(chosen.passed_over) == {"lost": "no capacity left"}
 
 
 def test_each_account_gets_its_best_action_and_the_next_best_when_that_owner_is_full() -> None:
@@ -125,6 +128,12 @@ def test_why_the_others_are_left_out_is_said_by_how_near_they_came() -> None:
         "not scored: notice_given": 1,
     }
     assert sum(chosen.left_out.values()) + len(chosen) == len(rows)
+    assert dict(chosen.passed_over) == {
+        "none": "no fitting action",
+        "unmet": "conditions not met",
+        "unknown": "conditions not met",
+        "poor": "costs more than it brings",
+    }
 
 
 def test_a_declared_value_stands_for_actions_that_are_not_about_risk() -> None:
@@ -248,3 +257,13 @@ def test_a_notebook_shows_no_markup_from_the_data() -> None:
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "<script>" not in chosen.effects._repr_html_()
+
+
+def test_names_and_notes_are_harmless_in_a_notebook() -> None:
+    evil = "<script>alert(1)</script>"
+    rows = [{"account_id": evil, "reason_1": f"{evil}: 3", "owner": evil, "value_at_risk": 1000.4}]
+    chosen = choose_actions(scores_of(rows), playbook_of(call={"cost": 5}), NOBODY_HELD, cutoff=0)
+    shown = replace(chosen, notes=(evil,))._repr_html_()
+    assert "<script" not in shown
+    assert shown.count("&lt;script&gt;") >= 2
+    assert len(repr(chosen)) < 100

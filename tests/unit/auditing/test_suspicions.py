@@ -164,17 +164,31 @@ def test_folds_that_divide_an_account_are_caught(case, monkeypatch):
     assert "more than one fold of the cross-fitting" in said(check)
 
 
-def test_calibration_within_the_embargo_of_the_trees_is_caught(case, monkeypatch):
+def temporal(case, embargo):
+    """Split the cutoffs, 30 days apart, in time: the last tests, the fourth from the end calibrates; outcomes take 90 days."""
     every = case.dataset.plan.all
-    plan = replace(case.dataset.plan, split="temporal", training=every[:2], calibration=every[2:5], test=every[5:])
-    part = np.array(
-        [
-            "training" if at in plan.training else "calibration" if at in plan.calibration else "test"
-            for at in case.dataset.matrix.cutoffs
-        ],
-        dtype=object,
+    plan = replace(
+        case.dataset.plan, split="temporal", training=every[:-4], calibration=every[-4:-3], test=every[-1:], embargo=embargo
     )
-    check = find_overlap(replace(case, dataset=replace(case.dataset, plan=plan, part=part)))
+    roles = {
+        **dict.fromkeys(plan.training, "training"),
+        **dict.fromkeys(plan.calibration, "calibration"),
+        **dict.fromkeys(plan.test, "test"),
+    }
+    part = np.array([roles.get(at, "") for at in case.dataset.matrix.cutoffs], dtype=object)
+    return replace(case, dataset=replace(case.dataset, plan=plan, part=part))
+
+
+def test_cutoffs_of_the_embargo_that_feed_the_final_trees_alone_are_no_fault(case):
+    assert len(case.dataset.plan.all) >= 8
+    check = find_overlap(temporal(case, embargo=90))
+    assert check.status == "passed", said(check)
+    assert "training to calibration 90 days" in said(check)
+    assert "2 cutoffs between training and calibration feed the final trees alone" in said(check)
+
+
+def test_calibration_within_the_embargo_of_the_trees_is_caught(case):
+    check = find_overlap(temporal(case, embargo=30))
     assert check.status == "failed"
     assert "training ends" in said(check)
 

@@ -58,7 +58,7 @@ def test_a_value_that_stayed_says_so():
     told = [one.sentence for one in changes.of(0)]
     assert told == [
         "Tickets opened in the last 28 days: from 1 to 4 (raised the risk)",
-        "Logins in the last 28 days: still 5, but it weighs otherwise beside what else changed (lowered the risk)",
+        "Logins in the last 28 days: still 5, which counts differently beside what else changed (lowered the risk)",
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,6 +120,13 @@ def test_the_waterfall_ends_at_the_raw_score():
     (name, value), (rest, left) = made.waterfall(0, 1)
     assert (name, rest) == ("how often help is needed", "everything else")
     assert made.base + value + left == pytest.approx(made.raw_scores[0])
+
+
+def test_topics_of_one_title_are_told_apart_by_their_levers():
+    made = explained([[0.3, 0.4, -0.6]])
+    tickets, logins = made.topics
+    made.__dict__["topics"] = (tickets, replace(logins, title=tickets.title, lever=None))
+    assert [name for name, _ in made.waterfall(0)] == ["how often help is needed (support)", "how often help is needed (none)"]
 
 
 def test_levers_come_in_the_order_in_which_they_raise_the_risk():

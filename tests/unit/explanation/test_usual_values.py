@@ -53,6 +53,21 @@ def test_a_category_of_ones_own_choice():
         learn_usual_values(X, np.zeros(80, dtype=np.int64), ("plan_now",), by="plan")
 
 
+def test_neither_what_a_person_is_nor_yes_and_no_makes_accounts_alike():
+    X = pd.DataFrame(
+        {
+            "account_gender": np.repeat([1.0, 2.0, 3.0], 40),
+            "account_partner": np.tile([1.0, 2.0], 60),
+            "seats": np.arange(120.0),
+        }
+    )
+    at = np.zeros(120, dtype=np.int64)
+    assert learn_usual_values(X, at, ("account_gender", "account_partner")).by is None
+    named = X.assign(account_size=X["account_gender"])
+    assert learn_usual_values(named, at, ("account_gender", "account_partner", "account_size")).by == "account_size"
+    assert learn_usual_values(X, at, ("account_gender",), by="account_gender").by == "account_gender"
+
+
 def test_without_a_category_all_are_alike():
     usual = learn_usual_values(pd.DataFrame({"a": [1.0, 2.0, 3.0]}), np.zeros(3, dtype=np.int64), ())
     assert (usual.by, dict(usual.alike)) == (None, {})

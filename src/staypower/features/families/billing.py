@@ -274,7 +274,7 @@ BILLING = (
         aggregation="days_since_last",
         where=(Filter("seats_change", below=0.0),),
         unit="days",
-        description="days since seats were cut",
+        description="days since the last cut of seats",
         lever="relationship",
     ),
 )

@@ -183,7 +183,7 @@ ORDERS = (
         table="orders",
         aggregation="gap_trend",
         unit="days",
-        description="how much each pause between orders is longer than the one before",
+        description="mean change from one pause between orders to the next",
         lever="engagement",
     ),
     Feature(
@@ -191,7 +191,7 @@ ORDERS = (
         table="orders",
         aggregation="gap_quantile",
         unit="share",
-        description="share of the account's own past pauses that the present one exceeds",
+        description="share of the account's own past pauses that were shorter than the present one",
         lever="engagement",
     ),
     Feature(
@@ -236,7 +236,7 @@ ORDERS = (
         how="ratio",
         inputs=("days_since_last_order", "days_between_orders"),
         unit="times",
-        description="present pause as a multiple of the account's usual pause",
+        description="present pause against the account's own mean pause",
         lever="engagement",
     ),
     Combination(

@@ -61,7 +61,7 @@ RELATIONSHIP = (
         time="seen_at",
         where=(Filter("owner_changed", at_least=1.0),),
         unit="days",
-        description="days since the person who looks after the account changed",
+        description="days since the last change of the person who looks after the account",
         lever="relationship",
     ),
     Template(

@@ -91,7 +91,7 @@ SURVEYS = (
         window=365,
         where=(Filter("instrument", ("csat",)), Filter("after_slow_ticket", at_least=1.0)),
         unit="",
-        description="mean satisfaction after slow tickets (0-1 scale)",
+        description="mean satisfaction after slow tickets (0 worst, 1 best)",
         lever="support",
     ),
 )
@@ -131,7 +131,7 @@ def instrument_features(instrument: str) -> tuple[Feature | Template | Combinati
             time="answered_at",
             where=only,
             unit="",
-            description=f"last {word} answer (0-1 scale)",
+            description=f"last {word} answer (0 worst, 1 best)",
             lever=lever,
         ),
         Feature(
@@ -143,7 +143,7 @@ def instrument_features(instrument: str) -> tuple[Feature | Template | Combinati
             window=365,
             where=only,
             unit="",
-            description=f"worst {word} answer (0-1 scale)",
+            description=f"worst {word} answer (0 worst, 1 best)",
             lever=lever,
         ),
         Template(
@@ -155,7 +155,7 @@ def instrument_features(instrument: str) -> tuple[Feature | Template | Combinati
                 time="answered_at",
                 where=only,
                 unit="",
-                description=f"mean {word} answer (0-1 scale)",
+                description=f"mean {word} answer (0 worst, 1 best)",
                 lever=lever,
             ),
             shortest=90,
@@ -275,6 +275,6 @@ def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
         window=365,
         where=(Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,))),
         unit="",
-        description=f"mean satisfaction (CSAT) at the touchpoint {touchpoint} (0-1 scale)",
+        description=f"mean satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)",
         lever="satisfaction",
     )

@@ -126,7 +126,7 @@ USAGE = (
         aggregation="gap_quantile",
         window=365,
         unit="share",
-        description="share of the account's own past pauses in use that the present one exceeds",
+        description="share of the account's own past pauses in use that were shorter than the present one",
         lever="engagement",
     ),
     Feature(
@@ -153,7 +153,7 @@ USAGE = (
         aggregation="rate_slope",
         window=90,
         unit="events per day",
-        description="slope of the daily use, per 30 days,",
+        description="change of the daily use per 30 days",
         lever="engagement",
     ),
     Combination(
@@ -161,7 +161,7 @@ USAGE = (
         how="ratio",
         inputs=("days_since_last_use", "days_between_use_90d"),
         unit="times",
-        description="present pause in use as a multiple of the account's usual pause",
+        description="present pause in use against the account's own mean pause",
         lever="engagement",
     ),
     Feature(
@@ -235,7 +235,7 @@ USAGE = (
         how="ratio",
         inputs=("usage_events_28d", "usage_events_90d"),
         unit="share",
-        description="share of the last 90 days' use that fell into the last 28",
+        description="share of the last 90 days' use that fell into the last 28 days",
         lever="engagement",
     ),
     Combination(
@@ -243,7 +243,7 @@ USAGE = (
         how="ratio",
         inputs=("usage_events_7d", "usage_events_28d"),
         unit="share",
-        description="share of the last 28 days' use that fell into the last 7",
+        description="share of the last 28 days' use that fell into the last 7 days",
         lever="engagement",
     ),
     Combination(

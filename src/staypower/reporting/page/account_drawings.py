@@ -11,11 +11,13 @@ from staypower.reporting.page.contents import Lane, Timeline
 from staypower.reporting.page.drawings import figure_of
 from staypower.reporting.page.scales import Scale, scale_over
 
-__all__ = ["draw_timeline", "draw_waterfall"]
+__all__ = ["MARKS", "draw_timeline", "draw_waterfall"]
 
 _WIDTH, _NAMES, _RIGHT = 680, 96, 14
 _BARS, _MARKS, _AXIS = 54, 26, 26
 _SHAPES = {"risk": "M-5 4L0 -5L5 4Z", "good": "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", "plain": "M-4 -4H4V4H-4Z"}
+MARKS = (("risk", "trouble", _SHAPES["risk"]), ("good", "good news", _SHAPES["good"]), ("plain", "neither", _SHAPES["plain"]))
+"""What the marks of a timeline mean: class, words and outline."""
 
 
 def draw_timeline(timeline: Timeline) -> Markup:

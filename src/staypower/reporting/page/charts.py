@@ -124,7 +124,7 @@ def _reliability(quality: Mapping[str, Any]) -> Chart | None:
     points = [(each["predicted"], each["observed"]["value"]) for each in bins]
     error = quality["scorers"][quality["model"]].get("calibration_error", {}).get("value")
     words = "On the dashed line a predicted 20 % is 20 % that churn."
-    words += f" On average they differ by {written(error, 'share')}." if error is not None else ""
+    words += f" On average they differ by {100 * error:.2g} points." if error is not None else ""
     drawing = draw_curves(
         "Reliability", [("model", points)], axes=("predicted", "churned"), straight=True, dotted=True, words=words
     )

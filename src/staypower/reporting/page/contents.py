@@ -116,6 +116,8 @@ class AccountPage:
         What to do next.
     change_words : str, default ""
         What the changes add up to.
+    no_action : str, default ""
+        Why there is nothing to do.
     """
 
     account: str
@@ -128,6 +130,7 @@ class AccountPage:
     timeline: Timeline | None
     action: str = ""
     change_words: str = ""
+    no_action: str = ""
 
 
 @dataclass(frozen=True)

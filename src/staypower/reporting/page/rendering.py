@@ -20,7 +20,7 @@ from markupsafe import Markup
 from staypower.cutoffs import text_of
 from staypower.monitoring import Drift
 from staypower.quadrants import QUADRANTS
-from staypower.reporting.page.account_drawings import draw_timeline, draw_waterfall
+from staypower.reporting.page.account_drawings import MARKS, draw_timeline, draw_waterfall
 from staypower.reporting.page.charts import portfolio_charts, quality_charts
 from staypower.reporting.page.contents import AccountPage, Report, Timeline
 from staypower.reporting.page.scales import written
@@ -36,6 +36,7 @@ _METRICS = {
     "brier": "Brier score",
     "calibration_error": "calibration error",
 }
+_TIER_UNKNOWN = "tier_unknown"
 _MOST_DRIFT = 12
 _MOST_MOVES = 12
 
@@ -77,6 +78,7 @@ def render_report(report: Report) -> str:
         data=_embedded(data),
         watch=watch,
         quadrants=_quadrants(report.quadrants),
+        tiers_known=_tiers_known(report.quadrants),
         movement=_movement(report.movement),
         charts=charts,
         left_out=[f"{name}: {why}" for name, why in left_out.items()],
@@ -84,6 +86,7 @@ def render_report(report: Report) -> str:
         drift=_drift(report.drift),
         audit=_audit(report),
         pages=[_page(page) for page in report.accounts],
+        marks=MARKS,
         version=report.version,
     )
 
@@ -132,6 +135,10 @@ def _quadrants(sizes: pd.DataFrame) -> list[dict[str, str]]:
     return made
 
 
+def _tiers_known(sizes: pd.DataFrame) -> bool:
+    return not len(sizes) or bool(sizes.loc[sizes["quadrant"] != _TIER_UNKNOWN, "accounts"].sum())
+
+
 def _movement(moves: pd.DataFrame | None) -> list[tuple[str, str, str]]:
     if moves is None:
         return []
@@ -151,10 +158,9 @@ def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
         # a sealed model keeps no order
         for name, row in sorted(quality["scorers"].items(), key=lambda entry: (entry[0] != quality["model"], entry[0]))
     ]
-    words = (
-        f"{quality['rows']:,} test rows of {quality['accounts']:,} accounts, {quality['churned']:,} churned. "
-        f"Split: {quality['split']}."
-    )
+    words = f"{quality['rows']:,} test rows of {quality['accounts']:,} accounts, {quality['churned']:,} churned."
+    split = f"Split: {quality['split']}."
+    words += "" if split in quality["headline"] else f" {split}"
     return {
         "headline": quality["headline"],
         "words": words,
@@ -203,7 +209,7 @@ def _share(pair: Sequence[float]) -> str:
 def _audit(report: Report) -> dict[str, Any] | None:
     if report.audit is None:
         return None
-    rows = [(check.name, check.status, " ".join(check.evidence)) for check in report.audit.checks]
+    rows = [(check.name, check.status, "; ".join(check.evidence)) for check in report.audit.checks]
     return {"headline": report.audit.headline, "rows": rows}
 
 
@@ -216,6 +222,7 @@ def _page(page: AccountPage) -> dict[str, Any]:
         "changes": page.changes,
         "change_words": page.change_words,
         "action": page.action,
+        "no_action": page.no_action,
         "timeline": draw_timeline(timeline) if timeline and timeline.lanes else None,
         "events": _events(timeline) if timeline else [],
         "waterfall": draw_waterfall(page.waterfall, base=page.base, raw=page.raw),
@@ -224,6 +231,6 @@ def _page(page: AccountPage) -> dict[str, Any]:
 
 def _events(timeline: Timeline) -> list[tuple[str, str, str]]:
     found = [(mark.at, lane.name, mark.words) for lane in timeline.lanes for mark in lane.marks]
-    told = [(text_of(at), name, words) for at, name, words in sorted(found, reverse=True)]
+    told = [(text_of(at)[:16].replace("T", " "), name, words) for at, name, words in sorted(found, reverse=True)]
     counted = [("in all", lane.name, f"{sum(lane.counts):,}") for lane in timeline.lanes if lane.counts]
     return [*told, *counted]

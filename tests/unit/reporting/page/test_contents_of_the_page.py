@@ -53,6 +53,14 @@ def test_only_the_first_rows_are_written_out():
     assert page.count('<th scope="row" data-label="Account">') == FIRST_ROWS
 
 
+def test_why_nothing_is_to_be_done_is_said():
+    report = made_report(10)
+    quiet = replace(report.accounts[0], action="", no_action=f"no capacity left {HOSTILE}")
+    page = render_report(replace(report, accounts=(quiet,)))
+    assert "<strong>No action:</strong> no capacity left &lt;script&gt;" in page
+    assert "<strong>Next:</strong>" not in page
+
+
 def test_an_empty_company_still_has_a_page():
     report = replace(
         made_report(10), watch=pd.DataFrame({"account_id": []}), accounts=(), portfolio=None, quality=None, drift=None

@@ -114,8 +114,8 @@ def test_an_account_opens_by_keyboard_and_closes_again(driver):
 
 def test_every_control_has_a_name_and_headings_do_not_jump(driver):
     unnamed = driver.execute_script(
-        "return [...document.querySelectorAll('button, input, select, a, svg')].filter((e) => !(e.textContent.trim() || "
-        "e.getAttribute('aria-label') || e.closest('label'))).map((e) => e.outerHTML)"
+        "return [...document.querySelectorAll('button, input, select, a, svg')].filter((e) => !(e.ariaHidden || "
+        "e.textContent.trim() || e.getAttribute('aria-label') || e.closest('label'))).map((e) => e.outerHTML)"
     )
     assert unnamed == []
     levels = driver.execute_script("return [...document.querySelectorAll('h1, h2, h3, h4')].map((e) => Number(e.tagName[1]))")
@@ -129,6 +129,34 @@ def test_it_fits_a_phone(page, tmp_path):
         driver.get(page.as_uri())
         assert driver.execute_script("return document.documentElement.scrollWidth") <= 375
         assert driver.find_element(By.CSS_SELECTOR, "#watch-table tbody td").value_of_css_property("display") == "block"
+        # rows are cards, and still sort
+        press(driver, "Risk")
+        press(driver, "Risk")
+        assert accounts(driver)[0] == "A00299"
+        # words of drawings are at least 8 pixels high, and caption and drawing use the width there is
+        small = driver.execute_script(
+            "return [...document.querySelectorAll('#portfolio svg text, #quality svg text')]"
+            ".map((e) => parseFloat(getComputedStyle(e).fontSize) * e.ownerSVGElement.getScreenCTM().a)"
+            ".filter((size) => size < 8)"
+        )
+        assert small == []
+        assert driver.execute_script("return document.querySelector('#watch-table caption').offsetWidth") > 250
+
+
+def test_it_fits_a_printed_page(page, tmp_path):
+    with browser.open_browser(tmp_path) as driver:
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**PHONE, "width": 760, "mobile": False})
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        driver.get(page.as_uri())
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= 760
+        assert driver.find_element(By.CSS_SELECTOR, "#watch-table tbody td").value_of_css_property("display") == "table-cell"
+        assert not driver.find_element(By.ID, "tools").is_displayed()
+        driver.get(f"{page.as_uri()}#account-1")
+        # what happened is printed without being opened
+        seen = "return document.querySelector('#account-1 details table').checkVisibility()"
+        assert driver.execute_script(seen)
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
+        assert not driver.execute_script(seen)
 
 
 def test_without_scripts_the_first_accounts_and_every_page_can_be_read(page, tmp_path):
