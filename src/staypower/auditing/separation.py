@@ -45,14 +45,17 @@ def find_separation(case: Case) -> Check:
     One row is drawn for each account from the rows that are learnt from, so that chance is counted in accounts. Attributes
     are held against the whole course of an account too: whether it ever churned in the rows of the plan. The rules
     are those of `staypower check`: an AUROC of 0.95 or more in either direction, or one outcome for all that have, or lack,
-    a value. The AUROC counts only where enough accounts have a value: five standard deviations from chance.
+    a value. The AUROC counts only where enough accounts have a value: five standard deviations from chance. That all who have,
+    or lack, a value left counts only if no account that never did has, or lacks, it in any row: what is drawn of those who
+    left early are rows of young accounts, and those lack what comes with time.
     """
     dataset = case.dataset
     chosen = one_row_each(dataset.matrix.accounts, dataset.rows("training", "calibration"), seed=case.seed)
     y = dataset.y[chosen]
     frame = _frame(case, chosen)
     rarer = int(min(y.sum(), len(y) - y.sum()))
-    suspects = {**_separating_ever(case), **dict(_separating(frame, y))} if rarer >= FEWEST else {}
+    drawn = ((name, fault) for name, fault in _separating(frame, y) if not _contradicted(case, name, fault))
+    suspects = {**_separating_ever(case), **dict(drawn)} if rarer >= FEWEST else {}
     found = [f"`{name}`: {_words(case, name, fault)}" for name, fault in suspects.items()]
     named = _named(case)
     looked = f"{frame.shape[1]} features on one learnt row of each of {len(y):,} accounts, {int(y.sum()):,} churned"
@@ -101,6 +104,18 @@ def _separating(frame: pd.DataFrame, y: NDArray[np.int8]) -> list[tuple[str, str
             judged[name] = there.map({True: 1.0, False: np.nan})
     suspects = leak_suspects(judged, y, table="features")
     return [(str(frame.columns[neutral.index(finding.column)]), finding.fault.removeprefix(_HEAD)) for finding in suspects]
+
+
+def _contradicted(case: Case, name: str, fault: str) -> bool:
+    """Say whether rows that were not drawn speak against one outcome for all that have, or lack, a value."""
+    if not fault.startswith("all "):
+        return False
+    dataset = case.dataset
+    _, place = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
+    churned = (np.bincount(place, weights=dataset.y) > 0)[place]
+    missing = dataset.X[name].isna().to_numpy()
+    alike = (missing if " is missing " in fault else ~missing) & dataset.rows("training", "calibration")
+    return bool((churned[alike] != fault.endswith(" left")).any())
 
 
 def _separating_ever(case: Case) -> dict[str, str]:

@@ -160,6 +160,9 @@ class Evaluation:
             found["auroc_unseen_accounts"] = self.memory.unseen["auroc"].value
         return MappingProxyType(found)
 
+    def __repr__(self) -> str:
+        return f"Evaluation of {self.model} on {self.rows:,} rows of {self.accounts:,} accounts, {len(self.scorers)} scores"
+
     def frame(self, table: TableName = "scorers") -> pd.DataFrame:
         """Return a table of the evaluation.
 

@@ -43,7 +43,7 @@ class ExplanationSettings(BaseModel):
         default=None,
         min_length=1,
         description="category feature whose value makes accounts alike when it is said what is usual, e.g. `plan_now`; none: "
-        "the plan, else the segment, else another attribute",
+        "the plan, else the segment, else another attribute that is neither personal nor yes or no",
     )
     leavers_said: Annotated[dict[str, tuple[str, ...]], BeforeValidator(_listed)] = Field(
         default_factory=dict,

@@ -83,6 +83,35 @@ def test_an_attribute_filled_in_only_for_leavers_is_caught_by_its_missingness(ca
     assert "talk" in said(check)
 
 
+def with_feature(case, values):
+    """Put values in the place of a feature."""
+    dataset = case.dataset
+    features = dataset.X.copy()
+    features[dataset.catalogue.names[0]] = values
+    return replace(case, dataset=replace(dataset, matrix=replace(dataset.matrix, features=features)))
+
+
+def test_what_young_accounts_lack_is_no_fault_of_those_who_left_young(case):
+    matrix = case.dataset.matrix
+    # lacking for every account at its first cutoff alone: the rows drawn of leavers lack it more often
+    lacking = ~pd.Series(matrix.accounts).duplicated().to_numpy()
+    rows = case.dataset.rows("training", "calibration")
+    planted = with_feature(case, np.where(lacking, np.nan, np.random.default_rng(0).normal(size=len(lacking))))
+    alone = replace(planted, dataset=replace(planted.dataset, y=np.where(lacking & rows, 1, 0).astype(np.int8)))
+    assert find_separation(alone).status == "failed"
+    stayed = set(matrix.accounts) - set(leavers_of(case))
+    assert any(account in stayed for account in matrix.accounts[lacking & rows])
+    assert matrix.features.columns[0] not in said(find_separation(planted))
+
+
+def test_a_value_cleared_for_leavers_alone_is_caught(case):
+    matrix = case.dataset.matrix
+    left = np.isin(matrix.accounts.astype(str), leavers_of(case))
+    planted = with_feature(case, np.where(left, np.nan, np.random.default_rng(0).normal(size=len(left))))
+    soon = replace(planted, dataset=replace(planted.dataset, y=left.astype(np.int8)))
+    assert f"`{matrix.features.columns[0]}`" in said(find_separation(soon))
+
+
 def test_a_name_alone_is_unproven(tables):
     values = np.random.default_rng(0)
     check = find_separation(case_of(with_attribute(tables, "exit_group", lambda account: "ab"[values.integers(2)])))
