@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.engines.spark_session import speaking_with_spark
 from staypower.quadrants import QUADRANTS
 
 if TYPE_CHECKING:
@@ -56,7 +55,9 @@ class SparkScores:
         written : pyspark.sql.DataFrame
         cutoff : int
         """
-        from pyspark.sql import functions  # an extra: this module is typed without it
+        from pyspark.sql import functions  # an extra: this module is there without it
+
+        from staypower.engines.spark_session import speaking_with_spark
 
         with speaking_with_spark("scores"):
             counted = written.groupBy("status").count().collect()
