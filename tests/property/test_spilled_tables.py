@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bucketed_tables import assert_same_tables
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from staypower.errors import UsageError
@@ -63,6 +63,14 @@ def rows_of(table: str) -> st.SearchStrategy[list[tuple[str, ...]]]:
     buckets=st.integers(1, 5),
     accounts=st.booleans(),
     until=st.sampled_from([None, "2024-01-03"]),
+)
+# an account without an id says nothing about until when the data were watched
+@example(
+    drawn={"accounts": [("", "2024-01-01", "", "")], "tickets": [], "subscriptions": [], "orders": []},
+    more=[],
+    buckets=1,
+    accounts=True,
+    until=None,
 )
 def test_buckets_hold_what_reading_all_at_once_gives(drawn, more, buckets, accounts, until):
     with tempfile.TemporaryDirectory() as place:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING, instant_of
@@ -248,7 +249,8 @@ def _until(drafts: Mapping[str, Draft], accounts: Draft | None, told: Moment | N
     if latest == MISSING and as_of is not None:
         return instant_of(as_of, end=True)
     if latest == MISSING and accounts is not None and accounts.table.has("signed_up_at"):
-        latest = int(accounts.table.instants("signed_up_at").max(initial=MISSING))
+        named = np.asarray(pc.is_valid(accounts.table.data.column("account_id")))
+        latest = int(accounts.table.instants("signed_up_at")[named].max(initial=MISSING))
     if latest == MISSING:
         empty = ", ".join(name for name, draft in drafts.items() if not len(draft.table))
         if empty:
