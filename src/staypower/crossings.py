@@ -15,19 +15,6 @@ __all__ = ["rows_before"]
 def rows_before(start, at, limits, found):  # type: ignore[no-untyped-def]
     """Count the rows of each account that lie strictly before each limit.
 
-    Parameters
-    ----------
-    start : array of int64, shape (n_accounts + 1,)
-        Rows `start[a]` to `start[a + 1]` belong to account `a`, sorted by `at`.
-    at : array of int64, shape (n,)
-        Instants, none missing.
-    limits : array of int64, shape (n_limits,)
-        Ascending: cutoffs, and cutoffs less the days of a window.
-    found : array of int32, shape (n_accounts, n_limits)
-        Filled in: how many rows of the account come before the limit.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> found = np.empty((2, 2), dtype=np.int32)
     >>> rows_before(np.array([0, 2, 3]), np.array([4, 5, 5]), np.array([5, 6]), found)

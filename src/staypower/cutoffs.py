@@ -55,25 +55,6 @@ Instants = "NDArray[np.int64]"
 def instant_of(value: str | date | datetime | int, *, end: bool = False) -> int:
     """Turn a date or a time into an instant.
 
-    Parameters
-    ----------
-    value : str, date, datetime or int
-        ISO 8601 text, a date, a datetime (without a zone: UTC), or an instant already.
-    end : bool, default False
-        Take a date without a clock as the end of its UTC day (exclusive: the next midnight) instead of its beginning.
-
-    Returns
-    -------
-    int
-        Microseconds since 1970-01-01 00:00 UTC.
-
-    Raises
-    ------
-    UsageError
-        When the text is not a date or time.
-
-    Examples
-    --------
     >>> instant_of("1970-01-02")
     86400000000
     >>> instant_of("1970-01-01", end=True)
@@ -98,8 +79,6 @@ def instant_of(value: str | date | datetime | int, *, end: bool = False) -> int:
 def text_of(instant: int) -> str:
     """Write an instant as a date, or as a time when it is not midnight UTC.
 
-    Examples
-    --------
     >>> text_of(86400000000)
     '1970-01-02'
     >>> text_of(3600000000)
@@ -112,8 +91,6 @@ def text_of(instant: int) -> str:
 def end_of_day(midnights: NDArray[np.int64]) -> NDArray[np.int64]:
     """Move dates without a clock to the instant at which they are known: the last microsecond of their day.
 
-    Examples
-    --------
     >>> end_of_day(np.array([0])).tolist()
     [86399999999]
     """
@@ -123,8 +100,6 @@ def end_of_day(midnights: NDArray[np.int64]) -> NDArray[np.int64]:
 def midnight_after(instant: int) -> int:
     """Return the first midnight UTC at or after an instant.
 
-    Examples
-    --------
     >>> text_of(midnight_after(instant_of("2025-07-01T12:00")))
     '2025-07-02'
     """
@@ -134,8 +109,6 @@ def midnight_after(instant: int) -> int:
 def before(instants: NDArray[np.int64], cutoff: int) -> NDArray[np.bool_]:
     """Say which instants are known at a cutoff: strictly before it, and not missing.
 
-    Examples
-    --------
     >>> before(np.array([4, 5, MISSING]), 5).tolist()
     [True, False, False]
     """
@@ -146,21 +119,6 @@ def before(instants: NDArray[np.int64], cutoff: int) -> NDArray[np.bool_]:
 def entry(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], *, offset_days: int = 0) -> NDArray[np.int32]:
     """Find the number of the first cutoff that sees each instant.
 
-    Parameters
-    ----------
-    instants : array of int64, shape (n,)
-    cutoffs : array of int64, shape (k,)
-        Sorted, without repeats.
-    offset_days : int, default 0
-        See the instant only this many days later: where a window ends before the cutoff.
-
-    Returns
-    -------
-    array of int32, shape (n,)
-        The first position whose cutoff lies strictly after the instant; `k` where there is none or the instant is missing.
-
-    Examples
-    --------
     >>> entry(np.array([4, 5, 6, MISSING]), np.array([5, 6])).tolist()
     [0, 1, 2, 2]
     """
@@ -172,21 +130,6 @@ def entry(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], *, offset_day
 def exit_after(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], window_days: int) -> NDArray[np.int32]:
     """Find the number of the first cutoff whose window no longer holds each instant.
 
-    Parameters
-    ----------
-    instants : array of int64, shape (n,)
-    cutoffs : array of int64, shape (k,)
-        Sorted, without repeats.
-    window_days : int
-        Length of the window in days of exactly 24 h.
-
-    Returns
-    -------
-    array of int32, shape (n,)
-        The first position with `cutoff - window > instant`; `k` where there is none.
-
-    Examples
-    --------
     >>> exit_after(np.array([0]), np.array([DAY, DAY + 1]), 1).tolist()
     [1]
     """
@@ -197,25 +140,14 @@ def exit_after(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], window_d
 class Outcome:
     """The stretch after a cutoff in which churn is looked for.
 
-    Parameters
-    ----------
-    horizon : int
-        Days; at least 1.
-    gap : int, default 0
-        Days between the cutoff and the start of the outcome; at least 0.
-    grace : int, default 0
-        Days within which a return undoes an end; at least 0. It only delays maturity here.
-
-    Examples
-    --------
     >>> outcome = Outcome(horizon=90, grace=30)
     >>> outcome.embargo
     120
     """
 
-    horizon: int
-    gap: int = 0
-    grace: int = 0
+    horizon: int  # days; at least 1
+    gap: int = 0  # days between the cutoff and the start of the outcome; at least 0
+    grace: int = 0  # days within which a return undoes an end; at least 0. It only delays maturity here
 
     def __post_init__(self) -> None:
         for name, least in (("horizon", 1), ("gap", 0), ("grace", 0)):
@@ -248,24 +180,6 @@ class Outcome:
 def cutoffs_between(last: int, *, every: int, count: int, first: int) -> NDArray[np.int64]:
     """Step back from the last cutoff.
 
-    Parameters
-    ----------
-    last : int
-        The latest cutoff, an instant.
-    every : int
-        Days between two cutoffs; at least 1.
-    count : int
-        How many at most; at least 1.
-    first : int
-        No cutoff lies at or before this instant (the first row of history).
-
-    Returns
-    -------
-    array of int64, shape (k,)
-        Ascending; empty when even `last` is too early.
-
-    Examples
-    --------
     >>> [text_of(c) for c in cutoffs_between(instant_of("2025-07-01"), every=30, count=2, first=instant_of("2024-01-01"))]
     ['2025-06-01', '2025-07-01']
     """

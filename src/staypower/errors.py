@@ -17,8 +17,6 @@ __all__ = ["ExitCode", "Fault", "UsageError", "nearest"]
 class ExitCode(IntEnum):
     """What the command line returns.
 
-    Examples
-    --------
     >>> int(ExitCode.UNUSABLE)
     2
     """
@@ -33,24 +31,13 @@ class ExitCode(IntEnum):
 class Fault:
     """One thing that is wrong with what the user gave.
 
-    Parameters
-    ----------
-    fault : str
-        What is wrong, in the user's words.
-    value : str
-        The value concerned and where it stands.
-    mend : str
-        The move that mends it.
-
-    Examples
-    --------
     >>> print(Fault("unknown key", "tables.usage.sorce", "write `source`"))
     unknown key: tables.usage.sorce. Mend: write `source`.
     """
 
-    fault: str
-    value: str
-    mend: str
+    fault: str  # what is wrong, in the user's words
+    value: str  # the value concerned and where it stands
+    mend: str  # the move that mends it
 
     def __str__(self) -> str:
         return f"{self.fault}: {self.value}. Mend: {self.mend.rstrip('.')}."
@@ -83,22 +70,6 @@ class UsageError(Exception):
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
     """Phrase a mend that names the known words nearest to a wrong one.
 
-    Parameters
-    ----------
-    word : str
-        What was written.
-    known : iterable of str
-        What could have been meant.
-    count : int, default 3
-        How many to name at most when none is near.
-
-    Returns
-    -------
-    str
-        `write `a`` when one is near, else the list of choices.
-
-    Examples
-    --------
     >>> nearest("sorce", ["source", "where"])
     'write `source`'
     >>> nearest("x", ["source", "where"])

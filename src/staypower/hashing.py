@@ -32,17 +32,6 @@ _CODE = np.int64(2**31 - 1)
 def numbers_of_texts(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Give every text a number that depends on the text alone.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray of string or large_string, shape (n,)
-
-    Returns
-    -------
-    array of int64, shape (n,)
-        At least 0; -1 where the text is missing.
-
-    Examples
-    --------
     >>> numbers = numbers_of_texts(pa.chunked_array([["a", None], ["b", "a"]]))
     >>> bool(numbers[0] == numbers[3] != numbers[2]), int(numbers[1])
     (True, -1)
@@ -61,8 +50,6 @@ def numbers_of_texts(column: pa.ChunkedArray) -> NDArray[np.int64]:
 def text_buffers(texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """Return where each text begins (and the last one ends) among the characters of an array, and these characters.
 
-    Examples
-    --------
     >>> begins, characters = text_buffers(pa.array(["a", "bcd"]).slice(1))
     >>> begins.tolist(), bytes(characters[begins[0] : begins[1]])
     ([1, 4], b'bcd')
@@ -119,8 +106,6 @@ class TextEncoder:
 
     As Arrow's dictionaries do, in less time where there are many different texts.
 
-    Examples
-    --------
     >>> encoder = TextEncoder()
     >>> encoder.encode(pa.array(["b", None])).tolist(), encoder.encode(pa.array(["a", "b"])).tolist()
     ([0, -1], [1, 0])
@@ -139,17 +124,7 @@ class TextEncoder:
         return pa.concat_arrays(self._words)
 
     def encode(self, texts: pa.Array) -> NDArray[np.int32]:
-        """Give numbers to the texts of a chunk.
-
-        Parameters
-        ----------
-        texts : pyarrow.Array of string, shape (n,)
-
-        Returns
-        -------
-        array of int32, shape (n,)
-            -1 where the text is missing.
-        """
+        """Give numbers to the texts of a chunk."""
         first, second = np.empty(len(texts), dtype=np.int64), np.empty(len(texts), dtype=np.int64)
         for odd, found in ((_ODD, first), (_OTHER_ODD, second)):
             _number_texts(*text_buffers(texts), odd, found)
@@ -218,14 +193,6 @@ def _encode(first, second, row, codes, slots, firsts, seconds, new, known):  # t
 def mix_in(numbers, values):  # type: ignore[no-untyped-def]
     """Let every row's number depend on one value more, in place.
 
-    Parameters
-    ----------
-    numbers : array of int64, shape (n,)
-        What stands for the rows so far.
-    values : array of int64, shape (n,)
-
-    Examples
-    --------
     >>> rows = np.zeros(3, dtype=np.int64)
     >>> mix_in(rows, np.array([1, 2, 1]))
     >>> bool(rows[0] == rows[2] != rows[1])
@@ -238,17 +205,6 @@ def mix_in(numbers, values):  # type: ignore[no-untyped-def]
 def count_repeats(numbers: NDArray[np.int64]) -> int:
     """Count the numbers that have been there before.
 
-    Parameters
-    ----------
-    numbers : array of int64, shape (n,)
-
-    Returns
-    -------
-    int
-        `n` less the different ones.
-
-    Examples
-    --------
     >>> count_repeats(np.array([7, 8, 7, 7]))
     2
     """

@@ -27,8 +27,6 @@ class Picture(Figure):
 
     A plain figure does so only after pyplot was imported, which a result must not do: it would set global state.
 
-    Examples
-    --------
     >>> b"PNG" in Picture(figsize=(2, 1))._repr_png_()[:8]
     True
     """
@@ -43,19 +41,6 @@ class Picture(Figure):
 def find_picture(name: str, there: Mapping[str, Drawn]) -> Drawn:
     """Return what belongs to a picture's name.
 
-    Parameters
-    ----------
-    name : str
-    there : mapping of str to object
-        The pictures that the result has.
-
-    Raises
-    ------
-    UsageError
-        When the result has no such picture.
-
-    Examples
-    --------
     >>> find_picture("roc", {"roc": 1, "profit": 2})
     1
     """
@@ -67,18 +52,6 @@ def find_picture(name: str, there: Mapping[str, Drawn]) -> Drawn:
 def write_pictures(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
     """Write each figure as a PNG file of its name.
 
-    Parameters
-    ----------
-    figures : mapping of str to Figure
-    folder : str or Path
-        Made if it is not there; files of the same name are replaced.
-
-    Returns
-    -------
-    list of Path
-
-    Examples
-    --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     [path.name for path in write_pictures({"roc": Picture(figsize=(2, 1))}, folder)]

@@ -13,13 +13,6 @@ __all__ = ["Progress"]
 class Progress:
     """Announce the steps of a run on standard error.
 
-    Parameters
-    ----------
-    quiet : bool, default False
-        Say nothing at all.
-
-    Examples
-    --------
     >>> with Progress(quiet=True).step("reading tables"):
     ...     pass
     """

@@ -43,15 +43,6 @@ QUADRANTS: Mapping[str, str] = {
 class QuadrantSettings(BaseModel):
     """Which tiers count as loyal.
 
-    Parameters
-    ----------
-    loyal : tuple of str or None, default None
-        Tiers that are loyal while their risk is low; None: the best. Of the others the worst is captive, the rest content.
-    loyal_but_leaving : tuple of str or None, default None
-        Tiers that are called loyal but leaving when their risk is high; None: all but the worst. The others are leaving.
-
-    Examples
-    --------
     >>> QuadrantSettings().rules(TIERS)["passive"]
     ('content', 'loyal_but_leaving')
     """
@@ -66,22 +57,7 @@ class QuadrantSettings(BaseModel):
     )
 
     def rules(self, tiers: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Name the quadrants of every tier at low and at high risk.
-
-        Parameters
-        ----------
-        tiers : sequence of str
-            Every tier, worst first.
-
-        Returns
-        -------
-        dict of str to tuple of str
-
-        Raises
-        ------
-        UsageError
-            When a tier is none of these, a better tier is skipped, or a loyal tier is not loyal when leaving.
-        """
+        """Name the quadrants of every tier at low and at high risk."""
         loyal = tuple(tiers[-1:]) if self.loyal is None else self.loyal
         leaving = tuple(tiers[1:]) if self.loyal_but_leaving is None else self.loyal_but_leaving
         faults = [*_tier_faults("loyal", loyal, tiers), *_tier_faults("loyal_but_leaving", leaving, tiers)]
@@ -115,30 +91,6 @@ def quadrants_of(
 ) -> NDArray[np.object_]:
     """Cross risk with loyalty.
 
-    Parameters
-    ----------
-    churn_probability : array of float, shape (n,)
-        NaN where the account is not scored.
-    tier : sequence of str or None, shape (n,), or None
-        One of `tiers`; `unknown` or missing where there is none. None: no account has one.
-    high_above : float
-        Risk is high strictly above it, see `metrics.risk.high_risk_above`.
-    settings : QuadrantSettings, optional
-    tiers : sequence of str, default ("detractor", "passive", "promoter")
-        Every tier, worst first.
-
-    Returns
-    -------
-    array of str, shape (n,)
-        Keys of `QUADRANTS`; None where the account is not scored.
-
-    Raises
-    ------
-    UsageError
-        When a tier is none of these, or tiers and probabilities do not match.
-
-    Examples
-    --------
     >>> quadrants_of(np.array([0.1, 0.1, 0.5, 0.5, np.nan]), ["promoter", "detractor", "passive", None, None], high_above=0.2)
     array(['loyal', 'captive', 'loyal_but_leaving', 'tier_unknown', None], dtype=object)
     """
@@ -162,19 +114,6 @@ def quadrants_of(
 def sizes_of(scores: pd.DataFrame) -> pd.DataFrame:
     """Count accounts and revenue of each quadrant.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        `quadrant`, and `mrr` where it is known; one row an account. Rows without a quadrant are not counted.
-
-    Returns
-    -------
-    DataFrame
-        One row for every quadrant, in the order of `QUADRANTS`, empty ones included: `quadrant, words, accounts, share, mrr,
-        mrr_share`. `mrr` sums what is known of it and is missing where nothing is.
-
-    Examples
-    --------
     >>> scores = pd.DataFrame({"quadrant": ["loyal", "captive", "loyal", None], "mrr": [10.0, 30.0, 20.0, 99.0]})
     >>> sizes_of(scores).loc[[0, 2], ["quadrant", "accounts", "mrr", "mrr_share"]].to_dict("records")
     [{'quadrant': 'loyal', 'accounts': 2, 'mrr': 30.0, 'mrr_share': 0.5},
@@ -196,14 +135,6 @@ def sizes_of(scores: pd.DataFrame) -> pd.DataFrame:
 class Movement:
     """Who moved where between two cutoffs.
 
-    Parameters
-    ----------
-    accounts : DataFrame
-        One row for every account that was in a quadrant at either cutoff: `account_id, before, now, mrr_before, mrr_now`.
-        `before` is `new` where it had no quadrant then, `now` is `gone` where it has none any more.
-
-    Examples
-    --------
     >>> one = pd.DataFrame({"account_id": ["a", "b"], "quadrant": ["loyal", "captive"]})
     >>> two = pd.DataFrame({"account_id": ["a", "c"], "quadrant": ["captive", "loyal"]})
     >>> movement(one, two).frame()[["before", "now", "accounts"]].to_dict("records")
@@ -211,6 +142,8 @@ class Movement:
      {'before': 'new', 'now': 'loyal', 'accounts': 1}]
     """
 
+    # one row for every account that was in a quadrant at either cutoff: `account_id, before, now, mrr_before, mrr_now`.
+    # `before` is `new` where it had no quadrant then, `now` is `gone` where it has none any more
     accounts: pd.DataFrame
 
     @property
@@ -219,13 +152,7 @@ class Movement:
         return self.accounts[self.accounts["before"] != self.accounts["now"]].reset_index(drop=True)
 
     def frame(self) -> pd.DataFrame:
-        """Return accounts and revenue of every move that happened, those who stayed where they were included.
-
-        Returns
-        -------
-        DataFrame
-            `before, now, accounts, mrr_before, mrr_now`, in the order of `QUADRANTS`.
-        """
+        """Return accounts and revenue of every move that happened, those who stayed where they were included."""
         order = [*QUADRANTS, NEW, GONE]
         grouped = self.accounts.groupby(["before", "now"])
         found = grouped[["mrr_before", "mrr_now"]].sum(min_count=1).assign(accounts=grouped.size()).reset_index()
@@ -240,22 +167,7 @@ class Movement:
 
 
 def movement(previous: pd.DataFrame, current: pd.DataFrame) -> Movement:
-    """Follow every account from a previous list of scores to the current one.
-
-    Parameters
-    ----------
-    previous, current : DataFrame
-        `account_id` and `quadrant`, and where known `mrr` and `cutoff`; one row an account.
-
-    Returns
-    -------
-    Movement
-
-    Raises
-    ------
-    UsageError
-        When a column is missing, an account stands twice, a quadrant is none, or the previous cutoff is not the earlier one.
-    """
+    """Follow every account from a previous list of scores to the current one."""
     _require_order(previous, current)
     keys = ("account_id", "quadrant")
     one, two = _placed(previous, "previous", keys=keys), _placed(current, "current", keys=keys)

@@ -31,19 +31,6 @@ _NEVER = int(np.iinfo(np.int64).max)
 def number_accounts(table: Table, accounts: Sequence[str]) -> NDArray[np.int64]:
     """Say at which position of a list of accounts each row's account stands.
 
-    Parameters
-    ----------
-    table : Table
-    accounts : sequence of str
-        Account ids without repeats.
-
-    Returns
-    -------
-    array of int64, shape (n_rows,)
-        -1 where the row's account is not in the list.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> number_accounts(Table(SCHEMAS["usage"], pa.table({"account_id": ["b", "x", "a"]})), ["a", "b"]).tolist()
@@ -57,8 +44,6 @@ def number_accounts(table: Table, accounts: Sequence[str]) -> NDArray[np.int64]:
 def instants_or_missing(table: Table, column: str) -> NDArray[np.int64]:
     """Return the instants of a time column, all `MISSING` when the table has no such column.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> usage = Table(SCHEMAS["usage"], pa.table({"account_id": ["a"]}))
@@ -72,19 +57,6 @@ def instants_or_missing(table: Table, column: str) -> NDArray[np.int64]:
 class SubscriptionVersions:
     """The rows of `subscriptions` as versions, sorted by account, subscription and `valid_from`.
 
-    Parameters
-    ----------
-    row : array of int64, shape (n,)
-        Position in the table.
-    account : array of int64, shape (n,)
-        Position in the list of accounts.
-    subscription : array of int64, shape (n,)
-        Number of the subscription, ascending; equal for the versions of one.
-    started, ended, notice, known : arrays of int64, shape (n,)
-        Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is known.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> rows = pa.table({"account_id": ["a"], "started_at": pa.array([5], pa.timestamp("us", "UTC"))})
@@ -92,12 +64,20 @@ class SubscriptionVersions:
     [5]
     """
 
-    row: NDArray[np.int64]
-    account: NDArray[np.int64]
-    subscription: NDArray[np.int64]
+    row: NDArray[np.int64]  # shape (n,): Position in the table
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    subscription: NDArray[np.int64]  # shape (n,): Number of the subscription, ascending; equal for the versions of one
+    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
+    # known
     started: NDArray[np.int64]
+    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
+    # known
     ended: NDArray[np.int64]
+    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
+    # known
     notice: NDArray[np.int64]
+    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
+    # known
     known: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -111,27 +91,9 @@ class SubscriptionVersions:
 def read_versions(subscriptions: Table, accounts: Sequence[str], *, observed_until: int | None = None) -> SubscriptionVersions:
     """Read the versions of every subscription.
 
-    Parameters
-    ----------
-    subscriptions : Table
-        Rows of other accounts, and rows without a start, are left out.
-    accounts : sequence of str
-        Account ids without repeats; `account` counts positions in it.
-    observed_until : int or None, default None
-        Instant (exclusive) at which knowledge ends: later rows, ends and notices are not known.
-
-    Returns
-    -------
-    SubscriptionVersions
-        Of rows that agree in subscription and `valid_from` only the one known first is kept.
-
-    Notes
-    -----
     A version is known from the latest of `started_at`, `valid_from` and `known_at`. Rows without a `subscription_id` are
     subscriptions of their own; in a table with `valid_from`, those that agree in account, product and start are one.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
@@ -189,23 +151,6 @@ def _repeats(*keys: NDArray[np.int64]) -> NDArray[np.bool_]:
 class Spells:
     """Spells of many accounts, sorted by account and start.
 
-    Parameters
-    ----------
-    accounts : tuple of str
-        The accounts that were asked for.
-    account : array of int64, shape (n,)
-        Position in `accounts`.
-    started : array of int64, shape (n,)
-        Instant of the first start.
-    ended : array of int64, shape (n,)
-        Instant of the last end, `MISSING` while a subscription runs on.
-    end_reason : array of object, shape (n,)
-        Reason of the subscription that closed the spell: str, or None when blank or still open.
-    n_subscriptions : array of int64, shape (n,)
-        Subscriptions in the spell.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> time = lambda *days: pa.array([day * DAY for day in days], pa.timestamp("us", "UTC"))
@@ -215,12 +160,13 @@ class Spells:
     (1, [2])
     """
 
-    accounts: tuple[str, ...]
-    account: NDArray[np.int64]
-    started: NDArray[np.int64]
-    ended: NDArray[np.int64]
+    accounts: tuple[str, ...]  # the accounts that were asked for
+    account: NDArray[np.int64]  # shape (n,): Position in `accounts`
+    started: NDArray[np.int64]  # shape (n,): Instant of the first start
+    ended: NDArray[np.int64]  # shape (n,): Instant of the last end, `MISSING` while a subscription runs on
+    # shape (n,): Reason of the subscription that closed the spell: str, or None when blank or still open
     end_reason: NDArray[np.object_]
-    n_subscriptions: NDArray[np.int64]
+    n_subscriptions: NDArray[np.int64]  # shape (n,): Subscriptions in the spell
 
     def __len__(self) -> int:
         return len(self.account)
@@ -246,29 +192,9 @@ def find_spells(
 ) -> Spells:
     """Join the subscriptions of each account into spells.
 
-    Parameters
-    ----------
-    subscriptions : Table
-        The table `subscriptions`.
-    grace_days : int
-        A hole of at most this many days (of exactly 24 h) is closed; at least 0.
-    accounts : sequence of str or None, default None
-        The accounts to number the spells by, without repeats; None: those of the table, sorted.
-    observed_until : int or None, default None
-        Instant (exclusive) at which knowledge ends; None: every row counts, ends in the future too.
-
-    Returns
-    -------
-    Spells
-        A subscription that ends when or before it starts makes no spell.
-
-    Notes
-    -----
     When several subscriptions end at the instant that closes a spell, a reason that is written wins over a blank one, then
     the subscription that started last, then the reason later in the alphabet: row order plays no part.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> time = lambda *days: pa.array([day * DAY for day in days], pa.timestamp("us", "UTC"))

@@ -31,57 +31,31 @@ Kind = Literal["id", "time", "number", "text", "flag"]
 class Column:
     """A canonical column.
 
-    Parameters
-    ----------
-    name : str
-        Canonical name.
-    kind : {"id", "time", "number", "text", "flag"}
-        Physical type: `id` and `text` are strings, `time` a UTC timestamp in microseconds, `number` a double.
-    known_from : str or None, default None
-        The time column from whose instant the value is known; None means the table's own time.
-    mutable : bool, default False
-        The value changes while the row lives: it is used only from a row with `valid_from` or when declared `fixed`.
-    minimum : float or None, default None
-        The smallest value that can be meant; what lies below becomes missing and is counted.
-
-    Examples
-    --------
     >>> Column("value", "number", known_from="answered_at").known_from
     'answered_at'
     """
 
-    name: str
-    kind: Kind
-    known_from: str | None = None
+    name: str  # canonical name
+    kind: Kind  # physical type: `id` and `text` are strings, `time` a UTC timestamp in microseconds, `number` a double
+    known_from: str | None = None  # the time column from whose instant the value is known; None means the table's own time
+    # the value changes while the row lives: it is used only from a row with `valid_from` or when declared `fixed`
     mutable: bool = False
-    minimum: float | None = None
+    minimum: float | None = None  # the smallest value that can be meant; what lies below becomes missing and is counted
 
 
 @dataclass(frozen=True)
 class TableSchema:
     """A canonical table: its time and its columns.
 
-    Parameters
-    ----------
-    name : str
-        Canonical name.
-    times : tuple of str
-        The row's own time: the first of these columns that is filled in.
-    columns : tuple of Column
-        Everything the table may carry besides `account_id` and `known_at`; `accounts` may carry any attribute more.
-    row_id : str or None, default None
-        The column that names a row: a second row with the same value is a duplicate.
-
-    Examples
-    --------
     >>> SCHEMAS["tickets"].times
     ('opened_at',)
     """
 
-    name: str
-    times: tuple[str, ...]
+    name: str  # canonical name
+    times: tuple[str, ...]  # the row's own time: the first of these columns that is filled in
+    # everything the table may carry besides `account_id` and `known_at`; `accounts` may carry any attribute more
     columns: tuple[Column, ...]
-    row_id: str | None = None
+    row_id: str | None = None  # the column that names a row: a second row with the same value is a duplicate
 
     def column(self, name: str) -> Column | None:
         """Return the column of this name, None when the schema has none."""
@@ -202,32 +176,18 @@ EVENT_TABLES: tuple[str, ...] = tuple(name for name in SCHEMAS if name != "accou
 class Table:
     """The rows of one canonical table.
 
-    Parameters
-    ----------
-    schema : TableSchema
-        What the table is. A custom table brings its own.
-    data : pyarrow.Table
-        The rows, any order, columns under canonical names; `account_id` is never blank.
-    date_only : frozenset of str, default empty
-        Time columns without a clock: their instants are the ends of their days.
-    fixed : frozenset of str, default empty
-        Mutable columns that the user declared constant for the row's life (`static` attributes in `accounts`).
-    derived : bool, default False
-        `accounts` that were made from another table: their first row bounds their tenure from below only.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> rows = pa.table({"account_id": ["a"], "at": pa.array([0], pa.timestamp("us", "UTC"))})
     >>> Table(SCHEMAS["usage"], rows, date_only=frozenset({"at"})).instants("at").tolist()
     [86399999999]
     """
 
-    schema: TableSchema
-    data: pa.Table
-    date_only: frozenset[str] = frozenset()
+    schema: TableSchema  # what the table is. A custom table brings its own
+    data: pa.Table  # the rows, any order, columns under canonical names; `account_id` is never blank
+    date_only: frozenset[str] = frozenset()  # time columns without a clock: their instants are the ends of their days
+    # mutable columns that the user declared constant for the row's life (`static` attributes in `accounts`)
     fixed: frozenset[str] = frozenset()
-    derived: bool = False
+    derived: bool = False  # `accounts` that were made from another table: their first row bounds their tenure from below only
 
     @property
     def name(self) -> str:
@@ -288,19 +248,6 @@ class Table:
 def numbered(column: pa.ChunkedArray | pa.Array) -> tuple[NDArray[np.int32], pa.Array]:
     """Return a text column as numbers and the words that they stand for.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray or pyarrow.Array of str, shape (n,)
-        Plain, or a dictionary array.
-
-    Returns
-    -------
-    numbers : array of int32, shape (n,)
-        Positions among the words, -1 where the text is missing.
-    words : pyarrow.Array of str
-
-    Examples
-    --------
     >>> numbers, words = numbered(pa.chunked_array([["b", None], ["a", "b"]]))
     >>> numbers.tolist(), words.to_pylist()
     ([0, -1, 1, 0], ['b', 'a'])
@@ -325,16 +272,6 @@ def is_return(orders: Table) -> NDArray[np.bool_]:
     column is `fixed`, or when the table does not tell `returned_at`. Otherwise the flag was set later on the order's own row,
     and only `returned_at` says from when.
 
-    Parameters
-    ----------
-    orders : Table
-
-    Returns
-    -------
-    array of bool, shape (n,)
-
-    Examples
-    --------
     >>> rows = pa.table({"account_id": ["a", "b"], "cancelled": [True, False]})
     >>> is_return(Table(SCHEMAS["orders"], rows)).tolist()
     [True, False]

@@ -28,25 +28,6 @@ _ROWS_PER_GROUP = 50_000
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
     r"""Write a frame as Parquet or CSV, by the ending of the path.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-    path : Path
-        Ends in `.parquet` or `.csv`; missing folders are made. In CSV, text that a spreadsheet would run as a formula
-        gets a quote before it.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Raises
-    ------
-    UsageError
-        When the ending is another, or the place cannot be written to.
-
-    Examples
-    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> write_table(pd.DataFrame({"a": ["=1+1"]}), folder / "a.csv").read_text()
@@ -59,13 +40,6 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
 def require_table_path(path: Path) -> Path:
     """Return a path whose ending says how a table is written.
 
-    Raises
-    ------
-    UsageError
-        When it does not.
-
-    Examples
-    --------
     >>> require_table_path(Path("a.csv")).suffix
     '.csv'
     """
@@ -77,29 +51,6 @@ def require_table_path(path: Path) -> Path:
 def write_rows(batches: Iterable[pa.Table], schema: pa.Schema, path: Path, *, staging: Path | None = None) -> Path:
     """Write rows that come some at a time as Parquet or CSV, by the ending of the path; no more than one batch is held.
 
-    Parameters
-    ----------
-    batches : iterable of pyarrow.Table
-        In the order of the file; where one ends and the next begins leaves no trace in it.
-    schema : pyarrow.Schema
-        Of every batch.
-    path : Path
-        As `write_table` takes it.
-    staging : Path, optional
-        Folder in which the unfinished file grows; by default that of the path.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Raises
-    ------
-    UsageError
-        When the ending is another, or the place cannot be written to.
-
-    Examples
-    --------
     >>> import tempfile
     >>> rows = pa.table({"a": [1, 2, 3]})
     >>> path = write_rows([rows[:1], rows[1:]], rows.schema, Path(tempfile.mkdtemp()) / "a.parquet")
@@ -137,25 +88,6 @@ def _groups(batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read what `write_table` wrote.
 
-    Parameters
-    ----------
-    path : Path
-        Ends in `.parquet` or `.csv`.
-    columns : sequence of str, optional
-        Read only those of these columns that are there; all by default.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Ids stay text; the quote before a defused formula is taken off again.
-
-    Raises
-    ------
-    UsageError
-        When the file is not there or cannot be read.
-
-    Examples
-    --------
     >>> import tempfile
     >>> path = write_table(pd.DataFrame({"account_id": ["=007"]}), Path(tempfile.mkdtemp()) / "a.csv")
     >>> read_table(path)["account_id"].tolist()
@@ -180,8 +112,6 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
 def harmless(rows: pa.Table) -> pa.Table:
     """Return the rows with a quote before every text that a spreadsheet would run as a formula.
 
-    Examples
-    --------
     >>> harmless(pa.table({"a": ["=1+1", "b", None], "n": [-1, 0, 1]})).to_pydict()
     {'a': ["'=1+1", 'b', None], 'n': [-1, 0, 1]}
     """
@@ -194,27 +124,7 @@ def harmless(rows: pa.Table) -> pa.Table:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], *, staging: Path | None = None) -> Path:
-    """Write to a temporary name, flush to disk and rename.
-
-    Parameters
-    ----------
-    path : Path
-        Missing folders are made.
-    write : callable
-        Writes to the temporary path that it is given.
-    staging : Path, optional
-        Folder of the temporary file; by default that of the path. Whoever stops the process leaves nothing elsewhere.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Raises
-    ------
-    UsageError
-        When the place cannot be written to.
-    """
+    """Write to a temporary name, flush to disk and rename."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=staging or path.parent, prefix=f".{path.name}.", suffix=".tmp")

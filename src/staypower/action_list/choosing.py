@@ -49,40 +49,10 @@ def choose_actions(
 ) -> ActionList:
     """Choose one action at most for each account, those expected to bring most first.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        One row an account. Needed: `account_id, status, churn_probability, quadrant`. Used where there: `lever_1,
-        contribution_1, reason_1, ...`, `value_at_risk, clv, p_involuntary, owner, tier, mrr`, and what conditions ask for.
-    playbook : Playbook
-    settings : ActionSettings, optional
-    cutoff : int
-        Instant, written into the list.
-    team : int or None, default None
-        Accounts that the owners without a capacity of their own can act on together; None: no limit.
-    past : Outreach, optional
-        For the cooldown; its positions are rows of `scores`.
-    effects : Effects, optional
-        By default those that the playbook assumes.
-
-    Returns
-    -------
-    ActionList
-        The same whatever the order of the rows.
-
-    Raises
-    ------
-    UsageError
-        When a needed column is not there, or an account stands twice.
-
-    Notes
-    -----
     expected value = value_at_risk x effect - cost, or value - cost for an action that is not about risk. Pairs that are not
     expected to bring more than they cost are left out. An account without a value is ranked by the probability that is saved,
     churn_probability x effect, after everything that is known in money; where no account has a value, before it.
 
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 50, "effect": 0.2}
     >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
     >>> scores = pd.DataFrame({"account_id": ["a", "b", "c"], "status": "scored", "churn_probability": [0.9, 0.3, 0.2],

@@ -20,16 +20,7 @@ _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
 
 
 def draw_list(actions: ActionList) -> Picture:
-    """Draw the expected value that gathers down the list, and the accounts of each action.
-
-    Parameters
-    ----------
-    actions : ActionList
-
-    Returns
-    -------
-    Picture
-    """
+    """Draw the expected value that gathers down the list, and the accounts of each action."""
     picture = Picture(figsize=(10, 4), layout="constrained")
     left, right = picture.subplots(1, 2)
     gathered = np.nancumsum(actions.to_do["expected_value"].to_numpy(dtype=np.float64))
@@ -47,16 +38,7 @@ def draw_list(actions: ActionList) -> Picture:
 
 
 def draw_effects(effects: Effects) -> Picture:
-    """Draw every measured effect with its interval, beside what was assumed and what is used.
-
-    Parameters
-    ----------
-    effects : Effects
-
-    Returns
-    -------
-    Picture
-    """
+    """Draw every measured effect with its interval, beside what was assumed and what is used."""
     frame = effects.frame()
     found = frame[frame["measured"].notna()].iloc[::-1]
     picture = Picture(figsize=(8, 1.6 + 0.5 * len(found)), layout="constrained")

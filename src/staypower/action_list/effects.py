@@ -30,42 +30,24 @@ _WIDTH = 1.959963984540054
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """The effect of one action: the relative cut in churn probability.
-
-    Parameters
-    ----------
-    action : str
-    assumed : float or None
-        What the playbook assumes; None for an action with a value, or one that the playbook does not know.
-    treated, held : int
-        Accounts acted on and held back whose outcome is known.
-    treated_churned, held_churned : int
-        How many of them left.
-    waiting : int
-        Accounts whose outcome is not complete yet.
-    mixed : int
-        Accounts left out because another action was listed near by.
-    measured, low, high : float
-        1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty.
-    weight : float
-        How much of `used` is measured, from 0 to 1; the rest is assumed.
-    used : float or None
-        What expected values are computed with.
-    """
+    """The effect of one action: the relative cut in churn probability."""
 
     action: str
-    assumed: float | None
-    treated: int = 0
-    held: int = 0
-    treated_churned: int = 0
-    held_churned: int = 0
-    waiting: int = 0
-    mixed: int = 0
+    assumed: float | None  # what the playbook assumes; None for an action with a value, or one that the playbook does not know
+    treated: int = 0  # accounts acted on and held back whose outcome is known
+    held: int = 0  # accounts acted on and held back whose outcome is known
+    treated_churned: int = 0  # how many of them left
+    held_churned: int = 0  # how many of them left
+    waiting: int = 0  # accounts whose outcome is not complete yet
+    mixed: int = 0  # accounts left out because another action was listed near by
+    # 1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty
     measured: float = math.nan
+    # 1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty
     low: float = math.nan
+    # 1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty
     high: float = math.nan
-    weight: float = 0.0
-    used: float | None = None
+    weight: float = 0.0  # how much of `used` is measured, from 0 to 1; the rest is assumed
+    used: float | None = None  # what expected values are computed with
 
     @property
     def source(self) -> str:
@@ -103,21 +85,12 @@ class Effect:
 class Effects:
     """The effect of every action.
 
-    Parameters
-    ----------
-    effects : mapping of str to Effect
-        By action: those of the playbook first, then others that were tried.
-    fault : str or None, default None
-        Why nothing was measured.
-
-    Examples
-    --------
     >>> Effects({"call": Effect(action="call", assumed=0.1, used=0.1)}).used
     {'call': 0.1}
     """
 
-    effects: Mapping[str, Effect]
-    fault: str | None = None
+    effects: Mapping[str, Effect]  # by action: those of the playbook first, then others that were tried
+    fault: str | None = None  # why nothing was measured
 
     @property
     def used(self) -> dict[str, float]:
@@ -162,28 +135,10 @@ class Effects:
 def relative_cut(treated_churned: int, treated: int, held_churned: int, held: int) -> tuple[float, float, float, float]:
     """Estimate the relative cut in churn from two sides of a trial.
 
-    Parameters
-    ----------
-    treated_churned, treated : int
-        Who left, of how many acted on; at least 1 account.
-    held_churned, held : int
-        The same for those held back.
-
-    Returns
-    -------
-    measured, low, high : float
-        The cut and its 95 % interval; below 0 where those acted on left more often.
-    error : float
-        Standard error of the logarithm of the ratio of the two shares.
-
-    Notes
-    -----
     With half a churner added to each side, and half an account, the ratio of shares and its error stay finite when nobody left:
     log ratio = log((a + 1/2) / (n + 1/2)) - log((b + 1/2) / (m + 1/2)), variance = 1/(a + 1/2) - 1/(n + 1/2) + 1/(b + 1/2) -
     1/(m + 1/2) (Walter 1975, "The distribution of Levin's measure of attributable risk", Biometrika 62(2)).
 
-    Examples
-    --------
     >>> [round(value, 3) for value in relative_cut(80, 1000, 10, 100)]
     [0.23, -0.417, 0.581, 0.311]
     """
@@ -199,25 +154,11 @@ def relative_cut(treated_churned: int, treated: int, held_churned: int, held: in
 def measure_effects(playbook: Playbook, outcomes: Outcomes) -> Effects:
     """Measure every action that was tried, and settle which effect is used.
 
-    Parameters
-    ----------
-    playbook : Playbook
-        What is assumed.
-    outcomes : Outcomes
-
-    Returns
-    -------
-    Effects
-
-    Notes
-    -----
     Intention to treat: whoever was meant to be acted on counts as acted on. A measured effect is used from 30 accounts on each
     side and 5 churners on, and then not alone: an assumed cut e is taken as log(1 - e), uncertain by its own size, and the two
     are averaged by the inverse of their variances. So a small trial moves an assumption a little, a large one replaces it, and
     luck in a small one puts no action at the head of the list.
 
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 5, "effect": 0.2}
     >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
     >>> call = np.array(["call"] * 4000, dtype=object)

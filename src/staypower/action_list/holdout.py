@@ -17,26 +17,9 @@ __all__ = ["held_back"]
 def held_back(accounts: Iterable[str], *, share: float, seed: int) -> NDArray[np.bool_]:
     """Say which accounts are held back.
 
-    Parameters
-    ----------
-    accounts : iterable of str, n ids
-    share : float
-        Expected share of the accounts, from 0 to 1.
-    seed : int
-        Another seed draws others.
-
-    Returns
-    -------
-    array of bool, shape (n,)
-        The same for an account whatever else is asked, on every machine.
-
-    Notes
-    -----
     The first 8 bytes of BLAKE2b, keyed with the seed, of the id as UTF-8, taken as a number in [0, 1) and compared with the
     share. So a larger share holds back everybody that a smaller one did.
 
-    Examples
-    --------
     >>> everyone = [str(n) for n in range(1000)]
     >>> int(held_back(everyone, share=0.1, seed=0).sum())
     114

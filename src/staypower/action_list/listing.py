@@ -35,30 +35,7 @@ def list_rows(
     held: NDArray[np.bool_],
     cutoff: int,
 ) -> pd.DataFrame:
-    """Write one row for every account on the list, best first.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        One row an account.
-    playbook : Playbook
-    effects : Effects
-    fit : Fit
-    worth : Worth
-        Of every pair.
-    doers : Doers
-    pairs : Candidates
-    chosen : array of int64, shape (n,)
-        Positions of the pairs that were chosen, best first.
-    held : array of bool, shape (n_accounts,)
-    cutoff : int
-
-    Returns
-    -------
-    DataFrame, n rows
-        `account_id, cutoff, rank, action, step, owner, holdout, expected_value, probability_saved, effect, effect_source, cost,
-        lever, reason`, then what the scores tell.
-    """
+    """Write one row for every account on the list, best first."""
     account, action = pairs.account[chosen], pairs.action[chosen]
     names, entries = list(playbook.actions), list(playbook.actions.values())
     rows = scores.iloc[account].reset_index(drop=True)

@@ -28,31 +28,17 @@ _DAYS_AT_ONCE = 32
 class Outcomes:
     """One row for every account and action: its first outreach with that action whose outcome is known.
 
-    Parameters
-    ----------
-    action : array of object, shape (n,)
-    held : array of bool, shape (n,)
-        Held back instead of acted on.
-    churned : array of bool, shape (n,)
-    open : mapping of str to int
-        Of each action the rows whose outcome is not complete yet.
-    mixed : mapping of str to int
-        Of each action the rows that are not compared because another action was listed for the account near by.
-    fault : str or None
-        Why nothing can be said; None when it can.
-
-    Examples
-    --------
     >>> Outcomes.none("there is no table `outreach`").fault
     'there is no table `outreach`'
     """
 
-    action: NDArray[np.object_]
-    held: NDArray[np.bool_]
-    churned: NDArray[np.bool_]
-    open: Mapping[str, int] = field(default_factory=dict)
+    action: NDArray[np.object_]  # shape (n,)
+    held: NDArray[np.bool_]  # shape (n,): Held back instead of acted on
+    churned: NDArray[np.bool_]  # shape (n,)
+    open: Mapping[str, int] = field(default_factory=dict)  # of each action the rows whose outcome is not complete yet
+    # of each action the rows that are not compared because another action was listed for the account near by
     mixed: Mapping[str, int] = field(default_factory=dict)
-    fault: str | None = None
+    fault: str | None = None  # why nothing can be said; None when it can
 
     @classmethod
     def none(cls, fault: str) -> Outcomes:
@@ -83,22 +69,6 @@ def _sums(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
 def find_outcomes(tables: Tables, label: LabelSettings, past: Outreach, accounts: Sequence[str]) -> Outcomes:
     """Find who left after an outreach, among those acted on and those held back.
 
-    Parameters
-    ----------
-    tables : Tables
-    label : ContractualLabel, NonContractualLabel or GivenLabel
-        What churn is, and how far its horizon reaches.
-    past : Outreach
-        Read at the cutoff of the run: nothing later counts.
-    accounts : sequence of str
-        What the positions of `past` stand for.
-
-    Returns
-    -------
-    Outcomes
-
-    Notes
-    -----
     The outcome of an outreach begins at the UTC midnight before it, so that what happened that day is in the outcome of both
     sides, and so that who counts was settled before anybody was acted on: accounts active at that midnight, as in training. Of
     several rows of an account with the same action the first counts: later ones are not independent of it.

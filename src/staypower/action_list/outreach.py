@@ -23,8 +23,6 @@ __all__ = ["Outreach", "action_name", "read_outreach"]
 def action_name(written: str) -> str:
     """Write the name of an action as a playbook does, whatever its case and what separates its words.
 
-    Examples
-    --------
     >>> action_name("Payment recovery ")
     'payment_recovery'
     """
@@ -35,30 +33,15 @@ def action_name(written: str) -> str:
 class Outreach:
     """Actions of the past.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-        Position in the list of accounts.
-    instant : array of int64, shape (n,)
-        When; all before the cutoff.
-    action : array of object, shape (n,)
-        Names as in a playbook; None where none is written.
-    holdout : array of int8, shape (n,)
-        1 held back, 0 acted on, -1 not told.
-    cutoff : int
-        Instant.
-
-    Examples
-    --------
     >>> Outreach.none().__len__()
     0
     """
 
-    account: NDArray[np.int64]
-    instant: NDArray[np.int64]
-    action: NDArray[np.object_]
-    holdout: NDArray[np.int8]
-    cutoff: int
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    instant: NDArray[np.int64]  # shape (n,): When; all before the cutoff
+    action: NDArray[np.object_]  # shape (n,): Names as in a playbook; None where none is written
+    holdout: NDArray[np.int8]  # shape (n,): 1 held back, 0 acted on, -1 not told
+    cutoff: int  # instant
 
     def __len__(self) -> int:
         return len(self.account)
@@ -87,20 +70,6 @@ class Outreach:
     def recent(self, accounts: int, days: int, action: str | None = None) -> NDArray[np.bool_]:
         """Say which accounts had an action, or any, in the days before the cutoff; being held back counts as well.
 
-        Parameters
-        ----------
-        accounts : int
-            How many accounts there are.
-        days : int
-        action : str, optional
-            Any by default.
-
-        Returns
-        -------
-        array of bool, shape (accounts,)
-
-        Examples
-        --------
         >>> from staypower.cutoffs import DAY
         >>> one = np.array([1])
         >>> past = Outreach(one, one * DAY, np.array(["call"], dtype=object), one.astype(np.int8), 5 * DAY)
@@ -118,21 +87,6 @@ class Outreach:
 def read_outreach(tables: Tables, accounts: Sequence[str], *, cutoff: int) -> Outreach:
     """Read the outreach that is known at a cutoff.
 
-    Parameters
-    ----------
-    tables : Tables
-        Perhaps with `outreach`.
-    accounts : sequence of str
-        Account ids without repeats; rows of others are left out.
-    cutoff : int
-        Instant of knowledge: rows that happened or arrived later are not seen.
-
-    Returns
-    -------
-    Outreach
-
-    Examples
-    --------
     >>> len(read_outreach(Tables({}, 0), ["a"], cutoff=9))
     0
     """

@@ -20,22 +20,6 @@ __all__ = ["owners_of"]
 def owners_of(tables: Tables, accounts: Sequence[str], *, cutoff: int) -> NDArray[np.object_] | None:
     """Return the owner of each account.
 
-    Parameters
-    ----------
-    tables : Tables
-    accounts : sequence of str
-        Account ids without repeats.
-    cutoff : int
-        Instant of knowledge.
-
-    Returns
-    -------
-    array of str or None, shape (n,), or None
-        The owner in the last version known before the cutoff. None instead of an array where nothing tells who the owner was:
-        there is no column `owner`, or it has neither `valid_from` nor is it declared `static`.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS, Table
     >>> rows = pa.table({"account_id": ["a", "b"], "owner": ["ann", None]})

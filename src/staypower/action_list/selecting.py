@@ -22,29 +22,17 @@ NO_LIMIT = np.iinfo(np.int64).max
 class Candidates:
     """Pairs of an account and an action that might be worth it.
 
-    Parameters
-    ----------
-    account, action : array of int64, shape (n,)
-        Positions.
-    group : array of int8, shape (n,)
-        Pairs of a lower group come first, whatever they are worth: money before probabilities.
-    worth : array of float, shape (n,)
-        By which pairs of a group are ranked, highest first.
-    room : array of int64, shape (n,)
-        Whose time the pair takes, a position in `Room`.
-
-    Examples
-    --------
     >>> one = np.zeros(1, dtype=np.int64)
     >>> len(Candidates(one, one, one.astype(np.int8), np.ones(1), one))
     1
     """
 
-    account: NDArray[np.int64]
-    action: NDArray[np.int64]
+    account: NDArray[np.int64]  # shape (n,): Positions
+    action: NDArray[np.int64]  # shape (n,): Positions
+    # shape (n,): Pairs of a lower group come first, whatever they are worth: money before probabilities
     group: NDArray[np.int8]
-    worth: NDArray[np.float64]
-    room: NDArray[np.int64]
+    worth: NDArray[np.float64]  # shape (n,): By which pairs of a group are ranked, highest first
+    room: NDArray[np.int64]  # shape (n,): Whose time the pair takes, a position in `Room`
 
     def __len__(self) -> int:
         return len(self.account)
@@ -58,44 +46,17 @@ class Candidates:
 class Room:
     """How many accounts each owner, or several owners together, can act on.
 
-    Parameters
-    ----------
-    names : tuple of str
-        Who; `team` for the owners that share one number.
-    places : array of int64, shape (n,)
-        `NO_LIMIT` where there is none.
-    of : mapping of str to int
-        The position of each owner.
-
-    Examples
-    --------
     >>> make_room(["support", "sales", "automatic"], {"support": 3}, team=10).names
     ('support', 'team', 'automatic')
     """
 
-    names: tuple[str, ...]
-    places: NDArray[np.int64]
-    of: Mapping[str, int]
+    names: tuple[str, ...]  # who; `team` for the owners that share one number
+    places: NDArray[np.int64]  # shape (n,): `NO_LIMIT` where there is none
+    of: Mapping[str, int]  # the position of each owner
 
 
 def make_room(owners: Sequence[str], capacity: Mapping[str, int | None], *, team: int | None, free: str = "automatic") -> Room:
-    """Settle who shares which places.
-
-    Parameters
-    ----------
-    owners : sequence of str
-        Everybody who may have to act, without repeats.
-    capacity : mapping of str to int or None
-        Places of some owners; None: no limit.
-    team : int or None
-        Places that the other owners share; None: no limit.
-    free : str, default "automatic"
-        The owner that has no limit unless one is named.
-
-    Returns
-    -------
-    Room
-    """
+    """Settle who shares which places."""
     rooms: dict[str | None, int] = {}
     of: dict[str, int] = {}
     places: list[int] = []
@@ -114,27 +75,9 @@ def make_room(owners: Sequence[str], capacity: Mapping[str, int | None], *, team
 def select(candidates: Candidates, room: Room, held: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Go through the pairs in an order and take each whose account is free and whose owner has room.
 
-    Parameters
-    ----------
-    candidates : Candidates
-    room : Room
-    held : array of bool, shape (n_accounts,)
-        Accounts that are left alone: they are listed while there is room, and take none of it.
-    order : array of int64
-        Positions of pairs.
-
-    Returns
-    -------
-    array of int64, shape (n_accounts,)
-        The position of the pair taken, -1 where there is none.
-
-    Notes
-    -----
     With one owner this is the best list there is; with several it is worth at least half of the best, as greedy matching is,
     and each choice can be said in a sentence: nobody further down could have used the place better.
 
-    Examples
-    --------
     >>> pairs = Candidates(np.array([0, 0, 1]), np.array([0, 1, 0]), np.zeros(3, np.int8), np.array([9.0, 5.0, 7.0]),
     ...                    np.array([0, 1, 0]))
     >>> room = make_room(["support", "sales"], {"support": 1, "sales": 1}, team=None)

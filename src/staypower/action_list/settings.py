@@ -12,18 +12,6 @@ __all__ = ["ActionSettings"]
 class ActionSettings(BaseModel):
     """Settings of the action list.
 
-    Parameters
-    ----------
-    capacity : mapping of str to int or None
-        Accounts that each owner of the playbook can act on in one round; None: no limit. `account owner` is a limit for each
-        person. Owners that are not named share the team's `capacity`; `automatic` has no limit unless it is named.
-    holdout : float, default 0.1
-        Share of the accounts on the list that are left alone at random, from 0 to 0.5.
-    seed : int, default 0
-        Decides with the account's id, and nothing else, who is left alone.
-
-    Examples
-    --------
     >>> ActionSettings(capacity={"support": 20, "marketing": None}).holdout
     0.1
     """

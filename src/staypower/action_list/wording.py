@@ -16,35 +16,13 @@ __all__ = ["brief_of_list", "text_of_list"]
 
 
 def text_of_list(actions: ActionList, *, first: int = 5) -> str:
-    """Write the summary of a list.
-
-    Parameters
-    ----------
-    actions : ActionList
-    first : int, default 5
-        How many rows of the list are shown.
-
-    Returns
-    -------
-    str
-    """
+    """Write the summary of a list."""
     parts = [_head(actions), _actions(actions), _places(actions), _left_out(actions), _effects(actions), _first(actions, first)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def brief_of_list(actions: ActionList, *, first: int = 3) -> str:
-    """Write a list in a few lines: how much, and whom first.
-
-    Parameters
-    ----------
-    actions : ActionList
-    first : int, default 3
-        How many rows of the list are shown.
-
-    Returns
-    -------
-    str
-    """
+    """Write a list in a few lines: how much, and whom first."""
     return "\n".join([*_head(actions)[:3], *_first(actions, first)])
 
 

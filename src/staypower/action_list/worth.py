@@ -26,8 +26,6 @@ _FIRST, _SECOND = np.int8(0), np.int8(1)
 def assumed_effects(playbook: Playbook) -> Effects:
     """Return the effects that a playbook assumes.
 
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 5, "effect": 0.2}
     >>> assumed_effects(Playbook.model_validate({"actions": {"call": entry}})).used
     {'call': 0.2}
@@ -37,23 +35,12 @@ def assumed_effects(playbook: Playbook) -> Effects:
 
 @dataclass(frozen=True)
 class Worth:
-    """What pairs of an account and an action are worth.
+    """What pairs of an account and an action are worth."""
 
-    Parameters
-    ----------
-    expected : array of float, shape (n,)
-        In money, the cost taken off; NaN where the account has no value.
-    saved : array of float, shape (n,)
-        Churn probability that is saved; NaN for an action that is not about risk.
-    group : array of int8, shape (n,)
-        Pairs of group 0 are ranked before those of group 1.
-    rank : array of float, shape (n,)
-        `expected`, or `saved` where the account has no value; not above 0 where acting is not worth it.
-    """
-
-    expected: NDArray[np.float64]
-    saved: NDArray[np.float64]
-    group: NDArray[np.int8]
+    expected: NDArray[np.float64]  # shape (n,): In money, the cost taken off; NaN where the account has no value
+    saved: NDArray[np.float64]  # shape (n,): Churn probability that is saved; NaN for an action that is not about risk
+    group: NDArray[np.int8]  # shape (n,): Pairs of group 0 are ranked before those of group 1
+    # shape (n,): `expected`, or `saved` where the account has no value; not above 0 where acting is not worth it
     rank: NDArray[np.float64]
 
 
@@ -66,22 +53,6 @@ def worth_of(
 ) -> Worth:
     """Price pairs of an account and an action.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        `churn_probability`, and `value_at_risk` where it is known.
-    playbook : Playbook
-    used : mapping of str to float
-        The effect of each action that is about risk.
-    account, action : array of int64, shape (n,)
-        Positions.
-
-    Returns
-    -------
-    Worth
-
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 5, "effect": 0.5}
     >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
     >>> scores = pd.DataFrame({"churn_probability": [0.1, 0.2], "value_at_risk": [100.0, np.nan]})
@@ -107,8 +78,6 @@ def worth_of(
 def at_risk_of(scores: pd.DataFrame) -> NDArray[np.float64]:
     """Return the value at risk of every account, NaN where it is not known.
 
-    Examples
-    --------
     >>> at_risk_of(pd.DataFrame({"account_id": ["a"]})).tolist()
     [nan]
     """
@@ -119,17 +88,10 @@ def at_risk_of(scores: pd.DataFrame) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Doers:
-    """Who does what.
+    """Who does what."""
 
-    Parameters
-    ----------
-    room : Room
-        Their places.
-    names : array of object, shape (n_accounts, n_actions) or (1, n_actions)
-        The owner of each action for each account; one row where it is the same for everybody.
-    """
-
-    room: Room
+    room: Room  # their places
+    # shape (n_accounts, n_actions): The owner of each action for each account; one row where it is the same for everybody
     names: NDArray[np.object_]
 
     def of(self, account: NDArray[np.int64], action: NDArray[np.int64]) -> NDArray[np.object_]:
@@ -145,22 +107,6 @@ class Doers:
 def doers_of(scores: pd.DataFrame, playbook: Playbook, settings: ActionSettings, team: int | None) -> Doers:
     """Say who does what, and how many places each has.
 
-    Parameters
-    ----------
-    scores : DataFrame
-        With `owner`, each account's own owner, where that is known.
-    playbook : Playbook
-    settings : ActionSettings
-        A capacity for `account owner` is each person's, unless the person is named.
-    team : int or None
-        What owners without a capacity of their own share.
-
-    Returns
-    -------
-    Doers
-
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "account owner", "cost": 5, "effect": 0.5}
     >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
     >>> scores = pd.DataFrame({"owner": ["ann", "bob", None]})

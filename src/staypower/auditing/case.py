@@ -22,37 +22,18 @@ __all__ = ["Case"]
 class Case:
     """Everything that the checks look at.
 
-    Parameters
-    ----------
-    name : str
-        What the report calls it.
-    tables : Tables
-        Whole, as exported.
-    dataset : Dataset
-        Built from them.
-    label : LabelSettings
-    features : FeatureSettings
-    every_cutoff : bool, default False
-        Travel to every cutoff of the plan instead of the first, the middle and the last.
-    seed : int, default 0
-        Seeds every random choice of the audit.
-    threads : int, default 2
-        Threads that build features; no number depends on it.
-
-    Examples
-    --------
     >>> sorted(Case.__dataclass_fields__)[:3]
     ['dataset', 'every_cutoff', 'features']
     """
 
-    name: str
-    tables: Tables
-    dataset: Dataset
+    name: str  # what the report calls it
+    tables: Tables  # whole, as exported
+    dataset: Dataset  # built from them
     label: LabelSettings
     features: FeatureSettings
-    every_cutoff: bool = False
-    seed: int = 0
-    threads: int = 2
+    every_cutoff: bool = False  # travel to every cutoff of the plan instead of the first, the middle and the last
+    seed: int = 0  # seeds every random choice of the audit
+    threads: int = 2  # threads that build features; no number depends on it
 
     @property
     def hidden(self) -> tuple[str, ...]:

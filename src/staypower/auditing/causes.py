@@ -38,28 +38,7 @@ def name_causes(
     statuses: int,
     arrival: bool,
 ) -> tuple[str, ...]:
-    """Name what makes features or statuses differ.
-
-    Parameters
-    ----------
-    case : Case
-    catalogue : Catalogue
-    reference : Built
-        From the whole tables.
-    cutoff : int
-        Instant.
-    manner : {"deleted", "scrambled"}
-    features : sequence of (str, int)
-        The features that differ.
-    statuses : int
-        How many statuses differ.
-    arrival : bool
-
-    Returns
-    -------
-    tuple of str
-        A phrase for each table or column whose hiding alone makes a difference.
-    """
+    """Name what makes features or statuses differ."""
     asked = replace(case, threads=1)
     alone = np.array([cutoff], dtype=np.int64)
     shown = catalogue.only(_examples(catalogue, [name for name, _ in features]))

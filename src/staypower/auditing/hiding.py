@@ -32,20 +32,12 @@ Masks = Mapping[str, "NDArray[np.bool_]"]
 class Place:
     """Something that can be hidden on its own: the later rows of a table, or one of its columns.
 
-    Parameters
-    ----------
-    table : str
-    column : str, default ""
-        Empty for the rows.
-
-    Examples
-    --------
     >>> Place("tickets", "resolved_at").words, Place("usage").words
     ('later values of `tickets.resolved_at`', 'later rows of `usage`')
     """
 
     table: str
-    column: str = ""
+    column: str = ""  # empty for the rows
 
     @property
     def words(self) -> str:
@@ -55,20 +47,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Hidden:
-    """Tables without their future.
-
-    Parameters
-    ----------
-    tables : Tables
-    rows : mapping of str to int
-        Rows hidden, by table.
-    values : int
-        Values hidden in rows that stay.
-    """
+    """Tables without their future."""
 
     tables: Tables
-    rows: Mapping[str, int]
-    values: int
+    rows: Mapping[str, int]  # rows hidden, by table
+    values: int  # values hidden in rows that stay
 
 
 def places_of(tables: Tables, *, arrival: bool = False) -> list[Place]:
@@ -92,26 +75,7 @@ def hide_future(
     only: Place | None = None,
     seed: int = 0,
 ) -> Hidden:
-    """Delete or scramble what comes at or after a cutoff.
-
-    Parameters
-    ----------
-    tables : Tables
-    cutoff : int
-        Instant.
-    manner : {"deleted", "scrambled"}
-    arrival : bool, default False
-        Hide what arrived at or after the cutoff by `known_at`, instead of what happened then.
-    only : Place, optional
-        Hide nothing else.
-    seed : int, default 0
-        Seeds the scrambling.
-
-    Returns
-    -------
-    Hidden
-        Of an account signed up later the row goes too, unless other rows of it stay. Deleted, the tables end at the cutoff.
-    """
+    """Delete or scramble what comes at or after a cutoff."""
     masks = {name: _rows_to_hide(table, cutoff, arrival, only) for name, table in tables.items()}
     stay = _accounts_seen(tables, masks)
     made, counts, values = {}, {}, 0

@@ -49,26 +49,14 @@ LATE: Mapping[str, Mapping[str, str]] = MappingProxyType(
 class Rewritten:
     """A value that is written over at a later instant.
 
-    Parameters
-    ----------
-    column : str
-    when : str
-        The time column of that instant.
-    later : str or bool
-        What stands there afterwards.
-    earlier : str or bool
-        What stood there before.
-
-    Examples
-    --------
     >>> REWRITTEN["payments"].earlier
     'paid'
     """
 
     column: str
-    when: str
-    later: str | bool
-    earlier: str | bool
+    when: str  # the time column of that instant
+    later: str | bool  # what stands there afterwards
+    earlier: str | bool  # what stood there before
 
 
 REWRITTEN: Mapping[str, Rewritten] = MappingProxyType(
@@ -82,8 +70,6 @@ REWRITTEN: Mapping[str, Rewritten] = MappingProxyType(
 def late_columns(table: Table) -> dict[str, str]:
     """Return the columns of a table that are filled in after their row, and the time from which each is known.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> goals = pa.table({"account_id": ["a"], "met_at": pa.array([None], pa.timestamp("us", "UTC"))})
     >>> late_columns(Table(SCHEMAS["goals"], goals))
@@ -100,8 +86,6 @@ def late_columns(table: Table) -> dict[str, str]:
 def undated_columns(table: Table) -> list[str]:
     """Return the columns of which nobody knows since when they hold: nothing may be built from them.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> undated_columns(Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"], "plan": ["x"]})))
     ['plan']
@@ -115,21 +99,7 @@ def undated_columns(table: Table) -> list[str]:
 
 
 def rows_after(table: Table, cutoff: int, *, arrival: bool = False) -> NDArray[np.bool_]:
-    """Say which rows are not known at a cutoff.
-
-    Parameters
-    ----------
-    table : Table
-    cutoff : int
-        Instant.
-    arrival : bool, default False
-        Look at `known_at` only; else at the row's own time and at `valid_from`.
-
-    Returns
-    -------
-    array of bool, shape (n,)
-        A row without a time has none to look at and is never among them.
-    """
+    """Say which rows are not known at a cutoff."""
     found = np.zeros(len(table), dtype=bool)
     if arrival:
         gates = [table.instants("known_at")] if table.has("known_at") else []

@@ -24,17 +24,7 @@ _PARTS: tuple[Part, ...] = ("training", "calibration", "test")
 
 
 def find_overlap(case: Case) -> Check:
-    """Look for outcomes that one part of the data shares with the next.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        The distances are taken from the rows themselves and the label's gap, horizon and grace, not from the plan.
-    """
+    """Look for outcomes that one part of the data shares with the next."""
     parts = _cutoffs_of_parts(case)
     faults = [*_doubled(case), *_open(case)]
     said = []

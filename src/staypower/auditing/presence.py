@@ -42,18 +42,6 @@ class _Question:
 def find_presence(case: Case) -> Check:
     """Look whether having rows, ever, gives the outcome away.
 
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        For every table, in its whole exported length: are the accounts with rows all leavers, or all stayers? And the same
-        for a sign-up date, for rows before the sign-up, and for any row at all.
-
-    Notes
-    -----
     An account counts as a leaver when it churned in the outcome of any cutoff of the plan. It fails when presence alone ranks
     leavers and stayers with an AUROC of 0.95, or when all accounts that have it share one outcome and that is less likely by
     chance than one in a million. Rows come with time: that all who lack them left is no fault, and that all who have them

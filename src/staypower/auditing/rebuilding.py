@@ -22,33 +22,15 @@ Differences = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True)
 class Built:
-    """What is known of every account at one cutoff.
+    """What is known of every account at one cutoff."""
 
-    Parameters
-    ----------
-    accounts : array of str, shape (n,)
-        Sorted.
-    names : tuple of str
-        The features.
-    values : array of float, shape (n, len(names))
-    status : array of int8, shape (n,)
-    """
-
-    accounts: NDArray[np.str_]
-    names: tuple[str, ...]
-    values: NDArray[np.float64]
-    status: NDArray[np.int8]
+    accounts: NDArray[np.str_]  # shape (n,): Sorted
+    names: tuple[str, ...]  # the features
+    values: NDArray[np.float64]  # shape (n, len(names)
+    status: NDArray[np.int8]  # shape (n,)
 
     def differences(self, again: Built) -> tuple[Differences, int]:
-        """Compare with a building from fewer rows, of perhaps fewer accounts and features.
-
-        Returns
-        -------
-        tuple of (str, int)
-            Features that differ in any bit, and for how many accounts, most first.
-        int
-            Accounts whose status differs; one that is gone must not have been in the population.
-        """
+        """Compare with a building from fewer rows, of perhaps fewer accounts and features."""
         place = np.searchsorted(self.accounts, again.accounts)
         columns = np.array([self.names.index(name) for name in again.names], dtype=np.int64)
         before, after = self.values[np.ix_(place, columns)], again.values
@@ -64,17 +46,10 @@ class Built:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What is known of every account at several cutoffs.
+    """What is known of every account at several cutoffs."""
 
-    Parameters
-    ----------
-    cutoffs : array of int64, shape (k,)
-    built : tuple of Built
-        One a cutoff.
-    """
-
-    cutoffs: NDArray[np.int64]
-    built: tuple[Built, ...]
+    cutoffs: NDArray[np.int64]  # shape (k,)
+    built: tuple[Built, ...]  # one a cutoff
 
     @property
     def accounts(self) -> NDArray[np.str_]:
@@ -89,23 +64,7 @@ class Rebuilt:
 def rebuild(
     case: Case, tables: Tables, catalogue: Catalogue, *, every: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> Rebuilt:
-    """Build features and statuses for all of some cutoffs at once, and keep those of a few.
-
-    Parameters
-    ----------
-    case : Case
-    tables : Tables
-        Whole, or without their future.
-    catalogue : Catalogue
-    every : array of int64
-        The cutoffs that are built together.
-    wanted : array of int64
-        Those that are kept, sorted.
-
-    Returns
-    -------
-    Rebuilt
-    """
+    """Build features and statuses for all of some cutoffs at once, and keep those of a few."""
     accounts = tables.account_ids
     keep = np.isin(every, wanted)
     rows = np.broadcast_to(keep, (len(accounts), len(every)))

@@ -22,27 +22,14 @@ _HEADS = ("check", "status", "evidence")
 class Check:
     """One question of the audit and its answer.
 
-    Parameters
-    ----------
-    name : str
-        Short name.
-    status : {"passed", "failed", "unproven", "not applicable"}
-        `unproven`: nothing speaks against it, and nothing in the data could show it.
-    evidence : tuple of str
-        What was done and found, a sentence each.
-    details : mapping, default empty
-        The same as plain values, for a program.
-
-    Examples
-    --------
     >>> Check("arrival", "not applicable", ("no table has `known_at`",)).status
     'not applicable'
     """
 
-    name: str
-    status: Verdict
-    evidence: tuple[str, ...]
-    details: Mapping[str, Any] = field(default_factory=dict)
+    name: str  # short name
+    status: Verdict  # `unproven`: nothing speaks against it, and nothing in the data could show it
+    evidence: tuple[str, ...]  # what was done and found, a sentence each
+    details: Mapping[str, Any] = field(default_factory=dict)  # the same as plain values, for a program
 
 
 @dataclass(frozen=True)

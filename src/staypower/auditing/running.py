@@ -26,18 +26,7 @@ _CHECKS = (
 
 
 def audit_dataset(case: Case, *, progress: Progress | None = None) -> AuditReport:
-    """Make every check of the audit.
-
-    Parameters
-    ----------
-    case : Case
-        Tables, settings and the data set built from them.
-    progress : Progress, optional
-
-    Returns
-    -------
-    AuditReport
-    """
+    """Make every check of the audit."""
     said = progress or Progress(quiet=True)
     checks = []
     for words, check in _CHECKS:

@@ -24,19 +24,6 @@ _LEAST_SPAN = 60
 def random_times(count: int, cutoff: int, last: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw instants at or after a cutoff: some exactly at it, many within three days, the rest up to `last`.
 
-    Parameters
-    ----------
-    count : int
-    cutoff, last : int
-        Instants.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    array of int64, shape (count,)
-
-    Examples
-    --------
     >>> times = random_times(1000, 5, 9, np.random.default_rng(0))
     >>> int(times.min()), bool(times.max() > 9)
     (5, True)
@@ -57,26 +44,7 @@ def scramble_values(
     moves: bool,
     keep: bool = False,
 ) -> Table:
-    """Put other values in some cells of a column.
-
-    Parameters
-    ----------
-    table : Table
-    column : str
-    mask : array of bool, shape (n,)
-        The cells.
-    cutoff : int
-        Instant.
-    rng : numpy.random.Generator
-    moves : bool
-        The column is a time that must stay at or after the cutoff; else its values change places among the cells.
-    keep : bool, default False
-        Leave no cell blank.
-
-    Returns
-    -------
-    Table
-    """
+    """Put other values in some cells of a column."""
     place = np.flatnonzero(mask)
     if not len(place):
         return table
@@ -106,26 +74,7 @@ def scramble_rows(
     late: Mapping[str, str],
     arrival: bool,
 ) -> Table:
-    """Make other rows of those that are not known yet: other accounts, times and values.
-
-    Parameters
-    ----------
-    table : Table
-    mask : array of bool, shape (n,)
-        The rows.
-    cutoff : int
-        Instant.
-    rng : numpy.random.Generator
-    late : mapping of str to str
-        Columns that are filled in later, and their times.
-    arrival : bool
-        The rows are hidden by `known_at`: what they tell may lie anywhere.
-
-    Returns
-    -------
-    Table
-        What named a row still names it; half of the rows stay with their account.
-    """
+    """Make other rows of those that are not known yet: other accounts, times and values."""
     some = mask & (rng.random(len(table)) < 0.5)
     gates = {"known_at"} if arrival else {*_own_time(table), "valid_from"}
     named = {"subscription_id"} | ({table.schema.row_id} if table.schema.row_id else set())

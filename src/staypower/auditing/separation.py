@@ -30,18 +30,6 @@ _HEAD = "looks like a leak: "
 def find_separation(case: Case) -> Check:
     """Look for a feature that alone ranks leavers and stayers too well, or whose missingness does.
 
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        Failed when a feature separates; unproven when only the name of an attribute speaks against it, or when there are
-        too few churners.
-
-    Notes
-    -----
     One row is drawn for each account from the rows that are learnt from, so that chance is counted in accounts. Attributes
     are held against the whole course of an account too: whether it ever churned in the rows of the plan. The rules
     are those of `staypower check`: an AUROC of 0.95 or more in either direction, or one outcome for all that have, or lack,
@@ -73,8 +61,6 @@ def find_separation(case: Case) -> Check:
 def one_row_each(accounts: NDArray[np.object_], eligible: NDArray[np.bool_], *, seed: int) -> NDArray[np.int64]:
     """Draw one of the eligible rows of each account.
 
-    Examples
-    --------
     >>> rows = one_row_each(np.array(["a", "a", "b"], dtype=object), np.array([True, True, False]), seed=0)
     >>> len(rows), rows[0] in (0, 1)
     (1, True)

@@ -52,17 +52,6 @@ class _Panel:
 def shuffle_target(case: Case) -> Check:
     """Shuffle who churned, learn on some accounts and rank the others: no better than chance.
 
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        Unproven when there are too few churners for any bound.
-
-    Notes
-    -----
     Within each cutoff accounts exchange their outcomes, an account taking over the whole course of another's as far as both
     are there. Trees are grown on one half of the accounts and rank the other, with the folds that training deals. AUROC is
     taken within fold and cutoff, where a shuffled target leaves nothing to find, and averaged by its number of pairs. The
@@ -104,20 +93,6 @@ def shuffle_target(case: Case) -> Check:
 def shuffled_by_account(labels: NDArray[np.int8], rng: np.random.Generator) -> NDArray[np.int8]:
     """Let accounts exchange their outcomes within each cutoff.
 
-    Parameters
-    ----------
-    labels : array of int8, shape (n_accounts, n_cutoffs)
-        -1 where there is none.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    array of int8, shape (n_accounts, n_cutoffs)
-        Each cutoff keeps its number of churners, each account its places. Every account has a donor whose outcomes it takes;
-        where the donor has none, outcomes that nobody took are dealt out.
-
-    Examples
-    --------
     >>> labels = np.array([[0, 1], [0, 0], [1, -1]], dtype=np.int8)
     >>> shuffled = shuffled_by_account(labels, np.random.default_rng(0))
     >>> (shuffled >= 0).tolist() == (labels >= 0).tolist(), shuffled[:, 0].sum(), shuffled[:2, 1].sum()

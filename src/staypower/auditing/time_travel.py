@@ -58,33 +58,12 @@ class _Trip:
 
 
 def travel_in_time(case: Case) -> Check:
-    """Delete, then scramble, everything at or after a cutoff and everything filled in later: nothing may change.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        Features and statuses at the cutoff, rebuilt for it alone, are compared with those built from the whole tables for
-        all cutoffs at once; so are the definitions learnt at the last cutoff that anything is learnt at.
-    """
+    """Delete, then scramble, everything at or after a cutoff and everything filled in later: nothing may change."""
     return _travel(case, "time travel", arrival=False)
 
 
 def travel_by_arrival(case: Case) -> Check:
-    """Do the same to rows that arrived at or after the cutoff, whenever they happened.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        Not applicable when no table names `known_at`.
-    """
+    """Do the same to rows that arrived at or after the cutoff, whenever they happened."""
     names = [name for name, table in case.tables.items() if table.has("known_at")]
     if not names:
         return Check("arrival", "not applicable", ("no table has `known_at`: rows are taken as known at their own time",))

@@ -25,17 +25,7 @@ class _Group:
 
 
 def list_unproven(case: Case) -> Check:
-    """List the columns that no deletion of rows can put to the test.
-
-    Parameters
-    ----------
-    case : Case
-
-    Returns
-    -------
-    Check
-        Unproven when there is any; passed when every column that may change names its instant. Never failed.
-    """
+    """List the columns that no deletion of rows can put to the test."""
     groups = [group for table in case.tables.values() for group in _groups(case, table)]
     plain = [definition for definition in case.dataset.catalogue.everything if isinstance(definition, Feature)]
     read = {f"{source_of(feature.table)}.{column}" for feature in plain for column in feature.columns}

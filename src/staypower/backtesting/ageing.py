@@ -21,57 +21,26 @@ _METRICS = ("auroc", "log_loss")
 class AgePoint:
     """Models of one age, and the fresh ones of the same test cutoffs, on the same rows.
 
-    Parameters
-    ----------
-    age : int
-        Cutoffs since the model was fresh; 0 is the fresh model itself.
-    days : int
-        Days since then.
-    cutoffs, rows, churned : int
-        Test cutoffs that have a model of this age, their rows, and how many churned.
-    auroc, log_loss : float
-        Of the models of this age; NaN where only one class is there.
-    auroc_change, log_loss_change : Estimate
-        Theirs minus the fresh models', paired over accounts.
-    predicted, observed : float
-        Mean probability and share that churned.
-
-    Examples
-    --------
     >>> AgePoint(1, 30, 2, 100, 9, 0.7, 0.3, Estimate(-0.01), Estimate(0.002), 0.1, 0.09).age
     1
     """
 
-    age: int
-    days: int
-    cutoffs: int
-    rows: int
-    churned: int
-    auroc: float
-    log_loss: float
-    auroc_change: Estimate
-    log_loss_change: Estimate
-    predicted: float
-    observed: float
+    age: int  # cutoffs since the model was fresh; 0 is the fresh model itself
+    days: int  # days since then
+    cutoffs: int  # test cutoffs that have a model of this age, their rows, and how many churned
+    rows: int  # test cutoffs that have a model of this age, their rows, and how many churned
+    churned: int  # test cutoffs that have a model of this age, their rows, and how many churned
+    auroc: float  # of the models of this age; NaN where only one class is there
+    log_loss: float  # of the models of this age; NaN where only one class is there
+    auroc_change: Estimate  # theirs minus the fresh models', paired over accounts
+    log_loss_change: Estimate  # theirs minus the fresh models', paired over accounts
+    predicted: float  # mean probability and share that churned
+    observed: float  # mean probability and share that churned
 
 
 def age_points(folds: Sequence[FoldPredictions], *, replicates: int, seed: int) -> tuple[AgePoint, ...]:
     """Compare models of every age with the fresh ones of the same test cutoffs.
 
-    Parameters
-    ----------
-    folds : sequence of FoldPredictions
-        The earliest first.
-    replicates, seed : int
-        Of the bootstrap over accounts.
-
-    Returns
-    -------
-    tuple of AgePoint
-        From age 0 on.
-
-    Notes
-    -----
     Each age is compared on its own test cutoffs, with the same rows on both sides: a month in which everybody is hard to
     predict counts for both.
     """

@@ -36,32 +36,6 @@ def backtest_of(
 ) -> Backtest:
     """Judge the folds of a rolling origin.
 
-    Parameters
-    ----------
-    folds : sequence of FoldPredictions
-        The earliest first, at least one; a later fold's test cutoff is among the earlier ones' later cutoffs.
-    capacity : int, optional
-        Accounts contacted at each cutoff.
-    costs : CostSettings, optional
-    sensitive : collection of str, default ()
-        Segments whose groups are compared for fairness.
-    left_out : sequence of str, default ()
-        Folds that could not be made, and why.
-    replicates : int, default 200
-        Samples of accounts behind every interval.
-    seed : int, default 0
-
-    Returns
-    -------
-    Backtest
-
-    Raises
-    ------
-    UsageError
-        When there is no fold, or rows cannot be used.
-
-    Notes
-    -----
     Pooled figures put the fresh predictions of all folds together. An account that stands at six test cutoffs is six rows and
     one draw of the bootstrap: more cutoffs of the same accounts narrow no interval by themselves.
     """

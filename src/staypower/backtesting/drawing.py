@@ -32,38 +32,12 @@ _GREY = "#777777"
 
 
 def pictures_of(backtest: Backtest) -> dict[str, Callable[[Backtest], Picture]]:
-    """Return what draws each picture that a backtest has.
-
-    Parameters
-    ----------
-    backtest : Backtest
-
-    Returns
-    -------
-    dict of str to callable
-        `folds` and, when there are several folds, `ageing`.
-    """
+    """Return what draws each picture that a backtest has."""
     return {"folds": _folds, "ageing": _ageing} if len(backtest.ages) > 1 else {"folds": _folds}
 
 
 def draw(backtest: Backtest, picture: str) -> Picture:
-    """Draw one of the pictures.
-
-    Parameters
-    ----------
-    backtest : Backtest
-    picture : str
-        One of `pictures_of`.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    UsageError
-        When there is no such picture.
-    """
+    """Draw one of the pictures."""
     return find_picture(picture, pictures_of(backtest))(backtest)
 
 

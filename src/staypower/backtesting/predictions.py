@@ -20,53 +20,26 @@ class FoldPredictions:
     """Predictions of a model that learnt from what was known at its test cutoff.
 
     The first `fresh` rows are those of the fold's own test cutoff; arrays of length m hold those alone.
-
-    Parameters
-    ----------
-    plan : CutoffPlan
-        Its first test cutoff is the fold's own.
-    learnt_rows, learnt_accounts : int
-        What the model was learnt from.
-    train_base_rate : float
-        Share that churned there.
-    how : str
-        What stopped and calibrated the trees, in words.
-    accounts, cutoffs, churned : array, shape (n,)
-        Rows of the own test cutoff first, then of all later ones.
-    probability : array of float, shape (n,)
-        The model's.
-    fresh : int
-        m, rows of the own test cutoff.
-    scores : mapping of str to array of float, shape (m,)
-        Baselines.
-    probabilities : frozenset of str, default empty
-        Which of the baselines are probabilities.
-    known : array of bool, shape (m,)
-        Whether the model has learnt from the row's account.
-    halves : tuple of array of float, shape (m,), or None
-        Probability by a model on the row's half of the accounts, and by one on the other half.
-    segments : mapping of str to array of str or None, shape (m,)
-    tenure_days, values : array of float, shape (m,), or None
-    remarks : tuple of str
     """
 
-    plan: CutoffPlan
-    learnt_rows: int
-    learnt_accounts: int
-    train_base_rate: float
-    how: str
-    accounts: NDArray[np.object_]
-    cutoffs: NDArray[np.int64]
-    churned: NDArray[np.int8]
-    probability: NDArray[np.float64]
-    fresh: int
-    scores: Mapping[str, NDArray[np.float64]]
-    known: NDArray[np.bool_]
-    probabilities: frozenset[str] = frozenset()
+    plan: CutoffPlan  # its first test cutoff is the fold's own
+    learnt_rows: int  # what the model was learnt from
+    learnt_accounts: int  # what the model was learnt from
+    train_base_rate: float  # share that churned there
+    how: str  # what stopped and calibrated the trees, in words
+    accounts: NDArray[np.object_]  # shape (n,): Rows of the own test cutoff first, then of all later ones
+    cutoffs: NDArray[np.int64]  # shape (n,): Rows of the own test cutoff first, then of all later ones
+    churned: NDArray[np.int8]  # shape (n,): Rows of the own test cutoff first, then of all later ones
+    probability: NDArray[np.float64]  # shape (n,): The model's
+    fresh: int  # m, rows of the own test cutoff
+    scores: Mapping[str, NDArray[np.float64]]  # shape (m,): Baselines
+    known: NDArray[np.bool_]  # shape (m,): Whether the model has learnt from the row's account
+    probabilities: frozenset[str] = frozenset()  # which of the baselines are probabilities
+    # shape (m,): Probability by a model on the row's half of the accounts, and by one on the other half
     halves: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-    segments: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
-    tenure_days: NDArray[np.float64] | None = None
-    values: NDArray[np.float64] | None = None
+    segments: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)  # shape (m,)
+    tenure_days: NDArray[np.float64] | None = None  # shape (m,)
+    values: NDArray[np.float64] | None = None  # shape (m,)
     remarks: tuple[str, ...] = ()
 
     @property

@@ -36,31 +36,16 @@ _SHOWN = (
 
 @dataclass(frozen=True, eq=False)
 class FoldResult:
-    """One fold: what it learnt from, and how it did on the cutoff after.
+    """One fold: what it learnt from, and how it did on the cutoff after."""
 
-    Parameters
-    ----------
-    cutoff : int
-        Its test cutoff.
-    learnt_from, learnt_until : int
-        First and last cutoff learnt from.
-    learnt_rows, learnt_accounts : int
-    split : str
-        `temporal` or `grouped`: where tree count and calibration come from.
-    how : str
-        The same in words.
-    evaluation : Evaluation
-        The model and its baselines on the test cutoff's rows.
-    """
-
-    cutoff: int
-    learnt_from: int
-    learnt_until: int
+    cutoff: int  # its test cutoff
+    learnt_from: int  # first and last cutoff learnt from
+    learnt_until: int  # first and last cutoff learnt from
     learnt_rows: int
     learnt_accounts: int
-    split: str
-    how: str
-    evaluation: Evaluation
+    split: str  # `temporal` or `grouped`: where tree count and calibration come from
+    how: str  # the same in words
+    evaluation: Evaluation  # the model and its baselines on the test cutoff's rows
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

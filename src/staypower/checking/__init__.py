@@ -28,25 +28,6 @@ def check_tables(
 ) -> CheckReport:
     """Check whether tables can be used.
 
-    Parameters
-    ----------
-    tables : Tables
-        Canonical tables.
-    findings : sequence of Finding, default ()
-        What reading them found.
-    outcome_days : int or None, default None
-        Gap + horizon + grace, to say whether history is long enough; None takes 180 days for a minimum.
-    target : mapping of str to {0, 1} or None, default None
-        The outcome per account, where it is known, to look for attributes that give it away.
-    label : collection of str, default ()
-        Attributes that are the outcome itself: no model sees them, and they are no leak.
-
-    Returns
-    -------
-    CheckReport
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))
@@ -61,8 +42,6 @@ def check_tables(
 def attribute_frame(accounts: Table) -> pd.DataFrame:
     """Give the attributes of each account, one row per account, the last given row of each.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "b"], "plan": ["x", "y"]})

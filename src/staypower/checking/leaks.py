@@ -53,18 +53,6 @@ _LEFT_AFTER = frozenset({"at", "on", "date", "month", "us"})
 def suspicious_name(name: str) -> str | None:
     """Say which word of a column's name says that it was made after the fact.
 
-    Parameters
-    ----------
-    name : str
-        A column's name, in any style of writing.
-
-    Returns
-    -------
-    str or None
-        The word, None when the name raises no suspicion.
-
-    Examples
-    --------
     >>> suspicious_name("Churn Reason"), suspicious_name("customerStatus"), suspicious_name("seats_left")
     ('churn', 'customer status', None)
     """
@@ -89,33 +77,8 @@ def leak_suspects(
 ) -> tuple[Finding, ...]:
     """Name the columns that look as if they were made after the outcome.
 
-    Parameters
-    ----------
-    accounts_frame : DataFrame, shape (n, m)
-        One row per account, one column per attribute or feature.
-    target : array-like of {0, 1}, shape (n,), or None, default None
-        1 where the account left; None applies only the rule of names.
-    table : str, default "accounts"
-        What to call the table.
-    left_out : collection of str, default ()
-        Columns that no model sees anyway.
-
-    Returns
-    -------
-    tuple of Finding
-        One warning per suspect, in the order of the columns.
-
-    Raises
-    ------
-    UsageError
-        When the target has another length or other values.
-
-    Notes
-    -----
     The rules stand at the head of this module and in `docs/inputs.md`.
 
-    Examples
-    --------
     >>> frame = pd.DataFrame({"plan": ["a", "b"] * 50, "score": range(100)})
     >>> [finding.column for finding in leak_suspects(frame, [0] * 50 + [1] * 50)]
     ['score']

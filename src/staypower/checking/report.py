@@ -21,36 +21,19 @@ _COLUMNS = ("severity", "table", "column", "rows", "fault", "meaning", "mend", "
 
 @dataclass(frozen=True)
 class TableSummary:
-    """One table in figures.
+    """One table in figures."""
 
-    Parameters
-    ----------
-    rows, accounts : int
-        How many rows are left, of how many accounts.
-    columns : tuple of str
-        The columns that were read.
-    first, last : str or None
-        The days of its first and last row.
-    """
-
-    rows: int
-    accounts: int
-    columns: tuple[str, ...]
-    first: str | None
-    last: str | None
+    rows: int  # how many rows are left, of how many accounts
+    accounts: int  # how many rows are left, of how many accounts
+    columns: tuple[str, ...]  # the columns that were read
+    first: str | None  # the days of its first and last row
+    last: str | None  # the days of its first and last row
 
 
 @dataclass(frozen=True)
 class CheckReport:
     """What was found, the worst first.
 
-    Parameters
-    ----------
-    findings : tuple of Finding
-    tables : mapping of str to TableSummary
-
-    Examples
-    --------
     >>> report = CheckReport.of([Finding("warning", "usage", "at", 2, "odd dates", "kept", "mend them")], {})
     >>> len(report.errors), len(report.warnings)
     (0, 1)
@@ -103,17 +86,7 @@ class CheckReport:
         }
 
     def text(self, width: int = 100) -> str:
-        """Write the report for a terminal.
-
-        Parameters
-        ----------
-        width : int, default 100
-            No line is longer, unless a single word is.
-
-        Returns
-        -------
-        str
-        """
+        """Write the report for a terminal."""
         lines = [f"Usability report: {self.summary}", ""]
         lines += _table_lines(self.tables, width)
         for found in self.findings:

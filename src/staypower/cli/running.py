@@ -39,43 +39,16 @@ _ABOUT_THE_PLACE: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Common:
-    """The options that every command takes.
-
-    Parameters
-    ----------
-    config : Path
-    overrides : tuple of str
-        `key=value` texts.
-    as_json : bool
-        Print the result as JSON.
-    quiet : bool
-        Say nothing about progress.
-    """
+    """The options that every command takes."""
 
     config: Path
-    overrides: tuple[str, ...]
-    as_json: bool
-    quiet: bool
+    overrides: tuple[str, ...]  # `key=value` texts
+    as_json: bool  # print the result as JSON
+    quiet: bool  # say nothing about progress
 
 
 def run_pipeline(common: Common, module: str, function: str, **arguments: object) -> None:
-    """Load the config, call one function of `staypower.pipelines` with it, print its result and exit.
-
-    Parameters
-    ----------
-    common : Common
-    module : str
-        Module of `staypower.pipelines`, imported only now: heavy libraries come with it.
-    function : str
-        Its function; takes the settings, `progress` and the arguments.
-    **arguments : object
-        Passed on.
-
-    Raises
-    ------
-    typer.Exit
-        With the exit code, always.
-    """
+    """Load the config, call one function of `staypower.pipelines` with it, print its result and exit."""
 
     def call() -> Any:
         from staypower.config import load_config
@@ -88,20 +61,7 @@ def run_pipeline(common: Common, module: str, function: str, **arguments: object
 
 
 def run_guarded(call: Callable[[], Any], *, as_json: bool) -> None:
-    """Make a call, print its result on standard output and exit; nothing else gets there.
-
-    Parameters
-    ----------
-    call : callable
-        Returns an object with `text()`, `to_dict()` and perhaps `exit_code`.
-    as_json : bool
-        Print `to_dict()` as JSON instead of `text()`.
-
-    Raises
-    ------
-    typer.Exit
-        With the exit code, always.
-    """
+    """Make a call, print its result on standard output and exit; nothing else gets there."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
             result = call()

@@ -13,19 +13,7 @@ __all__ = ["consistency_faults"]
 
 
 def consistency_faults(settings: Settings, origins: Origins) -> Iterator[Fault]:
-    """Find tables that a section needs and that are not there.
-
-    Parameters
-    ----------
-    settings : Settings
-        Every section valid by itself.
-    origins : Origins
-        Where they were written.
-
-    Yields
-    ------
-    Fault
-    """
+    """Find tables that a section needs and that are not there."""
     for path, table, mend in _needed(settings):
         if table not in settings.tables:
             choices = nearest(table, settings.tables)

@@ -46,24 +46,13 @@ _BOUNDS: Mapping[str, tuple[str, str, str]] = {
 class Origins:
     """Where each setting came from.
 
-    Parameters
-    ----------
-    name : str, default "config"
-        The config file.
-    lines : mapping of str to int, optional
-        The line of each dotted path.
-    overridden : sequence of str, optional
-        The dotted paths given by `--set`.
-
-    Examples
-    --------
     >>> Origins("acme.yaml", {"label": 3}).of("label.horizon")
     'acme.yaml, line 3'
     """
 
-    name: str = "config"
-    lines: Mapping[str, int] = field(default_factory=dict)
-    overridden: Sequence[str] = ()
+    name: str = "config"  # the config file
+    lines: Mapping[str, int] = field(default_factory=dict)  # the line of each dotted path
+    overridden: Sequence[str] = ()  # the dotted paths given by `--set`
 
     def of(self, path: str) -> str:
         """Say where a dotted path, or else the nearest part above it, was written."""
@@ -84,25 +73,7 @@ class Origins:
 
 
 def fault_of(error: Mapping[str, Any], raw: Value, model: object, origins: Origins, prefix: str) -> Fault:
-    """Turn one pydantic error into a fault.
-
-    Parameters
-    ----------
-    error : mapping
-        One entry of `ValidationError.errors()`.
-    raw : value
-        What was validated.
-    model : type
-        What it was validated as; its fields name what an unknown key may have meant.
-    origins : Origins
-        Where the settings were written.
-    prefix : str
-        The dotted path of `raw`; empty for the whole config.
-
-    Returns
-    -------
-    Fault
-    """
+    """Turn one pydantic error into a fault."""
     kind = str(error["type"])
     inner = _path_in(error["loc"], raw, keep_last=kind == "missing")
     path = ".".join([*([prefix] if prefix else []), *inner])
@@ -145,8 +116,6 @@ def _tag_name(error: Mapping[str, Any]) -> str:
 def merge_faults(faults: Sequence[Fault]) -> list[Fault]:
     """Say what is wrong with one value once: each alternative that it might have been complains by itself.
 
-    Examples
-    --------
     >>> print(*merge_faults([Fault("not a list", "`a`", "write a list"), Fault("not `all`", "`a`", "write `all`")]))
     not a list: `a`. Mend: write a list, or write `all`.
     """
@@ -161,8 +130,6 @@ def merge_faults(faults: Sequence[Fault]) -> list[Fault]:
 def unknown_key(path: str, known: Sequence[str], origins: Origins) -> Fault:
     """Build the fault of a key that no setting has, with the nearest right one.
 
-    Examples
-    --------
     >>> print(unknown_key("label.horzon", ["horizon", "gap"], Origins("acme.yaml")))
     unknown key: `label.horzon` (acme.yaml). Mend: write `horizon`.
     """
@@ -212,22 +179,7 @@ def _path_in(location: Sequence[str | int], raw: Value, *, keep_last: bool) -> l
 
 
 def known_keys(model: object, path: Sequence[str], raw: Value = None) -> list[str]:
-    """List the keys that the settings at a path have.
-
-    Parameters
-    ----------
-    model : type
-        A settings class or an annotation that holds some.
-    path : sequence of str
-        Keys and list positions from `model` downwards.
-    raw : value, optional
-        What is written: of several kinds of a section only the one it names counts.
-
-    Returns
-    -------
-    list of str
-        Empty where any key may stand.
-    """
+    """List the keys that the settings at a path have."""
     found: list[str] = []
     for settings in models_of(model, raw):
         annotations = {inner.alias or name: inner.annotation for name, inner in settings.model_fields.items()}

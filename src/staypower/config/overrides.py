@@ -18,23 +18,6 @@ _MEND = "write `--set key=value`, for example `--set label.horizon=60`"
 def parse_override(text: str) -> tuple[str, Value]:
     """Split `key=value` and read the value as the config file would.
 
-    Parameters
-    ----------
-    text : str
-        A dotted key, `=` and a value. `[1, 2]` and `{a: 1}` are read as YAML; anything else is one plain scalar, so that
-        `*`, `#` and `: ` need no quotes.
-
-    Returns
-    -------
-    tuple of (str, value)
-
-    Raises
-    ------
-    UsageError
-        When there is no key or no `=`.
-
-    Examples
-    --------
     >>> parse_override("features.windows=[7, 28]")
     ('features.windows', [7, 28])
     >>> parse_override("tables.usage.source=events/*.parquet")
@@ -56,20 +39,6 @@ def _read_value(text: str, name: str) -> Value:
 def apply_overrides(document: Document, overrides: Overrides) -> tuple[dict[str, Value], tuple[str, ...]]:
     """Put single settings over what the file says.
 
-    Parameters
-    ----------
-    document : Document
-        Left as it is.
-    overrides : sequence of str, or mapping of str to value
-        `key=value` texts, or dotted keys with their values; later ones win.
-
-    Returns
-    -------
-    tuple of (dict, tuple of str)
-        The values, and the dotted keys that were set.
-
-    Examples
-    --------
     >>> apply_overrides(read_text("label: {horizon: 90}"), ["label.horizon=60"])
     ({'label': {'horizon': 60}}, ('label.horizon',))
     """

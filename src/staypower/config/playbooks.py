@@ -24,22 +24,6 @@ DEFAULT_PLAYBOOK = "default"
 def load_playbook(settings: Settings) -> Playbook:
     """Read the playbook that a config names, and check the owners' capacity against it.
 
-    Parameters
-    ----------
-    settings : Settings
-        `playbook`: a path that starts at the config file's folder, or `default`; none: the packaged one too.
-
-    Returns
-    -------
-    Playbook
-
-    Raises
-    ------
-    UsageError
-        With every fault of the playbook, or every owner in `actions.capacity` that owns no action.
-
-    Examples
-    --------
     >>> from staypower.config import load_config
     >>> usage = {"source": "usage.csv", "account_id": "acct", "at": "when"}
     >>> label = {"kind": "non_contractual", "table": "usage"}
@@ -71,22 +55,6 @@ def _packaged() -> Playbook:
 def read_playbook(path: Path) -> Playbook:
     """Read a playbook file.
 
-    Parameters
-    ----------
-    path : Path
-        YAML.
-
-    Returns
-    -------
-    Playbook
-
-    Raises
-    ------
-    UsageError
-        With every fault, each with its line and its mend; unknown levers, quadrants, measures and keys with those there are.
-
-    Examples
-    --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "playbooks.yaml"
     >>> entry = "{lever: suport, quadrant: any, step: Call., owner: sales, cost: 5, effect: 0.1}"

@@ -39,28 +39,17 @@ _DECIMAL = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][
 class Document:
     r"""What a YAML text says, and on which line each part stands.
 
-    Parameters
-    ----------
-    values : dict
-        The top-level mapping.
-    lines : mapping of str to int
-        The line, counted from 1, of each dotted path.
-
-    Examples
-    --------
     >>> read_text("label:\n  horizon: 90\n").lines["label.horizon"]
     2
     """
 
-    values: dict[str, Value]
-    lines: Mapping[str, int]
+    values: dict[str, Value]  # the top-level mapping
+    lines: Mapping[str, int]  # the line, counted from 1, of each dotted path
 
 
 def document_of(values: Mapping[str, Any]) -> Document:
     """Take nested Python values as a document: lists for tuples, ISO text for dates, line 0 everywhere.
 
-    Examples
-    --------
     >>> document_of({"windows": (7, 28)}).values
     {'windows': [7, 28]}
     """
@@ -83,8 +72,6 @@ def document_of(values: Mapping[str, Any]) -> Document:
 def read_scalar(text: str) -> Value:
     """Give an unquoted scalar its type: null, true, false, a decimal number, else text.
 
-    Examples
-    --------
     >>> [read_scalar(word) for word in ("90", "0.5", "true", "NO", "0123", "2025-10-06", "0-10")]
     [90, 0.5, True, 'NO', '0123', '2025-10-06', '0-10']
     """
@@ -100,22 +87,7 @@ def read_scalar(text: str) -> Value:
 
 
 def read_document(path: Path) -> Document:
-    """Read a YAML file strictly.
-
-    Parameters
-    ----------
-    path : Path
-        A UTF-8 file of at most 1 MB.
-
-    Returns
-    -------
-    Document
-
-    Raises
-    ------
-    UsageError
-        With every fault that reading can find.
-    """
+    """Read a YAML file strictly."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -148,8 +120,6 @@ def _mend_missing(path: Path) -> str:
 def read_text(text: str, name: str = "config") -> Document:
     r"""Read YAML text strictly; `name` says in faults where it came from.
 
-    Examples
-    --------
     >>> read_text("name: acme\nlabel: {horizon: 90}").values
     {'name': 'acme', 'label': {'horizon': 90}}
     """

@@ -29,13 +29,6 @@ _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or fals
 def config_reference() -> str:
     """Write every key with its type, default and meaning as Markdown tables.
 
-    Returns
-    -------
-    str
-        One table for the top level and one for each section, ending with a newline.
-
-    Examples
-    --------
     >>> "| `capacity` |" in config_reference()
     True
     """
@@ -66,17 +59,6 @@ def _column(column: Column) -> str:
 def replace_reference(page: str) -> str:
     """Put the current reference between the markers of a page.
 
-    Parameters
-    ----------
-    page : str
-        Markdown with the lines `<!-- reference: begin -->` and `<!-- reference: end -->`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> page = replace_reference("above <!-- reference: begin --> outdated <!-- reference: end --> below")
     >>> "outdated" in page, "`observed_until`" in page, page[-5:]
     (False, True, 'below')

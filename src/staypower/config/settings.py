@@ -39,8 +39,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 class OutputSettings(BaseModel):
     """Where results go and in which form.
 
-    Examples
-    --------
     >>> OutputSettings().format
     'parquet'
     """

@@ -14,12 +14,7 @@ __all__ = ["ShownConfig", "show_config"]
 
 @dataclass(frozen=True)
 class ShownConfig:
-    """The settings in force as text or as plain values.
-
-    Parameters
-    ----------
-    settings : Settings
-    """
+    """The settings in force as text or as plain values."""
 
     settings: Settings
 
@@ -36,17 +31,7 @@ class ShownConfig:
 
 
 def show_config(settings: Settings) -> ShownConfig:
-    """Prepare the settings for showing.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    ShownConfig
-        With `.text()` and `.to_dict()`.
-    """
+    """Prepare the settings for showing."""
     return ShownConfig(settings)
 
 

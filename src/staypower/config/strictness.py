@@ -23,22 +23,6 @@ _OWN_READING = (BeforeValidator, PlainValidator, WrapValidator)
 def soft_types(raw: Value, annotation: Any, path: Path = ()) -> Iterator[tuple[Path, Value, str]]:
     """Find values whose type is not the one that is asked for, although it could be converted.
 
-    Parameters
-    ----------
-    raw : value
-        What the config says.
-    annotation : type
-        What the settings class asks for there.
-    path : tuple of str and int, default ()
-        Where `raw` stands.
-
-    Yields
-    ------
-    tuple of (path, value, str)
-        Where, what, and the type asked for: `int`, `float`, `bool` or `date`.
-
-    Examples
-    --------
     >>> list(soft_types({"a": "90", "b": 7}, dict[str, int]))
     [(('a',), '90', 'int')]
     """

@@ -19,21 +19,6 @@ _NEAR = 0.82
 def table_faults(raw: Value, origins: Origins) -> Iterator[Fault]:
     """Find keys under `tables` that are neither settings nor columns of their table.
 
-    Parameters
-    ----------
-    raw : value
-        The section as written.
-    origins : Origins
-        Where it was written.
-
-    Yields
-    ------
-    Fault
-        A canonical table has the columns of its schema; `accounts` and declared tables may have any, so there only a key
-        that is nearly a known and absent one is refused.
-
-    Examples
-    --------
     >>> from staypower.config.faults import Origins
     >>> [str(fault) for fault in table_faults({"usage": {"source": "u.csv", "acount_id": "a", "at": "t"}}, Origins())]
     ['unknown key: `tables.usage.acount_id` (config). Mend: write `account_id`.']

@@ -22,22 +22,6 @@ def fill_variables(
 ) -> tuple[dict[str, Value], list[Fault]]:
     """Replace `${NAME}` and `${NAME:-default}` where paths stand.
 
-    Parameters
-    ----------
-    values : dict
-        The config; left as it is.
-    origins : Origins
-        Where it was written.
-    environment : mapping of str to str, optional
-        By default this process's.
-
-    Returns
-    -------
-    tuple of (dict, list of Fault)
-        The filled config, and a fault for each variable that is neither set nor has a default.
-
-    Examples
-    --------
     >>> fill_variables({"models_folder": "${HERE}/models"}, Origins(), {"HERE": "/data"})[0]
     {'models_folder': '/data/models'}
     """

@@ -19,33 +19,10 @@ CONVENTION = "m(1+d)/(1+d-r) per month, first payment counted now"
 def lifetime_value(margin: ArrayLike, *, retention: ArrayLike, discount: ArrayLike = 0.0) -> NDArray[np.float64]:
     """Return the expected value of a customer who pays now and, as long as it stays, every month.
 
-    Parameters
-    ----------
-    margin : array_like
-        Margin of a month (m), in money.
-    retention : array_like
-        Probability (r) that a customer of one month is one in the next; from 0 to 1.
-    discount : array_like, default 0.0
-        Discount rate of a month (d); at least 0.
-
-    Returns
-    -------
-    array of float64
-        m (1 + d) / (1 + d - r), broadcast; NaN where an input is missing, infinite where r = 1 and d = 0.
-
-    Raises
-    ------
-    UsageError
-        When a retention is not a share or a discount is negative.
-
-    Notes
-    -----
     The sum over months t = 0, 1, 2, ... of m r^t / (1 + d)^t: the first payment is counted now and in full. Conventions that
     count the first payment a month from now, m r / (1 + d - r), are lower by exactly m. Gupta and Lehmann 2003, "Customers as
     assets", Journal of Interactive Marketing 17(1), give both forms for a constant margin and retention.
 
-    Examples
-    --------
     >>> float(lifetime_value(100.0, retention=0.9, discount=0.01))
     918.18...
     >>> float(lifetime_value(100.0, retention=0.5))
@@ -66,29 +43,8 @@ def lifetime_value(margin: ArrayLike, *, retention: ArrayLike, discount: ArrayLi
 def to_period_probability(probability: ArrayLike, *, horizon_days: float, period_days: float) -> NDArray[np.float64]:
     """Convert the probability of leaving within a horizon to the same risk over another length of time.
 
-    Parameters
-    ----------
-    probability : array_like
-        Probability of leaving within `horizon_days`; from 0 to 1.
-    horizon_days, period_days : float
-        Above 0.
-
-    Returns
-    -------
-    array of float64
-        1 - (1 - probability)^(period_days / horizon_days).
-
-    Raises
-    ------
-    UsageError
-        When a probability or a length makes no sense.
-
-    Notes
-    -----
     Assumes that the hazard is constant over the horizon; it is the only assumption that a single probability allows.
 
-    Examples
-    --------
     >>> float(to_period_probability(0.271, horizon_days=90, period_days=30))
     0.1...
     >>> float(to_period_probability(0.1, horizon_days=30, period_days=90))
@@ -112,26 +68,6 @@ def to_period_probability(probability: ArrayLike, *, horizon_days: float, period
 def value_at_risk(churn_probability: ArrayLike, value_if_stays: ArrayLike) -> NDArray[np.float64]:
     """Return the value that is expected to be lost.
 
-    Parameters
-    ----------
-    churn_probability : array_like
-        Of each account, over the horizon; from 0 to 1.
-    value_if_stays : array_like
-        Lifetime value of each account given that it stays through the horizon. It must not contain the account's own churn
-        probability a second time: take `lifetime_value` with the retention of the portfolio or the segment.
-
-    Returns
-    -------
-    array of float64
-        churn_probability x value_if_stays.
-
-    Raises
-    ------
-    UsageError
-        When something is not a probability.
-
-    Examples
-    --------
     >>> value_at_risk([0.25, 0.5], 1000.0).tolist()
     [250.0, 500.0]
     """

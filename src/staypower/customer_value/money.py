@@ -21,27 +21,6 @@ _LARGEST = float(np.iinfo(np.int64).max)
 def whole_amounts(table: Table, column: str, *, times: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return a number column as whole ten-thousandths, and which rows have a number.
 
-    Parameters
-    ----------
-    table : Table
-    column : str
-        A column of numbers.
-    times : int, default 1
-        How often a row may be added up at most.
-
-    Returns
-    -------
-    amounts : array of int64, shape (n_rows,)
-        0 where there is no number.
-    known : array of bool, shape (n_rows,)
-
-    Raises
-    ------
-    UsageError
-        When the numbers are too large to be summed exactly.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "a"], "amount": pa.array([0.1, None], pa.float64())})
@@ -62,8 +41,6 @@ def whole_amounts(table: Table, column: str, *, times: int = 1) -> tuple[NDArray
 def as_money(amount: int | np.integer) -> float:
     """Turn whole ten-thousandths into money.
 
-    Examples
-    --------
     >>> as_money(1_234_500)
     123.45
     """

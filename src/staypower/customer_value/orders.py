@@ -23,61 +23,25 @@ __all__ = ["OrderAmounts", "read_order_amounts"]
 class OrderAmounts:
     """Order lines that were seen, with what they brought.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-        Position in the list of accounts.
-    at : array of int64, shape (n,)
-        Instants.
-    amount : array of int64, shape (n,)
-        Whole ten-thousandths; negative for a return, 0 where the line has no amount, was cancelled or came back.
-    bought : array of bool, shape (n,)
-        Whether the line is a purchase: neither a return nor cancelled.
-    unknown : int
-        Purchases without an amount.
-
-    Examples
-    --------
     >>> none = np.empty(0, dtype=np.int64)
     >>> OrderAmounts(none, none, none, none > 0, 0).unknown
     0
     """
 
-    account: NDArray[np.int64]
-    at: NDArray[np.int64]
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    at: NDArray[np.int64]  # shape (n,): Instants
+    # shape (n,): Whole ten-thousandths; negative for a return, 0 where the line has no amount, was cancelled or came back
     amount: NDArray[np.int64]
-    bought: NDArray[np.bool_]
-    unknown: int
+    bought: NDArray[np.bool_]  # shape (n,): Whether the line is a purchase: neither a return nor cancelled
+    unknown: int  # purchases without an amount
 
 
 def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until: int) -> OrderAmounts:
     """Read the net amounts of order lines.
 
-    Parameters
-    ----------
-    orders : Table
-        With `amount`.
-    accounts : sequence of str
-        Account ids without repeats; lines of others are left out.
-    observed_until : int
-        Instant (exclusive) at which knowledge ends.
-
-    Returns
-    -------
-    OrderAmounts
-
-    Raises
-    ------
-    UsageError
-        When the amounts are too large to be summed exactly.
-
-    Notes
-    -----
     A line with a negative amount takes money back. A line that is cancelled, or came back at `returned_at`, brings nothing
     when its own amount is positive.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> time = pa.array([1, 2], pa.timestamp("us", "UTC"))

@@ -27,36 +27,23 @@ _UNKNOWN = -1
 class MonthlyRevenue:
     """What every account pays a month, at every instant.
 
-    Parameters
-    ----------
-    amount : array of int64, shape (n_accounts, k)
-        Whole ten-thousandths, summed over the subscriptions that cover the instant; 0 where none does.
-    known : array of bool, shape (n_accounts, k)
-        False where a subscription that covers the instant has no `mrr`.
-    covered : array of bool, shape (n_accounts, k)
-        Whether a subscription covers the instant.
-    carried : array of int64, shape (n_accounts, k)
-        What was paid in the moment before the latest end that the instant sees, in whole ten-thousandths; 0 where nothing
-        ended yet, -1 where that subscription has no `mrr`.
-
-    Examples
-    --------
     >>> one = np.array([[10_000]])
     >>> MonthlyRevenue(one, one > 0, one > 0, one * 0).amount.tolist()
     [[10000]]
     """
 
+    # shape (n_accounts, k): Whole ten-thousandths, summed over the subscriptions that cover the instant; 0 where none does
     amount: NDArray[np.int64]
-    known: NDArray[np.bool_]
-    covered: NDArray[np.bool_]
+    known: NDArray[np.bool_]  # shape (n_accounts, k): False where a subscription that covers the instant has no `mrr`
+    covered: NDArray[np.bool_]  # shape (n_accounts, k): Whether a subscription covers the instant
+    # shape (n_accounts, k): What was paid in the moment before the latest end that the instant sees, in whole ten-
+    # thousandths; 0 where nothing ended yet, -1 where that subscription has no `mrr`
     carried: NDArray[np.int64]
 
 
 def revenue_fault(subscriptions: Table) -> str | None:
     """Say why monthly revenue over time cannot be told from a table; None when it can.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> revenue_fault(Table(SCHEMAS["subscriptions"], pa.table({"account_id": ["a"]})))
@@ -74,33 +61,9 @@ def monthly_revenue(
 ) -> MonthlyRevenue:
     """Return the monthly recurring revenue of accounts just before each instant, as it is known in hindsight.
 
-    Parameters
-    ----------
-    subscriptions : Table
-        With `mrr`, which is `fixed` or has versions with `valid_from`.
-    instants : array of int64, shape (k,)
-        Ascending, without repeats.
-    accounts : sequence of str
-        Account ids without repeats.
-    observed_until : int
-        Instant (exclusive) at which knowledge ends.
-
-    Returns
-    -------
-    MonthlyRevenue
-
-    Raises
-    ------
-    UsageError
-        When the table does not tell revenue over time, or amounts are too large to be summed exactly.
-
-    Notes
-    -----
     A subscription counts where it began before the instant and did not end before it. A version of it speaks from its
     `valid_from` until the next version's; before the first `valid_from` nothing is known.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))

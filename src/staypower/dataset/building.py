@@ -125,8 +125,6 @@ class Dataset:
 def told_by(label: LabelSettings) -> tuple[str, ...]:
     """Name the attribute or table that tells the outcome itself, so that no feature is built from it.
 
-    Examples
-    --------
     >>> told_by(GivenLabel(flag="Churn Label")), told_by(GivenLabel(dates="churn"))
     (('Churn Label',), ('churn',))
     """
@@ -136,19 +134,7 @@ def told_by(label: LabelSettings) -> tuple[str, ...]:
 
 
 def choose_plan(tables: Tables | SpilledTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
-    """Plan the cutoffs that a label and a history allow.
-
-    Parameters
-    ----------
-    tables : Tables or SpilledTables
-    label : LabelSettings
-        A given flag has one cutoff; every other label as many as the history holds.
-    cutoffs : CutoffSettings
-
-    Returns
-    -------
-    CutoffPlan
-    """
+    """Plan the cutoffs that a label and a history allow."""
     if isinstance(label, GivenLabel) and label.flag is not None:
         return plan_snapshot(label.at or tables.observed_until, label.outcome)
     return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
@@ -241,13 +227,7 @@ def build_dataset(
 
 
 def require_features(catalogue: Catalogue) -> None:
-    """Refuse a catalogue without any feature.
-
-    Raises
-    ------
-    UsageError
-        With why there is none.
-    """
+    """Refuse a catalogue without any feature."""
     if not catalogue.definitions:
         reasons = "; ".join(sorted(set(catalogue.left_out.values()))[:3]) or "none declared"
         raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")

@@ -30,21 +30,12 @@ MOST = 6
 class MatrixCache:
     """A folder of matrices, named by what they were made of.
 
-    Parameters
-    ----------
-    folder : Path
-        Made when needed. The oldest files go when there are more than `MOST`.
-    data : str
-        Fingerprint of the tables: other rows, another name.
-
-    Examples
-    --------
     >>> MatrixCache(Path("cache"), "abc").folder.name
     'cache'
     """
 
-    folder: Path
-    data: str
+    folder: Path  # made when needed. The oldest files go when there are more than `MOST`
+    data: str  # fingerprint of the tables: other rows, another name
 
     def get(
         self,
@@ -53,21 +44,7 @@ class MatrixCache:
         rows: NDArray[np.bool_],
         build: Callable[[], FeatureMatrix],
     ) -> FeatureMatrix:
-        """Return the matrix of some definitions, cutoffs and rows: from the folder, else built and kept.
-
-        Parameters
-        ----------
-        catalogue : Catalogue
-        cutoffs : array of int64, shape (k,)
-        rows : array of bool, shape (n_accounts, k)
-        build : callable
-            Builds the matrix when it is not there.
-
-        Returns
-        -------
-        FeatureMatrix
-            Bit for bit what `build` returns.
-        """
+        """Return the matrix of some definitions, cutoffs and rows: from the folder, else built and kept."""
         path = self._path(catalogue, cutoffs, rows)
         if path.is_file():
             return _read(path, catalogue)

@@ -45,33 +45,26 @@ _WORDS: Mapping[Split, str] = {
 class CutoffPlan:
     """The cutoffs of a data set and their roles.
 
-    Parameters
-    ----------
-    split : {"temporal", "grouped", "snapshot"}
-        `temporal` when history allows a stretch of its own for calibration, `grouped` when it does not, `snapshot` when
-        there is one cutoff only.
-    training, calibration, test : array of int64
-        Instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
-        split is temporal; for a snapshot `training` and `test` are the same cutoff.
-    embargo : int
-        Days: gap + horizon + grace.
-
-    Notes
-    -----
     The trees that are calibrated grow from `early` alone. The rest of `training` lies within the embargo before
     `calibration`; its outcomes were not known then, and only the final trees learn from it.
 
-    Examples
-    --------
     >>> plan_snapshot("2025-01-01", Outcome(horizon=90)).words
     'snapshot: one cutoff split by account, not a temporal test'
     """
 
+    # `temporal` when history allows a stretch of its own for calibration, `grouped` when it does not, `snapshot` when there
+    # is one cutoff only
     split: Split
+    # instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+    # split is temporal; for a snapshot `training` and `test` are the same cutoff
     training: NDArray[np.int64]
+    # instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+    # split is temporal; for a snapshot `training` and `test` are the same cutoff
     calibration: NDArray[np.int64]
+    # instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+    # split is temporal; for a snapshot `training` and `test` are the same cutoff
     test: NDArray[np.int64]
-    embargo: int
+    embargo: int  # days: gap + horizon + grace
 
     @property
     def all(self) -> NDArray[np.int64]:
@@ -111,27 +104,6 @@ def plan_snapshot(at: str | int, outcome: Outcome) -> CutoffPlan:
 def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, observed_until: int) -> CutoffPlan:
     """Lay the cutoffs over the history.
 
-    Parameters
-    ----------
-    settings : CutoffSettings
-    outcome : Outcome
-        Gap, horizon and grace; together the embargo.
-    first : int
-        Instant of the first row of history.
-    observed_until : int
-        Instant (exclusive) until which the data were watched.
-
-    Returns
-    -------
-    CutoffPlan
-
-    Raises
-    ------
-    UsageError
-        When the test date lies outside the data, or no cutoff is mature.
-
-    Examples
-    --------
     >>> plan = plan_cutoffs(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
     ...                     observed_until=instant_of("2025-01-01"))
     >>> plan.split, len(plan.training), len(plan.calibration), len(plan.test)

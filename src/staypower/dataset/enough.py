@@ -27,25 +27,6 @@ def require_enough_left(
 ) -> None:
     """Refuse labels of which too few are left.
 
-    Parameters
-    ----------
-    before : array of int8, any shape
-        1 churned, 0 stayed; -1 is not counted. Of the accounts that are looked at, before rows that stayed were left out.
-    left : array of int8, any shape
-        What becomes rows.
-    sampling : Sampling
-    purpose : str
-        What the labels are for, as the message says it.
-    least_churners, least_stayers : int, default 20
-        How many there must be.
-
-    Raises
-    ------
-    UsageError
-        When there is one class only, or too few of one. Where the sample may be why, the mend is to take a larger one.
-
-    Examples
-    --------
     >>> before, left = np.repeat([0, 1], [900, 50]), np.repeat([0, 1], [9, 50])
     >>> require_enough_left(before, left, Sampling(negatives=0.01), purpose="training")
     Traceback (most recent call last):

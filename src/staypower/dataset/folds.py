@@ -39,25 +39,7 @@ def build_folds(
     threads: int = 2,
     sampling: Sampling | None = None,
 ) -> Iterator[Dataset]:
-    """Build the data set of each plan, from what was known at its first test cutoff.
-
-    Parameters
-    ----------
-    tables : Tables
-    plans : sequence of CutoffPlan
-        From `rolling_plans`.
-    label, features
-        Settings.
-    threads : int, default 2
-    sampling : Sampling, optional
-        What share of the accounts, and of the rows that stayed where a fold learns, to build; by default everything.
-
-    Yields
-    ------
-    Dataset
-        What `build_dataset` would have made of the tables as they were at the plan's first test cutoff: labels to learn from as
-        they were known then, definitions learnt at the plan's last training cutoff. The test rows' labels are today's.
-    """
+    """Build the data set of each plan, from what was known at its first test cutoff."""
     sampling = sampling or Sampling()
     tables = sampling.of_tables(tables)
     found = [_labels(tables, label, plan) for plan in plans]
@@ -89,19 +71,7 @@ def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
 
 
 class ColumnStore:
-    """Feature columns over every account and cutoff that any fold needs, each built when it is first asked for.
-
-    Parameters
-    ----------
-    tables : Tables
-    accounts : sequence of str
-        Sorted.
-    cutoffs : array of int64, shape (k,)
-        Ascending.
-    wanted : array of bool, shape (n_accounts, k)
-        The pairs to build.
-    threads : int
-    """
+    """Feature columns over every account and cutoff that any fold needs, each built when it is first asked for."""
 
     def __init__(
         self,
@@ -123,21 +93,7 @@ class ColumnStore:
     def of(
         cls, tables: Tables, labels: Sequence[Labels], kept: Sequence[NDArray[np.bool_]] | None = None, *, threads: int = 2
     ) -> ColumnStore:
-        """Make a store for the labelled pairs of several folds.
-
-        Parameters
-        ----------
-        tables : Tables
-        labels : sequence of Labels
-            Over the same accounts.
-        kept : sequence of array of bool, optional
-            Which pairs of each fold become rows; by default the labelled ones.
-        threads : int, default 2
-
-        Returns
-        -------
-        ColumnStore
-        """
+        """Make a store for the labelled pairs of several folds."""
         accounts = labels[0].population.accounts
         cutoffs = np.unique(np.concatenate([each.population.cutoffs for each in labels]))
         wanted = np.zeros((len(accounts), len(cutoffs)), dtype=bool)
@@ -146,20 +102,7 @@ class ColumnStore:
         return cls(tables, accounts, cutoffs, wanted, threads=threads)
 
     def matrix(self, catalogue: Catalogue, labels: Labels, kept: NDArray[np.bool_] | None = None) -> FeatureMatrix:
-        """Return the features of the labelled pairs of one fold: bit for bit what `build_matrix` returns for them.
-
-        Parameters
-        ----------
-        catalogue : Catalogue
-            With what this fold has learnt.
-        labels : Labels
-        kept : array of bool, shape (n_accounts, k), optional
-            Which pairs become rows; by default the labelled ones.
-
-        Returns
-        -------
-        FeatureMatrix
-        """
+        """Return the features of the labelled pairs of one fold: bit for bit what `build_matrix` returns for them."""
         keys = _keys(catalogue)
         self._build(catalogue, [name for name in catalogue.names if keys[name] not in self._columns], keys)
         account, place = np.nonzero(labels.churned >= 0 if kept is None else kept)

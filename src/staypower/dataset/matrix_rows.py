@@ -28,24 +28,13 @@ _SEEN = b"staypower seen"
 class MatrixRows:
     """Builds the rows of a training matrix: those of all accounts, or those of one bucket of them.
 
-    Parameters
-    ----------
-    label : LabelSettings
-    catalogue : Catalogue
-        What to build, learnt from all accounts.
-    plan : CutoffPlan
-    threads : int, default 1
-        How many work on one call.
-
-    Notes
-    -----
     The rows say on the way which columns vary among those that are learnt from: `varying` asks all parts.
     """
 
     label: LabelSettings
-    catalogue: Catalogue
+    catalogue: Catalogue  # what to build, learnt from all accounts
     plan: CutoffPlan
-    threads: int = 1
+    threads: int = 1  # how many work on one call
 
     def __call__(self, tables: Tables) -> pa.Table:
         """Return `account_id, cutoff, part, churned` and the features, sorted by account and cutoff."""
@@ -83,19 +72,7 @@ def _seen(values: np.ndarray) -> list[float | None] | None:
 
 
 def varying(catalogue: Catalogue, parts: Sequence[Path]) -> Catalogue:
-    """Leave out the columns that are the same in all rows that are learnt from.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-    parts : sequence of Path
-        What `MatrixRows` made, in files.
-
-    Returns
-    -------
-    Catalogue
-        As `build_dataset` leaves it with all rows at hand.
-    """
+    """Leave out the columns that are the same in all rows that are learnt from."""
     told = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
     constant = {}
     for name in catalogue.names:

@@ -24,8 +24,6 @@ TEST_SHARE = 0.3
 def is_test_account(account: str) -> bool:
     """Say whether an account belongs to the test part of a snapshot: by a hash of its id, whatever else is in the data.
 
-    Examples
-    --------
     >>> sum(is_test_account(str(n)) for n in range(1000)) / 1000
     0.324
     """
@@ -34,57 +32,20 @@ def is_test_account(account: str) -> bool:
 
 
 def rows_kept(labels: Labels, plan: CutoffPlan, sampling: Sampling) -> NDArray[np.bool_]:
-    """Say which pairs of account and cutoff become rows.
-
-    Parameters
-    ----------
-    labels : Labels
-        At the cutoffs of the plan.
-    plan : CutoffPlan
-    sampling : Sampling
-
-    Returns
-    -------
-    array of bool, shape (n_accounts, k)
-    """
+    """Say which pairs of account and cutoff become rows."""
     learnt = pairs_of(labels, plan, "training", "calibration")
     return sampling.keeps(labels.churned, learnt, labels.population.accounts, labels.population.cutoffs)
 
 
 def count_rows(labels: Labels, plan: CutoffPlan) -> tuple[int, int, int]:
-    """Count the rows that labels give when none is left out.
-
-    Parameters
-    ----------
-    labels : Labels
-        At the cutoffs of the plan.
-    plan : CutoffPlan
-
-    Returns
-    -------
-    churned, stayed : int
-        Where the model learns.
-    tested : int
-    """
+    """Count the rows that labels give when none is left out."""
     learnt = labels.churned[pairs_of(labels, plan, "training", "calibration")]
     tested = labels.churned[pairs_of(labels, plan, "test")]
     return int((learnt == 1).sum()), int((learnt == 0).sum()), int((tested >= 0).sum())
 
 
 def pairs_of(labels: Labels, plan: CutoffPlan, *parts: Part) -> NDArray[np.bool_]:
-    """Say which pairs of account and cutoff belong to some parts, labelled or not.
-
-    Parameters
-    ----------
-    labels : Labels
-        At the cutoffs of the plan.
-    plan : CutoffPlan
-    *parts : {"training", "calibration", "test"}
-
-    Returns
-    -------
-    array of bool, shape (n_accounts, k)
-    """
+    """Say which pairs of account and cutoff belong to some parts, labelled or not."""
     if plan.split == "snapshot":
         tested = np.array([is_test_account(account) for account in labels.population.accounts], dtype=bool)
         one = (tested & ("test" in parts)) | (~tested & ("training" in parts))

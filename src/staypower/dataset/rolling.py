@@ -28,29 +28,6 @@ def rolling_origins(
 ) -> list[tuple[NDArray[np.int64], int]]:
     """Split cutoffs into folds that each learn from the past and test on a later cutoff.
 
-    Parameters
-    ----------
-    cutoffs : array of int64, shape (k,)
-        Instants; each has a complete outcome.
-    embargo_days : float
-        Gap + horizon + grace: only cutoffs at least so many days before the test cutoff were settled when it came.
-    least_training : int, default 3
-        Fewest training cutoffs of a fold, at least 1.
-    folds : int, optional
-        How many folds at most, the latest, at least 1; by default all.
-
-    Returns
-    -------
-    list of tuple of array of int64 and int
-        Training cutoffs and test cutoff of each fold, the earliest first; empty when the history is too short.
-
-    Raises
-    ------
-    UsageError
-        When `least_training` or `folds` is below 1.
-
-    Examples
-    --------
     >>> found = rolling_origins(np.arange(6) * 30 * DAY, embargo_days=60, least_training=2)
     >>> [((training // DAY).tolist(), test // DAY) for training, test in found]
     [([0, 30], 90), ([0, 30, 60], 120), ([0, 30, 60, 90], 150)]
@@ -73,32 +50,6 @@ def rolling_plans(
 ) -> list[CutoffPlan]:
     """Lay the folds of a backtest over the history: for each, what `plan_cutoffs` would have planned for that test cutoff.
 
-    Parameters
-    ----------
-    settings : CutoffSettings
-    outcome : Outcome
-    first : int
-        Instant of the first row of history.
-    observed_until : int
-        Instant (exclusive) until which the data were watched.
-    folds : int, optional
-        How many folds at most, the latest, at least 1; by default all that the history allows.
-    least_training : int, default 3
-        Fewest cutoffs that a fold learns from, at least 1.
-
-    Returns
-    -------
-    list of CutoffPlan
-        The earliest first, the test cutoffs `settings.every` days apart. A plan's `test` holds its own test cutoff and those
-        of all later folds: there its model is older.
-
-    Raises
-    ------
-    UsageError
-        When the history allows no fold.
-
-    Examples
-    --------
     >>> from staypower.cutoffs import instant_of
     >>> plans = rolling_plans(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
     ...                       observed_until=instant_of("2025-01-01"), folds=2)

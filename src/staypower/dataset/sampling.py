@@ -38,8 +38,6 @@ _ALL = 2**63
 class SamplingSettings(BaseModel):
     """Settings of the sample that a model learns from; by default everything.
 
-    Examples
-    --------
     >>> SamplingSettings(negatives=0.25).is_on, SamplingSettings().is_on
     (True, False)
     """
@@ -80,24 +78,14 @@ class SamplingSettings(BaseModel):
 class Sampling:
     """What share of the accounts, and of the rows that stayed, a data set holds.
 
-    Parameters
-    ----------
-    accounts : float, default 1.0
-        Share of the accounts, in (0, 1]; of the test too.
-    negatives : float, default 1.0
-        Share of the rows that stayed where the model learns, in (0, 1]; the test keeps all.
-    seed : int, default 0
-
-    Examples
-    --------
     >>> Sampling(accounts=0.5).holds(pa.chunked_array([["a", "b", "c", "d"]])).tolist()
     [True, True, True, False]
     >>> print(Sampling(0.2, 0.25))
     20 % of the accounts; 25 % of the rows that stayed, with the odds corrected
     """
 
-    accounts: float = 1.0
-    negatives: float = 1.0
+    accounts: float = 1.0  # share of the accounts, in (0, 1]; of the test too
+    negatives: float = 1.0  # share of the rows that stayed where the model learns, in (0, 1]; the test keeps all
     seed: int = 0
 
     @classmethod
@@ -109,23 +97,6 @@ class Sampling:
     def within(cls, rows: int, *, churned: int, stayed: int, tested: int, seed: int = 0) -> Sampling:
         """Find the shares that leave about so many rows.
 
-        Parameters
-        ----------
-        rows : int
-            Most rows.
-        churned, stayed : int
-            Rows of each label where the model learns.
-        tested : int
-            Rows of the test, of which only whole accounts can be left out.
-        seed : int, default 0
-
-        Returns
-        -------
-        Sampling
-            Rows that stayed go first, down to `STAYERS_PER_CHURNER` for each that churned; then accounts.
-
-        Examples
-        --------
         >>> Sampling.within(5_000, churned=500, stayed=9_000, tested=1_000).negatives
         0.388
         >>> Sampling.within(1_000, churned=500, stayed=9_000, tested=1_000)
@@ -144,16 +115,7 @@ class Sampling:
         return self.accounts < 1.0 or self.negatives < 1.0
 
     def holds(self, ids: pa.ChunkedArray) -> NDArray[np.bool_]:
-        """Say which accounts are looked at.
-
-        Parameters
-        ----------
-        ids : pyarrow.ChunkedArray of string, shape (n,)
-
-        Returns
-        -------
-        array of bool, shape (n,)
-        """
+        """Say which accounts are looked at."""
         return _share_of(self._numbers(ids, _OF_ACCOUNTS), self.accounts)
 
     def of_tables(self, tables: Tables) -> Tables:
@@ -167,18 +129,7 @@ class Sampling:
         return replace(tables, tables=kept)
 
     def draws(self, accounts: NDArray[np.object_], cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Draw rows with the share `negatives`, whatever their label: among all rows they are a simple random sample.
-
-        Parameters
-        ----------
-        accounts : array of str, shape (n,)
-        cutoffs : array of int64, shape (n,)
-
-        Returns
-        -------
-        array of bool, shape (n,)
-            The rows that stayed which are kept are those of them that are drawn; rows that churned are kept, drawn or not.
-        """
+        """Draw rows with the share `negatives`, whatever their label: among all rows they are a simple random sample."""
         if self.negatives == 1.0:
             return np.ones(len(cutoffs), dtype=np.bool_)
         named = pa.array(np.asarray(accounts, dtype=object), pa.string()).dictionary_encode()
@@ -188,21 +139,7 @@ class Sampling:
     def keeps(
         self, churned: NDArray[np.int8], learnt: NDArray[np.bool_], accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Say which labelled pairs of account and cutoff become rows.
-
-        Parameters
-        ----------
-        churned : array of int8, shape (n_accounts, k)
-            1 churned, 0 stayed, -1 no row.
-        learnt : array of bool, shape (n_accounts, k)
-            Where the model learns; elsewhere every pair with a label is kept.
-        accounts : tuple of str, shape (n_accounts,)
-        cutoffs : array of int64, shape (k,)
-
-        Returns
-        -------
-        array of bool, shape (n_accounts, k)
-        """
+        """Say which labelled pairs of account and cutoff become rows."""
         kept: NDArray[np.bool_] = churned >= 0
         if self.negatives == 1.0:
             return kept
@@ -221,8 +158,6 @@ class Sampling:
     def from_dict(cls, values: Mapping[str, Any] | None) -> Sampling:
         """Read it back; everything where a model says nothing of a sample.
 
-        Examples
-        --------
         >>> Sampling.from_dict(Sampling(0.5).to_dict()) == Sampling(0.5), Sampling.from_dict(None).is_on
         (True, False)
         """

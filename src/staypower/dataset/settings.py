@@ -27,8 +27,6 @@ def _as_date_text(value: object) -> object:
 class CutoffSettings(BaseModel):
     """Settings of the cutoffs.
 
-    Examples
-    --------
     >>> CutoffSettings(test="2025-07-01").every
     30
     """

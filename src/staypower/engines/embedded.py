@@ -34,24 +34,6 @@ def map_buckets(
 ) -> pa.Table:
     """Run a function on every bucket of accounts and put the results together.
 
-    Parameters
-    ----------
-    tables : Tables or SpilledTables
-        Every table has `account_id`; all rows of an account come to the same call.
-    function : callable
-        Takes the tables of a bucket and returns rows with `account_id` and perhaps `cutoff`.
-    buckets : int, optional
-        How many; by default one for every `ROWS_PER_BUCKET` rows. Tables on disk have theirs already.
-    threads : int, default 2
-        How many buckets are worked on, and so held in memory, at once.
-
-    Returns
-    -------
-    pyarrow.Table
-        Sorted by `account_id` (and `cutoff`): the same rows for any number of buckets and threads.
-
-    Examples
-    --------
     >>> from staypower.tables import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
     >>> map_buckets(Tables({"accounts": accounts}, 0), lambda bucket: bucket["accounts"].data, buckets=2).to_pylist()
@@ -72,23 +54,6 @@ def map_to_parts(
 ) -> list[Path]:
     """Run a function on every bucket of accounts and keep each result in a file, so that no more than one is held.
 
-    Parameters
-    ----------
-    tables : Tables or SpilledTables
-    function : callable
-        As `map_buckets` takes it; every result has the same columns.
-    folder : Path
-        Takes the files. A part that is there already is not made again: what a run that was stopped has finished is kept.
-    buckets, threads : int
-        As `map_buckets` takes them.
-
-    Returns
-    -------
-    list of Path
-        Parquet files in the order of the buckets; each account is in exactly one.
-
-    Examples
-    --------
     >>> import tempfile
     >>> from staypower.tables import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))

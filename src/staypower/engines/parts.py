@@ -28,20 +28,6 @@ _SHARE = 8
 def keep_part(rows: pa.Table, path: Path) -> Path:
     """Keep rows as a part: under its name it is whole.
 
-    Parameters
-    ----------
-    rows : pyarrow.Table
-        Sorted by `account_id`.
-    path : Path
-        Missing folders are made.
-
-    Returns
-    -------
-    Path
-        The same path.
-
-    Examples
-    --------
     >>> import tempfile
     >>> keep_part(pa.table({"account_id": ["a"]}), Path(tempfile.mkdtemp()) / "parts" / "one.parquet").name
     'one.parquet'
@@ -64,29 +50,6 @@ def sorted_parts(
 ) -> Iterator[tuple[pa.Schema, Iterator[pa.Table]]]:
     """Read parts as one table sorted by `account_id` and, where there is one, `cutoff`.
 
-    Parameters
-    ----------
-    parts : sequence of Path
-        What `map_to_parts` gave; at least one.
-    temporary : Path
-        Folder for what does not fit into memory.
-    memory : int
-        Bytes that the database may hold.
-    threads : int, default 2
-    columns : sequence of str, default ()
-        Which columns, in which order; all when empty.
-    beside : pyarrow.Table, optional
-        One row an account at most: `account_id` and more columns, which are put after the others and are missing for accounts
-        that it does not name. This is where columns come in that could be told only with all accounts known.
-
-    Yields
-    ------
-    schema : pyarrow.Schema
-    batches : iterator of pyarrow.Table
-        The same rows in the same order for any number of parts and threads.
-
-    Examples
-    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> parts = [keep_part(pa.table({"account_id": [name]}), folder / name) for name in ("b", "a")]

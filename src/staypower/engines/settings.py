@@ -42,8 +42,6 @@ def _write_options(value: object) -> object:
 class EngineSettings(BaseModel):
     """Settings of the engine.
 
-    Examples
-    --------
     >>> EngineSettings(memory="2GB").memory_bytes
     2000000000
     >>> EngineSettings(kind="spark", options={"spark.executor.memory": "8g"}).partitions
@@ -112,8 +110,6 @@ def _default(name: str) -> object:
 def read_engine(value: object) -> object:
     """Accept the kind alone where the whole section may stand.
 
-    Examples
-    --------
     >>> read_engine("embedded")
     {'kind': 'embedded'}
     """

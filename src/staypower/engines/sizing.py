@@ -18,23 +18,13 @@ _BYTES_PER_CELL = 24
 class Load:
     """What a run has to hold if it holds everything.
 
-    Parameters
-    ----------
-    rows : int
-        Rows of all tables.
-    accounts : int
-    cells : int, default 0
-        Numbers of a feature matrix that is built beside: accounts x cutoffs x features.
-
-    Examples
-    --------
     >>> Load(rows=1_000_000, accounts=10_000).bytes
     230000000
     """
 
-    rows: int
+    rows: int  # rows of all tables
     accounts: int
-    cells: int = 0
+    cells: int = 0  # numbers of a feature matrix that is built beside: accounts x cutoffs x features
 
     @property
     def bytes(self) -> int:
@@ -45,20 +35,6 @@ class Load:
 def buckets_for(load: Load, *, memory: int, threads: int) -> int:
     """Say into how many buckets accounts fall so that `threads` of them fit into memory at once.
 
-    Parameters
-    ----------
-    load : Load
-    memory : int
-        Bytes that the whole process may hold.
-    threads : int
-
-    Returns
-    -------
-    int
-        1 where everything fits.
-
-    Examples
-    --------
     >>> buckets_for(Load(rows=100_000, accounts=1_000), memory=4 * 10**9, threads=2)
     1
     >>> buckets_for(Load(rows=100_000_000, accounts=1_000_000), memory=4 * 10**9, threads=2) > 16
@@ -74,8 +50,6 @@ def buckets_for(load: Load, *, memory: int, threads: int) -> int:
 def database_memory(memory: int) -> int:
     """Return what a database may hold of a run's memory: its own count leaves out what files and streams need.
 
-    Examples
-    --------
     >>> database_memory(4 * 10**9)
     1700000000
     """

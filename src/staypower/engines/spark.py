@@ -55,34 +55,7 @@ def gather_on_spark(
     observed_until: Moment | None = None,
     objects: Mapping[str, object] | None = None,
 ) -> Iterator[tuple[SparkTables, tuple[Finding, ...]]]:
-    """Bring all rows of each account together on Spark.
-
-    Parameters
-    ----------
-    session : pyspark.sql.SparkSession
-    sources : mapping of str to sequence of TableSource
-        As `read_tables` takes them.
-    folder : Path
-        What relative paths are relative to.
-    buckets : int
-        Into how many buckets accounts fall.
-    observed_until : str, date, datetime, int or None, default None
-        As `read_tables` takes it.
-    objects : mapping of str to object or None, default None
-        Spark DataFrames that sources name.
-
-    Yields
-    ------
-    tables : SparkTables
-        Their rows stay on the workers' disks until the block ends.
-    findings : tuple of Finding
-        What makes the tables unusable.
-
-    Raises
-    ------
-    UsageError
-        When a source cannot be read or a value cannot be what its column says; every fault at once.
-    """
+    """Bring all rows of each account together on Spark."""
     run = _Run(session, buckets, derived_table(sources))
     run.plan(sources, folder, objects or {}, list(name_faults(sources)))
     listed, gathered = run.gather()

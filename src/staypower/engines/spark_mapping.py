@@ -46,35 +46,18 @@ _COUNTED = re.compile(r": ([\d,]+) of ([\d,]+) values, such as ")
 
 @dataclass(frozen=True)
 class MappedSource:
-    """A source, planned against the columns that Spark gives.
+    """A source, planned against the columns that Spark gives."""
 
-    Parameters
-    ----------
-    table : str
-        Canonical or declared name.
-    source : TableSource
-        What the configuration says; its rows are given by name.
-    place : str
-        Where it stands in the configuration, for messages.
-    plan : Plan
-    """
-
-    table: str
-    source: TableSource
-    place: str
+    table: str  # canonical or declared name
+    source: TableSource  # what the configuration says; its rows are given by name
+    place: str  # where it stands in the configuration, for messages
     plan: Plan
 
 
 def plan_mapping(
     table: str, source: TableSource, place: str, columns: pa.Schema
 ) -> tuple[MappedSource, dict[str, ColumnFacts]]:
-    """Plan a source, and say what is known of its columns without looking at a row.
-
-    Raises
-    ------
-    UsageError
-        With every fault of the mapping.
-    """
+    """Plan a source, and say what is known of its columns without looking at a row."""
     given = source.model_copy(update={"source": _GIVEN, "format": None})
     with open_source(given, place, Path(), {_GIVEN: columns.empty_table()}) as opened:
         plan = plan_source(table, given, opened, place)
@@ -96,20 +79,7 @@ def typed_schema(plan: Plan, kinds: Mapping[str, Kind]) -> pa.Schema:
 
 
 def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Learn what the columns are in the rows of one task, and what cannot be read.
-
-    Parameters
-    ----------
-    mapped : MappedSource
-    number : int
-        Told beside, so that many sources can be asked at once.
-    batches : iterable of pyarrow.RecordBatch
-
-    Yields
-    ------
-    pyarrow.RecordBatch
-        `source`, `told`: a row for each chunk.
-    """
+    """Learn what the columns are in the rows of one task, and what cannot be read."""
     for chunk in _chunks(batches):
         told: dict[str, object] = {"rows": chunk.num_rows}
         try:
@@ -123,20 +93,7 @@ def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBat
 
 
 def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], told: Sequence[str]) -> dict[str, ColumnFacts]:
-    """Put together what every chunk told of the columns: as if one had looked at all rows.
-
-    Parameters
-    ----------
-    plan : Plan
-    known : mapping of str to ColumnFacts
-        From `plan_mapping`.
-    told : sequence of str
-        From `learn_rows`, without those of other sources.
-
-    Returns
-    -------
-    dict of str to ColumnFacts
-    """
+    """Put together what every chunk told of the columns: as if one had looked at all rows."""
     chunks = [{name: ColumnFacts(*each) for name, each in json.loads(one).get("facts", {}).items()} for one in told]
     found: dict[str, ColumnFacts] = {}
     for column in plan.columns:
@@ -175,23 +132,7 @@ def map_rows(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Turn the rows of one task into canonical ones.
-
-    Parameters
-    ----------
-    mapped : MappedSource
-    facts : mapping of str to ColumnFacts
-        Of all rows.
-    date_only : frozenset of str
-        Time columns without a clock in the whole table.
-    schema : pyarrow.Schema
-        From `typed_schema`.
-    batches : iterable of pyarrow.RecordBatch
-
-    Yields
-    ------
-    pyarrow.RecordBatch
-    """
+    """Turn the rows of one task into canonical ones."""
     for chunk in _chunks(batches):
         with open_source(mapped.source, mapped.place, Path(), {_GIVEN: chunk}) as opened:
             query = Query(mapped.source, opened, mapped.plan)

@@ -35,30 +35,7 @@ _DIGITS = 20
 def open_on_spark(
     session: SparkSession, source: TableSource, place: str, folder: Path, objects: Mapping[str, object]
 ) -> DataFrame:
-    """Open a source.
-
-    Parameters
-    ----------
-    session : pyspark.sql.SparkSession
-    source : TableSource
-        A Parquet or CSV file, folder or pattern, on any file system that Spark reads; `table:NAME`; or the name of an object.
-    place : str
-        Where it stands in the configuration, for messages.
-    folder : Path
-        What relative paths are relative to.
-    objects : mapping of str to object
-        Spark DataFrames and Arrow tables, by name.
-
-    Returns
-    -------
-    pyspark.sql.DataFrame
-        Columns of kinds that no table can hold are left out.
-
-    Raises
-    ------
-    UsageError
-        When the source is not there, or is one that the Spark engine does not read.
-    """
+    """Open a source."""
     if source.source is None:
         raise UsageError.of("no source is given", place, "write `source: path/to/folder`")
     name = str(source.source)
@@ -161,19 +138,6 @@ def column_of(name: str) -> Column:
 def row_order(frame: DataFrame, number: int) -> Column:
     """Write a text by which the rows of a table's sources stand in their order: source, file, place in the file.
 
-    Parameters
-    ----------
-    frame : pyspark.sql.DataFrame
-        As it was opened.
-    number : int
-        The number of the source among those of its table.
-
-    Returns
-    -------
-    pyspark.sql.Column
-
-    Notes
-    -----
     Rows of a DataFrame that is no file have the order of its partitions.
     """
     pieces: list[Any] = [functions.lit(f"{number:05d}")]

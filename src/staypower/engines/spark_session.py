@@ -35,21 +35,7 @@ _ALWAYS = {
 
 @contextmanager
 def spark_session(settings: EngineSettings) -> Iterator[SparkSession]:
-    """Hold a session: the one that is there already, or one that is begun and ended here.
-
-    Parameters
-    ----------
-    settings : EngineSettings
-
-    Yields
-    ------
-    pyspark.sql.SparkSession
-
-    Raises
-    ------
-    UsageError
-        When Spark cannot be begun.
-    """
+    """Hold a session: the one that is there already, or one that is begun and ended here."""
     there = SparkSession.getActiveSession()
     if there is not None:
         yield there
@@ -86,18 +72,6 @@ def _begin(settings: EngineSettings) -> SparkSession:
 def telling_faults(function: Callable[Given, Made]) -> Callable[Given, Made]:
     """Let the faults that a worker finds in the input reach the driver whole.
 
-    Parameters
-    ----------
-    function : callable
-        Runs in a worker.
-
-    Returns
-    -------
-    callable
-        The same; a `UsageError` leaves it in a form that `speaking_with_spark` reads.
-
-    Examples
-    --------
     >>> def fail():
     ...     raise UsageError.of("no such column", "usage.at", "map it")
     >>> try:
@@ -125,18 +99,7 @@ def faults_in(message: str) -> tuple[Fault, ...]:
 
 @contextmanager
 def speaking_with_spark(place: str) -> Iterator[None]:
-    """Say what goes wrong in Spark as faults, where it is the input's.
-
-    Parameters
-    ----------
-    place : str
-        What is read or written, for messages.
-
-    Raises
-    ------
-    UsageError
-        What a worker found, or that something cannot be read or written.
-    """
+    """Say what goes wrong in Spark as faults, where it is the input's."""
     with warnings.catch_warnings():
         # of pandas' version, which is none of the user's making
         warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")

@@ -31,21 +31,7 @@ _MOSTLY = 0.5
 
 
 def instants_of(table: SpilledTable, columns: frozenset[str], date_only: frozenset[str]) -> dict[str, Column]:
-    """Write when a row happened, was written to have happened, arrived and began to hold.
-
-    Parameters
-    ----------
-    table : SpilledTable
-    columns : frozenset of str
-        Those that the rows have.
-    date_only : frozenset of str
-        Time columns without a clock.
-
-    Returns
-    -------
-    dict of str to pyspark.sql.Column
-        Microseconds; null where nothing is told.
-    """
+    """Write when a row happened, was written to have happened, arrived and began to hold."""
 
     def written(name: str) -> Column:
         return functions.unix_micros(column_of(name))
@@ -65,15 +51,7 @@ def instants_of(table: SpilledTable, columns: frozenset[str], date_only: frozens
 
 
 def first_known(rows: DataFrame, key: str) -> DataFrame:
-    """Keep the first known row of each id; rows without one are kept.
-
-    Parameters
-    ----------
-    rows : pyspark.sql.DataFrame
-        With the columns of `instants_of`, whether the account is known, and the order of rows.
-    key : str
-        The column of ids.
-    """
+    """Keep the first known row of each id; rows without one are kept."""
     alone = functions.when(column_of(key).isNull(), column_of(ORDER))
     when = functions.greatest(column_of(OWN), column_of(ARRIVED))
     together = Window.partitionBy(column_of(key), column_of(VERSION), column_of(KNOWN), alone)
@@ -83,20 +61,11 @@ def first_known(rows: DataFrame, key: str) -> DataFrame:
 
 @dataclass(frozen=True)
 class Settling:
-    """Asks the rows of all tables.
+    """Asks the rows of all tables."""
 
-    Parameters
-    ----------
-    frame : pyspark.sql.DataFrame
-        `source`, the slots and the columns of `STATED`.
-    listed : mapping of str to SpilledTable
-    numbers : mapping of str to int
-        The number of each source.
-    """
-
-    frame: Any
+    frame: Any  # `source`, the slots and the columns of `STATED`
     listed: Mapping[str, SpilledTable]
-    numbers: Mapping[str, int]
+    numbers: Mapping[str, int]  # the number of each source
 
     def findings(self) -> tuple[Finding, ...]:
         """Say which tables hold nothing, or mostly rows of accounts that are not there."""
@@ -118,13 +87,7 @@ class Settling:
         return _until(events, accounts, told, None)
 
     def settled(self, until: int, derive_from: str | None) -> dict[str, SpilledTable]:
-        """Say how many rows of each table count, and when the first happened.
-
-        Raises
-        ------
-        UsageError
-            When there is no account.
-        """
+        """Say how many rows of each table count, and when the first happened."""
         accounts = functions.col("source").isin(self.tags("accounts")) if "accounts" in self.listed else functions.lit(False)
         counts = accounts | ((column_of(OWN) < until) & functions.coalesce(column_of(VERSION) < until, functions.lit(True)))
         kept = self.frame.where(column_of(KNOWN) & counts)

@@ -47,8 +47,6 @@ _PREFIXES: Mapping[pa.DataType, str] = MappingProxyType(
 def slots_of(schema: pa.Schema) -> dict[str, str]:
     """Give each column of a table the next slot of its type.
 
-    Examples
-    --------
     >>> slots_of(pa.schema({"account_id": pa.string(), "amount": pa.float64(), "status": pa.string()}))
     {'account_id': 'text 0', 'amount': 'number 0', 'status': 'text 1'}
     """
@@ -65,17 +63,11 @@ def slots_of(schema: pa.Schema) -> dict[str, str]:
 class BucketTables(SpilledTables):
     """The tables of one bucket, whose rows are at hand.
 
-    Parameters
-    ----------
-    parts : mapping of str to pyarrow.Table
-        The rows of each source, by the name that `SpilledSource.folder` has.
-
-    Examples
-    --------
     >>> BucketTables(Path(), 0, (0,), {}).stored("0-0", 0) is None
     True
     """
 
+    # the rows of each source, by the name that `SpilledSource.folder` has
     parts: Mapping[str, pa.Table] = field(default_factory=dict)
 
     def stored(self, folder: str, number: int) -> pa.Table | None:
@@ -87,25 +79,14 @@ class BucketTables(SpilledTables):
 class Gathering:
     """Turns the rows of a bucket back into its tables: this is what workers are given.
 
-    Parameters
-    ----------
-    observed_until : int
-        Instant.
-    listed : mapping of str to SpilledTable
-    derive_from : str or None
-    slots : mapping of str to mapping of str to str
-        For each source which slot holds which column.
-
-    Examples
-    --------
     >>> Gathering(0, {}, None, {}).numbers
     {}
     """
 
-    observed_until: int
+    observed_until: int  # instant
     listed: Mapping[str, SpilledTable]
     derive_from: str | None
-    slots: Mapping[str, Mapping[str, str]]
+    slots: Mapping[str, Mapping[str, str]]  # for each source which slot holds which column
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -113,15 +94,7 @@ class Gathering:
         return {tag: number for number, tag in enumerate(self.slots)}
 
     def tables(self, rows: pa.Table, only: Collection[str] | None = None) -> Tables:
-        """Return the tables of a bucket.
-
-        Parameters
-        ----------
-        rows : pyarrow.Table
-            Of all tables.
-        only : collection of str, optional
-            Give these tables and the accounts; all by default.
-        """
+        """Return the tables of a bucket."""
         parts = {tag: self._part(rows, tag, number) for tag, number in self.numbers.items()}
         return BucketTables(Path(), self.observed_until, (0,), self.listed, self.derive_from, parts).bucket(0, only)
 
@@ -138,18 +111,10 @@ class Gathering:
 class SparkTables(SpilledTables):
     """The tables of a company on a cluster, their rows cut into buckets of accounts.
 
-    Parameters
-    ----------
-    frame : pyspark.sql.DataFrame
-        The rows of all tables: `bucket`, `source` and the slots.
-    gathering : Gathering
-
-    Notes
-    -----
     Made by `gather_on_spark`. No row ever comes to the driver: functions go to the rows.
     """
 
-    frame: Any = None
+    frame: Any = None  # the rows of all tables: `bucket`, `source` and the slots
     gathering: Gathering = field(default_factory=lambda: Gathering(0, {}, None, {}))
 
     def stored(self, folder: str, number: int) -> pa.Table | None:
@@ -157,19 +122,7 @@ class SparkTables(SpilledTables):
         return None
 
     def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
-        """Run a function on every bucket in the workers and give what it makes, in any order.
-
-        Parameters
-        ----------
-        function : callable
-            Takes the tables of a bucket and returns something small, such as counts.
-        only : collection of str, optional
-            Look at these tables and the accounts; all by default.
-
-        Yields
-        ------
-        object
-        """
+        """Run a function on every bucket in the workers and give what it makes, in any order."""
         gathering = self.gathering
         needed = None if only is None else {*only, "accounts", *filter(None, [self.derive_from])}
         if "accounts" not in self.listed:
@@ -185,20 +138,7 @@ class SparkTables(SpilledTables):
                 yield pickle.loads(row[0])  # what our own workers have just made
 
     def map(self, function: Callable[[Tables], pa.Table], schema: pa.Schema) -> DataFrame:
-        """Run a function on every bucket in the workers and leave its rows there.
-
-        Parameters
-        ----------
-        function : callable
-            Takes the tables of a bucket and returns rows.
-        schema : pyarrow.Schema
-            Of the rows.
-
-        Returns
-        -------
-        pyspark.sql.DataFrame
-            Computed when it is written.
-        """
+        """Run a function on every bucket in the workers and leave its rows there."""
         gathering = self.gathering
 
         def made(rows: pa.Table) -> pa.Table:
@@ -229,13 +169,7 @@ class SparkTables(SpilledTables):
 
 
 def _as_agreed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give rows the types that the driver told Spark.
-
-    Raises
-    ------
-    UsageError
-        When the columns are others: then workers and driver run different code.
-    """
+    """Give rows the types that the driver told Spark."""
     if rows.column_names != schema.names:
         strange = sorted(set(rows.column_names) ^ set(schema.names)) or ["the order of the columns"]
         mend = "install the same version of staypower on the driver and on every worker"

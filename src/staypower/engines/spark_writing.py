@@ -21,26 +21,6 @@ _SINGLE = (".parquet", ".csv")
 def place_of(output: Path | str | None, folder: str, name: str) -> str:
     """Say where results go.
 
-    Parameters
-    ----------
-    output : Path or str or None
-        A folder on any file system that Spark writes to, or `table:NAME`.
-    folder : str
-        The folder of results, where no output is given.
-    name : str
-        What the results are.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    UsageError
-        When a single file is meant.
-
-    Examples
-    --------
     >>> place_of(Path("s3a://bucket/scores/"), "out", "scores"), place_of(None, "out", "scores")
     ('s3a://bucket/scores', 'out/scores')
     >>> place_of(Path("table:churn.scores"), "out", "scores")
@@ -57,19 +37,7 @@ def place_of(output: Path | str | None, folder: str, name: str) -> str:
 
 
 def write_on_spark(rows: DataFrame, place: str) -> None:
-    """Write rows, replacing what was there.
-
-    Parameters
-    ----------
-    rows : pyspark.sql.DataFrame
-    place : str
-        From `place_of`.
-
-    Raises
-    ------
-    UsageError
-        When it cannot be written there, or a worker finds a fault in the input.
-    """
+    """Write rows, replacing what was there."""
     with speaking_with_spark(place):
         writer = rows.write.mode("overwrite")
         if place.startswith(TABLE):

@@ -28,24 +28,6 @@ NEVER_DAYS = 36_500.0
 def recency_rule(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
     """Score by silence: the longer ago the last activity of any kind, the more likely to leave.
 
-    Parameters
-    ----------
-    X : DataFrame or mapping of str to array, n rows
-    names : sequence of str
-        Columns with days since the last activity, at least one; missing where it never happened.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-        Days since the latest of the activities; `NEVER_DAYS` where none ever happened.
-
-    Raises
-    ------
-    UsageError
-        When a column is not there.
-
-    Examples
-    --------
     >>> X = {"days_since_order": [3, np.nan], "days_since_use": [9, np.nan]}
     >>> recency_rule(X, ["days_since_order", "days_since_use"]).tolist()
     [3.0, 36500.0]
@@ -58,24 +40,6 @@ def recency_rule(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
 def tenure_rule(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
     """Score by youth: the shorter the tenure, the more likely to leave.
 
-    Parameters
-    ----------
-    X : DataFrame or mapping of str to array, n rows
-    names : sequence of str
-        Columns with the tenure, best first: the first that is filled in counts.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-        Minus the tenure; NaN where it is unknown.
-
-    Raises
-    ------
-    UsageError
-        When a column is not there.
-
-    Examples
-    --------
     >>> tenure_rule({"tenure_days": [10, 400]}, ["tenure_days"]).tolist()
     [-10.0, -400.0]
     """
@@ -85,24 +49,6 @@ def tenure_rule(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
 def last_answer_rule(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
     """Score by the last survey answer alone: the lower, the more likely to leave.
 
-    Parameters
-    ----------
-    X : DataFrame or mapping of str to array, n rows
-    names : sequence of str
-        Columns with the last answer, higher is better, best instrument first: the first that is filled in counts.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-        Minus the answer; NaN where the account never answered, for a survey knows nothing about the silent.
-
-    Raises
-    ------
-    UsageError
-        When a column is not there.
-
-    Examples
-    --------
     >>> last_answer_rule({"nps_last": [0.9, np.nan], "csat_last": [0.1, 0.5]}, ["nps_last", "csat_last"]).tolist()
     [-0.9, -0.5]
     """

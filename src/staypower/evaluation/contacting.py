@@ -30,33 +30,17 @@ _OWN = "contact pays at the account's own value"
 class ContactPlan:
     """Whom to contact by one rule, and what that earns.
 
-    Parameters
-    ----------
-    rule : str
-        How the contacted are chosen.
-    threshold : float
-        Lowest score that is contacted; NaN where each account has a threshold of its own, infinite where nobody is contacted.
-    fraction : float
-        Share of the tested rows that is contacted.
-    contacts_per_cutoff : float
-        Accounts contacted at one cutoff, on average.
-    profit : Estimate
-        Per account of the whole population.
-    hindsight : bool
-        Whether the threshold was chosen on the rows that it is measured on, and so is a little too good.
-
-    Examples
-    --------
     >>> ContactPlan("contact pays at the costs", 0.2, 0.1, 30.0, Estimate(1.5), False).words
     'contact pays at the costs: score 0.2 and above, 10.0 % of accounts, about 30 at each cutoff; earned 1.50 per account'
     """
 
-    rule: str
+    rule: str  # how the contacted are chosen
+    # lowest score that is contacted; NaN where each account has a threshold of its own, infinite where nobody is contacted
     threshold: float
-    fraction: float
-    contacts_per_cutoff: float
-    profit: Estimate
-    hindsight: bool
+    fraction: float  # share of the tested rows that is contacted
+    contacts_per_cutoff: float  # accounts contacted at one cutoff, on average
+    profit: Estimate  # per account of the whole population
+    hindsight: bool  # whether the threshold was chosen on the rows that it is measured on, and so is a little too good
 
     @property
     def words(self) -> str:
@@ -74,24 +58,7 @@ class ContactPlan:
 def contact_plans(
     rows: Rows, costs: CostSettings, top: Profit | None, top_profit: Estimate, *, replicates: int, seed: int
 ) -> tuple[ContactPlan, ...]:
-    """Make the plans that costs and account values allow.
-
-    Parameters
-    ----------
-    rows : Rows
-    costs : CostSettings
-    top : Profit or None
-        Top of the model's profit curve; None unless all costs are given.
-    top_profit : Estimate
-        Its profit.
-    replicates, seed : int
-        Of the bootstrap over accounts.
-
-    Returns
-    -------
-    tuple of ContactPlan
-        Empty without costs: the published amounts never steer anything.
-    """
+    """Make the plans that costs and account values allow."""
     found = []
     if top is not None:
         found.append(_plan(rows, _TOP, top.threshold, top.fraction, top_profit, hindsight=True))

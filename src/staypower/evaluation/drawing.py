@@ -33,18 +33,7 @@ _LEAST_LIFT_SHARE = 0.01
 
 
 def pictures_of(evaluation: Evaluation) -> dict[str, Callable[[Evaluation], Picture]]:
-    """Return what draws each picture that an evaluation has.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-
-    Returns
-    -------
-    dict of str to callable
-        `precision_recall`, `roc`, `lift_and_gain` (these when both classes are present), `reliability` (when the model gives
-        probabilities), `profit` and `slices` (when there are groups).
-    """
+    """Return what draws each picture that an evaluation has."""
     found: dict[str, Callable[[Evaluation], Picture]] = {}
     if not evaluation.tallies[evaluation.model].one_class:
         found |= {"precision_recall": _precision_recall, "roc": _roc, "lift_and_gain": _lift_and_gain}
@@ -57,23 +46,7 @@ def pictures_of(evaluation: Evaluation) -> dict[str, Callable[[Evaluation], Pict
 
 
 def draw(evaluation: Evaluation, picture: str) -> Picture:
-    """Draw one of the pictures.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-    picture : str
-        One of `pictures_of`.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    UsageError
-        When there is no such picture.
-    """
+    """Draw one of the pictures."""
     return find_picture(picture, pictures_of(evaluation))(evaluation)
 
 
@@ -195,18 +168,7 @@ def _slices(evaluation: Evaluation) -> Picture:
 
 
 def draw_importance(evaluation: Evaluation, importance: Mapping[str, float]) -> Picture:
-    """Draw what the model uses.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-    importance : mapping of str to float
-        How much each feature matters, at least 0, in any unit; the 20 largest are drawn.
-
-    Returns
-    -------
-    Picture
-    """
+    """Draw what the model uses."""
     largest = sorted(importance.items(), key=lambda entry: (-entry[1], entry[0]))[:_MOST_FEATURES][::-1]
     height = 1.4 + 0.27 * len(largest)
     figure = _figure(evaluation, "What the model uses", height=height)

@@ -29,32 +29,17 @@ FAIRNESS_MEASURES: Mapping[str, str] = {
 class FairnessGap:
     """One measure in the two groups of a sensitive attribute that lie farthest apart.
 
-    Parameters
-    ----------
-    column : str
-        The attribute.
-    measure : str
-        A key of `FAIRNESS_MEASURES`.
-    highest, lowest : str
-        The groups.
-    high, low : float
-        The measure in them.
-    gap : Estimate
-        Their difference.
-
-    Examples
-    --------
     >>> FairnessGap("sex", "recall", "f", "m", 0.5, 0.3, Estimate(0.2, 0.1, 0.3)).words
     'sex: recall: churners contacted 0.500 in f, 0.300 in m, gap 0.200 (0.100 to 0.300)'
     """
 
-    column: str
-    measure: str
-    highest: str
-    lowest: str
-    high: float
-    low: float
-    gap: Estimate
+    column: str  # the attribute
+    measure: str  # A key of `FAIRNESS_MEASURES`
+    highest: str  # the groups
+    lowest: str  # the groups
+    high: float  # the measure in them
+    low: float  # the measure in them
+    gap: Estimate  # their difference
 
     @property
     def words(self) -> str:
@@ -69,21 +54,6 @@ def contacted_share(
 ) -> NDArray[np.float64]:
     """Say how much of each row is contacted: 1, 0, or a share where equal scores divide what is left of the capacity.
 
-    Parameters
-    ----------
-    score : array of float64, shape (n,)
-    cutoff_number : array of int, shape (n,)
-        The team works through one list per cutoff.
-    capacity : int or None
-        Accounts contacted at each cutoff; None: those whose score lies above `high_above`.
-    high_above : float
-
-    Returns
-    -------
-    array of float64, shape (n,)
-
-    Examples
-    --------
     >>> contacted_share(np.array([0.9, 0.5, 0.5, 0.1]), np.zeros(4, dtype=int), 2, 0.5).tolist()
     [1.0, 0.5, 0.5, 0.0]
     """
@@ -112,27 +82,6 @@ def fairness_gaps(
 ) -> tuple[FairnessGap, ...]:
     """Measure the gaps between the groups of each sensitive attribute.
 
-    Parameters
-    ----------
-    churned : array of bool, shape (n,)
-    probability : array of float64, shape (n,), or None
-        None for a model that only ranks: no calibration gap.
-    contacted : array of float64, shape (n,)
-        See `contacted_share`.
-    groups : mapping of str to array of str or None, shape (n,)
-        Missing values belong to no group.
-    account_number : array of int, shape (n,)
-        Numbered from 0 without holes.
-    replicates, seed : int
-        Of the bootstrap over accounts; who is contacted, and which two groups are compared, stay as they are.
-
-    Returns
-    -------
-    tuple of FairnessGap
-        Of every attribute with at least two groups of 30 accounts; a measure that does not exist in both is left out.
-
-    Examples
-    --------
     >>> churned = np.array([True, False] * 60)
     >>> who = np.array(["f"] * 60 + ["m"] * 60, dtype=object)
     >>> found = fairness_gaps(churned, None, (who == "f").astype(float), {"sex": who}, np.arange(120), replicates=0, seed=0)

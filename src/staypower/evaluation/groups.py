@@ -30,44 +30,27 @@ _NOTHING = Estimate(float("nan"))
 class Group:
     """The model on one group of rows.
 
-    Parameters
-    ----------
-    partition : str
-        What rows are grouped by: `cutoff`, `tenure`, or a segment's name.
-    name : str
-        The group.
-    rows, accounts, churned : int
-    observed : float
-        Share that churned.
-    predicted : float
-        Mean probability; NaN for a model that only ranks.
-    auroc, average_precision, lift_10 : Estimate
-        NaN where the group is too small or has one class.
-    note : str
-        Why something is missing; empty when nothing is.
-    log_loss, calibration_gap : Estimate, default NaN
-        Of a model that gives probabilities. The gap is the mean probability minus the share that churned: above 0 the model
-        says too much.
-
-    Examples
-    --------
     >>> nothing = Estimate(float("nan"))
     >>> Group("plan", "gold", 3, 3, 1, 1 / 3, 0.3, nothing, nothing, nothing, "too small").note
     'too small'
     """
 
-    partition: str
-    name: str
+    partition: str  # what rows are grouped by: `cutoff`, `tenure`, or a segment's name
+    name: str  # the group
     rows: int
     accounts: int
     churned: int
-    observed: float
-    predicted: float
-    auroc: Estimate
-    average_precision: Estimate
-    lift_10: Estimate
-    note: str
+    observed: float  # share that churned
+    predicted: float  # mean probability; NaN for a model that only ranks
+    auroc: Estimate  # NaN where the group is too small or has one class
+    average_precision: Estimate  # NaN where the group is too small or has one class
+    lift_10: Estimate  # NaN where the group is too small or has one class
+    note: str  # why something is missing; empty when nothing is
+    # of a model that gives probabilities. The gap is the mean probability minus the share that churned: above 0 the model
+    # says too much
     log_loss: Estimate = _NOTHING
+    # of a model that gives probabilities. The gap is the mean probability minus the share that churned: above 0 the model
+    # says too much
     calibration_gap: Estimate = _NOTHING
 
 
@@ -75,23 +58,13 @@ class Group:
 class Partition:
     """A way of grouping rows.
 
-    Parameters
-    ----------
-    name : str
-    labels : tuple of str
-        Groups in the order to show.
-    number : array of int, shape (n,)
-        Group of each row.
-
-    Examples
-    --------
     >>> Partition("plan", ("a", "b"), np.array([0, 1, 1])).labels
     ('a', 'b')
     """
 
     name: str
-    labels: tuple[str, ...]
-    number: NDArray[np.intp]
+    labels: tuple[str, ...]  # groups in the order to show
+    number: NDArray[np.intp]  # shape (n,): Group of each row
 
 
 def partitions(
@@ -102,21 +75,6 @@ def partitions(
 ) -> list[Partition]:
     """Group rows by cutoff (when there are several), by whether training knew the account, tenure band and each segment.
 
-    Parameters
-    ----------
-    cutoffs : array of int64, shape (n,)
-    tenure_days : array of float64, shape (n,), or None
-    segments : mapping of str to array of str or None, shape (n,)
-        The `MOST_GROUPS` largest values of each stand alone, the rest together.
-    known : array of bool, shape (n,), optional
-        Whether the row's account was in training.
-
-    Returns
-    -------
-    list of Partition
-
-    Examples
-    --------
     >>> [p.labels for p in partitions(np.array([0, 0]), np.array([400.0, np.nan]), {})]
     [('1 to 2 years', 'unknown')]
     """
@@ -160,19 +118,7 @@ def _note(accounts: int, churned: NDArray[np.bool_]) -> str:
 
 
 class GroupMeter:
-    """One group of rows, measured under many weights.
-
-    Parameters
-    ----------
-    partition : Partition
-    at : int
-        Which of its groups.
-    churned : array of bool, shape (n,)
-    score : array of float64, shape (n,)
-        The model's, over all rows.
-    account_number : array of int, shape (n,)
-    is_probability : bool
-    """
+    """One group of rows, measured under many weights."""
 
     def __init__(
         self,

@@ -39,41 +39,11 @@ def logistic_baseline(
 ) -> NDArray[np.float64]:
     """Predict churn with a regularised logistic regression.
 
-    Parameters
-    ----------
-    X_train : DataFrame, shape (n, p)
-        Numbers; missing as NaN, categories as codes.
-    y_train : array-like of 0 and 1, shape (n,)
-        Both classes, at least 3 rows of each.
-    X_test : DataFrame, shape (m, p)
-        The same columns.
-    categorical : sequence of str, default ()
-        Columns whose numbers are codes.
-    accounts : array-like, shape (n,), optional
-        Account of each training row: one account's rows stay together when the penalty is chosen. By default each row is
-        its own.
-    sample_weight : array-like of float, shape (n,), optional
-        Weight of each training row in the fit, at least 0; by default 1.
-
-    Returns
-    -------
-    array of float64, shape (m,)
-        Probability of churn.
-
-    Raises
-    ------
-    UsageError
-        When columns differ, a categorical column is not there, or a class is missing from training.
-
-    Notes
-    -----
     Everything is learnt on the training rows: missing numbers become the median and get an indicator; columns with an absolute
     skewness above 2 are passed through ``sign(x) log(1 + |x|)``; all are standardised and held within 6 deviations; codes seen
     in at least 20 rows become indicators. The L2 strength is the best of five by log loss over three folds of whole accounts,
     on about 10,000 rows evenly taken. Nothing is random.
 
-    Examples
-    --------
     >>> import pandas as pd
     >>> X = pd.DataFrame({"silence": [1.0, 2, 3, 10, 11, 12], "plan": [0.0, 0, 1, 1, 0, 1]})
     >>> risk = logistic_baseline(X, [0, 0, 0, 1, 1, 1], X, ["plan"])

@@ -33,27 +33,14 @@ DEPTHS = (5, 10, 20)
 class Metric:
     """A column of an evaluation.
 
-    Parameters
-    ----------
-    name : str
-        Key in frames and JSON.
-    label : str
-        Heading in text.
-    digits : int
-        Decimals shown.
-    better : {"higher", "lower", ""}
-        Which direction is better; empty where neither is.
-
-    Examples
-    --------
     >>> METRICS[0].name
     'auroc'
     """
 
-    name: str
-    label: str
-    digits: int
-    better: Literal["higher", "lower", ""]
+    name: str  # key in frames and JSON
+    label: str  # heading in text
+    digits: int  # decimals shown
+    better: Literal["higher", "lower", ""]  # which direction is better; empty where neither is
 
 
 METRICS = (
@@ -79,8 +66,6 @@ _POSITION = {metric.name: at for at, metric in enumerate(METRICS)}
 def position(name: str) -> int:
     """Return the place of a metric in `METRICS`.
 
-    Examples
-    --------
     >>> position("auroc")
     0
     """
@@ -89,27 +74,13 @@ def position(name: str) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Campaign:
-    """What every score is judged by beside its rank: the reference, the team and the money.
+    """What every score is judged by beside its rank: the reference, the team and the money."""
 
-    Parameters
-    ----------
-    reference : float
-        Base rate that Brier skill compares with.
-    capacity : int or None
-        Accounts the team can contact at each cutoff.
-    cutoff_number : array of int, shape (n,)
-        Cutoff of each row.
-    costs : CostSettings
-        The money; published amounts where incomplete.
-    account_values : array of float64, shape (n,), or None
-        Value of each row's account.
-    """
-
-    reference: float
-    capacity: int | None
-    cutoff_number: NDArray[np.intp]
-    costs: CostSettings
-    account_values: NDArray[np.float64] | None
+    reference: float  # base rate that Brier skill compares with
+    capacity: int | None  # accounts the team can contact at each cutoff
+    cutoff_number: NDArray[np.intp]  # shape (n,): Cutoff of each row
+    costs: CostSettings  # the money; published amounts where incomplete
+    account_values: NDArray[np.float64] | None  # shape (n,): Value of each row's account
 
 
 def _mean(weight: NDArray[np.float64], amounts: NDArray[np.float64]) -> float:
@@ -117,17 +88,7 @@ def _mean(weight: NDArray[np.float64], amounts: NDArray[np.float64]) -> float:
 
 
 class Scorer:
-    """One score on the rows of an evaluation, sorted once and measured under many weights.
-
-    Parameters
-    ----------
-    churned : array of bool, shape (n,)
-    score : array of float64, shape (n,)
-        Higher means more likely to churn; no value missing.
-    is_probability : bool
-        Whether log loss, Brier and calibration mean anything.
-    campaign : Campaign
-    """
+    """One score on the rows of an evaluation, sorted once and measured under many weights."""
 
     def __init__(
         self, churned: NDArray[np.bool_], score: NDArray[np.float64], *, is_probability: bool, campaign: Campaign

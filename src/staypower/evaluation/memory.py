@@ -30,23 +30,14 @@ MEMORY_METRICS = ("auroc", "average_precision", "log_loss", "calibration_error")
 class AccountMemory:
     """The metrics of rows whose account was known, and never seen, in training.
 
-    Parameters
-    ----------
-    known, unseen : mapping of str to Estimate
-        By the names of `MEMORY_METRICS`; two models, each learnt on half of the accounts.
-    difference : mapping of str to Estimate
-        Known minus unseen, paired.
-
-    Examples
-    --------
     >>> one = {"auroc": Estimate(0.7, 0.6, 0.8)}
     >>> AccountMemory(one, one, {"auroc": Estimate(0.02, 0.01, 0.03)}).easier
     True
     """
 
-    known: Mapping[str, Estimate]
-    unseen: Mapping[str, Estimate]
-    difference: Mapping[str, Estimate]
+    known: Mapping[str, Estimate]  # by the names of `MEMORY_METRICS`; two models, each learnt on half of the accounts
+    unseen: Mapping[str, Estimate]  # by the names of `MEMORY_METRICS`; two models, each learnt on half of the accounts
+    difference: Mapping[str, Estimate]  # known minus unseen, paired
 
     @property
     def easier(self) -> bool:
@@ -79,29 +70,6 @@ def account_memory(
 ) -> AccountMemory:
     """Compare predictions of the same rows with and without their accounts in training.
 
-    Parameters
-    ----------
-    y_true : array-like of 0 and 1, shape (n,)
-    known : array-like of float, shape (n,)
-        Probability by a model that learnt from the row's account at earlier cutoffs.
-    unseen : array-like of float, shape (n,)
-        Probability by a model of the same size that did not.
-    accounts : array-like, shape (n,)
-    replicates : int, default 200
-        Samples of accounts.
-    seed : int, default 0
-
-    Returns
-    -------
-    AccountMemory
-
-    Raises
-    ------
-    UsageError
-        When lengths differ or a value is not a probability.
-
-    Examples
-    --------
     >>> y = [0, 0, 0, 1] * 25
     >>> memory = account_memory(y, [0.1, 0.1, 0.2, 0.8] * 25, [0.2, 0.3, 0.2, 0.25] * 25, accounts=range(100))
     >>> round(memory.known["auroc"].value, 3), round(memory.unseen["auroc"].value, 3), memory.easier

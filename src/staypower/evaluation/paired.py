@@ -39,33 +39,6 @@ def paired_difference(
 ) -> Estimate:
     """Measure a metric of one score minus that of another on the same rows, with an interval over accounts.
 
-    Parameters
-    ----------
-    y_true : array-like of 0 and 1, shape (n,)
-    score_a, score_b : array-like of float, shape (n,)
-        Higher means more likely to churn; probabilities where the metric needs them. No value missing.
-    accounts : array-like, shape (n,)
-        Account of each row: an account is drawn with all its rows, whatever the number of cutoffs it stands at.
-    metric : str, default "auroc"
-        One of `PAIRED_METRICS`: auroc, average_precision, lift_5, lift_10, lift_20 (higher is better), log_loss, brier,
-        calibration_error (lower is better).
-    replicates : int, default 1000
-        Bootstrap samples, the same for both scores; below 20 there is no interval.
-    seed : int, default 0
-
-    Returns
-    -------
-    Estimate
-        Metric of `score_a` minus metric of `score_b` and its 95 % interval; `excludes(0.0)` says that one is shown to be
-        better.
-
-    Raises
-    ------
-    UsageError
-        When the metric is unknown, or rows, labels, scores or probabilities cannot be used.
-
-    Examples
-    --------
     >>> y = [0, 0, 0, 1] * 25
     >>> found = paired_difference(y, [0.1, 0.2, 0.3, 0.9] * 25, [0.4, 0.1, 0.3, 0.2] * 25, accounts=range(100))
     >>> round(found.value, 3), found.excludes(0.0)

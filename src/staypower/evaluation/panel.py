@@ -24,32 +24,17 @@ __all__ = ["Panel", "Samples"]
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """The measures of r bootstrap samples (r = 1: of the rows themselves).
+    """The measures of r bootstrap samples (r = 1: of the rows themselves)."""
 
-    Parameters
-    ----------
-    base_rate : array of float64, shape (r,)
-    metrics : array of float64, shape (r, scorers, metrics)
-    groups : array of float64, shape (r, groups, measures)
-    reliability : array of float64, shape (r, scorers, 3, bins)
-        Rows, mean probability and churned share; NaN for scores that only rank.
-    """
-
-    base_rate: NDArray[np.float64]
-    metrics: NDArray[np.float64]
-    groups: NDArray[np.float64]
+    base_rate: NDArray[np.float64]  # shape (r,)
+    metrics: NDArray[np.float64]  # shape (r, scorers, metrics)
+    groups: NDArray[np.float64]  # shape (r, groups, measures)
+    # shape (r, scorers, 3, bins): Rows, mean probability and churned share; NaN for scores that only rank
     reliability: NDArray[np.float64]
 
 
 class Panel:
-    """The scorers and groups of an evaluation, ready to be measured under any weights.
-
-    Parameters
-    ----------
-    rows : Rows
-    campaign : Campaign
-        Its reference is the constant of the base rate's row.
-    """
+    """The scorers and groups of an evaluation, ready to be measured under any weights."""
 
     def __init__(self, rows: Rows, campaign: Campaign) -> None:
         self._rows = rows

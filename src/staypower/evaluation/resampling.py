@@ -54,21 +54,6 @@ class Estimate:
 def row_weights(account_number: NDArray[np.intp], replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """Draw how often each row counts in each replicate.
 
-    Parameters
-    ----------
-    account_number : array of int, shape (n,)
-        Account of each row, numbered from 0 without holes.
-    replicates : int
-        At least 0.
-    seed : int
-
-    Yields
-    ------
-    array of float64, shape (n,)
-        As many draws as there are accounts, with replacement; every row counts as often as its account was drawn.
-
-    Examples
-    --------
     >>> next(row_weights(np.array([0, 0, 1]), 1, seed=1)).tolist()
     [1.0, 1.0, 1.0]
     """
@@ -82,21 +67,6 @@ def row_weights(account_number: NDArray[np.intp], replicates: int, seed: int) ->
 def estimate(value: float, replicates: NDArray[np.float64], *, recentre: bool = False) -> Estimate:
     """Put an interval around a value: the percentiles of its replicates.
 
-    Parameters
-    ----------
-    value : float
-    replicates : array of float64, shape (r,)
-        NaN where a replicate has no value.
-    recentre : bool, default False
-        Take the replicates' mean shift off them: for a measure that resampling itself makes larger. Ends at 0.
-
-    Returns
-    -------
-    Estimate
-        Without an interval when fewer than half the replicates, or fewer than 20, have a value.
-
-    Examples
-    --------
     >>> estimate(1.0, np.linspace(0, 2, 201)).high
     1.95
     """

@@ -35,25 +35,14 @@ TableName = Literal["scorers", "differences", "groups", "reliability", "fairness
 class ReliabilityBin:
     """Predicted and observed churn in one bin of equal mass.
 
-    Parameters
-    ----------
-    scorer : str
-    rows : int
-    predicted : float
-        Mean probability.
-    observed : Estimate
-        Share that churned.
-
-    Examples
-    --------
     >>> ReliabilityBin("model", 10, 0.2, Estimate(0.3)).observed.value
     0.3
     """
 
     scorer: str
     rows: int
-    predicted: float
-    observed: Estimate
+    predicted: float  # mean probability
+    observed: Estimate  # share that churned
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -23,45 +23,24 @@ BASE_RATE = "base rate"
 class Rows:
     """Rows that a score is judged on.
 
-    Parameters
-    ----------
-    churned : array of bool, shape (n,)
-    account_number : array of int, shape (n,)
-        Account of each row, numbered from 0.
-    cutoffs : array of int64, shape (n,)
-    scores : mapping of str to array of float64, shape (n,)
-        The model first; where a score was missing, the middle of the known ones.
-    scored : mapping of str to float
-        Share of rows on which each score was known.
-    probability : frozenset of str
-    segments : mapping of str to array of str or None, shape (n,)
-    unscored : tuple of str
-        Baselines that know none of the rows; they are left out.
-    tenure_days, account_values : array of float64, shape (n,), or None
-    known : array of bool, shape (n,), or None
-        Whether training knew the row's account.
-    sensitive : frozenset of str
-        Segments that stand for something sensitive.
-
-    Examples
-    --------
     >>> rows = Rows.of([0, 1], {"model": [0.1, 0.9]}, accounts=["a", "b"], cutoffs=[0, 0])
     >>> rows.model
     'model'
     """
 
-    churned: NDArray[np.bool_]
-    account_number: NDArray[np.intp]
-    cutoffs: NDArray[np.int64]
+    churned: NDArray[np.bool_]  # shape (n,)
+    account_number: NDArray[np.intp]  # shape (n,): Account of each row, numbered from 0
+    cutoffs: NDArray[np.int64]  # shape (n,)
+    # shape (n,): The model first; where a score was missing, the middle of the known ones
     scores: Mapping[str, NDArray[np.float64]]
-    scored: Mapping[str, float]
+    scored: Mapping[str, float]  # share of rows on which each score was known
     probability: frozenset[str]
-    segments: Mapping[str, NDArray[np.object_]]
-    unscored: tuple[str, ...] = ()
-    tenure_days: NDArray[np.float64] | None = None
-    account_values: NDArray[np.float64] | None = None
-    known: NDArray[np.bool_] | None = None
-    sensitive: frozenset[str] = frozenset()
+    segments: Mapping[str, NDArray[np.object_]]  # shape (n,)
+    unscored: tuple[str, ...] = ()  # baselines that know none of the rows; they are left out
+    tenure_days: NDArray[np.float64] | None = None  # shape (n,)
+    account_values: NDArray[np.float64] | None = None  # shape (n,)
+    known: NDArray[np.bool_] | None = None  # shape (n,): Whether training knew the row's account
+    sensitive: frozenset[str] = frozenset()  # segments that stand for something sensitive
 
     def __len__(self) -> int:
         return len(self.churned)
@@ -86,13 +65,7 @@ class Rows:
         known: ArrayLike | None = None,
         sensitive: Collection[str] = (),
     ) -> Rows:
-        """Check everything and collect every fault.
-
-        Raises
-        ------
-        UsageError
-            With all faults at once.
-        """
+        """Check everything and collect every fault."""
         labels = np.asarray(y_true, dtype=np.float64)
         offered = {name: np.asarray(score, dtype=np.float64) for name, score in scores.items()}
         needed = {*probability, *list(offered)[:1]}

@@ -15,22 +15,6 @@ PUBLISHED_CLV, PUBLISHED_INCENTIVE, PUBLISHED_CONTACT = 200.0, 10.0, 1.0
 class CostSettings(BaseModel):
     """The money of a retention campaign, in any one currency.
 
-    Parameters
-    ----------
-    clv : float or None, default None
-        Average value of an account that is kept, above 0 and above `incentive`.
-    incentive : float or None, default None
-        What the incentive costs when taken, at least 0.
-    contact : float or None, default None
-        What one contact costs, at least 0.
-    alpha, beta : float, default 6 and 14
-        Shape of the beta distribution of the acceptance rate, above 0; 6 and 14 mean 30 % on average.
-    account_value : str, default "auto"
-        What each account is worth by itself: a number column of `accounts`; `auto`: a lifetime value made of its monthly
-        revenue, where that is known; `off`: nothing.
-
-    Examples
-    --------
     >>> costs = CostSettings(clv=1200, incentive=60, contact=10)
     >>> costs.complete, costs.acceptance
     (True, 0.3)
@@ -95,15 +79,6 @@ def _as_names(value: object) -> object:
 class HealthScore(BaseModel):
     """A health score that the company already has: another baseline.
 
-    Parameters
-    ----------
-    column : str
-        `TABLE.COLUMN`, as `accounts.health`: the last value known before each cutoff counts.
-    high_is : {"healthy", "risky"}, default "healthy"
-        What a high score means.
-
-    Examples
-    --------
     >>> HealthScore(column="health.score").table_and_column
     ('health', 'score')
     """
@@ -123,20 +98,6 @@ class HealthScore(BaseModel):
 class EvaluationSettings(BaseModel):
     """How a model is judged.
 
-    Parameters
-    ----------
-    slices : tuple of str or None, default None
-        Attributes of `accounts`, or category features, that rows are grouped by. None: every category feature with 2 to 20
-        values.
-    health_score : HealthScore or None, default None
-        A text is its column.
-    unseen_accounts : bool, default True
-        Whether two more models, each on half of the accounts, tell what known accounts are easier by.
-    bootstrap : int, default 200
-        Samples of accounts behind the intervals; 0: no intervals.
-
-    Examples
-    --------
     >>> EvaluationSettings(slices="region", health_score="accounts.health").health_score.high_is
     'healthy'
     """

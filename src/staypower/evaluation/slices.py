@@ -25,33 +25,18 @@ FEWEST_CHURNED = 10
 class WorstSlice:
     """The slice with the lowest AUROC among those that are large enough.
 
-    Parameters
-    ----------
-    partition, name : str
-        What rows are grouped by, and the group.
-    accounts, churned : int
-    auroc : Estimate
-    difference : Estimate
-        AUROC of the slice minus that of all rows, on the same samples.
-    of : int
-        How many slices were large enough: of many, the lowest is low by chance alone.
-    shown : bool
-        Whether the difference lies below 0 by more than chance, `of` slices having been looked at (Bonferroni).
-
-    Examples
-    --------
     >>> WorstSlice("plan", "free", 90, 20, Estimate(0.6), Estimate(-0.1), 5, False).words
     'plan free, 90 accounts: AUROC 0.600, -0.100 against all rows; the lowest of 5 slices; not shown to be worse than the rest.'
     """
 
-    partition: str
-    name: str
+    partition: str  # what rows are grouped by, and the group
+    name: str  # what rows are grouped by, and the group
     accounts: int
     churned: int
     auroc: Estimate
-    difference: Estimate
-    of: int
-    shown: bool
+    difference: Estimate  # AUROC of the slice minus that of all rows, on the same samples
+    of: int  # how many slices were large enough: of many, the lowest is low by chance alone
+    shown: bool  # whether the difference lies below 0 by more than chance, `of` slices having been looked at (Bonferroni)
 
     @property
     def words(self) -> str:
@@ -73,23 +58,6 @@ def worst_slice(
 ) -> WorstSlice | None:
     """Find the slice with the lowest AUROC.
 
-    Parameters
-    ----------
-    groups : sequence of Group
-        Groups by cutoff, and by whether an account is known, are no slices.
-    replicates : array of float, shape (r, groups)
-        AUROC of each group in each bootstrap sample.
-    overall : float
-        AUROC of all rows.
-    overall_replicates : array of float, shape (r,)
-
-    Returns
-    -------
-    WorstSlice or None
-        None when fewer than two slices of one partition have 30 accounts and 10 churned rows.
-
-    Examples
-    --------
     >>> nothing = Estimate(float("nan"))
     >>> def group(name, auroc):
     ...     return Group("plan", name, 300, 100, 50, 0.2, 0.2, Estimate(auroc), nothing, nothing, "")

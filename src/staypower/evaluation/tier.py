@@ -48,40 +48,20 @@ class TierEvaluation:
     """Predicted tiers beside their baselines on the same rows.
 
     Made by `evaluate_tiers`.
-
-    Parameters
-    ----------
-    split : str
-        How test rows were kept apart from training, in words.
-    model : str
-    classes : tuple of str
-        From worst to best.
-    rows : mapping of str to int
-        Rows of each group; `all` first.
-    accounts : int
-    cutoffs : tuple of int
-        Instants, ascending.
-    scorers : mapping of (str, str) to mapping of str to Estimate
-        By group and scorer, metric by metric; the model first.
-    confusion : mapping of str to array, shape (K, K)
-        Of the model, by group: row the true tier, column the predicted one.
-    known_last : float
-        Share of the rows with a last answer; on the others that baseline tells the class frequencies.
-    replicates, seed : int
-        Of the bootstrap.
     """
 
-    split: str
+    split: str  # how test rows were kept apart from training, in words
     model: str
-    classes: tuple[str, ...]
-    rows: Mapping[str, int]
+    classes: tuple[str, ...]  # from worst to best
+    rows: Mapping[str, int]  # rows of each group; `all` first
     accounts: int
-    cutoffs: tuple[int, ...]
-    scorers: Mapping[tuple[str, str], Mapping[str, Estimate]]
+    cutoffs: tuple[int, ...]  # instants, ascending
+    scorers: Mapping[tuple[str, str], Mapping[str, Estimate]]  # by group and scorer, metric by metric; the model first
+    # shape (K, K): Of the model, by group: row the true tier, column the predicted one
     confusion: Mapping[str, NDArray[np.float64]]
-    known_last: float
-    replicates: int
-    seed: int
+    known_last: float  # share of the rows with a last answer; on the others that baseline tells the class frequencies
+    replicates: int  # of the bootstrap
+    seed: int  # of the bootstrap
 
     @property
     def headline(self) -> str:
@@ -173,18 +153,6 @@ class TierEvaluation:
 def last_tier_baseline(last_tier: ArrayLike, frequencies: ArrayLike) -> NDArray[np.float64]:
     """Predict each account's last answer again; the class frequencies where it never answered.
 
-    Parameters
-    ----------
-    last_tier : array-like of int, shape (n,)
-        -1 where there is none.
-    frequencies : array-like of float, shape (K,)
-
-    Returns
-    -------
-    array of float64, shape (n, K)
-
-    Examples
-    --------
     >>> last_tier_baseline([2, -1], [0.25, 0.25, 0.5]).tolist()
     [[0.0, 0.0, 1.0], [0.25, 0.25, 0.5]]
     """
@@ -212,44 +180,6 @@ def evaluate_tiers(
 ) -> TierEvaluation:
     """Judge predicted tiers beside the last answer carried forward and the class frequencies.
 
-    Parameters
-    ----------
-    y_true : array-like of int, shape (n,)
-        Number of the true tier, 0 the worst.
-    probabilities : array-like of float, shape (n, K)
-        The model's, in the order of `classes`.
-    accounts : array-like, shape (n,)
-    cutoffs : array-like of int64, shape (n,)
-        Instants.
-    split : str
-        How test rows were kept apart: `temporal`, `grouped`, `snapshot`.
-    classes : sequence of str
-        Names from worst to best.
-    last_tier : array-like of int, shape (n,), optional
-        Band of the last answer before the cutoff, -1 where there is none: adds that baseline.
-    train_frequencies : array-like of float, shape (K,), optional
-        Shares of the tiers in training; by default those of these rows.
-    others : mapping of str to array-like, shape (n, K), optional
-        Further predictions to set beside.
-    groups : mapping of str to array-like of bool, shape (n,), optional
-        Rows to report apart, such as answerers and the silent; empty ones are left out.
-    model : str, default "tier model"
-    bootstrap : int, default 200
-        Samples of accounts behind the intervals; below 20 there are no intervals.
-    seed : int, default 0
-
-    Returns
-    -------
-    TierEvaluation
-        The tier that a scorer tells is its most probable one, of equal ones the worse.
-
-    Raises
-    ------
-    UsageError
-        When rows, probabilities or tiers cannot be used.
-
-    Examples
-    --------
     >>> likely = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]] * 10
     >>> found = evaluate_tiers(
     ...     [0, 1, 2] * 10, likely, accounts=range(30), cutoffs=[0] * 30, split="temporal", classes=["low", "mid", "high"]

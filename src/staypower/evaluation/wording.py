@@ -31,8 +31,6 @@ _DIFFERENCES = ("auroc", "average_precision", "log_loss")
 def split_in_words(split: str) -> str:
     """Name a split; a snapshot says itself that it is no temporal test.
 
-    Examples
-    --------
     >>> split_in_words("snapshot")
     'snapshot (not a temporal test)'
     >>> split_in_words("temporal")

@@ -26,20 +26,12 @@ __all__ = ["Changes", "compare_explanations"]
 
 @dataclass(frozen=True)
 class Changes:
-    """What moved the scores of accounts between two cutoffs.
+    """What moved the scores of accounts between two cutoffs."""
 
-    Parameters
-    ----------
-    then, now : Explanation
-        Of the accounts that have a score at both cutoffs, in the same order.
-    appeared, gone : tuple of str
-        Accounts that have a score only now, or only had one then; sorted.
-    """
-
-    then: Explanation
-    now: Explanation
-    appeared: tuple[str, ...]
-    gone: tuple[str, ...]
+    then: Explanation  # of the accounts that have a score at both cutoffs, in the same order
+    now: Explanation  # of the accounts that have a score at both cutoffs, in the same order
+    appeared: tuple[str, ...]  # accounts that have a score only now, or only had one then; sorted
+    gone: tuple[str, ...]  # accounts that have a score only now, or only had one then; sorted
 
     def __len__(self) -> int:
         return len(self.now)
@@ -68,19 +60,7 @@ class Changes:
         return self.now.raw_scores - self.then.raw_scores
 
     def of(self, row: int, count: int = 5) -> tuple[Change, ...]:
-        """Return what moved one account most.
-
-        Parameters
-        ----------
-        row : int
-            Position of the account.
-        count : int, default 5
-
-        Returns
-        -------
-        tuple of Change
-            Strongest first.
-        """
+        """Return what moved one account most."""
         number = range(len(self))[row]
         return self._told(slice(number, number + 1), count)[0]
 
@@ -120,14 +100,7 @@ class Changes:
         return pd.DataFrame(sums, index=pd.Index(self.accounts, name="account_id"), columns=kinds)
 
     def portfolio(self) -> pd.DataFrame:
-        """Return which levers moved the risk of all accounts together.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a lever, the strongest first: `lever, mean_change` (log-odds; they add up to the mean change of the raw
-            scores), `raised, lowered` (accounts whose risk it pushed up or down by at least a hundredth of a log-odd).
-        """
+        """Return which levers moved the risk of all accounts together."""
         levers = self.levers()
         values = levers.to_numpy()
         found = pd.DataFrame(
@@ -142,17 +115,7 @@ class Changes:
         return found.iloc[order].reset_index(drop=True)
 
     def frame(self, count: int = 3) -> pd.DataFrame:
-        """Return one row an account: the change of its raw score and what moved it most.
-
-        Parameters
-        ----------
-        count : int, default 3
-
-        Returns
-        -------
-        pandas.DataFrame
-            `account_id, raw_before, raw_after, change`, then `moved_1, moved_lever_1, moved_by_1, ...`.
-        """
+        """Return one row an account: the change of its raw score and what moved it most."""
         found: dict[str, object] = {
             "account_id": self.accounts,
             "raw_before": self.then.raw_scores,
@@ -194,22 +157,7 @@ _FELT = 0.01
 
 
 def compare_explanations(then: Explanation, now: Explanation) -> Changes:
-    """Put two explanations by the same model side by side.
-
-    Parameters
-    ----------
-    then, now : Explanation
-        At the earlier and the later cutoff; each account once.
-
-    Returns
-    -------
-    Changes
-
-    Raises
-    ------
-    UsageError
-        When they are of different models.
-    """
+    """Put two explanations by the same model side by side."""
     if list(then.features.columns) != list(now.features.columns) or then.base != now.base:
         mend = "explain both cutoffs with one model"
         raise UsageError.of("changes between two models cannot be told apart from changes of accounts", "explanations", mend)

@@ -25,18 +25,7 @@ _FIRST, _OTHER, _LEFT, _SILENT = range(4)
 
 
 def sum_topics(contributions: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.float64]:
-    """Add up the contributions of each topic's features.
-
-    Parameters
-    ----------
-    contributions : array of float, shape (n, n_features)
-    topics : sequence of Topic
-
-    Returns
-    -------
-    array of float, shape (n, n_topics)
-        The bits of a row do not depend on the other rows.
-    """
+    """Add up the contributions of each topic's features."""
     sums = np.zeros((len(contributions), len(topics)))
     for start in range(0, len(contributions), _CHUNK):
         # a chunk stays in the processor's cache while its columns are added one after the other
@@ -57,27 +46,7 @@ def choose_topics(
     per_lever: int,
     protective: int | None,
 ) -> NDArray[np.int64]:
-    """Choose the topics that are said of each account.
-
-    Parameters
-    ----------
-    sums : array of float, shape (n, n_topics)
-        Contributions; what is 0 is never said.
-    strength : array of float, shape (n, n_topics)
-        The stronger come first; of equals the first.
-    topics : sequence of Topic
-    count : int
-        How many at most.
-    per_lever : int
-        How many of one lever, unless nothing else matters.
-    protective : int or None
-        Places kept for topics that lower the risk; None: the strongest of both kinds.
-
-    Returns
-    -------
-    array of int, shape (n, count)
-        Positions of topics, strongest first, `NOTHING` after the last.
-    """
+    """Choose the topics that are said of each account."""
     chosen = np.full((len(sums), count), NOTHING, dtype=np.int64)
     levers = np.array([topic.lever or "" for topic in topics])
     for start in range(0, len(sums) if count else 0, _CHUNK):
@@ -123,21 +92,7 @@ def _ranks(
 def leading_members(
     contributions: NDArray[np.float64], sums: NDArray[np.float64], chosen: NDArray[np.int64], topics: Sequence[Topic]
 ) -> NDArray[np.int64]:
-    """Find the feature that says most of each chosen topic: the one that pushes hardest the way the topic goes.
-
-    Parameters
-    ----------
-    contributions : array of float, shape (n, n_features)
-    sums : array of float, shape (n, n_topics)
-    chosen : array of int, shape (n, count)
-        From `choose_topics`.
-    topics : sequence of Topic
-
-    Returns
-    -------
-    array of int, shape (n, count)
-        Positions of features; of equals the first. `NOTHING` where nothing is chosen.
-    """
+    """Find the feature that says most of each chosen topic: the one that pushes hardest the way the topic goes."""
     found = np.full(chosen.shape, NOTHING, dtype=np.int64)
     for number, topic in enumerate(topics):
         rows, places = np.nonzero(chosen == number)

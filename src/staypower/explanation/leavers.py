@@ -38,46 +38,20 @@ _MOST = 16.0
 class LeaverWords:
     """How the levers that leavers named hang on the contributions of the topics.
 
-    Parameters
-    ----------
-    levers : tuple of str
-        Those that enough leavers named.
-    topics : tuple of str
-        Names of the topics.
-    share : tuple of float
-        How often each lever was named, in (0, 1).
-    scale : tuple of float, one a topic
-        What a contribution is divided by.
-    intercept : tuple of float, one a lever
-    weights : tuple of tuple of float, one row a topic, one column a lever
-
-    Examples
-    --------
     >>> said = LeaverWords(("support", "billing"), ("tickets",), (0.5, 0.5), (1.0,), (0.0, 0.0), ((1.0, -1.0),))
     >>> said.shares_for(np.array([[0.0], [1.0]])).round(2).tolist()
     [[0.5, 0.5], [0.88, 0.12]]
     """
 
-    levers: tuple[str, ...]
-    topics: tuple[str, ...]
-    share: tuple[float, ...]
-    scale: tuple[float, ...]
+    levers: tuple[str, ...]  # those that enough leavers named
+    topics: tuple[str, ...]  # names of the topics
+    share: tuple[float, ...]  # how often each lever was named, in (0, 1)
+    scale: tuple[float, ...]  # what a contribution is divided by
     intercept: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
 
     def shares_for(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how often leavers like each account named each lever.
-
-        Parameters
-        ----------
-        sums : array of float, shape (n, n_topics)
-            Contributions of the topics, in order.
-
-        Returns
-        -------
-        array of float, shape (n, n_levers)
-            Rows add up to 1.
-        """
+        """Return how often leavers like each account named each lever."""
         # column by column, so that the bits do not depend on who else is asked about
         score = np.tile(np.asarray(self.intercept), (len(sums), 1))
         for topic, (scale, weights) in enumerate(zip(self.scale, self.weights, strict=True)):
@@ -128,23 +102,7 @@ def learn_leaver_words(
     accounts: NDArray[np.object_],
     topics: Sequence[Topic],
 ) -> LeaverWords | None:
-    """Learn from those who left and said why.
-
-    Parameters
-    ----------
-    sums : array of float, shape (n, n_topics)
-        Contributions of the topics to rows that churned.
-    named : array of str or None, shape (n,)
-        The lever that each named.
-    accounts : array of str, shape (n,)
-        An account counts once, at however many cutoffs it is looked at.
-    topics : sequence of Topic
-
-    Returns
-    -------
-    LeaverWords or None
-        None when too few said why.
-    """
+    """Learn from those who left and said why."""
     counted = {lever: len(set(accounts[named == lever])) for lever in LEVERS}
     levers = tuple(lever for lever in LEVERS if counted[lever] >= _LEAST_OF_A_LEVER)
     chosen = np.isin(named.astype(str), levers)

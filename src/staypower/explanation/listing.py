@@ -20,18 +20,7 @@ __all__ = ["list_reasons"]
 
 
 def list_reasons(explanation: Explanation, count: int) -> pd.DataFrame:
-    """Return `account_id, reason_1, lever_1, contribution_1, ...`, one row an account.
-
-    Parameters
-    ----------
-    explanation : Explanation
-    count : int
-        Reasons an account; 0 for none.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Return `account_id, reason_1, lever_1, contribution_1, ...`, one row an account."""
     chosen = explanation.chosen(count)
     members = explanation.members(chosen)
     there = chosen != NOTHING

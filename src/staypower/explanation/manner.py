@@ -18,20 +18,12 @@ _KEY = "reasons"
 class Manner:
     """What decides which reasons are said, and in which order.
 
-    Parameters
-    ----------
-    settings : ExplanationSettings
-    leavers : LeaverWords or None, default None
-        What those who left had named.
-
-    Examples
-    --------
     >>> Manner.of({}).settings.per_lever
     2
     """
 
     settings: ExplanationSettings = field(default_factory=ExplanationSettings)
-    leavers: LeaverWords | None = None
+    leavers: LeaverWords | None = None  # what those who left had named
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -42,17 +34,7 @@ class Manner:
 
     @classmethod
     def of(cls, learnt: Mapping[str, Any]) -> Manner:
-        """Read it from a bundle's learnt definitions; the defaults for a model that was sealed without.
-
-        Parameters
-        ----------
-        learnt : mapping
-            `Bundle.learnt`.
-
-        Returns
-        -------
-        Manner
-        """
+        """Read it from a bundle's learnt definitions; the defaults for a model that was sealed without."""
         plain = learnt.get(_KEY)
         if plain is None:
             return cls()

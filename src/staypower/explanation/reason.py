@@ -16,38 +16,18 @@ NO_LEVER = "none"
 class Reason:
     """What one topic contributes to one account's score.
 
-    Parameters
-    ----------
-    feature : str
-        The feature of the topic that says most.
-    value : float
-        Its value.
-    usual : float
-        What is usual for accounts like this one; NaN when most have none.
-    contribution : float
-        Of the whole topic, in log-odds of the raw score; above 0 it raises the risk of leaving.
-    sentence : str
-        The value, what is usual, and the direction, in words.
-    lever : str or None
-    topic : str, default ""
-        Name of the topic.
-    title : str, default ""
-        The topic in a few words.
-
-    Examples
-    --------
     >>> Reason("days_since_last_use", 41.0, 6.0, 0.4, "No use in 41 days (raises the risk)", "engagement").statement
     'No use in 41 days'
     """
 
-    feature: str
-    value: float
-    usual: float
-    contribution: float
-    sentence: str
+    feature: str  # the feature of the topic that says most
+    value: float  # its value
+    usual: float  # what is usual for accounts like this one; NaN when most have none
+    contribution: float  # of the whole topic, in log-odds of the raw score; above 0 it raises the risk of leaving
+    sentence: str  # the value, what is usual, and the direction, in words
     lever: str | None
-    topic: str = ""
-    title: str = ""
+    topic: str = ""  # name of the topic
+    title: str = ""  # the topic in a few words
 
     @property
     def raises(self) -> bool:
@@ -67,27 +47,13 @@ class Reason:
 
 @dataclass(frozen=True)
 class Change:
-    """How much one topic moved one account's score.
+    """How much one topic moved one account's score."""
 
-    Parameters
-    ----------
-    feature : str
-        The feature of the topic that moved it most.
-    before, after : float
-        Its value at the earlier and the later cutoff.
-    contribution : float
-        Of the whole topic to the change of the raw score, in log-odds; above 0 the risk rose.
-    sentence : str
-        Old and new value, and the direction, in words.
-    lever : str or None
-    topic, title : str
-    """
-
-    feature: str
-    before: float
-    after: float
-    contribution: float
-    sentence: str
+    feature: str  # the feature of the topic that moved it most
+    before: float  # its value at the earlier and the later cutoff
+    after: float  # its value at the earlier and the later cutoff
+    contribution: float  # of the whole topic to the change of the raw score, in log-odds; above 0 the risk rose
+    sentence: str  # old and new value, and the direction, in words
     lever: str | None
     topic: str
     title: str

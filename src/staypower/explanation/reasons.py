@@ -30,30 +30,15 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Explanation:
-    """Contributions of every feature to the raw scores of some accounts.
+    """Contributions of every feature to the raw scores of some accounts."""
 
-    Parameters
-    ----------
-    accounts : array of str, shape (n,)
-    features : pandas.DataFrame, shape (n, n_features)
-        What the model saw.
-    contributions : array of float, shape (n, n_features)
-        Log-odds; `base + contributions.sum(axis=1)` is the raw score.
-    base : float
-        The raw score before any feature is looked at.
-    catalogue : Catalogue
-    usual : UsualValues
-    manner : Manner
-        How reasons are chosen.
-    """
-
-    accounts: NDArray[np.object_]
-    features: pd.DataFrame
-    contributions: NDArray[np.float64]
-    base: float
+    accounts: NDArray[np.object_]  # shape (n,)
+    features: pd.DataFrame  # shape (n, n_features): What the model saw
+    contributions: NDArray[np.float64]  # shape (n, n_features): Log-odds; `base + contributions.sum(axis=1)` is the raw score
+    base: float  # the raw score before any feature is looked at
     catalogue: Catalogue
     usual: UsualValues
-    manner: Manner = field(default_factory=Manner)
+    manner: Manner = field(default_factory=Manner)  # how reasons are chosen
 
     def __len__(self) -> int:
         return len(self.accounts)
@@ -115,20 +100,7 @@ class Explanation:
         return leading_members(self.contributions, self.sums, chosen, self.topics)
 
     def reasons(self, row: int, count: int = 5) -> tuple[Reason, ...]:
-        """Return what is most worth saying of one account.
-
-        Parameters
-        ----------
-        row : int
-            Position of the account.
-        count : int, default 5
-            How many at most.
-
-        Returns
-        -------
-        tuple of Reason
-            Strongest first, raising and lowering as the settings mix them.
-        """
+        """Return what is most worth saying of one account."""
         one = self.take(np.array([range(len(self))[row]]))
         chosen = one.chosen(count)
         members = one.members(chosen)[0].tolist()
@@ -172,16 +144,7 @@ class Explanation:
         return pd.DataFrame(sums, index=pd.Index(self.accounts, name="account_id"), columns=list(columns))  # type: ignore[call-overload]
 
     def first_levers(self, count: int = 3) -> NDArray[np.object_]:
-        """Return the levers whose topics raise the risk, in the order in which reasons would name them.
-
-        Parameters
-        ----------
-        count : int, default 3
-
-        Returns
-        -------
-        array of str or None, shape (n, count)
-        """
+        """Return the levers whose topics raise the risk, in the order in which reasons would name them."""
         levers = sorted({topic.lever for topic in self.topics if topic.lever})
         raising = np.where(self.sums > 0.0, self.strength, 0.0)
         best = np.zeros((len(self), len(levers)))
@@ -197,19 +160,7 @@ class Explanation:
         return found
 
     def waterfall(self, row: int, count: int = 8) -> tuple[tuple[str, float], ...]:
-        """Return what leads from the base to the raw score of one account.
-
-        Parameters
-        ----------
-        row : int
-        count : int, default 8
-            Topics told apart; what is left is added up under `everything else`.
-
-        Returns
-        -------
-        tuple of tuple of str and float
-            Title and contribution; with the base they add up to the raw score.
-        """
+        """Return what leads from the base to the raw score of one account."""
         sums = self.sums[row]
         order = np.argsort(-np.abs(sums), kind="stable")
         shown = [number for number in order[:count].tolist() if sums[number] != 0.0]
@@ -247,21 +198,5 @@ def explain_scores(
     usual: UsualValues,
     manner: Manner | None = None,
 ) -> Explanation:
-    """Put contributions and declarations together.
-
-    Parameters
-    ----------
-    accounts : array of str, shape (n,)
-    features : pandas.DataFrame, shape (n, n_features)
-    contributions : array of float, shape (n, n_features)
-    base : float
-    catalogue : Catalogue
-    usual : UsualValues
-    manner : Manner, optional
-        How reasons are chosen: `Manner.of(bundle.learnt)`; the defaults when not given.
-
-    Returns
-    -------
-    Explanation
-    """
+    """Put contributions and declarations together."""
     return Explanation(accounts, features, contributions, base, catalogue, usual, manner or Manner())

@@ -30,8 +30,6 @@ _COUNTED = ("count", "sum", "distinct", "active_days")
 def direction_of(contribution: float) -> str:
     """Say which way a contribution goes, without claiming percentage points.
 
-    Examples
-    --------
     >>> direction_of(0.3), direction_of(-0.3)
     ('raises the risk', 'lowers the risk')
     """
@@ -41,8 +39,6 @@ def direction_of(contribution: float) -> str:
 def moved_words(contribution: float) -> str:
     """Say which way a change went.
 
-    Examples
-    --------
     >>> moved_words(0.3), moved_words(-0.3)
     ('raised the risk', 'lowered the risk')
     """
@@ -52,17 +48,6 @@ def moved_words(contribution: float) -> str:
 def alike_words(catalogue: Catalogue, usual: UsualValues, code: float, name: str = "") -> str:
     """Name the accounts that one is compared to; empty when to all.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-    usual : UsualValues
-    code : float
-        Of the category that makes accounts alike; NaN for all.
-    name : str, default ""
-        The feature that is spoken of: the category itself is compared to all.
-
-    Examples
-    --------
     >>> from staypower.features import FeatureSettings
     >>> plan = Feature(name="plan_now", table="subscriptions", aggregation="last_code", column="plan", until="until_at",
     ...                unit="", description="plan", lever=None, category=True)
@@ -77,17 +62,7 @@ def alike_words(catalogue: Catalogue, usual: UsualValues, code: float, name: str
 
 
 class Phrase:
-    """Says values of one feature, to accounts of one kind.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-    definition : Feature or Combination
-    usual : float
-        The usual value; NaN when most have none.
-    alike : str, default ""
-        Whose usual value it is; empty for all accounts.
-    """
+    """Says values of one feature, to accounts of one kind."""
 
     def __init__(self, catalogue: Catalogue, definition: Definition, usual: float, alike: str = "") -> None:
         self.catalogue = catalogue
@@ -146,24 +121,6 @@ class Phrase:
 def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float, code: float = math.nan) -> str:
     """Write the statement of one reason.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-    usual : UsualValues
-    name : str
-        The feature.
-    value : float
-        The account's value.
-    code : float, default NaN
-        Of the category that makes accounts alike; NaN compares to all.
-
-    Returns
-    -------
-    str
-        What it is, its value, and what is usual.
-
-    Examples
-    --------
     >>> from staypower.features import FeatureSettings
     >>> feature = Feature(name="days_since_event_export", table="usage", aggregation="days_since_last", unit="days",
     ...                   description="days since the last use of export", lever="adoption")
@@ -179,8 +136,6 @@ def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float, 
 def change_sentence(catalogue: Catalogue, definition: Definition, before: float, after: float) -> str:
     """Say how a value changed.
 
-    Examples
-    --------
     >>> from staypower.features import FeatureSettings
     >>> feature = Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets",
     ...                   description="support tickets opened", lever="support")

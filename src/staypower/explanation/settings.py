@@ -22,8 +22,6 @@ def _listed(value: object) -> object:
 class ExplanationSettings(BaseModel):
     """How reasons are chosen; sealed with the model, so that the same account gets the same reasons wherever it is scored.
 
-    Examples
-    --------
     >>> ExplanationSettings().per_lever
     2
     >>> ExplanationSettings(leavers_said={"billing": "too expensive"}).lever_of("Too expensive for us")
@@ -62,16 +60,7 @@ class ExplanationSettings(BaseModel):
         return value
 
     def lever_of(self, end_reason: str | None) -> str | None:
-        """Return the lever whose words stand in a reason for leaving: of several the longest words decide.
-
-        Parameters
-        ----------
-        end_reason : str or None
-
-        Returns
-        -------
-        str or None
-        """
+        """Return the lever whose words stand in a reason for leaving: of several the longest words decide."""
         if end_reason is None:
             return None
         text = end_reason.casefold()

@@ -22,24 +22,13 @@ _WINDOW = re.compile(r"_\d+d\Z")
 class TopicPattern:
     """Names the features of a topic.
 
-    Parameters
-    ----------
-    name : str
-        A `{}` takes what the first pattern's `*` stands for.
-    title : str
-        What the topic is, in a few words, for pictures and tables.
-    features : tuple of str
-        Names without their windows; a `*` at the end stands for anything.
-
-    Examples
-    --------
     >>> TopicPattern("export_{}", "use of {}", ("event_*", "days_since_event_*")).matched("days_since_event_login")
     'login'
     """
 
-    name: str
-    title: str
-    features: tuple[str, ...]
+    name: str  # A `{}` takes what the first pattern's `*` stands for
+    title: str  # what the topic is, in a few words, for pictures and tables
+    features: tuple[str, ...]  # names without their windows; a `*` at the end stands for anything
 
     def matched(self, stem: str) -> str | None:
         """Return what the `*` stands for, empty where there is none; None when the feature is not of this topic."""
@@ -170,43 +159,17 @@ TOPICS: tuple[TopicPattern, ...] = (
 
 @dataclass(frozen=True)
 class Topic:
-    """One thing to say about an account.
+    """One thing to say about an account."""
 
-    Parameters
-    ----------
-    name : str
-        No two topics of a model have the same.
-    title : str
-        In a few words.
-    lever : str or None
-        Who could pull on it.
-    columns : tuple of int
-        Positions of its features among the columns; ascending.
-    """
-
-    name: str
-    title: str
-    lever: str | None
-    columns: tuple[int, ...]
+    name: str  # no two topics of a model have the same
+    title: str  # in a few words
+    lever: str | None  # who could pull on it
+    columns: tuple[int, ...]  # positions of its features among the columns; ascending
 
 
 def topics_of(catalogue: Catalogue, names: Sequence[str]) -> tuple[Topic, ...]:
     """Divide features into topics.
 
-    Parameters
-    ----------
-    catalogue : Catalogue
-        Their declarations.
-    names : sequence of str
-        The columns, in order.
-
-    Returns
-    -------
-    tuple of Topic
-        In the order of their first features; every feature is in exactly one.
-
-    Examples
-    --------
     >>> from staypower.features import Feature, FeatureSettings
     >>> weeks = [Feature(name=f"tickets_{w}d", table="tickets", aggregation="count", window=w, unit="tickets",
     ...                  description="support tickets opened", lever="support") for w in (7, 28)]

@@ -34,56 +34,27 @@ _NAN = float("nan")
 class UsualValues:
     """The usual value of each feature.
 
-    Parameters
-    ----------
-    values : mapping of str to float
-        Median over the accounts that have a value, for categories the commonest code; NaN when most have none.
-    by : str or None, default None
-        Category feature that makes accounts alike.
-    alike : mapping of float to mapping of str to float, default empty
-        For codes of that category the usual values of their accounts.
-
-    Examples
-    --------
     >>> usual = UsualValues({"tickets_28d": 1.0}, "plan_now", {2.0: {"tickets_28d": 3.0}})
     >>> usual["tickets_28d"], usual.of("tickets_28d", 2.0), usual.of("tickets_28d", 5.0)
     (1.0, 3.0, 1.0)
     """
 
+    # median over the accounts that have a value, for categories the commonest code; NaN when most have none
     values: Mapping[str, float]
-    by: str | None = None
+    by: str | None = None  # category feature that makes accounts alike
+    # for codes of that category the usual values of their accounts
     alike: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         return self.values.get(name, _NAN)
 
     def of(self, name: str, code: float | None) -> float:
-        """Return what is usual for the accounts of a code of the category, for all where there is no such group.
-
-        Parameters
-        ----------
-        name : str
-            Feature.
-        code : float or None
-
-        Returns
-        -------
-        float
-        """
+        """Return what is usual for the accounts of a code of the category, for all where there is no such group."""
         group = self.alike.get(code) if code is not None and name != self.by else None
         return self[name] if group is None else group.get(name, _NAN)
 
     def codes(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the code that says to whom each row is compared; NaN where to all.
-
-        Parameters
-        ----------
-        features : pandas.DataFrame, shape (n, n_features)
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return the code that says to whom each row is compared; NaN where to all."""
         if self.by is None or self.by not in features:
             return np.full(len(features), _NAN)
         codes = features[self.by].to_numpy(dtype=np.float64)
@@ -115,28 +86,6 @@ def learn_usual_values(
 ) -> UsualValues:
     """Learn what is usual from the latest of the cutoffs a model learnt from.
 
-    Parameters
-    ----------
-    X : pandas.DataFrame, shape (n, n_features)
-    cutoffs : array of int64, shape (n,)
-        Only the rows of the latest are looked at: one row an account.
-    categories : sequence of str
-        Columns that are codes.
-    by : str, optional
-        The one that makes accounts alike; by default the plan, else the contract or the segment, else another attribute of
-        the account with more than two values that is not personal.
-
-    Returns
-    -------
-    UsualValues
-
-    Raises
-    ------
-    UsageError
-        When `by` is no category feature.
-
-    Examples
-    --------
     >>> learn_usual_values(pd.DataFrame({"a": [1.0, 5.0, 7.0]}), np.array([0, 1, 1]), ()).values
     {'a': 6.0}
     """

@@ -42,8 +42,6 @@ _SEVERAL = (*_SLOPES, "spread", "gap_mean", "gap_spread", "gap_quantile")  # one
 def kind_of(definition: Definition) -> Kind:
     """Say how values of a feature are to be read.
 
-    Examples
-    --------
     >>> kind_of(Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None))
     'change'
     """
@@ -61,20 +59,6 @@ def kind_of(definition: Definition) -> Kind:
 def round_as_written(definition: Definition, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round values to what is written of them: values that are written alike become equal.
 
-    Parameters
-    ----------
-    definition : Feature or Combination
-    values : array of float, shape (n,)
-
-    Returns
-    -------
-    array of float, shape (n,)
-        Shares, changes and falls in percent (a start from nothing is infinite); other numbers to two digits below 10, to one
-        decimal below 100 and to whole numbers above, stretches of time to whole ones from 10 on and how long ago something was
-        from 1 on, slopes no finer than to hundredths; NaN stays.
-
-    Examples
-    --------
     >>> trend = Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None)
     >>> round_as_written(trend, np.array([-1.0, -0.5, 0.0, 1.0, np.nan])).tolist()
     [-100.0, -67.0, 0.0, inf, nan]
@@ -125,16 +109,6 @@ def write(catalogue: Catalogue, definition: Definition, written: float) -> str:
 def absent(definition: Definition) -> str:
     """Say that there is no value: a mean of nothing is neither 0 nor forgotten.
 
-    Parameters
-    ----------
-    definition : Feature or Combination
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> absent(Combination(name="rate", how="ratio", inputs=("a", "b"), unit="share", description="share", lever=None))
     'nothing to measure'
     """
@@ -154,8 +128,6 @@ def absent(definition: Definition) -> str:
 def written_value(catalogue: Catalogue, definition: Definition, value: float) -> str:
     """Write a value with its unit: shares and changes in percent, times with one decimal when short.
 
-    Examples
-    --------
     >>> from staypower.features import FeatureSettings
     >>> falling = Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None)
     >>> written_value(Catalogue(FeatureSettings(), (falling,)), falling, -0.5)
@@ -167,8 +139,6 @@ def written_value(catalogue: Catalogue, definition: Definition, value: float) ->
 def number(written: float) -> str:
     """Write a rounded number without needless digits.
 
-    Examples
-    --------
     >>> [number(value) for value in (1234.0, 0.25, 12.5)]
     ['1,234', '0.25', '12.5']
     """
@@ -190,8 +160,6 @@ def subject_of(definition: Definition) -> str:
 def capitalised(text: str) -> str:
     """Begin with a capital letter, leaving the rest as it is.
 
-    Examples
-    --------
     >>> capitalised("last NPS answer")
     'Last NPS answer'
     """
@@ -201,8 +169,6 @@ def capitalised(text: str) -> str:
 def lower_first(text: str) -> str:
     """Begin with a small letter, unless the first word is an abbreviation.
 
-    Examples
-    --------
     >>> lower_first("Last answer"), lower_first("NPS answers")
     ('last answer', 'NPS answers')
     """

@@ -21,30 +21,16 @@ NAN = math.nan
 class Aggregation:
     """One way to turn rows into a number.
 
-    Parameters
-    ----------
-    name : str
-        What a definition calls it.
-    kernel : {"additive", "distinct", "ordered"}
-        The routine that computes it.
-    empty : float
-        The value on no rows.
-    needs_column : {False, "number", "code", "time"}
-        Kind of column it reads, False when it looks at rows or their times only.
-    meaning : str
-        Definition in words.
-
-    Examples
-    --------
     >>> AGGREGATIONS["count"].empty
     0.0
     """
 
-    name: str
-    kernel: Literal["additive", "distinct", "ordered"]
-    empty: float
+    name: str  # what a definition calls it
+    kernel: Literal["additive", "distinct", "ordered"]  # the routine that computes it
+    empty: float  # the value on no rows
+    # kind of column it reads, False when it looks at rows or their times only
     needs_column: Literal[False, "number", "code", "time"]
-    meaning: str
+    meaning: str  # definition in words
 
 
 _ALL = (

@@ -26,16 +26,7 @@ ANSWERED = frozenset(
 
 
 def answer(operation: Operation, listed: Listed, target: NDArray[np.float64]) -> None:
-    """Compute the features of one operation.
-
-    Parameters
-    ----------
-    operation : Operation
-    listed : Listed
-        The rows that they read.
-    target : array of float64, shape (n_columns, n_pairs)
-        The lines of the operation's outputs are filled in.
-    """
+    """Compute the features of one operation."""
     prepared = _prepare(operation, listed)
     for output in operation.outputs:
         _answer_one(operation.aggregation, output, listed, prepared, target[output.column])

@@ -46,25 +46,7 @@ def build_matrix(
     buckets: int | None = None,
     threads: int = 2,
 ) -> FeatureMatrix:
-    """Build the features of accounts at cutoffs, each from what was known strictly before its cutoff.
-
-    Parameters
-    ----------
-    tables : Tables
-    catalogue : Catalogue
-        What to build, with the definitions that were learnt.
-    accounts : sequence of str, shape (n_accounts,)
-    cutoffs : array of int64, shape (n_cutoffs,)
-        Instants, sorted, without repeats.
-    rows : array of bool, shape (n_accounts, n_cutoffs), optional
-        Which pairs are wanted; all by default.
-    buckets, threads : int
-        How the work is cut; no value of theirs changes the result.
-
-    Returns
-    -------
-    FeatureMatrix
-    """
+    """Build the features of accounts at cutoffs, each from what was known strictly before its cutoff."""
     cutoffs = np.asarray(cutoffs, dtype=np.int64)
     wanted = np.ones((len(accounts), len(cutoffs)), dtype=bool) if rows is None else rows
     account, cutoff = np.nonzero(wanted)

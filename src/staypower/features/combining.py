@@ -17,18 +17,6 @@ __all__ = ["combine"]
 def combine(definition: Combination, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Combine two columns; where either is missing, so is the result.
 
-    Parameters
-    ----------
-    definition : Combination
-    first, second : array of float64, shape (n,)
-        Its inputs.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-
-    Examples
-    --------
     >>> share = Combination(name="share", how="ratio", inputs=("a", "b"), unit="", description="a by b", lever=None)
     >>> combine(share, np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
     [0.25, nan]

@@ -36,27 +36,7 @@ _INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("su
 def declare(
     tables: Tables | SpilledTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()
 ) -> Catalogue:
-    """Decide which features the tables allow, learning from what was known at a cutoff.
-
-    Parameters
-    ----------
-    tables : Tables or SpilledTables
-    settings : FeatureSettings
-    cutoff : int
-        Instant; only rows known before it are learnt from.
-    hidden : collection of str, default ()
-        Attributes of accounts, and tables, that tell the outcome: nothing is built from them.
-
-    Returns
-    -------
-    Catalogue
-
-    Raises
-    ------
-    UsageError
-        When a feature of the user's own names a table, column or aggregation that is not there, or reads a sensitive attribute,
-        or a sensitive attribute is no column of accounts.
-    """
+    """Decide which features the tables allow, learning from what was known at a cutoff."""
     if isinstance(tables, SpilledTables):
         coded = declare(tables.empty, settings, cutoff=cutoff, hidden=hidden)
         learnt = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
@@ -91,8 +71,6 @@ def declare(
 def slug_of(text: str, taken: Iterable[str] = ()) -> str:
     """Turn a text of the data into part of a feature's name.
 
-    Examples
-    --------
     >>> slug_of("Monthly Charge")
     'monthly_charge'
     >>> slug_of("monthly-charge", taken=["monthly_charge"])

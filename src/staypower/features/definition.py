@@ -261,19 +261,7 @@ class Template:
 
 
 def expand(entries: Sequence[Definition | Template], windows: Sequence[int]) -> tuple[Definition, ...]:
-    """Make every definition of a family for the windows of the settings.
-
-    Parameters
-    ----------
-    entries : sequence of Feature, Combination or Template
-    windows : sequence of int
-        Days.
-
-    Returns
-    -------
-    tuple of Feature or Combination
-        In the order of the entries, windows ascending.
-    """
+    """Make every definition of a family for the windows of the settings."""
     made: list[Definition] = []
     for entry in entries:
         if isinstance(entry, Template):

@@ -24,12 +24,6 @@ _HEAD = "| feature | unit | window | table | aggregation | empty | lever | descr
 def every_family() -> Mapping[str, Entries]:
     """Return every declaration by family, those learnt from the data with `name` in the place of what is learnt.
 
-    Returns
-    -------
-    mapping of str to sequence of Feature, Combination or Template
-
-    Examples
-    --------
     >>> [entry.name for entry in every_family()["profile"]]
     ['account_name', 'account_name']
     """
@@ -51,17 +45,6 @@ def every_family() -> Mapping[str, Entries]:
 def document_catalogue(windows: Sequence[int] | None = None) -> str:
     """Write every feature of every family in Markdown.
 
-    Parameters
-    ----------
-    windows : sequence of int, optional
-        Days; the defaults of the settings when not given.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> "| `tickets_open_now` | tickets | now | tickets |" in document_catalogue()
     True
     """
@@ -96,8 +79,6 @@ def _of(feature: Feature) -> str:
 def document_aggregations() -> str:
     """Write every aggregation in Markdown.
 
-    Examples
-    --------
     >>> "| `count` | - | 0 | number of rows |" in document_aggregations()
     True
     """
@@ -111,8 +92,6 @@ def document_aggregations() -> str:
 def document_combinations() -> str:
     """Write every way to combine two features in Markdown.
 
-    Examples
-    --------
     >>> "| `difference` | a minus b |" in document_combinations()
     True
     """
@@ -128,17 +107,6 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
 def renew(page: str) -> str:
     """Write the generated parts of a page anew, between their markers.
 
-    Parameters
-    ----------
-    page : str
-        Markdown with lines `<!-- generated: name -->` and `<!-- end: name -->`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> page = "<!-- generated: aggregations -->" + chr(10) + "outdated" + chr(10) + "<!-- end: aggregations -->"
     >>> "outdated" in renew(page)
     False

@@ -16,25 +16,6 @@ __all__ = ["known_when", "own_features"]
 def own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred: frozenset[str]) -> list[Definition]:
     """Make the definitions of a user's own features.
 
-    Parameters
-    ----------
-    own : sequence of OwnFeature
-    streams : mapping of str to Table
-        The rows that may be read, by name.
-    barred : frozenset of str
-        Attributes of accounts that no feature may read.
-
-    Returns
-    -------
-    list of Feature
-
-    Raises
-    ------
-    UsageError
-        With the faults of all of them: what they name is not there, is sensitive, or nobody can say from when it is known.
-
-    Examples
-    --------
     >>> own_features((), {}, frozenset())
     []
     """
@@ -85,8 +66,6 @@ def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) 
 def known_when(stream: Table, column: str) -> bool:
     """Say whether the time from which a column is known is there.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> known_when(Table(SCHEMAS["tickets"], pa.table({"category": ["billing"]})), "category")

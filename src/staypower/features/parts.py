@@ -25,14 +25,7 @@ _NEVER = np.iinfo(np.int64).max
 
 
 class Part:
-    """The rows of some accounts of a sequence, and the pairs asked of them.
-
-    Parameters
-    ----------
-    sequence : Sequence
-    number : int
-        Which part.
-    """
+    """The rows of some accounts of a sequence, and the pairs asked of them."""
 
     def __init__(self, sequence: Sequence, number: int) -> None:
         self.sequence, self.plan, self.number = sequence, sequence.plan, number
@@ -62,13 +55,7 @@ class Part:
         return self._read[what, name]
 
     def compute(self, target: NDArray[np.float64]) -> None:
-        """Fill in the features of these accounts.
-
-        Parameters
-        ----------
-        target : array of float64, shape (n_columns, n_pairs)
-            One line a feature, for all accounts.
-        """
+        """Fill in the features of these accounts."""
         mine = target[:, self.place]
         for group in self.plan.groups:
             listed = self.list_of(group)
@@ -167,23 +154,7 @@ class Part:
 
 
 class Listed:
-    """The rows that a group of features reads, in order, and where the windows of each pair begin and end among them.
-
-    Parameters
-    ----------
-    part : Part
-        Whose rows they are.
-    n : int
-        How many are listed.
-    position : array of int32
-        Where each listed row stands among those of the part.
-    times : array of int64
-        Instants of the listed rows.
-    owner : array of int32 or None
-        Whose each listed row is; None for its account's.
-    ends : mapping of int or None to array of int32, shape (n_pairs,)
-        By the days of a bound, where the listed rows before it end; None is the beginning of all time.
-    """
+    """The rows that a group of features reads, in order, and where the windows of each pair begin and end among them."""
 
     def __init__(
         self,

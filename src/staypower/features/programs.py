@@ -31,67 +31,36 @@ MOST_FILTERS = 62
 class ReadColumn:
     """A column as the kernel reads it.
 
-    Parameters
-    ----------
-    name : str
-        Column of the stream.
-    kind : {"key", "amount", "number", "days", "entry", "code"}
-        Numbers of texts; amounts to be summed; numbers; times as days; times as the first cutoff number that knows them; texts
-        as the codes learnt for a feature.
-    feature : str, default ""
-        The feature whose codes are meant.
-
-    Examples
-    --------
     >>> ReadColumn("user_id", "key").feature
     ''
     """
 
-    name: str
+    name: str  # column of the stream
+    # numbers of texts; amounts to be summed; numbers; times as days; times as the first cutoff number that knows them; texts
+    # as the codes learnt for a feature
     kind: str
-    feature: str = ""
+    feature: str = ""  # the feature whose codes are meant
 
 
 @dataclass(frozen=True)
 class Output:
     """One feature of an operation.
 
-    Parameters
-    ----------
-    column : int
-        The column of the result that it fills.
-    high, low : int or None
-        Days before the cutoff at which its window ends and begins; `low` None for all of history.
-    window : int
-        Days of the window, 0 for all of history.
-    empty : float
-        The value where there is no row.
-
-    Examples
-    --------
     >>> Output(0, 0, 28, 28, 0.0).low
     28
     """
 
-    column: int
-    high: int
-    low: int | None
-    window: int
-    empty: float
+    column: int  # the column of the result that it fills
+    high: int  # days before the cutoff at which its window ends and begins; `low` None for all of history
+    low: int | None  # days before the cutoff at which its window ends and begins; `low` None for all of history
+    window: int  # days of the window, 0 for all of history
+    empty: float  # the value where there is no row
 
 
 @dataclass(frozen=True)
 class Operation:
     """Features of a group with the same aggregation and column.
 
-    Parameters
-    ----------
-    aggregation : str
-    column : ReadColumn or None
-    outputs : tuple of Output
-
-    Examples
-    --------
     >>> Operation("count", None, ()).aggregation
     'count'
     """
@@ -105,28 +74,15 @@ class Operation:
 class Group:
     """Features that read the same rows.
 
-    Parameters
-    ----------
-    bit : int
-        The filter that its rows pass, -1 for none.
-    gates : tuple of str
-        The times that must have come before a row is seen, besides the one that places it; '' is the row's own time.
-    gate_days : int
-        The days by which the look at these is turned back.
-    ends : tuple of (str, int)
-        The times at which a row stops counting, each with such days.
-    operations : tuple of Operation
-
-    Examples
-    --------
     >>> Group(-1, (), 0, (), (Operation("count", None, (Output(0, 0, 28, 28, 0.0), Output(1, 28, None, 0, 0.0))),)).days
     (None, 28, 0)
     """
 
-    bit: int
+    bit: int  # the filter that its rows pass, -1 for none
+    # the times that must have come before a row is seen, besides the one that places it; '' is the row's own time
     gates: tuple[str, ...]
-    gate_days: int
-    ends: tuple[tuple[str, int], ...]
+    gate_days: int  # the days by which the look at these is turned back
+    ends: tuple[tuple[str, int], ...]  # the times at which a row stops counting, each with such days
     operations: tuple[Operation, ...]
 
     @property
@@ -139,29 +95,14 @@ class Group:
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """What to compute from the rows of one sequence.
+    """What to compute from the rows of one sequence."""
 
-    Parameters
-    ----------
-    time : str or None
-        The time that places rows in history; None for the stream's own.
-    filters : tuple of tuple of Filter
-        The conditions behind each bit.
-    groups : tuple of Group
-    days : tuple of int
-        The bounds: days before the cutoff at which any window ends or begins, ascending.
-    limits : array of int64, shape (n_limits,)
-        Every cutoff less the days of every bound, ascending.
-    bounds : array of int64, shape (n_bounds, n_cutoffs)
-        Which limit a bound is at each cutoff.
-    """
-
-    time: str | None
-    filters: tuple[tuple[Filter, ...], ...]
+    time: str | None  # the time that places rows in history; None for the stream's own
+    filters: tuple[tuple[Filter, ...], ...]  # the conditions behind each bit
     groups: tuple[Group, ...]
-    days: tuple[int, ...]
-    limits: NDArray[np.int64]
-    bounds: NDArray[np.int64]
+    days: tuple[int, ...]  # the bounds: days before the cutoff at which any window ends or begins, ascending
+    limits: NDArray[np.int64]  # shape (n_limits,): Every cutoff less the days of every bound, ascending
+    bounds: NDArray[np.int64]  # shape (n_bounds, n_cutoffs): Which limit a bound is at each cutoff
 
     def columns(self, *kinds: str) -> tuple[ReadColumn, ...]:
         """Return the columns of some kinds that are read, each once."""
@@ -172,20 +113,7 @@ class SequencePlan:
 def plan_sequences(
     features: Iterable[tuple[int, Feature]], stream: StreamRows, cutoffs: NDArray[np.int64]
 ) -> list[SequencePlan]:
-    """Plan how the features of one stream are computed.
-
-    Parameters
-    ----------
-    features : iterable of (int, Feature)
-        Each with the column of the result that it fills.
-    stream : StreamRows
-    cutoffs : array of int64, shape (k,)
-        Sorted, without repeats.
-
-    Returns
-    -------
-    list of SequencePlan
-    """
+    """Plan how the features of one stream are computed."""
     planners: list[_Planner] = []
     for column, feature in features:
         fitting = (planner for planner in planners if planner.takes(feature))

@@ -34,20 +34,6 @@ _LARGEST = float(np.iinfo(np.int64).max)
 def account_numbers(column: pa.ChunkedArray, accounts: pa.Array) -> NDArray[np.int32]:
     """Find each row's account among those wanted.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray of str, shape (n,)
-        Plain or dictionary-encoded.
-    accounts : pyarrow.Array of str
-        Without repeats.
-
-    Returns
-    -------
-    array of int32, shape (n,)
-        Positions in `accounts`, -1 for others.
-
-    Examples
-    --------
     >>> account_numbers(pa.chunked_array([["b", "x", "b"]]), pa.array(["a", "b"])).tolist()
     [1, -1, 1]
     """
@@ -61,8 +47,6 @@ def account_numbers(column: pa.ChunkedArray, accounts: pa.Array) -> NDArray[np.i
 def whole_amounts(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Turn numbers into whole ten-thousandths; missing ones into `MISSING_AMOUNT`.
 
-    Examples
-    --------
     >>> whole_amounts(np.array([0.1, -2.00004])).tolist()
     [1000, -20000]
     """
@@ -73,20 +57,7 @@ def whole_amounts(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 class StreamRows:
-    """A stream with numbered accounts; what is costly is done once and kept.
-
-    Parameters
-    ----------
-    table : Table
-        The stream.
-    accounts : pyarrow.Array of str
-        The accounts wanted, sorted; rows of others are left out.
-
-    Attributes
-    ----------
-    account : array of int32, shape (n,)
-        The number of each row's account, -1 for others.
-    """
+    """A stream with numbered accounts; what is costly is done once and kept."""
 
     def __init__(self, table: Table, accounts: pa.Array) -> None:
         self.table = table
@@ -131,13 +102,7 @@ class StreamRows:
         return self._numbers[column]
 
     def refuse_large(self, column: str) -> None:
-        """Refuse numbers that are too large to be summed exactly.
-
-        Raises
-        ------
-        UsageError
-            It names the largest.
-        """
+        """Refuse numbers that are too large to be summed exactly."""
         if column in self._summable:
             return
         values = self.numbers(column)

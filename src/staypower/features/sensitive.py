@@ -20,18 +20,6 @@ _MADE_OF: Mapping[str, str] = MappingProxyType({"owner_changed": "owner", "setup
 def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None:
     """Refuse sensitive attributes that the accounts do not have: misspelt, one would silently become a feature.
 
-    Parameters
-    ----------
-    tables : Tables
-    settings : FeatureSettings
-
-    Raises
-    ------
-    UsageError
-        With every unknown attribute.
-
-    Examples
-    --------
     >>> refuse_unknown_attributes(Tables({}, 0), FeatureSettings())
     """
     if not settings.sensitive:
@@ -49,19 +37,6 @@ def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None
 def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[str]:
     """Name the barred attributes that a definition reads.
 
-    Parameters
-    ----------
-    definition : Feature or Combination
-        A combination reads what its parts read; a part that is barred is not built, and neither then is the combination.
-    barred : collection of str
-        Attributes of accounts.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
     >>> from staypower.features.families.profile import attribute_feature
     >>> sensitive_columns(attribute_feature("sex", "sex", number=False), {"sex"})
     ['`sex`']

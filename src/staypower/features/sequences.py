@@ -34,21 +34,12 @@ _ROWS_TOGETHER = 25_000_000
 class Asked:
     """The pairs of account and cutoff that are asked for, sorted by both.
 
-    Parameters
-    ----------
-    start : array of int64, shape (n_accounts + 1,)
-        Pairs `start[a]` to `start[a + 1]` belong to account `a`.
-    cutoff : array of int32, shape (n,)
-        Cutoff number of each pair.
-
-    Examples
-    --------
     >>> Asked.of(np.array([0, 0, 2]), np.array([0, 1, 1]), 3).start.tolist()
     [0, 2, 2, 3]
     """
 
-    start: NDArray[np.int64]
-    cutoff: NDArray[np.int32]
+    start: NDArray[np.int64]  # shape (n_accounts + 1,): Pairs `start[a]` to `start[a + 1]` belong to account `a`
+    cutoff: NDArray[np.int32]  # shape (n,): Cutoff number of each pair
 
     @classmethod
     def of(cls, account: NDArray[np.int64], cutoff: NDArray[np.int64], n_accounts: int) -> Asked:
@@ -57,26 +48,7 @@ class Asked:
 
 
 class Sequence:
-    """The rows of a stream that one of its times places in history, those of some accounts together.
-
-    Parameters
-    ----------
-    stream : StreamRows
-    plan : SequencePlan
-    cutoffs : array of int64, shape (k,)
-    codes : mapping of str to mapping of str to int
-        For each category feature its texts and their codes.
-    asked : Asked
-    pool : concurrent.futures.Executor
-        Brings the columns together, several at once.
-
-    Attributes
-    ----------
-    parts : list of (int, int)
-        The accounts `[first, end)` of each part; none without pairs.
-    start : array of int64, shape (n_accounts + 1,)
-        How many rows the accounts before each have.
-    """
+    """The rows of a stream that one of its times places in history, those of some accounts together."""
 
     def __init__(
         self,

@@ -14,8 +14,6 @@ __all__ = ["FeatureSettings", "FilterSettings", "OwnFeature"]
 class FilterSettings(BaseModel):
     """A condition on one column of an own feature.
 
-    Examples
-    --------
     >>> FilterSettings.model_validate({"column": "status", "is": "failed"}).values
     ('failed',)
     """
@@ -36,8 +34,6 @@ class FilterSettings(BaseModel):
 class OwnFeature(BaseModel):
     """A feature declared in the config, over any declared table.
 
-    Examples
-    --------
     >>> OwnFeature(name="exports", table="usage", aggregation="count", windows=(28,), description="exports").windows
     (28,)
     """
@@ -65,8 +61,6 @@ class OwnFeature(BaseModel):
 class FeatureSettings(BaseModel):
     """Settings of the feature matrix.
 
-    Examples
-    --------
     >>> FeatureSettings().windows
     (7, 28, 90, 365)
     """

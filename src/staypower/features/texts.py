@@ -26,44 +26,25 @@ __all__ = ["ColumnTexts", "TextColumn", "count_texts", "texts_in"]
 class TextColumn:
     """A column of texts.
 
-    Parameters
-    ----------
-    table : str
-        A canonical or declared table, or a stream.
-    column : str
-    stream : bool, default False
-        Whether the rows of the stream are meant.
-
-    Examples
-    --------
     >>> TextColumn("usage", "event").stream
     False
     """
 
-    table: str
+    table: str  # A canonical or declared table, or a stream
     column: str
-    stream: bool = False
+    stream: bool = False  # whether the rows of the stream are meant
 
 
 @dataclass(frozen=True)
 class ColumnTexts:
     """The texts of a column.
 
-    Parameters
-    ----------
-    counts : mapping of str to int
-        On how many known rows each stands.
-    accounts : int, default 0
-        How many accounts have known rows; counted for streams only.
-
-    Examples
-    --------
     >>> (ColumnTexts(Counter({"a": 2, "b": 1}), 2) + ColumnTexts(Counter({"b": 2}), 1)).commonest()
     ['b', 'a']
     """
 
-    counts: Mapping[str, int] = field(default_factory=dict)
-    accounts: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)  # on how many known rows each stands
+    accounts: int = 0  # how many accounts have known rows; counted for streams only
 
     def __add__(self, other: ColumnTexts) -> ColumnTexts:
         """Put the texts of other accounts beside these."""
@@ -78,21 +59,6 @@ class ColumnTexts:
 def count_texts(tables: Tables, column: TextColumn, settings: FeatureSettings, cutoff: int) -> ColumnTexts:
     """Count the texts of a column over the rows known before a cutoff.
 
-    Parameters
-    ----------
-    tables : Tables
-    column : TextColumn
-    settings : FeatureSettings
-    cutoff : int
-        Instant.
-
-    Returns
-    -------
-    ColumnTexts
-        Without texts when the table or the column is not there.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "a"], "at": pa.array([1, 9], pa.timestamp("us", "UTC")), "event": ["x", "y"]})
@@ -128,23 +94,7 @@ def texts_in(
     cutoff: int,
     hidden: Collection[str] = (),
 ) -> Callable[[TextColumn], ColumnTexts]:
-    """Return what tells the texts of columns: of tables in memory when asked, of tables on disk in one pass over the buckets.
-
-    Parameters
-    ----------
-    tables : Tables or SpilledTables
-    columns : collection of TextColumn
-        Those that may be asked for.
-    settings : FeatureSettings
-    cutoff : int
-        Instant.
-    hidden : collection of str, default ()
-        Tables that are not looked at.
-
-    Returns
-    -------
-    callable
-    """
+    """Return what tells the texts of columns; tables on disk are read once for all columns."""
     if isinstance(tables, Tables):
         return lambda column: count_texts(_without(tables, hidden), column, settings, cutoff)
     found = dict.fromkeys(columns, ColumnTexts())

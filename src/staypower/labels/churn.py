@@ -32,8 +32,6 @@ __all__ = [
 class ChurnKind(IntEnum):
     """How an account churned.
 
-    Examples
-    --------
     >>> ChurnKind(2).name
     'INVOLUNTARY'
     """
@@ -48,19 +46,6 @@ class ChurnKind(IntEnum):
 class Labels:
     """The population and what became of it.
 
-    Parameters
-    ----------
-    population : Population
-    churned : array of int8, shape (n_accounts, k)
-        1 churned, 0 stayed, -1 not in the population, gone before the outcome began, or without a label.
-    kind : array of int8, shape (n_accounts, k)
-        Values of `ChurnKind`; `NONE` where the account did not churn in the outcome in any way.
-    gone_early : array of bool, shape (n_accounts, k)
-        Members of the population that were gone when the outcome began: they left inside the gap, or rows that arrived
-        after the cutoff tell that they had left already.
-
-    Examples
-    --------
     >>> population = Population(("a",), np.array([0]), np.array([[0]], dtype=np.int8))
     >>> one = np.array([[1]], dtype=np.int8)
     >>> Labels(population, one, one, np.array([[False]])).frame()["base_rate"].tolist()
@@ -68,8 +53,12 @@ class Labels:
     """
 
     population: Population
+    # shape (n_accounts, k): 1 churned, 0 stayed, -1 not in the population, gone before the outcome began, or without a label
     churned: NDArray[np.int8]
+    # shape (n_accounts, k): Values of `ChurnKind`; `NONE` where the account did not churn in the outcome in any way
     kind: NDArray[np.int8]
+    # shape (n_accounts, k): Members of the population that were gone when the outcome began: they left inside the gap, or
+    # rows that arrived after the cutoff tell that they had left already
     gone_early: NDArray[np.bool_]
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
@@ -78,15 +67,7 @@ class Labels:
         return account, cutoff, self.churned[account, cutoff]
 
     def frame(self) -> pd.DataFrame:
-        """Return the counts: one row per cutoff.
-
-        Returns
-        -------
-        pandas.DataFrame
-            `cutoff`; `accounts`; `active`: customers. Of these `notice_given`, `too_new`, `left_in_gap` and `unlabelled` are
-            not learnt from; the rest are `labelled`, of them `churners`. `voluntary`, `involuntary` and `unknown` count every
-            end among the labelled; `base_rate` is churners / labelled, NaN when none is labelled.
-        """
+        """Return the counts: one row per cutoff."""
         status, labelled = self.population.status, self.churned >= 0
         churners = (self.churned == 1).sum(axis=0)
         size = labelled.sum(axis=0)
@@ -110,8 +91,6 @@ class Labels:
 def last_labelled_cutoff(tables: Tables, settings: LabelSettings) -> int:
     """Return the latest cutoff that can be labelled: the last midnight UTC with a complete outcome, or the flag's own.
 
-    Examples
-    --------
     >>> from staypower.cutoffs import instant_of
     >>> text_of(last_labelled_cutoff(Tables({}, instant_of("2025-07-01")), ContractualLabel(horizon=90, grace=30)))
     '2025-03-03'
@@ -124,34 +103,11 @@ def last_labelled_cutoff(tables: Tables, settings: LabelSettings) -> int:
 def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64], *, need_churners: bool = True) -> Labels:
     """Find who of the population churned in the outcome of each cutoff.
 
-    Parameters
-    ----------
-    tables : Tables
-        The truth counts as it was known at `tables.observed_until`.
-    settings : ContractualLabel, NonContractualLabel or GivenLabel
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending, without repeats, each with a complete outcome.
-    need_churners : bool, default True
-        Refuse a given flag that nobody has; among a few accounts of many that says nothing.
-
-    Returns
-    -------
-    Labels
-
-    Raises
-    ------
-    UsageError
-        When an outcome is not complete, a flag is asked for at another cutoff than its own, or a table or column is missing.
-
-    Notes
-    -----
     - Contractual: the spell that holds the cutoff ends in `[cutoff + gap, cutoff + gap + horizon)`. A label of one kind takes
       the other kind, and ends without a reason, for not churned.
     - Non-contractual: no row that counts in the outcome.
     - Given dates: the first date lies in the outcome. Given flag: the flag.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
     >>> from staypower.tables import SCHEMAS, Table

@@ -24,25 +24,16 @@ __all__ = ["HorizonLabels", "find_horizon_labels", "why_no_horizons"]
 class HorizonLabels:
     """Who of one population had churned within each of several horizons.
 
-    Parameters
-    ----------
-    population : Population
-        The same for every horizon: who is a customer at a cutoff does not depend on how far one looks.
-    horizons : tuple of int
-        Days, ascending.
-    churned : array of int8, shape (horizons, n_accounts, k)
-        1 churned within the horizon, 0 not, -1 not in the population, gone before the outcome began, or the outcome of this
-        horizon is not complete. Who churned within one horizon churned within every longer one that is complete.
-
-    Examples
-    --------
     >>> population = Population(("a",), np.array([0]), np.array([[0]], dtype=np.int8))
     >>> HorizonLabels(population, (30, 90), np.array([[[0]], [[1]]], dtype=np.int8)).at(90).tolist()
     [[1]]
     """
 
-    population: Population
-    horizons: tuple[int, ...]
+    population: Population  # the same for every horizon: who is a customer at a cutoff does not depend on how far one looks
+    horizons: tuple[int, ...]  # days, ascending
+    # shape (horizons, n_accounts, k): 1 churned within the horizon, 0 not, -1 not in the population, gone before the outcome
+    # began, or the outcome of this horizon is not complete. Who churned within one horizon churned within every longer one
+    # that is complete
     churned: NDArray[np.int8]
 
     def at(self, horizon: int) -> NDArray[np.int8]:
@@ -54,16 +45,6 @@ class HorizonLabels:
 def why_no_horizons(settings: LabelSettings) -> str | None:
     """Say why a label has no other horizons than its own; None when it has.
 
-    Parameters
-    ----------
-    settings : LabelSettings
-
-    Returns
-    -------
-    str or None
-
-    Examples
-    --------
     >>> why_no_horizons(GivenLabel(flag="left"))
     'a flag says that an account left, not when'
     """
@@ -84,30 +65,6 @@ def find_horizon_labels(
 ) -> HorizonLabels:
     """Find who of the population of each cutoff had churned within each horizon.
 
-    Parameters
-    ----------
-    tables : Tables
-    settings : ContractualLabel or GivenLabel with dates
-        Its own horizon plays no part.
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending, without repeats.
-    horizons : sequence of int
-        Days, each at least 1.
-    known_until : int, optional
-        Instant (exclusive) before which an outcome, with the grace after it, must be complete to be labelled: the first test
-        cutoff, where nothing of the test may be learnt from. By default, and at the latest, the end of observation.
-
-    Returns
-    -------
-    HorizonLabels
-
-    Raises
-    ------
-    UsageError
-        When the label is one that has no other horizons.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
     >>> from staypower.tables import SCHEMAS, Column, Table, TableSchema

@@ -34,21 +34,6 @@ __all__ = [
 def require_columns(tables: Tables, name: str, *columns: str) -> Table:
     """Return a table that the label cannot do without, or say what is missing.
 
-    Parameters
-    ----------
-    tables : Tables
-    name : str
-        The table.
-    *columns : str
-        Columns it must have.
-
-    Raises
-    ------
-    UsageError
-        When the table or one of the columns is not there.
-
-    Examples
-    --------
     >>> require_columns(Tables({}, 0), "orders")
     Traceback (most recent call last):
         ...
@@ -71,28 +56,15 @@ def require_columns(tables: Tables, name: str, *columns: str) -> Table:
 class Happenings:
     """Dated rows of known accounts.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-        Position in the list of accounts.
-    at : array of int64, shape (n,)
-        Instants; never `MISSING`.
-    known : array of int64, shape (n,)
-        Instants from which the rows are known: never before `at`.
-    counts : array of bool, shape (n,)
-        Whether the row is what the label looks for.
-
-    Examples
-    --------
     >>> numbers = np.array([0, 0])
     >>> Happenings(numbers, numbers, numbers, np.array([True, False])).counting().at.tolist()
     [0]
     """
 
-    account: NDArray[np.int64]
-    at: NDArray[np.int64]
-    known: NDArray[np.int64]
-    counts: NDArray[np.bool_]
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    at: NDArray[np.int64]  # shape (n,): Instants; never `MISSING`
+    known: NDArray[np.int64]  # shape (n,): Instants from which the rows are known: never before `at`
+    counts: NDArray[np.bool_]  # shape (n,): Whether the row is what the label looks for
 
     def counting(self) -> Happenings:
         """Return the rows that count."""
@@ -109,13 +81,7 @@ def _happenings(
 
 
 def read_activity(tables: Tables, settings: NonContractualLabel, accounts: Sequence[str]) -> Happenings:
-    """Read the rows of the activity table; those count that are neither cancelled nor returns nor other events.
-
-    Raises
-    ------
-    UsageError
-        When the table, or its `event` column where key events are named, is not there.
-    """
+    """Read the rows of the activity table; those count that are neither cancelled nor returns nor other events."""
     table = require_columns(tables, settings.table, *(("event",) if settings.key_events else ()))
     counts = np.ones(len(table), dtype=bool)
     if settings.key_events:
@@ -129,13 +95,7 @@ def read_activity(tables: Tables, settings: NonContractualLabel, accounts: Seque
 
 
 def read_churn_dates(tables: Tables, settings: GivenLabel, accounts: Sequence[str]) -> Happenings:
-    """Read the given dates of churn.
-
-    Raises
-    ------
-    UsageError
-        When the table or its time column is not there.
-    """
+    """Read the given dates of churn."""
     table = require_columns(tables, settings.dates or "churn", settings.time)
     counts = np.ones(len(table), dtype=bool)
     return _happenings(table, table.instants(settings.time), counts, accounts, tables.observed_until)
@@ -151,8 +111,6 @@ def read_sign_ups(tables: Tables, accounts: Sequence[str]) -> Happenings:
 def snapshot_cutoff(tables: Tables, settings: GivenLabel) -> int:
     """Return the cutoff at which a given flag holds: `at`, else the midnight UTC at or after the end of observation.
 
-    Examples
-    --------
     >>> snapshot_cutoff(Tables({}, 5), GivenLabel(flag="left"))
     86400000000
     """
@@ -164,11 +122,6 @@ def read_flag(tables: Tables, settings: GivenLabel, accounts: Sequence[str], *, 
 
     Of several rows of an account the last by `valid_from` counts, else the first. Without `need_churners` it may be that nobody
     churned, as among a few accounts of many.
-
-    Raises
-    ------
-    UsageError
-        When the column is not there, or when no account's value is among the positive ones.
     """
     name = str(settings.flag)
     table = require_columns(tables, "accounts", name)

@@ -25,8 +25,6 @@ __all__ = ["Population", "Status", "find_population"]
 class Status(IntEnum):
     """What an account is at a cutoff; only `SCORED` accounts are learnt from.
 
-    Examples
-    --------
     >>> Status.NOT_ACTIVE.word
     'not_active'
     """
@@ -48,24 +46,13 @@ class Status(IntEnum):
 class Population:
     """The status of every account at every cutoff.
 
-    Parameters
-    ----------
-    accounts : tuple of str
-        Every account once, sorted.
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending.
-    status : array of int8, shape (n_accounts, k)
-        Values of `Status`.
-
-    Examples
-    --------
     >>> Population(("a",), np.array([0, 1]), np.array([[1, 0]], dtype=np.int8)).pairs()[1].tolist()
     [1]
     """
 
-    accounts: tuple[str, ...]
-    cutoffs: NDArray[np.int64]
-    status: NDArray[np.int8]
+    accounts: tuple[str, ...]  # every account once, sorted
+    cutoffs: NDArray[np.int64]  # shape (k,): Instants, ascending
+    status: NDArray[np.int8]  # shape (n_accounts, k): Values of `Status`
 
     @property
     def scored(self) -> NDArray[np.bool_]:
@@ -87,26 +74,6 @@ class Population:
 def find_population(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64]) -> Population:
     """Find what every account is at every cutoff.
 
-    Parameters
-    ----------
-    tables : Tables
-    settings : ContractualLabel, NonContractualLabel or GivenLabel
-        What counts as churn, and so what counts as active.
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending, without repeats.
-
-    Returns
-    -------
-    Population
-        The same whether what happened at or after a cutoff is in the tables or not.
-
-    Raises
-    ------
-    UsageError
-        When the label needs a table or column that is not there.
-
-    Notes
-    -----
     - Contractual: active when a subscription covers the last microsecond before the cutoff, `started_at < cutoff` and not
       `ended_at < cutoff`; notice given when all of these subscriptions have a `cancel_requested_at` before the cutoff;
       invalid when all that is known of the account ends before it starts.
@@ -115,8 +82,6 @@ def find_population(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np
     - Too new: both the sign-up and the first row of the label's table are younger than the setting.
     - No history: the label's table says nothing of the account before the cutoff, or it has not signed up.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS, Table
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))

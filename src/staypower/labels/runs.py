@@ -23,21 +23,6 @@ def count_runs(
 ) -> NDArray[np.int32]:
     """Count the rows of each account that speak at each cutoff.
 
-    Parameters
-    ----------
-    account : array of int, shape (n,)
-        Position of each row's account.
-    first, stop : arrays of int, shape (n,)
-        Each row's run of cutoffs `[first, stop)`; an empty or reversed one counts nothing.
-    shape : tuple of int
-        Accounts and cutoffs.
-
-    Returns
-    -------
-    array of int32, shape `shape`
-
-    Examples
-    --------
     >>> count_runs(np.array([0, 0]), np.array([0, 1]), np.array([2, 3]), (1, 3)).tolist()
     [[1, 2, 1]]
     """
@@ -54,8 +39,6 @@ def first_run(
 ) -> NDArray[np.int64]:
     """Return the first cutoff at which any row of each account speaks, the number of cutoffs where none does.
 
-    Examples
-    --------
     >>> first_run(np.array([0, 0]), np.array([2, 1]), (2, 3)).tolist()
     [1, 3]
     """
@@ -67,8 +50,6 @@ def first_run(
 def from_first(first: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Say at which cutoffs each account has reached its first.
 
-    Examples
-    --------
     >>> from_first(np.array([1, 3]), (2, 3)).tolist()
     [[False, True, True], [False, False, False]]
     """
@@ -81,17 +62,6 @@ def newer_version(
 ) -> NDArray[np.int64]:
     """Return the first cutoff that sees a later version of the same subscription than each row.
 
-    Parameters
-    ----------
-    subscription : array of int64, shape (n,)
-        Ascending numbers, versions in order.
-    entered : array of int, shape (n,)
-        First cutoff that sees each version.
-    cutoffs : int
-        How many cutoffs there are, returned where no later version is seen.
-
-    Examples
-    --------
     >>> newer_version(np.array([0, 0, 0, 1]), np.array([0, 2, 1, 0]), 3).tolist()
     [1, 1, 3, 3]
     """

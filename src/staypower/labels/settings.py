@@ -19,15 +19,6 @@ _LONGEST = 36_500  # a century; more would leave the range of instants
 def match_words(text: str, words: tuple[str, ...]) -> bool:
     """Say whether any of some words occurs in a text, whatever the case and whatever separates words.
 
-    Parameters
-    ----------
-    text : str
-        For example a reason as the billing system writes it.
-    words : tuple of str
-        One occurrence of one of them is enough; a part of a word counts.
-
-    Examples
-    --------
     >>> match_words("FAILED_PAYMENT (card)", ("failed payment",))
     True
     >>> match_words("too expensive", ("payment", "card"))
@@ -52,8 +43,6 @@ def _as_texts(value: object) -> object:
 def text_of_value(value: object) -> str:
     """Write a cell so that 1, 1.0 and "1" agree, and True, "TRUE" and "true".
 
-    Examples
-    --------
     >>> [text_of_value(value) for value in (1.0, 0.5, True, " Yes ")]
     ['1', '0.5', 'true', 'yes']
     """
@@ -97,8 +86,6 @@ class _Label(BaseModel):
 class ContractualLabel(_Label):
     """Churn of accounts with subscriptions: the spell ends in the outcome and no subscription follows within the grace.
 
-    Examples
-    --------
     >>> ContractualLabel(involuntary=("payment",)).outcome
     Outcome(horizon=90, gap=0, grace=30)
     """
@@ -133,8 +120,6 @@ class ContractualLabel(_Label):
 class NonContractualLabel(_Label):
     """Churn of accounts without subscriptions: active in the window before the cutoff, and no activity in the outcome.
 
-    Examples
-    --------
     >>> NonContractualLabel(table="usage", key_events=("export",)).activity_window
     180
     """
@@ -162,8 +147,6 @@ class NonContractualLabel(_Label):
 class GivenLabel(_Label):
     """Churn as someone else wrote it down: a table of churn dates, or a flag of `accounts` at one cutoff.
 
-    Examples
-    --------
     >>> GivenLabel().dates, GivenLabel(flag="Churn Label").dates
     ('churn', None)
     """

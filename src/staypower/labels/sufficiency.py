@@ -22,13 +22,6 @@ LEAST_STAYERS = 20
 def require_active(population: Population) -> None:
     """Refuse a population without members.
 
-    Raises
-    ------
-    UsageError
-        When no account is in the population at any cutoff.
-
-    Examples
-    --------
     >>> require_active(Population(("a",), np.array([0]), np.array([[Status.NOT_ACTIVE]], dtype=np.int8)))
     Traceback (most recent call last):
         ...
@@ -54,22 +47,6 @@ def require_enough(
 ) -> None:
     """Refuse labels from which nothing can be learnt.
 
-    Parameters
-    ----------
-    y : array of int, any shape
-        1 churned, 0 stayed; -1 is not counted.
-    purpose : str, default "training"
-        What the labels are for, as the message says it.
-    least_churners, least_stayers : int, default 20
-        How many there must be.
-
-    Raises
-    ------
-    UsageError
-        When there is one class only, or too few of one; both at once where both are too few.
-
-    Examples
-    --------
     >>> require_enough(np.array([1] * 5 + [0] * 100))
     Traceback (most recent call last):
         ...

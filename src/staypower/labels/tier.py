@@ -29,27 +29,17 @@ LEAST_ACCOUNTS = 20
 class TierRows:
     """Tiers and flags of some rows.
 
-    Parameters
-    ----------
-    tier : array of int8, shape (n,)
-        Number of the tier from 0, the worst; -1 where none is known.
-    value : array of float64, shape (n,)
-    answered, invited, ever_invited : arrays of bool, shape (n,)
-    last_tier : array of int8, shape (n,)
-
-    Examples
-    --------
     >>> none, tier = np.array([False]), np.array([-1], dtype=np.int8)
     >>> TierRows(tier, np.array([np.nan]), none, none, none, tier).silent.tolist()
     [True]
     """
 
-    tier: NDArray[np.int8]
-    value: NDArray[np.float64]
-    answered: NDArray[np.bool_]
-    invited: NDArray[np.bool_]
-    ever_invited: NDArray[np.bool_]
-    last_tier: NDArray[np.int8]
+    tier: NDArray[np.int8]  # shape (n,): Number of the tier from 0, the worst; -1 where none is known
+    value: NDArray[np.float64]  # shape (n,)
+    answered: NDArray[np.bool_]  # shape (n,)
+    invited: NDArray[np.bool_]  # shape (n,)
+    ever_invited: NDArray[np.bool_]  # shape (n,)
+    last_tier: NDArray[np.int8]  # shape (n,)
 
     @property
     def silent(self) -> NDArray[np.bool_]:
@@ -61,24 +51,16 @@ class TierRows:
 class SurveyState:
     """What was known about the surveys of each account before each cutoff.
 
-    Parameters
-    ----------
-    accounts : tuple of str
-    cutoffs : array of int64, shape (k,)
-    ever_invited : array of bool, shape (n_accounts, k)
-        Whether an invitation of the instrument, or an answer, was known before the cutoff.
-    last_tier : array of int8, shape (n_accounts, k)
-        Band of the last answer known before the cutoff (of several that UTC day: their median); -1 where there is none.
-
-    Examples
-    --------
     >>> SurveyState(("a",), np.array([0]), np.array([[False]]), np.array([[-1]], dtype=np.int8)).ever_invited.any()
     np.False_
     """
 
     accounts: tuple[str, ...]
-    cutoffs: NDArray[np.int64]
+    cutoffs: NDArray[np.int64]  # shape (k,)
+    # shape (n_accounts, k): Whether an invitation of the instrument, or an answer, was known before the cutoff
     ever_invited: NDArray[np.bool_]
+    # shape (n_accounts, k): Band of the last answer known before the cutoff (of several that UTC day: their median); -1 where
+    # there is none
     last_tier: NDArray[np.int8]
 
 
@@ -86,29 +68,6 @@ class SurveyState:
 class TierLabels:
     """The tier that each account's next answer shows, and who stayed silent.
 
-    Parameters
-    ----------
-    accounts : tuple of str
-        Every account once, sorted.
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending.
-    classes : tuple of str
-        Names of the tiers, the worst first.
-    tier : array of int8, shape (n_accounts, k)
-        Position in `classes`; -1 where no answer came in the horizon.
-    value : array of float64, shape (n_accounts, k)
-        The answer itself, on the raw scale; NaN where none came, and for behaviour.
-    answered : array of bool, shape (n_accounts, k)
-        Whether an answer came in the horizon.
-    invited : array of bool, shape (n_accounts, k)
-        Whether an invitation was sent in the horizon, or an answer came (who answers was asked).
-    ever_invited : array of bool, shape (n_accounts, k)
-        Whether an invitation or answer was known before the cutoff. The others are the never-invited.
-    last_tier : array of int8, shape (n_accounts, k)
-        Band of the last answer known before the cutoff; -1 where there is none.
-
-    Examples
-    --------
     >>> one, none = np.array([[2]], dtype=np.int8), np.array([[False]])
     >>> names = ("detractor", "passive", "promoter")
     >>> labels = TierLabels(("a",), np.array([0]), names, one, np.array([[9.0]]), ~none, ~none, none, one)
@@ -116,14 +75,18 @@ class TierLabels:
     {'answered': [1], 'promoter': [1], 'never_invited': [1]}
     """
 
-    accounts: tuple[str, ...]
-    cutoffs: NDArray[np.int64]
-    classes: tuple[str, ...]
-    tier: NDArray[np.int8]
+    accounts: tuple[str, ...]  # every account once, sorted
+    cutoffs: NDArray[np.int64]  # shape (k,): Instants, ascending
+    classes: tuple[str, ...]  # names of the tiers, the worst first
+    tier: NDArray[np.int8]  # shape (n_accounts, k): Position in `classes`; -1 where no answer came in the horizon
+    # shape (n_accounts, k): The answer itself, on the raw scale; NaN where none came, and for behaviour
     value: NDArray[np.float64]
-    answered: NDArray[np.bool_]
+    answered: NDArray[np.bool_]  # shape (n_accounts, k): Whether an answer came in the horizon
+    # shape (n_accounts, k): Whether an invitation was sent in the horizon, or an answer came (who answers was asked)
     invited: NDArray[np.bool_]
+    # shape (n_accounts, k): Whether an invitation or answer was known before the cutoff. The others are the never-invited
     ever_invited: NDArray[np.bool_]
+    # shape (n_accounts, k): Band of the last answer known before the cutoff; -1 where there is none
     last_tier: NDArray[np.int8]
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
@@ -132,22 +95,7 @@ class TierLabels:
         return account, cutoff, self.tier[account, cutoff]
 
     def rows(self, accounts: Sequence[str] | NDArray[np.object_], cutoffs: NDArray[np.int64]) -> TierRows:
-        """Return tiers and flags of (account, cutoff) rows, such as those of a feature matrix.
-
-        Parameters
-        ----------
-        accounts : sequence of str, shape (n,)
-        cutoffs : array of int64, shape (n,)
-
-        Returns
-        -------
-        TierRows
-
-        Raises
-        ------
-        KeyError
-            When an account or cutoff is not among the labels'.
-        """
+        """Return tiers and flags of (account, cutoff) rows, such as those of a feature matrix."""
         account = pd.Index(self.accounts).get_indexer(pd.Index(list(accounts)))
         cutoff = pd.Index(self.cutoffs).get_indexer(pd.Index(cutoffs))
         if (account < 0).any() or (cutoff < 0).any():
@@ -156,34 +104,14 @@ class TierLabels:
         return TierRows(*(getattr(self, name)[account, cutoff] for name in names))
 
     def shortfall(self, among: NDArray[np.bool_] | None = None, *, least: int = LEAST_ACCOUNTS) -> str:
-        """Say which tiers have too few accounts to learn from.
-
-        Parameters
-        ----------
-        among : array of bool, shape (n_accounts, k), optional
-            The pairs that would be learnt from; all by default.
-        least : int, default 20
-            Fewest accounts of a tier.
-
-        Returns
-        -------
-        str
-            Empty when there are enough of each.
-        """
+        """Say which tiers have too few accounts to learn from."""
         tier = self.tier if among is None else np.where(among, self.tier, -1)
         found = {name: int((tier == number).any(axis=1).sum()) for number, name in enumerate(self.classes)}
         few = ", ".join(f"{count} {name}" for name, count in found.items() if count < least)
         return f"too few accounts of a tier ({few}; {least} of each are needed)" if few else ""
 
     def frame(self) -> pd.DataFrame:
-        """Return the counts: one row per cutoff.
-
-        Returns
-        -------
-        pandas.DataFrame
-            `cutoff`, `accounts`, `never_invited` (before the cutoff), `invited` and `answered` (in the horizon),
-            `response_rate`, and the accounts of each tier.
-        """
+        """Return the counts: one row per cutoff."""
         invited, answered = self.invited.sum(axis=0), self.answered.sum(axis=0)
         columns: dict[str, object] = {
             "cutoff": [text_of(int(cutoff)) for cutoff in self.cutoffs],
@@ -200,8 +128,6 @@ class TierLabels:
 def last_tier_cutoff(tables: Tables, settings: TierSettings) -> int:
     """Return the last midnight UTC with a complete tier horizon.
 
-    Examples
-    --------
     >>> from staypower.cutoffs import instant_of
     >>> text_of(last_tier_cutoff(Tables({}, instant_of("2025-07-01")), TierSettings()))
     '2025-04-02'
@@ -212,33 +138,10 @@ def last_tier_cutoff(tables: Tables, settings: TierSettings) -> int:
 def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64]) -> TierLabels:
     """Find the tier of every account at every cutoff, by what followed.
 
-    Parameters
-    ----------
-    tables : Tables
-        The truth counts as it was known at `tables.observed_until`.
-    settings : TierSettings
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending, without repeats, each with `cutoff + horizon <= observed_until`.
-
-    Returns
-    -------
-    TierLabels
-        Of every account, customer or not: whom to learn from is the population's affair.
-
-    Raises
-    ------
-    UsageError
-        When a horizon is not over, a table or column is missing, one instrument has two scales or directions, or the declared
-        bands do not fit the scale.
-
-    Notes
-    -----
     - Survey: the first UTC day in `[cutoff, cutoff + horizon)` on which the instrument was answered; of several answers that
       day the median; then the band. What lies between two bands belongs to the worse one.
     - Behaviour: see `staypower.labels.tier_behaviour`.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
     >>> from staypower.tables import SCHEMAS, Table
@@ -272,24 +175,7 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
 def find_survey_state(
     tables: Tables, settings: TierSettings, accounts: Sequence[str], cutoffs: NDArray[np.int64], *, need_answers: bool = True
 ) -> SurveyState:
-    """Find what was known of each account's surveys before each cutoff: no horizon need be over.
-
-    Parameters
-    ----------
-    tables : Tables
-    settings : TierSettings
-        With `kind: behaviour` everybody counts as invited and nobody as having answered.
-    accounts : sequence of str
-        Ids without repeats.
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending, without repeats.
-    need_answers : bool, default True
-        Refuse tables in which nobody answered the instrument.
-
-    Returns
-    -------
-    SurveyState
-    """
+    """Find what was known of each account's surveys before each cutoff: no horizon need be over."""
     listed, cutoffs = tuple(accounts), np.asarray(cutoffs, dtype=np.int64)
     if settings.kind == "behaviour":
         shape = (len(listed), len(cutoffs))

@@ -29,32 +29,19 @@ _NPS_SCALES = ((0.0, 10.0), (1.0, 10.0))
 class Answers:
     """Answers sorted by account and time, and invitations.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-        Position in the list of accounts.
-    at, known : arrays of int64, shape (n,)
-        When each answer was given, and from when it is known.
-    value : array of float64, shape (n,)
-        On the raw scale.
-    asked_account, asked_at, asked_known : arrays of int64, shape (m,)
-        Invitations; an answer without an invitation's time counts as one at its own.
-
-    Examples
-    --------
     >>> two = np.array([0, 0])
     >>> answers = Answers(two, np.array([5, 9]), np.array([5, 9]), np.array([6.0, 9.0]), two, two, two)
     >>> answers.day_stop.tolist(), answers.medians(np.array([0]), np.array([2])).tolist()
     ([2, 2], [7.5])
     """
 
-    account: NDArray[np.int64]
-    at: NDArray[np.int64]
-    known: NDArray[np.int64]
-    value: NDArray[np.float64]
-    asked_account: NDArray[np.int64]
-    asked_at: NDArray[np.int64]
-    asked_known: NDArray[np.int64]
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    at: NDArray[np.int64]  # shape (n,): When each answer was given, and from when it is known
+    known: NDArray[np.int64]  # shape (n,): When each answer was given, and from when it is known
+    value: NDArray[np.float64]  # shape (n,): On the raw scale
+    asked_account: NDArray[np.int64]  # shape (m,): Invitations; an answer without an invitation's time counts as one at its own
+    asked_at: NDArray[np.int64]  # shape (m,): Invitations; an answer without an invitation's time counts as one at its own
+    asked_known: NDArray[np.int64]  # shape (m,): Invitations; an answer without an invitation's time counts as one at its own
 
     def __len__(self) -> int:
         return len(self.at)
@@ -104,27 +91,7 @@ class Answers:
 
 
 def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str], *, need_answers: bool = True) -> Answers:
-    """Read the invitations and answers of the declared instrument.
-
-    Parameters
-    ----------
-    tables : Tables
-    settings : TierSettings
-    accounts : sequence of str
-        Ids without repeats.
-    need_answers : bool, default True
-        Refuse tables in which nobody answered; among a few accounts of many that says nothing.
-
-    Returns
-    -------
-    Answers
-
-    Raises
-    ------
-    UsageError
-        When a column is missing, nobody ever answered the instrument, it has two scales or directions, an answer lies outside
-        its scale, or the bands do not fit the scale.
-    """
+    """Read the invitations and answers of the declared instrument."""
     table = require_columns(tables, "surveys", "instrument", "value", "answered_at", "low", "high")
     named = pc.equal(table.data.column("instrument").combine_chunks(), settings.instrument)
     ours = np.asarray(pc.fill_null(named, False).to_numpy(zero_copy_only=False), dtype=bool)

@@ -29,28 +29,6 @@ def find_behaviour(
 ) -> NDArray[np.int8]:
     """Find the tier that each account's conduct in the horizon shows.
 
-    Parameters
-    ----------
-    tables : Tables
-        `subscriptions`, else `orders`; `advocacy` for referrals.
-    settings : TierSettings
-    accounts : tuple of str
-    cutoffs : array of int64, shape (k,)
-        Instants, ascending, each with a complete horizon.
-
-    Returns
-    -------
-    array of int8, shape (n_accounts, k)
-        2 with a sign of `promoter_signs`, else 1 with one of `passive_signs`, else 0; -1 for accounts that were no customers
-        at the cutoff, and for those whose renewal is not due within the horizon and that show no other sign.
-
-    Raises
-    ------
-    UsageError
-        When there are neither `subscriptions` nor `orders`, or a tier's signs cannot be seen in the tables.
-
-    Notes
-    -----
     *With subscriptions.* Customer: one covers the last microsecond before the cutoff. Renewed: one covers the last microsecond
     of the horizon, and not every one at the cutoff has a `renews_at` after the horizon. Expanded: more `mrr` (without it: more
     `seats`) then than at the cutoff.

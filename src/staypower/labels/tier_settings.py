@@ -46,8 +46,6 @@ Bands = dict[str, Annotated[Range, BeforeValidator(_read_range)]]
 class TierSettings(BaseModel):
     """What the loyalty tier is learnt from, and when a tier is told.
 
-    Examples
-    --------
     >>> TierSettings().horizon
     90
     >>> csat = TierSettings(instrument="csat", bands={"detractor": "1-3", "passive": 4, "promoter": 5})

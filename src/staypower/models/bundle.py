@@ -45,32 +45,6 @@ _MOST_COMPANIONS = 64
 class Bundle:
     """A trained model, sealed.
 
-    Parameters
-    ----------
-    model_text : str
-        LightGBM text of the trees, with feature names f0, f1, ...
-    calibration : CalibrationMap
-        From raw score to probability.
-    feature_names : tuple of str
-        Our names of the features, in the order of the trees.
-    categories : mapping of str to mapping of str to int, default empty
-        Codes of each categorical feature.
-    learnt : mapping, default empty
-        Learnt definitions, JSON-able; opaque here.
-    metadata : mapping, default empty
-        Name, version, horizon, gap, cutoffs, metrics and the like, JSON-able.
-    card : str, default ""
-        The model card, Markdown.
-    companions : mapping of str to CompanionModel, default empty
-        More boosters, by names of a to z, 0 to 9 and _: what they are for is their readers' affair.
-
-    Raises
-    ------
-    UsageError
-        When the parts do not fit together or are not JSON-able.
-
-    Examples
-    --------
     >>> from staypower.models.churn import ChurnClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
@@ -80,13 +54,15 @@ class Bundle:
     True
     """
 
-    model_text: str
-    calibration: CalibrationMap
-    feature_names: tuple[str, ...]
-    categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    learnt: Mapping[str, Any] = field(default_factory=dict)
+    model_text: str  # lightGBM text of the trees, with feature names f0, f1, ...
+    calibration: CalibrationMap  # from raw score to probability
+    feature_names: tuple[str, ...]  # our names of the features, in the order of the trees
+    categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # codes of each categorical feature
+    learnt: Mapping[str, Any] = field(default_factory=dict)  # learnt definitions, JSON-able; opaque here
+    # name, version, horizon, gap, cutoffs, metrics and the like, JSON-able
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    card: str = ""
+    card: str = ""  # the model card, Markdown
+    # more boosters, by names of a to z, 0 to 9 and _: what they are for is their readers' affair
     companions: Mapping[str, CompanionModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -138,19 +114,7 @@ class Bundle:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], values: Mapping[str, Any]) -> Bundle:
-        """Build the bundle from checked files and the values of its JSON files.
-
-        Parameters
-        ----------
-        files : mapping of str to bytes
-            What `files` gave, every digest checked.
-        values : mapping of str to dict
-            Values of the JSON files.
-
-        Returns
-        -------
-        Bundle
-        """
+        """Build the bundle from checked files and the values of its JSON files."""
         schema = values["schema.json"]
         names, categories = schema.get("features"), schema.get("categories")
         maps = isinstance(categories, dict) and all(isinstance(codes, dict) for codes in categories.values())
@@ -177,131 +141,37 @@ class Bundle:
         return booster_of(self.model_text)
 
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
-        """Return the features in the order of the trees.
-
-        Parameters
-        ----------
-        X : DataFrame (pandas or polars) or array, shape (n, k)
-            A frame's columns are taken by name, in any order; an array must have them all in order. Categories are codes, or
-            texts that get theirs here.
-
-        Returns
-        -------
-        array of float, shape (n, k)
-
-        Raises
-        ------
-        UsageError
-            When a feature is missing or unknown, or a value is infinite.
-        """
+        """Return the features in the order of the trees."""
         return take_features(encode(X, self.categories) if self.categories else X, self.feature_names)
 
     def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the raw score of the trees, in uncalibrated log-odds.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-            None: as many as the work is worth. It changes no number.
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return the raw score of the trees, in uncalibrated log-odds."""
         features = self.matrix(X)
         if not len(features):
             return np.empty(0)
         return raw_scores_of(self.booster, features, threads=threads)
 
     def predict(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the calibrated churn probability of each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return the calibrated churn probability of each row."""
         return self.calibration.apply(self.raw_score(X, threads=threads))
 
     def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
-        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-
-        Returns
-        -------
-        array of float, shape (n, k)
-            In log-odds of the raw score.
-        float
-            The base: base + sum of a row's contributions = its raw score, to 1e-6.
-        """
+        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP."""
         found = self.explain(X, threads=threads)
         return found.contributions, found.base
 
     def explain(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Explained:
-        """Return contributions, base and raw scores from one walk through the trees.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-
-        Returns
-        -------
-        Explained
-            `calibration.apply` of its `raw_score` is what `predict` returns, bit for bit.
-        """
+        """Return contributions, base and raw scores from one walk through the trees."""
         return explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
 
 
 def write_bundle(bundle: Bundle, folder: str | Path) -> str:
-    """Seal a bundle into a folder.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    folder : str or Path
-        Written whole or not at all. A different bundle is never overwritten; the same one is left as it is.
-
-    Returns
-    -------
-    str
-        The digest, to be kept outside the folder.
-
-    Raises
-    ------
-    UsageError
-        When something else is there or it cannot be written.
-    """
+    """Seal a bundle into a folder."""
     return seal_folder(bundle.files(), Path(folder))
 
 
 def read_bundle(folder: str | Path, *, digest: str | None = None) -> Bundle:
-    """Read a sealed bundle; nothing is parsed before every digest was checked.
-
-    Parameters
-    ----------
-    folder : str or Path
-    digest : str or None, default None
-        What `write_bundle` returned. Give it wherever the folder could have been exchanged.
-
-    Returns
-    -------
-    Bundle
-
-    Raises
-    ------
-    UsageError
-        When anything in the folder is not as it was sealed.
-    """
+    """Read a sealed bundle; nothing is parsed before every digest was checked."""
     files = open_folder(Path(folder), digest=digest)
     try:
         values = {name: json_values(content, name) for name, content in files.items() if name.endswith(".json")}

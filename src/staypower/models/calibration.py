@@ -81,21 +81,13 @@ class _Map:
 class SigmoidMap(_Map):
     """Platt's sigmoid: log-odds = slope * raw + intercept.
 
-    Parameters
-    ----------
-    slope : float
-        Above 0. Below 1 tempers overconfident scores.
-    intercept : float
-
-    Examples
-    --------
     >>> SigmoidMap(slope=2.0, intercept=0.0).apply(np.array([0.0])).tolist()
     [0.5]
     """
 
     kind: ClassVar[str] = "sigmoid"
     positive: ClassVar[tuple[str, ...]] = ("slope",)
-    slope: float
+    slope: float  # above 0. Below 1 tempers overconfident scores
     intercept: float
 
     def log_odds(self, raw: Floats) -> Floats:
@@ -107,20 +99,13 @@ class SigmoidMap(_Map):
 class TemperatureMap(_Map):
     """Temperature: log-odds = raw / temperature.
 
-    Parameters
-    ----------
-    temperature : float
-        Above 0. Above 1 tempers overconfident scores.
-
-    Examples
-    --------
     >>> TemperatureMap(2.0).log_odds(np.array([1.0])).tolist()
     [0.5]
     """
 
     kind: ClassVar[str] = "temperature"
     positive: ClassVar[tuple[str, ...]] = ("temperature",)
-    temperature: float
+    temperature: float  # above 0. Above 1 tempers overconfident scores
 
     def log_odds(self, raw: Floats) -> Floats:
         """Return the calibrated log-odds of raw scores."""
@@ -131,27 +116,17 @@ class TemperatureMap(_Map):
 class BetaMap(_Map):
     """Beta calibration: log-odds = low * ln(q) - high * ln(1 - q) + intercept, where q is the uncalibrated probability.
 
-    Parameters
-    ----------
-    low, high : float
-        Above 0: the slope at the low and at the high end of the scores.
-    intercept : float
-
-    Notes
-    -----
     Kull, Silva Filho and Flach, "Beta calibration", 2017. Both slopes are held above zero, which makes the map strictly
     rising.
 
-    Examples
-    --------
     >>> BetaMap(low=1.0, high=1.0, intercept=0.0).apply(np.array([0.0])).tolist()
     [0.5]
     """
 
     kind: ClassVar[str] = "beta"
     positive: ClassVar[tuple[str, ...]] = ("low", "high")
-    low: float
-    high: float
+    low: float  # above 0: the slope at the low and at the high end of the scores
+    high: float  # above 0: the slope at the low and at the high end of the scores
     intercept: float
 
     def log_odds(self, raw: Floats) -> Floats:
@@ -166,22 +141,6 @@ MAPS: Mapping[str, type[_Map]] = {"temperature": TemperatureMap, "sigmoid": Sigm
 def calibration_from_dict(values: Mapping[str, Any]) -> CalibrationMap:
     """Read a calibration map back from JSON-able values.
 
-    Parameters
-    ----------
-    values : mapping
-        What `to_dict` gave.
-
-    Returns
-    -------
-    CalibrationMap
-
-    Raises
-    ------
-    UsageError
-        When the kind is unknown, a number is missing or one cannot be used.
-
-    Examples
-    --------
     >>> calibration_from_dict({"kind": "temperature", "temperature": 2.0})
     TemperatureMap(temperature=2.0)
     """
@@ -199,25 +158,9 @@ def calibration_from_dict(values: Mapping[str, Any]) -> CalibrationMap:
 def fit_map(kind: str, raw: Floats, labels: NDArray[np.int8], weights: Floats | None = None) -> CalibrationMap:
     """Fit one kind of map to held-out scores.
 
-    Parameters
-    ----------
-    kind : {"temperature", "sigmoid", "beta"}
-    raw : array of float, shape (n,)
-        Raw scores of rows the trees have not seen.
-    labels : array of 0 and 1, shape (n,)
-    weights : array of float, shape (n,), optional
-
-    Returns
-    -------
-    CalibrationMap
-
-    Notes
-    -----
     Weighted log loss against Platt's targets, (P + 1) / (P + 2) and 1 / (N + 2), which keep the map finite when the scores
     separate the classes. Sums avoid BLAS, so the numbers do not depend on its threads.
 
-    Examples
-    --------
     >>> fit_map("sigmoid", np.array([-1.0, 1.0, -1.0, 1.0]), np.array([0, 1, 1, 0], dtype=np.int8)).intercept
     0.0
     """
@@ -265,25 +208,6 @@ def choose_map(
 ) -> tuple[CalibrationMap, dict[str, float]]:
     """Choose the kind of map by held-out log loss, then fit it to all rows.
 
-    Parameters
-    ----------
-    raw : array of float, shape (n,)
-        Raw scores of rows the trees have not seen.
-    labels : array of 0 and 1, shape (n,)
-    folds : array of int, shape (n,)
-        Fold of each row; rows of one account share one.
-    weights : array of float, shape (n,), optional
-
-    Returns
-    -------
-    CalibrationMap
-        The simplest map within 0.1 % of the lowest held-out log loss. With fewer than 50 rows of a class: the sigmoid,
-        since the comparison would be noise.
-    dict of str to float
-        Held-out log loss of each kind; empty when they were not compared.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> raw = rng.normal(size=4000)
     >>> labels = (rng.random(4000) < expit(raw / 3)).astype(np.int8)

@@ -38,38 +38,19 @@ _AGAIN = "promote a version again with `staypower models promote VERSION`"
 class VersionRecord:
     """What is known of one exported version without its bundle.
 
-    Parameters
-    ----------
-    version : str
-        A whole number, as text.
-    digest : str
-        The seal of its bundle.
-    run_id : str
-        The run that trained it.
-    split : str, default "temporal"
-        How it was tested: `temporal`, `grouped` or `snapshot`.
-    registered_at : str, default ""
-        ISO time.
-    metrics : mapping of str to float, optional
-    facts : mapping of str to str, optional
-        What it was learnt from and tested on, in words: `learnt_from`, `learnt_rows`, `tested_at`, `tested_rows`.
-    unfit : str, default ""
-        Why it must not become the first champion by itself: what is too little in its test. Empty when it may.
-
-    Examples
-    --------
     >>> VersionRecord("1", "0" * 64, "abc", split="snapshot").untested_in_time
     True
     """
 
-    version: str
-    digest: str
-    run_id: str
-    split: str = "temporal"
-    registered_at: str = ""
+    version: str  # A whole number, as text
+    digest: str  # the seal of its bundle
+    run_id: str  # the run that trained it
+    split: str = "temporal"  # how it was tested: `temporal`, `grouped` or `snapshot`
+    registered_at: str = ""  # ISO time
     metrics: Mapping[str, float] = field(default_factory=dict)
+    # what it was learnt from and tested on, in words: `learnt_from`, `learnt_rows`, `tested_at`, `tested_rows`
     facts: Mapping[str, str] = field(default_factory=dict)
-    unfit: str = ""
+    unfit: str = ""  # why it must not become the first champion by itself: what is too little in its test. Empty when it may
 
     def __post_init__(self) -> None:
         # these become paths and seals: a lock file that was tampered with must not lead anywhere else
@@ -86,36 +67,19 @@ class VersionRecord:
 class ChampionLock:
     """The version that scores.
 
-    Parameters
-    ----------
-    version, digest, run_id : str
-        As in `VersionRecord`.
-    promoted_at : str
-        ISO time.
-    reason : str, default ""
-    history : tuple of str, default ()
-        The champions before it, oldest first.
-    promoted_by : str, default ""
-        The user's name, as the system tells it.
-    forced : str, default ""
-        `yes` when it did not win a comparison, or was not compared at all, and was promoted all the same.
-    comparison : mapping, optional
-        What was found when it was compared with the champion before it.
-
-    Examples
-    --------
     >>> ChampionLock("2", "0" * 64, "abc", "2026-01-01T00:00:00+00:00", history=("1",)).previous
     '1'
     """
 
-    version: str
-    digest: str
-    run_id: str
-    promoted_at: str
+    version: str  # as in `VersionRecord`
+    digest: str  # as in `VersionRecord`
+    run_id: str  # as in `VersionRecord`
+    promoted_at: str  # ISO time
     reason: str = ""
-    history: tuple[str, ...] = ()
-    promoted_by: str = ""
-    forced: str = ""
+    history: tuple[str, ...] = ()  # the champions before it, oldest first
+    promoted_by: str = ""  # the user's name, as the system tells it
+    forced: str = ""  # `yes` when it did not win a comparison, or was not compared at all, and was promoted all the same
+    # what was found when it was compared with the champion before it
     comparison: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -131,24 +95,14 @@ class ChampionLock:
 class BundlePlace:
     """Where a bundle lies and what must seal it.
 
-    Parameters
-    ----------
-    folder : Path
-    digest : str or None
-        None for a folder that the user names: then only its own manifest is checked.
-    version, run_id : str
-        Empty for a folder that the user names.
-
-    Examples
-    --------
     >>> BundlePlace(Path("elsewhere"), None).version
     ''
     """
 
     folder: Path
-    digest: str | None
-    version: str = ""
-    run_id: str = ""
+    digest: str | None  # None for a folder that the user names: then only its own manifest is checked
+    version: str = ""  # empty for a folder that the user names
+    run_id: str = ""  # empty for a folder that the user names
 
 
 Record = TypeVar("Record", VersionRecord, ChampionLock)
@@ -157,26 +111,6 @@ Record = TypeVar("Record", VersionRecord, ChampionLock)
 def find_bundle(models_folder: Path, name: str, model: str | None = None) -> BundlePlace:
     """Find the bundle to score with.
 
-    Parameters
-    ----------
-    models_folder : Path
-    name : str
-        Name of the model.
-    model : str or None, default None
-        A version, or the path of a bundle folder; None: the champion.
-
-    Returns
-    -------
-    BundlePlace
-        For `read_bundle(place.folder, digest=place.digest)`.
-
-    Raises
-    ------
-    UsageError
-        When there is none.
-
-    Examples
-    --------
     >>> find_bundle(Path("models"), "acme", "some/folder").folder.name
     'folder'
     """
@@ -194,23 +128,7 @@ def find_bundle(models_folder: Path, name: str, model: str | None = None) -> Bun
 
 
 def read_champion(models_folder: Path, name: str) -> ChampionLock:
-    """Read which version scores.
-
-    Parameters
-    ----------
-    models_folder : Path
-    name : str
-        Name of the model.
-
-    Returns
-    -------
-    ChampionLock
-
-    Raises
-    ------
-    UsageError
-        When no version is champion, with what to do; or when the lock file is unusable.
-    """
+    """Read which version scores."""
     path = models_folder / name / "champion.json"
     try:
         content = path.read_bytes()
@@ -242,19 +160,6 @@ def _mend_no_champion(models_folder: Path, name: str) -> str:
 def read_versions(models_folder: Path, name: str) -> dict[str, VersionRecord]:
     """Read what is known of each exported version.
 
-    Parameters
-    ----------
-    models_folder : Path
-    name : str
-        Name of the model.
-
-    Returns
-    -------
-    dict of str to VersionRecord
-        Empty when nothing was exported.
-
-    Examples
-    --------
     >>> read_versions(Path("no such folder"), "acme")
     {}
     """
@@ -269,26 +174,14 @@ def read_versions(models_folder: Path, name: str) -> dict[str, VersionRecord]:
 
 
 def write_champion(models_folder: Path, name: str, lock: ChampionLock) -> Path:
-    """Write which version scores, whole or not at all.
-
-    Returns
-    -------
-    Path
-        The lock file.
-    """
+    """Write which version scores, whole or not at all."""
     path = models_folder / name / "champion.json"
     _replace(path, {**dataclasses.asdict(lock), "previous": lock.previous})
     return path
 
 
 def write_versions(models_folder: Path, name: str, versions: Mapping[str, VersionRecord]) -> Path:
-    """Write what is known of each exported version, whole or not at all.
-
-    Returns
-    -------
-    Path
-        The lock file.
-    """
+    """Write what is known of each exported version, whole or not at all."""
     path = models_folder / name / "versions.json"
     values = {version: dataclasses.asdict(record) for version, record in versions.items()}
     _replace(

@@ -33,16 +33,6 @@ _PARTS = {"calibration", "features", "metadata"}
 def name_faults(names: Sequence[object]) -> Iterator[Fault]:
     """Say what makes feature names unusable.
 
-    Parameters
-    ----------
-    names : sequence
-
-    Yields
-    ------
-    Fault
-
-    Examples
-    --------
     >>> [fault.value for fault in name_faults(["a", "a"])]
     ["['a', 'a']"]
     """
@@ -53,26 +43,6 @@ def name_faults(names: Sequence[object]) -> Iterator[Fault]:
 def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool = False) -> Floats:
     """Return features in the order in which trees read them.
 
-    Parameters
-    ----------
-    X : DataFrame (pandas or polars) or array, shape (n, k)
-        A frame's columns are taken by name, in any order; an array must have them all in order.
-    names : sequence of str
-        The features.
-    more : bool, default False
-        Whether a frame may hold other columns besides; they are not read.
-
-    Returns
-    -------
-    array of float, shape (n, k)
-
-    Raises
-    ------
-    UsageError
-        When a feature is missing or unknown, or a value is infinite.
-
-    Examples
-    --------
     >>> take_features(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]).tolist()
     [[2.0, 1.0]]
     """
@@ -99,24 +69,6 @@ def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool 
 class CompanionModel:
     """One more booster, sealed in the same folder as the churn model.
 
-    Parameters
-    ----------
-    model_text : str
-        LightGBM text of the trees, with feature names f0, f1, ...
-    calibration : CalibrationMap or None
-        From raw score to probability; None: the trees' own, 1 / (1 + exp(-raw)).
-    feature_names : tuple of str
-        Our names of the features, in the order of the trees. They may be fewer than the churn model's, or others.
-    metadata : mapping, default empty
-        What its reader needs, JSON-able.
-
-    Raises
-    ------
-    UsageError
-        When the parts do not fit together or are not JSON-able.
-
-    Examples
-    --------
     >>> from staypower.models.churn import ChurnClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = pd.DataFrame(rng.normal(size=(200, 2)), columns=["seats", "tickets"])
@@ -126,10 +78,11 @@ class CompanionModel:
     True
     """
 
-    model_text: str
-    calibration: CalibrationMap | None
+    model_text: str  # lightGBM text of the trees, with feature names f0, f1, ...
+    calibration: CalibrationMap | None  # from raw score to probability; None: the trees' own, 1 / (1 + exp(-raw))
+    # our names of the features, in the order of the trees. They may be fewer than the churn model's, or others
     feature_names: tuple[str, ...]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # what its reader needs, JSON-able
 
     def __post_init__(self) -> None:
         faults = list(name_faults(list(self.feature_names)))
@@ -150,20 +103,7 @@ class CompanionModel:
 
     @classmethod
     def from_dict(cls, model_text: str, values: Mapping[str, Any], *, file: str) -> CompanionModel:
-        """Build a companion from its checked files.
-
-        Parameters
-        ----------
-        model_text : str
-        values : mapping
-            What `to_dict` gave.
-        file : str
-            Where they stood, for the message.
-
-        Returns
-        -------
-        CompanionModel
-        """
+        """Build a companion from its checked files."""
         calibration, names, metadata = (values.get(part) for part in sorted(_PARTS))
         fine = set(values) == _PARTS and isinstance(names, list) and isinstance(metadata, dict)
         if not fine or not (calibration is None or isinstance(calibration, dict)):
@@ -177,65 +117,22 @@ class CompanionModel:
         return booster_of(self.model_text)
 
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
-        """Return the features in the order of the trees; a frame may hold other columns besides.
-
-        Parameters
-        ----------
-        X : DataFrame (pandas or polars) or array, shape (n, k)
-
-        Returns
-        -------
-        array of float, shape (n, k)
-        """
+        """Return the features in the order of the trees; a frame may hold other columns besides."""
         return take_features(X, self.feature_names, more=True)
 
     def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the raw score of the trees, in uncalibrated log-odds.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-            None: as many as the work is worth. It changes no number.
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return the raw score of the trees, in uncalibrated log-odds."""
         features = self.matrix(X)
         if not len(features):
             return np.empty(0)
         return raw_scores_of(self.booster, features, threads=threads)
 
     def predict(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the calibrated probability of each row.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return the calibrated probability of each row."""
         raw = self.raw_score(X, threads=threads)
         return np.asarray(expit(raw)) if self.calibration is None else self.calibration.apply(raw)
 
     def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
-        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP.
-
-        Parameters
-        ----------
-        X : DataFrame or array, shape (n, k)
-        threads : int or None, default None
-
-        Returns
-        -------
-        array of float, shape (n, k)
-            In log-odds of the raw score.
-        float
-            The base: base + sum of a row's contributions = its raw score, to 1e-6.
-        """
+        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP."""
         found = explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
         return found.contributions, found.base

@@ -20,22 +20,6 @@ __all__ = ["constant_model"]
 def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str, Any]) -> CompanionModel:
     """Make a companion that predicts the same for every row.
 
-    Parameters
-    ----------
-    ones, zeros : int
-        Rows of either label.
-    feature : str
-        Any feature of the data set: a model reads at least one.
-    metadata : mapping
-        JSON-able; `method` and `share` are added.
-
-    Returns
-    -------
-    CompanionModel
-        Predicts (ones + 1) / (ones + zeros + 2): Laplace's rule, never quite 0 or 1.
-
-    Examples
-    --------
     >>> constant_model(8, 0, feature="seats", metadata={}).predict(np.array([[1.0], [np.nan]])).round(6).tolist()
     [0.9, 0.9]
     """

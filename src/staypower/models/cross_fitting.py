@@ -24,41 +24,17 @@ Floats = NDArray[np.float64]
 class CrossFit:
     """The boosters of the folds, each without the accounts of its fold.
 
-    Parameters
-    ----------
-    boosters : tuple of lightgbm.Booster
-    trees : int
-        How many trees of each count: where the mean of their held-out losses is lowest.
-    fold_of_account : array of int64
-        The fold of each account number of the training rows.
-    loss : float, default NaN
-        That lowest mean log loss.
-
-    Examples
-    --------
     >>> CrossFit((), 5, np.array([0, 1])).trees
     5
     """
 
     boosters: tuple[lightgbm.Booster, ...]
-    trees: int
-    fold_of_account: NDArray[np.int64]
-    loss: float = float("nan")
+    trees: int  # how many trees of each count: where the mean of their held-out losses is lowest
+    fold_of_account: NDArray[np.int64]  # the fold of each account number of the training rows
+    loss: float = float("nan")  # that lowest mean log loss
 
     def raw(self, features: Floats, accounts: NDArray[np.int64], *, threads: int) -> Floats:
-        """Return the raw score of rows by the booster that has not seen their account.
-
-        Parameters
-        ----------
-        features : array of float, shape (n, k)
-        accounts : array of int64, shape (n,)
-            Account numbers as in training; larger ones were not in training, and any booster will do.
-        threads : int
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return the raw score of rows by the booster that has not seen their account."""
         known = accounts < len(self.fold_of_account)
         fold = np.where(known, self.fold_of_account[np.where(known, accounts, 0)], accounts % len(self.boosters))
         raw = np.empty(len(features))
@@ -70,21 +46,7 @@ class CrossFit:
 
 
 def cross_fit(rows: Rows, grower: Grower, *, folds: int, seed: int) -> CrossFit:
-    """Grow trees without each fold's accounts and find the number that serves held-out accounts best.
-
-    Parameters
-    ----------
-    rows : Rows
-    grower : Grower
-    folds : int
-        At least 2.
-    seed : int
-        Deals the accounts.
-
-    Returns
-    -------
-    CrossFit
-    """
+    """Grow trees without each fold's accounts and find the number that serves held-out accounts best."""
     dealt = deal_folds(rows.accounts, rows.labels, folds=folds, seed=seed)
     watched = [grower.grow_watched(rows.take(dealt != fold), rows.take(dealt == fold)) for fold in range(folds)]
     shortest = min(len(losses) for _, losses in watched)
@@ -99,17 +61,6 @@ def cross_fit(rows: Rows, grower: Grower, *, folds: int, seed: int) -> CrossFit:
 
 
 def raw_of(booster: lightgbm.Booster, features: Floats, *, trees: int, threads: int) -> Floats:
-    """Return the raw score of rows by the first trees of a booster.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-    features : array of float, shape (n, k)
-    trees, threads : int
-
-    Returns
-    -------
-    array of float, shape (n,)
-    """
+    """Return the raw score of rows by the first trees of a booster."""
     found = booster.predict(features, raw_score=True, num_iteration=trees, num_threads=threads)
     return np.asarray(found, dtype=np.float64)

@@ -28,8 +28,6 @@ Floats = NDArray[np.float64]
 class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """The base of the classifiers: its subclasses store the parameters that `ModelSettings` names.
 
-    Examples
-    --------
     >>> issubclass(TreeClassifier, ClassifierMixin)
     True
     """

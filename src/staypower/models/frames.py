@@ -30,25 +30,6 @@ _POLARS_TEXTS = ("Categorical", "Enum", "String")
 def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
     """Learn the codes of a frame's columns of categories.
 
-    Parameters
-    ----------
-    X : array or data frame, shape (n, k)
-        A pandas or polars frame; anything else has no such columns.
-    declared : collection of str or int
-        Names or positions of columns whose texts are categories although their type does not say so.
-
-    Returns
-    -------
-    dict of str to dict of str to int
-        Codes from 0 by text, in the order of the texts, so that neither rows nor a frame's own order of categories matter.
-
-    Raises
-    ------
-    FitError
-        When a column holds text and is not said to be categorical; every one of them is named.
-
-    Examples
-    --------
     >>> frame = pd.DataFrame({"seats": [3.0, 9.0, 5.0], "plan": pd.Categorical(["pro", "basic", None])})
     >>> learn_categories(frame, ())
     {'plan': {'basic': 0, 'pro': 1}}
@@ -69,20 +50,6 @@ def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
 def encode(X: Any, categories: Mapping[str, Mapping[str, int]]) -> Any:
     """Put codes in the place of categories.
 
-    Parameters
-    ----------
-    X : array or data frame, shape (n, k)
-        Left as it is.
-    categories : mapping of str to mapping of str to int
-        As learnt. A column that holds numbers already keeps them: they are codes. Other columns stay as they are.
-
-    Returns
-    -------
-    array or data frame
-        X itself when it holds no texts; else a copy of its kind with codes as float, NaN where missing or never seen.
-
-    Examples
-    --------
     >>> frame = pd.DataFrame({"plan": pd.Categorical(["pro", "gold"])})
     >>> encode(frame, {"plan": {"basic": 0, "pro": 1}})["plan"].tolist()
     [1.0, nan]

@@ -53,13 +53,6 @@ def _ascending(days: tuple[int, ...]) -> tuple[int, ...]:
 class HorizonSettings(BaseModel):
     """Horizons to predict beside the label's own.
 
-    Parameters
-    ----------
-    days : tuple of int, default (30, 90, 180)
-        Days, each once, at most 12; the label's own may be among them. Empty: none.
-
-    Examples
-    --------
     >>> HorizonSettings(days=(180, 30)).days
     (30, 180)
     """
@@ -75,20 +68,6 @@ class HorizonSettings(BaseModel):
 class HorizonModel:
     """The curve of churn over time, read from a bundle's companions.
 
-    Parameters
-    ----------
-    own : int
-        Days of the churn model's own horizon.
-    gap : int
-        Days between the cutoff and the start of every outcome.
-    days : tuple of int
-        Horizons to report, ascending.
-    steps : mapping of int to CompanionModel
-        Of a horizon before the own one: P(churn within it | churn within the next longer one). Of one after it:
-        P(churn within it | no churn within the next shorter one).
-
-    Examples
-    --------
     >>> steps = {
     ...     30: constant_model(1, 2, feature="seats", metadata={}),
     ...     180: constant_model(0, 2, feature="seats", metadata={}),
@@ -99,9 +78,11 @@ class HorizonModel:
      'expected_days_to_churn': 143.4}
     """
 
-    own: int
-    gap: int
-    days: tuple[int, ...]
+    own: int  # days of the churn model's own horizon
+    gap: int  # days between the cutoff and the start of every outcome
+    days: tuple[int, ...]  # horizons to report, ascending
+    # of a horizon before the own one: P(churn within it | churn within the next longer one). Of one after it: P(churn within
+    # it | no churn within the next shorter one)
     steps: Mapping[int, CompanionModel]
 
     @classmethod
@@ -117,20 +98,7 @@ class HorizonModel:
     def curve(
         self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
     ) -> dict[int, NDArray[np.float64]]:
-        """Return the probability of churn within every horizon that is known, the own one included.
-
-        Parameters
-        ----------
-        X : DataFrame, shape (n, k)
-        churn_probability : array of float, shape (n,)
-            At the own horizon; NaN gives NaN.
-        threads : int or None, default None
-
-        Returns
-        -------
-        dict of int to array of float, shape (n,)
-            By days, ascending. No value is below that of a shorter horizon, to the last bit.
-        """
+        """Return the probability of churn within every horizon that is known, the own one included."""
         own = np.asarray(churn_probability, dtype=np.float64)
         found, share, reached = {self.own: own}, np.ones(len(own)), own
         for days in sorted((days for days in self.steps if days < self.own), reverse=True):
@@ -160,24 +128,7 @@ def _days_staying(curve: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float6
 def horizons_of(
     bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
 ) -> pd.DataFrame:
-    """Predict churn within the other horizons with a sealed model.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    X : DataFrame, shape (n, k)
-        The features; other columns are not read.
-    churn_probability : array of float, shape (n,)
-        What `bundle.predict` gave, corrected or not; the value at the own horizon.
-    threads : int or None, default None
-
-    Returns
-    -------
-    DataFrame, shape (n, horizons + 1) or (n, 0)
-        `churn_probability_30d, ...`, never falling with the days and equal to `churn_probability` at the own horizon, and
-        `expected_days_to_churn`: days from the cutoff to churn, or to the end of the longest horizon if that comes first (the
-        restricted mean), so it is never longer than that. No columns when the model knows no other horizon.
-    """
+    """Predict churn within the other horizons with a sealed model."""
     if len(X) != len(churn_probability):
         raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
     model = HorizonModel.of(bundle)
@@ -199,27 +150,7 @@ class _Step:
 def fit_horizons(
     dataset: Dataset, tables: Tables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
 ) -> tuple[dict[str, CompanionModel], tuple[str, ...]]:
-    """Learn the steps between the label's own horizon and the others.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Only its training and calibration rows are learnt from, each horizon at the cutoffs whose outcome, with the grace
-        after it, was complete before the first test cutoff.
-    tables : Tables
-        Where the labels of the other horizons come from.
-    label : LabelSettings
-    settings : HorizonSettings
-    model : ModelSettings
-        Seed, folds, threads and the calibration map.
-
-    Returns
-    -------
-    dict of str to CompanionModel
-        To be sealed in the bundle under these names; empty when there is no other horizon.
-    tuple of str
-        What a reader should know: horizons that are missing and why, steps that are one share for everybody.
-    """
+    """Learn the steps between the label's own horizon and the others."""
     asked = [days for days in settings.days if days != label.horizon]
     if not asked:
         return {}, ()

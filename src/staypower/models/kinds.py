@@ -39,12 +39,6 @@ _RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "lea
 class KindModel:
     """P(voluntary | churn), read from a bundle's companion.
 
-    Parameters
-    ----------
-    companion : CompanionModel
-
-    Examples
-    --------
     >>> from staypower.models.constant import constant_model
     >>> companion = constant_model(6, 2, feature="seats", metadata={})
     >>> KindModel(companion).split(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).to_dict("records")
@@ -54,17 +48,7 @@ class KindModel:
     companion: CompanionModel
 
     def share(self, X: pd.DataFrame, *, threads: int | None = None) -> NDArray[np.float64]:
-        """Return P(voluntary | churn) of each row.
-
-        Parameters
-        ----------
-        X : DataFrame, shape (n, k)
-        threads : int or None, default None
-
-        Returns
-        -------
-        array of float, shape (n,)
-        """
+        """Return P(voluntary | churn) of each row."""
         return self.companion.predict(X, threads=threads)
 
     def split(self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None) -> pd.DataFrame:
@@ -78,27 +62,9 @@ def split_by_kind(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Divide churn probabilities so that both parts add up to them to the last bit.
 
-    Parameters
-    ----------
-    churn_probability : array of float, shape (n,)
-        NaN gives NaN.
-    share : array of float, shape (n,)
-        P(voluntary | churn), in [0, 1].
-
-    Returns
-    -------
-    array of float, shape (n,)
-        `p_voluntary`.
-    array of float, shape (n,)
-        `p_involuntary`.
-
-    Notes
-    -----
     The larger part is the product and the smaller the rest. A rest that is at most half of the whole is exact in binary
     arithmetic (Sterbenz), so the sum is exact too; the other way round it would be off by a last bit now and then.
 
-    Examples
-    --------
     >>> voluntary, involuntary = split_by_kind(np.array([0.3, 0.1]), np.array([0.7, 0.1]))
     >>> (voluntary + involuntary).tolist()
     [0.3, 0.1]
@@ -113,23 +79,6 @@ def split_by_kind(
 def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -> tuple[CompanionModel | None, tuple[str, ...]]:
     """Learn P(voluntary | churn) on the churners of the training and calibration rows.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    label : LabelSettings
-        Only a contractual label of any churn, with words for involuntary ends, tells kinds apart.
-    settings : ModelSettings
-        Seed, folds, threads and the calibration map.
-
-    Returns
-    -------
-    CompanionModel or None
-        To be sealed under `NAME`; None where kinds cannot be told.
-    tuple of str
-        What a reader should know: why there is none, churners of unknown kind, the fallback.
-
-    Notes
-    -----
     Churners whose end has no reason are left out: they are taken to be of the same kinds as others with the same features,
     so `p_voluntary + p_involuntary` is the whole churn probability, unknown reasons included.
     """
@@ -173,22 +122,7 @@ def _fit(
 def kinds_of(
     bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
 ) -> pd.DataFrame:
-    """Divide churn probabilities by kind with a sealed model.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    X : DataFrame, shape (n, k)
-        The features; other columns are not read.
-    churn_probability : array of float, shape (n,)
-        What `bundle.predict` gave, corrected or not.
-    threads : int or None, default None
-
-    Returns
-    -------
-    DataFrame, shape (n, 2) or (n, 0)
-        `p_voluntary, p_involuntary`, adding up to the churn probability exactly; no columns when the model tells no kinds.
-    """
+    """Divide churn probabilities by kind with a sealed model."""
     if len(X) != len(churn_probability):
         raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
     companion = bundle.companions.get(NAME)

@@ -29,20 +29,6 @@ _REAL = re.compile(r"-?([0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,4})?|inf|nan)")
 def check_model_text(text: str, *, features: int) -> None:
     """Refuse a model text that LightGBM could not read safely.
 
-    Parameters
-    ----------
-    text : str
-        A LightGBM model of one output, version 4.
-    features : int
-        Features it must have been trained on.
-
-    Raises
-    ------
-    UsageError
-        When a line is missing or out of place, a size is not what the text says, or a tree points outside itself.
-
-    Examples
-    --------
     >>> check_model_text("tree", features=1)
     Traceback (most recent call last):
         ...

@@ -22,43 +22,19 @@ _ONE_IN = 6
 class TemporalPartition:
     """Rows by the time of their cutoff.
 
-    Parameters
-    ----------
-    trees : array of bool, shape (n,)
-        Rows that grow the trees: the earlier cutoffs.
-    calibration : array of bool, shape (n,)
-        Rows that calibrate the trees, and stop them where they are many: the latest cutoffs.
-    first_calibration : int
-        Instant of the first calibration cutoff.
-    text : str
-        What was done, in words.
-
-    Examples
-    --------
     >>> cutoffs = np.array([0, 10, 20, 30]) * DAY
     >>> partition_by_time(cutoffs, embargo_days=10, calibration_cutoffs=1).trees.tolist()
     [True, True, True, False]
     """
 
-    trees: NDArray[np.bool_]
+    trees: NDArray[np.bool_]  # shape (n,): Rows that grow the trees: the earlier cutoffs
+    # shape (n,): Rows that calibrate the trees, and stop them where they are many: the latest cutoffs
     calibration: NDArray[np.bool_]
-    first_calibration: int
-    text: str
+    first_calibration: int  # instant of the first calibration cutoff
+    text: str  # what was done, in words
 
     def has_history(self, labels: NDArray[np.int8], cutoffs: Positions, accounts: Positions) -> bool:
-        """Say whether history is long enough for separate calibration cutoffs.
-
-        Parameters
-        ----------
-        labels : array of 0 and 1, shape (n,)
-        cutoffs, accounts : array of int64, shape (n,)
-
-        Returns
-        -------
-        bool
-            The trees keep at least half of the cutoffs and at least 3, with 100 accounts of each class, and the calibration
-            cutoffs have 50 of each.
-        """
+        """Say whether history is long enough for separate calibration cutoffs."""
         kept, known = len(np.unique(cutoffs[self.trees])), len(np.unique(cutoffs))
         if kept < 3 or 2 * kept < known:
             return False
@@ -67,22 +43,7 @@ class TemporalPartition:
 
 
 def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cutoffs: int | None) -> TemporalPartition:
-    """Keep the latest cutoffs for calibration, with an embargo before them.
-
-    Parameters
-    ----------
-    cutoffs : array of int64, shape (n,)
-        Instant of each row's cutoff.
-    embargo_days : float
-        Rows whose cutoff lies less than this many days before the first calibration cutoff are used by neither side: their
-        outcome was not known yet.
-    calibration_cutoffs : int or None
-        How many of the latest cutoffs to keep; None: one in six, at least one.
-
-    Returns
-    -------
-    TemporalPartition
-    """
+    """Keep the latest cutoffs for calibration, with an embargo before them."""
     known = np.unique(cutoffs)
     keep = calibration_cutoffs if calibration_cutoffs is not None else max(1, round(len(known) / _ONE_IN))
     first = int(known[max(0, len(known) - keep)])
@@ -103,22 +64,6 @@ def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cu
 def deal_folds(accounts: Positions, labels: NDArray[np.int8], *, folds: int, seed: int) -> Positions:
     """Deal accounts into folds of like churn and like size; all rows of an account go to one fold.
 
-    Parameters
-    ----------
-    accounts : array of int, shape (n,)
-        Account number of each row, from 0.
-    labels : array of 0 and 1, shape (n,)
-    folds : int
-        How many folds, at least 2.
-    seed : int
-
-    Returns
-    -------
-    array of int64, shape (n,)
-        Fold of each row.
-
-    Examples
-    --------
     >>> deal_folds(np.array([0, 0, 1, 2]), np.array([1, 0, 0, 1], dtype=np.int8), folds=2, seed=0).tolist()
     [0, 0, 0, 1]
     """

@@ -18,23 +18,7 @@ __all__ = ["positions_of"]
 def positions_of(
     dataset: Dataset, accounts: Sequence[str], cutoffs: NDArray[np.int64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the account and the cutoff of every row of a data set.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    accounts : sequence of str
-        Sorted; every account of the data set is among them.
-    cutoffs : array of int64, shape (k,)
-        Ascending; every cutoff of the data set is among them.
-
-    Returns
-    -------
-    array of int, shape (n,)
-        Position in `accounts`.
-    array of int, shape (n,)
-        Position in `cutoffs`.
-    """
+    """Find the account and the cutoff of every row of a data set."""
     ids = np.asarray(accounts, dtype=str)
     found = np.searchsorted(ids, dataset.matrix.accounts.astype(str))
     return found, np.searchsorted(cutoffs, dataset.matrix.cutoffs)

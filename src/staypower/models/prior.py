@@ -32,39 +32,19 @@ _FEWEST = 30
 class PriorCorrection:
     """A shift of all log-odds by the same amount: from the base rate of training to that of the run.
 
-    Parameters
-    ----------
-    trained : float
-        Base rate that the probabilities were calibrated for, in (0, 1).
-    target : float
-        Base rate of the population that is scored, in (0, 1).
-    source : {"given", "estimated"}, default "given"
-        Whether somebody knew the target, or `estimate_prior` found it.
-    accounts : int, default 0
-        Accounts that the estimate was made from.
-
-    Raises
-    ------
-    UsageError
-        When a base rate is not in (0, 1).
-
-    Notes
-    -----
     ``odds' = odds x [target / (1 - target)] / [trained / (1 - trained)]``: Bayes' rule when churners and stayers look as they
     did in training and only their shares have changed (label shift; Saerens, Latinne and Decaestecker 2002, Neural Computation
     14(1)). Where behaviour itself changed its meaning the correction does harm.
 
-    Examples
-    --------
     >>> correction = PriorCorrection(trained=0.08, target=0.16)
     >>> correction.apply([0.0, 0.08, 0.5, 1.0]).round(4).tolist()
     [0.0, 0.16, 0.6866, 1.0]
     """
 
-    trained: float
-    target: float
-    source: Source = "given"
-    accounts: int = 0
+    trained: float  # base rate that the probabilities were calibrated for, in (0, 1)
+    target: float  # base rate of the population that is scored, in (0, 1)
+    source: Source = "given"  # whether somebody knew the target, or `estimate_prior` found it
+    accounts: int = 0  # accounts that the estimate was made from
 
     def __post_init__(self) -> None:
         faults = [
@@ -81,23 +61,7 @@ class PriorCorrection:
         return float(logit(self.target) - logit(self.trained))
 
     def apply(self, probability: ArrayLike) -> NDArray[np.float64]:
-        """Return probabilities at the target base rate.
-
-        Parameters
-        ----------
-        probability : array-like of float, shape (n,)
-            At the trained base rate, from 0 to 1; missing ones stay missing.
-
-        Returns
-        -------
-        array of float64, shape (n,)
-            In the same order of accounts; each value depends on its own probability alone.
-
-        Raises
-        ------
-        UsageError
-            When a value is not a probability.
-        """
+        """Return probabilities at the target base rate."""
         given: NDArray[np.float64] = np.asarray(probability, dtype=np.float64)
         outside = (given < 0) | (given > 1)
         if outside.any():
@@ -118,8 +82,6 @@ class PriorCorrection:
     def from_dict(cls, values: Mapping[str, Any]) -> PriorCorrection:
         """Read it back.
 
-        Examples
-        --------
         >>> PriorCorrection.from_dict(PriorCorrection(0.1, 0.2).to_dict()).target
         0.2
         """
@@ -135,29 +97,9 @@ class PriorCorrection:
 def estimate_prior(probability: ArrayLike, trained: float) -> PriorCorrection:
     """Estimate the base rate of a whole population from its probabilities alone, by expectation maximisation.
 
-    Parameters
-    ----------
-    probability : array-like of float, shape (n,)
-        Calibrated probabilities of everybody in the population at one cutoff, at least 30; never of a selection.
-    trained : float
-        Base rate that they were calibrated for, in (0, 1).
-
-    Returns
-    -------
-    PriorCorrection
-
-    Raises
-    ------
-    UsageError
-        When there are too few accounts, a value is not a probability, or `trained` is no share.
-
-    Notes
-    -----
     Saerens, Latinne and Decaestecker 2002: the target is raised or lowered until the mean of the corrected probabilities equals
     it. It presumes that only the shares of churners and stayers have changed; a change of behaviour is mistaken for one.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> churns = rng.random(20_000) < 0.16
     >>> signal = rng.normal(np.where(churns, 1.5, 0.0))
@@ -183,21 +125,6 @@ def estimate_prior(probability: ArrayLike, trained: float) -> PriorCorrection:
 def prior_of(chosen: float | Literal["estimate"] | None, trained: float, population: ArrayLike) -> PriorCorrection | None:
     """Turn a setting into the correction of a scoring run.
 
-    Parameters
-    ----------
-    chosen : float, "estimate" or None
-        The base rate, as known; or to be estimated; None: no correction.
-    trained : float
-        Base rate that the probabilities were calibrated for.
-    population : array-like of float, shape (n,)
-        Probabilities of everybody at the run's cutoff, whoever was asked for; read only for `"estimate"`.
-
-    Returns
-    -------
-    PriorCorrection or None
-
-    Examples
-    --------
     >>> prior_of(None, 0.08, []) is None, prior_of(0.16, 0.08, []).target
     (True, 0.16)
     """
@@ -209,26 +136,6 @@ def prior_of(chosen: float | Literal["estimate"] | None, trained: float, populat
 def shift_map(found: CalibrationMap, log_odds: float) -> CalibrationMap:
     """Add the same to every calibrated log-odds.
 
-    Parameters
-    ----------
-    found : CalibrationMap
-        Sigmoid, beta or temperature.
-    log_odds : float
-        Where only a share q of the rows of the first class was learnt from, log(q) is exact: given its label, whether a row
-        was kept tells nothing of its features, so by Bayes' rule all odds came out 1 / q too high.
-
-    Returns
-    -------
-    CalibrationMap
-        Strictly rising as before. A temperature has no place for a shift: it becomes the sigmoid of the same slope.
-
-    Raises
-    ------
-    UsageError
-        When the map is of another kind.
-
-    Examples
-    --------
     >>> shift_map(TemperatureMap(2.0), math.log(0.25)).apply(np.array([0.0])).round(6).tolist()
     [0.2]
     """

@@ -31,35 +31,20 @@ _FARTHEST, _STEEPEST, _TOLERANCE = 8.0, 3.0, 1e-4
 class AnswerWeights:
     """How probable each invited row's answer was, and what each answer weighs.
 
-    Parameters
-    ----------
-    propensity : array of float, shape (n,)
-        By features: P(answer | invited, features) from trees that had not seen the row's account; NaN where not invited. By
-        answer: P(answer | invited, the answer); NaN where none came.
-    weight : array of float, shape (n,)
-        Share that answered / propensity, at most `cap`: what an answer counts for. 1 where no propensity is known.
-    rate : float
-        Share of the invited that answered.
-    capped : int
-        Answers whose weight was cut to the cap.
-    effective : float
-        Kish's effective number of answers, (sum w)^2 / sum w^2.
-    slope : float
-        By answer: rise of the log-odds of answering with one standard deviation of the answer; NaN by features.
-    notes : tuple of str
-
-    Examples
-    --------
     >>> one = np.array([0.5])
     >>> AnswerWeights(one, one, 0.5, 0, 1.0).rate
     0.5
     """
 
+    # shape (n,): By features: P(answer | invited, features) from trees that had not seen the row's account; NaN where not
+    # invited. By answer: P(answer | invited, the answer); NaN where none came
     propensity: Floats
+    # shape (n,): Share that answered / propensity, at most `cap`: what an answer counts for. 1 where no propensity is known
     weight: Floats
-    rate: float
-    capped: int
-    effective: float
+    rate: float  # share of the invited that answered
+    capped: int  # answers whose weight was cut to the cap
+    effective: float  # kish's effective number of answers, (sum w)^2 / sum w^2
+    # by answer: rise of the log-odds of answering with one standard deviation of the answer; NaN by features
     slope: float = float("nan")
     notes: tuple[str, ...] = ()
 
@@ -79,36 +64,6 @@ def answer_weights(
 ) -> AnswerWeights:
     """Weigh answers by how unlikely they were to come: stabilised inverse propensity, cross-fitted over accounts.
 
-    Parameters
-    ----------
-    X : DataFrame or array of float, shape (n, k)
-        Features of every row, invited or not.
-    answered, invited : array of bool, shape (n,)
-        Whether an answer, an invitation, came in the horizon; who answered was invited.
-    accounts : array, shape (n,)
-    cutoffs : array of int64, shape (n,)
-    by : {"features", "answer"}, default "features"
-        What answering is taken to depend on.
-    value : array of float, shape (n,), optional
-        The answers, for `by="answer"`; not read where none came.
-    settings : ModelSettings, optional
-        Of the trees; the split is always grouped, so that nothing comes from trees that saw the account.
-    categorical_features : sequence of str or int, optional
-    cap : float, default 10
-        Largest weight; at least 1.
-
-    Returns
-    -------
-    AnswerWeights
-        In the order of the rows. All weights are 1 when everybody answered or nobody did, or when `by="answer"` cannot be told.
-
-    Raises
-    ------
-    UsageError
-        When shapes differ, somebody answered without being invited, answers are missing, or the cap is below 1.
-
-    Notes
-    -----
     *By features*: P(answer | features) from trees. Corrects what features explain (missing at random) and nothing else.
 
     *By answer*: log-odds of answering = a + b answer. The answers of the silent are not known, but their features are: weighted
@@ -116,8 +71,6 @@ def answer_weights(
     These two equations give a and b (generalised calibration: Deville 2000; Kott and Chang 2010). The assumption is that given
     the answer, features do not matter for answering. It cannot be tested in the data.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(600, 2))
     >>> answers = rng.random(600) < 1 / (1 + np.exp(-2 * X[:, 0]))
@@ -260,33 +213,9 @@ def _check(came: NDArray[np.bool_], asked: NDArray[np.bool_], value: Floats, oth
 def tilt_for_silence(probabilities: ArrayLike, log_odds_per_tier: float, *, propensity: ArrayLike | None = None) -> Floats:
     """Say how the tiers of silent accounts would look if better tiers answered more readily than features show.
 
-    Parameters
-    ----------
-    probabilities : array of float, shape (n, K)
-        Of the tiers, learnt among those who answered.
-    log_odds_per_tier : float
-        By how much the log-odds of answering rise with each tier, given the features. 0: silence tells nothing. It cannot be
-        learnt from the answers: it is an assumption to be varied.
-    propensity : array of float, shape (n,), optional
-        P(answer) of each row: the result is then for an account of which it is not known whether it will answer, the mixture
-        of both. By default for the silent.
-
-    Returns
-    -------
-    array of float, shape (n, K)
-
-    Raises
-    ------
-    UsageError
-        When the assumption is not a finite number.
-
-    Notes
-    -----
     With log-odds of answering a(x) + d tier, P(tier | x, silent) is proportional to P(tier | x, answered) exp(-d tier): the
     selection model of Scharfstein, Rotnitzky and Robins (1999).
 
-    Examples
-    --------
     >>> tilt_for_silence([[0.25, 0.5, 0.25]], np.log(2)).round(3).tolist()
     [[0.444, 0.444, 0.111]]
     """

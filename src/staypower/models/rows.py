@@ -20,8 +20,6 @@ Floats = NDArray[np.float64]
 class FitError(UsageError, ValueError):
     """What was given to the estimator cannot be used; a `ValueError` too, as scikit-learn expects.
 
-    Examples
-    --------
     >>> raise FitError.of("one class only", "1 class", "give both")
     Traceback (most recent call last):
         ...
@@ -33,28 +31,15 @@ class FitError(UsageError, ValueError):
 class Rows:
     """Rows to train on, in the order of account and cutoff.
 
-    Parameters
-    ----------
-    features : array of float, shape (n, k)
-    labels : array of 0 and 1, shape (n,)
-    weights : array of float or None, shape (n,)
-        None: every row counts once.
-    accounts : array of int64, shape (n,)
-        Account number of each row, from 0.
-    cutoffs : array of int64 or None, shape (n,)
-        Instants.
-
-    Examples
-    --------
     >>> Rows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None).take(np.array([True, False])).labels
     array([0], dtype=int8)
     """
 
-    features: Floats
-    labels: NDArray[np.int8]
-    weights: Floats | None
-    accounts: NDArray[np.int64]
-    cutoffs: NDArray[np.int64] | None
+    features: Floats  # shape (n, k)
+    labels: NDArray[np.int8]  # shape (n,)
+    weights: Floats | None  # shape (n,): None: every row counts once
+    accounts: NDArray[np.int64]  # shape (n,): Account number of each row, from 0
+    cutoffs: NDArray[np.int64] | None  # shape (n,): Instants
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -85,26 +70,6 @@ def categorical_positions(
 ) -> tuple[int, ...]:
     """Find the categorical features and check their codes.
 
-    Parameters
-    ----------
-    wanted : sequence of str or int, or None
-        Names, or positions where there are no names.
-    names : sequence of str
-        Names of the features; empty when they have none.
-    features : array of float, shape (n, k)
-
-    Returns
-    -------
-    tuple of int
-        Positions, sorted.
-
-    Raises
-    ------
-    FitError
-        When a feature is not there or a code is no whole number from 0.
-
-    Examples
-    --------
     >>> categorical_positions(["plan"], ["seats", "plan"], np.array([[7.5, 1.0], [2.0, np.nan]]))
     (1,)
     """
@@ -135,26 +100,6 @@ def _no_codes(values: Floats) -> Floats:
 def two_classes(given: NDArray[Any], weights: Floats | None) -> tuple[NDArray[Any], NDArray[np.int8]]:
     """Turn two labels of any type into 0 and 1.
 
-    Parameters
-    ----------
-    given : array, shape (n,)
-    weights : array of float or None, shape (n,)
-        Rows of weight 0 do not count as seen.
-
-    Returns
-    -------
-    array, shape (2,)
-        The labels, sorted.
-    array of int8, shape (n,)
-        1 where the label is the second.
-
-    Raises
-    ------
-    FitError
-        When there are not exactly two.
-
-    Examples
-    --------
     >>> two_classes(np.array(["stays", "leaves"]), None)[1].tolist()
     [1, 0]
     """
@@ -183,26 +128,6 @@ def ordered_rows(
 ) -> Rows:
     """Put rows in the order of account and cutoff; where those tie, of their values; drop rows of weight 0.
 
-    Parameters
-    ----------
-    features : array of float, shape (n, k)
-    labels : array of 0 and 1, shape (n,)
-    weights : array of float or None, shape (n,)
-    accounts : array or None, shape (n,)
-        None: every row is its own account.
-    cutoffs : array of instants or times, or None, shape (n,)
-
-    Returns
-    -------
-    Rows
-
-    Raises
-    ------
-    FitError
-        When accounts or cutoffs do not match the rows or hold blanks.
-
-    Examples
-    --------
     >>> rows = ordered_rows(
     ...     np.array([[1.0], [2.0]]), np.array([0, 1], dtype=np.int8), None, accounts=["b", "a"], cutoffs=None
     ... )

@@ -57,8 +57,6 @@ _AGAIN = "fetch the bundle again or train it anew"
 def companion_files(name: str) -> tuple[str, str]:
     """Name the two files of a companion: its trees, and the values beside them.
 
-    Examples
-    --------
     >>> companion_files("tier_1")
     ('companion_tier_1.txt', 'companion_tier_1.json')
     """
@@ -68,8 +66,6 @@ def companion_files(name: str) -> tuple[str, str]:
 def companion_names(files: Iterable[str]) -> tuple[str, ...]:
     """Name the companions whose files are among some files, sorted.
 
-    Examples
-    --------
     >>> companion_names(["model.txt", "companion_kinds.txt", "companion_kinds.json"])
     ('kinds',)
     """
@@ -86,23 +82,6 @@ def _limit_of(file: str) -> int | None:
 def json_bytes(values: Any, name: str) -> bytes:
     r"""Write values as JSON, equal bytes for equal values.
 
-    Parameters
-    ----------
-    values : JSON-able
-    name : str
-        What they are, for the message.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    UsageError
-        When a value is not JSON-able or not finite.
-
-    Examples
-    --------
     >>> json_bytes({"b": 1, "a": (2,)}, "metadata").decode()
     '{\n "a": [\n  2\n ],\n "b": 1\n}\n'
     """
@@ -117,23 +96,6 @@ def json_bytes(values: Any, name: str) -> bytes:
 def json_values(content: bytes, name: str) -> dict[str, Any]:
     """Read a JSON object strictly: UTF-8, no name twice, finite numbers.
 
-    Parameters
-    ----------
-    content : bytes
-    name : str
-        Name of the file, for the message.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    UsageError
-        When it is not such an object.
-
-    Examples
-    --------
     >>> json_values(b'{"a": 1}', "metadata.json")
     {'a': 1}
     """
@@ -158,8 +120,6 @@ def json_values(content: bytes, name: str) -> dict[str, Any]:
 def digest_of(files: Mapping[str, bytes]) -> str:
     """Return the digest of a bundle: the sha256 of the manifest of its files.
 
-    Examples
-    --------
     >>> len(digest_of({"card.md": b""}))
     64
     """
@@ -172,25 +132,7 @@ def _manifest(files: Mapping[str, bytes]) -> bytes:
 
 
 def seal_folder(files: Mapping[str, bytes], folder: Path) -> str:
-    """Write files and their manifest into a new folder, whole or not at all.
-
-    Parameters
-    ----------
-    files : mapping of str to bytes
-        The files of `FILES`, and the two of each companion.
-    folder : Path
-        Must not exist, or hold the same bundle already.
-
-    Returns
-    -------
-    str
-        The digest.
-
-    Raises
-    ------
-    UsageError
-        When something else is there, a file is too large or the folder cannot be made.
-    """
+    """Write files and their manifest into a new folder, whole or not at all."""
     large = [(name, limit) for name in files if len(files[name]) > (limit := _limit_of(name) or 0)]
     if large:
         raise UsageError([Fault("too large for a bundle", f"{name} over {limit} bytes", "shorten it") for name, limit in large])
@@ -245,24 +187,7 @@ def _sync(folder: Path) -> None:
 
 
 def open_folder(folder: Path, *, digest: str | None = None) -> dict[str, bytes]:
-    """Read the files of a sealed folder after checking every one against the manifest.
-
-    Parameters
-    ----------
-    folder : Path
-    digest : str or None, default None
-        The digest that was kept outside the folder. Without it accidents are found, but not a forger who sealed anew.
-
-    Returns
-    -------
-    dict of str to bytes
-        Without the manifest.
-
-    Raises
-    ------
-    UsageError
-        When a file is missing, extra, a link, too large, or not what the manifest says.
-    """
+    """Read the files of a sealed folder after checking every one against the manifest."""
     if not folder.is_dir():
         raise UsageError.of("no bundle there", str(folder), "check the path, or train a model")
     found = _check_names(folder)

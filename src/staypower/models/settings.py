@@ -47,8 +47,6 @@ class TreeShape(BaseModel):
     bagging_fraction : float
         Share of the rows each tree sees.
 
-    Examples
-    --------
     >>> TreeShape.by_evidence(churners=40, accounts=500, rows=500).num_leaves
     4
     >>> TreeShape.by_evidence(churners=1_000, accounts=3_000, rows=9_000).max_depth
@@ -69,23 +67,6 @@ class TreeShape(BaseModel):
     def by_evidence(cls, *, churners: int, accounts: int, rows: int) -> TreeShape:
         """Choose a shape from the number of accounts in the rarer class.
 
-        Parameters
-        ----------
-        churners : int
-            Accounts (rows, when accounts are not given) with the rarer label.
-        accounts : int
-            Training accounts.
-        rows : int
-            Training rows, of one or several cutoffs an account.
-
-        Returns
-        -------
-        TreeShape
-            Under 100 churners: 4 leaves, depth 2, stronger L2. Under 5,000: 8 leaves, depth 4. Under 50,000: 15 leaves,
-            depth 5. From there on: 31 leaves, depth 6.
-
-        Notes
-        -----
         Measured on held-out accounts. Customers of a telephone company, drawn in samples of 100 to 5,500: 4 leaves are best
         up to 250 customers (66 churners), 8 leaves from 700 to 5,500 (1,460 churners; 15 leaves 0.2 to 1 % worse in log
         loss). A simulated company of 2,000 accounts (650 churners): 8 leaves beat 4 and 16; leaves of 8 accounts beat leaves
@@ -156,8 +137,6 @@ class ModelSettings(BaseModel):
     threads : int or None, default None
         Threads of LightGBM; None: all cores for large data, one for small. It changes no number.
 
-    Examples
-    --------
     >>> ModelSettings(calibration="sigmoid").folds
     5
     """

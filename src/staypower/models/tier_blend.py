@@ -27,24 +27,12 @@ _RESTRAINT = 5.0
 class Blend:
     """The log-odds of each step from the calibrated log-odds of all steps.
 
-    Parameters
-    ----------
-    weights : tuple of tuple of float, K - 1 by K - 1
-        Row k: what each step counts for in P(class > k). None below 0, its own above 0: no probability falls when a booster's
-        score rises.
-    intercepts : tuple of float, K - 1
-
-    Raises
-    ------
-    UsageError
-        When the numbers are not such.
-
-    Examples
-    --------
     >>> Blend(((0.75, 0.25), (0.5, 0.5)), (0.0, -1.0)).log_odds(np.array([[2.0, -2.0]])).tolist()
     [[1.0, -1.0]]
     """
 
+    # row k: what each step counts for in P(class > k). None below 0, its own above 0: no probability falls when a booster's
+    # score rises
     weights: tuple[tuple[float, ...], ...]
     intercepts: tuple[float, ...]
 
@@ -60,25 +48,13 @@ class Blend:
     def apart(cls, steps: int) -> Blend:
         """Return the blend in which each step stands for itself.
 
-        Examples
-        --------
         >>> Blend.apart(2).weights
         ((1.0, 0.0), (0.0, 1.0))
         """
         return cls(tuple(tuple(float(k == j) for j in range(steps)) for k in range(steps)), (0.0,) * steps)
 
     def log_odds(self, own: Floats) -> Floats:
-        """Return the joint log-odds.
-
-        Parameters
-        ----------
-        own : array of float, shape (n, K - 1)
-            Calibrated log-odds of each step by itself.
-
-        Returns
-        -------
-        array of float, shape (n, K - 1)
-        """
+        """Return the joint log-odds."""
         joint = np.empty_like(own)
         for step, (row, intercept) in enumerate(zip(self.weights, self.intercepts, strict=True)):
             # One term after the other: a product of matrices may add in another order for another number of rows.
@@ -99,13 +75,6 @@ class Blend:
     def of_steps(cls, parts: Sequence[Any]) -> Blend:
         """Read the blend back from the parts of its steps.
 
-        Raises
-        ------
-        UsageError
-            When a part is missing or no such part.
-
-        Examples
-        --------
         >>> Blend.of_steps([Blend.apart(2).step(0), Blend.apart(2).step(1)]) == Blend.apart(2)
         True
         """
@@ -121,27 +90,11 @@ def _usable(value: object) -> bool:
 def fit_blend(own: Floats, ranks: NDArray[np.int8], weights: Floats | None = None) -> Blend:
     """Fit the blend to held-out rows.
 
-    Parameters
-    ----------
-    own : array of float, shape (n, K - 1)
-        Calibrated log-odds of each step, of rows that the trees have not seen.
-    ranks : array of int8, shape (n,)
-        The class of each row, from 0.
-    weights : array of float, shape (n,), optional
-
-    Returns
-    -------
-    Blend
-
-    Notes
-    -----
     A logistic regression for each step on the log-odds of all, with no negative coefficient, held at "each step for itself"
     by a squared penalty worth five rows. Steps calibrated apart are each right on average, but their difference, the
     probability of a middle class, is not: it is largest where one step's error is upwards and the other's downwards. What the
     steps share is signal, what they do not share is largely noise, and the blend weighs it so. Sums avoid BLAS.
 
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> signal = rng.normal(size=4000)
     >>> ranks = np.digitize(signal + rng.logistic(size=4000), [-1, 1]).astype(np.int8)

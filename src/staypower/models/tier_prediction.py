@@ -30,24 +30,10 @@ _NAME = re.compile(r"tier_above_(\d+)")
 def tier_probabilities(above: ArrayLike) -> Floats:
     """Turn the probabilities of lying above each tier into the probabilities of the tiers.
 
-    Parameters
-    ----------
-    above : array of float, shape (n, K - 1)
-        P(tier > 0), P(tier > 1), ...
-
-    Returns
-    -------
-    array of float, shape (n, K)
-        At least 0; each row sums to 1.
-
-    Notes
-    -----
     Where two boosters contradict each other, P(tier > 1) above P(tier > 0), their values change places. Sorting never moves a
     row further from any answer it could get, in squared error, since every answer is a falling row of ones and zeros
     (Chernozhukov, Fernandez-Val and Galichon 2010), and unlike averaging it leaves no tier without probability.
 
-    Examples
-    --------
     >>> tier_probabilities([[0.75, 0.25], [0.25, 0.5]]).tolist()
     [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25]]
     """
@@ -61,22 +47,6 @@ def tier_probabilities(above: ArrayLike) -> Floats:
 def tier_companions(companions: Mapping[str, CompanionModel]) -> tuple[str, ...]:
     """Name the tier's boosters among the companions of a bundle, P(tier > 0) first.
 
-    Parameters
-    ----------
-    companions : mapping of str to CompanionModel
-
-    Returns
-    -------
-    tuple of str
-        Empty when the bundle predicts no tier.
-
-    Raises
-    ------
-    UsageError
-        When one in the middle is missing.
-
-    Examples
-    --------
     >>> tier_companions({})
     ()
     """
@@ -87,26 +57,7 @@ def tier_companions(companions: Mapping[str, CompanionModel]) -> tuple[str, ...]
 
 
 def predict_tiers(companions: Mapping[str, CompanionModel], X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-    """Return the probabilities of the tiers from the companions of a bundle: no estimator is needed.
-
-    Parameters
-    ----------
-    companions : mapping of str to CompanionModel
-        What `LoyaltyTierClassifier.to_companions` gave; others beside them are not read.
-    X : DataFrame or array, shape (n, k)
-    threads : int or None, default None
-        It changes no number.
-
-    Returns
-    -------
-    array of float, shape (n, K)
-        Bit for bit what the estimator's `predict_proba` returns.
-
-    Raises
-    ------
-    UsageError
-        When there are none.
-    """
+    """Return the probabilities of the tiers from the companions of a bundle: no estimator is needed."""
     names = tier_companions(companions)
     if not names:
         raise UsageError.of("the bundle predicts no tier", f"{len(companions)} companions", "train with `tier` and answers")
@@ -129,31 +80,6 @@ def settle_tiers(
 ) -> NDArray[np.int8]:
     """Tell each row's tier: the most probable, unless the evidence is too thin or does not outweigh the previous one.
 
-    Parameters
-    ----------
-    probabilities : array of float, shape (n, K)
-    previous : array of int, shape (n,), optional
-        The tiers told before; `UNKNOWN` (-1) where there is none. By default there are none.
-    margin : float, default 0.1
-        A tier changes only when the most probable one is at least this much more probable than the previous one, and a tier
-        told before is withheld only when its row's highest probability lies this much below `abstain_below`.
-    abstain_below : float, default 0.0
-        `UNKNOWN` where the highest probability lies below this. 0: never.
-    withheld : array of bool, shape (n,), optional
-        Rows to which no tier is told whatever their probabilities, such as the never-invited.
-
-    Returns
-    -------
-    array of int8, shape (n,)
-        Numbers of tiers from 0, the worst; `UNKNOWN`.
-
-    Raises
-    ------
-    UsageError
-        When shapes differ or a setting is out of bounds.
-
-    Examples
-    --------
     >>> likely = [[0.50, 0.45, 0.05], [0.60, 0.35, 0.05], [0.36, 0.34, 0.30]]
     >>> settle_tiers(likely, [1, 1, -1], margin=0.1, abstain_below=0.4).tolist()
     [1, 0, -1]

@@ -35,51 +35,24 @@ _WORSE = 0.02
 
 @dataclass(frozen=True)
 class Trained:
-    """What training leaves behind.
+    """What training leaves behind."""
 
-    Parameters
-    ----------
-    text : str
-        The trees, as LightGBM text.
-    calibration : CalibrationMap
-    split : str
-        What stopped and calibrated them, in words.
-    held_out_loss : float or None
-        Log loss of the uncalibrated trees on rows they had not seen; None when there were too few rows to hold any out.
-    notes : tuple of str
-        What a reader should know: few churners, a fallback taken.
-    held_out_raw : array of float or None, shape (n,)
-        Raw score of each row by trees that had not seen its account (grouped) or its cutoff (temporal); NaN where every
-        tree has seen the row.
-    cross : CrossFit or None
-        Grouped split only: the boosters of the folds.
-    lacking : str, default ""
-        Why there is too little to trust the model with: too few accounts of the rarer label. Empty when there is enough.
-    """
-
-    text: str
+    text: str  # the trees, as LightGBM text
     calibration: CalibrationMap
-    split: str
+    split: str  # what stopped and calibrated them, in words
+    # log loss of the uncalibrated trees on rows they had not seen; None when there were too few rows to hold any out
     held_out_loss: float | None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())  # what a reader should know: few churners, a fallback taken
+    # shape (n,): Raw score of each row by trees that had not seen its account (grouped) or its cutoff (temporal); NaN where
+    # every tree has seen the row
     held_out_raw: Floats | None = None
-    cross: CrossFit | None = None
+    cross: CrossFit | None = None  # grouped split only: the boosters of the folds
+    # why there is too little to trust the model with: too few accounts of the rarer label. Empty when there is enough
     lacking: str = ""
 
 
 def allows_temporal(rows: Rows, settings: ModelSettings, *, embargo_days: float | None) -> bool:
-    """Say whether `train` would take the temporal split for these rows.
-
-    Parameters
-    ----------
-    rows : Rows
-    settings : ModelSettings
-    embargo_days : float or None
-
-    Returns
-    -------
-    bool
-    """
+    """Say whether `train` would take the temporal split for these rows."""
     return _partition(rows, settings, embargo_days) is not None
 
 

@@ -26,20 +26,6 @@ _CONTRIBUTION_COST = 50
 class Grower:
     """Grows trees of one shape.
 
-    Parameters
-    ----------
-    shape : TreeShape
-    max_trees : int
-    patience : int
-        Stop when the held-out log loss has not fallen for this many trees.
-    seed : int
-    threads : int
-        0: all cores.
-    categorical : sequence of int
-        Positions of the features that are codes.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> features = rng.normal(size=(200, 2))
     >>> rows = Rows(features, (features[:, 0] > 0).astype(np.int8), None, np.arange(200), None)
@@ -51,25 +37,17 @@ class Grower:
 
     shape: TreeShape
     max_trees: int
-    patience: int
+    patience: int  # stop when the held-out log loss has not fallen for this many trees
     seed: int
-    threads: int
-    categorical: Sequence[int] = ()
+    threads: int  # 0: all cores
+    categorical: Sequence[int] = ()  # positions of the features that are codes
 
     def grow(self, rows: Rows, *, trees: int) -> lightgbm.Booster:
         """Grow a set number of trees on all rows."""
         return lightgbm.train(self._parameters(), self._dataset(rows), trees)
 
     def grow_watched(self, rows: Rows, held: Rows) -> tuple[lightgbm.Booster, Floats]:
-        """Grow trees until the log loss on held-out rows stops falling.
-
-        Returns
-        -------
-        lightgbm.Booster
-            All trees grown, those past the best included.
-        array of float
-            Log loss of the held-out rows after each tree.
-        """
+        """Grow trees until the log loss on held-out rows stops falling."""
         training = self._dataset(rows)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
@@ -125,37 +103,13 @@ def portable_text(booster: lightgbm.Booster, *, trees: int) -> str:
     """Write a model as text without the parameters it was trained with.
 
     The block of parameters holds the number of threads; without it the same trees are the same bytes everywhere.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-    trees : int
-        How many of its trees to keep.
-
-    Returns
-    -------
-    str
     """
     text: str = booster.model_to_string(num_iteration=trees)
     return text.split("\nparameters:\n", 1)[0] + "\n"
 
 
 def booster_of(text: str) -> lightgbm.Booster:
-    """Read a model from text that `check_model_text` found whole.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    lightgbm.Booster
-
-    Raises
-    ------
-    UsageError
-        When LightGBM refuses it.
-    """
+    """Read a model from text that `check_model_text` found whole."""
     try:
         return lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
@@ -166,20 +120,6 @@ def booster_of(text: str) -> lightgbm.Booster:
 def threads_for(asked: int | None, work: int) -> int:
     """Say how many threads to use; no number depends on it.
 
-    Parameters
-    ----------
-    asked : int or None
-    work : int
-        Values to look at, roughly.
-
-    Returns
-    -------
-    int
-        What was asked for; else 1 for little work, on which threads mostly wait for each other (on a busy machine fifty
-        times longer than the work takes), and 0, all cores, for much.
-
-    Examples
-    --------
     >>> threads_for(None, 1000), threads_for(None, 10**8), threads_for(3, 1000)
     (1, 0, 3)
     """
@@ -189,39 +129,13 @@ def threads_for(asked: int | None, work: int) -> int:
 
 
 def raw_scores_of(booster: lightgbm.Booster, features: Floats, *, threads: int | None) -> Floats:
-    """Return the raw score of each row.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-    features : array of float, shape (n, k)
-    threads : int or None
-        None: as many as the work is worth.
-
-    Returns
-    -------
-    array of float, shape (n,)
-    """
+    """Return the raw score of each row."""
     count = threads_for(threads, len(features) * booster.num_trees())
     return np.asarray(booster.predict(features, raw_score=True, num_threads=count), dtype=np.float64)
 
 
 def contributions_of(booster: lightgbm.Booster, features: Floats, *, threads: int | None) -> tuple[Floats, float]:
-    """Return what each feature adds to each row's raw score, and the base.
-
-    Parameters
-    ----------
-    booster : lightgbm.Booster
-    features : array of float, shape (n, k)
-        At least one row.
-    threads : int or None
-        None: as many as the work is worth.
-
-    Returns
-    -------
-    array of float, shape (n, k)
-    float
-    """
+    """Return what each feature adds to each row's raw score, and the base."""
     count = threads_for(threads, _CONTRIBUTION_COST * len(features) * booster.num_trees())
     found = np.asarray(booster.predict(features, pred_contrib=True, num_threads=count), dtype=np.float64)
     return np.ascontiguousarray(found[:, :-1]), float(found[0, -1])

@@ -34,28 +34,17 @@ _LEVEL = 0.99
 class Drift:
     """What moved between the last cutoff that was learnt from and now.
 
-    Parameters
-    ----------
-    features : DataFrame
-        One row a feature, most moved first: `feature, psi, by_chance, verdict, usual_then, usual_now, missing_then,
-        missing_now`.
-    score : DataFrame
-        The same, one row, for the model's score.
-    then, now : str
-        The two cutoffs.
-    accounts_then, accounts_now : int
-
-    Examples
-    --------
     >>> X = pd.DataFrame({"a": np.arange(1000.0)})
     >>> find_drift(X, X, np.arange(1000.0), np.arange(1000.0), then_words="May", now_words="June").headline
     'nothing moved between May and June'
     """
 
+    # one row a feature, most moved first: `feature, psi, by_chance, verdict, usual_then, usual_now, missing_then,
+    # missing_now`
     features: pd.DataFrame
-    score: pd.DataFrame
-    then: str
-    now: str
+    score: pd.DataFrame  # the same, one row, for the model's score
+    then: str  # the two cutoffs
+    now: str  # the two cutoffs
     accounts_then: int
     accounts_now: int
 
@@ -99,19 +88,6 @@ class Drift:
 def population_stability(then: NDArray[np.float64], now: NDArray[np.float64], *, category: bool = False) -> tuple[float, float]:
     """Return the population stability index, and what chance alone would exceed once in a hundred times.
 
-    Parameters
-    ----------
-    then, now : array of float, shapes (n,) and (m,)
-        Values; NaN is a bin of its own. Bins are tenths of `then`, or its values where they are categories or few.
-    category : bool, default False
-
-    Returns
-    -------
-    psi, by_chance : float
-        Both NaN when either side has no rows.
-
-    Examples
-    --------
     >>> psi, _ = population_stability(np.arange(100.0), np.arange(100.0) + 50)
     >>> psi > 1
     True
@@ -152,23 +128,7 @@ def find_drift(
     now_words: str = "",
     categories: tuple[str, ...] = (),
 ) -> Drift:
-    """Compare what the model saw when it learnt with what it sees now.
-
-    Parameters
-    ----------
-    then, now : DataFrame
-        The same feature columns, one row an account.
-    score_then, score_now : array of float
-        The model's probabilities.
-    then_words, now_words : str
-        The two cutoffs as text.
-    categories : tuple of str, default empty
-        Columns that are codes.
-
-    Returns
-    -------
-    Drift
-    """
+    """Compare what the model saw when it learnt with what it sees now."""
     rows = [
         _row(str(name), then[name].to_numpy(dtype=np.float64), now[name].to_numpy(dtype=np.float64), name in categories)
         for name in then.columns

@@ -28,24 +28,12 @@ ORDERED = "order_amount_365d"
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """Facts of accounts beside their scores.
+    """Facts of accounts beside their scores."""
 
-    Parameters
-    ----------
-    accounts : tuple of str
-        Every account once.
-    measures : DataFrame, one row an account
-        Features, and `owner` where the playbook asks for it and it is known.
-    past : Outreach
-        Known at the cutoff; positions are those of `accounts`.
-    outcomes : Outcomes
-        What became of it.
-    """
-
-    accounts: tuple[str, ...]
-    measures: pd.DataFrame
-    past: Outreach
-    outcomes: Outcomes
+    accounts: tuple[str, ...]  # every account once
+    measures: pd.DataFrame  # features, and `owner` where the playbook asks for it and it is known
+    past: Outreach  # known at the cutoff; positions are those of `accounts`
+    outcomes: Outcomes  # what became of it
 
     def beside(self, scores: pd.DataFrame) -> tuple[pd.DataFrame, Outreach]:
         """Put the measures beside scores that lack them, and number the past by their rows."""
@@ -59,24 +47,7 @@ class AccountFacts:
 def gather_facts(
     settings: Settings, tables: Tables | SpilledTables, *, playbook: Playbook, cutoff: int, bundle: Bundle
 ) -> AccountFacts:
-    """Gather the facts, bucket by bucket where the tables lie on disk.
-
-    Parameters
-    ----------
-    settings : Settings
-    tables : Tables or SpilledTables
-    playbook : Playbook
-        Whose conditions ask for measures.
-    cutoff : int
-        Instant of knowledge.
-    bundle : Bundle
-        Its learnt definitions are used where it has the measure.
-
-    Returns
-    -------
-    AccountFacts
-        The same however the accounts fall into buckets.
-    """
+    """Gather the facts, bucket by bucket where the tables lie on disk."""
     catalogues = _catalogues(settings, tables, playbook, bundle, cutoff)
     parts = [_of_bucket(settings, bucket, playbook, catalogues, cutoff) for bucket in _buckets(tables)]
     return parts[0] if len(parts) == 1 else _together(parts)

@@ -71,25 +71,7 @@ def account_pages(
     actions: Mapping[str, str],
     without: Mapping[str, str],
 ) -> list[AccountPage]:
-    """Make the pages of accounts.
-
-    Parameters
-    ----------
-    settings : Settings
-    explained : Explanations
-        Of all accounts.
-    tables : Tables
-    accounts : sequence of str
-        Scored accounts, in the order of their pages.
-    actions : mapping of str to str
-        What to do next, where there is something.
-    without : mapping of str to str
-        Why there is nothing to do for the others.
-
-    Returns
-    -------
-    list of AccountPage
-    """
+    """Make the pages of accounts."""
     explanation, cutoff = explained.explanation, explained.scores.cutoff
     place = {str(account): number for number, account in enumerate(explanation.accounts)}
     timelines = timelines_of(tables, accounts, cutoff, explanation.catalogue.settings)

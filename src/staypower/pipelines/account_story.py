@@ -21,37 +21,20 @@ _NO_SCORE = {
 
 @dataclass(frozen=True)
 class AccountStory:
-    """One account.
-
-    Parameters
-    ----------
-    account : str
-    facts : mapping of str to value
-        Its row of the scores: `status, churn_probability, churn_risk_band, tier, quadrant`, ... where they are told.
-    base, raw_score : float
-        Log-odds; NaN when the account has no score.
-    reasons : tuple of Reason
-    levers : mapping of str to float
-        Sum of contributions by lever; with the base they add up to the raw score.
-    before : mapping of str to value
-        The same facts at the earlier cutoff; empty when nothing is compared.
-    changes : tuple of Change
-        What moved the score since then.
-    change : float
-        Change of the raw score; NaN when there is none at one of the cutoffs.
-    action : mapping of str to value
-        What the playbook asks for: `action, step, owner, holdout`; empty when the account is not on the list.
-    """
+    """One account."""
 
     account: str
+    # its row of the scores: `status, churn_probability, churn_risk_band, tier, quadrant`, ... where they are told
     facts: Mapping[str, Any]
-    base: float
-    raw_score: float
+    base: float  # log-odds; NaN when the account has no score
+    raw_score: float  # log-odds; NaN when the account has no score
     reasons: tuple[Reason, ...]
-    levers: Mapping[str, float]
+    levers: Mapping[str, float]  # sum of contributions by lever; with the base they add up to the raw score
+    # the same facts at the earlier cutoff; empty when nothing is compared
     before: Mapping[str, Any] = field(default_factory=dict)
-    changes: tuple[Change, ...] = ()
-    change: float = float("nan")
+    changes: tuple[Change, ...] = ()  # what moved the score since then
+    change: float = float("nan")  # change of the raw score; NaN when there is none at one of the cutoffs
+    # what the playbook asks for: `action, step, owner, holdout`; empty when the account is not on the list
     action: Mapping[str, Any] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
@@ -91,8 +74,6 @@ class AccountStory:
 def shown(text: str) -> str:
     r"""Return a text that a terminal can only print: what would steer it is written as its escape.
 
-    Examples
-    --------
     >>> shown("a" + chr(27) + "[2J")
     'a\\x1b[2J'
     """
@@ -110,13 +91,6 @@ def _lever(name: str) -> str:
 def standing(facts: Mapping[str, Any]) -> str:
     """Return an account's probability, band, tier and quadrant in words, or why it has no score.
 
-    Parameters
-    ----------
-    facts : mapping of str to value
-        Its row of the scores.
-
-    Examples
-    --------
     >>> standing({"status": "scored", "churn_probability": 0.2, "churn_risk_band": "high", "horizon_days": 90})
     '20 % within 90 days (high risk)'
     >>> standing({"status": "too_new"})

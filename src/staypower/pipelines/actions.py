@@ -24,13 +24,7 @@ __all__ = ["ActionsResult", "actions_of", "run_actions"]
 
 @dataclass(frozen=True)
 class ActionsResult:
-    """The list, and where it was written.
-
-    Parameters
-    ----------
-    actions : ActionList
-    path : Path
-    """
+    """The list, and where it was written."""
 
     actions: ActionList
     path: Path
@@ -58,27 +52,7 @@ def run_actions(
     tables: Tables | None = None,
     scores: Scores | None = None,
 ) -> ActionsResult:
-    """Choose actions and write the list.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    cutoff : str, optional
-        Date or time of knowledge; by default the midnight UTC after everything that was observed.
-    output : Path, optional
-        File ending in `.parquet` or `.csv`; by default `actions` in the output folder.
-    model : str, optional
-        A version or the folder of a bundle; the champion by default.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-    scores : Scores, optional
-        Scores made before from the same tables and model; by default every account is scored.
-
-    Returns
-    -------
-    ActionsResult
-    """
+    """Choose actions and write the list."""
     path = require_table_path(output or settings.output_folder / f"actions.{settings.output.format}")
     chosen = actions_of(settings, progress=progress, cutoff=cutoff, model=model, tables=tables, scores=scores)
     return ActionsResult(chosen, write_table(chosen.table, path))

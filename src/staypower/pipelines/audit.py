@@ -22,13 +22,7 @@ __all__ = ["AuditResult", "run_audit"]
 
 @dataclass(frozen=True)
 class AuditResult:
-    """What the audit found.
-
-    Parameters
-    ----------
-    report : AuditReport
-    run_id : str
-    """
+    """What the audit found."""
 
     report: AuditReport
     run_id: str
@@ -50,26 +44,7 @@ class AuditResult:
 def run_audit(
     settings: Settings, *, progress: Progress, every_cutoff: bool = False, tables: Tables | None = None
 ) -> AuditResult:
-    """Audit the features and labels that a config makes, and track the run.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    every_cutoff : bool, default False
-        Travel to every cutoff instead of the first, the middle and the last.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    AuditResult
-
-    Raises
-    ------
-    UsageError
-        When the tables or the settings allow no data set.
-    """
+    """Audit the features and labels that a config makes, and track the run."""
     tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
     threads = settings.model.threads or 2
     with progress.step("building features and labels"):

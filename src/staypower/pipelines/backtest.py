@@ -35,22 +35,12 @@ FOLDS = 6
 
 @dataclass(frozen=True)
 class BacktestResult:
-    """What the backtest found.
-
-    Parameters
-    ----------
-    backtest : Backtest
-    run_id : str
-    pictures : tuple of Path
-        Files that were drawn.
-    path : Path
-        The whole result as JSON.
-    """
+    """What the backtest found."""
 
     backtest: Backtest
     run_id: str
-    pictures: tuple[Path, ...]
-    path: Path
+    pictures: tuple[Path, ...]  # files that were drawn
+    path: Path  # the whole result as JSON
 
     def text(self) -> str:
         """Return the tables, and where the pictures are."""
@@ -68,26 +58,7 @@ class BacktestResult:
 
 
 def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, tables: Tables | None = None) -> BacktestResult:
-    """Backtest the settings with a rolling origin, and track the run.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    folds : int, default 6
-        How many folds at most, the latest.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    BacktestResult
-
-    Raises
-    ------
-    UsageError
-        When the label has one cutoff only, or the history allows no fold.
-    """
+    """Backtest the settings with a rolling origin, and track the run."""
     tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
     plans = _plans(settings, tables, folds)
     with progress.step(f"building features and labels of {len(plans)} folds"):
@@ -145,19 +116,7 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
 
 
 def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
-    """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        From `build_folds`.
-    tables : Tables
-    settings : Settings
-
-    Returns
-    -------
-    FoldPredictions
-    """
+    """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
     model, learnt = fit_classifier(dataset, settings), dataset.rows("training", "calibration")
     fresh = dataset.matrix.cutoffs == dataset.plan.test[0]
     tested = np.flatnonzero(dataset.rows("test"))

@@ -39,31 +39,7 @@ def write_card(
     tier: TierEvaluation | None = None,
     notes: Iterable[str] = (),
 ) -> str:
-    """Write the model card in Markdown.
-
-    Parameters
-    ----------
-    settings : Settings
-    dataset : Dataset
-        What was learnt from and tested on.
-    tables : Tables
-        What the features and labels were made of.
-    evaluation : Evaluation
-        On the test rows; every figure of the card is one of its own.
-    fit : str
-        How the model was fitted, in words.
-    data : str
-        Fingerprint of the tables.
-    made_at : datetime
-    tier : TierEvaluation, optional
-        Of the loyalty tier, when there is one.
-    notes : iterable of str, default ()
-        What fitting had to say.
-
-    Returns
-    -------
-    str
-    """
+    """Write the model card in Markdown."""
     sections = (
         ("", _opening(settings, tables, evaluation, made_at)),
         ("Intended use", _intended_use(settings)),

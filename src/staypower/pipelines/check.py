@@ -82,18 +82,7 @@ class CheckResult:
 
 
 def population_text(labels: Labels, plan: CutoffPlan | None) -> str:
-    """Write the counts of each cutoff with what it is used for; columns of zeros are left out.
-
-    Parameters
-    ----------
-    labels : Labels
-    plan : CutoffPlan, optional
-        Says what a cutoff is used for; those between two uses are left out as embargo.
-
-    Returns
-    -------
-    str
-    """
+    """Write the counts of each cutoff with what it is used for; columns of zeros are left out."""
     counts = labels.frame()
     optional = ("notice_given", "too_new", "left_in_gap", "unlabelled", "voluntary", "involuntary", "unknown")
     # a company without reasons has churners of one kind only, which says nothing
@@ -117,24 +106,7 @@ def _use_of(cutoff: int, plan: CutoffPlan) -> str:
 
 
 def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, object] | None = None) -> CheckResult:
-    """Check config and tables.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    objects : mapping of str to object, optional
-        Tables in memory, by the names that `source` gives.
-
-    Returns
-    -------
-    CheckResult
-
-    Raises
-    ------
-    UsageError
-        When a table cannot be read at all.
-    """
+    """Check config and tables."""
     tables, found = load_tables(settings, progress=progress, objects=objects)
     findings = list(found)
     with progress.step("checking"):

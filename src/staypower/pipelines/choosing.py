@@ -39,23 +39,7 @@ USED_COLUMNS = frozenset(
 def action_columns(
     settings: Settings, scores: Scores | ScoredParts, tables: Tables | SpilledTables, *, bundle: Bundle
 ) -> pa.Table | None:
-    """Return the columns that a playbook puts beside the scores.
-
-    Parameters
-    ----------
-    settings : Settings
-    scores : Scores or ScoredParts
-        Of all accounts: capacity is shared by all.
-    tables : Tables or SpilledTables
-        The tables that were scored.
-    bundle : Bundle
-        The model that scored them.
-
-    Returns
-    -------
-    pyarrow.Table or None
-        `account_id, action, holdout`, one row for every account on the list. None where the config names no playbook.
-    """
+    """Return the columns that a playbook puts beside the scores."""
     if settings.playbook is None:
         return None
     playbook = load_playbook(settings)
@@ -77,27 +61,7 @@ def choose_for(
     cutoff: int,
     bundle: Bundle,
 ) -> ActionList:
-    """Choose actions for accounts that are scored.
-
-    Parameters
-    ----------
-    settings : Settings
-    scores : DataFrame
-        One row an account: the columns of the scored list; `account_id, status, churn_probability, quadrant` are needed, and
-        `USED_COLUMNS` where they are there.
-    tables : Tables or SpilledTables
-        For past outreach, the accounts' owners, and measures that are features.
-    playbook : Playbook
-    cutoff : int
-        Instant at which the accounts were scored.
-    bundle : Bundle
-        The model that scored them.
-
-    Returns
-    -------
-    ActionList
-        `.columns(account_ids)` is what belongs beside the scores.
-    """
+    """Choose actions for accounts that are scored."""
     facts = gather_facts(settings, tables, playbook=playbook, cutoff=cutoff, bundle=bundle)
     table, past = facts.beside(scores.reset_index(drop=True))
     table, notes = _with_values(table, settings, float(bundle.metadata["base_rate"]))

@@ -28,35 +28,15 @@ __all__ = ["Companions", "fit_companions", "has_answers"]
 
 @dataclass(frozen=True)
 class Companions:
-    """Models to be sealed beside the churn model.
-
-    Parameters
-    ----------
-    models : mapping of str to CompanionModel
-    notes : tuple of str
-        What a reader should know: what is not predicted, and why.
-    tier : TierEvaluation or None
-        The tier model on the test rows that answered.
-    """
+    """Models to be sealed beside the churn model."""
 
     models: Mapping[str, CompanionModel] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    tier: TierEvaluation | None = None
+    notes: tuple[str, ...] = ()  # what a reader should know: what is not predicted, and why
+    tier: TierEvaluation | None = None  # the tier model on the test rows that answered
 
 
 def fit_companions(dataset: Dataset, tables: Tables, settings: Settings) -> Companions:
-    """Learn kinds, horizons and tier on the training and calibration rows of a data set.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    tables : Tables
-    settings : Settings
-
-    Returns
-    -------
-    Companions
-    """
+    """Learn kinds, horizons and tier on the training and calibration rows of a data set."""
     kind, notes = fit_kinds(dataset, settings.label, settings.model)
     steps, more = fit_horizons(dataset, tables, settings.label, settings.horizons, settings.model)
     models = {**steps, **({kinds.NAME: kind} if kind is not None else {})}

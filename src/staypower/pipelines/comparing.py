@@ -44,24 +44,7 @@ def compare(
     champion: tuple[str, Bundle],
     cache: MatrixCache | None = None,
 ) -> Comparison:
-    """Measure two versions on the cutoffs that are mature now and later than anything that either has learnt from.
-
-    Parameters
-    ----------
-    settings : Settings
-        Its label says who churned; both models must have been learnt for it.
-    tables : Tables
-        Both models read the same tables, each through its own catalogue.
-    challenger, champion : tuple of str and Bundle
-        Version and model.
-    cache : MatrixCache, optional
-        Where feature matrices are kept.
-
-    Returns
-    -------
-    Comparison
-        With the obstacle when there are no such cutoffs, or one of the models cannot be measured on these tables.
-    """
+    """Measure two versions on the cutoffs that are mature now and later than anything that either has learnt from."""
     versions = challenger[0], champion[0]
     bundles = challenger[1], champion[1]
     if any(bundle.metadata["cutoffs"]["split"] == "snapshot" for bundle in bundles):
@@ -177,22 +160,7 @@ def _too_little(accounts: int, churned: int) -> str:
 
 
 def unfit_because(evaluation: Evaluation, *, churned_accounts: int, lacking: str = "") -> str:
-    """Say why a model must not become the first champion by itself; empty when it may.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-        On its test.
-    churned_accounts : int
-        How many accounts churned there.
-    lacking : str, default ""
-        What there was too little of to learn from; empty when there was enough.
-
-    Returns
-    -------
-    str
-        To stand after "version 1".
-    """
+    """Say why a model must not become the first champion by itself; empty when it may."""
     tested = _too_little(evaluation.accounts, churned_accounts)
     for found in (lacking, f"its test has {tested}" if tested else ""):
         if found:

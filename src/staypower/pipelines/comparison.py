@@ -31,39 +31,22 @@ DECISIVE = "log_loss"
 class Comparison:
     """Two versions on the same rows.
 
-    Parameters
-    ----------
-    challenger, champion : str
-        Versions.
-    obstacle : str, default ""
-        Why they could not be compared, with what to do; empty when they were.
-    cutoffs : tuple of int, default ()
-        Instants, later than anything that either has learnt from.
-    rows, accounts, churned : int, default 0
-        What they were compared on; `churned` counts rows.
-    values : mapping of str to tuple of float, default empty
-        For each metric that of the champion and that of the challenger.
-    differences : mapping of str to Estimate, default empty
-        For each metric challenger minus champion, with the interval of a paired bootstrap over accounts.
-    too_little : str, default ""
-        What there is too little of for a decision; empty when there is enough.
-
-    Examples
-    --------
     >>> not_compared("2", "1", "no later cutoffs").wins
     False
     """
 
-    challenger: str
-    champion: str
-    obstacle: str = ""
-    cutoffs: tuple[int, ...] = ()
-    rows: int = 0
-    accounts: int = 0
-    churned: int = 0
+    challenger: str  # versions
+    champion: str  # versions
+    obstacle: str = ""  # why they could not be compared, with what to do; empty when they were
+    cutoffs: tuple[int, ...] = ()  # instants, later than anything that either has learnt from
+    rows: int = 0  # what they were compared on; `churned` counts rows
+    accounts: int = 0  # what they were compared on; `churned` counts rows
+    churned: int = 0  # what they were compared on; `churned` counts rows
+    # for each metric that of the champion and that of the challenger
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    # for each metric challenger minus champion, with the interval of a paired bootstrap over accounts
     differences: Mapping[str, Estimate] = field(default_factory=dict)
-    too_little: str = ""
+    too_little: str = ""  # what there is too little of for a decision; empty when there is enough
 
     @property
     def wins(self) -> bool:
@@ -161,8 +144,6 @@ def not_compared(challenger: str, champion: str, obstacle: str) -> Comparison:
 def faults_of(error: UsageError) -> str:
     """Say every fault in one line, to stand within a sentence.
 
-    Examples
-    --------
     >>> faults_of(UsageError.of("no such version", "acme 9", "train it"))
     'no such version: acme 9. Mend: train it'
     """

@@ -30,19 +30,7 @@ __all__ = ["DemoResult", "demo_config", "run_demo"]
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo made.
-
-    Parameters
-    ----------
-    config : Path
-    trained : TrainResult
-    evaluated : EvaluateResult
-    scored : ScoreResult
-    acted : ActionsResult
-    reported : ReportResult
-    ceiling : float
-        AUROC that the true probabilities reach at the test cutoffs.
-    """
+    """What the demo made."""
 
     config: Path
     trained: TrainResult
@@ -50,7 +38,7 @@ class DemoResult:
     scored: ScoreResult
     acted: ActionsResult
     reported: ReportResult
-    ceiling: float
+    ceiling: float  # AUROC that the true probabilities reach at the test cutoffs
 
     def text(self) -> str:
         """Return the summary and the paths of what was made."""
@@ -93,8 +81,6 @@ class DemoResult:
 def demo_config(data: str, out: str, mlruns: str, models: str) -> str:
     """Return the commented config of the demo for some folders.
 
-    Examples
-    --------
     >>> demo_config("data", "out", "mlruns", "models").splitlines()[-1].strip()
     'folder: out'
     """
@@ -105,20 +91,7 @@ def demo_config(data: str, out: str, mlruns: str, models: str) -> str:
 
 
 def run_demo(*, folder: Path, accounts: int, seed: int, progress: Progress) -> DemoResult:
-    """Simulate a company into a folder, then train, evaluate and score it, choose actions and write the report.
-
-    Parameters
-    ----------
-    folder : Path
-        Takes data, config and outputs; runs and models go to `mlruns/` and `models/` of the current folder.
-    accounts : int
-    seed : int
-    progress : Progress
-
-    Returns
-    -------
-    DemoResult
-    """
+    """Simulate a company into a folder, then train, evaluate and score it, choose actions and write the report."""
     here = Path(os.path.relpath(Path.cwd(), folder.absolute())).as_posix()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "staypower.yaml"

@@ -20,26 +20,7 @@ def engine_of_cluster(
     tables: Tables | None = None,
     prior: float | str | None = None,
 ) -> Any:
-    """Return the module of the jobs on a cluster.
-
-    Parameters
-    ----------
-    accounts : tuple of str, default ()
-    previous : Path or None, default None
-    tables : Tables or None, default None
-    prior : float, "estimate" or None, default None
-        What a run was asked for and a cluster does not do.
-
-    Returns
-    -------
-    module
-        `staypower.pipelines.on_spark`.
-
-    Raises
-    ------
-    UsageError
-        When Spark is not installed, or something is asked for that needs one machine.
-    """
+    """Return the module of the jobs on a cluster."""
     faults = []
     if accounts:
         fault = "the Spark engine scores every account"

@@ -73,28 +73,7 @@ def run_evaluate(
     prior: str | None = None,
     tables: Tables | None = None,
 ) -> EvaluateResult:
-    """Evaluate the champion, or another model, and track the run.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    model : str, optional
-        A version or the folder of a bundle; the champion by default.
-    prior : str, optional
-        A base rate, or `estimate`: the model with its probabilities moved to it is judged as well.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    EvaluateResult
-
-    Raises
-    ------
-    UsageError
-        When a test cutoff lies where the model learnt, or the prior is no base rate.
-    """
+    """Evaluate the champion, or another model, and track the run."""
     moved_to = _read_prior(prior)
     place = find_bundle(settings.models_path, settings.name, model)
     bundle = read_bundle(place.folder, digest=place.digest)

@@ -43,33 +43,6 @@ def run_explain(
 ) -> Explanations:
     """Explain accounts, or what moved the risk of the whole portfolio.
 
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    accounts : tuple of str, optional
-        Whom to tell of; without any, what moved the portfolio and the accounts of highest risk.
-    cutoff : str, optional
-        Date or time of knowledge; by default the midnight UTC after everything that was observed.
-    model : str, optional
-        A version or the folder of a bundle; the champion by default.
-    previous : Path, optional
-        Scores of an earlier cutoff, written before: their cutoff is compared with. By default the cutoff one step
-        (`cutoffs.every`) earlier.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    Explanations
-
-    Raises
-    ------
-    UsageError
-        When an account is not in the tables, with those whose ids are nearest; when a cutoff lies outside the data.
-
-    Notes
-    -----
     Both cutoffs are scored by the same model from the same tables, so that every change of a score is the exact sum of its
     features' changes. A file of earlier scores gives its cutoff and nothing else.
     """
@@ -99,19 +72,6 @@ def run_explain(
 def nearest_accounts(account: str, known: Sequence[str], count: int = 3) -> list[str]:
     """Return the ids nearest to one that is not known.
 
-    Parameters
-    ----------
-    account : str
-    known : sequence of str
-    count : int, default 3
-
-    Returns
-    -------
-    list of str
-        Nearest first; empty when none is near.
-
-    Examples
-    --------
     >>> nearest_accounts("a-0001", ["A-0001", "A-0002", "B"], count=1)
     ['A-0001']
     >>> nearest_accounts("A000025", [f"A{number:07d}" for number in range(600)])[0]

@@ -36,18 +36,10 @@ _EXPECTED = 200
 
 @dataclass(frozen=True)
 class FeatureResult:
-    """The features of a company.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-    path : Path or str or None
-        The matrix, when it was written; on a cluster a folder or a table.
-    rows : int
-    """
+    """The features of a company."""
 
     catalogue: Catalogue
-    path: Path | str | None = None
+    path: Path | str | None = None  # the matrix, when it was written; on a cluster a folder or a table
     rows: int = 0
 
     def text(self) -> str:
@@ -103,22 +95,6 @@ def _two_lines(row: Mapping[Hashable, str]) -> list[str]:
 def run_features(settings: Settings, *, progress: Progress, build: bool = False, output: Path | None = None) -> FeatureResult:
     """List the features, or build them with labels for every cutoff of the plan and write them.
 
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    build : bool, default False
-        Write the matrix.
-    output : Path, optional
-        File ending in `.parquet` or `.csv`; by default `features.parquet` in the output folder. On a cluster a folder, or
-        `table:NAME`.
-
-    Returns
-    -------
-    FeatureResult
-
-    Notes
-    -----
     The matrix is made, written and put in order some accounts at a time: it may be larger than memory, as the tables may.
     """
     if settings.engine.kind == "spark":

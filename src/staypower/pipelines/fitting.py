@@ -20,20 +20,7 @@ __all__ = ["calibrated_base_rate", "fit_classifier", "half_of", "measure_memory"
 
 
 def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
-    """Fit the churn classifier on the training and calibration rows of a data set.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    settings : Settings
-    rows : array of bool, shape (n,), optional
-        Only those of the rows.
-
-    Returns
-    -------
-    ChurnClassifier
-        With its odds corrected where rows that stayed were left out.
-    """
+    """Fit the churn classifier on the training and calibration rows of a data set."""
     learnt = dataset.rows("training", "calibration")
     if rows is not None:
         learnt = learnt & rows
@@ -68,8 +55,6 @@ def calibrated_base_rate(dataset: Dataset) -> float:
 def half_of(accounts: NDArray[np.object_]) -> NDArray[np.int64]:
     """Deal accounts into two halves by a hash of their id, whatever else is in the data.
 
-    Examples
-    --------
     >>> half_of(np.array(["ann", "bob", "cal", "ann"], dtype=object)).tolist()
     [0, 0, 1, 0]
     """
@@ -81,20 +66,7 @@ def half_of(accounts: NDArray[np.object_]) -> NDArray[np.int64]:
 def predict_by_halves(
     dataset: Dataset, settings: Settings, rows: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | str:
-    """Predict rows by two models, each grown on one half of the accounts.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    settings : Settings
-    rows : array of bool, shape (n,)
-        What to predict; none of them is learnt from.
-
-    Returns
-    -------
-    tuple of array of float, or str
-        For each row the probability by the model that learnt from the row's half, and by the other one; or why there is none.
-    """
+    """Predict rows by two models, each grown on one half of the accounts."""
     half, learnt = half_of(dataset.matrix.accounts), dataset.rows("training", "calibration")
     churners = [len(set(dataset.matrix.accounts[learnt & (half == side) & (dataset.y == 1)])) for side in (0, 1)]
     if min(churners) < settings.model.min_churners:
@@ -109,18 +81,7 @@ def predict_by_halves(
 
 
 def measure_memory(dataset: Dataset, settings: Settings) -> AccountMemory | str:
-    """Measure on the test rows what known accounts are easier by than accounts never seen.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    settings : Settings
-
-    Returns
-    -------
-    AccountMemory or str
-        Or why it is not measured.
-    """
+    """Measure on the test rows what known accounts are easier by than accounts never seen."""
     if dataset.plan.split == "snapshot":
         return "A snapshot tests accounts that were never seen; it has no known accounts, later."
     test = dataset.rows("test")

@@ -47,29 +47,7 @@ def judge(
     prior: Prior = None,
     trained: float | None = None,
 ) -> Evaluation:
-    """Evaluate a model's probabilities on the test rows.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    probability : array of float, shape (n_test,)
-        For the rows of the part `test`, in order.
-    settings : Settings
-        Capacity, costs, slices, health score and seed.
-    tables : Tables
-        Where slices, account values and a health score are read from.
-    known : collection of str, optional
-        Accounts that the model has learnt from; by default those of the training and calibration rows.
-    prior : float, "estimate" or None, default None
-        Also judge the model with its probabilities moved to this base rate.
-    trained : float, optional
-        Base rate that the probabilities were calibrated for; by default that of the rows they are calibrated on here.
-
-    Returns
-    -------
-    Evaluation
-        The model first, then the baselines that the features allow.
-    """
+    """Evaluate a model's probabilities on the test rows."""
     test, learnt = dataset.rows("test"), dataset.rows("training", "calibration")
     base_rate = dataset.base_rate("training", "calibration")
     facts = find_row_facts(dataset, tables, settings, test, base_rate=base_rate)
@@ -108,20 +86,7 @@ def judge(
 
 
 def baselines_of(dataset: Dataset, rows: NDArray[np.bool_], facts: RowFacts) -> dict[str, NDArray[np.float64]]:
-    """Score rows by every rule that the features allow, by the user's health score, and by a logistic regression.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        The regression learns on its training and calibration rows.
-    rows : array of bool, shape (n,)
-    facts : RowFacts
-        Of the same rows.
-
-    Returns
-    -------
-    dict of str to array of float
-    """
+    """Score rows by every rule that the features allow, by the user's health score, and by a logistic regression."""
     X, learnt = dataset.X[rows], dataset.rows("training", "calibration")
     scores: dict[str, NDArray[np.float64]] = {}
     for name, rule, columns in (

@@ -10,16 +10,6 @@ __all__ = ["churn_in_words", "outcome_in_words", "population_in_words"]
 def churn_in_words(label: LabelSettings) -> str:
     """Say what counts as churn.
 
-    Parameters
-    ----------
-    label : LabelSettings
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> churn_in_words(ContractualLabel(of="voluntary", involuntary=("card",)))
     "churned (contractual): the account's last subscription ends within 90 days after the cutoff and no other begins within 30
     days of that end; voluntary ends only (involuntary: end reasons that hold card)"
@@ -44,17 +34,6 @@ def churn_in_words(label: LabelSettings) -> str:
 def outcome_in_words(label: LabelSettings) -> str:
     """Say what a score is the likelihood of.
 
-    Parameters
-    ----------
-    label : LabelSettings
-
-    Returns
-    -------
-    str
-        To stand after "likely".
-
-    Examples
-    --------
     >>> outcome_in_words(ContractualLabel(horizon=60)), outcome_in_words(GivenLabel(flag="Churned"))
     ('to leave within 60 days', 'to bear the flag `Churned`')
     """
@@ -66,16 +45,6 @@ def outcome_in_words(label: LabelSettings) -> str:
 def population_in_words(label: LabelSettings) -> str:
     """Say who is learnt from and scored.
 
-    Parameters
-    ----------
-    label : LabelSettings
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> population_in_words(NonContractualLabel(too_new=0))
     'accounts with a row of `orders` in the 180 days before the cutoff'
     >>> population_in_words(ContractualLabel())

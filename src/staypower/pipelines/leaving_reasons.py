@@ -24,23 +24,7 @@ __all__ = ["learn_manner", "named_levers"]
 def learn_manner(
     model: ChurnClassifier, dataset: Dataset, tables: Tables, settings: Settings
 ) -> tuple[Manner, tuple[str, ...]]:
-    """Settle how reasons are chosen, from the settings and from the churners of the training and calibration rows.
-
-    Parameters
-    ----------
-    model : ChurnClassifier
-        Fitted.
-    dataset : Dataset
-    tables : Tables
-        `subscriptions.end_reason` tells why accounts left.
-    settings : Settings
-
-    Returns
-    -------
-    Manner
-    tuple of str
-        What a reader should know.
-    """
+    """Settle how reasons are chosen, from the settings and from the churners of the training and calibration rows."""
     chosen = settings.explanation
     if not chosen.leavers_said:
         return Manner(chosen), ()
@@ -58,21 +42,7 @@ def learn_manner(
 
 
 def named_levers(dataset: Dataset, tables: Tables, settings: Settings, rows: NDArray[np.bool_]) -> NDArray[np.object_]:
-    """Return the lever that each churned row named when it left.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    tables : Tables
-    settings : Settings
-    rows : array of bool, shape (n_dataset,)
-        Rows that churned.
-
-    Returns
-    -------
-    array of str or None, shape (rows.sum(),)
-        None where no reason was recorded, or in words that no lever has.
-    """
+    """Return the lever that each churned row named when it left."""
     accounts, cutoffs = dataset.matrix.accounts[rows], dataset.matrix.cutoffs[rows]
     named = np.full(len(accounts), None, dtype=object)
     label = settings.label

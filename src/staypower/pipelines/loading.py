@@ -21,22 +21,7 @@ __all__ = ["buckets_of", "load_of", "load_tables", "open_tables", "refuse_errors
 def load_tables(
     settings: Settings, *, progress: Progress, as_of: int | None = None, objects: Mapping[str, object] | None = None
 ) -> tuple[Tables, tuple[Finding, ...]]:
-    """Read every table and what the data rules found in it.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    as_of : int, optional
-        Instant; what arrived later is set aside.
-    objects : mapping of str to object, optional
-        Tables in memory, by the names that `source` gives.
-
-    Returns
-    -------
-    tables : Tables
-    findings : tuple of Finding
-    """
+    """Read every table and what the data rules found in it."""
     with progress.step("reading the tables"):
         return read_tables(
             settings.tables, folder=settings.root, observed_until=settings.observed_until, as_of=as_of, objects=objects
@@ -46,24 +31,7 @@ def load_tables(
 def open_tables(
     settings: Settings, *, progress: Progress, buckets: int, folder: Path, as_of: int | None = None
 ) -> Tables | SpilledTables:
-    """Read the tables into memory, or into buckets on disk; refuse what makes them unusable.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    buckets : int
-        From `buckets_of`; 1 reads into memory.
-    folder : Path
-        Where buckets go; those that a run before has finished there are used.
-    as_of : int, optional
-        Instant; what arrived later is set aside.
-
-    Returns
-    -------
-    Tables or SpilledTables
-        The same rows, until the same instant.
-    """
+    """Read the tables into memory, or into buckets on disk; refuse what makes them unusable."""
     if buckets == 1:
         tables, findings = load_tables(settings, progress=progress, as_of=as_of)
         refuse_errors(findings)
@@ -84,22 +52,7 @@ def open_tables(
 
 
 def buckets_of(settings: Settings, *, cutoffs: int = 1, features: int = 0) -> tuple[int, tuple[SourceFile, ...]]:
-    """Say into how many buckets the tables must fall to stay within `engine.memory`, and which files they are.
-
-    Parameters
-    ----------
-    settings : Settings
-    cutoffs : int, default 1
-        How many are built at once.
-    features : int, default 0
-        How many numbers each account has at each.
-
-    Returns
-    -------
-    buckets : int
-        1 where everything fits into memory.
-    files : tuple of SourceFile
-    """
+    """Say into how many buckets the tables must fall to stay within `engine.memory`, and which files they are."""
     files = source_files(settings.tables, settings.root)
     engine = settings.engine
     if engine.buckets is not None:

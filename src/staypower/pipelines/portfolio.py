@@ -19,14 +19,7 @@ __all__ = ["PortfolioResult", "portfolio_of", "run_portfolio"]
 
 @dataclass(frozen=True)
 class PortfolioResult:
-    """The figures, and where they were written.
-
-    Parameters
-    ----------
-    portfolio : Portfolio
-    rows : Path
-    pictures : tuple of Path
-    """
+    """The figures, and where they were written."""
 
     portfolio: Portfolio
     rows: Path
@@ -47,24 +40,7 @@ class PortfolioResult:
 
 
 def portfolio_of(settings: Settings, *, progress: Progress, tables: Tables | None = None) -> Portfolio:
-    """Measure the portfolio of a config and write nothing.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    Portfolio
-
-    Raises
-    ------
-    UsageError
-        When the tables or a setting cannot be used.
-    """
+    """Measure the portfolio of a config and write nothing."""
     if tables is None:
         tables, findings = load_tables(settings, progress=progress)
         refuse_errors(findings)
@@ -73,22 +49,7 @@ def portfolio_of(settings: Settings, *, progress: Progress, tables: Tables | Non
 
 
 def run_portfolio(settings: Settings, *, progress: Progress) -> PortfolioResult:
-    """Measure the portfolio of a config, write every figure and draw them.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-
-    Returns
-    -------
-    PortfolioResult
-
-    Raises
-    ------
-    UsageError
-        When the tables or a setting cannot be used.
-    """
+    """Measure the portfolio of a config, write every figure and draw them."""
     portfolio = portfolio_of(settings, progress=progress)
     folder = settings.output_folder / "portfolio"
     rows = write_table(portfolio.frame(), folder / f"portfolio.{settings.output.format}")

@@ -27,31 +27,7 @@ def prepare_scorer(
     accounts: tuple[str, ...] = (),
     previous: pd.DataFrame | None = None,
 ) -> Scorer:
-    """Prepare a scorer for tables, wherever they lie.
-
-    Parameters
-    ----------
-    settings : Settings
-    bundle : Bundle
-    place : BundlePlace
-        Where it was found.
-    tables : Tables or SpilledTables
-    cutoff : str or None
-        Date or time; None: the midnight UTC after everything that was observed.
-    accounts : tuple of str, default ()
-        Whom to score; everybody when empty.
-    previous : pandas.DataFrame, optional
-        Scores of an earlier cutoff.
-
-    Returns
-    -------
-    Scorer
-
-    Raises
-    ------
-    UsageError
-        When the cutoff lies outside the data, or the model does not fit label or tables.
-    """
+    """Prepare a scorer for tables, wherever they lie."""
     asked = settings.scoring.prior
     return Scorer.of(
         bundle,

@@ -29,17 +29,10 @@ _METRICS = ("auroc", "average_precision", "log_loss", "brier")
 
 @dataclass(frozen=True)
 class ModelList:
-    """Every version of a model.
-
-    Parameters
-    ----------
-    name : str
-    versions : pandas.DataFrame
-        One row a version; see `Registry.list_versions`.
-    """
+    """Every version of a model."""
 
     name: str
-    versions: pd.DataFrame
+    versions: pd.DataFrame  # one row a version; see `Registry.list_versions`
 
     def frame(self) -> pd.DataFrame:
         """Return one row a version."""
@@ -86,27 +79,14 @@ def _told(row: dict[Any, Any]) -> list[str]:
 
 @dataclass(frozen=True)
 class Promotion:
-    """Which version scores now, and why it does.
+    """Which version scores now, and why it does."""
 
-    Parameters
-    ----------
-    name, version, previous : str
-        The version that scores now and the one before; `previous` is empty when there was none.
-    asked : str
-        The version that was to be promoted.
-    comparison : Comparison or None, default None
-        What was found when it was compared with the champion.
-    refusal : str, default ""
-        Why it was not promoted; empty when it was.
-    forced : bool, default False
-    """
-
-    name: str
-    version: str
-    previous: str
-    asked: str
-    comparison: Comparison | None = None
-    refusal: str = ""
+    name: str  # the version that scores now and the one before; `previous` is empty when there was none
+    version: str  # the version that scores now and the one before; `previous` is empty when there was none
+    previous: str  # the version that scores now and the one before; `previous` is empty when there was none
+    asked: str  # the version that was to be promoted
+    comparison: Comparison | None = None  # what was found when it was compared with the champion
+    refusal: str = ""  # why it was not promoted; empty when it was
     forced: bool = False
 
     @property
@@ -147,31 +127,7 @@ def run_models_list(settings: Settings, *, progress: Progress) -> ModelList:
 def run_promote(
     settings: Settings, *, version: str, force: bool, reason: str, progress: Progress, tables: Tables | None = None
 ) -> Promotion:
-    """Make a version the champion when it wins against the champion on later cutoffs, or by force.
-
-    Parameters
-    ----------
-    settings : Settings
-    version : str
-        The challenger.
-    force : bool
-        Promote it whatever the comparison says; needs a reason, and is recorded.
-    reason : str
-        Kept with the version.
-    progress : Progress
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    Promotion
-        With exit code 1 when it was refused.
-
-    Raises
-    ------
-    UsageError
-        When there is no such version, or force was used without a reason.
-    """
+    """Make a version the champion when it wins against the champion on later cutoffs, or by force."""
     tracker = tracker_of(settings)
     record, now = tracker.registry.record_of(version), tracker.registry.champion()
     if force and not reason.strip():
@@ -224,22 +180,7 @@ def _compared(
 def compare_versions(
     settings: Settings, tables: Tables, challenger: str, champion: str, *, data: str | None = None
 ) -> Comparison:
-    """Compare two exported versions on the later cutoffs of some tables; see `compare`.
-
-    Parameters
-    ----------
-    settings : Settings
-    tables : Tables
-    challenger, champion : str
-        Versions.
-    data : str, optional
-        Fingerprint of the tables, when it is known already.
-
-    Returns
-    -------
-    Comparison
-        With the obstacle when one of the bundles cannot be read.
-    """
+    """Compare two exported versions on the later cutoffs of some tables; see `compare`."""
     try:
         places = [find_bundle(settings.models_path, settings.name, version) for version in (challenger, champion)]
         mine, theirs = (read_bundle(place.folder, digest=place.digest) for place in places)

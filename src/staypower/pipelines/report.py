@@ -101,36 +101,7 @@ def run_report(
     audit: bool = False,
     tables: Tables | None = None,
 ) -> ReportResult:
-    """Write one self-contained HTML file.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    cutoff : str, optional
-        Date or time of knowledge; by default the midnight UTC after everything that was observed.
-    output : Path, optional
-        By default `report.html` in the output folder.
-    model : str, optional
-        A version or the folder of a bundle; the champion by default.
-    previous : Path, optional
-        Scores of an earlier cutoff, written before; by default the same model scores the previous cutoff again.
-    pages : int, default 50
-        How many of the accounts of highest risk get a page of their own.
-    audit : bool, default False
-        Whether to run the audit for the report; it builds features several times.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    ReportResult
-
-    Raises
-    ------
-    UsageError
-        When there is no model, or the tables cannot be used.
-    """
+    """Write one self-contained HTML file."""
     path = _html_path(output or settings.output_folder / "report.html")
     place = find_bundle(settings.models_path, settings.name, model)
     bundle = read_bundle(place.folder, digest=place.digest)

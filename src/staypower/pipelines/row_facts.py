@@ -33,56 +33,23 @@ _AUTO, _OFF = "auto", "off"
 class RowFacts:
     """What is known of some rows, in their order.
 
-    Parameters
-    ----------
-    slices : mapping of str to array of str or None, shape (n,)
-        Groups to report by, sensitive attributes included.
-    sensitive : tuple of str
-        Those of the slices that are declared sensitive.
-    health_score : array of float, shape (n,), or None
-        The user's own score, turned so that high means likely to leave; NaN where it is not known before the cutoff.
-    account_values : array of float, shape (n,), or None
-        What each account is worth if it stays.
-    remarks : tuple of str
-        What a reader must know.
-
-    Examples
-    --------
     >>> RowFacts().account_values is None
     True
     """
 
+    # shape (n,): Groups to report by, sensitive attributes included
     slices: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
-    sensitive: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()  # those of the slices that are declared sensitive
+    # shape (n,): The user's own score, turned so that high means likely to leave; NaN where it is not known before the cutoff
     health_score: NDArray[np.float64] | None = None
-    account_values: NDArray[np.float64] | None = None
-    remarks: tuple[str, ...] = ()
+    account_values: NDArray[np.float64] | None = None  # shape (n,): What each account is worth if it stays
+    remarks: tuple[str, ...] = ()  # what a reader must know
 
 
 def find_row_facts(
     dataset: Dataset, tables: Tables, settings: Settings, rows: NDArray[np.bool_], *, base_rate: float
 ) -> RowFacts:
-    """Look up what stands beside the features of some rows, each as it was known before its cutoff.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    tables : Tables
-    settings : Settings
-        `evaluation.slices`, `evaluation.health_score`, `features.sensitive`, `costs`.
-    rows : array of bool, shape (n_dataset,)
-    base_rate : float
-        Share that churned where the model learnt: the retention behind a lifetime value.
-
-    Returns
-    -------
-    RowFacts
-
-    Raises
-    ------
-    UsageError
-        With every slice, attribute or score that cannot be read.
-    """
+    """Look up what stands beside the features of some rows, each as it was known before its cutoff."""
     asked = settings.evaluation.slices
     categories = _category_features(dataset)
     attributes = [*(name for name in asked or () if name not in categories), *settings.features.sensitive]

@@ -38,28 +38,6 @@ def open_to_learn(
 ) -> tuple[Tables, Sampling]:
     """Read the tables of the accounts that are learnt from and tested on.
 
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    as_of : int, optional
-        Instant; what arrived later is set aside.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    tables : Tables
-        All rows of the accounts in the sample.
-    sampling : Sampling
-
-    Raises
-    ------
-    UsageError
-        When the tables cannot be used, or cannot be held by this machine.
-
-    Notes
-    -----
     Tables larger than `engine.memory` of which a sample is asked for go to disk in buckets of accounts. One bucket at a time is
     read, and only the rows of its sampled accounts are kept.
     """
@@ -86,18 +64,7 @@ def open_to_learn(
 
 
 def resolve_sampling(settings: Settings, tables: Tables | SpilledTables) -> Sampling:
-    """Turn the settings of the sample into shares.
-
-    Parameters
-    ----------
-    settings : Settings
-    tables : Tables or SpilledTables
-        Of all accounts: `sampling.rows` counts theirs.
-
-    Returns
-    -------
-    Sampling
-    """
+    """Turn the settings of the sample into shares."""
     asked = settings.sampling
     if asked.rows is None:
         return Sampling.of(asked)
@@ -130,19 +97,7 @@ def _drawn(opened: Tables | SpilledTables, sampling: Sampling) -> Tables:
 
 
 def announcer(settings: Settings, progress: Progress) -> Callable[[int, int], None]:
-    """Return what is told how large the training matrix will be, before it is built.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-
-    Returns
-    -------
-    callable
-        Takes the numbers of rows and features. Refuses what this machine cannot hold; says so where it is more than
-        `engine.memory`, and with which sample it would not be.
-    """
+    """Return what is told how large the training matrix will be, before it is built."""
 
     def announce(rows: int, features: int) -> None:
         need, allowed = rows * features * _BYTES_PER_CELL, settings.engine.memory_bytes
@@ -177,8 +132,6 @@ def _too_much(what: str, need: int, allowed: int, mend: str, progress: Progress)
 def machine_memory() -> int:
     """Return the bytes of memory that this process may ever have.
 
-    Examples
-    --------
     >>> machine_memory() > 10**8
     True
     """

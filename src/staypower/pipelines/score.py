@@ -40,22 +40,13 @@ _COMPARED = ("account_id", "cutoff", "tier", "quadrant", "mrr")
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """What scoring made.
+    """What scoring made."""
 
-    Parameters
-    ----------
-    scores : Scores or ScoredParts or SparkScores
-        The second when the tables were too large for memory: their parts are put together in the list. The third when they
-        are on a cluster.
-    path : Path or str
-        The list; on a cluster a folder or a table.
-    prior : PriorCorrection or None, default None
-        What moved the probabilities to another base rate, when that was asked for.
-    """
-
+    # the second when the tables were too large for memory: their parts are put together in the list. The third when they are
+    # on a cluster
     scores: Scores | ScoredParts | SparkScores
-    path: Path | str
-    prior: PriorCorrection | None = None
+    path: Path | str  # the list; on a cluster a folder or a table
+    prior: PriorCorrection | None = None  # what moved the probabilities to another base rate, when that was asked for
 
     def text(self) -> str:
         """Return the counts, the accounts of highest risk and the path."""
@@ -118,30 +109,6 @@ def run_score(
 ) -> ScoreResult:
     """Score accounts and write one row for each.
 
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    cutoff : str, optional
-        Date or time of knowledge; by default the midnight UTC after everything that was observed.
-    output : Path, optional
-        File ending in `.parquet` or `.csv`; by default `scores` in the output folder, `scores-selected` for some accounts.
-        On a cluster a folder, or `table:NAME`.
-    model : str, optional
-        A version or the folder of a bundle; the champion by default.
-    accounts : tuple of str, optional
-        Whom to score; everybody by default.
-    previous : Path, optional
-        Scores of an earlier cutoff, written before: tiers stay steady against them, and who moved is said.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    ScoreResult
-
-    Notes
-    -----
     Tables that do not fit into `engine.memory` are put into buckets of accounts on disk and scored bucket by bucket, with the
     same bytes in the end. A run that is killed leaves what it finished in `cache/` of the output folder; the same run begins
     again there.

@@ -23,38 +23,19 @@ _MOST_WATCHED = 10
 class SparkScores:
     """Scores on a cluster.
 
-    Parameters
-    ----------
-    cutoff : int
-        Instant.
-    statuses : mapping of str to int
-        How many accounts have each.
-    watched : pandas.DataFrame
-        The ten accounts of highest risk, all columns.
-    placed : mapping of str to tuple of int and float or None
-        Accounts and revenue of each quadrant.
-
-    Examples
-    --------
     >>> len(SparkScores(0, {"scored": 3, "not_active": 1}, pd.DataFrame(), {}))
     4
     """
 
-    cutoff: int
-    statuses: Mapping[str, int]
-    watched: pd.DataFrame
-    placed: Mapping[str, tuple[int, float | None]]
+    cutoff: int  # instant
+    statuses: Mapping[str, int]  # how many accounts have each
+    watched: pd.DataFrame  # the ten accounts of highest risk, all columns
+    placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
     movement: None = None
 
     @classmethod
     def of(cls, written: DataFrame, cutoff: int) -> SparkScores:
-        """Let Spark count what was written.
-
-        Parameters
-        ----------
-        written : pyspark.sql.DataFrame
-        cutoff : int
-        """
+        """Let Spark count what was written."""
         from pyspark.sql import functions  # an extra: this module is there without it
 
         from staypower.engines.spark_session import speaking_with_spark

@@ -131,26 +131,7 @@ class TrainResult:
 
 
 def run_train(settings: Settings, *, progress: Progress, as_of: str | None = None, tables: Tables | None = None) -> TrainResult:
-    """Train, evaluate, track and register a model.
-
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    as_of : str, optional
-        Date or time; what arrived later is set aside.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    TrainResult
-
-    Raises
-    ------
-    UsageError
-        When the tables or the settings allow no model; nothing is left half-written.
-    """
+    """Train, evaluate, track and register a model."""
     until = None if as_of is None else instant_of(as_of, end=True)
     tables, sampling = open_to_learn(settings, progress=progress, as_of=until, tables=tables)
     data = fingerprint(tables)

@@ -50,18 +50,10 @@ _COMPARED = ("log_loss", "auroc", "average_precision")
 
 @dataclass(frozen=True)
 class TuneResult:
-    """What tuning found.
-
-    Parameters
-    ----------
-    tuning : Tuning
-    path : Path
-        The best settings as YAML.
-    run_id : str
-    """
+    """What tuning found."""
 
     tuning: Tuning
-    path: Path
+    path: Path  # the best settings as YAML
     run_id: str
 
     def text(self) -> str:
@@ -87,28 +79,6 @@ def run_tune(
 ) -> TuneResult:
     """Search for better settings of the model, and say whether they are.
 
-    Parameters
-    ----------
-    settings : Settings
-    progress : Progress
-    trials, minutes : optional
-        Budget; 30 trials when neither is given.
-    resume : bool, default False
-        Continue a search of the same question that was stopped.
-    tables : Tables, optional
-        Tables read before; by default those of the settings are read.
-
-    Returns
-    -------
-    TuneResult
-
-    Raises
-    ------
-    UsageError
-        When the label has one cutoff only, the history allows no fold, or the budget is impossible.
-
-    Notes
-    -----
     The folds see the tables as they were known at the first test cutoff, so nothing of the proof is searched over.
     """
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)

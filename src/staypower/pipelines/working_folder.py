@@ -22,8 +22,6 @@ _LOCK = "lock"
 def fingerprint_of(*said: object) -> str:
     """Hash plain values: what a run depends on.
 
-    Examples
-    --------
     >>> fingerprint_of("a", 1) == fingerprint_of("a", 1) != fingerprint_of("a", 2)
     True
     """
@@ -32,28 +30,7 @@ def fingerprint_of(*said: object) -> str:
 
 @contextmanager
 def working_folder(cache: Path, name: str, fingerprint: str) -> Iterator[Path]:
-    """Hold a folder for one run.
-
-    Parameters
-    ----------
-    cache : Path
-        The known folder: nothing unfinished is ever anywhere else.
-    name : str
-        What kind of run it is.
-    fingerprint : str
-        What the run depends on. A run that was killed finds its folder again as it left it.
-
-    Yields
-    ------
-    Path
-        Taken away when the block ends well or the input is refused; kept when the run is stopped or fails. With it go folders
-        of the same kind that nobody works in.
-
-    Raises
-    ------
-    UsageError
-        When another process is doing the same.
-    """
+    """Hold a folder for one run."""
     folder = cache / f"{name}-run-{fingerprint}"
     made = [place for place in (cache, *cache.parents) if not place.exists()]
     lock = _hold(folder)

@@ -22,42 +22,20 @@ _NEEDED = ("account_id", "status", "churn_probability", "quadrant")
 
 @dataclass(frozen=True)
 class Fit:
-    """Which actions fit which accounts.
+    """Which actions fit which accounts."""
 
-    Parameters
-    ----------
-    placed : array of bool, shape (n_accounts, n_actions)
-        The account is scored, stands in one of the action's quadrants, and one of its levers counts.
-    meets : array of bool, shape (n_accounts, n_actions)
-        Besides, the conditions hold.
-    shares : array of float, shape (n_accounts, 8)
-        Each lever's share of what raises the account's risk, in the order of `LEVERS`.
-    unanswerable : dict of str to str
-        Actions with a condition on a measure that is not told at all, and the measure.
-    """
-
+    # shape (n_accounts, n_actions): The account is scored, stands in one of the action's quadrants, and one of its levers
+    # counts
     placed: NDArray[np.bool_]
-    meets: NDArray[np.bool_]
+    meets: NDArray[np.bool_]  # shape (n_accounts, n_actions): Besides, the conditions hold
+    # shape (n_accounts, 8): Each lever's share of what raises the account's risk, in the order of `LEVERS`
     shares: NDArray[np.float64]
-    unanswerable: dict[str, str]
+    unanswerable: dict[str, str]  # actions with a condition on a measure that is not told at all, and the measure
 
 
 def lever_shares(scores: pd.DataFrame) -> NDArray[np.float64]:
     """Return how much of what raises each account's risk each lever carries.
 
-    Parameters
-    ----------
-    scores : DataFrame, n rows
-        `lever_1, contribution_1, ...`: the account's reasons.
-
-    Returns
-    -------
-    array of float, shape (n, 8)
-        In the order of `LEVERS`: the sum of the lever's contributions above 0 over the sum of all of them, those without a
-        lever included; 0 where nothing raises the risk.
-
-    Examples
-    --------
     >>> reasons = {"lever_1": ["support"], "contribution_1": [0.75], "lever_2": [None], "contribution_2": [0.25],
     ...            "lever_3": ["value"], "contribution_3": [-0.5]}
     >>> shares = lever_shares(pd.DataFrame(reasons))
@@ -81,25 +59,6 @@ def lever_shares(scores: pd.DataFrame) -> NDArray[np.float64]:
 def fit_actions(playbook: Playbook, scores: pd.DataFrame) -> Fit:
     """Find which actions fit which accounts.
 
-    Parameters
-    ----------
-    playbook : Playbook
-    scores : DataFrame
-        One row an account: `account_id, status, churn_probability, quadrant`, the reasons as `lever_1, contribution_1, ...`,
-        and the measures that conditions ask for, under their names (`p_involuntary` for `involuntary_share`).
-
-    Returns
-    -------
-    Fit
-        An account meets no condition on a measure that is missing for it.
-
-    Raises
-    ------
-    UsageError
-        When a needed column is not there.
-
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "loyal", "step": "Ask.", "owner": "sales", "cost": 5, "value": 80,
     ...          "conditions": {"mrr": {"at_least": 100}}}
     >>> playbook = Playbook.model_validate({"actions": {"expansion": entry}})

@@ -73,13 +73,6 @@ def _as_limits(value: object) -> object:
 class Limits(BaseModel):
     """Bounds of one measure.
 
-    Parameters
-    ----------
-    at_least, below : float or None, default None
-        The measure must be at least the one and less than the other; one of them is given.
-
-    Examples
-    --------
     >>> Limits(at_least=2).below is None
     True
     """
@@ -107,29 +100,6 @@ Name = Annotated[str, AfterValidator(_known_name)]
 class Action(BaseModel):
     """One entry of a playbook.
 
-    Parameters
-    ----------
-    lever : tuple of str
-        What raises the risk of the accounts it is for, one of them is enough; empty (`any`): whatever does.
-    quadrant : tuple of str
-        Where these accounts stand; empty (`any`): anywhere.
-    step : str
-        What to do, in a sentence.
-    owner : str
-        Who does it. `automatic` costs nobody's time; `account owner` is each account's own.
-    cost : float
-        Money spent by acting on one account, at least 0.
-    effect : float or None, default None
-        Relative cut in churn probability that is hoped for, above 0, at most 1.
-    value : float or None, default None
-        Instead of `effect`: money expected from acting on one account, where the action is not about its risk.
-    cooldown : int, default 30
-        Days before the same account may get the same action again.
-    conditions : mapping of str to Limits
-        Measures that must lie within limits, all of them.
-
-    Examples
-    --------
     >>> action = Action(lever="billing", quadrant="any", step="Call.", owner="billing", cost=5, effect=0.3)
     >>> action.lever, action.quadrant, action.cooldown
     (('billing',), (), 30)
@@ -171,17 +141,6 @@ class Action(BaseModel):
 class Playbook(BaseModel):
     """Every action, by name.
 
-    Parameters
-    ----------
-    actions : mapping of str to Action
-        At least one. Where several are worth the same, the earlier one is taken.
-    pause : int, default 7
-        Days after any action before the same account gets another.
-    lever_share : float, default 0.2
-        A lever counts for an account when it carries at least this share of what raises its risk, in (0, 1].
-
-    Examples
-    --------
     >>> entry = {"lever": "any", "quadrant": "loyal", "step": "Ask.", "owner": "marketing", "cost": 5, "value": 80}
     >>> playbook = Playbook.model_validate({"actions": {"referral": entry}})
     >>> playbook.owners, playbook.features
@@ -215,8 +174,6 @@ class Playbook(BaseModel):
 def default_playbook_text() -> str:
     """Return the playbook that comes with the package, as YAML.
 
-    Examples
-    --------
     >>> "actions:" in default_playbook_text()
     True
     """

@@ -24,18 +24,7 @@ _REFERRAL = "referral"
 
 
 def read_referrals(tables: Tables, customers: Customers) -> NDArray[np.bool_]:
-    """Say which account referred somebody in which period.
-
-    Parameters
-    ----------
-    tables : Tables
-        With `advocacy.kind`.
-    customers : Customers
-
-    Returns
-    -------
-    array of bool, shape (n_accounts, k)
-    """
+    """Say which account referred somebody in which period."""
     table = tables["advocacy"]
     kind = np.array([str(word).strip().casefold() == _REFERRAL for word in table.texts("kind")], dtype=bool)
     at = table.own_instants()
@@ -48,14 +37,7 @@ def read_referrals(tables: Tables, customers: Customers) -> NDArray[np.bool_]:
 
 
 def referral_figures(customers: Customers, referred: NDArray[np.bool_], cell: Cell) -> Iterator[Figure]:
-    """Yield the share of the customers at the start of a cell who referred somebody in it.
-
-    Parameters
-    ----------
-    customers : Customers
-    referred : array of bool, shape (n_accounts, k)
-    cell : Cell
-    """
+    """Yield the share of the customers at the start of a cell who referred somebody in it."""
     starters = customers.at_start(cell.position) & cell.members
     n, count = int(starters.sum()), int((starters & referred[:, cell.position]).sum())
     if not n:

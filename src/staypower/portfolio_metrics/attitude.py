@@ -35,8 +35,6 @@ _BANDS = ("detractor", "passive", "promoter")
 def nps_bands(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the band of each answer: 0 detractor (below 7), 1 passive (7 and 8), 2 promoter (from 9).
 
-    Examples
-    --------
     >>> nps_bands(np.array([0.0, 6.0, 7.0, 8.5, 9.0, 10.0])).tolist()
     [0, 0, 1, 1, 2, 2]
     """
@@ -46,15 +44,6 @@ def nps_bands(values: NDArray[np.float64]) -> NDArray[np.int64]:
 def nps_figures(answers: Answers, cell: Cell, resampler: Resampler) -> Iterator[Figure]:
     """Yield the NPS over answers, the NPS over accounts, and how many accounts are in each band.
 
-    Parameters
-    ----------
-    answers : Answers
-        Those of the cell, sorted by account and time.
-    cell : Cell
-    resampler : Resampler
-
-    Notes
-    -----
     NPS = 100 (share of promoters - share of detractors). Over accounts each counts once, by its last answer of the period;
     several at that same instant count by their median. Where accounts answered repeatedly the interval is a bootstrap over
     accounts: answers of one account resemble each other.
@@ -106,16 +95,7 @@ def _last_answers(answers: Answers) -> NDArray[np.float64]:
 
 
 def csat_figures(answers: Answers, cell: Cell, settings: PortfolioSettings, resampler: Resampler) -> Iterator[Figure]:
-    """Yield CSAT: 100 x satisfied answers / answers, by the declared threshold of each answer's scale.
-
-    Parameters
-    ----------
-    answers : Answers
-        Those of the cell.
-    cell : Cell
-    settings : PortfolioSettings
-    resampler : Resampler
-    """
+    """Yield CSAT: 100 x satisfied answers / answers, by the declared threshold of each answer's scale."""
     figure = _share(answers, answers.up, "csat", cell, settings.satisfied, "satisfied", resampler)
     yield replace(figure, value=100 * figure.value, low=100 * figure.low, high=100 * figure.high)
 
@@ -123,18 +103,7 @@ def csat_figures(answers: Answers, cell: Cell, settings: PortfolioSettings, resa
 def ces_figures(
     answers: Answers, version: str, cell: Cell, settings: PortfolioSettings, resampler: Resampler
 ) -> Iterator[Figure]:
-    """Yield the mean effort score of one version, as answered, and the share of answers that say low effort.
-
-    Parameters
-    ----------
-    answers : Answers
-        Those of the cell.
-    version : {"ces1", "ces2"}
-        Never pooled: on the first low is good, on the second high.
-    cell : Cell
-    settings : PortfolioSettings
-    resampler : Resampler
-    """
+    """Yield the mean effort score of one version, as answered, and the share of answers that say low effort."""
     n, accounts = len(answers.value), len(np.unique(answers.account))
     if n:
         per_account = sums_by_account(answers.account, answers.value)
@@ -179,18 +148,7 @@ def _share(
 def response_figures(
     invitations: Invitations, instrument: str, cell: Cell, *, complete: bool, resampler: Resampler
 ) -> Iterator[Figure]:
-    """Yield the share of a cell's invitations that were answered within the declared days.
-
-    Parameters
-    ----------
-    invitations : Invitations
-        Those of the cell, by the instant of sending.
-    instrument : str
-    cell : Cell
-    complete : bool
-        Whether every invitation of the period has had its days.
-    resampler : Resampler
-    """
+    """Yield the share of a cell's invitations that were answered within the declared days."""
     metric, n = f"{instrument}_response_rate", len(invitations.account)
     if not n:
         yield cell.figure(metric, math.nan, n=0, accounts=0, complete=complete, note="nobody was invited")

@@ -66,26 +66,6 @@ def measure_portfolio(
 ) -> Portfolio:
     """Measure a portfolio by period, segment and cohort.
 
-    Parameters
-    ----------
-    tables : Tables
-    settings : PortfolioSettings
-    label : ContractualLabel, NonContractualLabel or GivenLabel
-        What a customer is, and which end reasons are involuntary.
-    features : FeatureSettings
-        For the promise of support, `sla_hours`.
-
-    Returns
-    -------
-    Portfolio
-
-    Raises
-    ------
-    UsageError
-        When a segment cannot be used, one survey name stands for two things, amounts are too large, or no row has a time.
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
     >>> from staypower.tables import SCHEMAS, Table
@@ -117,16 +97,6 @@ def measure_portfolio(
 def has_a_past(tables: Tables) -> bool:
     """Say whether any row has a time: one snapshot of accounts has none, and nothing to measure over time.
 
-    Parameters
-    ----------
-    tables : Tables
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS, Table
     >>> has_a_past(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0))

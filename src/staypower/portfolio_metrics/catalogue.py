@@ -16,16 +16,6 @@ Unit = Literal["points", "of 100", "share", "scale", "accounts", "money", "hours
 class Metric:
     """What a metric is.
 
-    Parameters
-    ----------
-    name : str
-    label : str
-    unit : str
-    family : str
-        Heading under which it is shown.
-
-    Examples
-    --------
     >>> METRICS["nps"].unit
     'points'
     """
@@ -33,7 +23,7 @@ class Metric:
     name: str
     label: str
     unit: Unit
-    family: str
+    family: str  # heading under which it is shown
 
 
 _CUSTOMERS, _REVENUE, _ATTITUDE, _SUPPORT = "Customers", "Recurring revenue", "Attitude", "Support"

@@ -24,14 +24,6 @@ UNSURE = "the data begin shortly before: some of these accounts may have been cu
 def observed_ages(customers: Customers, cohort: int) -> int:
     """Count the ages at which nothing about a cohort can change any more, age 0 included.
 
-    Parameters
-    ----------
-    customers : Customers
-    cohort : int
-        Position of the period in which the accounts began.
-
-    Notes
-    -----
     Age a is the boundary a periods after the end of the cohort's own period. It is fully observed when that boundary and the
     grace after it lie before the end of knowledge.
     """
@@ -39,16 +31,7 @@ def observed_ages(customers: Customers, cohort: int) -> int:
 
 
 def logo_cohort_figures(customers: Customers, cell: Cell, began_in: NDArray[np.int64]) -> Iterator[Figure]:
-    """Yield the share of a cohort's accounts that are still in their first stay, by age.
-
-    Parameters
-    ----------
-    customers : Customers
-    cell : Cell
-        Its period is the one in which the accounts began.
-    began_in : array of int64, shape (n_accounts,)
-        `customers.began_in()`.
-    """
+    """Yield the share of a cohort's accounts that are still in their first stay, by age."""
     ages = observed_ages(customers, cell.position)
     members = (began_in == cell.position) & cell.members
     n = int(members.sum())
@@ -66,16 +49,6 @@ def revenue_cohort_figures(
 ) -> Iterator[Figure]:
     """Yield a cohort's revenue by age, and its gross and net retention against age 0.
 
-    Parameters
-    ----------
-    customers : Customers
-    revenue : CustomerRevenue
-    cell : Cell
-    began_in : array of int64, shape (n_accounts,)
-    resampler : Resampler
-
-    Notes
-    -----
     Only accounts in their first stay count: who left and came back adds nothing. Accounts with a blank `mrr` at any observed
     age are left out, and the note counts them.
     """

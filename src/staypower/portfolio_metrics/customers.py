@@ -27,43 +27,23 @@ __all__ = ["Customers", "customers_fault", "find_customers"]
 class Customers:
     """The customers of a portfolio over its periods.
 
-    Parameters
-    ----------
-    accounts : tuple of str
-    periods : Periods
-    stay : array of int64, shape (n_accounts, k + 1)
-        Number of the unbroken stay in which each account was a customer just before each boundary; -1 where it was none.
-    kind : array of int8, shape (n_stays,)
-        `ChurnKind` of the stay's end; `NONE` while it runs.
-    began : array of int64, shape (n_accounts,)
-        Instant at which the first stay began; `MISSING` where none did.
-    open_since : array of int64, shape (n_accounts,)
-        Instant of an end that a return within the grace could still undo; `MISSING` where there is none.
-    grace : int
-        Days within which a return undoes an end.
-    kinds_told : bool
-        Whether voluntary and involuntary ends can be told apart.
-    readable_from : int
-        Instant before which the data are too short to tell who is a customer.
-    carries : bool
-        Whether an account between two subscriptions may be a customer.
-
-    Examples
-    --------
     >>> Customers.__name__
     'Customers'
     """
 
     accounts: tuple[str, ...]
     periods: Periods
+    # shape (n_accounts, k + 1): Number of the unbroken stay in which each account was a customer just before each boundary;
+    # -1 where it was none
     stay: NDArray[np.int64]
-    kind: NDArray[np.int8]
-    began: NDArray[np.int64]
+    kind: NDArray[np.int8]  # shape (n_stays,): `ChurnKind` of the stay's end; `NONE` while it runs
+    began: NDArray[np.int64]  # shape (n_accounts,): Instant at which the first stay began; `MISSING` where none did
+    # shape (n_accounts,): Instant of an end that a return within the grace could still undo; `MISSING` where there is none
     open_since: NDArray[np.int64]
-    grace: int
-    kinds_told: bool
-    readable_from: int
-    carries: bool
+    grace: int  # days within which a return undoes an end
+    kinds_told: bool  # whether voluntary and involuntary ends can be told apart
+    readable_from: int  # instant before which the data are too short to tell who is a customer
+    carries: bool  # whether an account between two subscriptions may be a customer
 
     def at_start(self, position: int) -> NDArray[np.bool_]:
         """Say who was a customer when a period began."""
@@ -86,17 +66,7 @@ class Customers:
         return self.periods.number(self.began)
 
     def unbroken(self, cohort: int) -> NDArray[np.bool_]:
-        """Say, from the end of a cohort's period on, at which boundaries its accounts are still in their first stay.
-
-        Parameters
-        ----------
-        cohort : int
-            Position of the period in which the first stays began.
-
-        Returns
-        -------
-        array of bool, shape (n_accounts, k - cohort)
-        """
+        """Say, from the end of a cohort's period on, at which boundaries its accounts are still in their first stay."""
         after = self.stay[:, cohort + 1 :]
         first = after[:, :1]
         return np.asarray(np.logical_and.accumulate((after >= 0) & (after == first), axis=1))
@@ -105,8 +75,6 @@ class Customers:
 def customers_fault(tables: Tables, label: LabelSettings) -> str | None:
     """Say why customers cannot be counted over time; None when they can.
 
-    Examples
-    --------
     >>> customers_fault(Tables({}, 0), GivenLabel(flag="left"))
     'a flag says who left, not when'
     """
@@ -120,26 +88,6 @@ def customers_fault(tables: Tables, label: LabelSettings) -> str | None:
 def find_customers(tables: Tables, label: LabelSettings, periods: Periods, *, accounts: Sequence[str]) -> Customers:
     """Find who was a customer at each boundary, by the label's own definition.
 
-    Parameters
-    ----------
-    tables : Tables
-    label : ContractualLabel, NonContractualLabel or GivenLabel
-        With dates: a flag tells nothing over time.
-    periods : Periods
-    accounts : sequence of str
-        Every account, sorted.
-
-    Returns
-    -------
-    Customers
-
-    Raises
-    ------
-    UsageError
-        When the label needs a table or column that is not there.
-
-    Notes
-    -----
     - Contractual: on the union of the subscriptions, holes of at most the grace closed. An account between two
       subscriptions whose hole is closed is a customer.
     - Non-contractual: activity in the window before the boundary. Given dates: from sign-up to the first date of churn.

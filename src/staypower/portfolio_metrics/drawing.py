@@ -40,17 +40,7 @@ _COHORTS = "cohort_retention"
 
 
 def pictures_of(portfolio: Portfolio) -> dict[str, Callable[[Portfolio], Picture]]:
-    """Return what draws each picture that a portfolio has.
-
-    Parameters
-    ----------
-    portfolio : Portfolio
-
-    Returns
-    -------
-    dict of str to callable
-        Of `attitude`, `customers`, `revenue`, `support`, `orders` and `cohorts` those for which there is a figure.
-    """
+    """Return what draws each picture that a portfolio has."""
     found: dict[str, Callable[[Portfolio], Picture]] = {
         name: partial(_over_time, name=name) for name in _OVER_TIME if _lines(portfolio, name)
     }
@@ -60,23 +50,7 @@ def pictures_of(portfolio: Portfolio) -> dict[str, Callable[[Portfolio], Picture
 
 
 def draw(portfolio: Portfolio, picture: str) -> Picture:
-    """Draw one of the pictures.
-
-    Parameters
-    ----------
-    portfolio : Portfolio
-    picture : str
-        One of `pictures_of`.
-
-    Returns
-    -------
-    Picture
-
-    Raises
-    ------
-    UsageError
-        When there is no such picture.
-    """
+    """Draw one of the pictures."""
     return find_picture(picture, pictures_of(portfolio))(portfolio)
 
 

@@ -25,77 +25,41 @@ RUNNING = "the period is still running"
 class Figure:
     """One number of the portfolio.
 
-    Parameters
-    ----------
-    metric : str
-    period_start, period_end : int
-        Calendar instants; the end is exclusive. Of a cohort: the period in which its accounts began.
-    complete : bool
-        False while time can still change the number.
-    segment, segment_value : str
-        Column and value; both `all` for everybody.
-    value : float
-        NaN where there is none; the note says why.
-    low, high : float
-        Ends of the 95 % interval; NaN where there is none.
-    n : int or None
-        What the value is a share or mean of; None where it is not published.
-    note : str
-    age : int or None
-        Of a cohort: whole periods since the end of its first.
-
-    Examples
-    --------
     >>> Figure("nps", 0, 1, True, "all", "all", 30.0, n=100).note
     ''
     """
 
     metric: str
-    period_start: int
-    period_end: int
-    complete: bool
-    segment: str
-    segment_value: str
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    n: int | None = None
+    period_start: int  # calendar instants; the end is exclusive. Of a cohort: the period in which its accounts began
+    period_end: int  # calendar instants; the end is exclusive. Of a cohort: the period in which its accounts began
+    complete: bool  # false while time can still change the number
+    segment: str  # column and value; both `all` for everybody
+    segment_value: str  # column and value; both `all` for everybody
+    value: float  # NaN where there is none; the note says why
+    low: float = math.nan  # ends of the 95 % interval; NaN where there is none
+    high: float = math.nan  # ends of the 95 % interval; NaN where there is none
+    n: int | None = None  # what the value is a share or mean of; None where it is not published
     note: str = ""
-    age: int | None = None
+    age: int | None = None  # of a cohort: whole periods since the end of its first
 
 
 @dataclass(frozen=True)
 class Cell:
     """The accounts of one segment in one period, and how figures of them are published.
 
-    Parameters
-    ----------
-    position : int
-        Of the period.
-    start, end : int
-        Calendar instants.
-    running : bool
-    segment, value : str
-        Column and value; both `all` for everybody.
-    members : array of bool, shape (n_accounts,)
-    minimum : int
-        Accounts below which a segment shows no number.
-
-    Examples
-    --------
     >>> cell = Cell(0, 0, 1, False, "region", "emea", np.ones(12, dtype=bool), 30)
     >>> cell.figure("nps", 50.0, n=12, accounts=12).note
     'too small to publish: fewer than 30 accounts'
     """
 
-    position: int
-    start: int
-    end: int
+    position: int  # of the period
+    start: int  # calendar instants
+    end: int  # calendar instants
     running: bool
-    segment: str
-    value: str
-    members: NDArray[np.bool_]
-    minimum: int
+    segment: str  # column and value; both `all` for everybody
+    value: str  # column and value; both `all` for everybody
+    members: NDArray[np.bool_]  # shape (n_accounts,)
+    minimum: int  # accounts below which a segment shows no number
 
     @property
     def name(self) -> str:
@@ -114,22 +78,7 @@ class Cell:
         note: str = "",
         age: int | None = None,
     ) -> Figure:
-        """Publish a value, or say that the segment is too small.
-
-        Parameters
-        ----------
-        metric : str
-        value : float
-        interval : tuple of float, optional
-        n : int
-            What the value is a share or mean of.
-        accounts : int
-            Distinct accounts behind it.
-        complete : bool, default True
-            Whether time can no longer change it; never said of a running period.
-        note : str, optional
-        age : int, optional
-        """
+        """Publish a value, or say that the segment is too small."""
         made = Figure(metric, self.start, self.end, complete and not self.running, self.segment, self.value, math.nan, age=age)
         if self.segment != ALL and accounts < self.minimum:
             return replace(made, note=f"too small to publish: fewer than {self.minimum} accounts")
@@ -139,14 +88,7 @@ class Cell:
 
 
 def cells_of(periods: Periods, segmentations: tuple[Segmentation, ...], minimum: int) -> Iterator[Cell]:
-    """Yield every period with everybody, then with each segment's accounts.
-
-    Parameters
-    ----------
-    periods : Periods
-    segmentations : tuple of Segmentation
-    minimum : int
-    """
+    """Yield every period with everybody, then with each segment's accounts."""
     running = periods.running
     for position, (start, end) in enumerate(zip(periods.starts, periods.ends, strict=True)):
         for segmentation in segmentations:

@@ -35,12 +35,8 @@ _MOST_ACCOUNTS, _GROUPS = 10_000, 1_500
 def wilson_interval(successes: int, n: int) -> Interval:
     """Return Wilson's score interval of a share.
 
-    Notes
-    -----
     With s successes of n and z = 1.96: (s + z^2/2 -+ z sqrt(s (n - s) / n + z^2/4)) / (n + z^2). Wilson 1927, JASA 22.
 
-    Examples
-    --------
     >>> [round(end, 4) for end in wilson_interval(8, 10)]
     [0.4902, 0.9433]
     >>> wilson_interval(0, 0)
@@ -56,12 +52,8 @@ def wilson_interval(successes: int, n: int) -> Interval:
 def nps_interval(promoters: int, detractors: int, n: int) -> Interval:
     """Return the interval of a Net Promoter Score in points; none under 30 answers.
 
-    Notes
-    -----
     100 (p - d -+ 1.96 sqrt((p + d - (p - d)^2) / n)) with p, d the shares, held within -100 and 100.
 
-    Examples
-    --------
     >>> [round(end, 2) for end in nps_interval(50, 20, 100)]
     [14.69, 45.31]
     >>> nps_interval(20, 5, 29)
@@ -79,8 +71,6 @@ def sums_by_account(
 ) -> NDArray[np.int64] | NDArray[np.float64]:
     """Sum columns over the rows of each account; one more column counts the rows.
 
-    Examples
-    --------
     >>> sums_by_account(np.array([7, 3, 7]), np.array([1, 0, 1])).tolist()
     [[0, 1], [2, 2]]
     """
@@ -99,15 +89,6 @@ def first_over_last(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 class Resampler:
     """Draw accounts with replacement.
 
-    Parameters
-    ----------
-    replicates : int
-        How often; 0 for no intervals.
-    seed : int
-        The same figure gets the same draws whatever else is computed.
-
-    Examples
-    --------
     >>> accounts = np.array([[1, 1], [0, 1]] * 50)
     >>> low, high = Resampler(200, 0).interval(accounts, lambda sums: sums[:, 0] / sums[:, 1], name="example")
     >>> 0.38 < low < 0.45, 0.55 < high < 0.62
@@ -125,22 +106,7 @@ class Resampler:
         *,
         name: str,
     ) -> Interval:
-        """Return the 2.5 % and 97.5 % points of a statistic of sums over accounts.
-
-        Parameters
-        ----------
-        accounts : array, shape (n_accounts, m)
-            What each account adds to the m sums.
-        statistic : callable
-            From sums of shape (replicates, m) to values of shape (replicates,).
-        name : str
-            Tells this figure's draws from those of others.
-
-        Returns
-        -------
-        tuple of float
-            NaN under 30 accounts, and where less than half of the draws have a value.
-        """
+        """Return the 2.5 % and 97.5 % points of a statistic of sums over accounts."""
         if not self.replicates or len(accounts) < LEAST_ANSWERS:
             return NONE
         generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])

@@ -23,23 +23,14 @@ _MONTHS = {"month": 1, "quarter": 3}
 class Periods:
     """Consecutive calendar periods, the last of which may be running.
 
-    Parameters
-    ----------
-    starts, ends : tuple of int, length k
-        Calendar beginnings, and ends (exclusive), as instants.
-    observed_until : int
-        Instant (exclusive) at which knowledge ends.
-
-    Examples
-    --------
     >>> periods = make_periods(instant_of("2025-02-10"), first=instant_of("2024-12-24"), period="month", count=12)
     >>> len(periods), periods.running.tolist()
     (3, [False, False, True])
     """
 
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    observed_until: int
+    starts: tuple[int, ...]  # calendar beginnings, and ends (exclusive), as instants
+    ends: tuple[int, ...]  # calendar beginnings, and ends (exclusive), as instants
+    observed_until: int  # instant (exclusive) at which knowledge ends
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -69,22 +60,6 @@ class Periods:
 def make_periods(observed_until: int, *, first: int, period: Literal["month", "quarter"], count: int) -> Periods:
     """List the latest complete periods and the one that is running.
 
-    Parameters
-    ----------
-    observed_until : int
-        Instant (exclusive) at which knowledge ends.
-    first : int
-        The earliest instant of the data: no period ends before it.
-    period : {"month", "quarter"}
-    count : int
-        Complete periods at most.
-
-    Returns
-    -------
-    Periods
-
-    Examples
-    --------
     >>> from staypower.cutoffs import text_of
     >>> whole = make_periods(instant_of("2025-04-01"), first=0, period="quarter", count=2)
     >>> [text_of(start) for start in whole.starts], whole.running.tolist()

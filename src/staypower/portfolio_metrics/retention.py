@@ -25,13 +25,6 @@ _KINDS = (
 def retention_figures(customers: Customers, cell: Cell) -> Iterator[Figure]:
     """Yield the customers of a cell, its churn rate, retention, and churn by kind.
 
-    Parameters
-    ----------
-    customers : Customers
-    cell : Cell
-
-    Notes
-    -----
     Churn rate = customers at the start and gone at the end / customers at the start; retention = 1 - churn rate. The kinds
     are shares of the same customers and add up to the churn rate. The kind is that of the stay that held the start.
     """

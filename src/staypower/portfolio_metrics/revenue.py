@@ -27,28 +27,17 @@ __all__ = ["CustomerRevenue", "customer_revenue", "ratio", "revenue_figures", "w
 class CustomerRevenue:
     """What each customer pays a month at each boundary.
 
-    Parameters
-    ----------
-    amount : array of int64, shape (n_accounts, k + 1)
-        Whole ten-thousandths; 0 for who is no customer.
-    known : array of bool, shape (n_accounts, k + 1)
-        False for a customer whose revenue is not written down.
-
-    Examples
-    --------
     >>> CustomerRevenue(np.array([[10_000]]), np.array([[True]])).amount.tolist()
     [[10000]]
     """
 
-    amount: NDArray[np.int64]
-    known: NDArray[np.bool_]
+    amount: NDArray[np.int64]  # shape (n_accounts, k + 1): Whole ten-thousandths; 0 for who is no customer
+    known: NDArray[np.bool_]  # shape (n_accounts, k + 1): False for a customer whose revenue is not written down
 
 
 def without_revenue(tables: Tables) -> str | None:
     """Say why revenue cannot be told over time; None when it can.
 
-    Examples
-    --------
     >>> without_revenue(Tables({}, 0))
     'there is no table `subscriptions`'
     """
@@ -58,18 +47,6 @@ def without_revenue(tables: Tables) -> str | None:
 def customer_revenue(tables: Tables, customers: Customers) -> CustomerRevenue:
     """Find what each customer pays a month at each boundary.
 
-    Parameters
-    ----------
-    tables : Tables
-        With `subscriptions` for which `without_revenue` finds no fault.
-    customers : Customers
-
-    Returns
-    -------
-    CustomerRevenue
-
-    Notes
-    -----
     A customer between two subscriptions, in a hole that the grace closes, is counted with what it paid when the hole began.
     """
     found: MonthlyRevenue = monthly_revenue(
@@ -89,15 +66,6 @@ def customer_revenue(tables: Tables, customers: Customers) -> CustomerRevenue:
 def revenue_figures(customers: Customers, revenue: CustomerRevenue, cell: Cell, resampler: Resampler) -> Iterator[Figure]:
     """Yield the movements of monthly recurring revenue, and gross and net revenue retention.
 
-    Parameters
-    ----------
-    customers : Customers
-    revenue : CustomerRevenue
-    cell : Cell
-    resampler : Resampler
-
-    Notes
-    -----
     Over the customers at the start: gross = sum of min(start, end) / sum of start, at most 1; net = sum of end / sum of
     start. Who was no customer at the start, a returning one too, adds nothing to either. Start + new + reactivated +
     expansion - contraction - churned = end, to the last ten-thousandth.

@@ -30,24 +30,13 @@ _MOST_VALUES = 100
 class Segmentation:
     """Which segment each account is counted in.
 
-    Parameters
-    ----------
-    column : str
-        Attribute of `accounts`, or `all`.
-    values : tuple of str
-        Segments in alphabetical order, `(blank)` last.
-    codes : array of int64, shape (n_accounts, k)
-        Position in `values`, for each account and period.
-
-    Examples
-    --------
     >>> everybody(2, 3).codes.tolist()
     [[0, 0, 0], [0, 0, 0]]
     """
 
-    column: str
-    values: tuple[str, ...]
-    codes: NDArray[np.int64]
+    column: str  # attribute of `accounts`, or `all`
+    values: tuple[str, ...]  # segments in alphabetical order, `(blank)` last
+    codes: NDArray[np.int64]  # shape (n_accounts, k): Position in `values`, for each account and period
 
 
 def everybody(accounts: int, periods: int) -> Segmentation:
@@ -60,33 +49,9 @@ def find_segmentations(
 ) -> tuple[Segmentation, ...]:
     """Find everybody's segment at the start of each period.
 
-    Parameters
-    ----------
-    tables : Tables
-    columns : sequence of str or None
-        Attributes of `accounts`; None: `segment` where it can be used.
-    accounts : sequence of str
-        Account ids without repeats.
-    starts : array of int64, shape (k,)
-        Beginnings of the periods, ascending.
-
-    Returns
-    -------
-    tuple of Segmentation
-        Everybody first.
-
-    Raises
-    ------
-    UsageError
-        When an attribute is not there, may have changed since, or has too many values to be a segment.
-
-    Notes
-    -----
     Where `accounts` holds versions, the last one with `valid_from` before the period's start counts; an account that began
     later is counted by its first version. An attribute without versions must be declared `static`.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "valid_from": time(1, 5), "segment": ["small", "large"]})

@@ -20,8 +20,6 @@ _Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...] | None, Befor
 class PortfolioSettings(BaseModel):
     """Settings of the portfolio's figures.
 
-    Examples
-    --------
     >>> PortfolioSettings().period, PortfolioSettings().minimum
     ('month', 30)
     >>> PortfolioSettings(segments="region").segments

@@ -29,35 +29,17 @@ _WHOLE_DAYS = "a time without a clock is known to the day only: no more than who
 class Tickets:
     """Tickets with how long they waited.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-    at : array of int64, shape (n,)
-        Instants of opening.
-    hours : array of float64, shape (n,)
-        Until somebody saw to the ticket, or until knowledge ends.
-    waiting : array of bool, shape (n,)
-        Nobody has seen to it yet: `hours` is only how long it has waited so far.
-    kept : array of bool, shape (n,)
-        The first response came within the promise.
-    decided : array of bool, shape (n,)
-        It is settled whether the promise was kept.
-    caution : str, default ""
-        What the times do not tell.
-
-    Examples
-    --------
     >>> Tickets.__name__
     'Tickets'
     """
 
-    account: NDArray[np.int64]
-    at: NDArray[np.int64]
-    hours: NDArray[np.float64]
-    waiting: NDArray[np.bool_]
-    kept: NDArray[np.bool_]
-    decided: NDArray[np.bool_]
-    caution: str = ""
+    account: NDArray[np.int64]  # shape (n,)
+    at: NDArray[np.int64]  # shape (n,): Instants of opening
+    hours: NDArray[np.float64]  # shape (n,): Until somebody saw to the ticket, or until knowledge ends
+    waiting: NDArray[np.bool_]  # shape (n,): Nobody has seen to it yet: `hours` is only how long it has waited so far
+    kept: NDArray[np.bool_]  # shape (n,): The first response came within the promise
+    decided: NDArray[np.bool_]  # shape (n,): It is settled whether the promise was kept
+    caution: str = ""  # what the times do not tell
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Tickets:
         """Return some of the tickets."""
@@ -73,21 +55,7 @@ class Tickets:
 
 
 def read_tickets(tables: Tables, features: FeatureSettings, *, accounts: Sequence[str]) -> Tickets:
-    """Read the tickets as support features do: open ones are censored, never dropped.
-
-    Parameters
-    ----------
-    tables : Tables
-        With `tickets.first_response_at`.
-    features : FeatureSettings
-        For the promise, `sla_hours`.
-    accounts : sequence of str
-
-    Returns
-    -------
-    Tickets
-        A response that comes before the opening, a negative duration, leaves the ticket out.
-    """
+    """Read the tickets as support features do: open ones are censored, never dropped."""
     stream = ticket_stream(tables, features)
     until = tables.observed_until
     opened, account = stream.instants("opened_at"), number_accounts(stream, accounts)
@@ -116,17 +84,6 @@ def read_tickets(tables: Tables, features: FeatureSettings, *, accounts: Sequenc
 def support_figures(tickets: Tickets, cell: Cell, *, sla_hours: float, resampler: Resampler) -> Iterator[Figure]:
     """Yield mean and median hours to the first response, and the share of promises kept.
 
-    Parameters
-    ----------
-    tickets : Tickets
-        Those opened in the cell.
-    cell : Cell
-    sla_hours : float
-        For the note.
-    resampler : Resampler
-
-    Notes
-    -----
     A ticket that still waits counts with its hours so far, so that the mean is a lower bound while there are any. The median
     is Kaplan and Meier's (1958): the shortest time after which at most half of the tickets still wait.
     """
@@ -171,19 +128,6 @@ def _joined(*notes: str) -> str:
 def censored_median(hours: NDArray[np.float64], answered: NDArray[np.bool_]) -> float:
     """Return the Kaplan-Meier median of durations of which some have not ended.
 
-    Parameters
-    ----------
-    hours : array of float64, shape (n,)
-    answered : array of bool, shape (n,)
-        False where the duration has not ended.
-
-    Returns
-    -------
-    float
-        NaN when more than half may outlast everything that was seen.
-
-    Examples
-    --------
     >>> censored_median(np.array([1.0, 2.0, 3.0, 9.0]), np.array([True, True, True, True]))
     2.0
     >>> censored_median(np.array([1.0, 2.0, 3.0, 9.0]), np.array([True, False, True, True]))

@@ -26,29 +26,15 @@ _MEND = "give each its own `touchpoint`, convert the answers to one scale, or le
 class Answers:
     """The answers to one instrument that were seen.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-        Position in the list of accounts.
-    at : array of int64, shape (n,)
-        Instants of answering.
-    value : array of float64, shape (n,)
-        As answered.
-    up : array of float64, shape (n,)
-        Counted from the good end: on a scale where lower is better 1-5 becomes 5-1.
-    scale : array of object, shape (n,)
-
-    Examples
-    --------
     >>> Answers.__name__
     'Answers'
     """
 
-    account: NDArray[np.int64]
-    at: NDArray[np.int64]
-    value: NDArray[np.float64]
-    up: NDArray[np.float64]
-    scale: NDArray[np.object_]
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    at: NDArray[np.int64]  # shape (n,): Instants of answering
+    value: NDArray[np.float64]  # shape (n,): As answered
+    up: NDArray[np.float64]  # shape (n,): Counted from the good end: on a scale where lower is better 1-5 becomes 5-1
+    scale: NDArray[np.object_]  # shape (n,)
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Answers:
         """Return some of the answers."""
@@ -59,22 +45,13 @@ class Answers:
 class Invitations:
     """The invitations to one instrument, and which were answered in time.
 
-    Parameters
-    ----------
-    account : array of int64, shape (n,)
-    at : array of int64, shape (n,)
-        Instants of sending.
-    answered : array of bool, shape (n,)
-
-    Examples
-    --------
     >>> Invitations.__name__
     'Invitations'
     """
 
-    account: NDArray[np.int64]
-    at: NDArray[np.int64]
-    answered: NDArray[np.bool_]
+    account: NDArray[np.int64]  # shape (n,)
+    at: NDArray[np.int64]  # shape (n,): Instants of sending
+    answered: NDArray[np.bool_]  # shape (n,)
 
     def take(self, chosen: NDArray[np.int64]) -> Invitations:
         """Return some of the invitations."""
@@ -82,26 +59,7 @@ class Invitations:
 
 
 def read_answers(surveys: Table, *, accounts: Sequence[str], observed_until: int) -> dict[str, Answers]:
-    """Read the answers of every instrument.
-
-    Parameters
-    ----------
-    surveys : Table
-        With the columns that reading adds: `low`, `high`, `higher_is_better`.
-    accounts : sequence of str
-    observed_until : int
-        Instant (exclusive) at which knowledge ends.
-
-    Returns
-    -------
-    dict of str to Answers
-        By instrument, sorted by account and time.
-
-    Raises
-    ------
-    UsageError
-        When one name stands for several scales or directions; the rows are named.
-    """
+    """Read the answers of every instrument."""
     if not surveys.has("value", "answered_at", "instrument", "low", "high", "higher_is_better"):
         return {}
     value, at, account = surveys.numbers("value"), surveys.instants("answered_at"), number_accounts(surveys, accounts)
@@ -122,21 +80,7 @@ def read_answers(surveys: Table, *, accounts: Sequence[str], observed_until: int
 def read_invitations(
     surveys: Table, *, accounts: Sequence[str], observed_until: int, answer_days: int
 ) -> dict[str, Invitations]:
-    """Read the invitations to every instrument.
-
-    Parameters
-    ----------
-    surveys : Table
-    accounts : sequence of str
-    observed_until : int
-    answer_days : int
-        Days after the invitation within which an answer counts.
-
-    Returns
-    -------
-    dict of str to Invitations
-        Empty where no invitations are noted.
-    """
+    """Read the invitations to every instrument."""
     if not surveys.has("sent_at", "instrument"):
         return {}
     sent, account = surveys.instants("sent_at"), number_accounts(surveys, accounts)

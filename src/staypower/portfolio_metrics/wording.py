@@ -31,8 +31,6 @@ _SMALL = "too small"
 def period_name(start: int, period: str) -> str:
     """Name a calendar period.
 
-    Examples
-    --------
     >>> period_name(0, "month"), period_name(0, "quarter")
     ('1970-01', '1970-Q1')
     """
@@ -43,8 +41,6 @@ def period_name(start: int, period: str) -> str:
 def say_value(value: float, unit: Unit) -> str:
     """Write a value with as many digits as its unit bears.
 
-    Examples
-    --------
     >>> say_value(0.0312, "share"), say_value(12345.678, "money"), say_value(float("nan"), "share")
     ('3.1 %', '12,345.68', '-')
     """

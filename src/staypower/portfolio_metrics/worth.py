@@ -42,27 +42,17 @@ __all__ = [
 class AcquisitionCosts:
     """What winning each account cost.
 
-    Parameters
-    ----------
-    amount : array of int64, shape (n_accounts,)
-        Whole ten-thousandths.
-    known : array of bool, shape (n_accounts,)
-
-    Examples
-    --------
     >>> AcquisitionCosts(np.array([5]), np.array([True])).amount.tolist()
     [5]
     """
 
-    amount: NDArray[np.int64]
-    known: NDArray[np.bool_]
+    amount: NDArray[np.int64]  # shape (n_accounts,): Whole ten-thousandths
+    known: NDArray[np.bool_]  # shape (n_accounts,)
 
 
 def costs_fault(tables: Tables, column: str) -> str | None:
     """Say why the cost of winning accounts is not known; None when it is.
 
-    Examples
-    --------
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS, Table
     >>> costs_fault(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0), "acquisition_cost")
@@ -83,24 +73,7 @@ def _is_number(kind: object) -> bool:
 
 
 def read_costs(tables: Tables, column: str, *, accounts: Sequence[str]) -> AcquisitionCosts:
-    """Read the cost of winning each account: the first that was written down.
-
-    Parameters
-    ----------
-    tables : Tables
-    column : str
-        Attribute of `accounts` for which `costs_fault` finds no fault.
-    accounts : sequence of str
-
-    Returns
-    -------
-    AcquisitionCosts
-
-    Raises
-    ------
-    UsageError
-        When the amounts are too large to be summed exactly.
-    """
+    """Read the cost of winning each account: the first that was written down."""
     table = tables["accounts"]
     amount, known = whole_amounts(table, column)
     account = number_accounts(table, accounts)
@@ -113,15 +86,7 @@ def read_costs(tables: Tables, column: str, *, accounts: Sequence[str]) -> Acqui
 
 
 def acquisition_figures(costs: AcquisitionCosts, began_in: NDArray[np.int64], cell: Cell) -> Iterator[Figure]:
-    """Yield the mean cost of the accounts won in a cell.
-
-    Parameters
-    ----------
-    costs : AcquisitionCosts
-    began_in : array of int64, shape (n_accounts,)
-        Position of the period in which each account's first stay began.
-    cell : Cell
-    """
+    """Yield the mean cost of the accounts won in a cell."""
     won = (began_in == cell.position) & cell.members
     yield _mean_cost(costs, won, cell, "cac")
 
@@ -145,19 +110,6 @@ def value_figures(
 ) -> Iterator[Figure]:
     """Yield monthly retention, lifetime value, acquisition cost and their ratio, pooled over complete months.
 
-    Parameters
-    ----------
-    customers : Customers
-        Over the months to be pooled, all of them settled.
-    revenue : CustomerRevenue
-    costs : AcquisitionCosts or None
-    cell : Cell
-        From the first to the last month; `members` of shape (n_accounts, k), the segment at each month's start.
-    settings : PortfolioSettings
-    resampler : Resampler
-
-    Notes
-    -----
     r = customer months that were followed by another / customer months; m = margin x revenue of the customer months with a
     known `mrr` / their number; lifetime value = m (1 + d) / (1 + d - r).
     """
@@ -222,16 +174,7 @@ def _against_cost(customers: Customers, costs: AcquisitionCosts, cell: Cell, clv
 
 
 def order_figures(orders: OrderAmounts, rows: NDArray[np.int64], cell: Cell, settings: PortfolioSettings) -> Iterator[Figure]:
-    """Yield accounts that ordered, what orders brought, and the mean margin per active account.
-
-    Parameters
-    ----------
-    orders : OrderAmounts
-    rows : array of int64
-        Positions of the lines of the cell.
-    cell : Cell
-    settings : PortfolioSettings
-    """
+    """Yield accounts that ordered, what orders brought, and the mean margin per active account."""
     active = len(np.unique(orders.account[rows[orders.bought[rows]]]))
     total = as_money(orders.amount[rows].sum())
     yield cell.figure("active_accounts", active, n=active, accounts=active)

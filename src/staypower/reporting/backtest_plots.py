@@ -17,19 +17,6 @@ __all__ = ["plot_backtest"]
 def plot_backtest(backtest: Backtest, folder: str | Path) -> list[Path]:
     """Draw a backtest into a folder.
 
-    Parameters
-    ----------
-    backtest : Backtest
-    folder : str or Path
-        Made if it is not there; files of the same name are replaced.
-
-    Returns
-    -------
-    list of Path
-        `folds.png` and, when there are several folds, `ageing.png`.
-
-    Examples
-    --------
     >>> import tempfile
     >>> import numpy as np
     >>> from staypower.backtesting import FoldPredictions, backtest_of

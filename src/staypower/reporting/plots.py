@@ -18,24 +18,6 @@ __all__ = ["plot_evaluation"]
 def plot_evaluation(evaluation: Evaluation, folder: str | Path, *, importance: Mapping[str, float] | None = None) -> list[Path]:
     """Draw an evaluation into a folder.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-        What `evaluate` returned.
-    folder : str or Path
-        Made if it is not there; files of the same name are replaced.
-    importance : mapping of str to float, optional
-        How much each feature matters, at least 0, in any unit; the 20 largest are drawn.
-
-    Returns
-    -------
-    list of Path
-        The files made: `precision_recall.png`, `roc.png`, `lift_and_gain.png` (these when both classes are present),
-        `reliability.png` (when the model gives probabilities), `profit.png`, `slices.png` (when there are groups) and
-        `importance.png` (when given).
-
-    Examples
-    --------
     >>> import tempfile
     >>> from staypower.evaluation import evaluate
     >>> y, risk = [0, 1] * 30, {"model": [0.2, 0.8] * 30}

@@ -17,21 +17,6 @@ __all__ = ["plot_portfolio"]
 def plot_portfolio(portfolio: Portfolio, folder: str | Path) -> list[Path]:
     """Draw a portfolio into a folder.
 
-    Parameters
-    ----------
-    portfolio : Portfolio
-        What `measure_portfolio` returned.
-    folder : str or Path
-        Made if it is not there; files of the same name are replaced.
-
-    Returns
-    -------
-    list of Path
-        The files made: of `attitude.png`, `customers.png`, `revenue.png`, `support.png`, `orders.png` and `cohorts.png` those
-        for which there is a figure.
-
-    Examples
-    --------
     >>> import tempfile
     >>> from staypower.portfolio_metrics import Figure, Periods, Portfolio, PortfolioSettings
     >>> figure = Figure("nps", 0, 2_678_400_000_000, True, "all", "all", 30.0, 10.0, 50.0, n=80)

@@ -19,20 +19,7 @@ _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "ke
 
 
 def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
-    """Refuse to call the probability of one thing the probability of another.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        A sealed model.
-    label : LabelSettings
-        What the config asks for.
-
-    Raises
-    ------
-    UsageError
-        With every setting that differs.
-    """
+    """Refuse to call the probability of one thing the probability of another."""
     learnt: Mapping[str, object] = bundle.metadata.get("label", {})
     asked = label.model_dump(mode="json")
     faults = [
@@ -49,19 +36,7 @@ def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
 
 
 def require_what_is_read(catalogue: Catalogue, tables: Tables) -> None:
-    """Refuse tables that have lost what the model's features are made of.
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-        The model's features.
-    tables : Tables
-
-    Raises
-    ------
-    UsageError
-        With every table and column that is gone, and how many features read it.
-    """
+    """Refuse tables that have lost what the model's features are made of."""
     empty = {name: replace(table, data=table.data.slice(0, 0)) for name, table in tables.items()}
     bare = Tables(empty, tables.observed_until)
     streams: dict[str, Table] = {}

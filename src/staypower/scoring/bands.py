@@ -19,19 +19,13 @@ __all__ = ["RiskBands"]
 class RiskBands:
     """Bands of churn probability.
 
-    Parameters
-    ----------
-    base_rate : float
-        Share of accounts that churned where the model learnt, in (0, 1). Low is under it, high above twice it, medium
-        between. Above a base rate of one third twice it comes so near certainty that nobody would be high: then high begins
-        halfway between the base rate and 1 (`metrics.risk.twice_the_base_rate`, which quadrants share).
-
-    Examples
-    --------
     >>> RiskBands(0.1).of(np.array([0.05, 0.1, 0.2, 0.21, np.nan])).tolist()
     ['low', 'medium', 'medium', 'high', None]
     """
 
+    # share of accounts that churned where the model learnt, in (0, 1). Low is under it, high above twice it, medium between.
+    # Above a base rate of one third twice it comes so near certainty that nobody would be high: then high begins halfway
+    # between the base rate and 1 (`metrics.risk.twice_the_base_rate`, which quadrants share)
     base_rate: float
 
     @property

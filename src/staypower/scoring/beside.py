@@ -28,35 +28,17 @@ __all__ = ["BesideSettings", "beside_churn"]
 class BesideSettings:
     """What decides tiers and quadrants.
 
-    Parameters
-    ----------
-    tier : TierSettings
-        When a tier is told.
-    quadrants : QuadrantSettings
-        Which tiers count as loyal.
-    costs : CostSettings
-    capacity : int or None, default None
-        Accounts the team can call.
-    margin : float, default 1.0
-        Share of revenue that is margin.
-    discount_rate : float, default 0.01
-        Of a month.
-    prior : PriorCorrection or None, default None
-        Moves every probability of the run to another base rate.
-
-    Examples
-    --------
     >>> BesideSettings().capacity is None
     True
     """
 
-    tier: TierSettings = field(default_factory=TierSettings)
-    quadrants: QuadrantSettings = field(default_factory=QuadrantSettings)
+    tier: TierSettings = field(default_factory=TierSettings)  # when a tier is told
+    quadrants: QuadrantSettings = field(default_factory=QuadrantSettings)  # which tiers count as loyal
     costs: CostSettings = field(default_factory=CostSettings)
-    capacity: int | None = None
-    margin: float = 1.0
-    discount_rate: float = 0.01
-    prior: PriorCorrection | None = None
+    capacity: int | None = None  # accounts the team can call
+    margin: float = 1.0  # share of revenue that is margin
+    discount_rate: float = 0.01  # of a month
+    prior: PriorCorrection | None = None  # moves every probability of the run to another base rate
 
 
 def beside_churn(
@@ -71,30 +53,7 @@ def beside_churn(
     previous: pd.DataFrame | None = None,
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """Predict everything that stands beside the churn probability of the accounts scored.
-
-    Parameters
-    ----------
-    bundle : Bundle
-    tables : Tables
-        Tell who was ever asked.
-    features : pandas.DataFrame, shape (n, k)
-    accounts : array of str, shape (n,)
-    churn_probability : array of float, shape (n,)
-    cutoff : int
-        Instant.
-    settings : BesideSettings
-    previous : pandas.DataFrame, optional
-        `account_id` and `tier` of an earlier cutoff.
-    threads : int or None, default None
-        None: as many as the work is worth. It changes no number.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (n, m)
-        Indexed by account. Columns of what the bundle can predict, whoever is asked for: `p_voluntary, p_involuntary,
-        churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, ..., never_invited, quadrant`.
-    """
+    """Predict everything that stands beside the churn probability of the accounts scored."""
     parts = [made(bundle, features, churn_probability, threads=threads) for made in (kinds_of, horizons_of)]
     tier: NDArray[np.object_] | None = None
     classes: tuple[str, ...] = TIERS

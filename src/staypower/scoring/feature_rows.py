@@ -28,22 +28,6 @@ _NEEDED = ("catalogue", "usual")
 class FeatureRowScorer:
     """Scores rows of features with a sealed model.
 
-    Parameters
-    ----------
-    bundle : Bundle
-        Sealed by training: with its feature declarations, its usual values and its base rate.
-    reasons : int, default 5
-        How many reasons a row gets; at least 0.
-    abstain_below : float, default 0.0
-        No tier is told (`unknown`) when its probability lies below this share.
-
-    Raises
-    ------
-    UsageError
-        When the bundle lacks what reasons and bands are made of.
-
-    Notes
-    -----
     A score that needs more than the features is not given: the status, the quadrant, what was never asked. A tier is not
     held steady against an earlier one. The numbers are bit for bit those of `score_accounts` on the same features.
     """
@@ -74,25 +58,7 @@ class FeatureRowScorer:
         return {str(name): float if scored[name].dtype.kind == "f" else str for name in scored.columns}
 
     def score(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Score rows of features.
-
-        Parameters
-        ----------
-        rows : pandas.DataFrame, shape (n, k)
-            The model's features by name, in any order, and `account_id` when there is one; other columns are not read.
-
-        Returns
-        -------
-        pandas.DataFrame, shape (n, m)
-            `account_id` when it was given, `churn_probability, churn_risk_band`, then what the model predicts beside it
-            (`p_voluntary, ..., churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, ...`), then
-            `reason_1, lever_1, contribution_1, ...`.
-
-        Raises
-        ------
-        UsageError
-            When a feature is missing or holds what is no number; no row is repeated in the message.
-        """
+        """Score rows of features."""
         features = self._features(rows)
         explained = self.bundle.explain(features)
         probability = self.bundle.calibration.apply(explained.raw_score)

@@ -21,39 +21,18 @@ _MOST_WATCHED = 100
 
 @dataclass(frozen=True)
 class ScoredParts:
-    """Scores as files, of which only a few narrow columns are read.
+    """Scores as files, of which only a few narrow columns are read."""
 
-    Parameters
-    ----------
-    parts : tuple of Path
-        Parquet files; each account is in exactly one.
-    cutoff : int
-        Instant.
-    narrow : pandas.DataFrame
-        `account_id, cutoff, status, tier, quadrant, mrr` of every account where they are told, sorted by `account_id`.
-    watched : pandas.DataFrame
-        The accounts of highest risk, all columns.
-    movement : Movement or None
-        Who moved between quadrants since the previous scores, when those were given.
-    """
-
-    parts: tuple[Path, ...]
-    cutoff: int
+    parts: tuple[Path, ...]  # parquet files; each account is in exactly one
+    cutoff: int  # instant
+    # `account_id, cutoff, status, tier, quadrant, mrr` of every account where they are told, sorted by `account_id`
     narrow: pd.DataFrame
-    watched: pd.DataFrame
-    movement: Movement | None = None
+    watched: pd.DataFrame  # the accounts of highest risk, all columns
+    movement: Movement | None = None  # who moved between quadrants since the previous scores, when those were given
 
     @classmethod
     def of(cls, parts: Sequence[Path], cutoff: int, previous: pd.DataFrame | None = None) -> ScoredParts:
-        """Read what is needed of the parts.
-
-        Parameters
-        ----------
-        parts : sequence of Path
-        cutoff : int
-        previous : pandas.DataFrame, optional
-            Scores of an earlier cutoff.
-        """
+        """Read what is needed of the parts."""
         narrow = _columns(parts, _NARROW)
         moved = None if previous is None else movement(previous, narrow)
         return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved)
@@ -62,13 +41,7 @@ class ScoredParts:
         return len(self.narrow)
 
     def frame(self, columns: Sequence[str] = ()) -> pd.DataFrame:
-        """Read columns of all rows, sorted by `account_id`; only while the parts are there.
-
-        Parameters
-        ----------
-        columns : sequence of str, default ()
-            Those of them that are there are read; all when empty.
-        """
+        """Read columns of all rows, sorted by `account_id`; only while the parts are there."""
         return _columns(self.parts, columns)
 
     @property

@@ -15,18 +15,6 @@ _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 def typed_rows(scores: pd.DataFrame) -> pa.Table:
     """Turn scored rows into an Arrow table.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        `Scores.table`.
-
-    Returns
-    -------
-    pyarrow.Table
-        A column without any value has its type all the same, so that parts fit under one another.
-
-    Examples
-    --------
     >>> typed_rows(pd.DataFrame({"account_id": ["a"], "tier": [None], "mrr": [None]})).schema.types
     [DataType(string), DataType(string), DataType(double)]
     """

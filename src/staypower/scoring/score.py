@@ -111,46 +111,22 @@ def _percent(chance: object) -> str:
 class Scorer:
     """Scores accounts at one cutoff: those of all tables, or those of one bucket of them.
 
-    Parameters
-    ----------
-    bundle : Bundle
-    label : LabelSettings
-    cutoff : int
-        Instant of knowledge.
-    catalogue : Catalogue
-        The model's features.
-    known : Catalogue
-        Revenue and satisfaction, which stand beside the risk.
-    accounts : tuple of str, default ()
-        Whom to score; everybody when empty.
-    reasons : int, default 5
-    model_version : str, default ""
-    beside : BesideSettings, optional
-    previous : pandas.DataFrame or None, default None
-        Scores of an earlier cutoff.
-    threads : int, default 2
-        How many work on one call.
-    scored_at : str, default ""
-        ISO time, written beside every score.
-
-    Notes
-    -----
     The score of an account depends on its own rows alone. So a bucket is scored as the whole would be, and any engine may call
     the scorer for each bucket of accounts: it is a plain value, and its result are plain rows.
     """
 
     bundle: Bundle
     label: LabelSettings
-    cutoff: int
-    catalogue: Catalogue
-    known: Catalogue
-    accounts: tuple[str, ...] = ()
+    cutoff: int  # instant of knowledge
+    catalogue: Catalogue  # the model's features
+    known: Catalogue  # revenue and satisfaction, which stand beside the risk
+    accounts: tuple[str, ...] = ()  # whom to score; everybody when empty
     reasons: int = 5
     model_version: str = ""
     beside: BesideSettings = field(default_factory=BesideSettings)
-    previous: pd.DataFrame | None = None
-    threads: int = 2
-    scored_at: str = ""
+    previous: pd.DataFrame | None = None  # scores of an earlier cutoff
+    threads: int = 2  # how many work on one call
+    scored_at: str = ""  # ISO time, written beside every score
 
     @classmethod
     def of(
@@ -167,13 +143,7 @@ class Scorer:
         previous: pd.DataFrame | None = None,
         threads: int = 2,
     ) -> Scorer:
-        """Prepare scoring; parameters as in `score_accounts`.
-
-        Raises
-        ------
-        UsageError
-            When the label is not the one that the model was learnt for, or the tables have lost what its features read.
-        """
+        """Prepare scoring; parameters as in `score_accounts`."""
         catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
         require_same_label(bundle, label)
         require_what_is_read(catalogue, tables.empty if isinstance(tables, SpilledTables) else tables)
@@ -199,15 +169,7 @@ class Scorer:
         return typed_rows(self.score(bucket, asked).table)
 
     def strangers(self, tables: Tables, known: pa.ChunkedArray | Sequence[str]) -> pa.Table:
-        """Return the rows of those who were asked for and are in no bucket.
-
-        Parameters
-        ----------
-        tables : Tables
-            Without rows.
-        known : sequence of str
-            The accounts that have a row already.
-        """
+        """Return the rows of those who were asked for and are in no bucket."""
         ids = set(known.to_pylist() if isinstance(known, pa.ChunkedArray) else known)
         return typed_rows(self.score(tables, [account for account in self.accounts if account not in ids]).table)
 
@@ -217,18 +179,7 @@ class Scorer:
         return scores if self.previous is None else replace(scores, movement=movement(self.previous, scores.table))
 
     def score(self, tables: Tables, asked: list[str]) -> Scores:
-        """Score accounts.
-
-        Parameters
-        ----------
-        tables : Tables
-        asked : sequence of str
-            Sorted, without repeats.
-
-        Returns
-        -------
-        Scores
-        """
+        """Score accounts."""
         population = find_population(tables, self.label, np.array([self.cutoff], dtype=np.int64))
         status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
         scored = [account for account in asked if status.get(account) == Status.SCORED]
@@ -328,39 +279,7 @@ def score_accounts(
     previous: pd.DataFrame | None = None,
     threads: int = 2,
 ) -> Scores:
-    """Score accounts at one cutoff.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        A sealed model; its learnt definitions are used unchanged.
-    tables : Tables
-    label : LabelSettings
-        Says who is active.
-    cutoff : int
-        Instant of knowledge.
-    accounts : sequence of str, optional
-        Whom to score; everybody by default. An account that the tables do not know has the status `no_history`.
-    reasons : int, default 5
-    model_version : str, default ""
-        Number under which the model is registered; written beside every score.
-    beside : BesideSettings, optional
-        What decides tiers and quadrants.
-    previous : pandas.DataFrame, optional
-        The scores of an earlier cutoff: a tier changes against theirs only when the evidence passes the margin, and
-        `Scores.movement` says who moved between quadrants.
-    threads : int, default 2
-
-    Returns
-    -------
-    Scores
-        The score of an account does not depend on who else is asked for.
-
-    Raises
-    ------
-    UsageError
-        When the label is not the one that the model was learnt for, or the tables have lost what its features read.
-    """
+    """Score accounts at one cutoff."""
     scorer = Scorer.of(
         bundle,
         tables,

@@ -26,8 +26,6 @@ def _read_prior(value: Any) -> Any:
 class ScoringSettings(BaseModel):
     """Settings of scoring.
 
-    Examples
-    --------
     >>> ScoringSettings(prior=0.16).prior
     0.16
     """

@@ -24,40 +24,17 @@ _OPENED: dict[str, Bundle] = {}
 class ShippedScorer:
     """Scores a bucket where it lies.
 
-    Parameters
-    ----------
-    files : object
-        Its `value` is what `Bundle.files` gave: a broadcast variable, say, which comes to each machine once.
-    digest : str
-        The seal of the bundle.
-    settings : mapping
-        Every parameter of `Scorer` but the bundle.
-
-    Examples
-    --------
     >>> ShippedScorer(None, "", {"threads": 1}).settings["threads"]
     1
     """
 
-    files: Any
-    digest: str
-    settings: Mapping[str, Any]
+    files: Any  # its `value` is what `Bundle.files` gave: a broadcast variable, say, which comes to each machine once
+    digest: str  # the seal of the bundle
+    settings: Mapping[str, Any]  # every parameter of `Scorer` but the bundle
 
     @classmethod
     def of(cls, scorer: Scorer, files: Any) -> ShippedScorer:
-        """Prepare a scorer for travelling.
-
-        Parameters
-        ----------
-        scorer : Scorer
-        files : object
-            As above.
-
-        Returns
-        -------
-        ShippedScorer
-            Of one thread: a cluster counts its tasks, not their threads.
-        """
+        """Prepare a scorer for travelling."""
         told = {field.name: getattr(scorer, field.name) for field in fields(scorer) if field.name != "bundle"}
         return cls(files, scorer.bundle.digest, {**told, "threads": 1})
 
@@ -67,13 +44,7 @@ class ShippedScorer:
 
 
 def _open(files: Mapping[str, bytes], digest: str) -> Bundle:
-    """Open a bundle, once in each process.
-
-    Raises
-    ------
-    RuntimeError
-        When what arrived is not what was sent.
-    """
+    """Open a bundle, once in each process."""
     if digest not in _OPENED:
         if digest_of(files) != digest:
             raise RuntimeError("the model that arrived is not the one that was sent")

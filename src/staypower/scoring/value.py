@@ -22,44 +22,19 @@ MONTH_DAYS = 365.25 / 12
 class AccountValues:
     """Worth and risk in money.
 
-    Parameters
-    ----------
-    clv : array of float, shape (n,)
-        Lifetime value of each account if it stays; NaN where nothing is known of it.
-    value_at_risk : array of float, shape (n,)
-        churn probability x clv; NaN where either is missing.
-    own : array of bool, shape (n,)
-        Whether the value is the account's own; the others have the average, or none.
-
-    Examples
-    --------
     >>> nothing = np.zeros(0)
     >>> AccountValues(nothing, nothing, nothing > 0).own.tolist()
     []
     """
 
-    clv: NDArray[np.float64]
-    value_at_risk: NDArray[np.float64]
-    own: NDArray[np.bool_]
+    clv: NDArray[np.float64]  # shape (n,): Lifetime value of each account if it stays; NaN where nothing is known of it
+    value_at_risk: NDArray[np.float64]  # shape (n,): churn probability x clv; NaN where either is missing
+    own: NDArray[np.bool_]  # shape (n,): Whether the value is the account's own; the others have the average, or none
 
 
 def monthly_worth(mrr: ArrayLike | None = None, ordered_365d: ArrayLike | None = None) -> NDArray[np.float64] | None:
     """Return what each account pays a month: its recurring revenue, else a twelfth of what it ordered in a year.
 
-    Parameters
-    ----------
-    mrr : array of float, shape (n,), or None
-        Monthly recurring revenue, NaN where it is not known.
-    ordered_365d : array of float, shape (n,), or None
-        Net amount ordered in the last 365 days.
-
-    Returns
-    -------
-    array of float, shape (n,), or None
-        None where neither is given. An account that ordered for less than a year is not scaled up.
-
-    Examples
-    --------
     >>> monthly_worth([50.0, np.nan], [0.0, 240.0]).round(2).tolist()
     [50.0, 20.01]
     """
@@ -82,41 +57,10 @@ def account_values(
 ) -> AccountValues:
     """Return lifetime value and value at risk of accounts.
 
-    Parameters
-    ----------
-    monthly : array of float, shape (n,), or None
-        What each account pays a month, see `monthly_worth`; NaN or None where it is not known. Below 0 counts as not known.
-    churn_probability : array of float, shape (n,)
-        Within `horizon_days`, from 0 to 1; NaN where the account is not scored.
-    base_rate : float
-        Share of accounts that churned within the same horizon where the model learnt, in (0, 1).
-    horizon_days : float
-        Above 0.
-    margin : float, default 1.0
-        Share of revenue that is margin, in (0, 1].
-    discount_rate : float, default 0.01
-        Of a month, at least 0.
-    average : float or None, default None
-        Value of an account of which nothing is known; None: it stays without a value.
-
-    Returns
-    -------
-    AccountValues
-        Of each account by itself: who else is given makes no difference.
-
-    Raises
-    ------
-    UsageError
-        When the base rate is not inside (0, 1), or a probability is none.
-
-    Notes
-    -----
     With the retention of a month r = (1 - base_rate)^(month / horizon) and the margin m of a month, the value is
     m (1 + d) / (1 + d - r). The retention is everybody's, stored with the model, never the account's own: a lifetime value that
     already contained the account's own risk would count it twice in churn probability x value.
 
-    Examples
-    --------
     >>> found = account_values([100.0, np.nan], [0.5, 0.2], base_rate=0.271, horizon_days=3 * MONTH_DAYS, average=400.0)
     >>> found.clv.round(2).tolist(), found.value_at_risk.round(2).tolist(), found.own.tolist()
     ([918.18, 400.0], [459.09, 80.0], [True, False])

@@ -31,29 +31,15 @@ _WEEKDAY_WEIGHT = np.array([1.0, 1.05, 1.05, 1.0, 0.85, 0.18, 0.15])
 
 @dataclass(frozen=True)
 class Block:
-    """One block of accounts, lived through, with a random stream for each table.
-
-    Parameters
-    ----------
-    history : History
-    timeline : Timeline
-    parameters : Parameters
-    seed : int
-        Of the whole company.
-    number : int
-        Which block.
-    ids : array of str, shape (accounts,)
-    silence : {"attitude", "features"}
-        What non-response depends on.
-    """
+    """One block of accounts, lived through, with a random stream for each table."""
 
     history: History
     timeline: Timeline
     parameters: Parameters
-    seed: int
-    number: int
-    ids: NDArray[np.object_]
-    silence: str
+    seed: int  # of the whole company
+    number: int  # which block
+    ids: NDArray[np.object_]  # shape (accounts,)
+    silence: str  # what non-response depends on
 
     def stream(self, purpose: int) -> np.random.Generator:
         """Return the block's random stream for a purpose: no table's draws move another's."""

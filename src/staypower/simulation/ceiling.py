@@ -21,29 +21,17 @@ __all__ = ["Ceiling", "ceiling_of"]
 class Ceiling:
     """What the true probabilities reach against what happened.
 
-    Parameters
-    ----------
-    accounts : int
-        Accounts counted: active at the cutoff, no notice given, outcome over.
-    base_rate : float
-        Share that churned.
-    auroc, average_precision, brier : float
-        Of the true probability against what happened.
-    expected_auroc : float
-        The AUROC that the true probabilities reach on average over everything that could have happened: the same bound
-        without the luck of the draw.
-
-    Examples
-    --------
     >>> Ceiling(10, 0.1, 0.8, 0.3, 0.08, 0.81).frame().shape
     (1, 6)
     """
 
-    accounts: int
-    base_rate: float
-    auroc: float
-    average_precision: float
-    brier: float
+    accounts: int  # accounts counted: active at the cutoff, no notice given, outcome over
+    base_rate: float  # share that churned
+    auroc: float  # of the true probability against what happened
+    average_precision: float  # of the true probability against what happened
+    brier: float  # of the true probability against what happened
+    # the AUROC that the true probabilities reach on average over everything that could have happened: the same bound without
+    # the luck of the draw
     expected_auroc: float
 
     def frame(self) -> pd.DataFrame:
@@ -63,22 +51,7 @@ def _expected_auroc(probability: NDArray[np.float64]) -> float:
 
 
 def ceiling_of(truth: pd.DataFrame) -> Ceiling:
-    """Measure the true probabilities against what happened.
-
-    Parameters
-    ----------
-    truth : pandas.DataFrame
-        Rows of `Simulation.truth`.
-
-    Returns
-    -------
-    Ceiling
-
-    Raises
-    ------
-    UsageError
-        When no outcome is over yet, or only one class happened.
-    """
+    """Measure the true probabilities against what happened."""
     rows = truth[~truth["notice_given"].to_numpy(dtype=bool) & truth["churned"].notna().to_numpy()]
     happened = rows["churned"].to_numpy(dtype=np.int64)
     if len(np.unique(happened)) < 2:

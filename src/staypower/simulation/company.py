@@ -34,24 +34,6 @@ _LIVE, _TRUTH = 0, 50
 class Simulation:
     """A simulated company.
 
-    Parameters
-    ----------
-    tables : mapping of str to pyarrow.Table
-        `accounts`, `usage`, `tickets`, `surveys`, `subscriptions`, `payments`, `advocacy`, `goals` under canonical names.
-    truth : pandas.DataFrame
-        What the tables do not show, one row per cutoff and active account: `account_id`, `cutoff`, `notice_given`,
-        `churn_probability` within the horizon, `p_voluntary`, `p_involuntary`, `churn_probability_30d`, `..._180d`,
-        `tier`, `attitude`, `p_detractor`, `p_passive`, `p_promoter` (of an answer given now), `cause` (the lever that raises
-        the risk most), `effect_<lever>`, and what happened: `churned`, `churn_kind` (missing while it is not settled).
-    cutoffs : tuple of int
-        Instants at which the truth is known.
-    horizon : int
-        Days.
-    observed_until : int
-        Instant (exclusive) at which the history ends.
-
-    Examples
-    --------
     >>> company = simulate(60, months=12, cutoffs=["2023-07-01"])
     >>> sorted(company.tables)
     ['accounts', 'advocacy', 'goals', 'payments', 'subscriptions', 'surveys', 'tickets', 'usage']
@@ -59,29 +41,19 @@ class Simulation:
     np.True_
     """
 
+    # `accounts`, `usage`, `tickets`, `surveys`, `subscriptions`, `payments`, `advocacy`, `goals` under canonical names
     tables: Mapping[str, pa.Table] = field(repr=False)
+    # what the tables do not show, one row per cutoff and active account: `account_id`, `cutoff`, `notice_given`,
+    # `churn_probability` within the horizon, `p_voluntary`, `p_involuntary`, `churn_probability_30d`, `..._180d`, `tier`,
+    # `attitude`, `p_detractor`, `p_passive`, `p_promoter` (of an answer given now), `cause` (the lever that raises the risk
+    # most), `effect_<lever>`, and what happened: `churned`, `churn_kind` (missing while it is not settled)
     truth: pd.DataFrame = field(repr=False)
-    cutoffs: tuple[int, ...]
-    horizon: int
-    observed_until: int
+    cutoffs: tuple[int, ...]  # instants at which the truth is known
+    horizon: int  # days
+    observed_until: int  # instant (exclusive) at which the history ends
 
     def ceiling(self, cutoff: str | date | int | None = None) -> Ceiling:
-        """Say what the true probabilities reach: no model that sees only the tables can do better on average.
-
-        Parameters
-        ----------
-        cutoff : str, date, int or None, default None
-            One of the cutoffs; None pools every cutoff whose outcome is over.
-
-        Returns
-        -------
-        Ceiling
-
-        Raises
-        ------
-        UsageError
-            When there is no truth at the cutoff, or not both outcomes.
-        """
+        """Say what the true probabilities reach: no model that sees only the tables can do better on average."""
         if cutoff is None:
             return ceiling_of(self.truth)
         instant = instant_of(cutoff)
@@ -92,19 +64,7 @@ class Simulation:
         return ceiling_of(self.truth[self.truth["cutoff"] == moment])
 
     def write(self, folder: str | Path, format: Format = "parquet") -> dict[str, Path]:
-        """Write every table, and the truth apart from them in `truth/`.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Made when it is not there.
-        format : {"parquet", "csv"}, default "parquet"
-
-        Returns
-        -------
-        dict of str to Path
-            The file of each table, and of `truth`.
-        """
+        """Write every table, and the truth apart from them in `truth/`."""
         with TableFiles(Path(folder), format) as files:
             for name, table in self.tables.items():
                 files.add(name, table)
@@ -193,21 +153,6 @@ def simulate_to(
 ) -> dict[str, Path]:
     """Simulate a company straight into files, a block of accounts at a time: memory stays bounded at any size.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Made when it is not there.
-    format : {"parquet", "csv"}, default "parquet"
-    accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies
-        As in `simulate`.
-
-    Returns
-    -------
-    dict of str to Path
-        The file of each table, and of `truth`.
-
-    Examples
-    --------
     >>> import tempfile
     >>> files = simulate_to(tempfile.mkdtemp(), accounts=20, months=6, cutoffs=[])
     >>> files["usage"].name

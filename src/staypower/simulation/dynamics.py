@@ -66,8 +66,6 @@ class WeekEvents:
 class Anchors:
     """The accounts that are billed on each day of the month.
 
-    Examples
-    --------
     >>> Anchors(np.array([5, 1, 5])).on(5).tolist()
     [0, 2]
     """
@@ -154,23 +152,7 @@ def _feelings(state: State, week_noise: Floats, incident: NDArray[np.bool_], p: 
 
 
 def advance_week(state: State, day: int, timeline: Timeline, parameters: Parameters, rng: np.random.Generator) -> WeekEvents:
-    """Move every account's inner state to the week that begins on this day.
-
-    Parameters
-    ----------
-    state : State
-        Changed in place.
-    day : int
-        Day number, a multiple of 7.
-    timeline : Timeline
-    parameters : Parameters
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    WeekEvents
-        What happens in the week; the tables are written from it.
-    """
+    """Move every account's inner state to the week that begins on this day."""
     p = parameters
     count = len(state.fit)
     noise = rng.standard_normal((6, count))
@@ -265,22 +247,7 @@ def advance_day(
     exits: Exits,
     rng: np.random.Generator,
 ) -> None:
-    """Let one day pass: decisions about renewals, invoices, retries.
-
-    Parameters
-    ----------
-    state : State
-        Changed in place.
-    day : int
-        Day number.
-    anchors : Anchors
-        Who is billed on which day of the month.
-    timeline : Timeline
-    parameters : Parameters
-    exits : Exits
-        What an end does.
-    rng : numpy.random.Generator
-    """
+    """Let one day pass: decisions about renewals, invoices, retries."""
     draw = rng.random((2, len(state.fit)))
     _decide(state, day, anchors, timeline, parameters, exits)
     _collect(state, day, anchors, timeline, parameters, exits, draw[0])

@@ -190,23 +190,7 @@ class Realised:
 def live(
     count: int, timeline: Timeline, parameters: Parameters, rng: np.random.Generator, snapshot_days: Collection[int] = ()
 ) -> History:
-    """Let one block of accounts live through the history.
-
-    Parameters
-    ----------
-    count : int
-        Accounts in the block.
-    timeline : Timeline
-    parameters : Parameters
-    rng : numpy.random.Generator
-        The block's stream for this purpose.
-    snapshot_days : collection of int, default empty
-        Day numbers at whose first midnight the state is kept.
-
-    Returns
-    -------
-    History
-    """
+    """Let one block of accounts live through the history."""
     fresh = draw_accounts(count, timeline, parameters, rng)
     state = fresh.repeat(np.arange(count), 1)
     anchors = Anchors(state.anchor)

@@ -29,22 +29,7 @@ def decline(state: State, who: Whole | slice) -> Floats:
 
 
 def lever_terms(state: State, day: int, who: Whole | slice, parameters: Parameters) -> dict[str, Floats]:
-    """Return what each lever adds to the log-odds of leaving at a monthly renewal.
-
-    Parameters
-    ----------
-    state : State
-    day : int
-        Day number.
-    who : array of int or slice
-        The accounts concerned.
-    parameters : Parameters
-
-    Returns
-    -------
-    dict of str to array
-        One array per lever, zero for a typical account.
-    """
+    """Return what each lever adds to the log-odds of leaving at a monthly renewal."""
     p = parameters
     tenure = (day - state.first_day[who]) / 7
     behind = np.maximum(np.minimum(tenure / 9, 1.0) - state.steps[who] / 4, 0.0)
@@ -92,19 +77,6 @@ def removal_effects(
 ) -> dict[str, Floats]:
     """Return by how much each lever raises the coming hazard: its log, less the log when the lever is set to typical.
 
-    Parameters
-    ----------
-    state : State
-    day, month : int
-        Day number of the cutoff and its month since 1970-01.
-    renewals : array of float
-        Renewals within the horizon.
-    parameters : Parameters
-    horizon : int
-        Days.
-
-    Notes
-    -----
     The hazard is a first-order one from the state at the cutoff: renewals x P(leave) + P(a payment fails) x P(no retry
     succeeds).
     """

@@ -20,12 +20,8 @@ def _number(value: float, meaning: str) -> float:
 class Parameters:
     """The constants of the simulated company.
 
-    Notes
-    -----
     Latent quantities have a spread of about one; rates are per week unless their meaning says otherwise.
 
-    Examples
-    --------
     >>> 0 < Parameters().stock_share < 1
     True
     """
@@ -121,8 +117,6 @@ PARAMETERS = Parameters()
 def parameter_table(parameters: Parameters = PARAMETERS) -> str:
     """Write the parameters as the Markdown table of the docs.
 
-    Examples
-    --------
     >>> print(parameter_table().splitlines()[0])
     | parameter | value | meaning |
     """

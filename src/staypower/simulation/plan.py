@@ -28,32 +28,16 @@ _SETTLED = 30
 
 @dataclass(frozen=True)
 class Plan:
-    """What to simulate.
-
-    Parameters
-    ----------
-    accounts : int
-    timeline : Timeline
-    seed : int
-    cutoff_days : tuple of int
-        Day numbers of the cutoffs, ascending.
-    horizon : int
-        Days.
-    siblings : tuple of int
-        Further horizons, days.
-    silence : {"attitude", "features"}
-    copies : int
-        Runs ahead per account and cutoff.
-    """
+    """What to simulate."""
 
     accounts: int
     timeline: Timeline
     seed: int
-    cutoff_days: tuple[int, ...]
-    horizon: int
-    siblings: tuple[int, ...]
+    cutoff_days: tuple[int, ...]  # day numbers of the cutoffs, ascending
+    horizon: int  # days
+    siblings: tuple[int, ...]  # further horizons, days
     silence: Silence
-    copies: int
+    copies: int  # runs ahead per account and cutoff
 
     @property
     def blocks(self) -> int:
@@ -79,13 +63,6 @@ def checked_plan(
 ) -> Plan:
     """Check every argument of `simulate` and say all faults at once.
 
-    Raises
-    ------
-    UsageError
-        With one fault for every argument that cannot be used.
-
-    Examples
-    --------
     >>> checked_plan(300, 6, 0, "2023-01-01", [], 90, "attitude", (30, 90), 8).blocks
     2
     """

@@ -26,8 +26,6 @@ SEGMENTS = ("small", "mid", "large")
 def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn log-odds into a probability.
 
-    Examples
-    --------
     >>> sigmoid(np.array([0.0])).tolist()
     [0.5]
     """
@@ -41,8 +39,6 @@ class State:
 
     Traits stay; the rest moves weekly (`dynamics.advance_week`) or at billing days (`dynamics.advance_day`).
 
-    Examples
-    --------
     >>> state = draw_accounts(4, Timeline.of("2023-01-01", 6), Parameters(), np.random.default_rng(0))
     >>> len(state.repeat(np.array([0, 2]), 3).fit)
     6
@@ -93,20 +89,7 @@ class State:
 
 
 def draw_accounts(count: int, timeline: Timeline, parameters: Parameters, rng: np.random.Generator) -> State:
-    """Draw accounts as they are when they sign up, or, for the stock, when the history starts.
-
-    Parameters
-    ----------
-    count : int
-    timeline : Timeline
-    parameters : Parameters
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    State
-        Nobody is active yet; the dynamics start each account on its `first_day` (the stock on day 0).
-    """
+    """Draw accounts as they are when they sign up, or, for the stock, when the history starts."""
     p = parameters
     noise = rng.standard_normal((7, count))
     chance = rng.random((12, count))

@@ -24,22 +24,13 @@ AHEAD = 400
 class Timeline:
     """Day numbers of a history: day 0 is its first day, `days` the first one after it.
 
-    Parameters
-    ----------
-    first_day : int
-        Days from 1970-01-01 to the first day.
-    days : int
-        Length of the history in days.
-
-    Examples
-    --------
     >>> timeline = Timeline.of("2023-01-01", 30)
     >>> timeline.days, int(timeline.day_of_month[31]), int(timeline.weekday[0])
     (912, 1, 6)
     """
 
-    first_day: int
-    days: int
+    first_day: int  # days from 1970-01-01 to the first day
+    days: int  # length of the history in days
 
     @classmethod
     def of(cls, start: str, months: int) -> Timeline:

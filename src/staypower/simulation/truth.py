@@ -85,30 +85,7 @@ def outlook(
     rng: np.random.Generator,
     copies: int,
 ) -> Floats:
-    """Look ahead from a state.
-
-    Parameters
-    ----------
-    state : State
-        The block at the cutoff.
-    who : array of int, shape (n,)
-        Active accounts without notice.
-    day : int
-        Day number of the cutoff.
-    horizons : tuple of int
-        Days.
-    timeline : Timeline
-    parameters : Parameters
-    rng : numpy.random.Generator
-        A stream of its own.
-    copies : int
-        Runs per account.
-
-    Returns
-    -------
-    array of float, shape (2, horizons, n)
-        Probability of a voluntary and of an involuntary end within each horizon.
-    """
+    """Look ahead from a state."""
     if not len(who):
         return np.zeros((2, len(horizons), 0))
     run = state.repeat(who, copies)
@@ -172,28 +149,7 @@ def truth_frame(
     rng: np.random.Generator,
     copies: int,
 ) -> pd.DataFrame:
-    """Write the truth of one block at one cutoff, a row for every account that is active there.
-
-    Parameters
-    ----------
-    history : History
-        Must hold the snapshot of the day.
-    ids : array of str, shape (accounts,)
-    day : int
-        Day number of the cutoff.
-    horizon : int
-        Days of the main probability.
-    siblings : tuple of int
-        Days of the further ones, as columns `churn_probability_<days>d`.
-    timeline : Timeline
-    parameters : Parameters
-    rng : numpy.random.Generator
-    copies : int
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Write the truth of one block at one cutoff, a row for every account that is active there."""
     state = history.snapshots[day]
     who = np.flatnonzero(state.active)
     notice = state.leaving_on[who] >= 0

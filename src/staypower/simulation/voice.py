@@ -159,16 +159,7 @@ def _points(instrument: Whole, attitude: Floats, shift: Floats, noise: Floats, b
 
 
 def surveys_table(block: Block, contracts: Contracts, asked: Asked, usage: Whole) -> pa.Table:
-    """Write the invitations, and the answers of those who answered.
-
-    Parameters
-    ----------
-    block : Block
-    contracts : Contracts
-    asked : Asked
-    usage : array of int, shape (weeks, accounts)
-        Usage rows: what non-response depends on when it is observable.
-    """
+    """Write the invitations, and the answers of those who answered."""
     history, timeline, p, rng = block.history, block.timeline, block.parameters, block.stream(7)
     parts = (_quarterly(block, contracts), _after_tickets(block, asked))
     names = ("account", "sent_at", "instrument", "second_person", "ticket", "mean_shift")

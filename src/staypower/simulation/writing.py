@@ -23,19 +23,6 @@ Format = Literal["parquet", "csv"]
 class TableFiles:
     """One growing file per table.
 
-    Parameters
-    ----------
-    folder : Path
-        Made when it is not there; the truth goes to its subfolder `truth`.
-    format : {"parquet", "csv"}
-
-    Raises
-    ------
-    UsageError
-        When the format is unknown or the folder is a file.
-
-    Examples
-    --------
     >>> import tempfile
     >>> with TableFiles(Path(tempfile.mkdtemp()), "csv") as files:
     ...     files.add("goals", pa.table({"account_id": ["a"]}))

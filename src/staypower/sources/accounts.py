@@ -26,18 +26,7 @@ __all__ = ["derive_accounts", "fill_sign_up", "first_per_account", "name_left_at
 
 
 def derive_accounts(tables: Sequence[Table]) -> Draft:
-    """Make one account per id, signed up at its first row.
-
-    Parameters
-    ----------
-    tables : sequence of Table
-        At least one, with rows.
-
-    Returns
-    -------
-    Draft
-        `derived`: the first row bounds an account's tenure from below only.
-    """
+    """Make one account per id, signed up at its first row."""
     if not any(len(table) for table in tables):
         raise UsageError.of(
             "there are no accounts", "tables", "check the sources, the ids, the times and `observed_until`: no row is left"
@@ -68,15 +57,7 @@ def _first_times(ids: pa.ChunkedArray, times: NDArray[np.int64]) -> tuple[NDArra
 
 
 def fill_sign_up(draft: Draft, derived: Table) -> None:
-    """Let accounts without a sign-up begin with their first row.
-
-    Parameters
-    ----------
-    draft : Draft
-        The given accounts; changed in place.
-    derived : Table
-        The accounts made from events.
-    """
+    """Let accounts without a sign-up begin with their first row."""
     table = draft.table
     place = positions(table.data.column("account_id"), derived.data.column("account_id").combine_chunks())
     first = derived.data.column("signed_up_at").take(pa.array(place, mask=place < 0))

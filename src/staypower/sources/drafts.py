@@ -22,18 +22,10 @@ __all__ = ["Draft", "assemble", "own_midnights"]
 
 @dataclass
 class Draft:
-    """A table while the data rules are applied to it.
+    """A table while the data rules are applied to it."""
 
-    Parameters
-    ----------
-    table : Table
-        The rows as they stand now.
-    findings : list of Finding
-        What was found so far.
-    """
-
-    table: Table
-    findings: list[Finding] = field(default_factory=list)
+    table: Table  # the rows as they stand now
+    findings: list[Finding] = field(default_factory=list)  # what was found so far
 
     @property
     def name(self) -> str:
@@ -76,22 +68,7 @@ def _written(value: object) -> str:
 
 
 def assemble(name: str, extracts: Sequence[Extract], own_time: str = "at") -> Draft:
-    """Put the extracts of a table's sources under one another.
-
-    Parameters
-    ----------
-    name : str
-        Canonical or declared name.
-    extracts : sequence of Extract
-        At least one.
-    own_time : str, default "at"
-        The time column of a declared table.
-
-    Returns
-    -------
-    Draft
-        With the columns that any source has; what a source lacks is missing in its rows.
-    """
+    """Put the extracts of a table's sources under one another."""
     kinds = _common_kinds(extracts)
     date_only = _common_date_only(extracts, [column for column, kind in kinds.items() if kind == "time"])
     parts = [_aligned(extract, kinds, date_only, alone=len(extracts) == 1) for extract in extracts]

@@ -23,13 +23,7 @@ _DEEPEST = 60
 
 @dataclass(frozen=True)
 class Rule:
-    """How a node is written, and which of its arguments it may carry.
-
-    Parameters
-    ----------
-    write : callable
-    arguments : frozenset of str
-    """
+    """How a node is written, and which of its arguments it may carry."""
 
     write: Callable[[Writer, exp.Expression], Value]
     arguments: frozenset[str]
@@ -38,8 +32,6 @@ class Rule:
 def shown(text: str) -> str:
     """Quote an expression for a message, cut when it is long.
 
-    Examples
-    --------
     >>> shown("a + b")
     "'a + b'"
     """
@@ -48,26 +40,14 @@ def shown(text: str) -> str:
 
 @dataclass
 class Writer:
-    """Walks one tree; refuses by naming what it met.
+    """Walks one tree; refuses by naming what it met."""
 
-    Parameters
-    ----------
-    rules : mapping of str to Rule
-        By class of node; a function that the parser does not know is `name()`.
-    columns : mapping of str to Value
-    place, text : str
-        Where the expression stands, and the expression, for messages.
-    decimal : {".", ","}
-    used : set of str
-        Source columns that were met.
-    """
-
-    rules: Mapping[str, Rule]
+    rules: Mapping[str, Rule]  # by class of node; a function that the parser does not know is `name()`
     columns: Mapping[str, Value]
-    place: str
-    text: str
+    place: str  # where the expression stands, and the expression, for messages
+    text: str  # where the expression stands, and the expression, for messages
     decimal: str
-    used: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)  # source columns that were met
     depth: int = 0
 
     def write(self, node: object) -> Value:
@@ -170,8 +150,6 @@ _KIND_WORDS: Mapping[ValueKind, str] = {
 def is_number(text: str) -> bool:
     """Say whether a text is a finite number.
 
-    Examples
-    --------
     >>> is_number("1e3"), is_number("inf")
     (True, False)
     """

@@ -54,46 +54,15 @@ ALLOWED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Compiled:
-    """An expression that is safe to run.
+    """An expression that is safe to run."""
 
-    Parameters
-    ----------
-    value : Value
-        Its SQL and kind.
-    used : frozenset of str
-        The source columns that it reads.
-    """
-
-    value: Value
-    used: frozenset[str]
+    value: Value  # its SQL and kind
+    used: frozenset[str]  # the source columns that it reads
 
 
 def compile_expression(text: str, columns: Mapping[str, Value], place: str, *, decimal: str = ".") -> Compiled:
     """Turn an expression of the mapping into SQL.
 
-    Parameters
-    ----------
-    text : str
-        What the configuration says.
-    columns : mapping of str to Value
-        The source's columns.
-    place : str
-        Where it stands, for messages.
-    decimal : {".", ","}, default "."
-        What text columns write before the fraction of a number.
-
-    Returns
-    -------
-    Compiled
-        SQL written from the validated tree.
-
-    Raises
-    ------
-    UsageError
-        When it cannot be parsed, uses something that is not allowed, or names a column that is not there.
-
-    Examples
-    --------
     >>> columns = {"amount": Value('"amount"', "text")}
     >>> compile_expression("amount * 2", columns, "orders.amount").value.sql
     '(CAST("amount" AS DOUBLE) * CAST(2 AS DOUBLE))'

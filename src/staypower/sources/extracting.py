@@ -42,52 +42,18 @@ EARLIEST, LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
 
 @dataclass
 class Extract:
-    """What one source gave.
+    """What one source gave."""
 
-    Parameters
-    ----------
-    data : pyarrow.Table
-        Canonical names and types.
-    kinds : dict of str to kind
-    date_only : set of str
-        Time columns without a clock.
-    usable : frozenset of str
-        Columns declared fixed, or static attributes.
-    findings : list of Finding
-    faults : list of Fault
-    """
-
-    data: pa.Table
+    data: pa.Table  # canonical names and types
     kinds: dict[str, Kind] = field(default_factory=dict)
-    date_only: set[str] = field(default_factory=set)
-    usable: frozenset[str] = frozenset()
+    date_only: set[str] = field(default_factory=set)  # time columns without a clock
+    usable: frozenset[str] = frozenset()  # columns declared fixed, or static attributes
     findings: list[Finding] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
 def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> Extract:
-    """Read the planned columns of a source.
-
-    Parameters
-    ----------
-    table : str
-        Canonical or declared name.
-    source : TableSource
-    opened : OpenSource
-    plan : Plan
-    place : str
-        Where the source stands in the configuration, for messages.
-
-    Returns
-    -------
-    Extract
-        Faults are inside, so that those of all sources can be said at once.
-
-    Raises
-    ------
-    UsageError
-        When an expression does not fit a value.
-    """
+    """Read the planned columns of a source."""
     query = Query(source, opened, plan)
     raw = read_parquet(table, source, opened.parquet, plan)
     if raw is None:

@@ -14,39 +14,18 @@ Severity = Literal["error", "warning", "note"]
 class Finding:
     """One line of the usability report.
 
-    Parameters
-    ----------
-    severity : {"error", "warning", "note"}
-        An error makes the table unusable, a warning changes what the features say, a note is good to know.
-    table : str
-        Canonical or declared name of the table.
-    column : str
-        The column concerned; empty when it is the whole table.
-    rows : int
-        How many rows are concerned; 0 when it is not about rows.
-    fault : str
-        What was found.
-    meaning : str
-        What it means for the features.
-    mend : str
-        The move that mends it; empty when nothing need be done.
-    examples : tuple of str, default empty
-        The first few values concerned.
-
-    Examples
-    --------
     >>> print(Finding("warning", "usage", "account_id", 2, "blank ids", "dropped", "fill them in"))
     warning: usage.account_id: blank ids (2 rows). dropped. Mend: fill them in.
     """
 
-    severity: Severity
-    table: str
-    column: str
-    rows: int
-    fault: str
-    meaning: str
-    mend: str = ""
-    examples: tuple[str, ...] = ()
+    severity: Severity  # an error makes the table unusable, a warning changes what the features say, a note is good to know
+    table: str  # canonical or declared name of the table
+    column: str  # the column concerned; empty when it is the whole table
+    rows: int  # how many rows are concerned; 0 when it is not about rows
+    fault: str  # what was found
+    meaning: str  # what it means for the features
+    mend: str = ""  # the move that mends it; empty when nothing need be done
+    examples: tuple[str, ...] = ()  # the first few values concerned
 
     @property
     def place(self) -> str:

@@ -16,19 +16,6 @@ __all__ = ["fingerprint"]
 def fingerprint(tables: Tables) -> str:
     """Hash the content of every table.
 
-    Parameters
-    ----------
-    tables : Tables
-        Canonical tables.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits. It depends on names, types, values, the order of rows and what was declared about columns, and
-        not on how the rows are stored or in which order the columns stand.
-
-    Examples
-    --------
     >>> len(fingerprint(Tables({}, 0)))
     64
     """

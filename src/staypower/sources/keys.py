@@ -26,8 +26,6 @@ _MOSTLY = 0.5
 def positions(ids: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
     """Find each id among the known ones: its place, -1 where it is not there.
 
-    Examples
-    --------
     >>> positions(pa.chunked_array([["b", "x"]]), pa.array(["a", "b"])).tolist()
     [1, -1]
     """
@@ -47,8 +45,6 @@ def comparable(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Bring two times to whole days when one of them has no clock, since more is not known.
 
-    Examples
-    --------
     >>> comparable(np.array([DAY + 5]), np.array([DAY]), days=True)[0].tolist()
     [86400000000]
     """
@@ -60,8 +56,6 @@ def comparable(
 def whole_days(times: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bring times to the beginning of their UTC day.
 
-    Examples
-    --------
     >>> whole_days(np.array([DAY + 5, MISSING])).tolist() == [DAY, MISSING]
     True
     """
@@ -69,17 +63,7 @@ def whole_days(times: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def join_account(name: str, extract: Extract, via: Draft) -> None:
-    """Find `account_id` through the id of another table, and name rows older than what they belong to.
-
-    Parameters
-    ----------
-    name : str
-        The table that the extract belongs to.
-    extract : Extract
-        Changed in place: gains `account_id`; rows without one are dropped.
-    via : Draft
-        The table that has both the id and the account.
-    """
+    """Find `account_id` through the id of another table, and name rows older than what they belong to."""
     key = SCHEMAS[via.name].row_id or ""
     codes = numbered(via.table.data.column(key))[0]
     order = np.argsort(codes, kind="stable")

@@ -52,54 +52,18 @@ _LOCKED = ("SET enable_external_access = false", "SET lock_configuration = true"
 
 @dataclass(frozen=True)
 class OpenSource:
-    """A source that can be queried.
+    """A source that can be queried."""
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        Confined to this source.
-    relation : str
-        What stands after FROM.
-    columns : mapping of str to Value
-        Its columns and their kinds.
-    types : mapping of str to str
-        Their types in the database.
-    parquet : tuple of Path, default ()
-        The files, when they are Parquet and no column stands in their folders' names.
-    """
-
-    connection: Any
-    relation: str
-    columns: Mapping[str, Value]
-    types: Mapping[str, str]
-    parquet: tuple[Path, ...] = ()
+    connection: Any  # confined to this source
+    relation: str  # what stands after FROM
+    columns: Mapping[str, Value]  # its columns and their kinds
+    types: Mapping[str, str]  # their types in the database
+    parquet: tuple[Path, ...] = ()  # the files, when they are Parquet and no column stands in their folders' names
 
 
 @contextmanager
 def open_source(source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> Iterator[OpenSource]:
-    """Open a source for reading.
-
-    Parameters
-    ----------
-    source : TableSource
-        Which source.
-    place : str
-        Where it stands in the configuration, for messages.
-    folder : Path
-        What relative paths are relative to.
-    objects : mapping of str to object
-        Objects given in Python, by name.
-
-    Yields
-    ------
-    OpenSource
-        Closed when the block ends.
-
-    Raises
-    ------
-    UsageError
-        When the source is not there or cannot be read.
-    """
+    """Open a source for reading."""
     if source.source is None:
         raise UsageError.of("no source is given", place, "write `source: path/to/file.csv`")
     connection = duckdb.connect()
@@ -165,8 +129,6 @@ def _relation(connection: Any, source: TableSource, place: str, folder: Path, ob
 def path_of(name: str, folder: Path) -> Path:
     """Give the path that a source names: relative to the configuration's folder unless absolute.
 
-    Examples
-    --------
     >>> path_of("data/a.csv", Path("here")).as_posix()
     'here/data/a.csv'
     """

@@ -38,23 +38,7 @@ _WIDE_SPACE = tuple("\xa0".encode())
 
 
 def read_parquet(table: str, source: TableSource, files: Sequence[Path], plan: Plan) -> pa.Table | None:
-    """Read the planned columns of Parquet files.
-
-    Parameters
-    ----------
-    table : str
-        Canonical or declared name. In `NUMBERED_TABLES` and declared tables `account_id`, and texts that the file stores as
-        numbers, arrive as numbers with a dictionary.
-    source : TableSource
-    files : sequence of Path
-        None when the source is something else.
-    plan : Plan
-
-    Returns
-    -------
-    pyarrow.Table or None
-        None when the database has to read them.
-    """
+    """Read the planned columns of Parquet files."""
     simple = plan.where is None and not source.blank and all(column.raw and column.kind for column in plan.columns)
     if not files or not simple or not plan.columns:
         return None

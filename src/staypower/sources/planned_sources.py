@@ -22,17 +22,6 @@ __all__ = ["PlannedSource", "without_clock"]
 class PlannedSource:
     """One source, planned, and what was learnt of its columns.
 
-    Parameters
-    ----------
-    source : TableSource
-    place : str
-        Where it stands in the configuration, for messages.
-    plan : Plan
-    facts : mapping of str to ColumnFacts
-        What all its rows together say of each column.
-
-    Examples
-    --------
     >>> facts = {"account_id": ColumnFacts("id", filled=True), "at": ColumnFacts("time", filled=True, date_only=True)}
     >>> plan = Plan((), None, frozenset(), frozenset(), ())
     >>> PlannedSource(TableSource(), "tables.usage", plan, facts).outline("usage", "0-0", frozenset({"at"})).date_only
@@ -40,26 +29,12 @@ class PlannedSource:
     """
 
     source: TableSource
-    place: str
+    place: str  # where it stands in the configuration, for messages
     plan: Plan
-    facts: Mapping[str, ColumnFacts]
+    facts: Mapping[str, ColumnFacts]  # what all its rows together say of each column
 
     def outline(self, table: str, folder: str, date_only: frozenset[str]) -> SpilledSource:
-        """Say what its rows are when they are put aside.
-
-        Parameters
-        ----------
-        table : str
-            Canonical or declared name.
-        folder : str
-            Where they lie.
-        date_only : frozenset of str
-            Time columns without a clock in any source of the table, see `without_clock`.
-
-        Returns
-        -------
-        SpilledSource
-        """
+        """Say what its rows are when they are put aside."""
         kinds = {name: facts.kind for name, facts in self.facts.items()}
         via = self.source.key_via
         if via is not None:
@@ -78,17 +53,6 @@ class PlannedSource:
 def without_clock(sources: Sequence[Mapping[str, ColumnFacts]]) -> frozenset[str]:
     """Name the time columns that have no clock in any source that fills them.
 
-    Parameters
-    ----------
-    sources : sequence of mapping of str to ColumnFacts
-        What is known of the columns of each source of a table.
-
-    Returns
-    -------
-    frozenset of str
-
-    Examples
-    --------
     >>> day, clock = ColumnFacts("time", filled=True, date_only=True), ColumnFacts("time", filled=True)
     >>> sorted(without_clock([{"at": day, "known_at": day}, {"at": clock}]))
     ['known_at']

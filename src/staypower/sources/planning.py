@@ -37,64 +37,29 @@ _KIND_MENDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class PlannedColumn:
-    """One canonical column that a source will give.
+    """One canonical column that a source will give."""
 
-    Parameters
-    ----------
-    name : str
-        Canonical name.
-    kind : kind or None
-        None: to be read off the values (an attribute or declared column that is text in the source).
-    value : Value
-        Its SQL over the source's cleaned columns.
-    used : frozenset of str
-        Source columns that it reads.
-    raw : bool
-        It is a source column as it stands.
-    written : str
-        What the configuration says, for messages.
-    """
-
-    name: str
-    kind: Kind | None
-    value: Value
-    used: frozenset[str]
-    raw: bool
-    written: str
+    name: str  # canonical name
+    kind: Kind | None  # None: to be read off the values (an attribute or declared column that is text in the source)
+    value: Value  # its SQL over the source's cleaned columns
+    used: frozenset[str]  # source columns that it reads
+    raw: bool  # it is a source column as it stands
+    written: str  # what the configuration says, for messages
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to read from one source.
-
-    Parameters
-    ----------
-    columns : tuple of PlannedColumn
-    where : Value or None
-        The filter.
-    used : frozenset of str
-        Every source column that is read.
-    usable : frozenset of str
-        Mutable columns declared fixed, or static attributes.
-    left : tuple of str
-        Source columns that are not read.
-    """
+    """What to read from one source."""
 
     columns: tuple[PlannedColumn, ...]
-    where: Value | None
-    used: frozenset[str]
-    usable: frozenset[str]
-    left: tuple[str, ...]
+    where: Value | None  # the filter
+    used: frozenset[str]  # every source column that is read
+    usable: frozenset[str]  # mutable columns declared fixed, or static attributes
+    left: tuple[str, ...]  # source columns that are not read
 
 
 def plan_source(table: str, source: TableSource, opened: OpenSource, place: str) -> Plan:
-    """Resolve a mapping against the source that it maps.
-
-    Raises
-    ------
-    UsageError
-        With every fault of the mapping.
-    """
+    """Resolve a mapping against the source that it maps."""
     planner = _Planner(table, source, opened, place)
     planner.check_keys()
     planner.plan_mapped()

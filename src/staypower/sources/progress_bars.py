@@ -10,16 +10,8 @@ __all__ = ["hide_progress_bar"]
 def hide_progress_bar(connection: Any) -> None:
     """Switch the progress bar of a connection off, where it is on.
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-
-    Notes
-    -----
     In a notebook without widgets the bar is off, and merely setting it, even to false, is refused.
 
-    Examples
-    --------
     >>> import duckdb
     >>> connection = duckdb.connect()
     >>> hide_progress_bar(connection)

@@ -25,14 +25,7 @@ _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?|\s[A-Za-z][A-Za-z_/]+)$"
 
 @dataclass(frozen=True)
 class Query:
-    """The SQL of one plan.
-
-    Parameters
-    ----------
-    source : TableSource
-    opened : OpenSource
-    plan : Plan
-    """
+    """The SQL of one plan."""
 
     source: TableSource
     opened: OpenSource

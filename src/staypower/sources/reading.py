@@ -102,8 +102,6 @@ def read_tables(
 def derived_table(sources: Mapping[str, Sequence[TableSource]]) -> str | None:
     """Name the table that accounts are derived from; None when none is named.
 
-    Examples
-    --------
     >>> derived_table({"accounts": [TableSource(derive_from="orders")]})
     'orders'
     """
@@ -111,16 +109,7 @@ def derived_table(sources: Mapping[str, Sequence[TableSource]]) -> str | None:
 
 
 def name_faults(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[Fault]:
-    """Find references to tables that are not given.
-
-    Parameters
-    ----------
-    sources : mapping of str to sequence of TableSource
-
-    Yields
-    ------
-    Fault
-    """
+    """Find references to tables that are not given."""
     derived_from = derived_table(sources)
     if derived_from is not None and derived_from not in sources:
         given = [name for name in sources if name != "accounts"]
@@ -154,13 +143,7 @@ class _Reading:
         return derived_table(self.sources)
 
     def drafts(self) -> dict[str, Draft]:
-        """Read, join and check every table.
-
-        Raises
-        ------
-        UsageError
-            With the faults of all sources.
-        """
+        """Read, join and check every table."""
         if not any(self.sources.values()):
             raise UsageError.of("no table is given", "tables", "name at least one source, such as `usage: {source: usage.csv}`")
         self.faults.extend(name_faults(self.sources))

@@ -15,8 +15,6 @@ __all__ = ["GENERATED", "document_expressions", "document_keys", "document_schem
 def document_schemas() -> str:
     """Write every canonical table and column in Markdown.
 
-    Examples
-    --------
     >>> "### `usage`" in document_schemas()
     True
     """
@@ -51,8 +49,6 @@ def _row(column: Column, schema: TableSchema) -> str:
 def document_keys() -> str:
     """Write the reserved keys of a mapping in Markdown.
 
-    Examples
-    --------
     >>> "| `where` |" in document_keys()
     True
     """
@@ -63,8 +59,6 @@ def document_keys() -> str:
 def document_expressions() -> str:
     """Write the functions that an expression may use in Markdown.
 
-    Examples
-    --------
     >>> "date_trunc" in document_expressions()
     True
     """
@@ -80,17 +74,6 @@ GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
 def renew(page: str) -> str:
     """Write the generated parts of a page anew, between their markers.
 
-    Parameters
-    ----------
-    page : str
-        Markdown with lines `<!-- generated: name -->` and `<!-- end: name -->`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> page = "<!-- generated: keys -->" + chr(10) + "outdated" + chr(10) + "<!-- end: keys -->"
     >>> "outdated" in renew(page)
     False

@@ -56,8 +56,6 @@ class TableSource(BaseModel):
     mapping : mapping of str to str, int, float or bool
         Every other key: canonical column to source column, expression or constant.
 
-    Examples
-    --------
     >>> usage = TableSource.model_validate({"source": "usage.csv", "account_id": "acct", "at": "when"})
     >>> dict(usage.mapping)
     {'account_id': 'acct', 'at': 'when'}

@@ -24,25 +24,14 @@ _PARQUET = (".parquet", ".pq")
 class SourceFile:
     """One file of one table.
 
-    Parameters
-    ----------
-    table : str
-    path : Path
-    size : int
-        Bytes.
-    changed : int
-        When it was last written to, in nanoseconds.
-
-    Examples
-    --------
     >>> SourceFile("usage", Path("usage.csv"), 4000, 0).rows
     100
     """
 
     table: str
     path: Path
-    size: int
-    changed: int
+    size: int  # bytes
+    changed: int  # when it was last written to, in nanoseconds
 
     @property
     def rows(self) -> int:
@@ -60,23 +49,6 @@ class SourceFile:
 def source_files(sources: Mapping[str, Sequence[TableSource]], folder: Path) -> tuple[SourceFile, ...]:
     """List the files that sources name.
 
-    Parameters
-    ----------
-    sources : mapping of str to sequence of TableSource
-    folder : Path
-        What relative paths are relative to.
-
-    Returns
-    -------
-    tuple of SourceFile
-
-    Raises
-    ------
-    UsageError
-        When a file is not there.
-
-    Examples
-    --------
     >>> source_files({}, Path("."))
     ()
     """

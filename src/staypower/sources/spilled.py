@@ -41,21 +41,6 @@ _WORDS: Mapping[str, Callable[[Draft], list[Fault]]] = MappingProxyType({"survey
 def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None) -> str:
     """Name the rows in some folders for the database, their bucket beside them.
 
-    Parameters
-    ----------
-    into : Path
-        Where the tables lie.
-    folders : sequence of str
-    bucket : int or None, default None
-        Only this bucket; None: all that are numbered from 0.
-
-    Returns
-    -------
-    str
-        What stands after FROM; empty when there is no row.
-
-    Examples
-    --------
     >>> parquet_files(Path("nowhere"), ["0-0"])
     ''
     """
@@ -71,98 +56,50 @@ def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None)
 class SpilledSource:
     """What is known of one source of a spilled table.
 
-    Parameters
-    ----------
-    folder : str
-        Where its rows lie, under the folder of the spilled tables.
-    kinds : mapping of str to kind
-    date_only : tuple of str
-        Time columns without a clock in the whole table.
-    usable : tuple of str
-        Columns declared fixed, or static attributes.
-    texts : tuple of str, default ()
-        Numbers that are still texts.
-    decimal : str, default "."
-        What stands before the fraction in those.
-
-    Examples
-    --------
     >>> SpilledSource("1-0", {"account_id": "id"}, (), ()).decimal
     '.'
     """
 
-    folder: str
+    folder: str  # where its rows lie, under the folder of the spilled tables
     kinds: Mapping[str, Kind]
-    date_only: tuple[str, ...]
-    usable: tuple[str, ...]
-    texts: tuple[str, ...] = ()
-    decimal: str = "."
+    date_only: tuple[str, ...]  # time columns without a clock in the whole table
+    usable: tuple[str, ...]  # columns declared fixed, or static attributes
+    texts: tuple[str, ...] = ()  # numbers that are still texts
+    decimal: str = "."  # what stands before the fraction in those
 
 
 @dataclass(frozen=True)
 class SpilledTable:
     """What is known of a spilled table.
 
-    Parameters
-    ----------
-    name : str
-    own_time : str
-        The time column of a declared table.
-    sources : tuple of SpilledSource
-    repeats : str, default ""
-        Folder of the rows whose id was there before; empty when there is none.
-    rows : int, default 0
-        How many rows count at some cutoff.
-    first : int or None, default None
-        Instant of the earliest of them.
-
-    Examples
-    --------
     >>> SpilledTable("usage", "at", ()).rows
     0
     """
 
     name: str
-    own_time: str
+    own_time: str  # the time column of a declared table
     sources: tuple[SpilledSource, ...]
-    repeats: str = ""
-    rows: int = 0
-    first: int | None = None
+    repeats: str = ""  # folder of the rows whose id was there before; empty when there is none
+    rows: int = 0  # how many rows count at some cutoff
+    first: int | None = None  # instant of the earliest of them
 
 
 @dataclass(frozen=True)
 class SpilledTables:
     """The tables of one company on disk, cut into buckets of accounts.
 
-    Parameters
-    ----------
-    folder : Path
-        Written by `spill_tables`.
-    observed_until : int
-        Instant (exclusive) until which the data were watched.
-    buckets : tuple of int
-        Numbers of the buckets that hold accounts.
-    listed : mapping of str to SpilledTable
-        Every table that was given.
-    derive_from : str or None, default None
-        The table that accounts are derived from.
-
-    Notes
-    -----
     All rows of an account lie in one bucket. What a rule needs to know of other accounts (until when the data were watched,
     which row of an id was the first, whether a column has a clock) was found out once for all buckets.
 
-    Examples
-    --------
     >>> SpilledTables(Path("cache"), 0, (), {}).names
     ()
     """
 
-    folder: Path
-    observed_until: int
-    buckets: tuple[int, ...]
-    listed: Mapping[str, SpilledTable]
-    derive_from: str | None = None
+    folder: Path  # written by `spill_tables`
+    observed_until: int  # instant (exclusive) until which the data were watched
+    buckets: tuple[int, ...]  # numbers of the buckets that hold accounts
+    listed: Mapping[str, SpilledTable]  # every table that was given
+    derive_from: str | None = None  # the table that accounts are derived from
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -184,25 +121,7 @@ class SpilledTables:
         return len(self.buckets)
 
     def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
-        """Read one bucket.
-
-        Parameters
-        ----------
-        number : int
-            One of `buckets`.
-        only : collection of str, optional
-            Read these tables and the accounts; all by default.
-
-        Returns
-        -------
-        Tables
-            What `read_tables` would give if only the accounts of this bucket were looked at.
-
-        Raises
-        ------
-        UsageError
-            When survey answers or payment statuses cannot be what they must be.
-        """
+        """Read one bucket."""
         wanted = [name for name in self.listed if only is None or name in only or "accounts" not in self.listed]
         drafts = {name: self._draft(name, number) for name in wanted if name != "accounts"}
         for draft in drafts.values():
@@ -213,19 +132,7 @@ class SpilledTables:
         return Tables({draft.name: draft.table for draft in kept}, self.observed_until)
 
     def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
-        """Run a function on every bucket and give what it makes, in any order.
-
-        Parameters
-        ----------
-        function : callable
-            Takes the tables of a bucket and returns something small, such as counts.
-        only : collection of str, optional
-            As `bucket` takes it.
-
-        Yields
-        ------
-        object
-        """
+        """Run a function on every bucket and give what it makes, in any order."""
         return (function(self.bucket(number, only)) for number in self.buckets)
 
     def stored(self, folder: str, number: int) -> pa.Table | None:
@@ -233,13 +140,7 @@ class SpilledTables:
         return _read(self.folder / folder, number)
 
     def require_usable(self, number: int) -> None:
-        """Refuse survey answers and payment statuses of a bucket that cannot be what they must be.
-
-        Raises
-        ------
-        UsageError
-            With every fault of the bucket.
-        """
+        """Refuse survey answers and payment statuses of a bucket that cannot be what they must be."""
         faults = [fault for name in _WORDS if name in self.listed for fault in _WORDS[name](self._rows(name, number))]
         if faults:
             raise UsageError(faults)

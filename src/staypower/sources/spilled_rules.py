@@ -27,21 +27,7 @@ def settle(
     observed_until: Moment | None,
     as_of: Moment | None,
 ) -> SpilledTables:
-    """Find which rows repeat an id, until when the data were watched, and what then counts.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-    into : Path
-        Where the tables lie.
-    listed : mapping of str to SpilledTable
-    derive_from : str or None
-    observed_until, as_of : str, date, datetime, int or None
-
-    Returns
-    -------
-    SpilledTables
-    """
+    """Find which rows repeat an id, until when the data were watched, and what then counts."""
     rows = {name: _Rows(connection, into, table) for name, table in listed.items()}
     events = {name: each for name, each in rows.items() if name != "accounts"}
     for each in events.values():

@@ -61,35 +61,7 @@ def spill_tables(
     observed_until: Moment | None = None,
     as_of: Moment | None = None,
 ) -> tuple[SpilledTables, tuple[Finding, ...]]:
-    """Read every source into buckets of accounts on disk.
-
-    Parameters
-    ----------
-    sources : mapping of str to sequence of TableSource
-        As `read_tables` takes them; all of them files.
-    folder : Path
-        What relative paths are relative to.
-    into : Path
-        Where the buckets go. What a finished run left there is used, what an unfinished one left is taken away first.
-    buckets : int
-        How many; at least 1.
-    memory : int
-        Bytes that the database may hold.
-    threads : int, default 2
-    observed_until, as_of : str, date, datetime, int or None, default None
-        As `read_tables` takes them.
-
-    Returns
-    -------
-    tables : SpilledTables
-    findings : tuple of Finding
-        What makes the tables unusable. What is only doubtful is `read_tables`' to name.
-
-    Raises
-    ------
-    UsageError
-        When a source cannot be read or a value cannot be what its column says; every fault at once.
-    """
+    """Read every source into buckets of accounts on disk."""
     if (into / MANIFEST).is_file():
         return SpilledTables.read(into), ()
     shutil.rmtree(into, ignore_errors=True)

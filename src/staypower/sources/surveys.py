@@ -49,18 +49,7 @@ class _Words:
 
 
 def survey_faults(draft: Draft) -> list[Fault]:
-    """Check every answer against its scale, and put the scale's ends beside it.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table `surveys`; gains `low`, `high` and `higher_is_better`, and its words lose capitals and surrounding blanks.
-
-    Returns
-    -------
-    list of Fault
-        Undeclared instruments and scales, and values outside their scale.
-    """
+    """Check every answer against its scale, and put the scale's ends beside it."""
     table = draft.table
     values = table.numbers("value") if table.has("value") else np.full(len(table), np.nan)
     answered = np.isfinite(values)
@@ -122,13 +111,7 @@ def _put(draft: Draft, words: Sequence[_Words], low: NDArray[Any], high: NDArray
 
 
 def payment_faults(draft: Draft) -> list[Fault]:
-    """Fold the statuses of payments to paid, failed and refunded; refuse other words.
-
-    Parameters
-    ----------
-    draft : Draft
-        The table `payments`; its statuses lose capitals and surrounding blanks.
-    """
+    """Fold the statuses of payments to paid, failed and refunded; refuse other words."""
     if not draft.table.has("status"):
         return []
     status = _Words(draft, "status")

@@ -32,50 +32,18 @@ _BATCH = 100_000
 class ColumnFacts:
     """What all values of a source's column together say.
 
-    Parameters
-    ----------
-    kind : kind
-    filled : bool
-        Whether any row has a value.
-    date_only : bool, default False
-        A time column without a clock.
-    fractions : bool, default False
-        Ids of which each is written as a fraction (`17850.0`).
-
-    Examples
-    --------
     >>> ColumnFacts("time", filled=True, date_only=True).fractions
     False
     """
 
     kind: Kind
-    filled: bool
-    date_only: bool = False
-    fractions: bool = False
+    filled: bool  # whether any row has a value
+    date_only: bool = False  # A time column without a clock
+    fractions: bool = False  # ids of which each is written as a fraction (`17850.0`)
 
 
 def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> dict[str, ColumnFacts]:
-    """Ask a source what its planned columns are.
-
-    Parameters
-    ----------
-    table : str
-        Canonical or declared name.
-    source : TableSource
-    opened : OpenSource
-    plan : Plan
-    place : str
-        Where the source stands in the configuration, for messages.
-
-    Returns
-    -------
-    dict of str to ColumnFacts
-
-    Raises
-    ------
-    UsageError
-        When values cannot be what their column says: the faults that `extract` finds.
-    """
+    """Ask a source what its planned columns are."""
     query = Query(source, opened, plan)
     kinds = {column.name: column.kind or _kind(query, column, place) for column in plan.columns}
     asked = [piece for column in plan.columns for piece in _questions(query, column, kinds[column.name])]
@@ -139,20 +107,7 @@ def _is_date(query: Query, column: PlannedColumn) -> bool:
 
 
 def typed_select(query: Query, facts: Mapping[str, ColumnFacts], date_only: Collection[str]) -> str:
-    """Write the query whose rows are canonical one by one.
-
-    Parameters
-    ----------
-    query : Query
-    facts : mapping of str to ColumnFacts
-        What `learn_facts` found.
-    date_only : collection of str
-        Time columns that have no clock in any source of the table; dates that meet clock times move to the end of their day.
-
-    Returns
-    -------
-    str
-    """
+    """Write the query whose rows are canonical one by one."""
     columns = query.plan.columns
     typed = [
         f"{_typed(column, facts[column.name], column.name in date_only)} AS {quoted_name(column.name)}" for column in columns
@@ -179,20 +134,7 @@ def _typed(column: PlannedColumn, facts: ColumnFacts, date_only: bool) -> str:
 
 
 def stream_typed(query: Query, sql: str, place: str) -> pa.RecordBatchReader:
-    """Run a query and give its rows in their order, some at a time.
-
-    Parameters
-    ----------
-    query : Query
-    sql : str
-        From `typed_select`.
-    place : str
-
-    Returns
-    -------
-    pyarrow.RecordBatchReader
-        The source's connection is busy until it is read to its end.
-    """
+    """Run a query and give its rows in their order, some at a time."""
     try:
         return query.opened.connection.sql(sql).to_arrow_reader(_BATCH)
     except duckdb.Error:

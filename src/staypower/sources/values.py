@@ -19,34 +19,19 @@ _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 class Value:
     """A piece of SQL whose kind is known.
 
-    Parameters
-    ----------
-    sql : str
-        Emitted by this package from a validated tree; never the user's text.
-    kind : {"text", "number", "time", "flag", "interval", "nothing", "other"}
-        What it yields.
-    whole : bool, default False
-        A number of an integer type, exact at any length.
-    literal : str or None, default None
-        The text of a text constant.
-
-    Examples
-    --------
     >>> Value(quoted_name('a"b'), "text").sql
     '"a""b"'
     """
 
-    sql: str
-    kind: ValueKind
-    whole: bool = False
-    literal: str | None = None
+    sql: str  # emitted by this package from a validated tree; never the user's text
+    kind: ValueKind  # what it yields
+    whole: bool = False  # A number of an integer type, exact at any length
+    literal: str | None = None  # the text of a text constant
 
 
 def quoted_name(name: str) -> str:
     """Quote an identifier.
 
-    Examples
-    --------
     >>> quoted_name("unit price")
     '"unit price"'
     """
@@ -56,8 +41,6 @@ def quoted_name(name: str) -> str:
 def quoted_text(text: str) -> str:
     """Quote a text constant.
 
-    Examples
-    --------
     >>> quoted_text("it's")
     "'it''s'"
     """
@@ -67,8 +50,6 @@ def quoted_text(text: str) -> str:
 def kind_of(duckdb_type: str) -> tuple[ValueKind, bool]:
     """Say the kind of a DuckDB type, and whether it is a whole number.
 
-    Examples
-    --------
     >>> kind_of("DECIMAL(18,3)"), kind_of("TIMESTAMP WITH TIME ZONE"), kind_of("UBIGINT")
     (('number', False), ('time', False), ('number', True))
     """
@@ -90,8 +71,6 @@ def kind_of(duckdb_type: str) -> tuple[ValueKind, bool]:
 def as_text(value: Value) -> str:
     """Write a value as text; a whole number held as a fraction loses its `.0`.
 
-    Examples
-    --------
     >>> as_text(Value("n", "number", whole=True))
     'CAST(n AS VARCHAR)'
     """
@@ -109,17 +88,6 @@ def as_text(value: Value) -> str:
 def as_number(value: Value, *, decimal: str = ".", lenient: bool = False) -> str:
     """Write a value as a double.
 
-    Parameters
-    ----------
-    value : Value
-        Text, a number, a flag or nothing.
-    decimal : {".", ","}, default "."
-        What text writes before the fraction.
-    lenient : bool, default False
-        Text that is no number becomes null instead of stopping the query.
-
-    Examples
-    --------
     >>> as_number(Value("x", "text"))
     'CAST(x AS DOUBLE)'
     """
@@ -133,8 +101,6 @@ def as_number(value: Value, *, decimal: str = ".", lenient: bool = False) -> str
 def as_time(value: Value, *, lenient: bool = False) -> str:
     """Write a value as a time in UTC.
 
-    Examples
-    --------
     >>> as_time(Value("x", "text"), lenient=True)
     'TRY_CAST(x AS TIMESTAMPTZ)'
     """
@@ -146,8 +112,6 @@ def as_time(value: Value, *, lenient: bool = False) -> str:
 def as_flag(value: Value, *, lenient: bool = False) -> str:
     """Write a value as a flag: true, t, yes, y, 1 and false, f, no, n, 0 in any case.
 
-    Examples
-    --------
     >>> as_flag(Value("x", "flag"))
     'x'
     """

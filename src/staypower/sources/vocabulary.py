@@ -73,31 +73,18 @@ VOCABULARY: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Scale:
     """The ends of a survey's scale.
 
-    Parameters
-    ----------
-    low, high : float
-        The lowest and the highest answer that can be given; `low < high`.
-
-    Examples
-    --------
     >>> Scale.parse("0-10")
     Scale(low=0.0, high=10.0)
     >>> Scale.parse(" 1 - 5 ").high
     5.0
     """
 
-    low: float
-    high: float
+    low: float  # the lowest and the highest answer that can be given; `low < high`
+    high: float  # the lowest and the highest answer that can be given; `low < high`
 
     @classmethod
     def parse(cls, text: str) -> Scale:
-        """Read a scale written as `low-high`.
-
-        Raises
-        ------
-        UsageError
-            When the text is not two numbers, the lower first.
-        """
+        """Read a scale written as `low-high`."""
         low, dash, high = text.strip().partition("-")
         try:
             found = cls(float(low), float(high))
@@ -111,8 +98,6 @@ class Scale:
     def is_one(cls, text: str) -> bool:
         """Say whether a text is a scale.
 
-        Examples
-        --------
         >>> Scale.is_one("1-7"), Scale.is_one("low"), Scale.is_one("5-1")
         (True, False, False)
         """

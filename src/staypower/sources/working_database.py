@@ -22,21 +22,6 @@ _FLUSHED_ROWS = 50_000
 def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[Any]:
     """Open a database in memory that puts on disk what does not fit.
 
-    Parameters
-    ----------
-    temporary : Path
-        Folder for what does not fit; made when it is needed.
-    memory : int
-        Bytes that it may hold.
-    threads : int
-
-    Yields
-    ------
-    duckdb.DuckDBPyConnection
-        Closed when the block ends. It keeps no order of rows that is not asked for.
-
-    Examples
-    --------
     >>> with working_database(Path("nowhere"), memory=10**9, threads=1) as connection:
     ...     connection.execute("SELECT 1").fetchall()
     [(1,)]
@@ -63,12 +48,6 @@ def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[
 def one_writer(connection: Any) -> Iterator[None]:
     """Let one thread work for a while: in DuckDB 2.0 those that share a partitioned copy can wait for each other for ever.
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-
-    Examples
-    --------
     >>> with working_database(Path("nowhere"), memory=10**9, threads=2) as connection:
     ...     with one_writer(connection):
     ...         connection.execute("SELECT current_setting('threads')").fetchall()

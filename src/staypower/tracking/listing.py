@@ -24,20 +24,6 @@ _TOLD = (
 def frame_of_versions(versions: Iterable[Any], champion: ChampionLock | None) -> pd.DataFrame:
     """Return one row a version, the newest first.
 
-    Parameters
-    ----------
-    versions : iterable of mlflow.entities.model_registry.ModelVersion
-    champion : ChampionLock or None
-        The version that scores.
-
-    Returns
-    -------
-    DataFrame
-        `version, champion, created_at, split, learnt_from, learnt_rows, tested_at, tested_rows, promoted_at, promoted_by,
-        promoted_because, promoted_by_force, unfit, digest, run_id` and one column a metric, named `metric.auroc` and so on.
-
-    Examples
-    --------
     >>> frame_of_versions([], None).columns[:3].tolist()
     ['version', 'champion', 'created_at']
     """

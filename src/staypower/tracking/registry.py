@@ -35,39 +35,17 @@ _FORCE = " --force --reason TEXT"
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered version.
+    """A registered version."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the model.
-    version : str
-    champion : bool
-        Whether it scores from now on.
-    folder : Path
-        Where its bundle was exported to.
-    note : str, default ""
-        What to do next, when something is to be done.
-    """
-
-    name: str
+    name: str  # name of the model
     version: str
-    champion: bool
-    folder: Path
-    note: str = ""
+    champion: bool  # whether it scores from now on
+    folder: Path  # where its bundle was exported to
+    note: str = ""  # what to do next, when something is to be done
 
 
 class Registry:
-    """The versions of one model.
-
-    Parameters
-    ----------
-    store : Store
-    name : str
-        Name of the model.
-    models_folder : Path
-        Where bundles are exported to.
-    """
+    """The versions of one model."""
 
     def __init__(self, store: Store, name: str, models_folder: Path) -> None:
         self._store = store
@@ -85,29 +63,7 @@ class Registry:
         facts: Mapping[str, str] | None = None,
         unfit: str = "",
     ) -> ModelVersion:
-        """Register a trained model and export its bundle; the first version that is fit to becomes champion.
-
-        Parameters
-        ----------
-        bundle : Path
-            The sealed bundle's folder.
-        digest : str
-            Its seal.
-        run_id : str
-            The run that trained it; the model it logged is what the version shows in MLflow.
-        metrics : mapping
-            Kept with the version.
-        split : {"temporal", "grouped", "snapshot"}, default "temporal"
-            How it was tested. A `snapshot` model never becomes champion by itself.
-        facts : mapping of str to str, optional
-            What it was learnt from and tested on, in words; shown in the list of versions.
-        unfit : str, default ""
-            Why it must not become champion by itself; empty when it may.
-
-        Returns
-        -------
-        ModelVersion
-        """
+        """Register a trained model and export its bundle; the first version that is fit to becomes champion."""
         files = open_folder(bundle, digest=digest)
         with self._locked():
             numbers = finite_metrics(metrics)
@@ -170,30 +126,7 @@ class Registry:
         against: str = "",
         comparison: Mapping[str, Any] | None = None,
     ) -> ChampionLock:
-        """Make a version the champion.
-
-        Parameters
-        ----------
-        version : str
-        reason : str, default ""
-            Kept with the version; needed when `forced`.
-        forced : bool, default False
-            Promote although the version did not win, was not compared or had no temporal test. Kept with the version.
-        against : str, default ""
-            Digest of the champion that it won against; needed unless `forced` or there is none.
-        comparison : mapping, optional
-            What was found, JSON-able; kept with the version.
-
-        Returns
-        -------
-        ChampionLock
-
-        Raises
-        ------
-        UsageError
-            When there is no such version, its bundle is not intact, force or a reason for it is needed, or the champion is
-            no longer the one that it was compared with.
-        """
+        """Make a version the champion."""
         with self._locked():
             record, now = self._record(str(version)), self._lock()
             if now is not None and (now.version, now.digest) == (record.version, record.digest):
@@ -218,17 +151,7 @@ class Registry:
             raise UsageError.of("not compared with the champion that scores now", f"{self._name} {now.version}", again)
 
     def rollback(self) -> ChampionLock:
-        """Make the champion before this one champion again.
-
-        Returns
-        -------
-        ChampionLock
-
-        Raises
-        ------
-        UsageError
-            When there was none before.
-        """
+        """Make the champion before this one champion again."""
         with self._locked():
             now = read_champion(self._models_folder, self._name)
             if now.previous is None:

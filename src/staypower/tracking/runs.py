@@ -39,13 +39,7 @@ _QUIETLY = {
 
 
 class TrackedRun:
-    """A run that is going on.
-
-    Parameters
-    ----------
-    store : Store
-    run_id : str
-    """
+    """A run that is going on."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
@@ -84,25 +78,6 @@ class TrackedRun:
     def log_model(self, bundle: Bundle, folder: Path, digest: str, *, reasons: int = 5, abstain_below: float = 0.0) -> str:
         """Log a sealed bundle as a model that MLflow can serve, with its signature and pinned requirements.
 
-        Parameters
-        ----------
-        bundle : Bundle
-        folder : Path
-            Where it is sealed; copied whole into the logged model.
-        digest : str
-            Its seal, kept in the logged model beside the folder and checked whenever the model is loaded.
-        reasons : int, default 5
-            How many reasons the served model gives.
-        abstain_below : float, default 0.0
-            The served model tells no tier when its probability lies below this share.
-
-        Returns
-        -------
-        str
-            The id of the logged model.
-
-        Notes
-        -----
         The model is code and text: `model_code.py` is kept beside the bundle and nothing is pickled. The example is a row of
         usual values: no row of a customer is stored.
         """
@@ -133,21 +108,7 @@ class TrackedRun:
 def start_run(
     store: Store, *, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None
 ) -> Iterator[TrackedRun]:
-    """Start a run; it ends finished, failed or killed as the block does.
-
-    Parameters
-    ----------
-    store : Store
-    kind : str
-        What it does: `train`, `evaluate`, ...; a tag.
-    name : str, optional
-        Shown in the list of runs.
-    tags : mapping, optional
-
-    Yields
-    ------
-    TrackedRun
-    """
+    """Start a run; it ends finished, failed or killed as the block does."""
     close_dead_runs(store)
     given = {_key(tag): str(value) for tag, value in (tags or {}).items()}
     own = {"kind": kind, _PROCESS: _this_process(), "mlflow.source.name": "staypower", "mlflow.user": user_name()}
@@ -165,17 +126,7 @@ def start_run(
 
 
 def close_dead_runs(store: Store) -> list[str]:
-    """Close runs of this experiment that a process of this machine left running when it died.
-
-    Parameters
-    ----------
-    store : Store
-
-    Returns
-    -------
-    list of str
-        The runs that were closed.
-    """
+    """Close runs of this experiment that a process of this machine left running when it died."""
     running = store.client.search_runs([store.experiment_id], filter_string="attributes.status = 'RUNNING'", max_results=1000)
     dead = [run.info.run_id for run in running if _is_dead(run.data.tags.get(_PROCESS, ""))]
     for run_id in dead:
@@ -241,8 +192,6 @@ def _set_for_a_while(variables: Mapping[str, str]) -> Iterator[None]:
 def finite_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Flatten metrics and keep the finite numbers.
 
-    Examples
-    --------
     >>> finite_metrics({"auroc": 0.7, "lift": {"top 5%": 3, "none": float("nan")}, "note": "x"})
     {'auroc': 0.7, 'lift.top 5_': 3.0}
     """

@@ -19,46 +19,19 @@ ARTIFACT = "bundle"
 class ServedModel(PythonModel):
     """A sealed bundle as an MLflow model: the class behind `model_code.py`.
 
-    Notes
-    -----
     MLflow calls `load_context` once and then `predict`. The digest comes from the model's configuration, outside the folder
     that it seals: a bundle in which one byte was changed is not loaded. Nothing is unpickled.
     """
 
     def load_context(self, context: Any) -> None:
-        """Read the bundle and check its digest.
-
-        Parameters
-        ----------
-        context : mlflow.pyfunc.PythonModelContext
-            `artifacts["bundle"]` is the folder, `model_config` what `served_config` gave.
-
-        Raises
-        ------
-        UsageError
-            When the folder is not what was sealed.
-        """
+        """Read the bundle and check its digest."""
         config = context.model_config
         bundle = read_bundle(context.artifacts[ARTIFACT], digest=str(config["digest"]))
         self._scorer = FeatureRowScorer(bundle, reasons=int(config["reasons"]), abstain_below=float(config["abstain_below"]))
         self._kinds = self._scorer.columns
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Score rows of features; see `FeatureRowScorer.score`.
-
-        Parameters
-        ----------
-        context : mlflow.pyfunc.PythonModelContext
-        model_input : pandas.DataFrame
-        params : dict, optional
-            Not read.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A text that is missing, such as the lever of a reason that nobody can act on, is empty: on Spark MLflow would make
-            the word `nan` of it.
-        """
+        """Score rows of features; see `FeatureRowScorer.score`."""
         scored = self._scorer.score(model_input)
         texts = [name for name, kind in self._kinds.items() if kind is str]
         return scored.assign(**{name: scored[name].astype(object).where(scored[name].notna(), "") for name in texts})
@@ -67,8 +40,6 @@ class ServedModel(PythonModel):
 def served_config(digest: str, *, reasons: int, abstain_below: float) -> dict[str, Any]:
     """Return what a logged model keeps beside its bundle.
 
-    Examples
-    --------
     >>> served_config("0" * 64, reasons=5, abstain_below=0.4)["reasons"]
     5
     """
@@ -78,16 +49,6 @@ def served_config(digest: str, *, reasons: int, abstain_below: float) -> dict[st
 def signature_of(scorer: FeatureRowScorer) -> ModelSignature:
     """Return the signature: doubles in, scores out.
 
-    Parameters
-    ----------
-    scorer : FeatureRowScorer
-
-    Returns
-    -------
-    mlflow.models.ModelSignature
-
-    Notes
-    -----
     `account_id` is optional. So, for MLflow, are the features: it would refuse a row without one of them before the model is
     asked, in a message that either repeats the caller's rows or names nothing. The model itself refuses, and names what is
     missing. Missing values are NaN or null.

@@ -10,8 +10,6 @@ __all__ = ["TrackingSettings"]
 class TrackingSettings(BaseModel):
     """Settings of tracking.
 
-    Examples
-    --------
     >>> TrackingSettings().folder
     'mlruns'
     """

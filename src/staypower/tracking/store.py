@@ -24,46 +24,17 @@ for _loud in ("mlflow", "alembic"):
 
 @dataclass(frozen=True)
 class Store:
-    """An open tracking store.
+    """An open tracking store."""
 
-    Parameters
-    ----------
-    uri : str
-        Its address.
-    client : MlflowClient
-    experiment_id : str
-    experiment : str
-        Name of the experiment.
-    """
-
-    uri: str
+    uri: str  # its address
     client: MlflowClient
     experiment_id: str
-    experiment: str
+    experiment: str  # name of the experiment
 
 
 def open_store(settings: TrackingSettings, root: Path, name: str) -> Store:
     """Open the store and the experiment, making either when it is not there.
 
-    Parameters
-    ----------
-    settings : TrackingSettings
-    root : Path
-        Folder that a relative `settings.folder` starts from.
-    name : str
-        Name of the experiment when the settings name none.
-
-    Returns
-    -------
-    Store
-
-    Raises
-    ------
-    UsageError
-        When the store cannot be used.
-
-    Notes
-    -----
     `MLFLOW_TRACKING_URI` wins over the settings. A new embedded store is migrated under a file lock: of several processes
     that start together all but one would otherwise fail.
     """
@@ -112,13 +83,7 @@ def _experiment_id(client: MlflowClient, experiment: str, artifacts: str | None)
 
 @contextlib.contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Hold a file lock; the system frees it when the process dies.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file; it stays.
-    """
+    """Hold a file lock; the system frees it when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

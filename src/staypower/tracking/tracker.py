@@ -24,18 +24,6 @@ __all__ = ["Tracker"]
 class Tracker:
     """Runs and versions of one model.
 
-    Parameters
-    ----------
-    settings : TrackingSettings
-    root : Path
-        Folder that relative paths start from.
-    name : str
-        Name of the model, and of the experiment when the settings name none.
-    models_folder : Path, default "models"
-        Where bundles are exported to.
-
-    Examples
-    --------
     >>> tracker = Tracker(TrackingSettings(), Path("project"), name="acme")
     >>> tracker.models_folder.as_posix()
     'project/models'

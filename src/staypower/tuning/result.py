@@ -23,29 +23,15 @@ __all__ = ["Trial", "Tuning"]
 class Trial:
     """One try.
 
-    Parameters
-    ----------
-    number : int
-    settings : mapping of str to int or float
-        Overrides of the defaults; empty for the defaults themselves.
-    loss : float
-        Held-out log loss over the folds; NaN when it was not finished.
-    state : str
-        `complete`, `pruned` or `failed`.
-    seconds : float
-        Of the clock.
-
-    Examples
-    --------
     >>> Trial(0, {}, 0.3, "complete", 1.0).is_default
     True
     """
 
     number: int
-    settings: Mapping[str, int | float]
-    loss: float
-    state: str
-    seconds: float
+    settings: Mapping[str, int | float]  # overrides of the defaults; empty for the defaults themselves
+    loss: float  # held-out log loss over the folds; NaN when it was not finished
+    state: str  # `complete`, `pruned` or `failed`
+    seconds: float  # of the clock
 
     @property
     def is_default(self) -> bool:
@@ -55,27 +41,14 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Tuning:
-    """The best settings found, beside the defaults.
+    """The best settings found, beside the defaults."""
 
-    Parameters
-    ----------
-    trials : tuple of Trial
-        In the order of trying; the first finished one with no settings is the default.
-    folds : tuple of str
-        The cutoffs that the folds were tested at.
-    on_folds : mapping of str to Estimate
-        Metric of the best settings minus that of the defaults on the folds' rows, over which they were chosen.
-    later : mapping of str to Estimate
-        The same on test cutoffs that the search never saw; empty when there are none.
-    test : tuple of str
-        Those cutoffs.
-    """
-
-    trials: tuple[Trial, ...]
-    folds: tuple[str, ...]
+    trials: tuple[Trial, ...]  # in the order of trying; the first finished one with no settings is the default
+    folds: tuple[str, ...]  # the cutoffs that the folds were tested at
+    # metric of the best settings minus that of the defaults on the folds' rows, over which they were chosen
     on_folds: Mapping[str, Estimate]
-    later: Mapping[str, Estimate]
-    test: tuple[str, ...]
+    later: Mapping[str, Estimate]  # the same on test cutoffs that the search never saw; empty when there are none
+    test: tuple[str, ...]  # those cutoffs
 
     @property
     def finished(self) -> tuple[Trial, ...]:

@@ -32,26 +32,12 @@ _STARTERS = 8
 class Budget:
     """When to stop.
 
-    Parameters
-    ----------
-    trials : int or None, default None
-        After so many trials, those of an earlier run that is continued included; at least 2.
-    minutes : float or None, default None
-        After so many minutes of this run, above 0.
-
-    Raises
-    ------
-    UsageError
-        When neither or something impossible is given.
-
-    Examples
-    --------
     >>> Budget(trials=30).minutes is None
     True
     """
 
-    trials: int | None = None
-    minutes: float | None = None
+    trials: int | None = None  # after so many trials, those of an earlier run that is continued included; at least 2
+    minutes: float | None = None  # after so many minutes of this run, above 0
 
     def __post_init__(self) -> None:
         faults = []
@@ -67,25 +53,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Search:
-    """Where a search is kept, and how it goes.
+    """Where a search is kept, and how it goes."""
 
-    Parameters
-    ----------
-    file : Path
-        SQLite file; made if it is not there.
-    name : str
-        Of the study: the same question has the same name.
-    budget : Budget
-    seed : int, default 0
-    resume : bool, default False
-        Continue a study of this name; otherwise it begins anew.
-    """
-
-    file: Path
-    name: str
+    file: Path  # SQLite file; made if it is not there
+    name: str  # of the study: the same question has the same name
     budget: Budget
     seed: int = 0
-    resume: bool = False
+    resume: bool = False  # continue a study of this name; otherwise it begins anew
 
 
 def search_settings(
@@ -95,24 +69,7 @@ def search_settings(
     defaults: dict[str, Any],
     told: Callable[[Trial], object] = lambda _: None,
 ) -> tuple[Trial, ...]:
-    """Search for the settings of the lowest held-out loss.
-
-    Parameters
-    ----------
-    search : Search
-    losses : callable
-        Takes overrides of the settings and returns one callable a fold; each returns the summed loss and the number of rows of
-        its fold. Folds are asked for one after the other, so that a trial that falls behind stops early.
-    defaults : dict
-        The settings as shipped, for the sampler to begin from; they are tried as they are, without overrides.
-    told : callable, optional
-        Told of every trial as it ends.
-
-    Returns
-    -------
-    tuple of Trial
-        Those of earlier runs that are continued included.
-    """
+    """Search for the settings of the lowest held-out loss."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _open(search)
     if not study.trials:

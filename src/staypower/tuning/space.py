@@ -14,21 +14,12 @@ __all__ = ["TUNED", "Range", "propose"]
 
 @dataclass(frozen=True)
 class Range:
-    """Between which values a setting is searched.
-
-    Parameters
-    ----------
-    low, high : float
-    whole : bool
-        Whether only whole numbers are tried.
-    log : bool
-        Whether the same factor counts as the same step.
-    """
+    """Between which values a setting is searched."""
 
     low: float
     high: float
-    whole: bool = False
-    log: bool = False
+    whole: bool = False  # whether only whole numbers are tried
+    log: bool = False  # whether the same factor counts as the same step
 
 
 TUNED: dict[str, Range] = {
@@ -46,17 +37,6 @@ TUNED: dict[str, Range] = {
 def propose(trial: optuna.trial.Trial) -> dict[str, Any]:
     """Take a value of every setting from a trial.
 
-    Parameters
-    ----------
-    trial : optuna.trial.Trial
-
-    Returns
-    -------
-    dict of str to int or float
-        Overrides of `ModelSettings`, floats at three digits that count: what is written down is what was tried.
-
-    Examples
-    --------
     >>> from optuna.trial import FixedTrial
     >>> tried = {"num_leaves": 8, "max_depth": 4, "learning_rate": 0.0412345, "min_child_samples": 60, "l2": 1.0,
     ...          "feature_fraction": 0.4, "bagging_fraction": 0.6}

@@ -10,19 +10,6 @@ __all__ = ["event_features", "named_event_features"]
 def event_features(event: str, slug: str) -> tuple[Feature | Template, ...]:
     """Declare the counts of one common product feature (an event learnt from the data).
 
-    Parameters
-    ----------
-    event : str
-        The event as the data write it.
-    slug : str
-        The same as part of a feature's name.
-
-    Returns
-    -------
-    tuple of Feature or Template
-
-    Examples
-    --------
     >>> [entry.name for entry in event_features("Export", "export") if isinstance(entry, Feature)]
     ['days_since_event_export']
     """
@@ -56,8 +43,6 @@ def event_features(event: str, slug: str) -> tuple[Feature | Template, ...]:
 def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, ...]) -> tuple[Feature | Template, ...]:
     """Declare onboarding and self-service for the events that the settings name.
 
-    Examples
-    --------
     >>> named_event_features((), ())
     ()
     """

@@ -289,13 +289,6 @@ SUPPORT = (
 def priority_features(high: tuple[str, ...]) -> tuple[Template | Combination, ...]:
     """Declare the tickets of high priority.
 
-    Parameters
-    ----------
-    high : tuple of str
-        Priorities that count as high.
-
-    Examples
-    --------
     >>> len(priority_features(("high",)))
     2
     """

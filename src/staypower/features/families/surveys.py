@@ -107,16 +107,6 @@ _WORDS = {
 def instrument_features(instrument: str) -> tuple[Feature | Template | Combination, ...]:
     """Declare the features of one instrument; instruments are never pooled.
 
-    Parameters
-    ----------
-    instrument : {"nps", "csat", "ces1", "ces2"}
-
-    Returns
-    -------
-    tuple of Feature, Template or Combination
-
-    Examples
-    --------
     >>> instrument_features("csat")[0].name
     'csat_last'
     """
@@ -250,19 +240,6 @@ def instrument_features(instrument: str) -> tuple[Feature | Template | Combinati
 def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
     """Declare the mean satisfaction at one touchpoint (learnt from the data).
 
-    Parameters
-    ----------
-    touchpoint : str
-        As the data write it.
-    slug : str
-        The same as part of a feature's name.
-
-    Returns
-    -------
-    Feature
-
-    Examples
-    --------
     >>> touchpoint_feature("Onboarding call", "onboarding_call").name
     'csat_at_onboarding_call_365d'
     """

@@ -21,8 +21,6 @@ SCALE = 10_000
 def count_rows(high, low, target):  # type: ignore[no-untyped-def]
     """Count rows.
 
-    Examples
-    --------
     >>> target = np.zeros(1)
     >>> count_rows(np.array([5], dtype=np.int32), np.array([2], dtype=np.int32), target)
     >>> target.tolist()
@@ -36,8 +34,6 @@ def count_rows(high, low, target):  # type: ignore[no-untyped-def]
 def run_sums(n, amounts, position, sums, counts):  # type: ignore[no-untyped-def]
     """Add up the amounts of listed rows, and count those that are there; entry `j` is that of the first `j` rows.
 
-    Examples
-    --------
     >>> sums, counts = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int32)
     >>> run_sums(2, np.array([7, MISSING_AMOUNT]), np.arange(2, dtype=np.int32), sums, counts)
     >>> sums.tolist(), counts.tolist()
@@ -77,8 +73,6 @@ def take_means(high, low, sums, counts, empty, target):  # type: ignore[no-untyp
 def count_different(high, low, previous, target):  # type: ignore[no-untyped-def]
     """Count different keys: the rows of the window whose key was not listed before in it (`lists.find_previous`).
 
-    Examples
-    --------
     >>> target, previous = np.zeros(2), np.array([-1, -1, 0, 4], dtype=np.int32)
     >>> count_different(np.array([3, 4], dtype=np.int32), np.array([0, 1], dtype=np.int32), previous, target)
     >>> target.tolist()

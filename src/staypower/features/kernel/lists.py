@@ -21,25 +21,6 @@ _TO_THE_FRONT = np.uint64(33)
 def list_passing(bit, bits, at, position, times, upto):  # type: ignore[no-untyped-def]
     """List the rows that have a bit.
 
-    Parameters
-    ----------
-    bit : int
-    bits, at : array of int64, shape (n,)
-        The filters that each row passes, one bit each, and its instant.
-    position : array of int32, shape (n + 1,)
-        Filled in: where each listed row stands among all.
-    times : array of int64, shape (n + 1,)
-        Filled in: its instant.
-    upto : array of int32, shape (n + 1,)
-        Filled in: how many rows are listed before each row, and at last in all.
-
-    Returns
-    -------
-    int
-        How many rows are listed.
-
-    Examples
-    --------
     >>> position, upto, times = np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.int32), np.zeros(4, dtype=np.int64)
     >>> list_passing(1, np.array([2, 1, 3]), np.array([7, 8, 9]), position, times, upto)
     2
@@ -60,20 +41,6 @@ def list_passing(bit, bits, at, position, times, upto):  # type: ignore[no-untyp
 def find_ends(start, before, limits, account, cutoff, ends):  # type: ignore[no-untyped-def]
     """Find where the rows before one bound end, for every pair.
 
-    Parameters
-    ----------
-    start : array of int64, shape (n_accounts + 1,)
-        Rows `start[a]` to `start[a + 1]` belong to account `a`.
-    before : array of int32, shape (n_accounts, n_limits)
-        How many rows of an account come before each limit.
-    limits : array of int64, shape (n_cutoffs,)
-        Which limit the bound is at each cutoff.
-    account, cutoff : array of int32, shape (n_pairs,)
-    ends : array of int32, shape (n_pairs,)
-        Filled in.
-
-    Examples
-    --------
     >>> number, ends = np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.int32)
     >>> find_ends(np.array([4, 9]), np.array([[2, 5]], dtype=np.int32), np.array([1]), number, number, ends)
     >>> ends.tolist()
@@ -87,30 +54,6 @@ def find_ends(start, before, limits, account, cutoff, ends):  # type: ignore[no-
 def list_known(low, high, cutoff, bit, bits, at, enter, until, position, owner, times, ends, found):  # type: ignore[no-untyped-def]
     """List for every pair anew the rows that have a bit and that its cutoff sees, and find where its bounds end in the list.
 
-    Parameters
-    ----------
-    low, high : array of int32, shape (n_pairs,)
-        The rows of interest.
-    cutoff : array of int32, shape (n_pairs,)
-    bit : int
-        Negative when every row counts.
-    bits, at : array of int64, shape (n,)
-    enter, until : array of int32, shape (n,)
-        The first cutoff number that knows all that is read of the row, and the first that no longer sees it.
-    position, owner, times : arrays of int32, int32 and int64
-        Filled in, one pair after the other; with room for all. The owner of a listed row is its pair.
-    ends : array of int32, shape (n_bounds, n_pairs)
-        Where bounds lie among all rows: for each pair ascending, between `low` and `high`.
-    found : array of int32, shape (n_bounds, n_pairs)
-        Filled in: where they lie in the list.
-
-    Returns
-    -------
-    int
-        How many rows are listed.
-
-    Examples
-    --------
     >>> pair, rows = np.zeros(1, dtype=np.int32), np.zeros((3, 3), dtype=np.int32)
     >>> enter, until, times = np.array([0, 1, 0]), np.array([1, 1, 1]), np.zeros(3, dtype=np.int64)
     >>> bounds, found = np.array([[0], [2], [3]], dtype=np.int32), np.zeros((3, 1), dtype=np.int32)
@@ -139,20 +82,6 @@ def list_known(low, high, cutoff, bit, bits, at, enter, until, position, owner, 
 def number_keys(start, keys, slots, numbers, different):  # type: ignore[no-untyped-def]
     """Give numbers to the different keys of each account in the order in which they appear.
 
-    Parameters
-    ----------
-    start : array of int64, shape (n_accounts + 1,)
-    keys : array of int, shape (n,)
-        Negative for missing.
-    slots : array of int32
-        Room for a hash table: a power of two, at least 4 and twice the rows of the longest account.
-    numbers : array of int32, shape (n,)
-        Filled in; -1 for missing.
-    different : array of int32, shape (n_accounts,)
-        Filled in: how many different keys each account has.
-
-    Examples
-    --------
     >>> numbers, different = np.zeros(5, dtype=np.int32), np.zeros(2, dtype=np.int32)
     >>> number_keys(np.array([0, 4, 5]), np.array([70, -1, 5, 70, 5]), np.zeros(16, dtype=np.int32), numbers, different)
     >>> numbers.tolist(), different.tolist()
@@ -188,21 +117,6 @@ def number_keys(start, keys, slots, numbers, different):  # type: ignore[no-unty
 def number_days(n, times, owner, rank, day, squares, ranked):  # type: ignore[no-untyped-def]
     """Give numbers to the UTC calendar days of listed rows, and sum over the gaps between those of one owner.
 
-    Parameters
-    ----------
-    n : int
-        How many rows are listed.
-    times : array of int64
-    owner : array of int32
-        Whose each listed row is; the list is cut where it changes.
-    rank : array of int32
-        Filled in: for each listed row the number of its day.
-    day, squares, ranked : array of int64
-        Filled in for each day: the day, the sum of the squares of all gaps up to it, and the sum of these gaps, each times the
-        number of the day at its end.
-
-    Examples
-    --------
     >>> rank, owner = np.zeros(3, dtype=np.int32), np.zeros(3, dtype=np.int32)
     >>> day, squares, ranked = (np.zeros(3, dtype=np.int64) for _ in range(3))
     >>> number_days(3, np.array([0, 1, 2 * _DAY]), owner, rank, day, squares, ranked)
@@ -228,20 +142,6 @@ def number_days(n, times, owner, rank, day, squares, ranked):  # type: ignore[no
 def find_previous(n, numbers, position, latest, previous):  # type: ignore[no-untyped-def]
     """Find for each listed row where its key was listed before.
 
-    Parameters
-    ----------
-    n : int
-        How many rows are listed.
-    numbers : array of int32
-        Keys, numbered by `number_keys`; -1 for missing.
-    position : array of int32
-    latest : array of int32
-        Filled with -1; with room for the keys of any account.
-    previous : array of int32, shape (n,)
-        Filled in: the place in the list, which may lie among the rows of an earlier owner; for a missing key, `n`.
-
-    Examples
-    --------
     >>> previous, numbers = np.zeros(4, dtype=np.int32), np.array([0, 1, 0, -1], dtype=np.int32)
     >>> find_previous(4, numbers, np.arange(4, dtype=np.int32), np.full(2, -1, dtype=np.int32), previous)
     >>> previous.tolist()

@@ -11,15 +11,6 @@ __all__ = ["count_rows_of", "list_rows_of", "place_by_account", "sort_accounts",
 def count_rows_of(number, count):  # type: ignore[no-untyped-def]
     """Count the rows of each number, such as an account's.
 
-    Parameters
-    ----------
-    number : array of int, shape (n,)
-        Negative for rows that nobody asks for.
-    count : array of int64, shape (n_numbers,)
-        Added to.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> count = np.zeros(2, dtype=np.int64)
     >>> count_rows_of(np.array([1, -1, 1], dtype=np.int32), count)
@@ -35,19 +26,6 @@ def count_rows_of(number, count):  # type: ignore[no-untyped-def]
 def list_rows_of(number, part_of, rows, part):  # type: ignore[no-untyped-def]
     """List the rows whose number, such as an account's, belongs to one of some parts.
 
-    Parameters
-    ----------
-    number : array of int32, shape (n,)
-        Negative for rows of other accounts.
-    part_of : array of int16 or int32, shape (n_numbers + 1,)
-        The part of each number, negative for those of no interest, as is the last one.
-    rows : array of int32 or int64, shape (n_wanted + 1,)
-        Filled in: the rows in the order given.
-    part : array of the kind of `part_of`, shape (n_wanted + 1,)
-        Filled in: the part of each.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> rows, part = np.zeros(3, dtype=np.int32), np.zeros(3, dtype=np.int16)
     >>> number, part_of = np.array([1, -1, 0, 1], dtype=np.int32), np.array([-1, 4, -1], dtype=np.int16)
@@ -71,20 +49,6 @@ def spread(rows, part, free, values, found):  # type: ignore[no-untyped-def]
     A column is read once from front to back and written at as many places as there are parts, which is several times faster
     than fetching every value from where it lies.
 
-    Parameters
-    ----------
-    rows : array of int32 or int64, shape (n_wanted,)
-        The rows asked for, ascending.
-    part : array of int16 or int32, shape (n_wanted,)
-        The part that each of them belongs to.
-    free : array of int64, shape (n_parts,)
-        Where the first row of each part goes; moved on.
-    values : array, shape (n,)
-    found : array of the same kind, shape (n_wanted,)
-        Filled in.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> found, part = np.zeros(3), np.array([1, 0, 1], dtype=np.int16)
     >>> spread(np.array([0, 1, 3]), part, np.array([0, 1]), np.array([5.0, 6.0, 7.0, 8.0]), found)
@@ -101,17 +65,6 @@ def spread(rows, part, free, values, found):  # type: ignore[no-untyped-def]
 def place_by_account(account, free, index):  # type: ignore[no-untyped-def]
     """List rows account by account, those of an account in the order given.
 
-    Parameters
-    ----------
-    account : array of int32, shape (n,)
-        At least 0.
-    free : array of int64, shape (n_accounts,)
-        Where the first row of each account goes; moved on.
-    index : array of int64, shape (n,)
-        Filled in.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> index = np.zeros(3, dtype=np.int64)
     >>> place_by_account(np.array([1, 0, 1], dtype=np.int32), np.array([0, 1]), index)
@@ -128,15 +81,6 @@ def place_by_account(account, free, index):  # type: ignore[no-untyped-def]
 def sort_accounts(start, at, index):  # type: ignore[no-untyped-def]
     """Sort the rows of each account by their instants, in place; of equal instants the order is left open.
 
-    Parameters
-    ----------
-    start : array of int64, shape (n_accounts + 1,)
-        Rows `start[a]` to `start[a + 1]` belong to account `a`.
-    at, index : array of int64, shape (n,)
-        Instants, and where each row came from.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> at, index = np.array([3, 1, 2, 0]), np.array([0, 1, 2, 3])
     >>> sort_accounts(np.array([0, 3, 4]), at, index)

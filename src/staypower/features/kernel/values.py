@@ -20,8 +20,6 @@ _DAY = 86_400_000_000
 def list_values(n, values, times, position, owner, listed):  # type: ignore[no-untyped-def]
     """List the values of listed rows, those of one owner at one instant by size, missing ones last.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> listed, row = np.zeros(3), np.arange(3, dtype=np.int32)
     >>> list_values(3, np.array([1.0, np.nan, 0.0]), np.array([5, 7, 7]), row, np.zeros(3, dtype=np.int32), listed)

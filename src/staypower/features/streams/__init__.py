@@ -44,8 +44,6 @@ STREAMS: Mapping[str, tuple[str, _Maker]] = MappingProxyType(
 def source_of(stream: str) -> str:
     """Name the table a stream is made of; a table without a stream of its own is its own stream.
 
-    Examples
-    --------
     >>> source_of("returns"), source_of("goals")
     ('orders', 'goals')
     """
@@ -53,19 +51,5 @@ def source_of(stream: str) -> str:
 
 
 def make_stream(name: str, tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the rows of one stream.
-
-    Parameters
-    ----------
-    name : str
-        A key of `STREAMS`, or any other table's name.
-    tables : Tables
-        Holds the table the stream is made of.
-    settings : FeatureSettings
-
-    Returns
-    -------
-    Table
-        Canonical and derived columns; the schema says from when each is known.
-    """
+    """Return the rows of one stream."""
     return STREAMS[name][1](tables, settings) if name in STREAMS else tables[name]

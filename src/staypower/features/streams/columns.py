@@ -38,8 +38,6 @@ _TIME = pa.timestamp("us", "UTC")
 def as_time(instants: NDArray[np.int64]) -> pa.Array:
     """Turn instants into a time column; `MISSING` becomes null.
 
-    Examples
-    --------
     >>> as_time(np.array([MISSING])).null_count
     1
     """
@@ -74,16 +72,6 @@ def without_columns(table: Table, names: Sequence[str]) -> Table:
 def group_numbers(*keys: pa.ChunkedArray) -> NDArray[np.int64]:
     """Give rows of equal keys the same number, blanks being equal to each other.
 
-    Parameters
-    ----------
-    *keys : pyarrow.ChunkedArray, shape (n,)
-
-    Returns
-    -------
-    array of int64, shape (n,)
-
-    Examples
-    --------
     >>> group_numbers(pa.chunked_array([["a", "b", "a"]])).tolist()
     [0, 1, 0]
     """
@@ -100,8 +88,6 @@ def group_numbers(*keys: pa.ChunkedArray) -> NDArray[np.int64]:
 def text_ranks(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Give texts numbers by the alphabet, so that no tie depends on the order of the rows; blanks get -1.
 
-    Examples
-    --------
     >>> text_ranks(pa.chunked_array([["b", None, "a", "b"]])).tolist()
     [1, -1, 0, 1]
     """
@@ -114,18 +100,7 @@ def text_ranks(column: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def arrivals(table: Table, instants: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the instants from which rows are known: not before `known_at`; `MISSING` where they never are.
-
-    Parameters
-    ----------
-    table : Table
-    instants : array of int64, shape (n,)
-        The rows' own times.
-
-    Returns
-    -------
-    array of int64, shape (n,)
-    """
+    """Return the instants from which rows are known: not before `known_at`; `MISSING` where they never are."""
     if not table.has("known_at"):
         return instants
     known = table.instants("known_at")
@@ -135,13 +110,6 @@ def arrivals(table: Table, instants: NDArray[np.int64]) -> NDArray[np.int64]:
 def least_later(values: NDArray[np.int64], group: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the smallest value among the later rows of the same group, `NEVER` where there is none.
 
-    Parameters
-    ----------
-    values, group : array of int64, shape (n,)
-        Rows sorted by group.
-
-    Examples
-    --------
     >>> least_later(np.array([1, 5, 3, 2]), np.array([0, 0, 0, 1])).tolist()[:2]
     [3, 3]
     """

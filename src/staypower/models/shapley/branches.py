@@ -41,45 +41,20 @@ Integers = NDArray[np.int64]
 
 
 class Branch(NamedTuple):
-    """A way from a split to what lies below it, or to both of its leaves.
+    """A way from a split to what lies below it, or to both of its leaves."""
 
-    Parameters
-    ----------
-    split : int
-        Number of the split in its tree.
-    level : int
-        Branches above it.
-    feature : int
-    right : bool
-        Whether it is the right one. Both leaves: no.
-    child : int
-        What lies below, as in `Split.left`.
-    earlier : int
-        Level of the branch before it on the same feature; -1: none.
-    earlier_share : float
-        Share of training rows that took all earlier branches on the feature; 1: none.
-    share : float
-        The same, this branch included.
-    value : float
-        Value of the leaf, if it is one.
-    other_share, other_value : float
-        Share and value of the leaf on the right when the branch stands for both; else 1 and 0.
-    features : int
-        Different features on the path, this one included.
-    """
-
-    split: int
-    level: int
+    split: int  # number of the split in its tree
+    level: int  # branches above it
     feature: int
-    right: bool
-    child: int
-    earlier: int
-    earlier_share: float
-    share: float
-    value: float
-    other_share: float
-    other_value: float
-    features: int
+    right: bool  # whether it is the right one. Both leaves: no
+    child: int  # what lies below, as in `Split.left`
+    earlier: int  # level of the branch before it on the same feature; -1: none
+    earlier_share: float  # share of training rows that took all earlier branches on the feature; 1: none
+    share: float  # the same, this branch included
+    value: float  # value of the leaf, if it is one
+    other_share: float  # share and value of the leaf on the right when the branch stands for both; else 1 and 0
+    other_value: float  # share and value of the leaf on the right when the branch stands for both; else 1 and 0
+    features: int  # different features on the path, this one included
 
 
 _Path = Mapping[int, tuple[int, float]]
@@ -88,16 +63,6 @@ _Path = Mapping[int, tuple[int, float]]
 def walk(tree: Tree) -> list[Branch]:
     """List the branches of a tree from the root on, left first.
 
-    Parameters
-    ----------
-    tree : Tree
-
-    Returns
-    -------
-    list of Branch
-
-    Examples
-    --------
     >>> from staypower.models.shapley.reading import Split
     >>> split = Split(7, 0.5, None, "nan", False, -1, -2, 4)
     >>> branch, = walk(Tree((split,), (-1.0, 1.0), (3, 1)))
@@ -135,37 +100,12 @@ def _below(tree: Tree, number: int, level: int, path: _Path) -> list[tuple[Branc
 
 
 def points_for(branches: Iterable[Branch]) -> int:
-    """Return how many points of quadrature make the integrals of a tree exact.
-
-    Parameters
-    ----------
-    branches : iterable of Branch
-        All of the tree.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Return how many points of quadrature make the integrals of a tree exact."""
     return (max((branch.features for branch in branches), default=1) + 1) // 2
 
 
 def numbers_of(branches: Sequence[Branch], points: Integers) -> tuple[Floats, Floats]:
-    """Return every branch's numbers down and up at each of its points.
-
-    Parameters
-    ----------
-    branches : sequence of Branch
-    points : array of int64, shape (branches,)
-        Points of the tree that each belongs to.
-
-    Returns
-    -------
-    array of float, shape (sum of points, 3)
-        Down: hot, warm, cold.
-    array of float, shape (sum of points, 3)
-        Up.
-    """
+    """Return every branch's numbers down and up at each of its points."""
     owner = np.repeat(np.arange(len(branches)), points)
     t, rest, weight = _quadrature(points)
 
@@ -201,16 +141,6 @@ def _quadrature(points: Integers) -> tuple[Floats, Floats, Floats]:
 def starts_of(lengths: Iterable[int]) -> Integers:
     """Return where each of several stretches begins in a list of all, and where the last ends.
 
-    Parameters
-    ----------
-    lengths : iterable of int
-
-    Returns
-    -------
-    array of int64
-
-    Examples
-    --------
     >>> starts_of([2, 3]).tolist()
     [0, 2, 5]
     """

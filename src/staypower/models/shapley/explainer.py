@@ -32,46 +32,16 @@ _KEPT = 8
 
 
 class Explained(NamedTuple):
-    """What the features add to the raw scores of rows.
+    """What the features add to the raw scores of rows."""
 
-    Parameters
-    ----------
-    contributions : array of float, shape (n, k)
-        In log-odds of the raw score.
-    base : float
-        The same for all rows: base + sum of a row's contributions = its raw score, to rounding.
-    raw_score : array of float, shape (n,)
-        Bit for bit what LightGBM predicts.
-    """
-
-    contributions: Floats
-    base: float
-    raw_score: Floats
+    contributions: Floats  # shape (n, k): In log-odds of the raw score
+    base: float  # the same for all rows: base + sum of a row's contributions = its raw score, to rounding
+    raw_score: Floats  # shape (n,): Bit for bit what LightGBM predicts
 
 
 class Explainer:
     """Exact path-dependent TreeSHAP of one model.
 
-    Parameters
-    ----------
-    text : str
-        The model as LightGBM text, checked where it comes from outside.
-
-    Raises
-    ------
-    UsageError
-        When it has more than one output or linear leaves.
-
-    Attributes
-    ----------
-    way : {"quadrature", "lightgbm"}
-        "lightgbm": by LightGBM's own, slower by an order of magnitude, because the routine does not know the model (averaged
-        trees, a branch that no training row took); the log says so.
-    why : str
-        Why LightGBM's own is used; empty when it is not.
-
-    Examples
-    --------
     >>> from staypower.models.churn import ChurnClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
@@ -84,6 +54,8 @@ class Explainer:
     True
     """
 
+    # "lightgbm": by LightGBM's own, slower by an order of magnitude, because the routine does not know the model (averaged
+    # trees, a branch that no training row took); the log says so
     way: Literal["quadrature", "lightgbm"]
 
     def __init__(self, text: str) -> None:
@@ -102,20 +74,7 @@ class Explainer:
         return booster_of(self._text)
 
     def explain(self, features: Floats, *, threads: int | None = None) -> Explained:
-        """Explain rows.
-
-        Parameters
-        ----------
-        features : array of float, shape (n, k)
-            In the order of the trees; NaN is missing.
-        threads : int or None, default None
-            None: as many as the work is worth; 0: all cores. It changes no number, nor do the order of the rows and their
-            company.
-
-        Returns
-        -------
-        Explained
-        """
+        """Explain rows."""
         if self.forest is None:
             return self._explain_slowly(features, threads)
         return _explain(self.forest, features, threads)
@@ -130,16 +89,7 @@ class Explainer:
 
 @lru_cache(maxsize=_KEPT)
 def explainer_of(text: str) -> Explainer:
-    """Return the explainer of a model, kept for the next call.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    Explainer
-    """
+    """Return the explainer of a model, kept for the next call."""
     return Explainer(text)
 
 

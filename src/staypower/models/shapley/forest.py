@@ -20,82 +20,43 @@ MISSING_RIGHT, MISSING_LEFT, ZERO_RIGHT, ZERO_LEFT, IN_SET = range(5)
 
 
 class Forest(NamedTuple):
-    """Arrays that the compiled routine walks, tree by tree.
+    """Arrays that the compiled routine walks, tree by tree."""
 
-    Parameters
-    ----------
-    used : array of int64, shape (columns,)
-        Features that some split reads. A column is a place in this list.
-    tree_splits, tree_branches : array of int64, shape (trees + 1,)
-        Where each tree's splits and branches begin.
-    tree_points : array of int64, shape (trees,)
-        Points of quadrature.
-    tree_value : array of float, shape (trees,)
-        What a tree without splits says; else 0.
-    split_column, split_rule : array of int64, shape (splits,)
-    split_threshold : array of float, shape (splits,)
-    split_words : array of int64, shape (splits, 2)
-        Begin and end in `words`.
-    words : array of uint32
-        Categories that go left, a bit each.
-    branch_split, branch_level, branch_column : array of int64, shape (branches,)
-        A branch's split within its tree, its depth and the column it decides on. Branches stand in the order of a walk from
-        the root, left first.
-    branch_right, branch_leaf : array of bool, shape (branches,)
-        Whether it goes right, and whether it ends in leaves.
-    branch_earlier : array of int64, shape (branches,)
-        The depth of the branch before it on the same feature; -1: none.
-    branch_numbers : array of int64, shape (branches,)
-        Where its numbers begin in `down` and `up`.
-    branch_values : array of float, shape (branches, 2)
-        What the leaf says to a row that takes the branch, and to one that does not.
-    down, up : array of float, shape (numbers, 3)
-        Numbers of each branch at each point: hot, warm, cold.
-    splits, levels, points : int
-        Most splits, branches in a row, and points of any tree.
-    base : float
-        The mean of the model over the training rows, as the trees count them.
-    """
-
-    used: Integers
-    tree_splits: Integers
-    tree_branches: Integers
-    tree_points: Integers
-    tree_value: Floats
-    split_column: Integers
-    split_rule: Integers
-    split_threshold: Floats
-    split_words: Integers
-    words: NDArray[np.uint32]
+    used: Integers  # shape (columns,): Features that some split reads. A column is a place in this list
+    tree_splits: Integers  # shape (trees + 1,): Where each tree's splits and branches begin
+    tree_branches: Integers  # shape (trees + 1,): Where each tree's splits and branches begin
+    tree_points: Integers  # shape (trees,): Points of quadrature
+    tree_value: Floats  # shape (trees,): What a tree without splits says; else 0
+    split_column: Integers  # shape (splits,)
+    split_rule: Integers  # shape (splits,)
+    split_threshold: Floats  # shape (splits,)
+    split_words: Integers  # shape (splits, 2): Begin and end in `words`
+    words: NDArray[np.uint32]  # categories that go left, a bit each
+    # shape (branches,): A branch's split within its tree, its depth and the column it decides on. Branches stand in the order
+    # of a walk from the root, left first
     branch_split: Integers
+    # shape (branches,): A branch's split within its tree, its depth and the column it decides on. Branches stand in the order
+    # of a walk from the root, left first
     branch_level: Integers
+    # shape (branches,): A branch's split within its tree, its depth and the column it decides on. Branches stand in the order
+    # of a walk from the root, left first
     branch_column: Integers
-    branch_right: NDArray[np.bool_]
-    branch_leaf: NDArray[np.bool_]
-    branch_earlier: Integers
-    branch_numbers: Integers
-    branch_values: Floats
-    down: Floats
-    up: Floats
-    splits: int
-    levels: int
-    points: int
-    base: float
+    branch_right: NDArray[np.bool_]  # shape (branches,): Whether it goes right, and whether it ends in leaves
+    branch_leaf: NDArray[np.bool_]  # shape (branches,): Whether it goes right, and whether it ends in leaves
+    branch_earlier: Integers  # shape (branches,): The depth of the branch before it on the same feature; -1: none
+    branch_numbers: Integers  # shape (branches,): Where its numbers begin in `down` and `up`
+    branch_values: Floats  # shape (branches, 2): What the leaf says to a row that takes the branch, and to one that does not
+    down: Floats  # shape (numbers, 3): Numbers of each branch at each point: hot, warm, cold
+    up: Floats  # shape (numbers, 3): Numbers of each branch at each point: hot, warm, cold
+    splits: int  # most splits, branches in a row, and points of any tree
+    levels: int  # most splits, branches in a row, and points of any tree
+    points: int  # most splits, branches in a row, and points of any tree
+    base: float  # the mean of the model over the training rows, as the trees count them
 
 
 def plant(trees: Sequence[Tree]) -> Forest:
     """Lay the trees out for the compiled routine.
 
-    Parameters
-    ----------
-    trees : sequence of Tree
-
-    Returns
-    -------
-    Forest
-
-    Examples
-    --------
     >>> split = Split(0, 0.5, None, "nan", False, -1, -2, 4)
     >>> forest = plant([Tree((split,), (-1.0, 1.0), (3, 1))])
     >>> forest.base, forest.up.tolist()

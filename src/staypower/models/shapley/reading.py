@@ -22,52 +22,26 @@ class OutsideError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One decision of a tree.
-
-    Parameters
-    ----------
-    feature : int
-    threshold : float
-        A row goes left when its value is at most this. Not read by a categorical split.
-    words : tuple of int or None
-        Categorical split: bit c of these 32-bit words says whether category c goes left. None: numeric.
-    missing : str
-        What counts as missing: "none" (a missing value is read as 0), "zero" (0 and missing values) or "nan".
-    default_left : bool
-        Where missing values go.
-    left, right : int
-        Number of the split below; leaves are counted -1, -2, ...
-    rows : int
-        Training rows that came here.
-    """
+    """One decision of a tree."""
 
     feature: int
-    threshold: float
+    threshold: float  # A row goes left when its value is at most this. Not read by a categorical split
+    # categorical split: bit c of these 32-bit words says whether category c goes left. None: numeric
     words: tuple[int, ...] | None
-    missing: str
-    default_left: bool
-    left: int
-    right: int
-    rows: int
+    missing: str  # what counts as missing: "none" (a missing value is read as 0), "zero" (0 and missing values) or "nan"
+    default_left: bool  # where missing values go
+    left: int  # number of the split below; leaves are counted -1, -2, ...
+    right: int  # number of the split below; leaves are counted -1, -2, ...
+    rows: int  # training rows that came here
 
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """One tree.
+    """One tree."""
 
-    Parameters
-    ----------
-    splits : tuple of Split
-        Every split after the one above it; none: a single leaf.
-    leaf_values : tuple of float
-        Log-odds, shrinkage included.
-    leaf_rows : tuple of int
-        Training rows in each leaf.
-    """
-
-    splits: tuple[Split, ...]
-    leaf_values: tuple[float, ...]
-    leaf_rows: tuple[int, ...]
+    splits: tuple[Split, ...]  # every split after the one above it; none: a single leaf
+    leaf_values: tuple[float, ...]  # log-odds, shrinkage included
+    leaf_rows: tuple[int, ...]  # training rows in each leaf
 
     @property
     def expected(self) -> float:
@@ -89,24 +63,6 @@ class Tree:
 def read_trees(text: str) -> tuple[Tree, ...]:
     """Read the trees of a model.
 
-    Parameters
-    ----------
-    text : str
-        As LightGBM writes it, checked where it comes from outside.
-
-    Returns
-    -------
-    tuple of Tree
-
-    Raises
-    ------
-    OutsideError
-        When the model is not a plain sum of trees, or one of its trees is not as training leaves it.
-    UsageError
-        When it has more than one output or linear leaves: LightGBM explains neither in this form.
-
-    Examples
-    --------
     >>> read_trees("tree")
     Traceback (most recent call last):
         ...

@@ -21,19 +21,7 @@ _MOST_CATEGORIES = 2147483648.0
 
 @jit
 def explain_rows(features, forest, width, contributions, raw):  # type: ignore[no-untyped-def]
-    """Explain rows.
-
-    Parameters
-    ----------
-    features : array of float, shape (n, k)
-    forest : Forest
-    width : int
-        Rows in a block; it changes no number.
-    contributions : array of float, shape (n, k)
-        Written where a feature is used; zero before.
-    raw : array of float, shape (n,)
-        Written: the raw score, summed as LightGBM sums it.
-    """
+    """Explain rows."""
     values = _blocks(features, forest.used, width)
     sums = np.zeros(values.shape)
     scores = np.zeros((values.shape[0], width))

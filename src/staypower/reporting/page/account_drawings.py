@@ -23,16 +23,6 @@ MARKS = (("risk", "trouble", _SHAPES["risk"]), ("good", "good news", _SHAPES["go
 def draw_timeline(timeline: Timeline) -> Markup:
     """Draw the weeks before a cutoff: bars for what is counted, marks for what happens once.
 
-    Parameters
-    ----------
-    timeline : Timeline
-
-    Returns
-    -------
-    Markup
-
-    Examples
-    --------
     >>> from staypower.reporting.page.contents import Mark
     >>> lanes = [Lane("usage", counts=[3, 1]), Lane("surveys", marks=[Mark(DAY, "NPS 2")])]
     >>> drawn = draw_timeline(Timeline(0, 14 * DAY, lanes))
@@ -106,19 +96,6 @@ def _lane_words(lane: Lane) -> str:
 def draw_waterfall(parts: Sequence[tuple[str, float]], *, base: float, raw: float) -> Markup:
     """Draw how contributions lead from the base to the raw score.
 
-    Parameters
-    ----------
-    parts : sequence of name and contribution
-        In log-odds.
-    base, raw : float
-        Where it begins and ends.
-
-    Returns
-    -------
-    Markup
-
-    Examples
-    --------
     >>> drawn = draw_waterfall([("usage", 0.5), ("tickets", -0.2)], base=-2.0, raw=-1.7)
     >>> drawn.count("<rect"), "+0.50" in drawn, "-0.20" in drawn
     (4, True, True)

@@ -37,17 +37,7 @@ _OVER_TIME: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with its title, its keys, and the same numbers as a table.
-
-    Parameters
-    ----------
-    title : str
-    drawing : Markup
-    keys : tuple of str
-    words : str, default ""
-    heads : tuple of str, default empty
-    rows : tuple of tuple of str, default empty
-    """
+    """A drawing with its title, its keys, and the same numbers as a table."""
 
     title: str
     drawing: Markup
@@ -86,17 +76,7 @@ def _line(metric: str, figures: Sequence[Figure], place: Mapping[int, int]) -> L
 
 
 def quality_charts(quality: Mapping[str, Any]) -> list[Chart]:
-    """Draw gain, reliability and profit of a model's test.
-
-    Parameters
-    ----------
-    quality : mapping
-        What `quality_of` returned.
-
-    Returns
-    -------
-    list of Chart
-    """
+    """Draw gain, reliability and profit of a model's test."""
     return [chart for chart in (_gain(quality), _reliability(quality), _profit(quality)) if chart is not None]
 
 

@@ -22,21 +22,12 @@ Tone = Literal["risk", "good", "plain"]
 class Said:
     """One reason, or one change, said in words.
 
-    Parameters
-    ----------
-    words : str
-    contribution : float
-        Log-odds; above 0 it raises the risk.
-    lever : str, default ""
-
-    Examples
-    --------
     >>> Said("No export in 41 days", 0.4, "adoption").tone
     'risk'
     """
 
     words: str
-    contribution: float
+    contribution: float  # log-odds; above 0 it raises the risk
     lever: str = ""
 
     @property
@@ -47,140 +38,65 @@ class Said:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at an instant.
+    """Something that happened at an instant."""
 
-    Parameters
-    ----------
-    at : int
-        Instant.
-    words : str
-    tone : {"risk", "good", "plain"}, default "plain"
-    """
-
-    at: int
+    at: int  # instant
     words: str
     tone: Tone = "plain"
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One row of a timeline.
-
-    Parameters
-    ----------
-    name : str
-    counts : sequence of int, default empty
-        How often something happened in each week, oldest first; drawn as bars.
-    marks : sequence of Mark, default empty
-        Single happenings; drawn as dots.
-    """
+    """One row of a timeline."""
 
     name: str
-    counts: Sequence[int] = ()
-    marks: Sequence[Mark] = ()
+    counts: Sequence[int] = ()  # how often something happened in each week, oldest first; drawn as bars
+    marks: Sequence[Mark] = ()  # single happenings; drawn as dots
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The weeks before a cutoff.
+    """The weeks before a cutoff."""
 
-    Parameters
-    ----------
-    start, cutoff : int
-        Instants; whole weeks apart.
-    lanes : sequence of Lane
-    """
-
-    start: int
-    cutoff: int
+    start: int  # instants; whole weeks apart
+    cutoff: int  # instants; whole weeks apart
     lanes: Sequence[Lane]
 
 
 @dataclass(frozen=True)
 class AccountPage:
-    """Everything about one watched account.
-
-    Parameters
-    ----------
-    account : str
-    facts : sequence of tuple of str
-        Label and value.
-    reasons, changes : sequence of Said
-        Why the score is what it is; what moved it since the previous cutoff.
-    waterfall : sequence of tuple of str and float
-        Name and contribution, in log-odds; with `base` they add up to `raw`.
-    base, raw : float
-        Log-odds.
-    timeline : Timeline or None
-    action : str, default ""
-        What to do next.
-    change_words : str, default ""
-        What the changes add up to.
-    no_action : str, default ""
-        Why there is nothing to do.
-    """
+    """Everything about one watched account."""
 
     account: str
-    facts: Sequence[tuple[str, str]]
-    reasons: Sequence[Said]
-    changes: Sequence[Said]
-    waterfall: Sequence[tuple[str, float]]
-    base: float
-    raw: float
+    facts: Sequence[tuple[str, str]]  # label and value
+    reasons: Sequence[Said]  # why the score is what it is; what moved it since the previous cutoff
+    changes: Sequence[Said]  # why the score is what it is; what moved it since the previous cutoff
+    waterfall: Sequence[tuple[str, float]]  # name and contribution, in log-odds; with `base` they add up to `raw`
+    base: float  # log-odds
+    raw: float  # log-odds
     timeline: Timeline | None
-    action: str = ""
-    change_words: str = ""
-    no_action: str = ""
+    action: str = ""  # what to do next
+    change_words: str = ""  # what the changes add up to
+    no_action: str = ""  # why there is nothing to do
 
 
 @dataclass(frozen=True)
 class Report:
-    """The whole report.
+    """The whole report."""
 
-    Parameters
-    ----------
-    name : str
-        Of the company or question.
-    cutoff : str
-        Instant of knowledge, as text.
-    facts : sequence of tuple of str
-        Label and value: model, version, horizon.
-    statuses : mapping of str to int
-    watch : DataFrame
-        One row for every scored account, highest risk first; columns of `WATCH_COLUMNS` that are there.
-    quadrants : DataFrame
-        What `quadrants.sizes_of` returns.
-    portfolio : Portfolio or None
-    movement : DataFrame or None
-        `before, now, accounts`: who moved between quadrants.
-    levers : sequence of Said
-        Why the portfolio moved: the mean change of the score by lever.
-    lever_words : str
-        What they add up to.
-    quality : mapping or None
-        What `quality_of` returned for the model when it was tested.
-    drift : Drift or None
-    audit : AuditReport or None
-    accounts : sequence of AccountPage
-    notes : sequence of str, default empty
-        What a reader must know first.
-    version : str, default ""
-        Of the program that made it.
-    """
-
-    name: str
-    cutoff: str
-    facts: Sequence[tuple[str, str]]
+    name: str  # of the company or question
+    cutoff: str  # instant of knowledge, as text
+    facts: Sequence[tuple[str, str]]  # label and value: model, version, horizon
     statuses: Mapping[str, int]
-    watch: pd.DataFrame
-    quadrants: pd.DataFrame
+    watch: pd.DataFrame  # one row for every scored account, highest risk first; columns of `WATCH_COLUMNS` that are there
+    quadrants: pd.DataFrame  # what `quadrants.sizes_of` returns
     portfolio: Portfolio | None = None
-    movement: pd.DataFrame | None = None
-    levers: Sequence[Said] = ()
-    lever_words: str = ""
-    quality: Mapping[str, Any] | None = None
+    movement: pd.DataFrame | None = None  # `before, now, accounts`: who moved between quadrants
+    levers: Sequence[Said] = ()  # why the portfolio moved: the mean change of the score by lever
+    lever_words: str = ""  # what they add up to
+    quality: Mapping[str, Any] | None = None  # what `quality_of` returned for the model when it was tested
     drift: Drift | None = None
     audit: AuditReport | None = None
     accounts: Sequence[AccountPage] = ()
-    notes: Sequence[str] = field(default=())
-    version: str = ""
+    notes: Sequence[str] = field(default=())  # what a reader must know first
+    version: str = ""  # of the program that made it

@@ -19,37 +19,20 @@ _MOST_NAMES = 8
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a line.
+    """One value of a line."""
 
-    Parameters
-    ----------
-    value : float
-        NaN leaves a gap.
-    low, high : float, default NaN
-        Ends of its interval.
-    final : bool, default True
-        Whether time can no longer change it; drawn hollow if not.
-    """
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-    final: bool = True
+    value: float  # NaN leaves a gap
+    low: float = math.nan  # ends of its interval
+    high: float = math.nan  # ends of its interval
+    final: bool = True  # whether time can no longer change it; drawn hollow if not
 
 
 @dataclass(frozen=True)
 class Line:
-    """A named line.
-
-    Parameters
-    ----------
-    label : str
-    points : sequence of Point
-        One for every name of the axis.
-    """
+    """A named line."""
 
     label: str
-    points: Sequence[Point]
+    points: Sequence[Point]  # one for every name of the axis
 
 
 def figure_of(
@@ -57,24 +40,6 @@ def figure_of(
 ) -> Markup:
     """Wrap a drawing so that it scales, prints and is read out.
 
-    Parameters
-    ----------
-    inner : Markup
-    title : str
-        What it shows.
-    words : str
-        What it says, for those who cannot see it.
-    width, height : int
-        Units of the drawing.
-    kind : str, default "chart"
-        Class of the SVG element.
-
-    Returns
-    -------
-    Markup
-
-    Examples
-    --------
     >>> str(figure_of(Markup(""), "a < b", "")).count("&lt;")
     2
     """
@@ -87,24 +52,6 @@ def figure_of(
 def draw_lines(title: str, names: Sequence[str], lines: Sequence[Line], *, unit: str = "", words: str = "") -> Markup:
     """Draw lines over named places, with their intervals as bands.
 
-    Parameters
-    ----------
-    title : str
-    names : sequence of str
-        Places along the axis, first to last.
-    lines : sequence of Line
-        At most four are told apart by colour.
-    unit : str, default ""
-        `share` is written in percent.
-    words : str, default ""
-        Read out; by default the last value of each line.
-
-    Returns
-    -------
-    Markup
-
-    Examples
-    --------
     >>> drawn = draw_lines("NPS", ["May", "June"], [Line("nps", [Point(10.0), Point(20.0, final=False)])])
     >>> "NPS. nps: 20 (June)" in drawn, drawn.count("<circle")
     (True, 2)
@@ -133,26 +80,6 @@ def draw_curves(
 ) -> Markup:
     """Draw curves of one number over another.
 
-    Parameters
-    ----------
-    title : str
-    curves : sequence of label and points
-        Each point is a pair of numbers, from left to right.
-    axes : tuple of str
-        What lies along the axes.
-    units : tuple of str, default both "share"
-    straight : bool, default False
-        Whether to draw the diagonal that stands for chance, or for probabilities that come true.
-    dotted : bool, default False
-        Whether to mark each point.
-    words : str, default ""
-
-    Returns
-    -------
-    Markup
-
-    Examples
-    --------
     >>> "<polyline" in draw_curves("gain", [("model", [(0, 0), (1, 1)])], axes=("contacted", "reached"), straight=True)
     True
     """

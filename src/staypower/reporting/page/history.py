@@ -33,21 +33,6 @@ _Rows = Mapping[str, Any]
 def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, Timeline]:
     """Tell the last year of some accounts.
 
-    Parameters
-    ----------
-    tables : Tables
-    accounts : sequence of str
-    cutoff : int
-        Instant. What was not known then is not told.
-    settings : FeatureSettings
-
-    Returns
-    -------
-    dict of str to Timeline
-        One for every account; a table without rows of an account is an empty lane of its timeline.
-
-    Examples
-    --------
     >>> from staypower.tables import SCHEMAS
     >>> at = pa.array([20 * _WEEK, 40 * _WEEK], pa.timestamp("us", "UTC"))
     >>> usage = Table(SCHEMAS["usage"], pa.table({"account_id": ["a", "a"], "at": at}))

@@ -23,18 +23,6 @@ _SHOWN = ("auroc", "average_precision", "log_loss", "brier", "brier_skill", "cal
 def quality_of(evaluation: Evaluation) -> dict[str, Any]:
     """Keep what a page about a model's quality needs.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-
-    Returns
-    -------
-    dict
-        Values that JSON can say: `headline, split, rows, accounts, churned, base_rate, notes, scorers, groups, reliability,
-        gain, profit, costs`. Curves have at most 101 points: the share contacted, and the churners reached or the profit.
-
-    Examples
-    --------
     >>> from staypower.evaluation import evaluate
     >>> found = evaluate([0, 1] * 30, {"model": [0.2, 0.8] * 30}, accounts=range(60), cutoffs=[0] * 60, split="temporal",
     ...                  bootstrap=0)

@@ -44,17 +44,6 @@ _MOST_MOVES = 12
 def render_report(report: Report) -> str:
     """Write the report as HTML.
 
-    Parameters
-    ----------
-    report : Report
-
-    Returns
-    -------
-    str
-        One page: styles, drawings, data and script are in it.
-
-    Examples
-    --------
     >>> empty = Report("<acme>", "2025-07-01", (), {}, pd.DataFrame({"account_id": []}), pd.DataFrame())
     >>> page = render_report(empty)
     >>> "<acme>" in page, "&lt;acme&gt;" in page

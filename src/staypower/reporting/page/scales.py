@@ -15,23 +15,14 @@ __all__ = ["Scale", "scale_over", "written"]
 class Scale:
     """A straight line from values to places.
 
-    Parameters
-    ----------
-    low, high : float
-        Values at the ends.
-    first, last : float
-        Places of the ends.
-
-    Examples
-    --------
     >>> Scale(0, 10, 100, 200)(5)
     150.0
     """
 
-    low: float
-    high: float
-    first: float
-    last: float
+    low: float  # values at the ends
+    high: float  # values at the ends
+    first: float  # places of the ends
+    last: float  # places of the ends
 
     def __call__(self, value: float) -> float:
         """Return the place of a value, rounded to a tenth."""
@@ -48,8 +39,6 @@ class Scale:
 def scale_over(values: Iterable[float], first: float, last: float, *, include: Iterable[float] = ()) -> Scale:
     """Return a scale that holds every finite value with a little room.
 
-    Examples
-    --------
     >>> scale_over([float("nan")], 0, 1).low
     0.0
     """
@@ -67,8 +56,6 @@ def scale_over(values: Iterable[float], first: float, last: float, *, include: I
 def written(value: float, unit: str = "") -> str:
     """Write a value on an axis or in a table.
 
-    Examples
-    --------
     >>> written(0.125, "share"), written(1234.0), written(0.05)
     ('12.5 %', '1,234', '0.05')
     """

@@ -18,28 +18,14 @@ FIRST_ROWS = 25
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the watch list.
+    """A column of the watch list."""
 
-    Parameters
-    ----------
-    key : str
-        Column of the scores.
-    label : str
-    kind : {"text", "number"}
-        How it is sorted and aligned.
-    format : {"", "percent", "money"}
-    search : bool
-        Whether the search looks into it.
-    choose : bool
-        Whether the page offers its values to choose from; they are stored once.
-    """
-
-    key: str
+    key: str  # column of the scores
     label: str
-    kind: Literal["text", "number"] = "text"
+    kind: Literal["text", "number"] = "text"  # how it is sorted and aligned
     format: Literal["", "percent", "money"] = ""
-    search: bool = False
-    choose: bool = False
+    search: bool = False  # whether the search looks into it
+    choose: bool = False  # whether the page offers its values to choose from; they are stored once
 
 
 WATCH_COLUMNS = (
@@ -57,13 +43,7 @@ WATCH_COLUMNS = (
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell.
-
-    Parameters
-    ----------
-    text : str
-    link : str, default ""
-    """
+    """What stands in a cell."""
 
     text: str
     link: str = ""
@@ -71,45 +51,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class WatchList:
-    """The watch list, ready for the page.
-
-    Parameters
-    ----------
-    columns : tuple of Column
-    first : list of list of Cell
-    rows : list of list
-        Every row as plain values; the columns to choose from as positions.
-    filters : list of tuple
-        Column, label, and pairs of value and words.
-    described : list of dict
-        The columns as the page's script reads them.
-    words : str
-    """
+    """The watch list, ready for the page."""
 
     columns: tuple[Column, ...]
     first: list[list[Cell]]
-    rows: list[list[Any]]
-    filters: list[tuple[str, str, list[tuple[str, str]]]]
-    described: list[dict[str, Any]]
+    rows: list[list[Any]]  # every row as plain values; the columns to choose from as positions
+    filters: list[tuple[str, str, list[tuple[str, str]]]]  # column, label, and pairs of value and words
+    described: list[dict[str, Any]]  # the columns as the page's script reads them
     words: str
 
 
 def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
     """Lay the watch list out.
 
-    Parameters
-    ----------
-    watch : DataFrame
-        One row an account, in the order in which they are shown first.
-    links : mapping of str to str
-        Where the page of an account is.
-
-    Returns
-    -------
-    WatchList
-
-    Examples
-    --------
     >>> scores = pd.DataFrame({"account_id": ["a", "b"], "churn_probability": [0.5, 0.1], "tier": ["passive", "passive"]})
     >>> laid = lay_out(scores, {"a": "#account-1"})
     >>> laid.rows, laid.first[0][1].text
