@@ -36,14 +36,17 @@ from deep_features import Featuretools
 from numpy.typing import NDArray
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import ALWAYS, DAY, text_of
-from staypower.dataset import Dataset
-from staypower.evaluation import logistic_baseline, paired_difference, recency_rule
+from staypower.dataset.building import Dataset
+from staypower.evaluation.baselines import recency_rule
+from staypower.evaluation.logistic import logistic_baseline
+from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.features.streams import make_stream
-from staypower.labels import NonContractualLabel
-from staypower.metrics import Ranking, calibration_error, log_losses
+from staypower.labels.settings import NonContractualLabel
+from staypower.metrics.probability import calibration_error, log_losses
+from staypower.metrics.tally import Ranking
 from staypower.pipelines.fitting import fit_classifier
 from staypower.tables import Table, Tables
 

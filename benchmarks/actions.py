@@ -28,19 +28,17 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower import load_config, read_tables, score, simulate, train
-from staypower.action_list import (
-    ActionSettings,
-    choose_actions,
-    find_outcomes,
-    held_back,
-    measure_effects,
-    read_outreach,
-)
-from staypower.config import load_playbook
+from staypower.actions.choosing import choose_actions
+from staypower.actions.effects import measure_effects
+from staypower.actions.holdout import held_back
+from staypower.actions.outcomes import find_outcomes
+from staypower.actions.outreach import read_outreach
+from staypower.actions.playbook.settings import Playbook
+from staypower.actions.settings import ActionSettings
+from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import text_of
-from staypower.features import LEVERS
-from staypower.playbook import Playbook
-from staypower.quadrants import QUADRANTS
+from staypower.features.definition import LEVERS
+from staypower.portfolio.quadrants import QUADRANTS
 from staypower.scoring.value import account_values
 
 CONFIG = """

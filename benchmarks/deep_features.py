@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from staypower.cutoffs import ALWAYS, MISSING
-from staypower.features import FeatureMatrix
+from staypower.features.builder import FeatureMatrix
 from staypower.tables import Table, Tables
 
 __all__ = ["Featuretools"]

@@ -31,7 +31,7 @@ import shap
 from measuring import Row, compare, machine
 from numpy.typing import NDArray
 
-from staypower.models.shapley import Explainer
+from staypower.models.shapley.explainer import Explainer
 
 Floats = NDArray[np.float64]
 Told = tuple[float, float, Floats]

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from feature_data import DAY, EVENTS
 
 import staypower
-from staypower.features import FeatureSettings, declare
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
 
 __all__ = ["FEATURES", "by_duckdb", "by_pandas", "by_plain_pandas", "by_staypower", "only_read"]
 

@@ -33,12 +33,13 @@ from numpy.typing import NDArray
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.dataset import Dataset
-from staypower.labels import ContractualLabel
+from staypower.dataset.building import Dataset
 from staypower.labels.horizons import find_horizon_labels
-from staypower.models import ModelSettings, kinds
+from staypower.labels.settings import ContractualLabel
+from staypower.models import kinds
 from staypower.models.horizons import HorizonModel, HorizonSettings, fit_horizons
 from staypower.models.kinds import fit_kinds
+from staypower.models.settings import ModelSettings
 from staypower.tables import Tables
 
 Floats = NDArray[np.float64]

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from staypower import build_features, load_config, metrics, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.dataset import build_dataset
+from staypower.dataset.building import build_dataset
 from staypower.models.prior import PriorCorrection, estimate_prior
 from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier
 

@@ -35,9 +35,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import Dataset
+from staypower.dataset.building import Dataset
 from staypower.pipelines.fitting import fit_classifier
 
 Floats = NDArray[np.float64]

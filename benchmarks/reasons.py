@@ -27,12 +27,14 @@ import numpy as np
 import pandas as pd
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset import Dataset
-from staypower.dataset.building import is_test_account
-from staypower.explanation import Explanation, Manner, explain_scores, learn_leaver_words, learn_usual_values
-from staypower.features import LEVERS
+from staypower.dataset.building import Dataset, is_test_account
+from staypower.explanation.leavers import learn_leaver_words
+from staypower.explanation.manner import Manner
+from staypower.explanation.reasons import Explanation, explain_scores
+from staypower.explanation.usual import learn_usual_values
+from staypower.features.definition import LEVERS
 from staypower.pipelines.leaving_reasons import named_levers
 from staypower.tables import Tables
 

@@ -35,9 +35,9 @@ from scipy.special import expit
 
 from staypower import load_config, simulate
 from staypower.cutoffs import instant_of
-from staypower.dataset import build_dataset
-from staypower.features import build_matrix
-from staypower.labels import find_labels
+from staypower.dataset.building import build_dataset
+from staypower.features.builder import build_matrix
+from staypower.labels.churn import find_labels
 from staypower.pipelines.fitting import fit_classifier
 from staypower.pipelines.loading import load_tables
 from staypower.pipelines.sampling import open_to_learn

@@ -109,7 +109,7 @@ def config(folder: Path, data: Path, models: Path, out: str) -> Path:
 
 def learn(path: Path) -> None:
     """Train the default model on a small company."""
-    from staypower.config import load_config
+    from staypower.config.loading import load_config
     from staypower.pipelines.train import run_train
     from staypower.progress import Progress
 
@@ -118,7 +118,7 @@ def learn(path: Path) -> None:
 
 def score(path: Path, memory: str) -> int:
     """Score every account."""
-    from staypower.config import load_config
+    from staypower.config.loading import load_config
     from staypower.pipelines.score import run_score
     from staypower.progress import Progress
 
@@ -128,7 +128,7 @@ def score(path: Path, memory: str) -> int:
 
 def features(path: Path, memory: str) -> int:
     """Build the training matrix of 24 cutoffs."""
-    from staypower.config import load_config
+    from staypower.config.loading import load_config
     from staypower.pipelines.features import run_features
     from staypower.progress import Progress
 

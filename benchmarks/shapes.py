@@ -22,10 +22,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset import Dataset
-from staypower.models.shapley import Explainer
+from staypower.dataset.building import Dataset
+from staypower.models.shapley.explainer import Explainer
 from staypower.models.trees import contributions_of
 from staypower.pipelines.fitting import fit_classifier
 

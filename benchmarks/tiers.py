@@ -17,10 +17,12 @@ import pandas as pd
 
 from staypower import LoyaltyTierClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of
-from staypower.evaluation import evaluate_tiers
-from staypower.labels import TIERS, TierRows, TierSettings, find_tiers
-from staypower.metrics import calibration_error
-from staypower.models import answer_weights, settle_tiers, tilt_for_silence
+from staypower.evaluation.tier import evaluate_tiers
+from staypower.labels.tier import TierRows, find_tiers
+from staypower.labels.tier_settings import TIERS, TierSettings
+from staypower.metrics.probability import calibration_error
+from staypower.models.propensity import answer_weights, tilt_for_silence
+from staypower.models.tier_prediction import settle_tiers
 
 OBSERVED_UNTIL = "2025-06-30"
 TABLES = ("accounts", "usage", "tickets", "surveys", "subscriptions", "payments", "advocacy", "goals")

@@ -11,17 +11,17 @@ True
 
 from __future__ import annotations
 
-import importlib
-from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from staypower.lazy import lazily
 
 if TYPE_CHECKING:
     from staypower import features as features
     from staypower import metrics as metrics
-    from staypower.config import load_config as load_config
+    from staypower.config.loading import load_config as load_config
     from staypower.errors import UsageError as UsageError
-    from staypower.models import ChurnClassifier as ChurnClassifier
-    from staypower.models import LoyaltyTierClassifier as LoyaltyTierClassifier
+    from staypower.models.churn import ChurnClassifier as ChurnClassifier
+    from staypower.models.tier import LoyaltyTierClassifier as LoyaltyTierClassifier
     from staypower.pipelines.cluster import features_on_spark as features_on_spark
     from staypower.pipelines.cluster import score_on_spark as score_on_spark
     from staypower.pipelines.notebook import actions as actions
@@ -37,36 +37,35 @@ if TYPE_CHECKING:
     from staypower.pipelines.notebook import report as report
     from staypower.pipelines.notebook import score as score
     from staypower.pipelines.notebook import train as train
-    from staypower.simulation import simulate as simulate
+    from staypower.simulation.company import simulate as simulate
 
 __version__ = "0.1.0"
 
 _NOTEBOOK = "staypower.pipelines.notebook"
-_HOMES = MappingProxyType(
-    {
-        "ChurnClassifier": "staypower.models",
-        "LoyaltyTierClassifier": "staypower.models",
-        "UsageError": "staypower.errors",
-        "actions": _NOTEBOOK,
-        "audit": _NOTEBOOK,
-        "backtest": _NOTEBOOK,
-        "build_dataset": _NOTEBOOK,
-        "build_features": _NOTEBOOK,
-        "check": _NOTEBOOK,
-        "evaluate": _NOTEBOOK,
-        "explain": _NOTEBOOK,
-        "features_on_spark": "staypower.pipelines.cluster",
-        "load_config": "staypower.config",
-        "portfolio": _NOTEBOOK,
-        "read_tables": _NOTEBOOK,
-        "report": _NOTEBOOK,
-        "score": _NOTEBOOK,
-        "score_on_spark": "staypower.pipelines.cluster",
-        "simulate": "staypower.simulation",
-        "train": _NOTEBOOK,
-    }
-)
-_MODULES = ("features", "metrics")
+_HOMES = {
+    "ChurnClassifier": "staypower.models.churn",
+    "LoyaltyTierClassifier": "staypower.models.tier",
+    "UsageError": "staypower.errors",
+    "actions": _NOTEBOOK,
+    "audit": _NOTEBOOK,
+    "backtest": _NOTEBOOK,
+    "build_dataset": _NOTEBOOK,
+    "build_features": _NOTEBOOK,
+    "check": _NOTEBOOK,
+    "evaluate": _NOTEBOOK,
+    "explain": _NOTEBOOK,
+    "features_on_spark": "staypower.pipelines.cluster",
+    "load_config": "staypower.config.loading",
+    "portfolio": _NOTEBOOK,
+    "read_tables": _NOTEBOOK,
+    "report": _NOTEBOOK,
+    "score": _NOTEBOOK,
+    "score_on_spark": "staypower.pipelines.cluster",
+    "simulate": "staypower.simulation.company",
+    "features": "staypower.features",
+    "metrics": "staypower.metrics",
+    "train": _NOTEBOOK,
+}
 
 __all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - resolved by `__getattr__`
     "ChurnClassifier",
@@ -95,16 +94,4 @@ __all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - resolved by `__geta
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name's home when the name is first used (PEP 562)."""
-    if name in _MODULES:
-        return importlib.import_module(f"staypower.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'staypower' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazily(__name__, _HOMES)

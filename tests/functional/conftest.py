@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from staypower.config import load_config
+from staypower.config.loading import load_config
 from staypower.pipelines.demo import run_demo
 from staypower.progress import Progress
 

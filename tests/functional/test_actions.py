@@ -13,15 +13,16 @@ import pytest
 from command_line import run
 
 import staypower
-from staypower.action_list import held_back
-from staypower.config import load_playbook
+from staypower.actions.holdout import held_back
+from staypower.actions.playbook.measures import FEATURE_MEASURES
+from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import DAY, instant_of
-from staypower.features import FeatureSettings, declare
-from staypower.models import read_bundle
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.choosing import action_columns, choose_for
 from staypower.pipelines.loading import open_tables
-from staypower.playbook import FEATURE_MEASURES
 from staypower.progress import Progress
 from staypower.scoring.value import account_values
 from staypower.sources.spilled import SpilledTables

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import staypower
 from staypower.cli import app
-from staypower.simulation import simulate_to
+from staypower.simulation.company import simulate_to
 
 CONFIG = """\
 name: acme

@@ -7,7 +7,7 @@ import pytest
 from command_line import run
 
 import staypower
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 
 FAST = ("--set", "evaluation.unseen_accounts=false")
 

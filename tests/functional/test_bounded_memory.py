@@ -20,7 +20,7 @@ from bucketed_tables import assert_same_tables, whole_and_spilled
 from command_line import run
 
 from staypower.pipelines import score as score_pipeline
-from staypower.scoring import Scorer
+from staypower.scoring.score import Scorer
 
 BUCKETS = 40
 

@@ -278,7 +278,7 @@ def test_public_names_are_listed_and_unknown_ones_refused() -> None:
     assert {"load_config", "check", "score", "simulate", "ChurnClassifier", "metrics", "features"} <= set(dir(staypower))
     with pytest.raises(AttributeError, match="nothing_such"):
         staypower.nothing_such  # noqa: B018
-    from staypower.config import load_config
+    from staypower.config.loading import load_config
 
     assert staypower.load_config is load_config
 

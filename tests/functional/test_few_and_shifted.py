@@ -12,7 +12,7 @@ import pytest
 from command_line import run
 
 from staypower import simulate
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import read_champion, read_versions
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from command_line import run
 
-from staypower.config import load_config
-from staypower.dataset import Sampling, build_dataset
-from staypower.models import read_bundle
+from staypower.config.loading import load_config
+from staypower.dataset.building import build_dataset
+from staypower.dataset.sampling import Sampling
+from staypower.models.bundle import read_bundle
 from staypower.pipelines import sampling as pipeline
 from staypower.pipelines.evaluate import _accounts_learnt_from
 from staypower.pipelines.loading import load_tables
@@ -238,7 +239,7 @@ def test_tables_that_do_not_fit_are_refused_before_they_are_read(company, place,
 
 def test_rows_left_out_weigh_again_where_tiers_are_learnt(company, settings, dataset, tables, monkeypatch):
     """What a tier is learnt from is weighed so that rows that stayed count as before; with no sample nothing is weighed."""
-    from staypower.models import LoyaltyTierClassifier
+    from staypower.models.tier import LoyaltyTierClassifier
     from staypower.pipelines import companions
 
     given = {}

@@ -14,10 +14,10 @@ import pytest
 from command_line import run
 
 from staypower.cutoffs import DAY, instant_of
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import read_champion
 from staypower.pipelines.demo import demo_config
-from staypower.sources import read_tables
+from staypower.sources.reading import read_tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,7 +98,7 @@ def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
 
 def test_score_reads_neither_mlflow_nor_shap(company):
     program = (
-        "import sys; from staypower.config import load_config; from staypower.pipelines.score import scores_of;"
+        "import sys; from staypower.config.loading import load_config; from staypower.pipelines.score import scores_of;"
         "from staypower.progress import Progress;"
         f"scores_of(load_config({str(company.config)!r}), progress=Progress(quiet=True));"
         "print(sorted({'mlflow', 'shap', 'matplotlib'} & set(sys.modules)))"

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from staypower.cutoffs import text_of
-from staypower.evaluation import Estimate
+from staypower.evaluation.resampling import Estimate
 
 
 @pytest.fixture(scope="module")

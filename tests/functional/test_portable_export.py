@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from staypower.errors import UsageError
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import read_versions
 
 _PROGRAM = """

@@ -10,7 +10,7 @@ import mlflow
 import pytest
 from command_line import run
 
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import read_champion, read_versions
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -14,12 +14,13 @@ import pytest
 from command_line import run
 from spark_cluster import small_cluster
 
-from staypower.config import load_config
+from staypower.config.loading import load_config
 from staypower.errors import UsageError
 from staypower.pipelines.features import run_features
 from staypower.pipelines.score import run_score
 from staypower.progress import Progress
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 from staypower.tables import Tables
 
 QUIET = Progress(quiet=True)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from planted_outreach import playbook_of, scores_of
 from scipy.optimize import linear_sum_assignment
 
-from staypower.action_list import ActionSettings, choose_actions
+from staypower.actions.choosing import choose_actions
+from staypower.actions.settings import ActionSettings
 
 OWNERS = ("sales", "support", "billing")
 PLAYBOOK = playbook_of(

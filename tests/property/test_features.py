@@ -12,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, MISSING
-from staypower.features import AGGREGATIONS, Catalogue, Feature, FeatureSettings, Filter, build_matrix, sequences
+from staypower.features import sequences
+from staypower.features.aggregations import AGGREGATIONS
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature, Filter
+from staypower.features.settings import FeatureSettings
 from staypower.tables import Column, Table, Tables, TableSchema
 
 TIME = pa.timestamp("us", "UTC")

@@ -11,17 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reasons_oracle import reasons_frame
 
-from staypower.explanation import (
-    Explanation,
-    ExplanationSettings,
-    LeaverWords,
-    Manner,
-    compare_explanations,
-    explain_scores,
-    learn_usual_values,
-    topics_of,
-)
-from staypower.features import Catalogue, Combination, Feature, FeatureSettings
+from staypower.explanation.changes import compare_explanations
+from staypower.explanation.leavers import LeaverWords
+from staypower.explanation.manner import Manner
+from staypower.explanation.reasons import Explanation, explain_scores
+from staypower.explanation.settings import ExplanationSettings
+from staypower.explanation.topics import topics_of
+from staypower.explanation.usual import learn_usual_values
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Combination, Feature
+from staypower.features.settings import FeatureSettings
 
 FEATURES = (
     *(Feature(name=f"usage_events_{w}d", table="usage", aggregation="count", window=w, unit="events",

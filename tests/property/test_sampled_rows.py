@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY
-from staypower.dataset import Sampling
-from staypower.engines import map_buckets
+from staypower.dataset.sampling import Sampling
+from staypower.engines.embedded import map_buckets
 from staypower.tables import SCHEMAS, Table, Tables
 
 shares = st.floats(0.01, 1.0)

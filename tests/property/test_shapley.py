@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shapley_oracle import Leaf, Node, base, model_text, prediction, shapley
 
 from staypower.models.model_text import check_model_text
-from staypower.models.shapley import Explainer
+from staypower.models.shapley.explainer import Explainer
 from staypower.models.shapley.routine import explain_rows
 
 FEATURES = 4

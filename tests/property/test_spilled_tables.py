@@ -10,7 +10,8 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from staypower.errors import UsageError
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 from staypower.sources.spilling import spill_tables
 
 IDS = st.sampled_from(["1", "2", "3.0", "03", "ä", "", " ", "4", "5", "6"])

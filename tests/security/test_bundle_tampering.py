@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from staypower.errors import UsageError
-from staypower.models import ChurnClassifier, read_bundle, write_bundle
 from staypower.models import bundle as bundle_module
 from staypower.models import companion as companion_module
-from staypower.models.bundle import CompanionModel
+from staypower.models.bundle import CompanionModel, read_bundle, write_bundle
+from staypower.models.churn import ChurnClassifier
 from staypower.models.seal import FILES, companion_files
 
 TREES, VALUES = companion_files("kinds")

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.sources import TableSource, read_tables
 from staypower.sources.opening import open_source
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 HOSTILE = [
     "\"); COPY (SELECT 1) TO 'written.csv'; --",

@@ -13,10 +13,9 @@ import pytest
 import yaml
 from drawn_tables import Case
 
-from staypower.features import Combination, FeatureSettings, Template
-from staypower.features.definition import expand
+from staypower.features.definition import Combination, Template, expand
 from staypower.features.document import every_family, renew
-from staypower.features.settings import OwnFeature
+from staypower.features.settings import FeatureSettings, OwnFeature
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "features.md").read_text(encoding="utf-8")

@@ -13,7 +13,9 @@ import yaml
 from pydantic import TypeAdapter
 
 from staypower.cutoffs import instant_of
-from staypower.labels import ChurnKind, Labels, LabelSettings, Status, find_labels
+from staypower.labels.churn import ChurnKind, Labels, find_labels
+from staypower.labels.population import Status
+from staypower.labels.settings import LabelSettings
 from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema
 
 PAGE = Path(__file__).parents[2] / "docs" / "labels.md"

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from staypower.auditing import Case
+from staypower.auditing.case import Case
 from staypower.cutoffs import DAY
-from staypower.dataset import CutoffSettings, build_dataset
-from staypower.features import FeatureSettings
-from staypower.labels import ContractualLabel
+from staypower.dataset.building import build_dataset
+from staypower.dataset.settings import CutoffSettings
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import ContractualLabel
 
 LABEL = ContractualLabel(horizon=60, grace=30, involuntary=("payment",))
 FEATURES = FeatureSettings(windows=(28, 90), top_events=2)

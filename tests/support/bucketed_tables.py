@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 from staypower.sources.spilled import SpilledTables
 from staypower.sources.spilling import spill_tables
 from staypower.tables import Tables

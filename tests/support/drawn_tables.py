@@ -24,8 +24,12 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.cutoffs import instant_of
-from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
-from staypower.sources import TableSource, read_tables
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 from staypower.tables import Tables
 
 OBSERVED_UNTIL = "2026-12-31"

@@ -8,7 +8,7 @@ import statistics
 from fractions import Fraction
 
 from staypower.cutoffs import DAY, MISSING
-from staypower.features import Combination, Feature
+from staypower.features.definition import Combination, Feature
 from staypower.tables import Table
 
 

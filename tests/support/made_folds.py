@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from staypower.backtesting import FoldPredictions
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset import CutoffPlan
+from staypower.dataset.cutoff_plan import CutoffPlan
+from staypower.evaluation.backtest.predictions import FoldPredictions
 
 FIRST = instant_of("2025-01-01")
 ACCOUNTS = 240

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from staypower.action_list import held_back
+from staypower.actions.holdout import held_back
+from staypower.actions.playbook.settings import Playbook
 from staypower.cutoffs import DAY, instant_of
-from staypower.playbook import Playbook
 from staypower.tables import SCHEMAS, Table, Tables
 
 START = instant_of("2025-01-01")

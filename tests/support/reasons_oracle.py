@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-from staypower.explanation import Explanation, sentence
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.sentences import sentence
 
 
 def topic_sum(explanation: Explanation, row: int, columns: tuple[int, ...]) -> float:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from staypower import load_config, read_tables, simulate
-from staypower.dataset import Dataset, build_dataset
-from staypower.labels import ContractualLabel
+from staypower.dataset.building import Dataset, build_dataset
+from staypower.labels.settings import ContractualLabel
 from staypower.tables import Tables
 
 TEST = ("2025-01-02", "2025-02-01", "2025-03-03")

@@ -7,9 +7,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from staypower.explanation import learn_usual_values
-from staypower.features import Catalogue, Feature, FeatureSettings
-from staypower.models import Bundle, ChurnClassifier
+from staypower.explanation.usual import learn_usual_values
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings
+from staypower.models.bundle import Bundle
+from staypower.models.churn import ChurnClassifier
 
 FEATURES = ("usage_events_28d", "csat_last", "plan_now")
 CUTOFFS = {"split": "temporal", "training": ["2024-01-01"], "calibration": [], "test": ["2024-06-01"], "embargo_days": 120}

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from made_folds import folds_of
 
-from staypower.backtesting import backtest_of
 from staypower.errors import UsageError
-from staypower.evaluation import evaluate
+from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.pictures import Picture, find_picture, write_pictures
-from staypower.portfolio_metrics import Figure, Periods, Portfolio, PortfolioSettings
+from staypower.portfolio.figures import Figure
+from staypower.portfolio.periods import Periods
+from staypower.portfolio.result import Portfolio
+from staypower.portfolio.settings import PortfolioSettings
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

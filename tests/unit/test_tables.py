@@ -7,8 +7,11 @@ import pyarrow as pa
 import pytest
 
 from staypower.cutoffs import DAY, HOUR, MISSING
-from staypower.features import FeatureSettings, build_matrix, declare
-from staypower.labels import NonContractualLabel, Status, find_population
+from staypower.features.builder import build_matrix
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.labels.population import Status, find_population
+from staypower.labels.settings import NonContractualLabel
 from staypower.tables import SCHEMAS, Table, Tables, is_return
 
 TIME = pa.timestamp("us", "UTC")

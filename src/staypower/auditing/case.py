@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.dataset import Dataset, told_by
-from staypower.features import FeatureSettings
-from staypower.labels import LabelSettings
+from staypower.dataset.building import Dataset, told_by
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

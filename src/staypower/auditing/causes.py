@@ -12,7 +12,7 @@ from staypower.auditing.case import Case
 from staypower.auditing.hiding import Manner, Place, hide_future, places_of
 from staypower.auditing.rebuilding import Built, rebuild
 from staypower.cutoffs import DAY, HOUR
-from staypower.features import Catalogue
+from staypower.features.catalogue import Catalogue
 
 __all__ = ["name_causes"]
 

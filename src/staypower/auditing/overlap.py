@@ -11,8 +11,8 @@ import numpy as np
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.cutoffs import DAY, text_of
-from staypower.dataset import Part
-from staypower.labels import GivenLabel
+from staypower.dataset.pairs import Part
+from staypower.labels.settings import GivenLabel
 from staypower.models import partition
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.auditing.case import Case
-from staypower.features import Catalogue, build_matrix
-from staypower.labels import Status, find_population
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.labels.population import Status, find_population
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

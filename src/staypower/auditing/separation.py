@@ -10,10 +10,8 @@ import pandas as pd
 
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
-from staypower.checking import leak_suspects, suspicious_name
-from staypower.checking.leaks import SEPARATION
-from staypower.features import Feature
-from staypower.features.definition import Definition
+from staypower.checking.leaks import SEPARATION, leak_suspects, suspicious_name
+from staypower.features.definition import Definition, Feature
 from staypower.features.streams import source_of
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from staypower.auditing.hiding import Hidden, Manner, hide_future
 from staypower.auditing.rebuilding import Rebuilt, rebuild
 from staypower.auditing.report import Check
 from staypower.cutoffs import text_of
-from staypower.features import Catalogue, declare
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
-from staypower.features import Feature
+from staypower.features.definition import Feature
 from staypower.features.streams import source_of
 from staypower.tables import SCHEMAS, Table
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, text_of
-from staypower.sources import Finding
+from staypower.sources.findings import Finding
 from staypower.tables import SCHEMAS, Table, Tables
 
 __all__ = ["TABLE_FEATURES", "absent", "blanks", "changing", "history", "nothing_to_learn"]

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.errors import UsageError
-from staypower.sources import Finding
+from staypower.sources.findings import Finding
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

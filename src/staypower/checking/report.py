@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from staypower.sources import Finding
+from staypower.sources.findings import Finding
 
 if TYPE_CHECKING:
     import pandas as pd

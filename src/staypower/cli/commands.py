@@ -296,7 +296,8 @@ def show(
     """Show the settings in force, defaults included, and where each came from."""
 
     def call() -> object:
-        loading = importlib.import_module("staypower.config")
-        return loading.show_config(loading.load_config(config, tuple(overrides or ())))
+        loading = importlib.import_module("staypower.config.loading")
+        showing = importlib.import_module("staypower.config.showing")
+        return showing.show_config(loading.load_config(config, tuple(overrides or ())))
 
     run_guarded(call, as_json=as_json)

@@ -51,7 +51,7 @@ def run_pipeline(common: Common, module: str, function: str, **arguments: object
     """Load the config, call one function of `staypower.pipelines` with it, print its result and exit."""
 
     def call() -> Any:
-        from staypower.config import load_config
+        from staypower.config.loading import load_config
 
         settings = load_config(common.config, common.overrides)
         pipeline = importlib.import_module(f"staypower.pipelines.{module}")

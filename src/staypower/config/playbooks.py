@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook, default_playbook_text
 from staypower.config.faults import Origins, fault_of, known_keys, merge_faults
 from staypower.config.reading import Document, read_document, read_text
 from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
 from staypower.errors import Fault, UsageError, nearest
-from staypower.playbook import ACCOUNT_OWNER, Playbook, default_playbook_text
 
 __all__ = ["DEFAULT_PLAYBOOK", "load_playbook", "read_playbook"]
 
@@ -24,7 +24,7 @@ DEFAULT_PLAYBOOK = "default"
 def load_playbook(settings: Settings) -> Playbook:
     """Read the playbook that a config names, and check the owners' capacity against it.
 
-    >>> from staypower.config import load_config
+    >>> from staypower.config.loading import load_config
     >>> usage = {"source": "usage.csv", "account_id": "acct", "at": "when"}
     >>> label = {"kind": "non_contractual", "table": "usage"}
     >>> playbook = load_playbook(load_config({"name": "acme", "tables": {"usage": usage}, "label": label}))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr
 
-from staypower.action_list.settings import ActionSettings
+from staypower.actions.settings import ActionSettings
 from staypower.config.faults import Origins
 from staypower.cutoffs import instant_of
 from staypower.dataset.sampling import SamplingSettings
@@ -25,8 +25,8 @@ from staypower.labels.settings import LabelSettings
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.horizons import HorizonSettings
 from staypower.models.settings import ModelSettings
-from staypower.portfolio_metrics.settings import PortfolioSettings
-from staypower.quadrants import QuadrantSettings
+from staypower.portfolio.quadrants import QuadrantSettings
+from staypower.portfolio.settings import PortfolioSettings
 from staypower.scoring.settings import ScoringSettings
 from staypower.sources.settings import TableSource
 from staypower.tracking.settings import TrackingSettings

@@ -17,8 +17,13 @@ from staypower.dataset.pairs import Part, is_test_account, pairs_of, rows_kept
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
-from staypower.features import Catalogue, FeatureMatrix, FeatureSettings, build_matrix, declare
-from staypower.labels import LEAST_CHURNERS, GivenLabel, Labels, LabelSettings, find_labels
+from staypower.features.builder import FeatureMatrix, build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.labels.churn import Labels, find_labels
+from staypower.labels.settings import GivenLabel, LabelSettings
+from staypower.labels.sufficiency import LEAST_CHURNERS
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staypower.features import Catalogue, FeatureMatrix
+from staypower.features.builder import FeatureMatrix
+from staypower.features.catalogue import Catalogue
 from staypower.writing import write_atomically
 
 if TYPE_CHECKING:

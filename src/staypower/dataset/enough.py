@@ -8,7 +8,7 @@ import numpy as np
 
 from staypower.dataset.sampling import Sampling
 from staypower.errors import Fault, UsageError
-from staypower.labels import LEAST_CHURNERS, LEAST_STAYERS, require_enough
+from staypower.labels.sufficiency import LEAST_CHURNERS, LEAST_STAYERS, require_enough
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,8 +20,14 @@ from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.dataset.pairs import rows_kept
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
-from staypower.features import Catalogue, Combination, FeatureMatrix, FeatureSettings, build_matrix, declare
-from staypower.labels import Labels, LabelSettings, Population, find_labels
+from staypower.features.builder import FeatureMatrix, build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.definition import Combination
+from staypower.features.settings import FeatureSettings
+from staypower.labels.churn import Labels, find_labels
+from staypower.labels.population import Population
+from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from staypower.dataset.building import SAME_FOR_ALL, labels_of, parts_of
 from staypower.dataset.cutoff_plan import CutoffPlan
-from staypower.features import Catalogue, build_matrix
-from staypower.labels import LabelSettings, find_labels
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.labels.churn import find_labels
+from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
 
 __all__ = ["KEYS", "MatrixRows", "varying"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.dataset.sampling import Sampling
-from staypower.labels import Labels
+from staypower.labels.churn import Labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,8 +21,9 @@ from staypower.evaluation.rows import Rows
 from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import worst_slice
 from staypower.evaluation.wording import split_in_words
-from staypower.metrics import Profit, Tally, maximum_profit_of
+from staypower.metrics.profit import Profit, maximum_profit_of
 from staypower.metrics.risk import twice_the_base_rate
+from staypower.metrics.tally import Tally
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

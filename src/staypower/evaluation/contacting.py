@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
-from staypower.metrics import Profit, campaign_earnings
+from staypower.metrics.profit import Profit, campaign_earnings
 from staypower.metrics.risk import profit_threshold
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from staypower.evaluation.rows import BASE_RATE
-from staypower.metrics import profit_curve_of
+from staypower.metrics.profit import profit_curve_of
 from staypower.pictures import Picture, find_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from staypower.evaluation.result import Evaluation
-    from staypower.metrics import Tally
+    from staypower.metrics.tally import Tally
 
 __all__ = ["draw", "draw_importance", "pictures_of"]
 

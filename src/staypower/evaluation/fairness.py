@@ -10,7 +10,7 @@ import numpy as np
 
 from staypower.evaluation.groups import FEWEST_ACCOUNTS
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
-from staypower.metrics import Ranking
+from staypower.metrics.tally import Ranking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ import numpy as np
 
 from staypower.cutoffs import text_of
 from staypower.evaluation.resampling import Estimate, estimate
-from staypower.metrics import Ranking, log_losses
+from staypower.metrics.probability import log_losses
+from staypower.metrics.tally import Ranking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

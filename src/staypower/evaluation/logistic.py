@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it ships no types
 
 from staypower.errors import UsageError, nearest
-from staypower.metrics import log_loss
+from staypower.metrics.probability import log_loss
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from staypower.metrics import (
-    Ranking,
-    Tally,
-    campaign_earnings,
-    equal_mass_bins,
-    expected_maximum_profit_of,
-    instance_dependent_maximum_profit_of,
-    log_losses,
-    maximum_profit_of,
-)
+from staypower.metrics.expected_profit import expected_maximum_profit_of
+from staypower.metrics.probability import equal_mass_bins, log_losses
+from staypower.metrics.profit import campaign_earnings, instance_dependent_maximum_profit_of, maximum_profit_of
+from staypower.metrics.tally import Ranking, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from staypower.evaluation.resampling import Estimate
     from staypower.evaluation.rows import Rows
     from staypower.evaluation.settings import CostSettings
-    from staypower.metrics import Profit
+    from staypower.metrics.profit import Profit
 
 __all__ = ["notes_of"]
 

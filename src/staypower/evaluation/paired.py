@@ -11,7 +11,8 @@ import numpy as np
 from staypower.errors import Fault, UsageError, nearest
 from staypower.evaluation.measures import BINS, DEPTHS
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
-from staypower.metrics import Ranking, Tally, equal_mass_bins, log_losses
+from staypower.metrics.probability import equal_mass_bins, log_losses
+from staypower.metrics.tally import Ranking, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from staypower.evaluation.memory import AccountMemory
     from staypower.evaluation.settings import CostSettings
     from staypower.evaluation.slices import WorstSlice
-    from staypower.metrics import Profit, Tally
+    from staypower.metrics.profit import Profit
+    from staypower.metrics.tally import Tally
     from staypower.pictures import Picture
 
 __all__ = ["Evaluation", "ReliabilityBin"]

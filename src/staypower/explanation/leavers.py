@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.features import LEVERS
+from staypower.features.definition import LEVERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,7 +17,8 @@ from staypower.explanation.reason import NO_LEVER, Reason
 from staypower.explanation.sentences import direction_of, sentence
 from staypower.explanation.topics import Topic, topics_of
 from staypower.explanation.usual import UsualValues
-from staypower.features import Catalogue, Feature
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
 from staypower.features.streams import source_of
 
 if TYPE_CHECKING:

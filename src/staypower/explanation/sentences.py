@@ -17,8 +17,8 @@ from staypower.explanation.wording import (
     subject_of,
     write,
 )
-from staypower.features import Catalogue, Feature
-from staypower.features.definition import Definition
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Definition, Feature
 
 __all__ = ["Phrase", "alike_words", "change_sentence", "direction_of", "moved_words", "sentence"]
 
@@ -48,7 +48,7 @@ def moved_words(contribution: float) -> str:
 def alike_words(catalogue: Catalogue, usual: UsualValues, code: float, name: str = "") -> str:
     """Name the accounts that one is compared to; empty when to all.
 
-    >>> from staypower.features import FeatureSettings
+    >>> from staypower.features.settings import FeatureSettings
     >>> plan = Feature(name="plan_now", table="subscriptions", aggregation="last_code", column="plan", until="until_at",
     ...                unit="", description="plan", lever=None, category=True)
     >>> catalogue = Catalogue(FeatureSettings(), (plan,), codes={"plan_now": {"pro": 1}})
@@ -121,7 +121,7 @@ class Phrase:
 def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float, code: float = math.nan) -> str:
     """Write the statement of one reason.
 
-    >>> from staypower.features import FeatureSettings
+    >>> from staypower.features.settings import FeatureSettings
     >>> feature = Feature(name="days_since_event_export", table="usage", aggregation="days_since_last", unit="days",
     ...                   description="days since the last use of export", lever="adoption")
     >>> catalogue = Catalogue(FeatureSettings(), (feature,))
@@ -136,7 +136,7 @@ def sentence(catalogue: Catalogue, usual: UsualValues, name: str, value: float, 
 def change_sentence(catalogue: Catalogue, definition: Definition, before: float, after: float) -> str:
     """Say how a value changed.
 
-    >>> from staypower.features import FeatureSettings
+    >>> from staypower.features.settings import FeatureSettings
     >>> feature = Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets",
     ...                   description="support tickets opened", lever="support")
     >>> change_sentence(Catalogue(FeatureSettings(), (feature,)), feature, 1.0, 7.0)

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from staypower.errors import nearest
-from staypower.features import LEVERS
+from staypower.features.definition import LEVERS
 
 __all__ = ["ExplanationSettings"]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from staypower.features import Catalogue
+from staypower.features.catalogue import Catalogue
 
 __all__ = ["TOPICS", "Topic", "TopicPattern", "topics_of"]
 
@@ -170,7 +170,8 @@ class Topic:
 def topics_of(catalogue: Catalogue, names: Sequence[str]) -> tuple[Topic, ...]:
     """Divide features into topics.
 
-    >>> from staypower.features import Feature, FeatureSettings
+    >>> from staypower.features import Feature
+    >>> from staypower.features.settings import FeatureSettings
     >>> weeks = [Feature(name=f"tickets_{w}d", table="tickets", aggregation="count", window=w, unit="tickets",
     ...                  description="support tickets opened", lever="support") for w in (7, 28)]
     >>> [(topic.title, topic.lever, topic.columns) for topic in topics_of(Catalogue(FeatureSettings(), tuple(weeks)),

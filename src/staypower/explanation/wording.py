@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from staypower.features import Catalogue, Combination, Feature
-from staypower.features.definition import Definition
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Combination, Definition, Feature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,7 +128,7 @@ def absent(definition: Definition) -> str:
 def written_value(catalogue: Catalogue, definition: Definition, value: float) -> str:
     """Write a value with its unit: shares and changes in percent, times with one decimal when short.
 
-    >>> from staypower.features import FeatureSettings
+    >>> from staypower.features.settings import FeatureSettings
     >>> falling = Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None)
     >>> written_value(Catalogue(FeatureSettings(), (falling,)), falling, -0.5)
     '-67 %'

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from staypower.features.aggregations import AGGREGATIONS, Aggregation
-from staypower.features.builder import FeatureMatrix, build_matrix
-from staypower.features.catalogue import Catalogue
-from staypower.features.declaring import declare
-from staypower.features.definition import LEVERS, Combination, Feature, Filter, Template
-from staypower.features.settings import FeatureSettings
+from typing import TYPE_CHECKING
 
-__all__ = [
+from staypower.lazy import lazily
+
+if TYPE_CHECKING:
+    from staypower.features.aggregations import AGGREGATIONS as AGGREGATIONS
+    from staypower.features.aggregations import Aggregation as Aggregation
+    from staypower.features.builder import FeatureMatrix as FeatureMatrix
+    from staypower.features.catalogue import Catalogue as Catalogue
+    from staypower.features.definition import LEVERS as LEVERS
+    from staypower.features.definition import Combination as Combination
+    from staypower.features.definition import Feature as Feature
+    from staypower.features.definition import Filter as Filter
+    from staypower.features.definition import Template as Template
+
+_HOMES = {
+    "AGGREGATIONS": "staypower.features.aggregations",
+    "Aggregation": "staypower.features.aggregations",
+    "Catalogue": "staypower.features.catalogue",
+    "Combination": "staypower.features.definition",
+    "Feature": "staypower.features.definition",
+    "FeatureMatrix": "staypower.features.builder",
+    "Filter": "staypower.features.definition",
+    "LEVERS": "staypower.features.definition",
+    "Template": "staypower.features.definition",
+}
+
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll] - resolved by `__getattr__`
     "AGGREGATIONS",
     "LEVERS",
     "Aggregation",
@@ -17,9 +37,8 @@ __all__ = [
     "Combination",
     "Feature",
     "FeatureMatrix",
-    "FeatureSettings",
     "Filter",
     "Template",
-    "build_matrix",
-    "declare",
 ]
+
+__getattr__, __dir__ = lazily(__name__, _HOMES)

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.engines import map_buckets
+from staypower.engines.embedded import map_buckets
 from staypower.features.catalogue import Catalogue
 from staypower.features.combining import combine
 from staypower.features.definition import Combination, Feature

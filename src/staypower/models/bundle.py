@@ -28,7 +28,7 @@ from staypower.models.seal import (
     open_folder,
     seal_folder,
 )
-from staypower.models.shapley import Explained, explainer_of
+from staypower.models.shapley.explainer import Explained, explainer_of
 from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from staypower.errors import Fault, UsageError
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import json_bytes
-from staypower.models.shapley import explainer_of
+from staypower.models.shapley.explainer import explainer_of
 from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:

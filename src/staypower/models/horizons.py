@@ -17,10 +17,10 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from staypower.cutoffs import text_of
-from staypower.dataset import Dataset
+from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
-from staypower.labels import LabelSettings
 from staypower.labels.horizons import find_horizon_labels, why_no_horizons
+from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.companion import CompanionModel

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.dataset import Dataset
+from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
-from staypower.labels import ChurnKind, ContractualLabel, LabelSettings
+from staypower.labels.churn import ChurnKind
+from staypower.labels.settings import ContractualLabel, LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.companion import CompanionModel

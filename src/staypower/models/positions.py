@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.dataset import Dataset
+from staypower.dataset.building import Dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

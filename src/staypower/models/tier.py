@@ -14,7 +14,7 @@ from staypower.models.companion import CompanionModel
 from staypower.models.estimator import TreeClassifier
 from staypower.models.rows import FitError, Rows, ordered_rows
 from staypower.models.settings import Calibration, ModelSettings, Split
-from staypower.models.shapley import explainer_of
+from staypower.models.shapley.explainer import explainer_of
 from staypower.models.tier_blend import Blend, fit_blend
 from staypower.models.tier_prediction import TIER_COMPANION, tier_probabilities
 from staypower.models.training import Trained, allows_temporal, train

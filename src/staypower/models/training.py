@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from staypower.metrics import log_loss
+from staypower.metrics.probability import log_loss
 from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_map, fit_map
 from staypower.models.cross_fitting import CrossFit, cross_fit, raw_of
 from staypower.models.partition import TemporalPartition, deal_folds, partition_by_time

@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.action_list import Outcomes, Outreach, find_outcomes, owners_of, read_outreach
-from staypower.config import Settings
-from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
-from staypower.models import Bundle
-from staypower.playbook import ACCOUNT_OWNER, Playbook
+from staypower.actions.outcomes import Outcomes, find_outcomes
+from staypower.actions.outreach import Outreach, read_outreach
+from staypower.actions.owners import owners_of
+from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook
+from staypower.config.settings import Settings
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.models.bundle import Bundle
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.explanation import NO_LEVER, Changes
+from staypower.explanation.changes import Changes
+from staypower.explanation.reason import NO_LEVER
 from staypower.pipelines.explanations import Explanations
-from staypower.quadrants import QUADRANTS
-from staypower.reporting.page import AccountPage, Said
+from staypower.portfolio.quadrants import QUADRANTS
+from staypower.reporting.page.contents import AccountPage, Said
 from staypower.reporting.page.history import timelines_of
 from staypower.tables import Tables
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from staypower.explanation import NO_LEVER, Change, Reason
+from staypower.explanation.reason import NO_LEVER, Change, Reason
 
 __all__ = ["AccountStory", "shown", "standing"]
 

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from staypower.action_list import ActionList
-from staypower.action_list.wording import brief_of_list
-from staypower.config import Settings, load_playbook
-from staypower.models import read_bundle
+from staypower.actions.result import ActionList
+from staypower.actions.wording import brief_of_list
+from staypower.config.playbooks import load_playbook
+from staypower.config.settings import Settings
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.choosing import choose_for
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.score import scores_of
 from staypower.progress import Progress
-from staypower.scoring import Scores
+from staypower.scoring.score import Scores
 from staypower.tables import Tables
 from staypower.writing import require_table_path, write_table
 

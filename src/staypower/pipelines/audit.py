@@ -6,16 +6,18 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from staypower.auditing import AuditReport, Case, audit_dataset
-from staypower.config import Settings
-from staypower.dataset import build_dataset
+from staypower.auditing.case import Case
+from staypower.auditing.report import AuditReport
+from staypower.auditing.running import audit_dataset
+from staypower.config.settings import Settings
+from staypower.dataset.building import build_dataset
 from staypower.errors import ExitCode
 from staypower.pipelines.logging import log_data
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
-from staypower.sources import fingerprint
+from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
-from staypower.tracking import Tracker
+from staypower.tracking.tracker import Tracker
 
 __all__ = ["AuditResult", "run_audit"]
 

@@ -11,21 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from staypower.backtesting import Backtest, FoldPredictions, backtest_of
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import CutoffPlan, Dataset, begin_of_history, build_folds, rolling_plans
+from staypower.dataset.building import Dataset, begin_of_history
+from staypower.dataset.cutoff_plan import CutoffPlan
+from staypower.dataset.folds import build_folds
+from staypower.dataset.rolling import rolling_plans
 from staypower.errors import UsageError
-from staypower.labels import GivenLabel
+from staypower.evaluation.backtest.assembling import backtest_of
+from staypower.evaluation.backtest.predictions import FoldPredictions
+from staypower.evaluation.backtest.result import Backtest
+from staypower.labels.settings import GivenLabel
 from staypower.pipelines.fitting import fit_classifier, predict_by_halves
 from staypower.pipelines.judging import LOGISTIC, baselines_of, capacity_of, sample_remarks, tenure_of
 from staypower.pipelines.row_facts import find_row_facts
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
-from staypower.reporting import plot_backtest
-from staypower.sources import fingerprint
+from staypower.reporting.backtest_plots import plot_backtest
+from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
-from staypower.tracking import Tracker
+from staypower.tracking.tracker import Tracker
 from staypower.writing import write_atomically
 
 __all__ = ["FOLDS", "BacktestResult", "run_backtest"]

@@ -8,10 +8,13 @@ from datetime import datetime
 import numpy as np
 
 from staypower import __version__
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import ALWAYS, DAY, text_of
-from staypower.dataset import Dataset
-from staypower.evaluation import Estimate, Evaluation, Group, TierEvaluation
+from staypower.dataset.building import Dataset
+from staypower.evaluation.groups import Group
+from staypower.evaluation.resampling import Estimate
+from staypower.evaluation.result import Evaluation
+from staypower.evaluation.tier import TierEvaluation
 from staypower.pipelines.label_words import churn_in_words, outcome_in_words, population_in_words
 from staypower.tables import Table, Tables
 

@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from staypower.checking import CheckReport, check_tables
-from staypower.config import Settings
-from staypower.dataset import CutoffPlan, choose_plan, told_by
+from staypower.checking.checks import check_tables
+from staypower.checking.report import CheckReport
+from staypower.config.settings import Settings
+from staypower.dataset.building import choose_plan, told_by
+from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import ExitCode, UsageError
-from staypower.features import Catalogue, declare
-from staypower.labels import Labels, find_labels, find_survey_state, require_enough
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.labels.churn import Labels, find_labels
+from staypower.labels.sufficiency import require_enough
+from staypower.labels.tier import find_survey_state
 from staypower.pipelines.companions import has_answers
 from staypower.pipelines.loading import load_tables
 from staypower.progress import Progress
-from staypower.sources import Finding
+from staypower.sources.findings import Finding
 from staypower.tables import Tables
 
 __all__ = ["CheckResult", "population_text", "run_check"]

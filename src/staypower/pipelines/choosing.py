@@ -7,12 +7,16 @@ from dataclasses import replace
 import pandas as pd
 import pyarrow as pa
 
-from staypower.action_list import ActionList, choose_actions, measure_effects
-from staypower.config import DEFAULT_PLAYBOOK, Settings, load_playbook
-from staypower.models import Bundle
+from staypower.actions.choosing import choose_actions
+from staypower.actions.effects import measure_effects
+from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook
+from staypower.actions.result import ActionList
+from staypower.config.playbooks import DEFAULT_PLAYBOOK, load_playbook
+from staypower.config.settings import Settings
+from staypower.models.bundle import Bundle
 from staypower.pipelines.account_facts import ORDERED, gather_facts
-from staypower.playbook import ACCOUNT_OWNER, Playbook
-from staypower.scoring import ScoredParts, Scores
+from staypower.scoring.parts import ScoredParts
+from staypower.scoring.score import Scores
 from staypower.scoring.value import account_values, monthly_worth
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.pipelines.engine_choice import engine_of_cluster
 from staypower.pipelines.features import FeatureResult
 from staypower.pipelines.score import ScoreResult

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import Outcome
-from staypower.dataset import Dataset
-from staypower.evaluation import TierEvaluation, evaluate_tiers
-from staypower.labels import TierLabels, find_tiers
-from staypower.models import LoyaltyTierClassifier, answer_weights, kinds, predict_tiers
+from staypower.dataset.building import Dataset
+from staypower.evaluation.tier import TierEvaluation, evaluate_tiers
+from staypower.labels.tier import TierLabels, find_tiers
+from staypower.models import kinds
 from staypower.models.companion import CompanionModel
 from staypower.models.horizons import fit_horizons
 from staypower.models.kinds import fit_kinds
+from staypower.models.propensity import answer_weights
+from staypower.models.tier import LoyaltyTierClassifier
+from staypower.models.tier_prediction import predict_tiers
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

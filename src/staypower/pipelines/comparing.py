@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, cutoffs_between, instant_of, text_of
-from staypower.dataset import MatrixCache
+from staypower.dataset.cache import MatrixCache
 from staypower.errors import UsageError
-from staypower.evaluation import Evaluation, paired_difference
-from staypower.features import Catalogue, build_matrix
-from staypower.labels import Labels, find_labels
-from staypower.metrics import auroc, average_precision, calibration_error, log_loss
-from staypower.models import Bundle
+from staypower.evaluation.paired import paired_difference
+from staypower.evaluation.result import Evaluation
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.labels.churn import Labels, find_labels
+from staypower.metrics.probability import calibration_error, log_loss
+from staypower.metrics.ranking import auroc, average_precision
+from staypower.models.bundle import Bundle
 from staypower.pipelines.comparison import DECISIVE, LABELS, Comparison, faults_of, not_compared
-from staypower.scoring import require_same_label, require_what_is_read
+from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

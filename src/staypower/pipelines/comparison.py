@@ -11,7 +11,7 @@ import pandas as pd
 
 from staypower.cutoffs import text_of
 from staypower.errors import UsageError
-from staypower.evaluation import Estimate
+from staypower.evaluation.resampling import Estimate
 
 __all__ = ["DECISIVE", "LABELS", "Comparison", "faults_of", "not_compared"]
 

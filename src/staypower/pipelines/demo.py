@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from staypower.config import Settings, load_config
+from staypower.config.loading import load_config
+from staypower.config.settings import Settings
 from staypower.cutoffs import DAY
-from staypower.dataset import Dataset
-from staypower.metrics import auroc
+from staypower.dataset.building import Dataset
+from staypower.metrics.ranking import auroc
 from staypower.pipelines.actions import ActionsResult, run_actions
 from staypower.pipelines.evaluate import EvaluateResult, run_evaluate
 from staypower.pipelines.loading import load_tables, refuse_errors
@@ -22,8 +23,8 @@ from staypower.pipelines.report import ReportResult, run_report
 from staypower.pipelines.score import ScoreResult, run_score
 from staypower.pipelines.train import TrainResult, run_train
 from staypower.progress import Progress
-from staypower.scoring import Scores
-from staypower.simulation import simulate_to
+from staypower.scoring.score import Scores
+from staypower.simulation.company import simulate_to
 
 __all__ = ["DemoResult", "demo_config", "run_demo"]
 

@@ -9,25 +9,26 @@ from typing import Any, Literal
 
 import numpy as np
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset import Dataset, MatrixCache, Sampling, build_dataset
-from staypower.dataset.building import is_test_account
+from staypower.dataset.building import Dataset, build_dataset, is_test_account
+from staypower.dataset.cache import MatrixCache
+from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
-from staypower.evaluation import Evaluation
-from staypower.features import Catalogue
-from staypower.labels import find_labels
-from staypower.models import Bundle, read_bundle
+from staypower.evaluation.result import Evaluation
+from staypower.features.catalogue import Catalogue
+from staypower.labels.churn import find_labels
+from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.judging import judge
 from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
-from staypower.reporting import plot_evaluation
-from staypower.scoring import require_same_label, require_what_is_read
-from staypower.sources import fingerprint
+from staypower.reporting.plots import plot_evaluation
+from staypower.scoring.agreement import require_same_label, require_what_is_read
+from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
-from staypower.tracking import Tracker
+from staypower.tracking.tracker import Tracker
 
 __all__ = ["EvaluateResult", "run_evaluate"]
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, before, instant_of, text_of
 from staypower.errors import Fault, UsageError
-from staypower.explanation import compare_explanations
+from staypower.explanation.changes import compare_explanations
 from staypower.pipelines.account_story import shown
 from staypower.pipelines.actions import actions_of
 from staypower.pipelines.explanations import Explanations
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.score import scores_of
-from staypower.portfolio_metrics import has_a_past
+from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
-from staypower.scoring import Scores
+from staypower.scoring.score import Scores
 from staypower.tables import Tables
 from staypower.writing import read_table
 

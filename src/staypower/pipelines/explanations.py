@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.explanation import Change, Changes, Explanation, Reason
+from staypower.explanation.changes import Changes
+from staypower.explanation.reason import Change, Reason
+from staypower.explanation.reasons import Explanation
 from staypower.pipelines.account_story import AccountStory, shown, standing
-from staypower.scoring import Scores
+from staypower.scoring.score import Scores
 
 if TYPE_CHECKING:
     import shap

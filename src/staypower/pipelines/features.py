@@ -13,12 +13,15 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from staypower import __version__
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset import MatrixRows, choose_plan, require_features, told_by, varying
-from staypower.dataset.matrix_rows import KEYS
-from staypower.engines import database_memory, map_to_parts, sorted_parts
-from staypower.features import Catalogue, declare
+from staypower.dataset.building import choose_plan, require_features, told_by
+from staypower.dataset.matrix_rows import KEYS, MatrixRows, varying
+from staypower.engines.embedded import map_to_parts
+from staypower.engines.parts import sorted_parts
+from staypower.engines.sizing import database_memory
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
 from staypower.pipelines.engine_choice import engine_of_cluster
 from staypower.pipelines.loading import buckets_of, open_tables
 from staypower.pipelines.working_folder import fingerprint_of, working_folder

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.config import Settings
-from staypower.dataset import Dataset
+from staypower.config.settings import Settings
+from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
-from staypower.evaluation import AccountMemory, account_memory
-from staypower.models import ChurnClassifier
+from staypower.evaluation.memory import AccountMemory, account_memory
+from staypower.models.churn import ChurnClassifier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import Dataset
-from staypower.evaluation import (
-    AccountMemory,
-    Evaluation,
-    evaluate,
-    last_answer_rule,
-    logistic_baseline,
-    recency_rule,
-    tenure_rule,
-)
+from staypower.dataset.building import Dataset
+from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.baselines import last_answer_rule, recency_rule, tenure_rule
+from staypower.evaluation.logistic import logistic_baseline
+from staypower.evaluation.memory import AccountMemory
+from staypower.evaluation.result import Evaluation
 from staypower.models.prior import prior_of
 from staypower.pipelines.fitting import calibrated_base_rate, measure_memory
 from staypower.pipelines.row_facts import RowFacts, find_row_facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from staypower.labels import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
+from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
 
 __all__ = ["churn_in_words", "outcome_in_words", "population_in_words"]
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.config import Settings
-from staypower.dataset import Dataset
-from staypower.explanation import Manner, learn_leaver_words, topics_of
+from staypower.config.settings import Settings
+from staypower.dataset.building import Dataset
 from staypower.explanation.choosing import sum_topics
-from staypower.labels import ContractualLabel
-from staypower.models import ChurnClassifier
+from staypower.explanation.leavers import learn_leaver_words
+from staypower.explanation.manner import Manner
+from staypower.explanation.topics import topics_of
+from staypower.labels.settings import ContractualLabel
+from staypower.models.churn import ChurnClassifier
 from staypower.spells import find_spells
 from staypower.tables import Tables
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from staypower.config import Settings
-from staypower.engines import Load, buckets_for, database_memory
+from staypower.config.settings import Settings
+from staypower.engines.sizing import Load, buckets_for, database_memory
 from staypower.errors import Fault, UsageError
 from staypower.progress import Progress
-from staypower.sources import Finding, read_tables
+from staypower.sources.findings import Finding
+from staypower.sources.reading import read_tables
 from staypower.sources.source_files import SourceFile, source_files
 from staypower.sources.spilled import SpilledTables
 from staypower.sources.spilling import spill_tables

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staypower.config import Settings
-from staypower.dataset import Dataset
-from staypower.evaluation import Evaluation, TierEvaluation
+from staypower.config.settings import Settings
+from staypower.dataset.building import Dataset
+from staypower.evaluation.result import Evaluation
+from staypower.evaluation.tier import TierEvaluation
 from staypower.pipelines.comparison import Comparison
-from staypower.reporting import plot_evaluation
+from staypower.reporting.plots import plot_evaluation
 
 if TYPE_CHECKING:
-    from staypower.tracking import TrackedRun
+    from staypower.tracking.runs import TrackedRun
 
 __all__ = ["log_comparison", "log_data", "log_evaluation", "log_tier"]
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from staypower.action_list import ActionList
-from staypower.auditing import AuditReport
-from staypower.backtesting import Backtest
-from staypower.config import Settings
+from staypower.actions.result import ActionList
+from staypower.auditing.report import AuditReport
+from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset import Dataset, told_by
-from staypower.dataset import build_dataset as _build_dataset
-from staypower.evaluation import Evaluation
-from staypower.features import Catalogue, FeatureMatrix, build_matrix, declare
+from staypower.dataset.building import Dataset, told_by
+from staypower.dataset.building import build_dataset as _build_dataset
+from staypower.evaluation.backtest.result import Backtest
+from staypower.evaluation.result import Evaluation
+from staypower.features.builder import FeatureMatrix, build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
 from staypower.pipelines.actions import actions_of
 from staypower.pipelines.audit import run_audit
 from staypower.pipelines.backtest import FOLDS, run_backtest
@@ -27,9 +29,9 @@ from staypower.pipelines.portfolio import portfolio_of
 from staypower.pipelines.report import ReportResult, run_report
 from staypower.pipelines.score import scores_of
 from staypower.pipelines.train import TrainResult, run_train
-from staypower.portfolio_metrics import Portfolio
+from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
-from staypower.scoring import Scores
+from staypower.scoring.score import Scores
 from staypower.tables import Tables
 
 __all__ = [

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 from pyspark import StorageLevel
 from pyspark.sql import functions
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.dataset import SAME_FOR_ALL, MatrixRows, choose_plan, require_features, told_by
-from staypower.dataset.matrix_rows import KEYS
+from staypower.dataset.building import SAME_FOR_ALL, choose_plan, require_features, told_by
+from staypower.dataset.matrix_rows import KEYS, MatrixRows
 from staypower.engines.spark import gather_on_spark
 from staypower.engines.spark_reading import column_of
 from staypower.engines.spark_session import spark_session, speaking_with_spark
 from staypower.engines.spark_tables import SparkTables
 from staypower.engines.spark_writing import place_of, read_back, write_on_spark
 from staypower.errors import UsageError
-from staypower.features import Catalogue, declare
-from staypower.models import read_bundle
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.loading import refuse_errors
 from staypower.pipelines.preparing import prepare_scorer

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.pipelines.loading import load_tables, refuse_errors
-from staypower.portfolio_metrics import Portfolio, measure_portfolio
+from staypower.portfolio.building import measure_portfolio
+from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
 from staypower.reporting.portfolio_plots import plot_portfolio
 from staypower.tables import Tables

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import MISSING, earliest, instant_of, midnight_after, text_of
 from staypower.errors import UsageError
-from staypower.models import Bundle
+from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
-from staypower.scoring import BesideSettings, Scorer
+from staypower.scoring.beside import BesideSettings
+from staypower.scoring.score import Scorer
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 

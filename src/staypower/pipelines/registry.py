@@ -7,19 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from staypower.config import Settings
-from staypower.dataset import MatrixCache
+from staypower.config.settings import Settings
+from staypower.dataset.cache import MatrixCache
 from staypower.errors import ExitCode, UsageError
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
 from staypower.pipelines.comparing import compare
 from staypower.pipelines.comparison import Comparison, faults_of, not_compared
 from staypower.pipelines.logging import log_comparison
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
-from staypower.sources import fingerprint
+from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
-from staypower.tracking import Tracker
+from staypower.tracking.tracker import Tracker
 
 __all__ = ["ModelList", "Promotion", "compare_versions", "run_models_list", "run_promote", "run_rollback", "tracker_of"]
 

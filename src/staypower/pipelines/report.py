@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 
 from staypower import __version__
-from staypower.action_list import ActionList
-from staypower.config import Settings, load_playbook
+from staypower.actions.result import ActionList
+from staypower.config.playbooks import load_playbook
+from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of, text_of
 from staypower.errors import UsageError
-from staypower.features import Catalogue, build_matrix
-from staypower.labels import Status, find_population
-from staypower.models import Bundle, read_bundle
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.labels.population import Status, find_population
+from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
-from staypower.monitoring import Drift, find_drift
+from staypower.monitoring.drift import Drift, find_drift
 from staypower.pipelines.account_pages import account_pages, moved_levers, moved_words
 from staypower.pipelines.audit import run_audit
 from staypower.pipelines.choosing import choose_for
@@ -27,12 +29,13 @@ from staypower.pipelines.explain import run_explain
 from staypower.pipelines.explanations import Explanations
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.portfolio import portfolio_of
-from staypower.portfolio_metrics import has_a_past
+from staypower.portfolio.building import has_a_past
+from staypower.portfolio.quadrants import movement, sizes_of
 from staypower.progress import Progress
-from staypower.quadrants import movement, sizes_of
-from staypower.reporting.page import Report, render_report
+from staypower.reporting.page.contents import Report
+from staypower.reporting.page.rendering import render_report
 from staypower.reporting.page.watching import WATCH_COLUMNS
-from staypower.scoring import Scores
+from staypower.scoring.score import Scores
 from staypower.tables import Tables
 from staypower.writing import write_atomically
 

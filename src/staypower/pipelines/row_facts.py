@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.types
 
-from staypower.config import Settings
-from staypower.dataset import Dataset, told_by
+from staypower.config.settings import Settings
+from staypower.dataset.building import Dataset, told_by
 from staypower.errors import Fault, UsageError, nearest
-from staypower.features import Catalogue, Feature, FeatureMatrix, FeatureSettings, build_matrix, declare
-from staypower.features.settings import OwnFeature
+from staypower.features.builder import FeatureMatrix, build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings, OwnFeature
 from staypower.scoring.value import account_values, monthly_worth
 from staypower.tables import Tables
 

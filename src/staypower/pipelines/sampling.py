@@ -13,11 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from staypower import __version__
-from staypower.config import Settings
-from staypower.dataset import Sampling, choose_plan, count_rows
-from staypower.engines import Load
+from staypower.config.settings import Settings
+from staypower.dataset.building import choose_plan
+from staypower.dataset.pairs import count_rows
+from staypower.dataset.sampling import Sampling
+from staypower.engines.sizing import Load
 from staypower.errors import UsageError
-from staypower.labels import ContractualLabel, LabelSettings, NonContractualLabel, find_labels
+from staypower.labels.churn import find_labels
+from staypower.labels.settings import ContractualLabel, LabelSettings, NonContractualLabel
 from staypower.pipelines.loading import buckets_of, load_of, load_tables, open_tables, refuse_errors
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress

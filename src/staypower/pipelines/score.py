@@ -13,10 +13,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from staypower import __version__
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.engines import database_memory, keep_part, map_to_parts, sorted_parts
-from staypower.models import read_bundle
+from staypower.engines.embedded import map_to_parts
+from staypower.engines.parts import keep_part, sorted_parts
+from staypower.engines.sizing import database_memory
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.models.prior import PriorCorrection, prior_of
 from staypower.pipelines.choosing import action_columns
@@ -26,8 +28,9 @@ from staypower.pipelines.preparing import prepare_scorer, trained_base_rate
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
-from staypower.scoring import ScoredParts, Scorer, Scores
+from staypower.scoring.parts import ScoredParts
 from staypower.scoring.rows import typed_rows
+from staypower.scoring.score import Scorer, Scores
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 from staypower.writing import read_table, require_table_path, write_rows

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staypower import __version__
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of, text_of
-from staypower.dataset import SAME_FOR_ALL, Dataset, MatrixCache, build_dataset
-from staypower.evaluation import Evaluation, TierEvaluation
-from staypower.explanation import learn_usual_values
+from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
+from staypower.dataset.cache import MatrixCache
+from staypower.evaluation.result import Evaluation
+from staypower.evaluation.tier import TierEvaluation
+from staypower.explanation.usual import learn_usual_values
 from staypower.metrics.risk import RiskReference
-from staypower.models import Bundle, ChurnClassifier, write_bundle
+from staypower.models.bundle import Bundle, write_bundle
+from staypower.models.churn import ChurnClassifier
 from staypower.pipelines.card import write_card
 from staypower.pipelines.companions import fit_companions
 from staypower.pipelines.comparing import unfit_because
@@ -30,9 +33,10 @@ from staypower.pipelines.registry import compare_versions
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.page.quality import quality_of
-from staypower.sources import fingerprint
+from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
-from staypower.tracking import ModelVersion, Tracker
+from staypower.tracking.registry import ModelVersion
+from staypower.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

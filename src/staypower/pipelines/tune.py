@@ -12,31 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.config import Settings
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset import (
-    Dataset,
-    Sampling,
-    begin_of_history,
-    build_dataset,
-    build_folds,
-    choose_plan,
-    rolling_origins,
-    rolling_plans,
-)
-from staypower.dataset.rolling import FEWEST_TRAINING
+from staypower.dataset.building import Dataset, begin_of_history, build_dataset, choose_plan
+from staypower.dataset.folds import build_folds
+from staypower.dataset.rolling import FEWEST_TRAINING, rolling_origins, rolling_plans
+from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
-from staypower.evaluation import Estimate, paired_difference
-from staypower.labels import GivenLabel
-from staypower.metrics import log_losses
+from staypower.evaluation.paired import paired_difference
+from staypower.evaluation.resampling import Estimate
+from staypower.labels.settings import GivenLabel
+from staypower.metrics.probability import log_losses
 from staypower.models.settings import TreeShape
 from staypower.pipelines.fitting import fit_classifier
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
-from staypower.sources import fingerprint
+from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
-from staypower.tracking import Tracker
-from staypower.tuning import TUNED, Budget, Search, Trial, Tuning, search_settings
+from staypower.tracking.tracker import Tracker
+from staypower.tuning.result import Trial, Tuning
+from staypower.tuning.search import Budget, Search, search_settings
+from staypower.tuning.space import TUNED
 from staypower.writing import write_atomically
 
 if TYPE_CHECKING:

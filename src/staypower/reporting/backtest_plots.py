@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staypower.backtesting.drawing import pictures_of
+from staypower.evaluation.backtest.drawing import pictures_of
 from staypower.pictures import write_pictures
 
 if TYPE_CHECKING:
-    from staypower.backtesting import Backtest
+    from staypower.evaluation.backtest.result import Backtest
 
 __all__ = ["plot_backtest"]
 
@@ -19,8 +19,9 @@ def plot_backtest(backtest: Backtest, folder: str | Path) -> list[Path]:
 
     >>> import tempfile
     >>> import numpy as np
-    >>> from staypower.backtesting import FoldPredictions, backtest_of
-    >>> from staypower.dataset import CutoffPlan
+    >>> from staypower.evaluation.backtest.predictions import FoldPredictions
+    >>> from staypower.evaluation.backtest.assembling import backtest_of
+    >>> from staypower.dataset.cutoff_plan import CutoffPlan
     >>> def fold(cutoff, later):
     ...     plan = CutoffPlan("grouped", np.array([0]), np.zeros(0, dtype=np.int64), np.array([cutoff, *later]), 1)
     ...     rows = 60 * (1 + len(later))

@@ -10,7 +10,7 @@ from staypower.evaluation.drawing import draw_importance, pictures_of
 from staypower.pictures import write_pictures
 
 if TYPE_CHECKING:
-    from staypower.evaluation import Evaluation
+    from staypower.evaluation.result import Evaluation
 
 __all__ = ["plot_evaluation"]
 
@@ -19,7 +19,7 @@ def plot_evaluation(evaluation: Evaluation, folder: str | Path, *, importance: M
     """Draw an evaluation into a folder.
 
     >>> import tempfile
-    >>> from staypower.evaluation import evaluate
+    >>> from staypower.evaluation.assessment import evaluate
     >>> y, risk = [0, 1] * 30, {"model": [0.2, 0.8] * 30}
     >>> found = evaluate(y, risk, accounts=range(60), cutoffs=[0] * 60, split="temporal", bootstrap=0)
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staypower.pictures import write_pictures
-from staypower.portfolio_metrics.drawing import pictures_of
+from staypower.portfolio.drawing import pictures_of
 
 if TYPE_CHECKING:
-    from staypower.portfolio_metrics import Portfolio
+    from staypower.portfolio.result import Portfolio
 
 __all__ = ["plot_portfolio"]
 
@@ -18,7 +18,10 @@ def plot_portfolio(portfolio: Portfolio, folder: str | Path) -> list[Path]:
     """Draw a portfolio into a folder.
 
     >>> import tempfile
-    >>> from staypower.portfolio_metrics import Figure, Periods, Portfolio, PortfolioSettings
+    >>> from staypower.portfolio.figures import Figure
+    >>> from staypower.portfolio.periods import Periods
+    >>> from staypower.portfolio.result import Portfolio
+    >>> from staypower.portfolio.settings import PortfolioSettings
     >>> figure = Figure("nps", 0, 2_678_400_000_000, True, "all", "all", 30.0, 10.0, 50.0, n=80)
     >>> periods = Periods((0,), (2_678_400_000_000,), 2_678_400_000_000)
     >>> with tempfile.TemporaryDirectory() as place:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from staypower.errors import Fault, UsageError
-from staypower.features import Catalogue, Feature
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
 from staypower.features.streams import make_stream, source_of
-from staypower.labels import LabelSettings
-from staypower.models import Bundle
+from staypower.labels.settings import LabelSettings
+from staypower.models.bundle import Bundle
 from staypower.tables import Table, Tables
 
 __all__ = ["require_same_label", "require_what_is_read"]

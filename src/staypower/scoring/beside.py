@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from staypower.evaluation.settings import CostSettings
-from staypower.labels import TIERS, TierSettings, find_survey_state
+from staypower.labels.tier import find_survey_state
+from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold
-from staypower.models import UNKNOWN, Bundle, predict_tiers, settle_tiers, tier_companions
+from staypower.models.bundle import Bundle
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
 from staypower.models.prior import PriorCorrection
-from staypower.quadrants import QuadrantSettings, quadrants_of
+from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_companions
+from staypower.portfolio.quadrants import QuadrantSettings, quadrants_of
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 
 from staypower.errors import Fault, UsageError
-from staypower.explanation import Manner, UsualValues, explain_scores
-from staypower.features import Catalogue
-from staypower.models import UNKNOWN, predict_tiers, settle_tiers, tier_companions
+from staypower.explanation.manner import Manner
+from staypower.explanation.reasons import explain_scores
+from staypower.explanation.usual import UsualValues
+from staypower.features.catalogue import Catalogue
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
+from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_companions
 from staypower.scoring.bands import RiskBands
 
 if TYPE_CHECKING:
-    from staypower.models import Bundle
+    from staypower.models.bundle import Bundle
 
 __all__ = ["ACCOUNT", "FeatureRowScorer"]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from staypower.quadrants import Movement, movement, sizes_of
+from staypower.portfolio.quadrants import Movement, movement, sizes_of
 
 __all__ = ["ScoredParts"]
 

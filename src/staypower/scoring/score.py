@@ -13,11 +13,17 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import text_of
-from staypower.explanation import Explanation, Manner, UsualValues, explain_scores
-from staypower.features import Catalogue, FeatureSettings, build_matrix, declare
-from staypower.labels import LabelSettings, Status, find_population
-from staypower.models import Bundle
-from staypower.quadrants import Movement, movement, sizes_of
+from staypower.explanation.manner import Manner
+from staypower.explanation.reasons import Explanation, explain_scores
+from staypower.explanation.usual import UsualValues
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.labels.population import Status, find_population
+from staypower.labels.settings import LabelSettings
+from staypower.models.bundle import Bundle
+from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.beside import BesideSettings, beside_churn

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from staypower.models import Bundle
+from staypower.models.bundle import Bundle
 from staypower.models.seal import digest_of, json_values
 from staypower.scoring.score import Scorer
 from staypower.tables import Tables

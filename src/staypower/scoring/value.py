@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.customer_value import lifetime_value, to_period_probability, value_at_risk
 from staypower.errors import UsageError
+from staypower.portfolio.customer_value.closed_form import lifetime_value, to_period_probability, value_at_risk
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

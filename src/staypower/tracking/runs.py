@@ -22,7 +22,7 @@ from staypower.tracking.served import ARTIFACT, served_config, signature_of
 from staypower.tracking.store import Store, use_store
 
 if TYPE_CHECKING:
-    from staypower.models import Bundle
+    from staypower.models.bundle import Bundle
 
 __all__ = ["MODEL_ID", "TrackedRun", "close_dead_runs", "finite_metrics", "start_run", "user_name"]
 

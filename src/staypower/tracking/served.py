@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 from staypower.scoring.feature_rows import ACCOUNT, FeatureRowScorer
 from staypower.tracking.quiet_mlflow import ColSpec, DataType, ModelSignature, PythonModel, Schema, TensorSpec
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from staypower.evaluation import Estimate
+from staypower.evaluation.resampling import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

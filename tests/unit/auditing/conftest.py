@@ -3,8 +3,9 @@
 import pytest
 from audited_tables import arriving_late, case_of
 
-from staypower.simulation import simulate
-from staypower.sources import TableSource, read_tables
+from staypower.simulation.company import simulate
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 
 @pytest.fixture(scope="session")

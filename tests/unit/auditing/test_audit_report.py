@@ -2,7 +2,8 @@
 
 import json
 
-from staypower.auditing import AuditReport, Check, audit_dataset
+from staypower.auditing.report import AuditReport, Check
+from staypower.auditing.running import audit_dataset
 from staypower.errors import ExitCode
 
 LONG = "evidence that goes on and on " * 12

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from staypower.auditing.shuffling import _concordance, shuffle_target, shuffled_by_account
-from staypower.metrics import auroc
+from staypower.metrics.ranking import auroc
 from staypower.models import partition
 
 

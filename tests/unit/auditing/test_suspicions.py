@@ -12,10 +12,10 @@ from staypower.auditing.overlap import find_overlap
 from staypower.auditing.presence import find_presence
 from staypower.auditing.separation import find_separation
 from staypower.auditing.unproven import list_unproven
-from staypower.checking import leak_suspects
+from staypower.checking.leaks import leak_suspects
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset import plan_snapshot
-from staypower.labels import GivenLabel
+from staypower.dataset.cutoff_plan import plan_snapshot
+from staypower.labels.settings import GivenLabel
 from staypower.models import partition
 from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema
 

@@ -6,8 +6,11 @@ import json
 
 import pytest
 
-from staypower.checking import CheckReport, check_tables
-from staypower.sources import Finding, TableSource, read_tables
+from staypower.checking.checks import check_tables
+from staypower.checking.report import CheckReport
+from staypower.sources.findings import Finding
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 
 def checked(tmp_path, files, *, target=None, outcome_days=None, **options):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.checking import leak_suspects, suspicious_name
+from staypower.checking.leaks import leak_suspects, suspicious_name
 from staypower.errors import UsageError
 
 

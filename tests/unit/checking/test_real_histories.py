@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from staypower.checking import check_tables
+from staypower.checking.checks import check_tables
 from staypower.cutoffs import text_of
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 DATA = Path(os.environ.get("STAYPOWER_DATA", Path(__file__).parents[4] / "shared" / "data"))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from staypower.config import config_reference, load_config
-from staypower.config.reference import replace_reference
+from staypower.config.loading import load_config
+from staypower.config.reference import config_reference, replace_reference
 from staypower.config.settings import Settings
-from staypower.sources import read_tables
+from staypower.sources.reading import read_tables
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 EXAMPLES = re.findall(r"```yaml\n(name: (\w+)\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

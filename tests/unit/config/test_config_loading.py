@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from staypower.config import load_config, show_config
+from staypower.config.loading import load_config
 from staypower.config.overrides import apply_overrides, parse_override
 from staypower.config.reading import read_text
+from staypower.config.showing import show_config
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
 

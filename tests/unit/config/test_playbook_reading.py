@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from command_line import run
 
-from staypower.config import load_config, load_playbook, read_playbook
+from staypower.actions.playbook.measures import MEASURES
+from staypower.actions.playbook.settings import default_playbook_text
+from staypower.config.loading import load_config
+from staypower.config.playbooks import load_playbook, read_playbook
 from staypower.errors import UsageError
-from staypower.features import LEVERS
-from staypower.playbook import MEASURES, default_playbook_text
-from staypower.quadrants import QUADRANTS
+from staypower.features.definition import LEVERS
+from staypower.portfolio.quadrants import QUADRANTS
 
 ROOT = Path(__file__).parents[3]
 BASE = {

@@ -7,11 +7,12 @@ import pyarrow as pa
 import pytest
 
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.dataset import CutoffSettings, MatrixCache, build_dataset
-from staypower.dataset.building import is_test_account
+from staypower.dataset.building import build_dataset, is_test_account
+from staypower.dataset.cache import MatrixCache
+from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
-from staypower.features import FeatureSettings
-from staypower.labels import ContractualLabel, GivenLabel
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import ContractualLabel, GivenLabel
 from staypower.tables import SCHEMAS, Table, Tables
 
 TIME = pa.timestamp("us", "UTC")

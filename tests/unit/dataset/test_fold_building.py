@@ -9,13 +9,19 @@ import pytest
 
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY
-from staypower.dataset import CutoffSettings, begin_of_history, build_folds, rolling_plans
 from staypower.dataset import folds as building
-from staypower.dataset.building import labels_of, parts_of, without_constants
-from staypower.features import FeatureSettings, build_matrix, declare
-from staypower.labels import ContractualLabel, find_labels
-from staypower.simulation import simulate
-from staypower.sources import TableSource, read_tables
+from staypower.dataset.building import begin_of_history, labels_of, parts_of, without_constants
+from staypower.dataset.folds import build_folds
+from staypower.dataset.rolling import rolling_plans
+from staypower.dataset.settings import CutoffSettings
+from staypower.features.builder import build_matrix
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.labels.churn import find_labels
+from staypower.labels.settings import ContractualLabel
+from staypower.simulation.company import simulate
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 TIME = pa.timestamp("us", "UTC")
 LABEL = ContractualLabel(horizon=60, grace=30, involuntary=("payment",))

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, Outcome, instant_of, text_of
-from staypower.dataset import CutoffSettings, plan_cutoffs, rolling_origins, rolling_plans
+from staypower.dataset.cutoff_plan import plan_cutoffs
+from staypower.dataset.rolling import rolling_origins, rolling_plans
+from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 
 FIRST = instant_of("2022-01-01")

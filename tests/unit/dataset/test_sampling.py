@@ -8,11 +8,16 @@ import pytest
 
 from staypower import load_config
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.dataset import CutoffSettings, Sampling, SamplingSettings, build_dataset, build_folds, count_rows, rolling_plans
-from staypower.dataset.building import begin_of_history, is_test_account
+from staypower.dataset.building import begin_of_history, build_dataset, is_test_account
+from staypower.dataset.folds import build_folds
+from staypower.dataset.pairs import count_rows
+from staypower.dataset.rolling import rolling_plans
+from staypower.dataset.sampling import Sampling, SamplingSettings
+from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
-from staypower.features import FeatureSettings
-from staypower.labels import ContractualLabel, GivenLabel, find_labels
+from staypower.features.settings import FeatureSettings
+from staypower.labels.churn import find_labels
+from staypower.labels.settings import ContractualLabel, GivenLabel
 from staypower.tables import SCHEMAS, Table, Tables
 
 TIME = pa.timestamp("us", "UTC")

@@ -5,7 +5,8 @@ import threading
 import pyarrow as pa
 import pytest
 
-from staypower.engines import embedded, map_buckets
+from staypower.engines import embedded
+from staypower.engines.embedded import map_buckets
 from staypower.tables import Table, Tables, TableSchema
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from staypower.engines import EngineSettings
+from staypower.engines.settings import EngineSettings
 
 
 def test_options_are_written_as_spark_reads_them():

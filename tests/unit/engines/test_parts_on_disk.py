@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from staypower.engines import keep_part, map_to_parts, sorted_parts
 from staypower.engines import parts as parts_module
+from staypower.engines.embedded import map_to_parts
+from staypower.engines.parts import keep_part, sorted_parts
 from staypower.tables import Table, Tables, TableSchema
 
 IDS = [f"{n:03d}" for n in range(200)] + ["z'ü", "A", ""]

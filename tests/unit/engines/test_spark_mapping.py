@@ -12,7 +12,7 @@ from staypower.engines.spark_mapping import facts_of, learn_rows, map_rows, plan
 from staypower.engines.spark_session import faults_in, telling_faults
 from staypower.engines.spark_tables import Gathering, _as_agreed, slots_of
 from staypower.errors import Fault, UsageError
-from staypower.sources import TableSource
+from staypower.sources.settings import TableSource
 from staypower.sources.spilled import SpilledSource, SpilledTable
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
-from staypower.evaluation import account_memory, evaluate
+from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.memory import account_memory
 
 
 def rows(n=500, memory=0.0, seed=0):

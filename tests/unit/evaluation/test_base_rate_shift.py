@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from staypower.evaluation import evaluate
+from staypower.evaluation.assessment import evaluate
 from staypower.models.prior import PriorCorrection
 
 

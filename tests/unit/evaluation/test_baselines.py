@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.evaluation import last_answer_rule, recency_rule, tenure_rule
+from staypower.evaluation.baselines import last_answer_rule, recency_rule, tenure_rule
 
 X = pd.DataFrame(
     {

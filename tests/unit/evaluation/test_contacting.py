@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from staypower import metrics
-from staypower.evaluation import CostSettings, evaluate
+from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.settings import CostSettings
 from staypower.metrics.risk import profit_threshold
 
 

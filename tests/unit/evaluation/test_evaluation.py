@@ -10,7 +10,10 @@ from pydantic import ValidationError
 from staypower import metrics
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.evaluation import BASE_RATE, CostSettings, Evaluation, evaluate
+from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.result import Evaluation
+from staypower.evaluation.rows import BASE_RATE
+from staypower.evaluation.settings import CostSettings
 
 FIRST = instant_of("2025-01-01")
 

@@ -5,7 +5,7 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
-from staypower.evaluation import PAIRED_METRICS, paired_difference
+from staypower.evaluation.paired import PAIRED_METRICS, paired_difference
 
 
 def rows(n=400, seed=0):

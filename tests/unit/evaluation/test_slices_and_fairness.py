@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from staypower.evaluation import evaluate
+from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.fairness import contacted_share, fairness_gaps
 from staypower.evaluation.groups import Group
 from staypower.evaluation.resampling import Estimate

@@ -5,9 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from staypower import evaluation
 from staypower.errors import UsageError
-from staypower.evaluation.tier import TierEvaluation, last_tier_baseline
+from staypower.evaluation.tier import TierEvaluation, evaluate_tiers, last_tier_baseline
 
 TIERS = ("detractor", "passive", "promoter")
 TRUE = np.array([0, 1, 2, 2])
@@ -26,7 +25,7 @@ def judged(times: int = 1, **more: object) -> TierEvaluation:
         "train_frequencies": [0.25, 0.25, 0.5],
         "bootstrap": 0,
     }
-    return evaluation.evaluate_tiers(np.tile(TRUE, times), np.tile(LIKELY, (times, 1)), **{**given, **more})  # type: ignore[arg-type]
+    return evaluate_tiers(np.tile(TRUE, times), np.tile(LIKELY, (times, 1)), **{**given, **more})  # type: ignore[arg-type]
 
 
 def value(found: TierEvaluation, scorer: str, metric: str, group: str = "all") -> float:

@@ -7,8 +7,12 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.explanation import Explanation, UsualValues, compare_explanations, explain_scores
-from staypower.features import Catalogue, Feature, FeatureSettings
+from staypower.explanation.changes import compare_explanations
+from staypower.explanation.reasons import Explanation, explain_scores
+from staypower.explanation.usual import UsualValues
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings
 
 FEATURES = (
     Feature(name="logins_28d", table="usage", aggregation="count", window=28, unit="events", description="logins",

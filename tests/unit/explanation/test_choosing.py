@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.explanation import ExplanationSettings, Manner, UsualValues, explain_scores
 from staypower.explanation.choosing import NOTHING, choose_topics, leading_members, sum_topics
+from staypower.explanation.manner import Manner
+from staypower.explanation.reasons import explain_scores
+from staypower.explanation.settings import ExplanationSettings
 from staypower.explanation.topics import Topic
-from staypower.features import Catalogue, Feature, FeatureSettings
+from staypower.explanation.usual import UsualValues
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings
 
 LEVERS = ("engagement", "engagement", "engagement", "support", None, "billing")
 TOPICS = tuple(Topic(f"t{number}", f"topic {number}", lever, (number,)) for number, lever in enumerate(LEVERS))

@@ -9,9 +9,15 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from staypower.explanation import ExplanationSettings, LeaverWords, Manner, UsualValues, explain_scores, learn_leaver_words
+from staypower.explanation.leavers import LeaverWords, learn_leaver_words
+from staypower.explanation.manner import Manner
+from staypower.explanation.reasons import explain_scores
+from staypower.explanation.settings import ExplanationSettings
 from staypower.explanation.topics import Topic
-from staypower.features import Catalogue, Feature, FeatureSettings
+from staypower.explanation.usual import UsualValues
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings
 
 TOPICS = (Topic("use", "use", "engagement", (0,)), Topic("tickets", "tickets", "support", (1,)))
 

@@ -7,10 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from staypower.explanation import UsualValues, sentence, written_value
-from staypower.explanation.sentences import change_sentence
-from staypower.explanation.wording import round_as_written
-from staypower.features import Catalogue, Combination, Feature, FeatureSettings
+from staypower.explanation.sentences import change_sentence, sentence
+from staypower.explanation.usual import UsualValues
+from staypower.explanation.wording import round_as_written, written_value
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Combination, Feature
+from staypower.features.settings import FeatureSettings
 
 
 def feature(name, aggregation, unit, description, *, window=None, until=None, column="value", category=False):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from staypower.explanation import topics_of
-from staypower.explanation.topics import TOPICS
-from staypower.features import Catalogue, Feature, FeatureSettings
-from staypower.features.definition import expand
+from staypower.explanation.topics import TOPICS, topics_of
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature, expand
 from staypower.features.document import every_family
+from staypower.features.settings import FeatureSettings
 
 
 def everything() -> Catalogue:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.explanation import UsualValues, learn_usual_values
+from staypower.explanation.usual import UsualValues, learn_usual_values
 
 
 def plans(counts: dict[float, int]) -> pd.DataFrame:

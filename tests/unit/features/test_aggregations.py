@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from staypower.features import AGGREGATIONS
+from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.answers import ANSWERED
 from staypower.features.kernel.operations import EXTREMES, GAPS, TIMES
 

@@ -10,8 +10,13 @@ import pytest
 from drawn_tables import Case
 
 from staypower.cutoffs import DAY, instant_of
-from staypower.features import Catalogue, Combination, Feature, FeatureSettings, build_matrix, declare, sequences
+from staypower.features import sequences
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
 from staypower.features.combining import combine
+from staypower.features.declaring import declare
+from staypower.features.definition import Combination, Feature
+from staypower.features.settings import FeatureSettings
 
 CUTOFFS = np.array([instant_of("2025-06-01"), instant_of("2025-07-01")])
 DRAWN = """

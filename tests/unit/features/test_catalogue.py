@@ -9,8 +9,11 @@ from drawn_tables import Case
 
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
-from staypower.features import Catalogue, Combination, Feature, FeatureSettings, build_matrix, declare
-from staypower.features.declaring import slug_of
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare, slug_of
+from staypower.features.definition import Combination, Feature
+from staypower.features.settings import FeatureSettings
 from staypower.tables import Tables
 
 CUTOFF = instant_of("2025-07-01")

@@ -6,8 +6,7 @@ import math
 import pytest
 
 from staypower.errors import UsageError
-from staypower.features import LEVERS, Combination, Feature, Filter, Template
-from staypower.features.definition import COMBINATIONS, expand
+from staypower.features.definition import COMBINATIONS, LEVERS, Combination, Feature, Filter, Template, expand
 
 
 def feature(**changes) -> Feature:

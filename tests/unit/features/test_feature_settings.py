@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from staypower.features import FeatureSettings
-from staypower.features.settings import FilterSettings, OwnFeature
+from staypower.features.settings import FeatureSettings, FilterSettings, OwnFeature
 
 
 def test_windows_are_sorted_and_different():

@@ -9,8 +9,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, HOUR, MISSING, instant_of
-from staypower.features import FeatureSettings, build_matrix, declare
+from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
 from staypower.tables import SCHEMAS, Table, Tables, TableSchema
 
 TIME = pa.timestamp("us", "UTC")

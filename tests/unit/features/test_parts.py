@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from staypower.cutoffs import DAY
-from staypower.features import Feature, Filter
+from staypower.features.definition import Feature, Filter
 from staypower.features.parts import Part
 from staypower.features.programs import MOST_FILTERS, plan_sequences
 from staypower.features.rows import StreamRows

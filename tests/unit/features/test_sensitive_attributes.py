@@ -6,7 +6,9 @@ from pydantic import ValidationError
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.features import Feature, FeatureSettings, declare
+from staypower.features.declaring import declare
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings
 from staypower.tables import SCHEMAS, Table, Tables
 
 AT = instant_of("2025-01-01")

@@ -7,9 +7,10 @@ import random
 from bucketed_tables import whole_and_spilled
 
 from staypower.cutoffs import instant_of
-from staypower.features import FeatureSettings, declare
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
 from staypower.features.texts import TextColumn, count_texts, texts_in
-from staypower.sources import TableSource
+from staypower.sources.settings import TableSource
 
 
 def tables(folder):

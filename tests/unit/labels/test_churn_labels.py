@@ -8,19 +8,10 @@ import pytest
 
 from staypower.cutoffs import DAY, text_of
 from staypower.errors import UsageError
-from staypower.labels import (
-    ContractualLabel,
-    GivenLabel,
-    LabelSettings,
-    NonContractualLabel,
-    Population,
-    Status,
-    find_labels,
-    find_population,
-    last_labelled_cutoff,
-    require_active,
-    require_enough,
-)
+from staypower.labels.churn import find_labels, last_labelled_cutoff
+from staypower.labels.population import Population, Status, find_population
+from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
+from staypower.labels.sufficiency import require_active, require_enough
 from staypower.tables import SCHEMAS, Table, Tables
 
 

@@ -4,8 +4,9 @@ import pytest
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.labels import ContractualLabel, GivenLabel, NonContractualLabel, find_labels
+from staypower.labels.churn import find_labels
 from staypower.labels.horizons import find_horizon_labels, why_no_horizons
+from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
 from staypower.tables import SCHEMAS, Table, Tables
 
 CUTOFF = instant_of("2025-01-01")

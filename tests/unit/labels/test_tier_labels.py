@@ -8,7 +8,8 @@ import pytest
 
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
-from staypower.labels import TierSettings, find_survey_state, find_tiers, last_tier_cutoff
+from staypower.labels.tier import find_survey_state, find_tiers, last_tier_cutoff
+from staypower.labels.tier_settings import TierSettings
 from staypower.tables import SCHEMAS, Table, Tables
 
 DETRACTOR, PASSIVE, PROMOTER, NONE = 0, 1, 2, -1

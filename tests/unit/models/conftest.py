@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from staypower.cutoffs import DAY, instant_of
-from staypower.models import ChurnClassifier
+from staypower.models.churn import ChurnClassifier
 
 FIRST = instant_of("2024-01-01")
 

@@ -8,8 +8,7 @@ import pytest
 from scipy.special import expit
 
 from staypower.errors import UsageError
-from staypower.models import read_bundle, write_bundle
-from staypower.models.bundle import CompanionModel
+from staypower.models.bundle import CompanionModel, read_bundle, write_bundle
 from staypower.models.seal import FILES
 
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from simulated_company import company
 
-from staypower.dataset import CutoffSettings, Sampling, build_dataset
-from staypower.features import FeatureSettings
-from staypower.models import ModelSettings
+from staypower.dataset.building import build_dataset
+from staypower.dataset.sampling import Sampling
+from staypower.dataset.settings import CutoffSettings
+from staypower.features.settings import FeatureSettings
 from staypower.models import horizons as horizons_module
 from staypower.models.kinds import fit_kinds
+from staypower.models.settings import ModelSettings
 
 MODEL = ModelSettings(threads=1)
 KEPT = 0.4

@@ -12,7 +12,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict,
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
 
-from staypower.models import ChurnClassifier, LoyaltyTierClassifier
+from staypower.models.churn import ChurnClassifier
+from staypower.models.tier import LoyaltyTierClassifier
 
 SMALL = {"max_trees": 15, "folds": 2, "n_jobs": 1}
 

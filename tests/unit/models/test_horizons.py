@@ -9,10 +9,12 @@ from simulated_company import company, expected_log_loss
 
 from staypower.cutoffs import DAY, MISSING, instant_of
 from staypower.errors import UsageError
-from staypower.labels import GivenLabel, NonContractualLabel
-from staypower.models import ChurnClassifier, ModelSettings, read_bundle, write_bundle
+from staypower.labels.settings import GivenLabel, NonContractualLabel
 from staypower.models import horizons as horizons_module
+from staypower.models.bundle import read_bundle, write_bundle
+from staypower.models.churn import ChurnClassifier
 from staypower.models.horizons import HorizonModel, HorizonSettings, fit_horizons, horizons_of
+from staypower.models.settings import ModelSettings
 from staypower.tables import Tables
 
 MODEL = ModelSettings(threads=1)

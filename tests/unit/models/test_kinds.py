@@ -6,11 +6,13 @@ import pytest
 from simulated_company import company, expected_log_loss
 
 from staypower.errors import UsageError
-from staypower.labels import ChurnKind, NonContractualLabel
-from staypower.models import ModelSettings, read_bundle, write_bundle
+from staypower.labels.churn import ChurnKind
+from staypower.labels.settings import NonContractualLabel
 from staypower.models import kinds as kinds_module
+from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.kinds import NAME, fit_kinds, kinds_of, split_by_kind
 from staypower.models.positions import positions_of
+from staypower.models.settings import ModelSettings
 
 MODEL = ModelSettings(threads=1)
 

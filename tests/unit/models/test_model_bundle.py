@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from staypower.errors import UsageError
-from staypower.models import Bundle, read_bundle, write_bundle
+from staypower.models.bundle import Bundle, read_bundle, write_bundle
 from staypower.models.seal import FILES
 
 

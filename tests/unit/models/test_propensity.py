@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.models import ModelSettings, answer_weights, tilt_for_silence
+from staypower.models.propensity import answer_weights, tilt_for_silence
+from staypower.models.settings import ModelSettings
 
 SETTINGS = ModelSettings(max_trees=80, folds=3, threads=1)
 

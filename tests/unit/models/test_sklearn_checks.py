@@ -2,7 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from staypower.models import ChurnClassifier
+from staypower.models.churn import ChurnClassifier
 
 EXEMPT = {
     "check_sample_weight_equivalence_on_dense_data": (

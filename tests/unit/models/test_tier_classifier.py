@@ -9,18 +9,12 @@ import pytest
 from staypower import LoyaltyTierClassifier
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.metrics import ranked_probability_score
-from staypower.models import (
-    Bundle,
-    ChurnClassifier,
-    FitError,
-    ModelSettings,
-    predict_tiers,
-    read_bundle,
-    tier_companions,
-    tier_probabilities,
-    write_bundle,
-)
+from staypower.metrics.ordinal import ranked_probability_score
+from staypower.models.bundle import Bundle, read_bundle, write_bundle
+from staypower.models.churn import ChurnClassifier
+from staypower.models.rows import FitError
+from staypower.models.settings import ModelSettings
+from staypower.models.tier_prediction import predict_tiers, tier_companions, tier_probabilities
 
 TIERS = np.array(["detractor", "passive", "promoter"])
 

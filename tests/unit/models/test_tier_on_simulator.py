@@ -11,9 +11,10 @@ import pytest
 
 from staypower import LoyaltyTierClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of
-from staypower.labels import TIERS, TierSettings, find_tiers
-from staypower.metrics import accuracy, ranked_probability_score
-from staypower.models import answer_weights
+from staypower.labels.tier import find_tiers
+from staypower.labels.tier_settings import TIERS, TierSettings
+from staypower.metrics.ordinal import accuracy, ranked_probability_score
+from staypower.models.propensity import answer_weights
 
 PAGE = Path(__file__).parents[3] / "docs" / "tiers.md"
 TABLES = ("accounts", "usage", "tickets", "surveys", "subscriptions", "payments")

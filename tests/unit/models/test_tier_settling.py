@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from staypower.errors import UsageError
-from staypower.models import UNKNOWN, settle_tiers
+from staypower.models.tier_prediction import UNKNOWN, settle_tiers
 
 
 def test_the_most_probable_tier_is_told_and_the_worse_of_equal_ones():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.monitoring import find_drift, population_stability
+from staypower.monitoring.drift import find_drift, population_stability
 
 
 def test_the_index_by_hand():

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from staypower.cutoffs import DAY, Outcome, instant_of, text_of
-from staypower.dataset import CutoffSettings
-from staypower.evaluation import evaluate
-from staypower.metrics import log_losses
+from staypower.dataset.settings import CutoffSettings
+from staypower.evaluation.assessment import evaluate
+from staypower.metrics.probability import log_losses
 from staypower.pipelines.comparing import _later_cutoffs, _measured, _wait, unfit_because
 from staypower.pipelines.comparison import not_compared
 

@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 
 from staypower.cutoffs import instant_of
-from staypower.explanation import UsualValues, compare_explanations, explain_scores
-from staypower.features import Catalogue, Feature, FeatureSettings
+from staypower.explanation.changes import compare_explanations
+from staypower.explanation.reasons import explain_scores
+from staypower.explanation.usual import UsualValues
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Feature
+from staypower.features.settings import FeatureSettings
 from staypower.pipelines.account_story import shown, standing
 from staypower.pipelines.explain import nearest_accounts
 from staypower.pipelines.explanations import Explanations
-from staypower.scoring import Scores
+from staypower.scoring.score import Scores
 
 EVIL = ("<script>alert(1)</script>", '=HYPERLINK("http://x")', "a\x1b[2Jb\nc", "‮moc")
 CATALOGUE = Catalogue(

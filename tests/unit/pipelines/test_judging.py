@@ -11,9 +11,9 @@ import pytest
 
 from staypower import load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset import build_dataset
+from staypower.dataset.building import build_dataset
 from staypower.errors import UsageError
-from staypower.metrics import auroc
+from staypower.metrics.ranking import auroc
 from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier, half_of, measure_memory, predict_by_halves
 from staypower.pipelines.judging import judge
 from staypower.pipelines.row_facts import find_row_facts

@@ -2,7 +2,7 @@
 
 import pytest
 
-from staypower.labels import ContractualLabel, GivenLabel, NonContractualLabel
+from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
 from staypower.pipelines.label_words import churn_in_words, outcome_in_words, population_in_words
 
 

@@ -8,15 +8,19 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import instant_of
-from staypower.dataset import CutoffSettings, choose_plan
-from staypower.features import FeatureSettings, declare
-from staypower.labels import NonContractualLabel, find_labels
+from staypower.dataset.building import choose_plan
+from staypower.dataset.settings import CutoffSettings
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.labels.churn import find_labels
+from staypower.labels.settings import NonContractualLabel
 from staypower.pipelines.check import population_text
 from staypower.pipelines.features import FeatureResult
 from staypower.pipelines.registry import ModelList
 from staypower.pipelines.score import ScoreResult
-from staypower.scoring import Scores
-from staypower.sources import TableSource, read_tables
+from staypower.scoring.score import Scores
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 
 def shop():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from made_folds import folds_of
 
-from staypower.backtesting import backtest_of, drawing
-from staypower.reporting import plot_backtest
+from staypower.evaluation.backtest import drawing
+from staypower.evaluation.backtest.assembling import backtest_of
+from staypower.reporting.backtest_plots import plot_backtest
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -3,8 +3,10 @@ import sys
 import numpy as np
 import pytest
 
-from staypower.evaluation import CostSettings, drawing, evaluate
-from staypower.reporting import plot_evaluation
+from staypower.evaluation import drawing
+from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.settings import CostSettings
+from staypower.reporting.plots import plot_evaluation
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

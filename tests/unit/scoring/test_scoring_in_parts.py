@@ -10,12 +10,16 @@ import pyarrow as pa
 import pytest
 from simulated_company import company
 
-from staypower.engines import keep_part, map_to_parts
-from staypower.explanation import learn_usual_values
-from staypower.labels import TierSettings, find_survey_state
-from staypower.models import ChurnClassifier
-from staypower.scoring import BesideSettings, ScoredParts, Scorer, Scores
+from staypower.engines.embedded import map_to_parts
+from staypower.engines.parts import keep_part
+from staypower.explanation.usual import learn_usual_values
+from staypower.labels.tier import find_survey_state
+from staypower.labels.tier_settings import TierSettings
+from staypower.models.churn import ChurnClassifier
+from staypower.scoring.beside import BesideSettings
+from staypower.scoring.parts import ScoredParts
 from staypower.scoring.rows import typed_rows
+from staypower.scoring.score import Scorer, Scores
 from staypower.tables import Tables
 
 

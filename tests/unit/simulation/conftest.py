@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from staypower.simulation import Simulation, simulate
+from staypower.simulation.company import Simulation, simulate
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from staypower.errors import UsageError
-from staypower.simulation import simulate, simulate_to
+from staypower.simulation.company import simulate, simulate_to
 
 _SMALL = {"months": 9, "copies": 4, "cutoffs": ["2023-06-01"], "siblings": ()}
 

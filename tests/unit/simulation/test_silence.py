@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.simulation import Simulation, simulate
+from staypower.simulation.company import Simulation, simulate
 
 _CUTOFFS = [f"2024-{month:02d}-01" for month in range(1, 7)]
 _START = pd.Timestamp("2023-01-01", tz="UTC")

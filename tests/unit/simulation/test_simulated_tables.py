@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from staypower.simulation import Simulation
+from staypower.simulation.company import Simulation
 from staypower.tables import SCHEMAS, Table
 
 _TYPES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from staypower.simulation import Simulation
+from staypower.simulation.company import Simulation
 from staypower.simulation.parameters import parameter_table
 
 _PAGE = Path(__file__).parents[3] / "docs" / "simulator.md"

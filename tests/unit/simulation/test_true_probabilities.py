@@ -10,8 +10,8 @@ import pytest
 
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
-from staypower.simulation import Simulation, simulate
 from staypower.simulation.ceiling import ceiling_of
+from staypower.simulation.company import Simulation, simulate
 from staypower.simulation.dynamics import Anchors, advance_day, advance_week
 from staypower.simulation.history import History, Realised, live
 from staypower.simulation.levers import LEVERS

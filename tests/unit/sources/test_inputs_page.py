@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from staypower.sources import TableSource
 from staypower.sources.expressions import compile_expression
 from staypower.sources.rules import LATER_COLUMNS
 from staypower.sources.schema_docs import GENERATED, renew
+from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, quoted_name
 from staypower.sources.vocabulary import ATTRIBUTES
 from staypower.tables import SCHEMAS

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from staypower.errors import UsageError
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 ROWS = [
     {"acct": "007", "when": "2024-01-01 10:00:00", "n": 1.5},

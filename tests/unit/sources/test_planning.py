@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from staypower.errors import UsageError
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 USAGE = "account_id,at,event,quantity,extra,Spaced Name\na,2024-01-01,open,2,z,7\nb,2024-01-02,close,3,y,8\n"
 

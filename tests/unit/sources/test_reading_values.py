@@ -9,7 +9,8 @@ import pytest
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 
 def read(tmp_path, text, table="usage", **given):

@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.sources import Finding, TableSource, fingerprint, read_tables
+from staypower.sources.findings import Finding
+from staypower.sources.fingerprints import fingerprint
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 
 def read(tmp_path, files, **options):

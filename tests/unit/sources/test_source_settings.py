@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from staypower.sources import TableSource
+from staypower.sources.settings import TableSource
 from staypower.sources.vocabulary import RESERVED, Scale
 
 

@@ -11,7 +11,8 @@ import pytest
 from bucketed_tables import assert_same_tables, whole_and_spilled
 
 from staypower.errors import UsageError
-from staypower.sources import TableSource, read_tables
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 from staypower.sources.spilled import MANIFEST, SpilledTables
 from staypower.sources.spilling import spill_tables
 

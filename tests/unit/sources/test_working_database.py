@@ -8,7 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from staypower.sources import TableSource, spilling
+from staypower.sources import spilling
+from staypower.sources.settings import TableSource
 from staypower.sources.working_database import one_writer, working_database
 
 

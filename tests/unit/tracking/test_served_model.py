@@ -13,9 +13,10 @@ import pytest
 from small_bundle import FEATURES, feature_rows, small_bundle
 
 from staypower.errors import UsageError
-from staypower.models import write_bundle
+from staypower.models.bundle import write_bundle
 from staypower.scoring.feature_rows import FeatureRowScorer
-from staypower.tracking import Tracker, TrackingSettings
+from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -10,8 +10,10 @@ from small_bundle import FEATURES, small_bundle
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.champion import ChampionLock, find_bundle, read_champion, read_versions
-from staypower.tracking import ModelVersion, Tracker, TrackingSettings
+from staypower.tracking.registry import ModelVersion
 from staypower.tracking.runs import user_name
+from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -14,9 +14,10 @@ import pytest
 from small_bundle import small_bundle
 
 from staypower.errors import UsageError
-from staypower.models import write_bundle
-from staypower.tracking import Tracker, TrackingSettings
+from staypower.models.bundle import write_bundle
 from staypower.tracking.runs import _is_dead, _this_process, finite_metrics
+from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -115,7 +116,8 @@ def test_a_run_ends_as_its_block_does(shared: Tracker, error: type[BaseException
 STALLED = """
 import sys, time
 from pathlib import Path
-from staypower.tracking import Tracker, TrackingSettings
+from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.tracker import Tracker
 with Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").run("train") as run:
     print(run.run_id, flush=True)
     time.sleep(120)
@@ -171,7 +173,8 @@ def test_a_process_that_ended_but_was_not_waited_for_is_dead() -> None:
 COLD = """
 import sys
 from pathlib import Path
-from staypower.tracking import Tracker, TrackingSettings
+from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.tracker import Tracker
 with Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").run("train", name=sys.argv[2]) as run:
     run.log_metrics({"auroc": 0.5})
 """

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from staypower.evaluation import BASE_RATE
-from staypower.portfolio_metrics import METRICS
-from staypower.portfolio_metrics.segments import ALL
-from staypower.portfolio_metrics.wording import period_name
+from staypower.evaluation.rows import BASE_RATE
+from staypower.portfolio.catalogue import METRICS
+from staypower.portfolio.segments import ALL
+from staypower.portfolio.wording import period_name
 from staypower.reporting.page.drawings import Line, Point, draw_curves, draw_lines
 from staypower.reporting.page.scales import written
 
 if TYPE_CHECKING:
-    from staypower.portfolio_metrics import Figure, Portfolio
+    from staypower.portfolio.figures import Figure
+    from staypower.portfolio.result import Portfolio
 
 __all__ = ["Chart", "portfolio_charts", "quality_charts"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 if TYPE_CHECKING:
-    from staypower.auditing import AuditReport
-    from staypower.monitoring import Drift
-    from staypower.portfolio_metrics import Portfolio
+    from staypower.auditing.report import AuditReport
+    from staypower.monitoring.drift import Drift
+    from staypower.portfolio.result import Portfolio
 
 __all__ = ["AccountPage", "Lane", "Mark", "Report", "Said", "Timeline"]
 

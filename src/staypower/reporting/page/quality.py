@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.metrics import profit_curve_of
+from staypower.metrics.profit import profit_curve_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staypower.evaluation import Evaluation
-    from staypower.metrics import Tally
+    from staypower.evaluation.result import Evaluation
+    from staypower.metrics.tally import Tally
 
 __all__ = ["quality_of"]
 
@@ -23,7 +23,7 @@ _SHOWN = ("auroc", "average_precision", "log_loss", "brier", "brier_skill", "cal
 def quality_of(evaluation: Evaluation) -> dict[str, Any]:
     """Keep what a page about a model's quality needs.
 
-    >>> from staypower.evaluation import evaluate
+    >>> from staypower.evaluation.assessment import evaluate
     >>> found = evaluate([0, 1] * 30, {"model": [0.2, 0.8] * 30}, accounts=range(60), cutoffs=[0] * 60, split="temporal",
     ...                  bootstrap=0)
     >>> quality = quality_of(found)

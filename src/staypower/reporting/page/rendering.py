@@ -18,8 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from staypower.cutoffs import text_of
-from staypower.monitoring import Drift
-from staypower.quadrants import QUADRANTS
+from staypower.monitoring.drift import Drift
+from staypower.portfolio.quadrants import QUADRANTS
 from staypower.reporting.page.account_drawings import MARKS, draw_timeline, draw_waterfall
 from staypower.reporting.page.charts import portfolio_charts, quality_charts
 from staypower.reporting.page.contents import AccountPage, Report, Timeline

@@ -6,7 +6,8 @@ import pytest
 from shapley_oracle import Leaf, Node, model_text
 
 from staypower.errors import UsageError
-from staypower.models.shapley import Explainer, explainer, explainer_of
+from staypower.models.shapley import explainer
+from staypower.models.shapley.explainer import Explainer, explainer_of
 
 ROWS = 5000
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True, "min_data_in_leaf": 5}

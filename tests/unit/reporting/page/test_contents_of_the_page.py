@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from report_contents import HOSTILE, made_report, watch_list
 
-from staypower.reporting.page import render_report
 from staypower.reporting.page.account_drawings import draw_waterfall
 from staypower.reporting.page.drawings import Line, Point, draw_lines
+from staypower.reporting.page.rendering import render_report
 from staypower.reporting.page.scales import scale_over
 from staypower.reporting.page.watching import FIRST_ROWS, lay_out
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from staypower.cutoffs import DAY, instant_of
-from staypower.features import FeatureSettings
+from staypower.features.settings import FeatureSettings
 from staypower.reporting.page.history import WEEKS, timelines_of
 from staypower.tables import SCHEMAS, Table, Tables
 

@@ -1,0 +1,184 @@
+"""From scores and a playbook to a list: who gets which action, and why the others get none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.actions.effects import Effects
+from staypower.actions.holdout import held_back
+from staypower.actions.listing import list_rows
+from staypower.actions.outreach import Outreach
+from staypower.actions.playbook.matching import Fit, fit_actions
+from staypower.actions.playbook.settings import Playbook
+from staypower.actions.result import ActionList
+from staypower.actions.selecting import NO_LIMIT, Candidates, Room, select
+from staypower.actions.settings import ActionSettings
+from staypower.actions.worth import assumed_effects, at_risk_of, doers_of, worth_of
+from staypower.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["choose_actions"]
+
+# how far a pair of account and action came on its way to the list
+_NO_FIT, _CONDITIONS, _COOLING, _NOT_WORTH_IT, _NO_ROOM, _LISTED = range(6)
+_WHY = {
+    _NO_FIT: "no action for their levers and quadrant",
+    _CONDITIONS: "conditions not met",
+    _COOLING: "cooling down after an earlier action",
+    _NOT_WORTH_IT: "acting would cost more than it is expected to bring",
+    _NO_ROOM: "no capacity left",
+}
+# the same of one account, short enough for a table
+_WHY_NOT = ("no fitting action", "conditions not met", "cooling down", "costs more than it brings", "no capacity left")
+
+
+def choose_actions(
+    scores: pd.DataFrame,
+    playbook: Playbook,
+    settings: ActionSettings | None = None,
+    *,
+    cutoff: int,
+    team: int | None = None,
+    past: Outreach | None = None,
+    effects: Effects | None = None,
+) -> ActionList:
+    """Choose one action at most for each account, those expected to bring most first.
+
+    expected value = value_at_risk x effect - cost, or value - cost for an action that is not about risk. Pairs that are not
+    expected to bring more than they cost are left out. An account without a value is ranked by the probability that is saved,
+    churn_probability x effect, after everything that is known in money; where no account has a value, before it.
+
+    >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 50, "effect": 0.2}
+    >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
+    >>> scores = pd.DataFrame({"account_id": ["a", "b", "c"], "status": "scored", "churn_probability": [0.9, 0.3, 0.2],
+    ...                        "quadrant": "leaving", "value_at_risk": [180.0, 900.0, 500.0]})
+    >>> chosen = choose_actions(scores, playbook, ActionSettings(holdout=0), cutoff=0)
+    >>> chosen.frame()[["account_id", "action", "expected_value"]].to_dict("records")
+    [{'account_id': 'b', 'action': 'call', 'expected_value': 130.0},
+     {'account_id': 'c', 'action': 'call', 'expected_value': 50.0}]
+    """
+    settings = settings or ActionSettings()
+    effects = effects or assumed_effects(playbook)
+    table, past = _in_order(scores, past or Outreach.none(cutoff))
+    fit = fit_actions(playbook, table)
+    stage = _stages(fit, playbook, past)
+    account, action = (part.astype(np.int64) for part in np.nonzero(stage == _NO_ROOM))
+    worth = worth_of(table, playbook, effects.used, account, action)
+    pays = worth.rank > 0
+    stage[account[~pays], action[~pays]] = _NOT_WORTH_IT
+    doers = doers_of(table, playbook, settings, team)
+    pairs = Candidates(account, action, worth.group, worth.rank, doers.places(account, action))
+    held = held_back(table["account_id"], share=settings.holdout, seed=settings.seed)
+    order = pairs.order()
+    best = order[pays[order]]
+    chosen = _chosen(pairs, doers.room, held, best)
+    stage[account[chosen], action[chosen]] = _LISTED
+    listed = list_rows(table, playbook, effects, fit, worth, doers, pairs, chosen, held, cutoff)
+    return ActionList(
+        table=listed,
+        cutoff=cutoff,
+        playbook=playbook,
+        settings=settings,
+        effects=effects,
+        places=_places(doers.room, pairs.room[chosen], held[account[chosen]]),
+        left_out=_left_out(table, stage),
+        unanswerable=fit.unanswerable,
+        by_risk=_by_risk(table, pairs, doers.room, held, best, worth.expected),
+        without_value=int(((table["status"] == "scored") & np.isnan(at_risk_of(table))).sum()),
+        scored=int((table["status"] == "scored").sum()),
+        passed_over=_passed_over(table, stage),
+    )
+
+
+def _in_order(scores: pd.DataFrame, past: Outreach) -> tuple[pd.DataFrame, Outreach]:
+    """Return the scores sorted by account, and the past with its positions moved along."""
+    if "account_id" not in scores:
+        return scores, past  # it is said with everything else that is missing
+    ids = scores["account_id"]
+    twice = ids[ids.duplicated()].unique()
+    if len(twice):
+        raise UsageError.of("an account stands twice in the scores", ", ".join(map(str, twice[:10])), "give one row each")
+    if ids.is_monotonic_increasing:
+        return scores.reset_index(drop=True), past
+    order = np.argsort(ids.to_numpy(dtype=object), kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return scores.iloc[order].reset_index(drop=True), replace(past, account=place[past.account])
+
+
+def _stages(fit: Fit, playbook: Playbook, past: Outreach) -> NDArray[np.int8]:
+    """Say of each pair how far it came before money and capacity are looked at."""
+    stage = np.where(fit.placed, np.int8(_CONDITIONS), np.int8(_NO_FIT))
+    stage[fit.meets] = _NO_ROOM
+    if len(past):
+        accounts = len(stage)
+        resting = past.recent(accounts, playbook.pause)
+        for number, (name, action) in enumerate(playbook.actions.items()):
+            cooling = resting | past.recent(accounts, action.cooldown, name)
+            stage[fit.meets[:, number] & cooling, number] = _COOLING
+    return stage
+
+
+def _chosen(pairs: Candidates, room: Room, held: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the pairs taken, in the order in which they are ranked."""
+    taken = select(pairs, room, held, order)
+    mine = np.zeros(len(pairs), dtype=bool)
+    mine[taken[taken >= 0]] = True
+    return order[mine[order]]
+
+
+def _by_risk(
+    table: pd.DataFrame,
+    pairs: Candidates,
+    room: Room,
+    held: NDArray[np.bool_],
+    best: NDArray[np.int64],
+    expected: NDArray[np.float64],
+) -> float:
+    """Return what the same places would be expected to bring if they went to the highest risks first."""
+    probability = table["churn_probability"].to_numpy(dtype=np.float64, na_value=np.nan)
+    order = best[np.argsort(-probability[pairs.account[best]], kind="stable")]
+    chosen = _chosen(pairs, room, held, order)
+    return float(np.nansum(expected[chosen[~held[pairs.account[chosen]]]]))
+
+
+def _places(room: Room, taken: NDArray[np.int64], held: NDArray[np.bool_]) -> pd.DataFrame:
+    """Count the places that are used and left."""
+    used = np.bincount(taken[~held], minlength=len(room.names))
+    limit = [None if places == NO_LIMIT else int(places) for places in room.places]
+    shared = {name: ", ".join(owner for owner, place in room.of.items() if place == n) for n, name in enumerate(room.names)}
+    return pd.DataFrame(
+        {
+            "owner": list(room.names),
+            "owners": [shared[name] for name in room.names],
+            "capacity": pd.array(limit, dtype="Int64"),
+            "used": used,
+            "left": pd.array(
+                [None if most is None else most - int(n) for most, n in zip(limit, used, strict=True)], dtype="Int64"
+            ),
+        }
+    )
+
+
+def _passed_over(table: pd.DataFrame, stage: NDArray[np.int8]) -> pd.Series:
+    """Say of each scored account without an action how near it came to one."""
+    nearest = stage.max(axis=1, initial=_NO_FIT)
+    without = np.flatnonzero((table["status"] == "scored").to_numpy(dtype=bool) & (nearest != _LISTED))
+    why = pd.Categorical.from_codes(nearest[without], categories=pd.Index(_WHY_NOT))  # one byte an account
+    return pd.Series(why, index=pd.Index(table["account_id"].iloc[without], name="account_id"), name="why")
+
+
+def _left_out(table: pd.DataFrame, stage: NDArray[np.int8]) -> dict[str, int]:
+    """Count the accounts without an action by how near they came to one."""
+    scored = (table["status"] == "scored").to_numpy(dtype=bool)
+    nearest = stage.max(axis=1)
+    counts = {words: int((scored & (nearest == code)).sum()) for code, words in _WHY.items()}
+    statuses = table["status"][~scored].value_counts().sort_index()
+    counts |= {f"not scored: {status}": int(count) for status, count in statuses.items()}
+    return {words: count for words, count in counts.items() if count}

@@ -1,0 +1,1 @@
+"""The portfolio's own numbers: NPS, CSAT, CES, churn, revenue retention, cohorts, worth and support, exactly defined."""

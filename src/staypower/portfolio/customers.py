@@ -1,0 +1,175 @@
+"""Who was a customer at each boundary between periods, in which unbroken stay, and how stays ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.cutoffs import DAY, MISSING, before, earliest, entry
+from staypower.labels.churn import ChurnKind
+from staypower.labels.inputs import read_activity, read_sign_ups
+from staypower.labels.population import find_population
+from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel, match_words
+from staypower.portfolio.periods import Periods
+from staypower.spells import Spells, find_spells
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Customers", "customers_fault", "find_customers"]
+
+
+@dataclass(frozen=True)
+class Customers:
+    """The customers of a portfolio over its periods.
+
+    >>> Customers.__name__
+    'Customers'
+    """
+
+    accounts: tuple[str, ...]
+    periods: Periods
+    # shape (n_accounts, k + 1): Number of the unbroken stay in which each account was a customer just before each boundary;
+    # -1 where it was none
+    stay: NDArray[np.int64]
+    kind: NDArray[np.int8]  # shape (n_stays,): `ChurnKind` of the stay's end; `NONE` while it runs
+    began: NDArray[np.int64]  # shape (n_accounts,): Instant at which the first stay began; `MISSING` where none did
+    # shape (n_accounts,): Instant of an end that a return within the grace could still undo; `MISSING` where there is none
+    open_since: NDArray[np.int64]
+    grace: int  # days within which a return undoes an end
+    kinds_told: bool  # whether voluntary and involuntary ends can be told apart
+    readable_from: int  # instant before which the data are too short to tell who is a customer
+    carries: bool  # whether an account between two subscriptions may be a customer
+
+    def at_start(self, position: int) -> NDArray[np.bool_]:
+        """Say who was a customer when a period began."""
+        return self.stay[:, position] >= 0
+
+    def at_end(self, position: int) -> NDArray[np.bool_]:
+        """Say who was a customer when a period ended, or where knowledge does."""
+        return self.stay[:, position + 1] >= 0
+
+    def readable(self, position: int) -> bool:
+        """Say whether the data reach far enough back to tell who was a customer when a period began."""
+        return self.periods.starts[position] >= self.readable_from
+
+    def open_ends(self, position: int) -> NDArray[np.bool_]:
+        """Say whose end before the end of a period could still be undone."""
+        return before(self.open_since, int(self.periods.bounds[position + 1]))
+
+    def began_in(self) -> NDArray[np.int64]:
+        """Return the position of the period in which each account's first stay began, -1 for none."""
+        return self.periods.number(self.began)
+
+    def unbroken(self, cohort: int) -> NDArray[np.bool_]:
+        """Say, from the end of a cohort's period on, at which boundaries its accounts are still in their first stay."""
+        after = self.stay[:, cohort + 1 :]
+        first = after[:, :1]
+        return np.asarray(np.logical_and.accumulate((after >= 0) & (after == first), axis=1))
+
+
+def customers_fault(tables: Tables, label: LabelSettings) -> str | None:
+    """Say why customers cannot be counted over time; None when they can.
+
+    >>> customers_fault(Tables({}, 0), GivenLabel(flag="left"))
+    'a flag says who left, not when'
+    """
+    if isinstance(label, GivenLabel) and label.flag is not None:
+        return "a flag says who left, not when"
+    if isinstance(label, ContractualLabel) and not tables.has("subscriptions", "started_at", "ended_at"):
+        return "the subscriptions have no `ended_at`"
+    return None
+
+
+def find_customers(tables: Tables, label: LabelSettings, periods: Periods, *, accounts: Sequence[str]) -> Customers:
+    """Find who was a customer at each boundary, by the label's own definition.
+
+    - Contractual: on the union of the subscriptions, holes of at most the grace closed. An account between two
+      subscriptions whose hole is closed is a customer.
+    - Non-contractual: activity in the window before the boundary. Given dates: from sign-up to the first date of churn.
+    """
+    if isinstance(label, ContractualLabel):
+        spells = find_spells(
+            tables["subscriptions"], grace_days=label.grace, accounts=accounts, observed_until=tables.observed_until
+        )
+        return _from_spells(spells, label, periods)
+    status = find_population(tables, label, periods.bounds)
+    began, readable_from = _first_seen(tables, label, accounts)
+    return Customers(
+        accounts=tuple(accounts),
+        periods=periods,
+        stay=_runs(status.active),
+        kind=np.full(int(status.active.size), ChurnKind.UNKNOWN, dtype=np.int8),
+        began=began,
+        open_since=np.full(len(accounts), MISSING, dtype=np.int64),
+        grace=0,
+        kinds_told=False,
+        readable_from=readable_from,
+        carries=False,
+    )
+
+
+def _from_spells(spells: Spells, label: ContractualLabel, periods: Periods) -> Customers:
+    bounds = periods.bounds
+    first, stop = entry(spells.started, bounds).astype(np.int64), entry(spells.ended, bounds).astype(np.int64)
+    stay = np.full((len(spells.accounts), len(bounds)), -1, dtype=np.int64)
+    lengths = np.maximum(stop - first, 0)
+    number = np.repeat(np.arange(len(spells)), lengths)
+    within = np.arange(len(number)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    stay[spells.account[number], first[number] + within] = number
+    began = np.full(len(spells.accounts), MISSING, dtype=np.int64)
+    began[spells.account[::-1]] = spells.started[::-1]
+    return Customers(
+        accounts=spells.accounts,
+        periods=periods,
+        stay=stay,
+        kind=_kinds(spells, label.involuntary),
+        began=began,
+        open_since=_open_since(spells, label.grace, periods.observed_until),
+        grace=label.grace,
+        kinds_told=bool(label.involuntary) and any(reason is not None for reason in spells.end_reason),
+        readable_from=MISSING,
+        carries=True,
+    )
+
+
+def _kinds(spells: Spells, involuntary: tuple[str, ...]) -> NDArray[np.int8]:
+    codes, distinct = pd.factorize(pd.Series(spells.end_reason, dtype=object))
+    kinds = [ChurnKind.INVOLUNTARY if match_words(text, involuntary) else ChurnKind.VOLUNTARY for text in distinct]
+    found = np.array([*kinds, ChurnKind.UNKNOWN], dtype=np.int8)[codes]
+    return np.where(spells.ended == MISSING, np.int8(ChurnKind.NONE), found)
+
+
+def _open_since(spells: Spells, grace: int, observed_until: int) -> NDArray[np.int64]:
+    """Return the end of each account's last stay where a return could still undo it."""
+    found = np.full(len(spells.accounts), MISSING, dtype=np.int64)
+    last = np.flatnonzero(np.append(np.diff(spells.account) != 0, True)) if len(spells) else np.empty(0, dtype=np.int64)
+    ended = spells.ended[last]
+    # a return exactly at the end of the grace still counts
+    undoable = (ended != MISSING) & ~before(np.where(ended == MISSING, 0, ended) + grace * DAY, observed_until)
+    found[spells.account[last[undoable]]] = ended[undoable]
+    return found
+
+
+def _runs(present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Give the unbroken runs of presence numbers: a new number whenever an account comes back."""
+    starts = present.copy()
+    starts[:, 1:] &= ~present[:, :-1]
+    return np.where(present, np.cumsum(starts).reshape(present.shape) - 1, -1)
+
+
+def _first_seen(tables: Tables, label: LabelSettings, accounts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    """Return when each account began, and from when on the data tell who is a customer."""
+    rows, readable_from = read_sign_ups(tables, accounts), MISSING
+    if isinstance(label, NonContractualLabel):
+        rows = read_activity(tables, label, accounts).counting()
+        first = earliest([rows.at])
+        readable_from = MISSING if first == MISSING else first + label.activity_window * DAY
+    began = np.full(len(accounts), np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(began, rows.account, rows.at)
+    return np.where(began == np.iinfo(np.int64).max, MISSING, began), readable_from

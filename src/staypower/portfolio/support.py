@@ -1,0 +1,144 @@
+"""First response and the promise kept, of the tickets opened in a cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower.cutoffs import HOUR, before
+from staypower.features.settings import FeatureSettings
+from staypower.features.streams.tickets import ticket_stream
+from staypower.portfolio.figures import Cell, Figure
+from staypower.portfolio.intervals import NONE, Resampler
+from staypower.spells import instants_or_missing, number_accounts
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Tickets", "censored_median", "read_tickets", "support_figures"]
+
+_WHOLE_DAYS = "a time without a clock is known to the day only: no more than whole days are told apart"
+
+
+@dataclass(frozen=True)
+class Tickets:
+    """Tickets with how long they waited.
+
+    >>> Tickets.__name__
+    'Tickets'
+    """
+
+    account: NDArray[np.int64]  # shape (n,)
+    at: NDArray[np.int64]  # shape (n,): Instants of opening
+    hours: NDArray[np.float64]  # shape (n,): Until somebody saw to the ticket, or until knowledge ends
+    waiting: NDArray[np.bool_]  # shape (n,): Nobody has seen to it yet: `hours` is only how long it has waited so far
+    kept: NDArray[np.bool_]  # shape (n,): The first response came within the promise
+    decided: NDArray[np.bool_]  # shape (n,): It is settled whether the promise was kept
+    caution: str = ""  # what the times do not tell
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Tickets:
+        """Return some of the tickets."""
+        return Tickets(
+            self.account[chosen],
+            self.at[chosen],
+            self.hours[chosen],
+            self.waiting[chosen],
+            self.kept[chosen],
+            self.decided[chosen],
+            self.caution,
+        )
+
+
+def read_tickets(tables: Tables, features: FeatureSettings, *, accounts: Sequence[str]) -> Tickets:
+    """Read the tickets as support features do: open ones are censored, never dropped."""
+    stream = ticket_stream(tables, features)
+    until = tables.observed_until
+    opened, account = stream.instants("opened_at"), number_accounts(stream, accounts)
+    seen_to = instants_or_missing(stream, "waiting_until")
+    waiting = ~before(seen_to, until)
+    hours = stream.hours_between("opened_at", "first_response_at")
+    if stream.has("resolved_at"):
+        # as the stream has it: resolved without a noted response, or before it, waits no longer
+        answered = before(stream.instants("first_response_at"), until)
+        hours = np.fmin(np.where(answered, hours, np.nan), stream.hours_between("opened_at", "resolved_at"))
+    hours = np.where(waiting, (until - opened) / HOUR, hours)
+    arrived = np.maximum(opened, instants_or_missing(stream, "known_at"))
+    real = (account >= 0) & before(opened, until) & before(arrived, until) & np.isfinite(hours)
+    found = Tickets(
+        account,
+        opened,
+        hours,
+        waiting,
+        kept=(stream.numbers("within_sla") == 1) & ~waiting,
+        decided=before(stream.instants("sla_decided_at"), until),
+        caution=_WHOLE_DAYS if tables["tickets"].date_only & {"opened_at", "first_response_at"} else "",
+    )
+    return found.take(real)
+
+
+def support_figures(tickets: Tickets, cell: Cell, *, sla_hours: float, resampler: Resampler) -> Iterator[Figure]:
+    """Yield mean and median hours to the first response, and the share of promises kept.
+
+    A ticket that still waits counts with its hours so far, so that the mean is a lower bound while there are any. The median
+    is Kaplan and Meier's (1958): the shortest time after which at most half of the tickets still wait.
+    """
+    n, accounts = len(tickets.hours), len(np.unique(tickets.account))
+    if not n:
+        for metric in ("first_response_hours_mean", "first_response_hours_median", "sla_attainment"):
+            yield cell.figure(metric, math.nan, n=0, accounts=0, note="no tickets")
+        return
+    open_now = int(tickets.waiting.sum())
+    answered = not open_now
+    still = f"{open_now:,} of {n:,} still wait" if open_now else ""
+    mean, bound = float(tickets.hours.mean()), f"at least: {still}" if still else ""
+    yield cell.figure(
+        "first_response_hours_mean", mean, n=n, accounts=accounts, complete=answered, note=_joined(bound, tickets.caution)
+    )
+    median = censored_median(tickets.hours, ~tickets.waiting)
+    unknown = "more than half still wait" if math.isnan(median) else still
+    yield cell.figure(
+        "first_response_hours_median", median, n=n, accounts=accounts, complete=answered, note=_joined(unknown, tickets.caution)
+    )
+    decided, kept = int(tickets.decided.sum()), int((tickets.kept & tickets.decided).sum())
+    undecided = f"{n - decided:,} open tickets are younger than {sla_hours:g} h" if decided < n else ""
+    share = kept / decided if decided else math.nan
+    settled = tickets.take(tickets.decided)
+    interval = resampler.share(settled.account, settled.kept, name=f"sla_attainment|{cell.name}") if decided else NONE
+    counted = len(np.unique(settled.account))
+    yield cell.figure(
+        "sla_attainment",
+        share,
+        interval,
+        n=decided,
+        accounts=counted,
+        complete=decided == n,
+        note=_joined(undecided, tickets.caution),
+    )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def censored_median(hours: NDArray[np.float64], answered: NDArray[np.bool_]) -> float:
+    """Return the Kaplan-Meier median of durations of which some have not ended.
+
+    >>> censored_median(np.array([1.0, 2.0, 3.0, 9.0]), np.array([True, True, True, True]))
+    2.0
+    >>> censored_median(np.array([1.0, 2.0, 3.0, 9.0]), np.array([True, False, True, True]))
+    3.0
+    """
+    if not len(hours):
+        return math.nan
+    times, count = np.unique(hours, return_counts=True)
+    ended = np.bincount(np.searchsorted(times, hours), weights=answered)
+    at_risk = len(hours) - np.append(0, np.cumsum(count)[:-1])
+    left = np.cumprod(1 - ended / at_risk)
+    # exact halves must not be lost to the last digit of the product
+    reached = np.flatnonzero(left <= 0.5 + 1e-12)
+    return float(times[reached[0]]) if len(reached) else math.nan

@@ -1,0 +1,38 @@
+"""The page about actions says what the code does."""
+
+from __future__ import annotations
+
+import doctest
+from pathlib import Path
+
+import yaml
+
+from staypower.actions.playbook.measures import FEATURE_MEASURES, MEASURES
+from staypower.actions.playbook.settings import Action, Playbook
+from staypower.features.definition import LEVERS
+from staypower.portfolio.quadrants import QUADRANTS
+
+PAGE = Path(__file__).parents[3] / "docs" / "actions.md"
+
+
+def test_its_examples_run() -> None:
+    failed, tried = doctest.testfile(
+        str(PAGE), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    )
+    assert (failed, tried > 1) == (0, True)
+
+
+def test_every_measure_key_lever_and_quadrant_is_there() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for name, words in MEASURES.items():
+        assert f"| `{name}` | {words} | {'features' if name in FEATURE_MEASURES else 'scores'} |" in page
+    for key in (*Action.model_fields, "pause", "lever_share"):
+        assert f"| `{key}` |" in page
+    for word in (*LEVERS, *QUADRANTS):
+        assert f"`{word}`" in page
+
+
+def test_its_playbook_is_one() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    assert list(Playbook.model_validate(yaml.safe_load(example)).actions) == ["faster_responses"]
