@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from staypower.pictures import Picture
+from staypower.results.pictures import Picture
 
 if TYPE_CHECKING:
     from staypower.actions.effects import Effects

@@ -13,7 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from staypower.evaluation.rows import BASE_RATE
 from staypower.metrics.profit import profit_curve_of
-from staypower.pictures import Picture, find_picture
+from staypower.results.pictures import Picture, find_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from staypower.evaluation.slices import WorstSlice
     from staypower.metrics.profit import Profit
     from staypower.metrics.tally import Tally
-    from staypower.pictures import Picture
+    from staypower.results.pictures import Picture
 
 __all__ = ["Evaluation", "ReliabilityBin"]
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from staypower.pictures import Picture, find_picture
 from staypower.portfolio.catalogue import METRICS
 from staypower.portfolio.segments import ALL
 from staypower.portfolio.wording import period_name
+from staypower.results.pictures import Picture, find_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,7 +20,7 @@ from staypower.portfolio.settings import PortfolioSettings
 from staypower.portfolio.wording import summary_frame, text_of_portfolio
 
 if TYPE_CHECKING:
-    from staypower.pictures import Picture
+    from staypower.results.pictures import Picture
 
 __all__ = ["Portfolio"]
 

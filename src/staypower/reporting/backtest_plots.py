@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staypower.evaluation.backtest.drawing import pictures_of
-from staypower.pictures import write_pictures
+from staypower.results.pictures import write_pictures
 
 if TYPE_CHECKING:
     from staypower.evaluation.backtest.result import Backtest

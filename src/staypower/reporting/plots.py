@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staypower.evaluation.drawing import draw_importance, pictures_of
-from staypower.pictures import write_pictures
+from staypower.results.pictures import write_pictures
 
 if TYPE_CHECKING:
     from staypower.evaluation.result import Evaluation

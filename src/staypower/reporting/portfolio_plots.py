@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staypower.pictures import write_pictures
 from staypower.portfolio.drawing import pictures_of
+from staypower.results.pictures import write_pictures
 
 if TYPE_CHECKING:
     from staypower.portfolio.result import Portfolio

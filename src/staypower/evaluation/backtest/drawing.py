@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 
 from staypower.cutoffs import text_of
 from staypower.evaluation.rows import BASE_RATE
-from staypower.pictures import Picture, find_picture
+from staypower.results.pictures import Picture, find_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

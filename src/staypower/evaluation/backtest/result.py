@@ -17,7 +17,7 @@ from staypower.evaluation.backtest.wording import headline_of, text_of_backtest
 if TYPE_CHECKING:
     from staypower.evaluation.backtest.ageing import AgePoint
     from staypower.evaluation.result import Evaluation
-    from staypower.pictures import Picture
+    from staypower.results.pictures import Picture
 
 __all__ = ["Backtest", "FoldResult"]
 

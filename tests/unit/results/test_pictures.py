@@ -10,11 +10,11 @@ from made_folds import folds_of
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.backtest.assembling import backtest_of
-from staypower.pictures import Picture, find_picture, write_pictures
 from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.result import Portfolio
 from staypower.portfolio.settings import PortfolioSettings
+from staypower.results.pictures import Picture, find_picture, write_pictures
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

@@ -1,0 +1,1 @@
+"""How a result shows itself: numbers, blocks of text and tables, pictures, and the base class that ties them together."""

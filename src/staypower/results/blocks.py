@@ -1,0 +1,163 @@
+"""What a result says, as blocks: paragraphs, headings, lists, tables and text that must not be folded."""
+
+from __future__ import annotations
+
+import html
+import io
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Block", "Column", "Heading", "Items", "Table", "Verbatim", "as_html", "as_text", "screen_width"]
+
+WIDTH = 100  # where nobody's terminal tells another
+_NARROWEST = 40
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of what follows."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """Short sentences under one another, each with a dash."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """Lines that stay as they are: paths, commands, code."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a table's column."""
+
+    head: str
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells in words, a row per thing; a plain text as column is a number's, aligned on the right, but for the first."""
+
+    columns: Sequence[str | Column]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+
+    @property
+    def heads(self) -> list[Column]:
+        """Every column with its alignment."""
+        return [
+            column if isinstance(column, Column) else Column(column, "right" if place else "left")
+            for place, column in enumerate(self.columns)
+        ]
+
+
+Block = str | Heading | Items | Verbatim | Table
+
+
+def screen_width() -> int:
+    """Return how many columns there are to write in: the terminal's, else 100."""
+    return max(_NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool = False) -> str:
+    """Write blocks as text of some width, folded at words, with an empty line between them.
+
+    Colour is left out when `NO_COLOR` is set.
+
+    >>> print(as_text(["Two accounts.", Table(["account", "risk"], [["a", "12%"], ["bc", "7%"]])]))
+    Two accounts.
+    <BLANKLINE>
+    account  risk
+    a         12%
+    bc         7%
+    """
+    # rich is imported only when something is shown
+    from rich.console import Console
+
+    written = io.StringIO()
+    console = Console(
+        file=written,
+        width=width or screen_width(),
+        color_system="standard" if colour and not os.environ.get("NO_COLOR") else None,
+        force_terminal=colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for place, block in enumerate(blocks):
+        if place:
+            console.print()
+        for part in _shown(block):
+            console.print(part, soft_wrap=isinstance(block, Verbatim))
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+
+
+def _shown(block: Block) -> Iterable[object]:
+    """Turn a block into what rich can print."""
+    from rich import table
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if isinstance(block, str):
+        return [Text(block)]
+    if isinstance(block, Heading):
+        return [Text(block.words, style="bold")]
+    if isinstance(block, Verbatim):
+        return [Text(line) for line in block.lines]
+    if isinstance(block, Items):
+        grid = table.Table.grid(padding=(0, 1))
+        for line in block.lines:
+            grid.add_row("-", Text(line))
+        return [grid]
+    drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for head in block.heads:
+        drawn.add_column(Text(head.head), justify=head.align, vertical="bottom")
+    for row in block.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return [*([Text(block.title, style="bold")] if block.title else []), Padding(drawn, 0)]
+
+
+def as_html(blocks: Iterable[Block]) -> str:
+    """Write blocks as HTML for a notebook; every text is escaped.
+
+    >>> as_html(["a < b", Items(["one"])])
+    '<p>a &lt; b</p><ul><li>one</li></ul>'
+    """
+    return "".join(_marked_up(block) for block in blocks)
+
+
+def _marked_up(block: Block) -> str:
+    if isinstance(block, str):
+        return f"<p>{html.escape(block)}</p>"
+    if isinstance(block, Heading):
+        return f"<h4>{html.escape(block.words)}</h4>"
+    if isinstance(block, Items):
+        return f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in block.lines)}</ul>"
+    if isinstance(block, Verbatim):
+        return f"<pre>{html.escape(chr(10).join(block.lines))}</pre>"
+    heads = "".join(f'<th style="text-align: {head.align}">{html.escape(head.head)}</th>' for head in block.heads)
+    aligned = [f'<td style="text-align: {head.align}">' for head in block.heads]
+    rows = "".join(
+        f"<tr>{''.join(f'{start}{html.escape(cell)}</td>' for start, cell in zip(aligned, row, strict=True))}</tr>"
+        for row in block.rows
+    )
+    caption = f"<caption>{html.escape(block.title)}</caption>" if block.title else ""
+    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def on_a_terminal() -> bool:
+    """Say whether standard output is a terminal that takes colour."""
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
