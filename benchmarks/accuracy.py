@@ -84,7 +84,7 @@ class Case:
     truth: Floats | None = None
 
     @property
-    def learnt(self) -> NDArray[np.bool_]:
+    def learned(self) -> NDArray[np.bool_]:
         """Rows to learn from."""
         return self.dataset.rows("training", "calibration")
 
@@ -146,8 +146,8 @@ def recency(case: Case) -> Floats | None:
 def logistic(case: Case) -> Floats:
     """Predict with a logistic regression on staypower's features."""
     data = case.dataset
-    X, accounts = data.X, data.matrix.accounts[case.learnt]
-    found = logistic_baseline(X[case.learnt], data.y[case.learnt], X[case.test], data.matrix.categories, accounts=accounts)
+    X, accounts = data.X, data.matrix.accounts[case.learned]
+    found = logistic_baseline(X[case.learned], data.y[case.learned], X[case.test], data.matrix.categories, accounts=accounts)
     return np.asarray(found)
 
 
@@ -155,7 +155,7 @@ def plain_lightgbm(case: Case, X: pd.DataFrame) -> Floats:
     """Predict with LightGBM as it comes."""
     model = lightgbm.LGBMClassifier(random_state=0, n_jobs=1, verbosity=-1)
     features = X.to_numpy(dtype=np.float64)
-    model.fit(features[case.learnt], case.dataset.y[case.learnt])
+    model.fit(features[case.learned], case.dataset.y[case.learned])
     return np.asarray(model.predict_proba(features[case.test])[:, 1])
 
 
@@ -199,8 +199,8 @@ def buying(case: Case) -> Floats | None:
     names = np.unique(np.asarray(orders.data.column("account_id").to_pandas(), dtype=object).astype(str))
     account = np.searchsorted(names, np.asarray(orders.data.column("account_id").to_pandas(), dtype=object).astype(str))
     days = orders.instants("at") / DAY
-    # fitted to everybody known at the last cutoff that anything is learnt at
-    until = np.full(len(names), plan.learnt_until / DAY)
+    # fitted to everybody known at the last cutoff that anything is learned at
+    until = np.full(len(names), plan.learned_until / DAY)
     known = [part[~np.isnan(part)] for part in histories(account, days, np.arange(len(names)), until)]
     model = fit_bg_nbd(*known)
     asked = np.searchsorted(names, data.accounts[case.test].astype(str))
@@ -210,14 +210,14 @@ def buying(case: Case) -> Floats | None:
 
 def our_training(case: Case, X: pd.DataFrame) -> Floats:
     """Predict with staypower's way of training on other features."""
-    data, learnt = case.dataset, case.learnt
+    data, learned = case.dataset, case.learned
     chosen = case.settings.model.model_copy(update={"split": "temporal" if data.plan.split == "temporal" else "grouped"})
     if data.plan.split == "temporal":
         chosen = chosen.model_copy(update={"calibration_cutoffs": len(data.plan.calibration)})
     named = X.set_axis([f"x{number}" for number in range(X.shape[1])], axis=1)
     codes = [name for name, told in zip(named, X, strict=True) if told.startswith("category ")]
     model = ChurnClassifier.from_settings(chosen, embargo_days=data.plan.embargo, categorical_features=codes or None)
-    model.fit(named[learnt], data.y[learnt], cutoffs=data.matrix.cutoffs[learnt], accounts=data.matrix.accounts[learnt])
+    model.fit(named[learned], data.y[learned], cutoffs=data.matrix.cutoffs[learned], accounts=data.matrix.accounts[learned])
     return np.asarray(model.predict_proba(named[case.test])[:, 1])
 
 
@@ -256,8 +256,8 @@ def pool(name: str, cases: Sequence[Case], featuretools: Featuretools | None) ->
         for way, scores in score(case, featuretools).items():
             judged.scores.setdefault(way, []).append(scores)
         cutoffs, tested = len(plan.training) + len(plan.calibration), ", ".join(text_of(int(at)) for at in plan.test)
-        learnt = f"{int(case.learnt.sum()):,} rows at {cutoffs} cutoffs until {text_of(plan.learnt_until)}"
-        judged.facts.append(f"- {case.name}: learnt from {learnt}, tested on {int(test.sum()):,} rows at {tested}")
+        learned = f"{int(case.learned.sum()):,} rows at {cutoffs} cutoffs until {text_of(plan.learned_until)}"
+        judged.facts.append(f"- {case.name}: learned from {learned}, tested on {int(test.sum()):,} rows at {tested}")
     return judged
 
 

@@ -77,7 +77,7 @@ class Case:
     label: ContractualLabel
 
     @property
-    def learnt(self) -> NDArray[np.bool_]:
+    def learned(self) -> NDArray[np.bool_]:
         """Rows to learn from."""
         return self.dataset.rows("training", "calibration")
 
@@ -88,7 +88,7 @@ class Case:
 
     def complete(self, days: int) -> NDArray[np.bool_]:
         """Rows to learn a horizon from."""
-        return self.learnt & (self.at(days) >= 0)
+        return self.learned & (self.at(days) >= 0)
 
     def at(self, days: int) -> NDArray[np.int8]:
         """Labels of a horizon."""
@@ -240,8 +240,8 @@ def own_probability(case: Case, split: str) -> Floats:
     plan = case.dataset.plan
     if split == "temporal":
         given = {"split": split, "embargo_days": plan.embargo, "calibration_cutoffs": len(plan.calibration)}
-        return case.fit(case.learnt, case.dataset.y, **given)
-    return case.fit(case.learnt, case.dataset.y)
+        return case.fit(case.learned, case.dataset.y, **given)
+    return case.fit(case.learned, case.dataset.y)
 
 
 def judge_kinds(case: Case) -> dict[str, object]:
@@ -313,7 +313,7 @@ def main() -> None:
         first = text_of(instant_of(TEST[0]) - 210 * DAY)
         churners = {days: int((case.at(days)[case.complete(days)] == 1).sum()) for days in HORIZONS}
         print(
-            f"seed {seed}: {case.learnt.sum()} rows learnt from, churners {churners} (180 days: cutoffs to {first}), "
+            f"seed {seed}: {case.learned.sum()} rows learned from, churners {churners} (180 days: cutoffs to {first}), "
             f"{len(own)} test rows; churn model at {OWN} days: excess {excess:.5f}",
             flush=True,
         )

@@ -5,7 +5,7 @@
     python benchmarks/reach.py --accounts 2000 --seeds 5 --together 8      # learn from 8 more companies of the size as well
 
 Each company is simulated, its rows are built and a model is fitted exactly as `staypower train` does with default settings;
-the three test cutoffs lie later than everything learnt from. On the test rows the model's probabilities are held against
+the three test cutoffs lie later than everything learned from. On the test rows the model's probabilities are held against
 the true ones:
 
 - `reach`: AUROC - 0.5 of the model over that of the true probabilities, both against everything that could have happened
@@ -16,7 +16,7 @@ the true ones:
 - `base rate`: mean prediction over mean truth.
 
 The true probability knows each account's inner state, which no table shows: it is a bound that no model can meet. With
-`--together` the same features are learnt from many more companies: what is still lost then, the features do not tell.
+`--together` the same features are learned from many more companies: what is still lost then, the features do not tell.
 A company that stands in the file given with `--keep` is not measured again, so that a long run can be continued.
 """
 
@@ -43,7 +43,7 @@ from staypower.pipelines.fitting import fit_classifier
 Floats = NDArray[np.float64]
 
 TEST = ("2025-01-02", "2025-02-01", "2025-03-03")
-OTHERS = 1000  # seeds of the companies learnt from together with the one tested
+OTHERS = 1000  # seeds of the companies learned from together with the one tested
 GROUPS, REPLICATES = 10, 4000
 GOAL, ALLOWED = 0.9, 0.02
 CONFIG = """
@@ -101,20 +101,20 @@ def fit_together(dataset: Dataset, others: Sequence[Dataset]) -> ChurnClassifier
     """Fit one model to the learning rows of several companies, their accounts kept apart."""
     parts = [dataset, *others]
     names = [name for name in dataset.X if all(name in part.X for part in parts)]
-    learnt = [part.rows("training", "calibration") for part in parts]
+    learned = [part.rows("training", "calibration") for part in parts]
     model = ChurnClassifier(
         embargo_days=dataset.plan.embargo,
         calibration_cutoffs=len(dataset.plan.calibration) or None,
         categorical_features=[name for name in dataset.matrix.categories if name in names],
     )
     return model.fit(
-        pd.concat([part.X.loc[rows, names] for part, rows in zip(parts, learnt, strict=True)], ignore_index=True),
-        np.concatenate([part.y[rows] for part, rows in zip(parts, learnt, strict=True)]),
-        cutoffs=np.concatenate([part.matrix.cutoffs[rows] for part, rows in zip(parts, learnt, strict=True)]),
+        pd.concat([part.X.loc[rows, names] for part, rows in zip(parts, learned, strict=True)], ignore_index=True),
+        np.concatenate([part.y[rows] for part, rows in zip(parts, learned, strict=True)]),
+        cutoffs=np.concatenate([part.matrix.cutoffs[rows] for part, rows in zip(parts, learned, strict=True)]),
         accounts=np.concatenate(
             [
                 [f"{n} {name}" for name in part.matrix.accounts[rows]]
-                for n, (part, rows) in enumerate(zip(parts, learnt, strict=True))
+                for n, (part, rows) in enumerate(zip(parts, learned, strict=True))
             ]
         ),
     )
@@ -127,14 +127,14 @@ def measure(accounts: int, seed: int, copies: int, together: int) -> Measured:
     begun = time.process_time()
     model = fit_together(dataset, others) if others else fit_classifier(dataset, settings)
     spent = time.process_time() - begun
-    test, learnt = dataset.rows("test"), dataset.rows("training", "calibration")
+    test, learned = dataset.rows("test"), dataset.rows("training", "calibration")
     found = model.predict_proba(dataset.X.loc[test, list(model.feature_names_in_)])[:, 1]
     return Measured(
         accounts=accounts,
         seed=seed,
         together=together,
-        rows=int(learnt.sum()),
-        churned_accounts=len(set(dataset.matrix.accounts[learnt & (dataset.y == 1)])),
+        rows=int(learned.sum()),
+        churned_accounts=len(set(dataset.matrix.accounts[learned & (dataset.y == 1)])),
         true_above=expected_auroc(truth, truth) - 0.5,
         found_above=expected_auroc(truth, found) - 0.5,
         calibration_error=calibration_error(truth, found),

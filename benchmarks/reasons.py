@@ -1,7 +1,7 @@
 """Are the reasons right? How often the lever that truly drives an account's risk is the first, or among the first three.
 
 The simulator knows the cause: the lever whose return to its typical value would lower the coming hazard most. For several
-companies a churn model is learnt on some accounts at earlier cutoffs; the others, at later cutoffs, are explained. Compared:
+companies a churn model is learned on some accounts at earlier cutoffs; the others, at later cutoffs, are explained. Compared:
 
 - chance: a lever drawn at random;
 - the commonest causes: the same three levers for everybody, the commonest in truth (more than anybody without the truth knows);
@@ -90,27 +90,27 @@ def make_company(accounts: int, seed: int) -> Company:
     tables = read_tables(settings, **made.tables)
     dataset = build_dataset(settings, tables)
     held = np.array([is_test_account(account) for account in dataset.matrix.accounts])
-    learnt, test = dataset.rows("training", "calibration") & ~held, dataset.rows("test") & held
+    learned, test = dataset.rows("training", "calibration") & ~held, dataset.rows("test") & held
     model = ChurnClassifier(
         split="temporal",
         embargo_days=dataset.plan.embargo,
         calibration_cutoffs=len(dataset.plan.calibration),
         categorical_features=list(dataset.matrix.categories) or None,
     ).fit(
-        dataset.X[learnt],
-        dataset.y[learnt],
-        cutoffs=dataset.matrix.cutoffs[learnt],
-        accounts=dataset.matrix.accounts[learnt],
+        dataset.X[learned],
+        dataset.y[learned],
+        cutoffs=dataset.matrix.cutoffs[learned],
+        accounts=dataset.matrix.accounts[learned],
     )
     truth = truth_of(made.truth, dataset, test)
     rows = np.flatnonzero(test)[(truth["cause"].notna() & ~truth["notice_given"].astype(bool)).to_numpy()]
     cause = truth["cause"].to_numpy(dtype=object)[np.isin(np.flatnonzero(test), rows)]
-    plain = explain(model, dataset, rows, learnt, Manner(settings.explanation))
-    manner = Manner(settings.explanation, leavers_of(model, dataset, tables, settings, learnt))
-    told_too = explain(model, dataset, rows, learnt, manner)
+    plain = explain(model, dataset, rows, learned, Manner(settings.explanation))
+    manner = Manner(settings.explanation, leavers_of(model, dataset, tables, settings, learned))
+    told_too = explain(model, dataset, rows, learned, manner)
     everyone = model.predict_proba(dataset.X[test])[:, 1]
     risky = model.predict_proba(dataset.X.iloc[rows])[:, 1] >= np.quantile(everyone, 0.8)
-    churned = learnt & (dataset.y == 1)
+    churned = learned & (dataset.y == 1)
     churners = len(set(dataset.matrix.accounts[churned]))
     return Company(dataset.X.iloc[rows].reset_index(drop=True), cause, plain, told_too, risky, churners)
 
@@ -122,20 +122,20 @@ def truth_of(truth: pd.DataFrame, dataset: Dataset, rows: np.ndarray) -> pd.Data
     return known.set_index(["account_id", "cutoff"]).reindex(keys).reset_index(drop=True)
 
 
-def leavers_of(model: ChurnClassifier, dataset: Dataset, tables: Tables, settings: Settings, learnt: np.ndarray) -> object:
+def leavers_of(model: ChurnClassifier, dataset: Dataset, tables: Tables, settings: Settings, learned: np.ndarray) -> object:
     """Learn what the leavers among the rows to learn from had named."""
-    churned = learnt & (dataset.y == 1)
+    churned = learned & (dataset.y == 1)
     rows = np.flatnonzero(churned)
-    explained = explain(model, dataset, rows, learnt, Manner())
+    explained = explain(model, dataset, rows, learned, Manner())
     named = named_levers(dataset, tables, settings, churned)
     return learn_leaver_words(explained.sums, named, dataset.matrix.accounts[churned], explained.topics)
 
 
-def explain(model: ChurnClassifier, dataset: Dataset, rows: np.ndarray, learnt: np.ndarray, manner: Manner) -> Explanation:
+def explain(model: ChurnClassifier, dataset: Dataset, rows: np.ndarray, learned: np.ndarray, manner: Manner) -> Explanation:
     """Explain some rows."""
     X = dataset.X.iloc[rows].reset_index(drop=True)
     contributions, base = model.contributions(X)
-    usual = learn_usual_values(dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories)
+    usual = learn_usual_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
     accounts = dataset.matrix.accounts[rows]
     return explain_scores(accounts, X, contributions, base, catalogue=dataset.catalogue, usual=usual, manner=manner)
 
@@ -229,7 +229,7 @@ def main() -> None:
     companies = []
     for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
         companies.append(make_company(asked.accounts, seed))
-        print(f"seed {seed}: {companies[-1].churners} accounts churned where the model learnt", flush=True)
+        print(f"seed {seed}: {companies[-1].churners} accounts churned where the model learned", flush=True)
     rows = measure(companies)
     table = rows.groupby(["accounts", "way"], sort=False).agg(
         first=("first", "mean"), spread=("first", "std"), three=("among three", "mean"), rows=("rows", "sum")

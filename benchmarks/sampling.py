@@ -5,7 +5,7 @@
 
 Each company is simulated and written to files. For each sample a fresh process reads them, builds rows and fits a model as
 `staypower train` does; its processor time and peak memory are those until then. Every model then predicts all rows of the same
-three later cutoffs, whatever it learnt from, and is held against the true probabilities by the measures of `reach.py`:
+three later cutoffs, whatever it learned from, and is held against the true probabilities by the measures of `reach.py`:
 
 - `reach`: AUROC - 0.5 of the model over that of the true probabilities, summed over companies before they are divided.
 - `calibration error`, `excess log loss`, `base rate`: the means over companies; base rate is mean prediction over mean truth.
@@ -50,12 +50,12 @@ _QUIET = Progress(quiet=True)
 
 @dataclass(frozen=True)
 class Measured:
-    """One model of one company: what it learnt from and cost, and how near it came to the truth."""
+    """One model of one company: what it learned from and cost, and how near it came to the truth."""
 
     sample: str
     accounts: int
     seed: int
-    learnt_accounts: int
+    learned_accounts: int
     churned: int
     stayed: int
     features: int
@@ -82,15 +82,15 @@ def learn(folder: Path, sample: str, accounts: int, seed: int) -> dict[str, Any]
     truth, X = _later(folder, settings, dataset)
     odds = model.decision_function(X[list(model.feature_names_in_)])
     found, plain = expit(odds), expit(odds - np.log(sampling.negatives))
-    learnt = dataset.rows("training", "calibration")
+    learned = dataset.rows("training", "calibration")
     return asdict(
         Measured(
             sample=sample,
             accounts=accounts,
             seed=seed,
-            learnt_accounts=len(set(dataset.matrix.accounts[learnt])),
-            churned=int((learnt & (dataset.y == 1)).sum()),
-            stayed=int((learnt & (dataset.y == 0)).sum()),
+            learned_accounts=len(set(dataset.matrix.accounts[learned])),
+            churned=int((learned & (dataset.y == 1)).sum()),
+            stayed=int((learned & (dataset.y == 0)).sum()),
             features=dataset.X.shape[1],
             true_above=expected_auroc(truth, truth) - 0.5,
             found_above=expected_auroc(truth, found) - 0.5,
@@ -105,7 +105,7 @@ def learn(folder: Path, sample: str, accounts: int, seed: int) -> dict[str, Any]
 
 
 def _later(folder: Path, settings: Any, dataset: Any) -> tuple[np.ndarray, pd.DataFrame]:
-    """Build the features of everybody at the test cutoffs, by what the model has learnt, and find the true probabilities."""
+    """Build the features of everybody at the test cutoffs, by what the model has learned, and find the true probabilities."""
     tables, _ = load_tables(settings, progress=_QUIET)
     cutoffs = np.array([instant_of(text) for text in TEST])
     labels = find_labels(tables, settings.label, cutoffs)
@@ -137,7 +137,7 @@ def table_of(measured: Sequence[Measured]) -> str:
     for sample in dict.fromkeys(each.sample for each in measured):
         own = [each for each in measured if each.sample == sample]
         mean = pd.DataFrame([asdict(each) for each in own]).mean(numeric_only=True)
-        counts = [f"{mean[name]:,.0f}" for name in ("learnt_accounts", "churned", "stayed")]
+        counts = [f"{mean[name]:,.0f}" for name in ("learned_accounts", "churned", "stayed")]
         quality = [f"{reach_of(own)[0]:.3f}", f"{mean.calibration_error:.4f}", f"{mean.excess_log_loss:.4f}"]
         rates = [f"{mean.base_rate:.3f}", f"{mean.uncorrected:.3f}"]
         costs = [f"{mean.cpu_seconds:.1f}", f"{mean.peak_megabytes:,.0f}"]

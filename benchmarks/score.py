@@ -5,7 +5,7 @@
     python benchmarks/score.py --accounts 100000 --only score
 
 Printed are wall and CPU time of reading, features, probability, tier, five reasons and writing the list, and the peak memory of
-the whole process. The model is the default one, learnt on a small company of the same make.
+the whole process. The model is the default one, learned on a small company of the same make.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Loyalty tiers of the silent: how well they are predicted, what weighting mends, and what bias stays.
+"""Loyalty tiers of the silent: how well they are predicted, what weighting fixes, and what bias stays.
 
 The simulator knows the true tier of every account, also of those that never answer a survey. For both kinds of silence (by
 the attitude itself, or only by what usage shows) and several seeds this learns the tier from answers, as users must, and
@@ -111,23 +111,23 @@ def fit(company: Company, y: np.ndarray, rows: np.ndarray, weight: np.ndarray | 
 
 def predict(company: Company) -> dict[str, np.ndarray]:
     """Return the probabilities of every way of learning, on the test rows."""
-    learnt, rows, answers = ~company.test, company.rows, company.rows.tier.astype(np.int64)
-    taught = learnt & rows.answered
+    learned, rows, answers = ~company.test, company.rows, company.rows.tier.astype(np.int64)
+    taught = learned & rows.answered
     test = company.X[company.test]
     found = {"model": fit(company, answers, taught).predict_proba(test)}
     for by in ("features", "answer"):
         weights = answer_weights(
-            company.X[learnt],
-            rows.answered[learnt],
-            rows.invited[learnt],
-            accounts=company.accounts[learnt],
-            cutoffs=company.cutoffs[learnt],
+            company.X[learned],
+            rows.answered[learned],
+            rows.invited[learned],
+            accounts=company.accounts[learned],
+            cutoffs=company.cutoffs[learned],
             by=by,
-            value=rows.value[learnt],
+            value=rows.value[learned],
             categorical_features=company.categories or None,
         )
-        every = np.ones(len(learnt))
-        every[learnt] = weights.weight
+        every = np.ones(len(learned))
+        every[learned] = weights.weight
         print(
             f"    by {by}: {weights.rate:.1%} of the invited answered; weights {every[taught].min():.2f} to "
             f"{every[taught].max():.2f}, {weights.capped} capped, {weights.effective:,.0f} of {taught.sum():,} effective"
@@ -135,7 +135,7 @@ def predict(company: Company) -> dict[str, np.ndarray]:
         if by == "answer":
             print(f"    {weights.notes[0]}")
         found[f"model, weighted by {by}"] = fit(company, answers, taught, every).predict_proba(test)
-    found["taught the truth of all"] = fit(company, company.true, learnt).predict_proba(test)
+    found["taught the truth of all"] = fit(company, company.true, learned).predict_proba(test)
     found["taught the truth of answerers"] = fit(company, company.true, taught).predict_proba(test)
     return found
 

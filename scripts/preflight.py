@@ -28,34 +28,34 @@ def loads(library: str) -> bool:
     return True
 
 
-def faults(system_only: bool) -> list[str]:
-    """Return one line for each thing that is missing, each with its mend."""
+def problems(system_only: bool) -> list[str]:
+    """Return one line for each thing that is missing, each with its fix."""
     found = []
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
         found.append(
             f"Python {version[0]}.{version[1]} is running; staypower needs 3.11, 3.12 or 3.13. "
-            "Mend: name one, for example `make demo PYTHON=python3.12`."
+            "Fix: name one, for example `make demo PYTHON=python3.12`."
         )
     if not system_only:
         for module, package in (("venv", "python3-venv"), ("ensurepip", "python3-venv")):
             if importlib.util.find_spec(module) is None:
                 found.append(
                     f"The module `{module}` is missing from this Python. "
-                    f"Mend: install it, on Debian and Ubuntu `apt-get install {package}`."
+                    f"Fix: install it, on Debian and Ubuntu `apt-get install {package}`."
                 )
     if platform.system() == "Linux" and not loads("libgomp.so.1"):
         found.append(
             "LightGBM needs the OpenMP library libgomp.so.1, which this machine lacks. "
-            "Mend: on Debian and Ubuntu `apt-get install libgomp1`, on Fedora `dnf install libgomp`."
+            "Fix: on Debian and Ubuntu `apt-get install libgomp1`, on Fedora `dnf install libgomp`."
         )
     if platform.system() == "Darwin" and not any(loads(path) for path in MAC_OPENMP):
-        found.append("LightGBM needs the OpenMP library libomp, which this machine lacks. Mend: `brew install libomp`.")
+        found.append("LightGBM needs the OpenMP library libomp, which this machine lacks. Fix: `brew install libomp`.")
     return found
 
 
 if __name__ == "__main__":
-    found = faults("--system-only" in sys.argv[1:])
-    for fault in found:
-        print(fault, file=sys.stderr)
+    found = problems("--system-only" in sys.argv[1:])
+    for problem in found:
+        print(problem, file=sys.stderr)
     sys.exit(2 if found else 0)

@@ -1,7 +1,7 @@
-"""Errors for the user, apart from ours: fault, value and mend; exit codes in one place.
+"""Errors for the user, apart from ours: problem, value and fix; exit codes in one place.
 
-A `UsageError` says that what the user gave cannot be used. It carries one or more `Fault`, each with what is wrong, the
-value concerned and the move that mends it, and is printed without a traceback. Every other exception is our own mistake.
+A `UsageError` says that what the user gave cannot be used. It carries one or more `Problem`, each with what is wrong, the
+value concerned and the move that fixes it, and is printed without a traceback. Every other exception is our own mistake.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["ExitCode", "Fault", "UsageError", "nearest"]
+__all__ = ["ExitCode", "Problem", "UsageError", "nearest"]
 
 
 class ExitCode(IntEnum):
@@ -28,47 +28,47 @@ class ExitCode(IntEnum):
 
 
 @dataclass(frozen=True)
-class Fault:
+class Problem:
     """One thing that is wrong with what the user gave.
 
-    >>> print(Fault("unknown key", "tables.usage.sorce", "write `source`"))
-    unknown key: tables.usage.sorce. Mend: write `source`.
+    >>> print(Problem("unknown key", "tables.usage.sorce", "write `source`"))
+    unknown key: tables.usage.sorce. Fix: write `source`.
     """
 
-    fault: str  # what is wrong, in the user's words
+    problem: str  # what is wrong, in the user's words
     value: str  # the value concerned and where it stands
-    mend: str  # the move that mends it
+    fix: str  # the move that fixes it
 
     def __str__(self) -> str:
-        return f"{self.fault}: {self.value}. Mend: {self.mend.rstrip('.')}."
+        return f"{self.problem}: {self.value}. Fix: {self.fix.rstrip('.')}."
 
 
 class UsageError(Exception):
-    """What the user gave cannot be used; every fault at once.
+    """What the user gave cannot be used; every problem at once.
 
     Parameters
     ----------
-    faults : sequence of Fault
+    problems : sequence of Problem
         At least one.
 
     Examples
     --------
     >>> print(UsageError.of("file not found", "data/usage.csv", "check the path"))
-    file not found: data/usage.csv. Mend: check the path.
+    file not found: data/usage.csv. Fix: check the path.
     """
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
 
     @classmethod
-    def of(cls, fault: str, value: object, mend: str) -> UsageError:
-        """Build the error of a single fault."""
-        return cls([Fault(fault, str(value), mend)])
+    def of(cls, problem: str, value: object, fix: str) -> UsageError:
+        """Build the error of a single problem."""
+        return cls([Problem(problem, str(value), fix)])
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:
-    """Phrase a mend that names the known words nearest to a wrong one.
+    """Phrase a fix that names the known words nearest to a wrong one.
 
     >>> nearest("sorce", ["source", "where"])
     'write `source`'

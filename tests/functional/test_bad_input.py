@@ -1,4 +1,4 @@
-"""Whatever is wrong with the input ends with exit code 2, one message a fault, no traceback, and nothing half-written."""
+"""Whatever is wrong with the input ends with exit code 2, one message a problem, no traceback, and nothing half-written."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def refused(folder: Path, *more: str, command: str = "train") -> str:
     code, out, err = run(command, "-c", str(folder / "staypower.yaml"), "--quiet", *more)
     assert code == 2, (code, out, err)
     assert "Traceback" not in err
-    assert "Mend:" in err
+    assert "Fix:" in err
     assert out == ""
     assert sorted(path.name for path in folder.rglob("*")) == before
     return err
@@ -94,11 +94,11 @@ def test_unknown_key_names_the_nearest(folder):
     assert "`cutoffs`" in refused(folder)
 
 
-def test_every_fault_of_the_config_at_once(folder):
+def test_every_problem_of_the_config_at_once(folder):
     change(folder, "cutoffs: {min_history: 30}", "cutofs: {}\ncapacity: many")
     change(folder, "horizon: 60", "horizon: soon")
     err = refused(folder)
-    assert err.count("Mend:") >= 3
+    assert err.count("Fix:") >= 3
 
 
 def test_undeclared_survey_scale(folder):
@@ -127,7 +127,7 @@ def test_scoring_cutoff_outside_the_data(folder):
     assert "outside the data" in err
 
 
-def test_a_model_is_not_asked_for_what_it_was_not_learnt_for(folder):
+def test_a_model_is_not_asked_for_what_it_was_not_learned_for(folder):
     assert run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")[0] == 0
     for command in ("score", "evaluate"):
         err = refused(folder, "--model", "1", "--set", "label.horizon=30", command=command)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 import staypower
 from staypower.cli import app
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 HEAVY = ["pandas", "numpy", "scipy", "sklearn", "lightgbm", "mlflow", "shap", "duckdb", "numba", "matplotlib", "pyarrow"]
 HEAVY += ["pydantic", "yaml", "jinja2", "sqlglot", "rich"]
@@ -176,20 +176,20 @@ def test_a_check_that_finds_errors_exits_with_1(fake: Any) -> None:
 
 
 def test_unusable_input_exits_with_2_and_no_traceback(fake: Any) -> None:
-    fake("train", "run_train", UsageError([Fault("one class only", "label", "widen the horizon"), Fault("b", "c", "d")]))
+    fake("train", "run_train", UsageError([Problem("one class only", "label", "widen the horizon"), Problem("b", "c", "d")]))
     result = call("train")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert result.stderr == "error: one class only: label. Mend: widen the horizon.\nerror: b: c. Mend: d.\n"
+    assert result.stderr == "error: one class only: label. Fix: widen the horizon.\nerror: b: c. Fix: d.\n"
     read = json.loads(call("train", "--json").stdout)
-    assert read["faults"][0] == {"fault": "one class only", "value": "label", "mend": "widen the horizon"}
+    assert read["problems"][0] == {"problem": "one class only", "value": "label", "fix": "widen the horizon"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["train", "-c", "nowhere.yaml"], "config file not found: nowhere.yaml"),
-        (["train", "--set", "label.horizn=3"], "unknown key: `label.horizn` (--set). Mend: write `horizon`."),
+        (["train", "--set", "label.horizn=3"], "unknown key: `label.horizn` (--set). Fix: write `horizon`."),
         (["train", "--set", "horizon"], "not a setting: `--set horizon`"),
         (["train", "--unknown"], "--unknown"),
         (["trian"], "trian"),
@@ -207,7 +207,7 @@ def test_every_misuse_exits_with_2(arguments: list[str], expected: str) -> None:
     assert result.stdout == ""
 
 
-def test_our_fault_exits_with_3_and_a_traceback(fake: Any) -> None:
+def test_our_problem_exits_with_3_and_a_traceback(fake: Any) -> None:
     fake("train", "run_train", ZeroDivisionError("planted"))
     result = call("train")
     assert result.exit_code == 3
@@ -222,7 +222,7 @@ def test_a_full_or_closed_disk_is_said_without_a_traceback(fake: Any, number: in
     fake("score", "run_score", OSError(number, "no room", "/out/scores.parquet"))
     result = call("score")
     assert result.exit_code == 2
-    assert "no room: /out/scores.parquet. Mend: " in result.stderr
+    assert "no room: /out/scores.parquet. Fix: " in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_account_is_named_with_its_nearest(company):
     known = company.result.scored.scores.table["account_id"].iloc[7]
     code, out, err = run("explain", "-c", str(company.config), "--account", f" {known.lower()}", "--account", "zzz", "--quiet")
     assert (code, out) == (2, "")
-    assert f"unknown account:  {known.lower()}. Mend: write `{known}`" in err
+    assert f"unknown account:  {known.lower()}. Fix: write `{known}`" in err
     assert "unknown account: zzz" in err
     assert "Traceback" not in err
 
@@ -148,7 +148,7 @@ def test_explaining_does_not_load_shap():
 
 
 def test_the_model_carries_what_leavers_said(company):
-    learnt = company.result.trained.bundle.learnt["reasons"]
-    assert learnt["settings"]["leavers_said"]["onboarding"] == ["set up"]
+    learned = company.result.trained.bundle.learned["reasons"]
+    assert learned["settings"]["leavers_said"]["onboarding"] == ["set up"]
     assert any("leavers said why" in note for note in company.result.trained.warnings)
-    assert learnt["leavers"] is None or math.isclose(sum(learnt["leavers"]["share"]), 1.0)
+    assert learned["leavers"] is None or math.isclose(sum(learned["leavers"]["share"]), 1.0)

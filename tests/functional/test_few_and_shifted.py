@@ -125,8 +125,8 @@ def test_its_probabilities_stay_near_what_thirty_leavers_can_tell(thirty):
     assert thirty.told["evaluation"]["scorers"]["model"]["mean_score"]["value"] < 0.1
 
 
-def test_twelve_churners_are_learnt_from_but_nobody_scores_with_them(twelve):
-    said = "is not fit to be champion by itself: only 12 accounts bear the rarer label where it learnt, 20 are needed"
+def test_twelve_churners_are_learned_from_but_nobody_scores_with_them(twelve):
+    said = "is not fit to be champion by itself: only 12 accounts bear the rarer label where it learned, 20 are needed"
     assert twelve.told["champion"] is False
     assert read_versions(twelve.folder / "models", "small")["1"].unfit == said
     code, out, _ = run("models", "promote", "1", "-c", str(twelve.config), "-q")
@@ -160,14 +160,14 @@ def doubled(simulated, tmp_path_factory):
 
 def test_training_says_that_the_base_rate_has_moved(doubled):
     found = doubled.told["evaluation"]
-    happened, learnt = found["base_rate"]["value"], found["train_base_rate"]
-    assert happened / learnt == pytest.approx(2.0, abs=0.5)
-    said = f"The base rate has shifted: {100 * happened:.1f} % here against {100 * learnt:.1f} % in training."
+    happened, learned = found["base_rate"]["value"], found["train_base_rate"]
+    assert happened / learned == pytest.approx(2.0, abs=0.5)
+    said = f"The base rate has shifted: {100 * happened:.1f} % here against {100 * learned:.1f} % in training."
     assert any(note.startswith(said) for note in found["notes"])
     assert said in " ".join(doubled.bundle.card.split())
 
 
-def test_evaluating_says_it_too_and_a_given_rate_mends_the_probabilities(doubled):
+def test_evaluating_says_it_too_and_a_given_rate_fixes_the_probabilities(doubled):
     happened = doubled.told["evaluation"]["base_rate"]["value"]
     code, out, _ = run("evaluate", "-c", str(doubled.config), "-q", "--prior", f"{happened:.4f}", "--json")
     assert code == 0

@@ -16,7 +16,7 @@ from staypower.dataset.building import build_dataset
 from staypower.dataset.sampling import Sampling
 from staypower.models.bundle import read_bundle
 from staypower.pipelines import sampling as pipeline
-from staypower.pipelines.evaluate import _accounts_learnt_from
+from staypower.pipelines.evaluate import _accounts_learned_from
 from staypower.pipelines.loading import load_tables
 from staypower.pipelines.sampling import open_to_learn
 from staypower.pipelines.train import _reference
@@ -97,8 +97,8 @@ def test_base_rates_and_test_are_those_of_all_rows_of_the_accounts(trained, bund
         features=settings.features,
         cutoffs=settings.cutoffs,
     )
-    learnt, calibrated = whole.rows("training", "calibration"), whole.rows("calibration")
-    assert bundle.metadata["base_rate"] == whole.y[learnt].mean()
+    learned, calibrated = whole.rows("training", "calibration"), whole.rows("calibration")
+    assert bundle.metadata["base_rate"] == whole.y[learned].mean()
     assert bundle.metadata["calibrated_base_rate"] == whole.y[calibrated].mean()
     assert trained["evaluation"]["rows"] == whole.rows("test").sum()
     assert trained["evaluation"]["base_rate"]["value"] == pytest.approx(whole.y[whole.rows("test")].mean(), abs=1e-12)
@@ -122,15 +122,15 @@ def test_buckets_on_disk_give_the_same_model(call, trained, place):
     first, second = Path(trained["bundle"]), Path(json.loads(out)["bundle"])
     assert first != second
     names = {path.name for path in first.iterdir()} - {"card.md", "manifest.json", "metadata.json"}
-    assert {"model.txt", "calibration.json", "learnt.json", "companion_tier_above_0.txt"} <= names
+    assert {"model.txt", "calibration.json", "learned.json", "companion_tier_above_0.txt"} <= names
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     assert not list((place / "out" / "cache").glob("learn-run-*")), "nothing unfinished is left"
 
 
-def test_known_accounts_are_those_whose_rows_were_learnt_from(call, trained, bundle, dataset, settings, tables):
-    learnt = dataset.rows("training", "calibration")
-    assert _accounts_learnt_from(bundle, tables, settings) == set(dataset.matrix.accounts[learnt])
+def test_known_accounts_are_those_whose_rows_were_learned_from(call, trained, bundle, dataset, settings, tables):
+    learned = dataset.rows("training", "calibration")
+    assert _accounts_learned_from(bundle, tables, settings) == set(dataset.matrix.accounts[learned])
     # a model of a sample can be judged on everybody: most of the others it has never seen
     code, out, err = call("evaluate", "capacity=40", more=("--model", trained["version"]))
     assert code == 0, err
@@ -139,7 +139,7 @@ def test_known_accounts_are_those_whose_rows_were_learnt_from(call, trained, bun
     whole = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
     tested = set(whole.matrix.accounts[whole.rows("test")])
     assert found["accounts"] == len(tested) == sum(groups.values())
-    assert len(tested & set(dataset.matrix.accounts[learnt])) in groups.values()
+    assert len(tested & set(dataset.matrix.accounts[learned])) in groups.values()
 
 
 def test_scores_use_the_corrected_odds_and_the_share_of_the_capacity(call, trained, bundle):
@@ -211,9 +211,9 @@ def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place,
     assert "`sampling: {rows: 410000}`" in said
     with pytest.raises(pipeline.UsageError) as refused:
         announce(50_000_000, 200)
-    fault = refused.value.faults[0]
-    assert "50,000,000 rows of 200 features: about 480.0GB; the machine has 16.0GB" in fault.value
-    assert "`sampling: {rows: 410000}`" in fault.mend
+    problem = refused.value.problems[0]
+    assert "50,000,000 rows of 200 features: about 480.0GB; the machine has 16.0GB" in problem.value
+    assert "`sampling: {rows: 410000}`" in problem.fix
     # whoever knows better may try
     more = load_config(company.config, [*words(place)[1::2], "engine.memory=600GB"])
     pipeline.announcer(more, Progress())(50_000_000, 200)
@@ -233,12 +233,12 @@ def test_tables_that_do_not_fit_are_refused_before_they_are_read(company, place,
     monkeypatch.setattr(pipeline, "load_tables", lambda *_, **__: pytest.fail("they were read"))
     with pytest.raises(pipeline.UsageError) as refused:
         open_to_learn(chosen, progress=QUIET)
-    assert "about 80.0GB" in refused.value.faults[0].value
-    assert "`sampling: {accounts: 0.01}`" in refused.value.faults[0].mend
+    assert "about 80.0GB" in refused.value.problems[0].value
+    assert "`sampling: {accounts: 0.01}`" in refused.value.problems[0].fix
 
 
-def test_rows_left_out_weigh_again_where_tiers_are_learnt(company, settings, dataset, tables, monkeypatch):
-    """What a tier is learnt from is weighed so that rows that stayed count as before; with no sample nothing is weighed."""
+def test_rows_left_out_weigh_again_where_tiers_are_learned(company, settings, dataset, tables, monkeypatch):
+    """What a tier is learned from is weighed so that rows that stayed count as before; with no sample nothing is weighed."""
     from staypower.models.tier import LoyaltyTierClassifier
     from staypower.pipelines import companions
 

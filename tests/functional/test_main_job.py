@@ -74,7 +74,7 @@ def test_training_again_gives_the_same_bytes(company, tmp_path):
     first = company.result.trained.bundle
     assert again.model_text.split("parameters:")[0] == first.model_text.split("parameters:")[0]
     assert again.calibration == first.calibration
-    assert again.learnt == first.learnt
+    assert again.learned == first.learned
 
 
 def test_runs_and_versions_are_as_an_mlflow_user_expects(company):

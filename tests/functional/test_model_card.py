@@ -70,15 +70,15 @@ def test_reliability_and_slices(company, card):
         assert f"Worst slice: {evaluation.worst_slice.words}" in card
 
 
-def test_what_it_was_learnt_from_and_for_whom(company, card):
+def test_what_it_was_learned_from_and_for_whom(company, card):
     trained, settings = company.result.trained, company.settings
     plan, dataset = trained.dataset.plan, trained.dataset
-    learnt, test = dataset.rows("training", "calibration"), dataset.rows("test")
-    accounts = len(set(dataset.matrix.accounts[learnt]))
+    learned, test = dataset.rows("training", "calibration"), dataset.rows("test")
+    accounts = len(set(dataset.matrix.accounts[learned]))
     assert f"- **Period**: {text_of(int(plan.training[0]))} to {text_of(int(plan.calibration[-1]))}" in card
-    assert f"- **Rows**: {learnt.sum():,} of {accounts:,} accounts" in card
+    assert f"- **Rows**: {learned.sum():,} of {accounts:,} accounts" in card
     assert f"- **Rows**: {test.sum():,} of {len(set(dataset.matrix.accounts[test])):,} accounts" in card
-    assert f"- **Churned**: {dataset.y[learnt].mean():.1%}" in card
+    assert f"- **Churned**: {dataset.y[learned].mean():.1%}" in card
     assert f"- **Churned**: {dataset.y[test].sum():,}: " in card
     assert trained.bundle.metadata["data_fingerprint"] in card
     assert f"ends within {settings.label.horizon} days after the cutoff" in card
@@ -136,7 +136,7 @@ def test_costs_stand_beside_what_follows_from_them(company, card):
 def test_what_was_not_looked_at_is_said(card):
     limits = card[card.index("\n## Limits\n") :]
     assert "No attribute is declared sensitive" in limits
-    assert "not of which were learnt from" in limits
+    assert "not of which were learned from" in limits
     assert "There was no test in time" not in limits
 
 

@@ -111,5 +111,5 @@ def test_what_is_wrong_with_them_is_said_at_once(cinema):
     assert code == 2
     assert out == ""
     assert "Traceback" not in err
-    for mend in ("write `sum`", "write `left_at`", "write `engagement`"):
-        assert mend in err
+    for fix in ("write `sum`", "write `left_at`", "write `engagement`"):
+        assert fix in err

@@ -70,7 +70,7 @@ def test_the_same_from_a_notebook_and_again(company):
     assert sorted(segments) == ["large", "mid", "small"]
 
 
-def test_bad_input_ends_with_fault_value_and_mend(company, tmp_path):
+def test_bad_input_ends_with_problem_value_and_fix(company, tmp_path):
     code, out, err = run(
         "portfolio", "-c", str(company.config), "--quiet", "--set", f"output.folder={tmp_path / 'out'}",
         "--set", "portfolio.segments=[regoin]",

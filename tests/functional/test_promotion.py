@@ -83,7 +83,7 @@ def test_the_winner_is_promoted_and_everything_is_written_down(contest: SimpleNa
     assert (told["promoted"], told["champion"], told["previous"], told["forced"]) == (True, "2", "1", False)
     loss = told["comparison"]["metrics"]["log_loss"]["difference"]
     assert loss["high"] < 0
-    # both on the rows of the test that the second was trained beside: later than anything that either learnt from
+    # both on the rows of the test that the second was trained beside: later than anything that either learned from
     assert told["comparison"]["cutoffs"] == ["2025-01-02", "2025-02-01", "2025-03-03"]
     sealed = read_bundle(contest.root / "models" / "demo" / "2")
     assert told["comparison"]["metrics"]["auroc"]["challenger"] == pytest.approx(sealed.metadata["metrics"]["auroc"])
@@ -122,7 +122,7 @@ def test_force_needs_a_reason_and_leaves_a_trace(contest: SimpleNamespace) -> No
     assert promotions(contest)[-1].data.tags["decision"] == "forced"
     code, out, _ = run("models", "list", *contest.common)
     assert ", by force: an experiment; version 1 is worse" in out
-    assert "version 2: learnt from" in out
+    assert "version 2: learned from" in out
 
 
 def test_rollback_is_one_command(contest: SimpleNamespace) -> None:
@@ -147,7 +147,7 @@ def test_without_later_cutoffs_it_says_how_long_to_wait(contest: SimpleNamespace
 def test_another_label_is_no_comparison(contest: SimpleNamespace) -> None:
     code, out, _ = run("models", "promote", "1", *contest.common, "--set", "label.horizon=60", "-q")
     assert code == 1
-    assert "was not compared with the champion, version 2: the model was learnt for another label: label.horizon" in out
+    assert "was not compared with the champion, version 2: the model was learned for another label: label.horizon" in out
 
 
 def test_force_works_where_the_tables_are_gone(contest: SimpleNamespace, tmp_path: Path) -> None:

@@ -63,13 +63,13 @@ def test_online_retail(tmp_path):
 
 
 @needs("ravenstack/ravenstack_accounts.csv")
-def test_ravenstack_names_its_faults_and_promises_nothing(tmp_path):
+def test_ravenstack_names_its_problems_and_promises_nothing(tmp_path):
     report = checked("ravenstack", tmp_path)
     found = {
         (finding["table"], finding["column"]): finding for finding in report["findings"] if finding["severity"] == "warning"
     }
     assert any(
-        finding["rows"] == 19_142 and "before the start of the subscription" in finding["fault"]
+        finding["rows"] == 19_142 and "before the start of the subscription" in finding["problem"]
         for finding in report["findings"]
     )
     assert found["tickets", "opened_at"]["rows"] == 1_077
@@ -82,7 +82,7 @@ def test_ravenstack_names_its_faults_and_promises_nothing(tmp_path):
 @needs("telco_v11/telco_v11.csv")
 def test_telco_snapshot(tmp_path):
     report = checked("telco", tmp_path)
-    leaks = {finding["column"] for finding in report["findings"] if "looks like a leak" in finding["fault"]}
+    leaks = {finding["column"] for finding in report["findings"] if "looks like a leak" in finding["problem"]}
     assert leaks == {
         "Satisfaction Score", "Churn Score", "Churn Reason", "Churn Category", "Churn Value", "CLTV", "Customer Status",
     }  # fmt: skip

@@ -215,7 +215,7 @@ def test_messy_exports_give_the_same_tables(spark, tmp_path, chosen, options):
         ("orders", {"account_id": "'someone'"}, "most rows are of accounts that are not in accounts"),
     ],
 )
-def test_faults_of_sources_are_told_in_words(spark, tmp_path, table, changes, said):
+def test_problems_of_sources_are_told_in_words(spark, tmp_path, table, changes, said):
     from staypower.engines.spark import gather_on_spark
 
     write_exports(tmp_path)
@@ -225,7 +225,7 @@ def test_faults_of_sources_are_told_in_words(spark, tmp_path, table, changes, sa
         pytest.raises(UsageError, match=said) if "most rows" not in said else _nothing(),
         gather_on_spark(spark, sources_of(listed), folder=tmp_path, buckets=2) as (_, findings),
     ):
-        assert any(said in finding.fault for finding in findings)
+        assert any(said in finding.problem for finding in findings)
 
 
 class _nothing:  # noqa: N801 - stands where a context manager of pytest stands
@@ -234,7 +234,7 @@ class _nothing:  # noqa: N801 - stands where a context manager of pytest stands
     def __exit__(self, *_: object) -> None: ...
 
 
-def test_a_fault_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
+def test_a_problem_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
     from staypower.engines.spark import gather_on_spark
 
     write_exports(tmp_path)
@@ -249,7 +249,7 @@ def test_a_fault_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "fault"),
+    ("options", "problem"),
     [
         (["--account", "A0000001"], "the Spark engine scores every account"),
         (["--previous", "old.parquet"], "the Spark engine does not compare with earlier scores"),
@@ -259,7 +259,7 @@ def test_a_fault_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
         ([], "the Spark engine chooses no actions"),
     ],
 )
-def test_what_a_cluster_does_not_do_is_refused_by_name(company, options, fault):
+def test_what_a_cluster_does_not_do_is_refused_by_name(company, options, problem):
     code, _, said = run("score", "-c", str(company.config), "--set", "engine.kind=spark", *options)
     assert code == 2
-    assert fault in " ".join(said.split())
+    assert problem in " ".join(said.split())

@@ -93,13 +93,13 @@ def test_buckets_hold_what_reading_all_at_once_gives(drawn, more, buckets, accou
         if isinstance(whole, list) or isinstance(spilled, list):
             assert whole == spilled
             return
-        assert [(f.table, f.fault) for f in spilled[1]] == [(f.table, f.fault) for f in whole[1] if f.severity == "error"]
+        assert [(f.table, f.problem) for f in spilled[1]] == [(f.table, f.problem) for f in whole[1] if f.severity == "error"]
         assert_same_tables(whole[0], spilled[0])
 
 
 def attempt(call):
-    """Return what a call returns, or its faults."""
+    """Return what a call returns, or its problems."""
     try:
         return call()
     except UsageError as error:
-        return sorted(fault.fault for fault in error.faults)
+        return sorted(problem.problem for problem in error.problems)

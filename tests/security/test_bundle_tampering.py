@@ -69,7 +69,7 @@ def seal_again(folder, names=ALL):
 def refused(folder, match, **given):
     with pytest.raises(UsageError, match=match) as caught:
         read_bundle(folder, **given)
-    assert "Mend: " in str(caught.value)
+    assert "Fix: " in str(caught.value)
 
 
 @pytest.mark.usefixtures("unread")
@@ -103,8 +103,8 @@ def test_every_file_is_guarded(folder, name, how, original):
 
 @pytest.mark.usefixtures("unread")
 def test_swapped_files_are_refused(folder):
-    os.rename(folder / "learnt.json", folder / "aside")
-    os.rename(folder / "metadata.json", folder / "learnt.json")
+    os.rename(folder / "learned.json", folder / "aside")
+    os.rename(folder / "metadata.json", folder / "learned.json")
     os.rename(folder / "aside", folder / "metadata.json")
     refused(folder, "a file of the bundle was altered")
 
@@ -199,7 +199,7 @@ def test_another_whole_bundle_is_refused_by_the_digest(folder, original):
         ("schema.json", '{"features": "abc", "categories": {}}'),
         ("schema.json", '{"features": ["a", "b", "c"], "categories": {"a": 5}}'),
         ("schema.json", '{"features": [["a"], ["b"], ["c"]], "categories": {}}'),
-        ("learnt.json", "[1]"),
+        ("learned.json", "[1]"),
         ("metadata.json", '{"a": 1, "a": 2}'),
         ("card.md", "\xff"),
         (VALUES, '{"calibration": null, "features": ["a", "b"], "metadata": {}}'),

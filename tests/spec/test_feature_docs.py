@@ -42,14 +42,14 @@ def test_every_page_is_current():
 
 
 def test_every_declared_feature_is_drawn():
-    """At every default window; what is learnt from the data by at least one of its kind."""
+    """At every default window; what is learned from the data by at least one of its kind."""
     drawn = {name for family in DRAWN for name in drawn_names(family)}
-    learnt = {"event_name", "days_since_event_name", "csat_at_name", "account_name"}
+    learned = {"event_name", "days_since_event_name", "csat_at_name", "account_name"}
     declared = {
         definition.name
         for entries in every_family().values()
         for definition in expand(entries, FeatureSettings().windows)
-        if re.sub(r"_\d+d\Z", "", definition.name) not in learnt
+        if re.sub(r"_\d+d\Z", "", definition.name) not in learned
     }
     assert declared - drawn == set()
     assert len(declared) > 220

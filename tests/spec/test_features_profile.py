@@ -7,7 +7,7 @@ from drawn_tables import Case
 
 TITLE = "Profile"
 INTRODUCTION = """\
-What the account is, as of the cutoff. Texts become codes of our own, learnt in training and stored with the model."""
+What the account is, as of the cutoff. Texts become codes of our own, learned in training and stored with the model."""
 
 CASES = [
     Case(
@@ -35,7 +35,7 @@ CASES = [
     ),
     Case(
         title="Attributes with versions, and texts never seen in training",
-        says="With `valid_from` an attribute is that of the last version before the cutoff. The codes here were learnt at "
+        says="With `valid_from` an attribute is that of the last version before the cutoff. The codes here were learned at "
         "2025-07-01; a text that came later is `other`, code 0.",
         drawn="""
         accounts | valid_from       | plan
@@ -52,7 +52,7 @@ CASES = [
         dan           | account_plan | pro   | known now
 
         at 2025-09-01 | feature      | value | because
-        dan           | account_plan | other | nobody had this plan when the codes were learnt
+        dan           | account_plan | other | nobody had this plan when the codes were learned
 
         at 2024-12-31 | feature      | value | because
         dan           | account_plan | -     | before the first version nothing is known

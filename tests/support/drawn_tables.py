@@ -60,8 +60,8 @@ class Case:
         Of `FeatureSettings`.
     mapping : dict of str to dict
         More of the mapping of a table: `static`, `fixed`.
-    learnt_at : str
-        The cutoff at which events, instruments and codes are learnt.
+    learned_at : str
+        The cutoff at which events, instruments and codes are learned.
     """
 
     title: str
@@ -69,7 +69,7 @@ class Case:
     drawn: str
     settings: dict[str, Any] = field(default_factory=dict)
     mapping: dict[str, dict[str, Any]] = field(default_factory=dict)
-    learnt_at: str = "2025-07-01"
+    learned_at: str = "2025-07-01"
 
     @cached_property
     def blocks(self) -> list[list[list[str]]]:
@@ -127,7 +127,7 @@ class Case:
     def catalogue(self, tables: Tables) -> Catalogue:
         """Return what is built from the drawn tables."""
         settings = FeatureSettings.model_validate({"rare": 1, **self.settings})
-        return declare(tables, settings, cutoff=instant_of(self.learnt_at))
+        return declare(tables, settings, cutoff=instant_of(self.learned_at))
 
     def differences(self) -> list[str]:
         """Build the features and say where they are not what was drawn; empty when all is well."""

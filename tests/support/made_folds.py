@@ -32,8 +32,8 @@ def fold_at(number, truth, churned, rng, *, blur=0.0, too_low=0.0, halves=False)
     fresh = truth[:, number]
     return FoldPredictions(
         plan=plan,
-        learnt_rows=4 * accounts,
-        learnt_accounts=accounts,
+        learned_rows=4 * accounts,
+        learned_accounts=accounts,
         train_base_rate=0.2,
         how="grouped: by hand",
         accounts=np.tile(names, len(told)),

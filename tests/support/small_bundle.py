@@ -45,7 +45,7 @@ def small_bundle(seed: int = 0, name: str = "acme") -> Bundle:
     model = ChurnClassifier(max_trees=30, n_jobs=1, categorical_features=["plan_now"]).fit(X, y)
     return model.to_bundle(
         categories={"plan_now": {"pro": 1, "basic": 2}},
-        learnt={
+        learned={
             "catalogue": _CATALOGUE.to_dict(),
             "usual": learn_usual_values(X, np.zeros(len(X), dtype=np.int64), ("plan_now",)).to_dict(),
         },

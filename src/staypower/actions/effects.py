@@ -90,7 +90,7 @@ class Effects:
     """
 
     effects: Mapping[str, Effect]  # by action: those of the playbook first, then others that were tried
-    fault: str | None = None  # why nothing was measured
+    problem: str | None = None  # why nothing was measured
 
     @property
     def used(self) -> dict[str, float]:
@@ -108,11 +108,11 @@ class Effects:
         lines = [effect.text() for effect in self.effects.values() if effect.tried]
         if lines:
             return "\n".join(lines)
-        return f"every effect is assumed: {self.fault or 'no outreach of the past'}"
+        return f"every effect is assumed: {self.problem or 'no outreach of the past'}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"fault": self.fault, "actions": [{**asdict(e), "source": e.source} for e in self.effects.values()]}
+        return {"problem": self.problem, "actions": [{**asdict(e), "source": e.source} for e in self.effects.values()]}
 
     def plot(self) -> Figure:
         """Draw what was measured, with its interval, beside what was assumed."""
@@ -128,7 +128,7 @@ class Effects:
         return f"Effects of {len(self.effects)} actions, {sum(effect.tried for effect in self.effects.values())} tried"
 
     def _repr_html_(self) -> str:
-        said = "" if self.fault is None else f"<p>{escape(self.fault)}</p>"
+        said = "" if self.problem is None else f"<p>{escape(self.problem)}</p>"
         return f"{self.frame().to_html(index=False, na_rep='')}{said}"
 
 
@@ -178,7 +178,7 @@ def measure_effects(playbook: Playbook, outcomes: Outcomes) -> Effects:
         counts = (int((churned & ~held).sum()), int((~held).sum()), int((churned & held).sum()), int(held.sum()))
         assumed = playbook.actions[name].effect if name in playbook.actions else None
         effects[name] = _settle(name, assumed, counts, outcomes.open.get(name, 0), outcomes.mixed.get(name, 0))
-    return Effects(effects, outcomes.fault)
+    return Effects(effects, outcomes.problem)
 
 
 def _settle(name: str, assumed: float | None, counts: tuple[int, int, int, int], waiting: int, mixed: int) -> Effect:

@@ -29,7 +29,7 @@ _DAYS_AT_ONCE = 32
 class Outcomes:
     """One row for every account and action: its first outreach with that action whose outcome is known.
 
-    >>> Outcomes.none("there is no table `outreach`").fault
+    >>> Outcomes.none("there is no table `outreach`").problem
     'there is no table `outreach`'
     """
 
@@ -39,18 +39,18 @@ class Outcomes:
     open: Mapping[str, int] = field(default_factory=dict)  # of each action the rows whose outcome is not complete yet
     # of each action the rows that are not compared because another action was listed for the account near by
     mixed: Mapping[str, int] = field(default_factory=dict)
-    fault: str | None = None  # why nothing can be said; None when it can
+    problem: str | None = None  # why nothing can be said; None when it can
 
     @classmethod
-    def none(cls, fault: str) -> Outcomes:
+    def none(cls, problem: str) -> Outcomes:
         """Return no outcomes, and why."""
         nothing = np.empty(0, dtype=bool)
-        return cls(np.empty(0, dtype=object), nothing, nothing, fault=fault)
+        return cls(np.empty(0, dtype=object), nothing, nothing, problem=problem)
 
     @classmethod
     def together(cls, parts: Sequence[Outcomes]) -> Outcomes:
-        """Put the outcomes of different accounts together; a fault is one only where nothing was found anywhere."""
-        found = [part for part in parts if part.fault is None]
+        """Put the outcomes of different accounts together; a problem is one only where nothing was found anywhere."""
+        found = [part for part in parts if part.problem is None]
         if not found:
             return parts[0]
         return cls(

@@ -26,20 +26,20 @@ _PARTS: tuple[Part, ...] = ("training", "calibration", "test")
 def find_overlap(case: Case) -> Check:
     """Look for outcomes that one part of the data shares with the next."""
     parts = _cutoffs_of_parts(case)
-    faults = [*_doubled(case), *_open(case)]
+    problems = [*_doubled(case), *_open(case)]
     said = []
     if case.dataset.plan.split == "snapshot":
         shared = _on_both_sides(case)
-        faults += [f"{shared:,} accounts are on both sides of the snapshot's split"] if shared else []
+        problems += [f"{shared:,} accounts are on both sides of the snapshot's split"] if shared else []
         said.append("one cutoff split by account: no account on both sides" if not shared else "one cutoff split by account")
         said.append("not a temporal test: what holds at this moment only is not found out")
     else:
-        faults += [*_too_close(case, parts), *_inside_training(case)]
+        problems += [*_too_close(case, parts), *_inside_training(case)]
         said.append(_distances(case, parts))
         between = _after_calibration(case, parts)
         said += [f"{between} cutoffs between training and calibration feed the final trees alone"] if between else []
-    details = {"embargo_days": case.label.outcome.embargo, "faults": faults}
-    return Check("outcome overlap", "failed" if faults else "passed", (*faults, *said), details)
+    details = {"embargo_days": case.label.outcome.embargo, "problems": problems}
+    return Check("outcome overlap", "failed" if problems else "passed", (*problems, *said), details)
 
 
 def _cutoffs_of_parts(case: Case) -> dict[Part, NDArray[np.int64]]:
@@ -48,10 +48,10 @@ def _cutoffs_of_parts(case: Case) -> dict[Part, NDArray[np.int64]]:
     cutoffs = dataset.matrix.cutoffs
     parts = {part: np.unique(cutoffs[dataset.rows(part)]) for part in _PARTS}
     if dataset.plan.split == "temporal":
-        learnt = cutoffs[dataset.rows("training", "calibration")]
+        learned = cutoffs[dataset.rows("training", "calibration")]
         kept = len(dataset.plan.calibration)
-        made = partition.partition_by_time(learnt, embargo_days=dataset.plan.embargo, calibration_cutoffs=kept)
-        parts["training"] = np.unique(learnt[made.trees])
+        made = partition.partition_by_time(learned, embargo_days=dataset.plan.embargo, calibration_cutoffs=kept)
+        parts["training"] = np.unique(learned[made.trees])
     return {part: cutoffs for part, cutoffs in parts.items() if len(cutoffs)}
 
 
@@ -117,13 +117,13 @@ def _on_both_sides(case: Case) -> int:
 
 
 def _inside_training(case: Case) -> Iterator[str]:
-    """Look at how cross-fitting divides what is learnt from by account."""
+    """Look at how cross-fitting divides what is learned from by account."""
     dataset = case.dataset
     if dataset.plan.split == "temporal":
         return
-    learnt = dataset.rows("training", "calibration")
-    _, account = np.unique(dataset.matrix.accounts[learnt].astype(str), return_inverse=True)
-    folds = partition.deal_folds(account.astype(np.int64), dataset.y[learnt], folds=5, seed=case.seed)
+    learned = dataset.rows("training", "calibration")
+    _, account = np.unique(dataset.matrix.accounts[learned].astype(str), return_inverse=True)
+    folds = partition.deal_folds(account.astype(np.int64), dataset.y[learned], folds=5, seed=case.seed)
     shared = len(np.unique(np.column_stack([account, folds]), axis=0)) - len(np.unique(account))
     if shared:
         yield f"{shared:,} accounts are in more than one fold of the cross-fitting"

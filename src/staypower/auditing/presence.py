@@ -44,7 +44,7 @@ def find_presence(case: Case) -> Check:
 
     An account counts as a leaver when it churned in the outcome of any cutoff of the plan. It fails when presence alone ranks
     leavers and stayers with an AUROC of 0.95, or when all accounts that have it share one outcome and that is less likely by
-    chance than one in a million. Rows come with time: that all who lack them left is no fault, and that all who have them
+    chance than one in a million. Rows come with time: that all who lack them left is no problem, and that all who have them
     stayed is one only if features see such rows.
     """
     dataset = case.dataset
@@ -57,11 +57,11 @@ def find_presence(case: Case) -> Check:
     looked = f"{counted}, {len(accounts):,} accounts of which {int(left.sum()):,} churned"
     if min(left.sum(), (~left).sum()) < FEWEST:
         return Check("presence", "unproven", (f"{looked}: under {FEWEST} of one outcome, too few to tell",))
-    faults = [fault for question in _questions(case, tables, accounts) for fault in _judge(question, left)]
-    if faults:
-        return Check("presence", "failed", (*faults, looked), {"faults": faults})
+    problems = [problem for question in _questions(case, tables, accounts) for problem in _judge(question, left)]
+    if problems:
+        return Check("presence", "failed", (*problems, looked), {"problems": problems})
     evidence = f"{looked}: having rows, a sign-up date or rows before it tells leavers and stayers apart nowhere"
-    return Check("presence", "passed", (evidence,), {"faults": []})
+    return Check("presence", "passed", (evidence,), {"problems": []})
 
 
 def _judge(question: _Question, left: NDArray[np.bool_]) -> Iterator[str]:

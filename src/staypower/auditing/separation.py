@@ -28,7 +28,7 @@ _HEAD = "looks like a leak: "
 def find_separation(case: Case) -> Check:
     """Look for a feature that alone ranks leavers and stayers too well, or whose missingness does.
 
-    One row is drawn for each account from the rows that are learnt from, so that chance is counted in accounts. Attributes
+    One row is drawn for each account from the rows that are learned from, so that chance is counted in accounts. Attributes
     are held against the whole course of an account too: whether it ever churned in the rows of the plan. The rules
     are those of `staypower check`: an AUROC of 0.95 or more in either direction, or one outcome for all that have, or lack,
     a value. The AUROC counts only where enough accounts have a value: five standard deviations from chance. That all who have,
@@ -40,11 +40,11 @@ def find_separation(case: Case) -> Check:
     y = dataset.y[chosen]
     frame = _frame(case, chosen)
     rarer = int(min(y.sum(), len(y) - y.sum()))
-    drawn = ((name, fault) for name, fault in _separating(frame, y) if not _contradicted(case, name, fault))
+    drawn = ((name, problem) for name, problem in _separating(frame, y) if not _contradicted(case, name, problem))
     suspects = {**_separating_ever(case), **dict(drawn)} if rarer >= FEWEST else {}
-    found = [f"`{name}`: {_words(case, name, fault)}" for name, fault in suspects.items()]
+    found = [f"`{name}`: {_words(case, name, problem)}" for name, problem in suspects.items()]
     named = _named(case)
-    looked = f"{frame.shape[1]} features on one learnt row of each of {len(y):,} accounts, {int(y.sum()):,} churned"
+    looked = f"{frame.shape[1]} features on one learned row of each of {len(y):,} accounts, {int(y.sum()):,} churned"
     if rarer < FEWEST:
         evidence = (f"{looked}: under {FEWEST} of one outcome, too few to tell", *named)
         return Check("too good to be true", "unproven", evidence, {"suspects": [], "names": named})
@@ -87,19 +87,19 @@ def _separating(frame: pd.DataFrame, y: NDArray[np.int8]) -> list[tuple[str, str
             # of a few values only their being there is judged
             judged[name] = there.map({True: 1.0, False: np.nan})
     suspects = leak_suspects(judged, y, table="features")
-    return [(str(frame.columns[neutral.index(finding.column)]), finding.fault.removeprefix(_HEAD)) for finding in suspects]
+    return [(str(frame.columns[neutral.index(finding.column)]), finding.problem.removeprefix(_HEAD)) for finding in suspects]
 
 
-def _contradicted(case: Case, name: str, fault: str) -> bool:
+def _contradicted(case: Case, name: str, problem: str) -> bool:
     """Say whether rows that were not drawn speak against one outcome for all that have, or lack, a value."""
-    if not fault.startswith("all "):
+    if not problem.startswith("all "):
         return False
     dataset = case.dataset
     _, place = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
     churned = (np.bincount(place, weights=dataset.y) > 0)[place]
     missing = dataset.X[name].isna().to_numpy()
-    alike = (missing if " is missing " in fault else ~missing) & dataset.rows("training", "calibration")
-    return bool((churned[alike] != fault.endswith(" left")).any())
+    alike = (missing if " is missing " in problem else ~missing) & dataset.rows("training", "calibration")
+    return bool((churned[alike] != problem.endswith(" left")).any())
 
 
 def _separating_ever(case: Case) -> dict[str, str]:
@@ -117,7 +117,7 @@ def _separating_ever(case: Case) -> dict[str, str]:
     last = np.zeros(len(accounts), dtype=np.int64)
     last[place] = np.arange(len(place))
     found = _separating(_frame(case, last)[attributes], churned)
-    return {name: f"held against whether the account ever churned, {fault}" for name, fault in found}
+    return {name: f"held against whether the account ever churned, {problem}" for name, problem in found}
 
 
 def _enough(y: NDArray[np.int8]) -> bool:
@@ -130,8 +130,8 @@ def _enough(y: NDArray[np.int8]) -> bool:
     return _CERTAIN * deviation <= SEPARATION - 0.5
 
 
-def _words(case: Case, name: str, fault: str) -> str:
-    return f"{fault}; likely cause: {_cause(case.dataset.catalogue[name])}"
+def _words(case: Case, name: str, problem: str) -> str:
+    return f"{problem}; likely cause: {_cause(case.dataset.catalogue[name])}"
 
 
 def _cause(definition: Definition) -> str:

@@ -1,4 +1,4 @@
-"""Check 3: with the target shuffled there is nothing to learn, so nothing may be learnt."""
+"""Check 3: with the target shuffled there is nothing to learn, so nothing may be learned."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def shuffle_target(case: Case) -> Check:
         f"{len(rows):,} rows of {len(np.unique(rows.accounts)):,} accounts, {_TREES} trees, {_FOLDS} folds by account",
     ]
     if shared:
-        evidence.append(f"{shared:,} accounts are in both folds: the model is judged on accounts it has learnt")
+        evidence.append(f"{shared:,} accounts are in both folds: the model is judged on accounts it has learned")
     elif not good:
         evidence.append("likely cause: something carries the outcome from one fold to the other, or from y into the features")
     details = {"auroc": measured, "mean": mean, "bound": bound, "accounts_in_several_folds": shared}
@@ -138,8 +138,8 @@ def _held_out(
     scores = np.zeros(len(rows))
     for fold in range(_FOLDS):
         held = folds == fold
-        learnt = Rows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
-        scores[held] = raw_scores_of(grower.grow(learnt, trees=_TREES), rows.features[held], threads=threads)
+        learned = Rows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
+        scores[held] = raw_scores_of(grower.grow(learned, trees=_TREES), rows.features[held], threads=threads)
     return scores
 
 

@@ -78,20 +78,20 @@ def _travel(case: Case, name: str, *, arrival: bool, said: Sequence[str] = ()) -
     cutoffs = case.audited_cutoffs
     whole = rebuild(case, case.tables, catalogue, every=case.dataset.plan.all, wanted=cutoffs)
     trips = list(_trips(case, catalogue, whole, arrival))
-    learnt = _learnt_differently(case, catalogue, arrival)
-    failed = bool(learnt) or any(trip.differs for trip in trips)
+    learned = _learned_differently(case, catalogue, arrival)
+    failed = bool(learned) or any(trip.differs for trip in trips)
     evidence = [_summary(trips, cutoffs, arrival)]
     if failed:
         evidence += [line for trip in trips if trip.differs for line in _describe(trip)]
     else:
         evidence.append(_agreement(case, catalogue, trips))
-    evidence += learnt
-    details = {"trips": [trip.to_dict() for trip in trips], "features": len(catalogue.names), "learnt": list(learnt)}
+    evidence += learned
+    details = {"trips": [trip.to_dict() for trip in trips], "features": len(catalogue.names), "learned": list(learned)}
     return Check(name, "failed" if failed else "passed", (*evidence, *said), details)
 
 
 def _declare(case: Case, tables: Tables) -> Catalogue:
-    return declare(tables, case.features, cutoff=case.dataset.plan.learnt_until, hidden=case.hidden)
+    return declare(tables, case.features, cutoff=case.dataset.plan.learned_until, hidden=case.hidden)
 
 
 def _trips(case: Case, catalogue: Catalogue, whole: Rebuilt, arrival: bool) -> Iterator[_Trip]:
@@ -114,9 +114,9 @@ def _count(hidden: Hidden) -> int:
     return sum(hidden.rows.values())
 
 
-def _learnt_differently(case: Case, catalogue: Catalogue, arrival: bool) -> list[str]:
-    """Say which learnt definitions change when what came after the last learning cutoff is hidden."""
-    until = case.dataset.plan.learnt_until
+def _learned_differently(case: Case, catalogue: Catalogue, arrival: bool) -> list[str]:
+    """Say which learned definitions change when what came after the last learning cutoff is hidden."""
+    until = case.dataset.plan.learned_until
     found = []
     for manner in _MANNERS:
         hidden = hide_future(case.tables, until, manner=manner, arrival=arrival, seed=case.seed)
@@ -128,8 +128,8 @@ def _learnt_differently(case: Case, catalogue: Catalogue, arrival: bool) -> list
             words += [f"codes of {_listed(codes)}"] if codes else []
             what = "arrived" if arrival else "came"
             found.append(
-                f"learnt otherwise when what {what} at or after {text_of(until)} is {manner}: {' and '.join(words)}; "
-                "definitions must be learnt from what was known by then"
+                f"learned otherwise when what {what} at or after {text_of(until)} is {manner}: {' and '.join(words)}; "
+                "definitions must be learned from what was known by then"
             )
     return found
 
@@ -151,10 +151,10 @@ def _summary(trips: Sequence[_Trip], cutoffs: NDArray[np.int64], arrival: bool) 
 
 def _agreement(case: Case, catalogue: Catalogue, trips: Sequence[_Trip]) -> str:
     compared = sum(trip.accounts for trip in trips)
-    until = text_of(case.dataset.plan.learnt_until)
+    until = text_of(case.dataset.plan.learned_until)
     return (
         f"{len(catalogue.names)} features and the status of accounts, {compared:,} rows rebuilt: every bit the same as from "
-        f"the whole tables; so are the definitions learnt at {until}"
+        f"the whole tables; so are the definitions learned at {until}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Check whether tables can be used, and say it in a report: fault, what it means, how to mend it."""
+"""Check whether tables can be used, and say it in a report: problem, what it means, how to fix it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_tables(
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))
-    >>> check_tables(Tables({"accounts": accounts}, 0)).errors[0].fault
+    >>> check_tables(Tables({"accounts": accounts}, 0)).errors[0].problem
     'neither an event table nor a usable attribute'
     """
     found = [*findings, *nothing_to_learn(tables), *changing(tables), *_leaks(tables, target, label)]

@@ -107,10 +107,10 @@ def changing(tables: Tables) -> Iterator[Finding]:
                 used = f"used only from `{column.known_from}`" if table.has(column.known_from) else "left out"
             else:
                 used = "left out"
-            mend = f"write `fixed: [{column.name}]` if it never changes while a row lives"
+            fix = f"write `fixed: [{column.name}]` if it never changes while a row lives"
             if name == "subscriptions":
-                mend += ", or give rows with `valid_from`"
-            yield Finding("note", name, column.name, 0, "a column that may change while its row lives", used, mend)
+                fix += ", or give rows with `valid_from`"
+            yield Finding("note", name, column.name, 0, "a column that may change while its row lives", used, fix)
     yield from _flags(tables)
 
 
@@ -120,8 +120,8 @@ def _flags(tables: Tables) -> Iterator[Finding]:
         table = tables["orders"]
         if "cancelled" not in table.fixed:
             meaning = "taken as known at the order's own time; if it was set later on the same row, it is a leak"
-            mend = "map `returned_at`, or write `fixed: [cancelled]` if cancellations are rows of their own"
-            yield Finding("warning", "orders", "cancelled", 0, "a flag without the time at which it was set", meaning, mend)
+            fix = "map `returned_at`, or write `fixed: [cancelled]` if cancellations are rows of their own"
+            yield Finding("warning", "orders", "cancelled", 0, "a flag without the time at which it was set", meaning, fix)
     if tables.has("payments", "status") and not tables.has("payments", "refunded_at"):
         refunded = int((tables["payments"].texts("status") == "refunded").sum())
         if refunded:
@@ -138,16 +138,16 @@ def history(tables: Tables, outcome_days: int | None = None) -> Iterator[Finding
         if first != MISSING:
             firsts[name] = first
             days = _days(first, until)
-            fault = f"history of {days:,} days, {text_of(first)[:10]} to {text_of(until - 1)[:10]}"
-            yield Finding("note", name, "", 0, fault, "features look back at most this far")
+            problem = f"history of {days:,} days, {text_of(first)[:10]} to {text_of(until - 1)[:10]}"
+            yield Finding("note", name, "", 0, problem, "features look back at most this far")
     if not firsts:
         return
     days = _days(min(firsts.values()), until)
     needed = 2 * outcome_days if outcome_days is not None else _SHORT
     if days < needed:
-        fault = f"only {days:,} days of history"
+        problem = f"only {days:,} days of history"
         meaning = f"training and a later test need about {needed:,}; the test may not be a temporal one"
-        yield Finding("warning", "tables", "", 0, fault, meaning, "give more history, or a shorter horizon")
+        yield Finding("warning", "tables", "", 0, problem, meaning, "give more history, or a shorter horizon")
 
 
 def _days(first: int, until: int) -> int:
@@ -163,7 +163,7 @@ def _first(table: Table) -> int:
 def nothing_to_learn(tables: Tables) -> Iterator[Finding]:
     """Refuse a company of which nothing is known but its accounts."""
     if len(tables) == 1 and not tables["accounts"].fixed:
-        mend = "give one event table, or list attributes that never change under `static:`"
+        fix = "give one event table, or list attributes that never change under `static:`"
         yield Finding(
-            "error", "accounts", "", 0, "neither an event table nor a usable attribute", "there is nothing to learn", mend
+            "error", "accounts", "", 0, "neither an event table nor a usable attribute", "there is nothing to learn", fix
         )

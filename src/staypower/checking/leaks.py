@@ -94,8 +94,8 @@ def leak_suspects(
         if word is not None:
             reasons.append(f"its name has `{word}`, which says that it was made after the fact")
         if reasons:
-            meaning, mend = _consequence(name, table, left=name in left_out)
-            found.append(Finding("warning", table, name, 0, f"looks like a leak: {'; '.join(reasons)}", meaning, mend))
+            meaning, fix = _consequence(name, table, left=name in left_out)
+            found.append(Finding("warning", table, name, 0, f"looks like a leak: {'; '.join(reasons)}", meaning, fix))
     return tuple(found)
 
 

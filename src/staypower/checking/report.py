@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CheckReport", "TableSummary"]
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
-_COLUMNS = ("severity", "table", "column", "rows", "fault", "meaning", "mend", "examples")
+_COLUMNS = ("severity", "table", "column", "rows", "problem", "meaning", "fix", "examples")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TableSummary:
 class CheckReport:
     """What was found, the worst first.
 
-    >>> report = CheckReport.of([Finding("warning", "usage", "at", 2, "odd dates", "kept", "mend them")], {})
+    >>> report = CheckReport.of([Finding("warning", "usage", "at", 2, "odd dates", "kept", "fix them")], {})
     >>> len(report.errors), len(report.warnings)
     (0, 1)
     """
@@ -103,12 +103,12 @@ class CheckReport:
                 found.severity,
                 found.place,
                 f"{found.rows:,}" if found.rows else "",
-                _fault(found),
+                _problem(found),
                 found.meaning,
-                found.mend,
+                found.fix,
             )
             rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-        heads = "".join(f"<th>{word}</th>" for word in ("severity", "where", "rows", "fault", "what it means", "how to mend"))
+        heads = "".join(f"<th>{word}</th>" for word in ("severity", "where", "rows", "problem", "what it means", "how to fix"))
         return f"<p>{html.escape(self.summary)}</p><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
@@ -116,8 +116,8 @@ def _row(found: Finding) -> dict[str, Any]:
     return {name: getattr(found, name) for name in _COLUMNS}
 
 
-def _fault(found: Finding) -> str:
-    return found.fault + (f", such as {', '.join(found.examples)}" if found.examples else "")
+def _problem(found: Finding) -> str:
+    return found.problem + (f", such as {', '.join(found.examples)}" if found.examples else "")
 
 
 def _table_lines(tables: Mapping[str, TableSummary], width: int) -> list[str]:
@@ -132,12 +132,12 @@ def _table_lines(tables: Mapping[str, TableSummary], width: int) -> list[str]:
 
 
 def _finding_lines(found: Finding, width: int) -> list[str]:
-    """Write one finding: where and how many, then fault, meaning and mend, each wrapped under the first."""
+    """Write one finding: where and how many, then problem, meaning and fix, each wrapped under the first."""
     head = f"{found.severity.upper():<8} {found.place}"
     if found.rows:
         head += f"  ({found.rows:,} {'row' if found.rows == 1 else 'rows'})"
     lines = [head]
-    for word, text in (("fault", _fault(found)), ("means", found.meaning), ("mend", found.mend)):
+    for word, text in (("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)):
         if text:
             lead = f"         {word + ':':<7}"
             lines += textwrap.wrap(text, width, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False)

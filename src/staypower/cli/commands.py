@@ -65,7 +65,7 @@ def demo(
 def check(
     config: ConfigOption = _CONFIG, overrides: SetOption = None, as_json: JsonOption = False, quiet: QuietOption = False
 ) -> None:
-    """Say what is wrong with the data and how to mend it."""
+    """Say what is wrong with the data and how to fix it."""
     run_pipeline(_common(config, overrides, as_json, quiet), "check", "run_check")
 
 

@@ -1,6 +1,6 @@
 """Call a pipeline and turn what comes back, or what goes wrong, into output and an exit code.
 
-0: done. 1: it ran and found against you. 2: your input is unusable (fault, value, mend; no traceback). 3: our fault.
+0: done. 1: it ran and found against you. 2: your input is unusable (problem, value, fix; no traceback). 3: a bug in staypower.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 import typer
 
-from staypower.errors import ExitCode, Fault, UsageError
+from staypower.errors import ExitCode, Problem, UsageError
 from staypower.progress import Progress
 
 __all__ = ["Common", "run_guarded", "run_pipeline"]
@@ -91,25 +91,25 @@ def _print(text: str) -> None:
 
 
 def _refuse(error: UsageError, *, as_json: bool) -> int:
-    for fault in error.faults:
-        typer.echo(f"error: {fault}", err=True)
+    for problem in error.problems:
+        typer.echo(f"error: {problem}", err=True)
     if as_json:
-        _print(json.dumps({"faults": [vars(fault) for fault in error.faults]}, ensure_ascii=False, indent=2))
+        _print(json.dumps({"problems": [vars(problem) for problem in error.problems]}, ensure_ascii=False, indent=2))
     return int(ExitCode.UNUSABLE)
 
 
 def _refuse_place(error: OSError, *, as_json: bool) -> int:
-    """Tell a full disk or a missing right, which the user can mend, from a mistake of ours."""
-    mend = _ABOUT_THE_PLACE.get(error.errno or 0)
-    if mend is None or error.filename is None:
+    """Tell a full disk or a missing right, which the user can fix, from a mistake of ours."""
+    fix = _ABOUT_THE_PLACE.get(error.errno or 0)
+    if fix is None or error.filename is None:
         return _admit()
-    fault = Fault((error.strerror or "cannot be used").lower(), str(error.filename), mend)
-    return _refuse(UsageError([fault]), as_json=as_json)
+    problem = Problem((error.strerror or "cannot be used").lower(), str(error.filename), fix)
+    return _refuse(UsageError([problem]), as_json=as_json)
 
 
 def _admit() -> int:
     typer.echo(traceback.format_exc(), err=True)
-    typer.echo("This is a fault of staypower, not of your data: please report the lines above.", err=True)
+    typer.echo("This is a bug in staypower, not a problem with your data: please report the lines above.", err=True)
     return int(ExitCode.OURS)
 
 

@@ -1,1 +1,1 @@
-"""The config: strict YAML in, typed settings out, every fault at once."""
+"""The config: strict YAML in, typed settings out, every problem at once."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from staypower.config.faults import Origins
+from staypower.config.problems import Origins
 from staypower.config.settings import Settings
-from staypower.errors import Fault, nearest
+from staypower.errors import Problem, nearest
 from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
 
-__all__ = ["consistency_faults"]
+__all__ = ["consistency_problems"]
 
 
-def consistency_faults(settings: Settings, origins: Origins) -> Iterator[Fault]:
+def consistency_problems(settings: Settings, origins: Origins) -> Iterator[Problem]:
     """Find tables that a section needs and that are not there."""
-    for path, table, mend in _needed(settings):
+    for path, table, fix in _needed(settings):
         if table not in settings.tables:
             choices = nearest(table, settings.tables)
-            yield Fault(
-                f"it needs the table `{table}`", f"`{path}` ({origins.of(path)})", f"add `tables.{table}`, or {mend or choices}"
+            yield Problem(
+                f"it needs the table `{table}`", f"`{path}` ({origins.of(path)})", f"add `tables.{table}`, or {fix or choices}"
             )
 
 

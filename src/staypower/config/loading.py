@@ -1,4 +1,4 @@
-"""Assemble settings from a config file, with every fault at once."""
+"""Assemble settings from a config file, with every problem at once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from staypower.config.consistency import consistency_faults
-from staypower.config.faults import Origins, fault_of, merge_faults, unknown_key
+from staypower.config.consistency import consistency_problems
 from staypower.config.overrides import Overrides, apply_overrides
+from staypower.config.problems import Origins, merge_problems, problem_of, unknown_key
 from staypower.config.reading import Value, document_of, read_document
 from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
-from staypower.config.table_sources import table_faults
+from staypower.config.table_sources import table_problems
 from staypower.config.variables import fill_variables
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 __all__ = ["load_config"]
 
@@ -47,7 +47,7 @@ def load_config(
     Raises
     ------
     UsageError
-        With every fault of the config, each with its place and its mend.
+        With every problem of the config, each with its place and its fix.
 
     Examples
     --------
@@ -66,46 +66,46 @@ def load_config(
         folder = Path(root) if root is not None else path.absolute().parent
     values, overridden = apply_overrides(document, overrides)
     origins = Origins(name, document.lines, overridden)
-    filled, faults = fill_variables(values, origins)
-    return _assemble(filled, faults, origins, folder.absolute())
+    filled, problems = fill_variables(values, origins)
+    return _assemble(filled, problems, origins, folder.absolute())
 
 
-def _assemble(values: Mapping[str, Value], faults: list[Fault], origins: Origins, root: Path) -> Settings:
+def _assemble(values: Mapping[str, Value], problems: list[Problem], origins: Origins, root: Path) -> Settings:
     fields = Settings.model_fields
-    faults += [unknown_key(key, list(fields), origins) for key in values if key not in fields]
+    problems += [unknown_key(key, list(fields), origins) for key in values if key not in fields]
     sections: dict[str, Any] = {}
     for name, field in fields.items():
         raw = values.get(name)
         if raw is not None:
-            sections[name] = _read_section(name, field, raw, origins, faults)
+            sections[name] = _read_section(name, field, raw, origins, problems)
         elif field.is_required():
-            faults.append(Fault("missing key", f"`{name}` ({origins.name})", f"add `{name}:`, {field.description}"))
-    if faults:
-        raise UsageError(faults)
+            problems.append(Problem("missing key", f"`{name}` ({origins.name})", f"add `{name}:`, {field.description}"))
+    if problems:
+        raise UsageError(problems)
     settings = Settings.model_construct(**sections)
     settings._root, settings._origins = root, origins
-    faults.extend(consistency_faults(settings, origins))
-    if faults:
-        raise UsageError(faults)
+    problems.extend(consistency_problems(settings, origins))
+    if problems:
+        raise UsageError(problems)
     return settings
 
 
-def _read_section(name: str, field: FieldInfo, raw: Value, origins: Origins, faults: list[Fault]) -> object:
-    """Validate one top-level key on its own, so that a fault in one hides none in another."""
+def _read_section(name: str, field: FieldInfo, raw: Value, origins: Origins, problems: list[Problem]) -> object:
+    """Validate one top-level key on its own, so that a problem in one hides none in another."""
     annotation = _annotation_of(field)
     found = [{"type": wanted, "loc": path, "input": value, "msg": ""} for path, value, wanted in _soft(raw, field)]
-    special = list(table_faults(raw, origins)) if name == "tables" else []
+    special = list(table_problems(raw, origins)) if name == "tables" else []
     read: object = None
     try:
         read = TypeAdapter(annotation).validate_python(raw)
     except ValidationError as error:
         found += cast("list[dict[str, Any]]", error.errors(include_url=False))
     except UsageError as error:
-        special.extend(error.faults)
+        special.extend(error.problems)
     # a slip that the section's own reader has named would only be named again as a value of the wrong type
-    named = {fault.value.partition(" (")[0] for fault in special}
-    others = [fault_of(one, raw, annotation, origins, name) for one in found]
-    faults.extend(merge_faults([*special, *(one for one in others if one.value.partition(" = ")[0] not in named)]))
+    named = {problem.value.partition(" (")[0] for problem in special}
+    others = [problem_of(one, raw, annotation, origins, name) for one in found]
+    problems.extend(merge_problems([*special, *(one for one in others if one.value.partition(" = ")[0] not in named)]))
     return read
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from staypower.config.reading import Document, Value, read_scalar, read_text
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 __all__ = ["Overrides", "apply_overrides", "parse_override"]
 
@@ -42,22 +42,22 @@ def apply_overrides(document: Document, overrides: Overrides) -> tuple[dict[str,
     >>> apply_overrides(read_text("label: {horizon: 90}"), ["label.horizon=60"])
     ({'label': {'horizon': 60}}, ('label.horizon',))
     """
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     values: Value = document.values
     done: list[str] = []
-    for key, value in _pairs(overrides, faults):
+    for key, value in _pairs(overrides, problems):
         try:
             values = _with(values, key.split("."), value, key)
         except UsageError as error:
-            faults.extend(error.faults)
+            problems.extend(error.problems)
         else:
             done.append(key)
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
     return cast("dict[str, Value]", values), tuple(done)
 
 
-def _pairs(overrides: Overrides, faults: list[Fault]) -> list[tuple[str, Value]]:
+def _pairs(overrides: Overrides, problems: list[Problem]) -> list[tuple[str, Value]]:
     if isinstance(overrides, Mapping):
         return [
             (key, _read_value(value, key) if isinstance(value, str) else cast("Value", value))
@@ -68,7 +68,7 @@ def _pairs(overrides: Overrides, faults: list[Fault]) -> list[tuple[str, Value]]
         try:
             pairs.append(parse_override(text))
         except UsageError as error:
-            faults.extend(error.faults)
+            problems.extend(error.problems)
     return pairs
 
 

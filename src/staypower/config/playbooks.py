@@ -1,4 +1,4 @@
-"""Read a playbook as strictly as a config: every fault at once, with its line."""
+"""Read a playbook as strictly as a config: every problem at once, with its line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook, default_playbook_text
-from staypower.config.faults import Origins, fault_of, known_keys, merge_faults
+from staypower.config.problems import Origins, known_keys, merge_problems, problem_of
 from staypower.config.reading import Document, read_document, read_text
 from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 
 __all__ = ["DEFAULT_PLAYBOOK", "load_playbook", "read_playbook"]
 
@@ -38,12 +38,15 @@ def load_playbook(settings: Settings) -> Playbook:
     strangers = [] if ACCOUNT_OWNER in playbook.owners else [n for n in settings.actions.capacity if n not in playbook.owners]
     if strangers:
         known = ", ".join(f"`{owner}`" for owner in playbook.owners)
-        mends = {
+        fixes = {
             name: f"{hint}; " if (hint := nearest(name, playbook.owners)).startswith("write") else "" for name in strangers
         }
         value = "`actions.capacity.{}`"
         raise UsageError(
-            [Fault("owner of no action", value.format(name), f"{mends[name]}the playbook's are {known}") for name in strangers]
+            [
+                Problem("owner of no action", value.format(name), f"{fixes[name]}the playbook's are {known}")
+                for name in strangers
+            ]
         )
     return playbook
 
@@ -63,11 +66,11 @@ def read_playbook(path: Path) -> Playbook:
     ...     read_playbook(path)
     ... except UsageError as error:
     ...     print(error)
-    unknown lever: `actions.call.lever` = 'suport' (playbooks.yaml, line 1). Mend: write `support`; known are `onboarding`, ...
+    unknown lever: `actions.call.lever` = 'suport' (playbooks.yaml, line 1). Fix: write `support`; known are `onboarding`, ...
     """
     if not path.is_file():
-        mend = "check the path, which starts at the config file's folder, or write `playbook: default`"
-        raise UsageError.of("playbook not found", path, mend)
+        fix = "check the path, which starts at the config file's folder, or write `playbook: default`"
+        raise UsageError.of("playbook not found", path, fix)
     return _validated(read_document(path), path.name)
 
 
@@ -82,15 +85,15 @@ def _validated(document: Document, name: str) -> Playbook:
     except ValidationError as error:
         found += error.errors(include_url=False)
     if found:
-        faults = [_with_choices(one, fault_of(one, document.values, Playbook, origins, ""), document) for one in found]
-        raise UsageError(merge_faults(faults))
+        problems = [_with_choices(one, problem_of(one, document.values, Playbook, origins, ""), document) for one in found]
+        raise UsageError(merge_problems(problems))
     return read
 
 
-def _with_choices(error: Mapping[str, Any], fault: Fault, document: Document) -> Fault:
+def _with_choices(error: Mapping[str, Any], problem: Problem, document: Document) -> Problem:
     """Name every key that there is where an unknown one was written."""
-    if error["type"] != "extra_forbidden" or not fault.mend.startswith("write"):
-        return fault
+    if error["type"] != "extra_forbidden" or not problem.fix.startswith("write"):
+        return problem
     inner = [str(part) for part in error["loc"][:-1]]
     known = ", ".join(f"`{key}`" for key in known_keys(Playbook, inner, document.values))
-    return Fault(fault.fault, fault.value, f"{fault.mend}; known are {known}")
+    return Problem(problem.problem, problem.value, f"{problem.fix}; known are {known}")

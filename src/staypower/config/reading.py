@@ -2,7 +2,7 @@
 
 PyYAML's safe loader keeps the last of two equal keys without a word, reads `NO` as false and `0123` as 83, and runs out of
 stack on deep nesting. This reader follows YAML 1.2's core schema over PyYAML's events instead: only `true` and `false` are
-booleans, integers are decimal without leading zeros, dates stay text, equal keys are faults, tags are refused, and size,
+booleans, integers are decimal without leading zeros, dates stay text, equal keys are problems, tags are refused, and size,
 depth and the expansion of aliases are bounded.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 __all__ = ["Document", "Value", "document_of", "read_document", "read_scalar", "read_text"]
 
@@ -92,7 +92,7 @@ def read_document(path: Path) -> Document:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise UsageError.of("config file not found", path, _mend_missing(path)) from None
+        raise UsageError.of("config file not found", path, _fix_missing(path)) from None
     except OSError as error:
         raise UsageError.of(
             "config file cannot be read", f"{path} ({error.strerror})", "give the path of a YAML file"
@@ -109,7 +109,7 @@ def read_document(path: Path) -> Document:
     return read_text(text, str(path))
 
 
-def _mend_missing(path: Path) -> str:
+def _fix_missing(path: Path) -> str:
     folder = path.parent
     found = sorted(entry.name for pattern in ("*.yaml", "*.yml") for entry in folder.glob(pattern)) if folder.is_dir() else []
     if found:
@@ -118,7 +118,7 @@ def _mend_missing(path: Path) -> str:
 
 
 def read_text(text: str, name: str = "config") -> Document:
-    r"""Read YAML text strictly; `name` says in faults where it came from.
+    r"""Read YAML text strictly; `name` says in problems where it came from.
 
     >>> read_text("name: acme\nlabel: {horizon: 90}").values
     {'name': 'acme', 'label': {'horizon': 90}}
@@ -132,12 +132,12 @@ def read_text(text: str, name: str = "config") -> Document:
         raise UsageError.of(
             "not valid YAML",
             f"{name}, line {line} ({error.problem or error.context})",
-            "mend this line; text with `: `, ` #` or a leading `* & ! % @ [ {` needs quotes",
+            "fix this line; text with `: `, ` #` or a leading `* & ! % @ [ {` needs quotes",
         ) from None
     except yaml.YAMLError as error:
         raise UsageError.of("not valid YAML", f"{name} ({str(error).splitlines()[0]})", "save it as plain UTF-8 text") from None
-    if builder.faults:
-        raise UsageError(builder.faults)
+    if builder.problems:
+        raise UsageError(builder.problems)
     if not isinstance(builder.result, dict):
         raise UsageError.of(
             "not a mapping of keys to values", name, "write `key: value` lines, beginning with `name:` and `tables:`"
@@ -168,7 +168,7 @@ class _Builder:
     name: str
     result: Value = None
     lines: dict[str, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Value, int]] = field(default_factory=dict)
     count: int = 0
@@ -196,8 +196,8 @@ class _Builder:
             else:
                 self._open(event, line)
 
-    def _stop(self, what: str, line: int, mend: str) -> UsageError:
-        return UsageError([*self.faults, Fault(f"{what} in the config", f"{self.name}, line {line}", mend)])
+    def _stop(self, what: str, line: int, fix: str) -> UsageError:
+        return UsageError([*self.problems, Problem(f"{what} in the config", f"{self.name}, line {line}", fix)])
 
     def _counted(self, more: int, line: int) -> None:
         self.count += more
@@ -230,8 +230,8 @@ class _Builder:
         parent.key, parent.repeated = key, isinstance(parent.value, dict) and key in parent.value
         if parent.repeated:
             first = self.lines.get(where, line)
-            self.faults.append(
-                Fault("the same key twice", f"`{where}` in {self.name}, lines {first} and {line}", "keep one of the two")
+            self.problems.append(
+                Problem("the same key twice", f"`{where}` in {self.name}, lines {first} and {line}", "keep one of the two")
             )
         else:
             self.lines[where] = line

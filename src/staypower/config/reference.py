@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from staypower.config.faults import is_kind
+from staypower.config.problems import is_kind
 from staypower.config.settings import Settings
 from staypower.sources.settings import TableSource
 from staypower.sources.vocabulary import RESERVED, SURVEY_SCALE_COLUMNS

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr
 
 from staypower.actions.settings import ActionSettings
-from staypower.config.faults import Origins
+from staypower.config.problems import Origins
 from staypower.cutoffs import instant_of
 from staypower.dataset.sampling import SamplingSettings
 from staypower.dataset.settings import CutoffSettings
@@ -54,7 +54,7 @@ def _check_name(value: object) -> object:
     if isinstance(value, str) and not _NAME.fullmatch(value):
         suggestion = re.sub(r"[^A-Za-z0-9_-]+", "-", value).strip("-0123456789_")[:64] or "company"
         raise ValueError(
-            "not usable as the name of a folder and a model Mend: use letters, digits, `-` and `_`, a letter first: "
+            "not usable as the name of a folder and a model Fix: use letters, digits, `-` and `_`, a letter first: "
             f"`{suggestion}`"
         )
     return value
@@ -65,11 +65,11 @@ def _read_observed_until(value: object) -> object:
     if not isinstance(value, str):
         if value is None:
             return None
-        raise ValueError("not a date or time Mend: write it as 2025-07-01 or 2025-07-01T12:00")
+        raise ValueError("not a date or time Fix: write it as 2025-07-01 or 2025-07-01T12:00")
     try:
         return instant_of(value.strip(), end=True)
     except UsageError as error:
-        raise ValueError(f"{error.faults[0].fault} Mend: {error.faults[0].mend}") from None
+        raise ValueError(f"{error.problems[0].problem} Fix: {error.problems[0].fix}") from None
 
 
 def _write_instant(value: int | None) -> str | None:
@@ -84,7 +84,7 @@ def _list_sources(value: object) -> object:
     empty = [name for name, entry in value.items() if not entry]
     if empty:
         raise ValueError(
-            f"no source for `{empty[0]}` Mend: write `source: FILE` and its columns under it, or leave the table out"
+            f"no source for `{empty[0]}` Fix: write `source: FILE` and its columns under it, or leave the table out"
         )
     return {name: entry if isinstance(entry, (list, tuple)) else [entry] for name, entry in value.items()}
 
@@ -116,7 +116,7 @@ class Settings(BaseModel):
     )
     tables: TableSources = Field(min_length=1, description="the tables: canonical or own name, then where it is read from")
     label: LabelSettings = Field(description="what counts as churn")
-    tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is learnt from")
+    tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is learned from")
     cutoffs: CutoffSettings = Field(
         default_factory=CutoffSettings, description="the instants of knowledge to learn and test at"
     )

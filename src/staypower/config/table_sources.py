@@ -5,23 +5,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 
-from staypower.config.faults import Origins, unknown_key
+from staypower.config.problems import Origins, unknown_key
 from staypower.config.reading import Value
-from staypower.errors import Fault, nearest
+from staypower.errors import Problem, nearest
 from staypower.sources.vocabulary import RESERVED
 from staypower.tables import SCHEMAS
 
-__all__ = ["table_faults"]
+__all__ = ["table_problems"]
 
 _NEAR = 0.82
 
 
-def table_faults(raw: Value, origins: Origins) -> Iterator[Fault]:
+def table_problems(raw: Value, origins: Origins) -> Iterator[Problem]:
     """Find keys under `tables` that are neither settings nor columns of their table.
 
-    >>> from staypower.config.faults import Origins
-    >>> [str(fault) for fault in table_faults({"usage": {"source": "u.csv", "acount_id": "a", "at": "t"}}, Origins())]
-    ['unknown key: `tables.usage.acount_id` (config). Mend: write `account_id`.']
+    >>> from staypower.config.problems import Origins
+    >>> [str(problem) for problem in table_problems({"usage": {"source": "u.csv", "acount_id": "a", "at": "t"}}, Origins())]
+    ['unknown key: `tables.usage.acount_id` (config). Fix: write `account_id`.']
     """
     if not isinstance(raw, dict):
         return
@@ -35,17 +35,17 @@ def table_faults(raw: Value, origins: Origins) -> Iterator[Fault]:
                 yield from _in_source(table, entry, path, origins)
 
 
-def _misnamed(table: str, written: Value, tables: Mapping[str, Value], origins: Origins) -> Iterator[Fault]:
+def _misnamed(table: str, written: Value, tables: Mapping[str, Value], origins: Origins) -> Iterator[Problem]:
     near = _near(table, [name for name in SCHEMAS if name not in tables])
     declared = any(
         isinstance(entry, dict) and "columns" in entry for entry in (written if isinstance(written, list) else [written])
     )
     if near and not declared:
-        mend = f"write `{near}`, or declare a table of your own with `columns:`"
-        yield Fault("unknown table", f"`tables.{table}` ({origins.of(f'tables.{table}')})", mend)
+        fix = f"write `{near}`, or declare a table of your own with `columns:`"
+        yield Problem("unknown table", f"`tables.{table}` ({origins.of(f'tables.{table}')})", fix)
 
 
-def _in_source(table: str, entry: Mapping[str, Value], path: str, origins: Origins) -> Iterator[Fault]:
+def _in_source(table: str, entry: Mapping[str, Value], path: str, origins: Origins) -> Iterator[Problem]:
     declared = entry.get("columns")
     known = [*(SCHEMAS[table].names if table in SCHEMAS else ("account_id", "known_at")), *RESERVED]
     free = table == "accounts" or table not in SCHEMAS
@@ -56,7 +56,7 @@ def _in_source(table: str, entry: Mapping[str, Value], path: str, origins: Origi
         if not free:
             yield unknown_key(f"{path}.{key}", known, origins)
         elif near or isinstance(value, (list, dict)):
-            yield Fault("unknown key", f"`{path}.{key}` ({origins.of(f'{path}.{key}')})", nearest(key, known, count=8))
+            yield Problem("unknown key", f"`{path}.{key}` ({origins.of(f'{path}.{key}')})", nearest(key, known, count=8))
 
 
 def _near(word: str, known: list[str]) -> str | None:

@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
-from staypower.config.faults import Origins
+from staypower.config.problems import Origins
 from staypower.config.reading import Value
-from staypower.errors import Fault
+from staypower.errors import Problem
 
 __all__ = ["fill_variables"]
 
@@ -19,13 +19,13 @@ _PLACES = re.compile(r"tables\.[^.]+(\.\d+)?\.source|output\.folder|models_folde
 
 def fill_variables(
     values: dict[str, Value], origins: Origins, environment: Mapping[str, str] = os.environ
-) -> tuple[dict[str, Value], list[Fault]]:
+) -> tuple[dict[str, Value], list[Problem]]:
     """Replace `${NAME}` and `${NAME:-default}` where paths stand.
 
     >>> fill_variables({"models_folder": "${HERE}/models"}, Origins(), {"HERE": "/data"})[0]
     {'models_folder': '/data/models'}
     """
-    faults: list[Fault] = []
+    problems: list[Problem] = []
 
     def filled(value: Value, path: str) -> Value:
         if isinstance(value, dict):
@@ -34,15 +34,15 @@ def fill_variables(
             return [filled(inner, f"{path}.{number}") for number, inner in enumerate(value)]
         if not isinstance(value, str) or not _PLACES.fullmatch(path):
             return value
-        faults.extend(_unset(value, path, origins, environment))
+        problems.extend(_unset(value, path, origins, environment))
         return _VARIABLE.sub(lambda found: environment.get(found["name"]) or found["default"] or "", value)
 
-    return {key: filled(value, key) for key, value in values.items()}, faults
+    return {key: filled(value, key) for key, value in values.items()}, problems
 
 
-def _unset(text: str, path: str, origins: Origins, environment: Mapping[str, str]) -> Iterator[Fault]:
+def _unset(text: str, path: str, origins: Origins, environment: Mapping[str, str]) -> Iterator[Problem]:
     for found in _VARIABLE.finditer(text):
         name = found["name"]
         if not environment.get(name) and found["default"] is None:
-            mend = f"set it (`export {name}=...`), or write a default: `${{{name}:-somewhere}}`"
-            yield Fault(f"the environment variable {name} is not set", f"`{path}` ({origins.of(path)})", mend)
+            fix = f"set it (`export {name}=...`), or write a default: `${{{name}:-somewhere}}`"
+            yield Problem(f"the environment variable {name} is not set", f"`{path}` ({origins.of(path)})", fix)

@@ -210,7 +210,7 @@ def build_dataset(
     known = rows_kept(labels, plan, sampling)
     _require(labels, known, plan, need, least_churners, sampling)
     accounts = list(labels.population.accounts)
-    declared = catalogue or declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
+    declared = catalogue or declare(tables, features, cutoff=plan.learned_until, hidden=told_by(label))
     require_features(declared)
     if announce is not None:
         announce(int(known.sum()), len(declared.names))
@@ -242,9 +242,9 @@ def _require(
     labels: Labels, kept: NDArray[np.bool_], plan: CutoffPlan, need: Sequence[str], least_churners: int, sampling: Sampling
 ) -> None:
     if "training" in need:
-        learnt = pairs_of(labels, plan, "training", "calibration")
-        left = np.where(kept & learnt, labels.churned, np.int8(-1))
-        require_enough_left(labels.churned[learnt], left, sampling, purpose="training", least_churners=least_churners)
+        learned = pairs_of(labels, plan, "training", "calibration")
+        left = np.where(kept & learned, labels.churned, np.int8(-1))
+        require_enough_left(labels.churned[learned], left, sampling, purpose="training", least_churners=least_churners)
     if "test" in need:
         test = labels.churned[pairs_of(labels, plan, "test")]
         require_enough_left(test, test, sampling, purpose="the test", least_churners=1, least_stayers=1)
@@ -268,9 +268,9 @@ def parts_of(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
     return part
 
 
-def without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learnt_from: NDArray[np.bool_]) -> Catalogue:
+def without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learned_from: NDArray[np.bool_]) -> Catalogue:
     """Leave out the columns that say nothing where the model learns."""
-    values = matrix.features.to_numpy()[learnt_from]
+    values = matrix.features.to_numpy()[learned_from]
     if not len(values):
         return catalogue
     missing = np.isnan(values)

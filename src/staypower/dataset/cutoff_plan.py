@@ -55,13 +55,13 @@ class CutoffPlan:
     # `temporal` when history allows a stretch of its own for calibration, `grouped` when it does not, `snapshot` when there
     # is one cutoff only
     split: Split
-    # instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+    # instants, ascending. Between everything learned from and the test lies the embargo. `calibration` is empty unless the
     # split is temporal; for a snapshot `training` and `test` are the same cutoff
     training: NDArray[np.int64]
-    # instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+    # instants, ascending. Between everything learned from and the test lies the embargo. `calibration` is empty unless the
     # split is temporal; for a snapshot `training` and `test` are the same cutoff
     calibration: NDArray[np.int64]
-    # instants, ascending. Between everything learnt from and the test lies the embargo. `calibration` is empty unless the
+    # instants, ascending. Between everything learned from and the test lies the embargo. `calibration` is empty unless the
     # split is temporal; for a snapshot `training` and `test` are the same cutoff
     test: NDArray[np.int64]
     embargo: int  # days: gap + horizon + grace
@@ -80,8 +80,8 @@ class CutoffPlan:
         return np.asarray(self.training[known])
 
     @property
-    def learnt_until(self) -> int:
-        """The last cutoff that anything is learnt at."""
+    def learned_until(self) -> int:
+        """The last cutoff that anything is learned at."""
         return int(np.concatenate([self.training, self.calibration]).max())
 
     @property
@@ -114,15 +114,15 @@ def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, obse
     if first == MISSING or last <= begin:
         need = settings.min_history + outcome.embargo
         held = "no rows" if first == MISSING else f"{text_of(first // DAY * DAY)} to {text_of(observed_until // DAY * DAY)}"
-        mend = f"{need} days are needed: shorten `label.horizon` or `cutoffs.min_history`, or give longer histories"
-        raise UsageError.of("history too short for one cutoff with a complete outcome", held, mend)
+        fix = f"{need} days are needed: shorten `label.horizon` or `cutoffs.min_history`, or give longer histories"
+        raise UsageError.of("history too short for one cutoff with a complete outcome", held, fix)
     test = cutoffs_to_test(settings, outcome, begin=begin, last=last)
     found = plan_before(test, outcome, every=settings.every, count=max(settings.count - len(test), 1), begin=begin)
     return plan_snapshot(int(test[-1]), outcome) if found is None else found
 
 
 def plan_before(test: NDArray[np.int64], outcome: Outcome, *, every: int, count: int, begin: int) -> CutoffPlan | None:
-    """Plan what is learnt before some test cutoffs: as many cutoffs as fit, the embargo apart; None when none fits."""
+    """Plan what is learned before some test cutoffs: as many cutoffs as fit, the embargo apart; None when none fits."""
     training = cutoffs_between(int(test[0]) - outcome.embargo * DAY, every=every, count=count, first=begin)
     if not len(training):
         return None

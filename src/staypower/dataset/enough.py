@@ -1,4 +1,4 @@
-"""Refuse labels from which nothing can be learnt, and say when it is the sample that left too few."""
+"""Refuse labels from which nothing can be learned, and say when it is the sample that left too few."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.dataset.sampling import Sampling
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.labels.sufficiency import LEAST_CHURNERS, LEAST_STAYERS, require_enough
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def require_enough_left(
         if sampling.accounts == 1.0:
             raise
         more = f"look at more accounts than {100 * sampling.accounts:g} %: raise `sampling.accounts` or `sampling.rows`"
-        raise UsageError([Fault(each.fault, each.value, f"{each.mend}; or {more}") for each in error.faults]) from None
+        raise UsageError([Problem(each.problem, each.value, f"{each.fix}; or {more}") for each in error.problems]) from None
     stayed, kept = int((before == 0).sum()), int((left == 0).sum())
     if kept < least_stayers:
         value = f"{kept:,} of {stayed:,} at `sampling.negatives` {sampling.negatives:g}"
         share = min(1.0, 2 * least_stayers / max(stayed, 1))
-        mend = f"at least {least_stayers} are needed: raise `sampling.negatives` to {share:.2g} or more, or leave it out"
-        raise UsageError.of(f"too few rows that stayed are left for {purpose}", value, mend)
+        fix = f"at least {least_stayers} are needed: raise `sampling.negatives` to {share:.2g} or more, or leave it out"
+        raise UsageError.of(f"too few rows that stayed are left for {purpose}", value, fix)

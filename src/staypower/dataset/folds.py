@@ -1,6 +1,6 @@
 """The data sets of a backtest's folds: each what was known at its test cutoff, features built once where that is exact.
 
-A feature's value at a cutoff follows from its definition, the codes learnt for it, and the rows before the cutoff. Folds learn
+A feature's value at a cutoff follows from its definition, the codes learned for it, and the rows before the cutoff. Folds learn
 their definitions at different cutoffs, but most definitions come out equal; a column is built again only where its definition,
 its codes, or a part that it combines differ.
 """
@@ -52,7 +52,7 @@ def build_folds(
     kept = [rows_kept(labels, plan, sampling) for labels, plan in zip(found, plans, strict=True)]
     store = ColumnStore.of(tables, found, kept, threads=threads)
     for plan, labels, rows in zip(plans, found, kept, strict=True):
-        declared = declare(tables, features, cutoff=plan.learnt_until, hidden=told_by(label))
+        declared = declare(tables, features, cutoff=plan.learned_until, hidden=told_by(label))
         if not declared.definitions:
             raise UsageError.of("no feature can be built", "none declared", "map more tables or columns")
         matrix = store.matrix(declared, labels, rows)
@@ -64,12 +64,12 @@ def build_folds(
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
     """Find the labels to learn from as they were known at the first test cutoff, and those of the test as known today."""
-    learnt = np.concatenate([plan.training, plan.calibration])
-    early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, learnt)
+    learned = np.concatenate([plan.training, plan.calibration])
+    early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, learned)
     late = find_labels(tables, label, plan.test)
     population = Population(
         early.population.accounts,
-        np.concatenate([learnt, plan.test]),
+        np.concatenate([learned, plan.test]),
         np.hstack([early.population.status, late.population.status]),
     )
     both = [np.hstack([getattr(early, name), getattr(late, name)]) for name in ("churned", "kind", "gone_early")]

@@ -30,11 +30,11 @@ _SEEN = b"staypower seen"
 class MatrixRows:
     """Builds the rows of a training matrix: those of all accounts, or those of one bucket of them.
 
-    The rows say on the way which columns vary among those that are learnt from: `varying` asks all parts.
+    The rows say on the way which columns vary among those that are learned from: `varying` asks all parts.
     """
 
     label: LabelSettings
-    catalogue: Catalogue  # what to build, learnt from all accounts
+    catalogue: Catalogue  # what to build, learned from all accounts
     plan: CutoffPlan
     threads: int = 1  # how many work on one call
 
@@ -74,7 +74,7 @@ def _seen(values: np.ndarray) -> list[float | None] | None:
 
 
 def varying(catalogue: Catalogue, parts: Sequence[Path]) -> Catalogue:
-    """Leave out the columns that are the same in all rows that are learnt from."""
+    """Leave out the columns that are the same in all rows that are learned from."""
     told = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
     constant = {}
     for name in catalogue.names:

@@ -33,15 +33,15 @@ def is_test_account(account: str) -> bool:
 
 def rows_kept(labels: Labels, plan: CutoffPlan, sampling: Sampling) -> NDArray[np.bool_]:
     """Say which pairs of account and cutoff become rows."""
-    learnt = pairs_of(labels, plan, "training", "calibration")
-    return sampling.keeps(labels.churned, learnt, labels.population.accounts, labels.population.cutoffs)
+    learned = pairs_of(labels, plan, "training", "calibration")
+    return sampling.keeps(labels.churned, learned, labels.population.accounts, labels.population.cutoffs)
 
 
 def count_rows(labels: Labels, plan: CutoffPlan) -> tuple[int, int, int]:
     """Count the rows that labels give when none is left out."""
-    learnt = labels.churned[pairs_of(labels, plan, "training", "calibration")]
+    learned = labels.churned[pairs_of(labels, plan, "training", "calibration")]
     tested = labels.churned[pairs_of(labels, plan, "test")]
-    return int((learnt == 1).sum()), int((learnt == 0).sum()), int((tested >= 0).sum())
+    return int((learned == 1).sum()), int((learned == 0).sum()), int((tested >= 0).sum())
 
 
 def pairs_of(labels: Labels, plan: CutoffPlan, *parts: Part) -> NDArray[np.bool_]:

@@ -53,7 +53,7 @@ def rolling_plans(
     >>> from staypower.cutoffs import instant_of
     >>> plans = rolling_plans(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
     ...                       observed_until=instant_of("2025-01-01"), folds=2)
-    >>> [(text_of(plan.learnt_until), [text_of(cutoff) for cutoff in plan.test]) for plan in plans]
+    >>> [(text_of(plan.learned_until), [text_of(cutoff) for cutoff in plan.test]) for plan in plans]
     [('2024-04-06', ['2024-08-04', '2024-09-03']), ('2024-05-06', ['2024-09-03'])]
     """
     _require_one(least_training, folds)
@@ -73,8 +73,8 @@ def rolling_plans(
     if not found:
         need = least_training * settings.every + outcome.embargo + settings.min_history
         value = f"{text_of(begin // DAY * DAY)} to {text_of(anchor)} for {least_training} training cutoffs and a later test"
-        mend = f"about {need} days of history before a test are needed: give longer histories or a shorter `label.horizon`"
-        raise UsageError.of("history too short for a backtest", value, mend)
+        fix = f"about {need} days of history before a test are needed: give longer histories or a shorter `label.horizon`"
+        raise UsageError.of("history too short for a backtest", value, fix)
     return found
 
 

@@ -57,7 +57,7 @@ class SamplingSettings(BaseModel):
         default=1.0,
         gt=0.0,
         le=1.0,
-        description="share of the rows that stayed which is learnt from; the odds are corrected for it, and the test keeps all",
+        description="share of the rows that stayed to train on; the odds are corrected for it, and the test keeps all",
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="another seed draws other accounts and rows")
 
@@ -65,7 +65,7 @@ class SamplingSettings(BaseModel):
     def _refuse_both(self) -> SamplingSettings:
         given = [name for name in ("accounts", "negatives") if getattr(self, name) != 1.0]
         if self.rows is not None and given:
-            raise ValueError(f"`rows` and `{given[0]}` are both given Mend: give `rows` alone, or the shares alone")
+            raise ValueError(f"`rows` and `{given[0]}` are both given Fix: give `rows` alone, or the shares alone")
         return self
 
     @property
@@ -137,7 +137,7 @@ class Sampling:
         return self._drawn(numbers, np.asarray(cutoffs, dtype=np.int64))
 
     def keeps(
-        self, churned: NDArray[np.int8], learnt: NDArray[np.bool_], accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
+        self, churned: NDArray[np.int8], learned: NDArray[np.bool_], accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Say which labelled pairs of account and cutoff become rows."""
         kept: NDArray[np.bool_] = churned >= 0
@@ -146,7 +146,7 @@ class Sampling:
         numbers = self._numbers(pa.chunked_array([pa.array(accounts, pa.string())]), _OF_ROWS)
         # cutoff by cutoff: there may be more pairs than memory holds
         for place, cutoff in enumerate(cutoffs.tolist()):
-            stayed = np.flatnonzero((churned[:, place] == 0) & learnt[:, place])
+            stayed = np.flatnonzero((churned[:, place] == 0) & learned[:, place])
             kept[stayed, place] = self._drawn(numbers[stayed], np.full(len(stayed), cutoff, dtype=np.int64))
         return kept
 

@@ -20,7 +20,7 @@ def _as_date_text(value: object) -> object:
         try:
             instant_of(value)
         except UsageError as error:
-            raise ValueError(f"{error.faults[0].fault} Mend: {error.faults[0].mend}") from None
+            raise ValueError(f"{error.problems[0].problem} Fix: {error.problems[0].fix}") from None
     return value
 
 

@@ -79,8 +79,8 @@ def sorted_parts(
             yield schema, _rows_of(connection, queries, schema)
     except duckdb.Error as error:
         said = str(error).partition("\n")[0][:200]
-        mend = "free some space there, or allow more with `engine.memory`"
-        raise UsageError.of(f"the parts cannot be put together: {said}", temporary, mend) from error
+        fix = "free some space there, or allow more with `engine.memory`"
+        raise UsageError.of(f"the parts cannot be put together: {said}", temporary, fix) from error
 
 
 def _read(parts: Sequence[Path]) -> str:

@@ -23,9 +23,9 @@ def _bytes_of(size: str) -> int:
 
 def _check_memory(value: object) -> object:
     if not isinstance(value, str) or not _SIZE.fullmatch(value.strip()):
-        raise ValueError("not a size Mend: write a number and its unit, such as `4GB`")
+        raise ValueError("not a size Fix: write a number and its unit, such as `4GB`")
     if _bytes_of(value) < LEAST_MEMORY:
-        raise ValueError("too little memory Mend: give at least `1GB`; the libraries alone take half of it")
+        raise ValueError("too little memory Fix: give at least `1GB`; the libraries alone take half of it")
     return value.strip()
 
 
@@ -35,7 +35,7 @@ def _write_options(value: object) -> object:
         return value
     wrong = [name for name in value if not str(name).startswith("spark.")]
     if wrong:
-        raise ValueError(f"not an option of Spark: {wrong[0]} Mend: its name begins with `spark.`")
+        raise ValueError(f"not an option of Spark: {wrong[0]} Fix: its name begins with `spark.`")
     return {str(name): str(given).lower() if isinstance(given, bool) else str(given) for name, given in value.items()}
 
 
@@ -82,7 +82,7 @@ class EngineSettings(BaseModel):
         strange = _OF_EMBEDDED if self.kind == "spark" else _OF_SPARK
         told = [name for name in strange if name in self.model_fields_set and getattr(self, name) != _default(name)]
         if told:
-            raise ValueError(f"`{told[0]}` means nothing to the engine `{self.kind}` Mend: {strange[told[0]]}")
+            raise ValueError(f"`{told[0]}` means nothing to the engine `{self.kind}` Fix: {strange[told[0]]}")
         return self
 
     @property

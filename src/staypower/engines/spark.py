@@ -26,17 +26,17 @@ from staypower.engines.spark_mapping import (
     learn_rows,
     map_rows,
     plan_mapping,
-    told_faults,
+    told_problems,
     typed_schema,
 )
 from staypower.engines.spark_reading import ORDER, arrow_schema, column_of, open_on_spark, row_order
-from staypower.engines.spark_session import speaking_with_spark, telling_faults
+from staypower.engines.spark_session import speaking_with_spark, telling_problems
 from staypower.engines.spark_settling import ARRIVED, KNOWN, OWN, STATED, Settling, first_known, instants_of
 from staypower.engines.spark_tables import SOURCE, Gathering, SparkTables, slots_of
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.sources.findings import Finding
 from staypower.sources.planned_sources import PlannedSource, without_clock
-from staypower.sources.reading import Moment, derived_table, name_faults
+from staypower.sources.reading import Moment, derived_table, name_problems
 from staypower.sources.settings import TableSource
 from staypower.sources.spilled import BUCKET, SpilledTable
 from staypower.sources.typed_queries import ColumnFacts
@@ -57,7 +57,7 @@ def gather_on_spark(
 ) -> Iterator[tuple[SparkTables, tuple[Finding, ...]]]:
     """Bring all rows of each account together on Spark."""
     run = _Run(session, buckets, derived_table(sources))
-    run.plan(sources, folder, objects or {}, list(name_faults(sources)))
+    run.plan(sources, folder, objects or {}, list(name_problems(sources)))
     listed, gathered = run.gather()
     kept = gathered.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
     run.held.append(kept)
@@ -118,9 +118,9 @@ class _Run:
         sources: Mapping[str, Sequence[TableSource]],
         folder: Path,
         objects: Mapping[str, object],
-        faults: list[Fault],
+        problems: list[Problem],
     ) -> None:
-        """Plan every source and learn what its columns are; all faults at once."""
+        """Plan every source and learn what its columns are; all problems at once."""
         opened: list[tuple[MappedSource, DataFrame, dict[str, ColumnFacts]]] = []
         for name, listed in sources.items():
             for number, source in enumerate(listed):
@@ -131,15 +131,15 @@ class _Run:
                     frame = open_on_spark(self.session, source, place, folder, objects)
                     mapped, known = plan_mapping(name, source, place, arrow_schema(frame))
                 except UsageError as error:
-                    faults.extend(error.faults)
+                    problems.extend(error.problems)
                     continue
                 opened.append((mapped, frame, known))
-        if faults:
-            raise UsageError(faults)
+        if problems:
+            raise UsageError(problems)
         told = _learn([(mapped, frame) for mapped, frame, _ in opened])
-        faults = [fault for one in told for fault in told_faults(one)]
-        if faults:
-            raise UsageError(faults)
+        problems = [problem for one in told for problem in told_problems(one)]
+        if problems:
+            raise UsageError(problems)
         for (mapped, frame, known), one in zip(opened, told, strict=True):
             found = _Source(mapped, frame, facts_of(mapped.plan, known, one))
             self.sources.setdefault(mapped.table, []).append(found)
@@ -192,7 +192,7 @@ class _Run:
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = telling_faults(lambda: list(map_rows(mapped, facts, date_only, schema, batches)))
+            rows = telling_problems(lambda: list(map_rows(mapped, facts, date_only, schema, batches)))
             yield from rows()
 
         with speaking_with_spark(mapped.place):
@@ -211,8 +211,8 @@ class _Run:
     def keys_of(self, via: str, asked: tuple[str, ...]) -> DataFrame:
         """Give the account of each id of a table: that of its first row."""
         if via in asked:
-            mend = "map `account_id` in one of the tables"
-            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", mend)
+            fix = "map `account_id` in one of the tables"
+            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", fix)
         if via not in self.keys:
             key = SCHEMAS[via].row_id or ""
             parts = []

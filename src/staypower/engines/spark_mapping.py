@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from staypower.engines.spark_reading import ORDER
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.sources.extracting import ARROW_TYPES
 from staypower.sources.opening import open_source
 from staypower.sources.planning import Plan, PlannedColumn, plan_source
@@ -33,7 +33,7 @@ __all__ = [
     "learn_rows",
     "map_rows",
     "plan_mapping",
-    "told_faults",
+    "told_problems",
     "typed_schema",
 ]
 
@@ -87,7 +87,7 @@ def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBat
                 facts = learn_facts(mapped.table, mapped.source, opened, mapped.plan, mapped.place)
             told["facts"] = {name: astuple(one) for name, one in facts.items()}
         except UsageError as error:
-            told["faults"] = [astuple(fault) for fault in error.faults]
+            told["problems"] = [astuple(problem) for problem in error.problems]
         columns = {"source": pa.array([number], pa.int32()), "told": pa.array([json.dumps(told)])}
         yield pa.RecordBatch.from_pydict(columns)
 
@@ -108,20 +108,20 @@ def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], told: Sequence[str]) 
     return found
 
 
-def told_faults(told: Sequence[str]) -> list[Fault]:
-    """Put together the faults of all chunks, each said once with the rows that have it."""
+def told_problems(told: Sequence[str]) -> list[Problem]:
+    """Put together the problems of all chunks, each said once with the rows that have it."""
     entries = [json.loads(one) for one in told]
     total = sum(int(entry["rows"]) for entry in entries)
-    first: dict[tuple[str, str], Fault] = {}
+    first: dict[tuple[str, str], Problem] = {}
     counts: dict[tuple[str, str], int] = {}
-    for fault in (Fault(*plain) for entry in entries for plain in entry.get("faults", ())):
-        counted = _COUNTED.search(fault.value)
-        key = (fault.fault, fault.value[: counted.start()] if counted else fault.value)
-        first.setdefault(key, fault)
+    for problem in (Problem(*plain) for entry in entries for plain in entry.get("problems", ())):
+        counted = _COUNTED.search(problem.value)
+        key = (problem.problem, problem.value[: counted.start()] if counted else problem.value)
+        first.setdefault(key, problem)
         counts[key] = counts.get(key, 0) + (int(counted.group(1).replace(",", "")) if counted else 0)
     return [
-        replace(fault, value=_COUNTED.sub(f": {counts[key]:,} of {total:,} values, such as ", fault.value))
-        for key, fault in first.items()
+        replace(problem, value=_COUNTED.sub(f": {counts[key]:,} of {total:,} values, such as ", problem.value))
+        for key, problem in first.items()
     ]
 
 

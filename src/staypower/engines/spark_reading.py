@@ -52,8 +52,8 @@ def _frame(session: SparkSession, source: TableSource, place: str, folder: Path,
         return session.createDataFrame(given)
     if given is not None:
         if not hasattr(given, "mapInArrow"):
-            mend = "give a Spark DataFrame or an Arrow table"
-            raise UsageError.of("the object is not a Spark table", f"{place}: {type(given).__name__}", mend)
+            fix = "give a Spark DataFrame or an Arrow table"
+            raise UsageError.of("the object is not a Spark table", f"{place}: {type(given).__name__}", fix)
         return given
     if name.startswith(TABLE):
         return session.table(name.removeprefix(TABLE))
@@ -72,8 +72,8 @@ def _form(source: TableSource, path: str, place: str) -> str:
     """Say how the files are written, and refuse what is not read here."""
     form = source.format or _by_ending(path) or next(filter(None, map(_by_ending, _below(path))), "parquet")
     if form in ("json", "duckdb") or source.query is not None or source.table is not None:
-        mend = "write it as Parquet, give it as a table of Spark (`source: table:NAME`), or use the engine `embedded`"
-        raise UsageError.of(f"the Spark engine does not read {form}", f"{place}: {path}", mend)
+        fix = "write it as Parquet, give it as a table of Spark (`source: table:NAME`), or use the engine `embedded`"
+        raise UsageError.of(f"the Spark engine does not read {form}", f"{place}: {path}", fix)
     return form
 
 
@@ -102,8 +102,8 @@ def _csv(session: SparkSession, source: TableSource, path: str, place: str) -> D
     """Read CSV with every value as text; files with other columns than the first are refused."""
     encoding = PLAIN_ENCODINGS.get(source.encoding.lower())
     if encoding is None:
-        mend = "write it in UTF-8, or use the engine `embedded`"
-        raise UsageError.of(f"the Spark engine does not read {source.encoding}", f"{place}: {path}", mend)
+        fix = "write it in UTF-8, or use the engine `embedded`"
+        raise UsageError.of(f"the Spark engine does not read {source.encoding}", f"{place}: {path}", fix)
     line = session.read.option("encoding", encoding).text(path).head()
     if line is None:
         raise UsageError.of("the file is empty", f"{place}: {path}", "give a file with a header and rows")
@@ -112,7 +112,7 @@ def _csv(session: SparkSession, source: TableSource, path: str, place: str) -> D
     delimiter = source.delimiter or max(",;\t|", key=bare.count)
     names = next(csv.reader([header], delimiter=delimiter), [])
     if not all(names) or len({name.casefold() for name in names}) < len(names):
-        raise UsageError.of("a column without a name of its own", f"{place}: {path}", "mend the first line of the file")
+        raise UsageError.of("a column without a name of its own", f"{place}: {path}", "fix the first line of the file")
     schema = StructType([StructField(name, StringType()) for name in names])
     options = {"sep": delimiter, "encoding": encoding, "quote": '"', "escape": '"', "mode": "FAILFAST"}
     flags = {"header": True, "multiLine": True, "enforceSchema": False, "columnPruning": False}

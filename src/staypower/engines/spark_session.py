@@ -1,4 +1,4 @@
-"""The session with Spark: begun quietly, and what goes wrong in it said as any other fault."""
+"""The session with Spark: begun quietly, and what goes wrong in it said as any other problem."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from staypower.engines.settings import EngineSettings
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
-__all__ = ["speaking_with_spark", "spark_session", "telling_faults"]
+__all__ = ["speaking_with_spark", "spark_session", "telling_problems"]
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
-_MARK = re.compile(r"staypower-faults:([A-Za-z0-9+/=]+):")
+_MARK = re.compile(r"staypower-problems:([A-Za-z0-9+/=]+):")
 _LOCAL = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 _ALWAYS = {
     "spark.ui.showConsoleProgress": "false",
@@ -62,44 +62,44 @@ def _begin(settings: EngineSettings) -> SparkSession:
             warnings.simplefilter("ignore")
             session: SparkSession = builder.appName("staypower").getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
-        mend = "check `engine.master`, and that Java 17 is installed and `JAVA_HOME` is set"
-        raise UsageError.of(f"Spark cannot be started: {_first_line(error)}", settings.master or "spark", mend) from error
+        fix = "check `engine.master`, and that Java 17 is installed and `JAVA_HOME` is set"
+        raise UsageError.of(f"Spark cannot be started: {_first_line(error)}", settings.master or "spark", fix) from error
     # what fails in a worker is said by this package, once
     session.sparkContext.setLogLevel("FATAL")
     return session
 
 
-def telling_faults(function: Callable[Given, Made]) -> Callable[Given, Made]:
-    """Let the faults that a worker finds in the input reach the driver whole.
+def telling_problems(function: Callable[Given, Made]) -> Callable[Given, Made]:
+    """Let the problems that a worker finds in the input reach the driver whole.
 
     >>> def fail():
     ...     raise UsageError.of("no such column", "usage.at", "map it")
     >>> try:
-    ...     telling_faults(fail)()
+    ...     telling_problems(fail)()
     ... except RuntimeError as error:
-    ...     faults_in(str(error))
-    (Fault(fault='no such column', value='usage.at', mend='map it'),)
+    ...     problems_in(str(error))
+    (Problem(problem='no such column', value='usage.at', fix='map it'),)
     """
 
     def told(*args: Given.args, **named: Given.kwargs) -> Made:
         try:
             return function(*args, **named)
         except UsageError as error:
-            plain = json.dumps([astuple(fault) for fault in error.faults]).encode()
-            raise RuntimeError(f"staypower-faults:{base64.b64encode(plain).decode()}:") from None
+            plain = json.dumps([astuple(problem) for problem in error.problems]).encode()
+            raise RuntimeError(f"staypower-problems:{base64.b64encode(plain).decode()}:") from None
 
     return told
 
 
-def faults_in(message: str) -> tuple[Fault, ...]:
-    """Read the faults that a worker told in an error's message; none when it told none."""
+def problems_in(message: str) -> tuple[Problem, ...]:
+    """Read the problems that a worker told in an error's message; none when it told none."""
     found = _MARK.search(message)
-    return () if found is None else tuple(Fault(*entry) for entry in json.loads(base64.b64decode(found.group(1))))
+    return () if found is None else tuple(Problem(*entry) for entry in json.loads(base64.b64decode(found.group(1))))
 
 
 @contextmanager
 def speaking_with_spark(place: str) -> Iterator[None]:
-    """Say what goes wrong in Spark as faults, where it is the input's."""
+    """Say what goes wrong in Spark as problems, where it is the input's."""
     with warnings.catch_warnings():
         # of pandas' version, which is none of the user's making
         warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
@@ -107,13 +107,13 @@ def speaking_with_spark(place: str) -> Iterator[None]:
         try:
             yield
         except PySparkException as error:
-            faults = faults_in(str(error))
-            if faults:
-                raise UsageError(faults) from error
+            problems = problems_in(str(error))
+            if problems:
+                raise UsageError(problems) from error
             if "Traceback (most recent call last)" in str(error):
                 raise
-            mend = "check that the place is there, whole, readable by every worker, and of the format that its name says"
-            raise UsageError.of(f"Spark cannot do it: {_first_line(error)}", place, mend) from error
+            fix = "check that the place is there, whole, readable by every worker, and of the format that its name says"
+            raise UsageError.of(f"Spark cannot do it: {_first_line(error)}", place, fix) from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -73,11 +73,11 @@ class Settling:
         for name in (name for name in self.listed if name != "accounts"):
             rows, unknown = self.count(name, "rows"), self.count(name, "unknown")
             if unknown > _MOSTLY * (rows + unknown):
-                fault, mend = "most rows are of accounts that are not in accounts", "complete accounts, or mend the ids"
-                found.append(Finding("error", name, "account_id", unknown, fault, "dropped", mend))
+                problem, fix = "most rows are of accounts that are not in accounts", "complete accounts, or fix the ids"
+                found.append(Finding("error", name, "account_id", unknown, problem, "dropped", fix))
             if not rows:
-                meaning, mend = "its features are missing for every account", "check the source, `where` and the ids"
-                found.append(Finding("error", name, "", 0, "no rows are left", meaning, mend))
+                meaning, fix = "its features are missing for every account", "check the source, `where` and the ids"
+                found.append(Finding("error", name, "", 0, "no rows are left", meaning, fix))
         return tuple(found)
 
     def until(self, told: Moment | None) -> int:
@@ -102,8 +102,8 @@ class Settling:
         telling = ["accounts"] if "accounts" in listed else [derive_from] if derive_from in listed else list(listed)
         if not any(listed[str(name)].rows for name in telling):
             place = "tables.accounts" if "accounts" in listed else "tables"
-            mend = "check the sources, the ids, the times and `observed_until`: no row is left"
-            raise UsageError.of("there are no accounts", place, mend)
+            fix = "check the sources, the ids, the times and `observed_until`: no row is left"
+            raise UsageError.of("there are no accounts", place, fix)
         return listed
 
     def tags(self, name: str) -> list[int]:

@@ -21,7 +21,7 @@ from pyspark.sql import functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from staypower.engines.spark_reading import ORDER
-from staypower.engines.spark_session import speaking_with_spark, telling_faults
+from staypower.engines.spark_session import speaking_with_spark, telling_problems
 from staypower.errors import UsageError
 from staypower.sources.extracting import ARROW_TYPES
 from staypower.sources.spilled import BUCKET, ROW, SpilledTable, SpilledTables
@@ -152,7 +152,7 @@ class SparkTables(SpilledTables):
 
     def _apply(self, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, tags: Sequence[int] | None) -> DataFrame:
         frame = self.frame if tags is None else self.frame.where(functions.col(SOURCE).isin(list(tags)))
-        told = telling_faults(function)
+        told = telling_problems(function)
 
         def run(rows: pa.Table) -> pa.Table:
             return told(rows)
@@ -172,6 +172,6 @@ def _as_agreed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Give rows the types that the driver told Spark."""
     if rows.column_names != schema.names:
         strange = sorted(set(rows.column_names) ^ set(schema.names)) or ["the order of the columns"]
-        mend = "install the same version of staypower on the driver and on every worker"
-        raise UsageError.of("the workers run another staypower than the driver", ", ".join(strange[:5]), mend)
+        fix = "install the same version of staypower on the driver and on every worker"
+        raise UsageError.of("the workers run another staypower than the driver", ", ".join(strange[:5]), fix)
     return rows.replace_schema_metadata(None).cast(schema)

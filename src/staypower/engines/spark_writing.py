@@ -31,8 +31,8 @@ def place_of(output: Path | str | None, folder: str, name: str) -> str:
     # a path has lost one of the slashes of its scheme
     written = re.sub(r"\A([A-Za-z][A-Za-z0-9+.-]+):/(?=[^/])", r"\1://", str(output))
     if not written.startswith(TABLE) and written.endswith(_SINGLE):
-        mend = "name a folder, such as `out/scores/`, or a table, such as `table:churn.scores`"
-        raise UsageError.of("Spark writes many files, not one", written, mend)
+        fix = "name a folder, such as `out/scores/`, or a table, such as `table:churn.scores`"
+        raise UsageError.of("Spark writes many files, not one", written, fix)
     return written.rstrip("/")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.evaluation.contacting import contact_plans
 from staypower.evaluation.fairness import FairnessGap, contacted_share, fairness_gaps
 from staypower.evaluation.measures import METRICS, Campaign, position
@@ -107,7 +107,7 @@ def evaluate(
     Raises
     ------
     UsageError
-        With every fault at once when rows, scores or settings cannot be used.
+        With every problem at once when rows, scores or settings cannot be used.
 
     Examples
     --------
@@ -240,11 +240,11 @@ def _threshold(tally: Tally, costs: CostSettings) -> Profit | None:
 
 
 def _check_settings(train_base_rate: float | None, capacity: int | None, bootstrap: int, seed: int) -> None:
-    faults = []
+    problems = []
     if train_base_rate is not None and not 0 <= train_base_rate <= 1:
-        faults.append(Fault("train_base_rate is no share", f"{train_base_rate:g}", "give a share from 0 to 1"))
+        problems.append(Problem("train_base_rate is no share", f"{train_base_rate:g}", "give a share from 0 to 1"))
     for name, number, least in (("capacity", capacity, 1), ("bootstrap", bootstrap, 0), ("seed", seed, 0)):
         if number is not None and number < least:
-            faults.append(Fault(f"{name} is too small", str(number), f"give at least {least}"))
-    if faults:
-        raise UsageError(faults)
+            problems.append(Problem(f"{name} is too small", str(number), f"give at least {least}"))
+    if problems:
+        raise UsageError(problems)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,11 +57,11 @@ def last_answer_rule(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
 
 def _columns(X: Columns, names: Sequence[str]) -> NDArray[np.float64]:
     known = [str(name) for name in X]
-    faults = [Fault("no such column", name, nearest(name, known)) for name in names if name not in known]
+    problems = [Problem("no such column", name, nearest(name, known)) for name in names if name not in known]
     if not names:
-        faults.append(Fault("rule without a column", "names is empty", "name at least one column"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("rule without a column", "names is empty", "name at least one column"))
+    if problems:
+        raise UsageError(problems)
     return np.column_stack([np.asarray(X[name], dtype=np.float64) for name in names])
 
 

@@ -39,7 +39,7 @@ def logistic_baseline(
 ) -> NDArray[np.float64]:
     """Predict churn with a regularised logistic regression.
 
-    Everything is learnt on the training rows: missing numbers become the median and get an indicator; columns with an absolute
+    Everything is learned on the training rows: missing numbers become the median and get an indicator; columns with an absolute
     skewness above 2 are passed through ``sign(x) log(1 + |x|)``; all are standardised and held within 6 deviations; codes seen
     in at least 20 rows become indicators. The L2 strength is the best of five by log loss over three folds of whole accounts,
     on about 10,000 rows evenly taken. Nothing is random.
@@ -64,7 +64,7 @@ def logistic_baseline(
 
 @dataclass(frozen=True, eq=False)
 class _Design:
-    """What was learnt about the columns; a test row never changes it."""
+    """What was learned about the columns; a test row never changes it."""
 
     numbers: tuple[str, ...]
     medians: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Does the model know accounts, or churn? Rows predicted by trees that learnt from their account, and by trees that did not.
+"""Does the model know accounts, or churn? Rows predicted by trees that learned from their account, and by trees that did not.
 
 Accounts are dealt into two halves and one model is grown on each. Every tested row is then predicted twice, by two models of
 the same size: the one that saw the row's account at earlier cutoffs ("known accounts, later") and the one that never saw it
@@ -35,8 +35,8 @@ class AccountMemory:
     True
     """
 
-    known: Mapping[str, Estimate]  # by the names of `MEMORY_METRICS`; two models, each learnt on half of the accounts
-    unseen: Mapping[str, Estimate]  # by the names of `MEMORY_METRICS`; two models, each learnt on half of the accounts
+    known: Mapping[str, Estimate]  # by the names of `MEMORY_METRICS`; two models, each learned on half of the accounts
+    unseen: Mapping[str, Estimate]  # by the names of `MEMORY_METRICS`; two models, each learned on half of the accounts
     difference: Mapping[str, Estimate]  # known minus unseen, paired
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.evaluation.measures import BINS, DEPTHS
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
 from staypower.metrics.probability import equal_mass_bins, log_losses
@@ -72,13 +72,13 @@ def metric_of_weights(metric: str, y_true: ArrayLike, score: ArrayLike) -> _Meas
 
 
 def _check(y_true: ArrayLike, accounts: ArrayLike, metric: str, replicates: int) -> None:
-    faults = []
+    problems = []
     if metric not in PAIRED_METRICS:
-        faults.append(Fault("unknown metric", metric, nearest(metric, PAIRED_METRICS)))
+        problems.append(Problem("unknown metric", metric, nearest(metric, PAIRED_METRICS)))
     if np.shape(accounts) != np.shape(y_true):
         value = f"accounts: {np.size(accounts)} for {np.size(y_true)} rows"
-        faults.append(Fault("not one value per row", value, "give one value per row"))
+        problems.append(Problem("not one value per row", value, "give one value per row"))
     if replicates < 0:
-        faults.append(Fault("replicates is too small", str(replicates), "give at least 0"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("replicates is too small", str(replicates), "give at least 0"))
+    if problems:
+        raise UsageError(problems)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -65,7 +65,7 @@ class Rows:
         known: ArrayLike | None = None,
         sensitive: Collection[str] = (),
     ) -> Rows:
-        """Check everything and collect every fault."""
+        """Check everything and collect every problem."""
         labels = np.asarray(y_true, dtype=np.float64)
         offered = {name: np.asarray(score, dtype=np.float64) for name, score in scores.items()}
         needed = {*probability, *list(offered)[:1]}
@@ -77,17 +77,17 @@ class Rows:
             "account_values": account_values,
         }
         extra["known_accounts"] = known
-        faults = _shape_faults(labels, columns | {k: v for k, v in extra.items() if v is not None} | dict(segments or {}))
-        faults += _label_faults(labels) + _cutoff_faults(cutoffs)
-        faults += [
-            Fault("sensitive names no segment", name, nearest(name, segments or ()))
+        problems = _shape_problems(labels, columns | {k: v for k, v in extra.items() if v is not None} | dict(segments or {}))
+        problems += _label_problems(labels) + _cutoff_problems(cutoffs)
+        problems += [
+            Problem("sensitive names no segment", name, nearest(name, segments or ()))
             for name in sorted(sensitive)
             if name not in (segments or ())
         ]
-        if not faults:
-            faults += _score_faults(columns, probability)
-        if faults:
-            raise UsageError(faults)
+        if not problems:
+            problems += _score_problems(columns, probability)
+        if problems:
+            raise UsageError(problems)
         return cls(
             labels == 1,
             np.unique(np.asarray(accounts), return_inverse=True)[1],
@@ -104,45 +104,49 @@ class Rows:
         )
 
 
-def _shape_faults(labels: NDArray[np.float64], given: Mapping[str, Any]) -> list[Fault]:
-    faults = [
-        Fault("not one value per row", f"{name}: {np.asarray(values).size} for {len(labels)} rows", "give one value per row")
+def _shape_problems(labels: NDArray[np.float64], given: Mapping[str, Any]) -> list[Problem]:
+    problems = [
+        Problem("not one value per row", f"{name}: {np.asarray(values).size} for {len(labels)} rows", "give one value per row")
         for name, values in given.items()
         if np.asarray(values).shape != labels.shape
     ]
     if not len(labels):
-        faults.append(Fault("no rows to evaluate", "0", "choose a test cutoff with active accounts"))
-    return faults
+        problems.append(Problem("no rows to evaluate", "0", "choose a test cutoff with active accounts"))
+    return problems
 
 
-def _cutoff_faults(cutoffs: ArrayLike) -> list[Fault]:
+def _cutoff_problems(cutoffs: ArrayLike) -> list[Problem]:
     kind = np.asarray(cutoffs).dtype
     if kind.kind in "iu":
         return []
-    return [Fault("cutoffs are not instants", str(kind), "give int64 microseconds since 1970, UTC")]
+    return [Problem("cutoffs are not instants", str(kind), "give int64 microseconds since 1970, UTC")]
 
 
-def _label_faults(labels: NDArray[np.float64]) -> list[Fault]:
+def _label_problems(labels: NDArray[np.float64]) -> list[Problem]:
     odd = (labels != 0) & (labels != 1)
     if not odd.any():
         return []
-    return [Fault("label is neither 0 nor 1", f"{odd.sum()} of {len(labels)} rows", "give 1 for churned, 0 for stayed")]
+    return [Problem("label is neither 0 nor 1", f"{odd.sum()} of {len(labels)} rows", "give 1 for churned, 0 for stayed")]
 
 
-def _score_faults(columns: Mapping[str, NDArray[np.float64]], probability: Collection[str]) -> list[Fault]:
-    faults = [
-        Fault("probability names no score", name, nearest(name, columns)) for name in sorted(probability) if name not in columns
+def _score_problems(columns: Mapping[str, NDArray[np.float64]], probability: Collection[str]) -> list[Problem]:
+    problems = [
+        Problem("probability names no score", name, nearest(name, columns))
+        for name in sorted(probability)
+        if name not in columns
     ]
     if not columns:
-        return [Fault("no score to evaluate", "scores is empty", "give the model's score first")]
+        return [Problem("no score to evaluate", "scores is empty", "give the model's score first")]
     model = next(iter(columns))
     for name, score in columns.items():
         missing = int(np.isnan(score).sum())
         if missing and (name == model or name in probability):
-            faults.append(Fault("score is missing", f"{name}: {missing} of {len(score)} rows", "score every row"))
+            problems.append(Problem("score is missing", f"{name}: {missing} of {len(score)} rows", "score every row"))
         if name in probability and ((score < 0) | (score > 1)).any():
-            faults.append(Fault("not a probability", name, "give values from 0 to 1 or leave the name out of `probability`"))
-    return faults
+            problems.append(
+                Problem("not a probability", name, "give values from 0 to 1 or leave the name out of `probability`")
+            )
+    return problems
 
 
 def _blank(score: NDArray[np.float64]) -> bool:

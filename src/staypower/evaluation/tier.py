@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.evaluation.resampling import LEVEL, Estimate, estimate, row_weights
 from staypower.evaluation.wording import split_in_words
 from staypower.metrics.ordinal import (
@@ -256,17 +256,17 @@ def _check(
     names: tuple[str, ...],
     bootstrap: int,
 ) -> None:
-    faults = []
+    problems = []
     if own.ndim != 2 or own.shape[1] != len(names):
-        faults.append(Fault("probabilities do not match the classes", f"{own.shape}", f"give {len(names)} columns"))
+        problems.append(Problem("probabilities do not match the classes", f"{own.shape}", f"give {len(names)} columns"))
     if not len(true):
-        faults.append(Fault("no rows to evaluate", "0", "choose a test cutoff after which somebody answered"))
+        problems.append(Problem("no rows to evaluate", "0", "choose a test cutoff after which somebody answered"))
     if not len(true) == len(own) == len(who) == len(when):
         value = f"{len(true)}, {len(own)}, {len(who)}, {len(when)}"
-        faults.append(Fault("rows differ in number", value, "give one value for every row"))
+        problems.append(Problem("rows differ in number", value, "give one value for every row"))
     if bootstrap < 0:
-        faults.append(Fault("bootstrap is too small", str(bootstrap), "give at least 0"))
-    if faults:
-        raise UsageError(faults)
-    # tells every other fault of tiers and probabilities
+        problems.append(Problem("bootstrap is too small", str(bootstrap), "give at least 0"))
+    if problems:
+        raise UsageError(problems)
+    # tells every other problem of tiers and probabilities
     ranked_probability_scores(true, own)

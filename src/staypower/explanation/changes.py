@@ -159,8 +159,8 @@ _FELT = 0.01
 def compare_explanations(then: Explanation, now: Explanation) -> Changes:
     """Put two explanations by the same model side by side."""
     if list(then.features.columns) != list(now.features.columns) or then.base != now.base:
-        mend = "explain both cutoffs with one model"
-        raise UsageError.of("changes between two models cannot be told apart from changes of accounts", "explanations", mend)
+        fix = "explain both cutoffs with one model"
+        raise UsageError.of("changes between two models cannot be told apart from changes of accounts", "explanations", fix)
     before, after = pd.Index(then.accounts), pd.Index(now.accounts)
     both = after[after.isin(before)]
     appeared = tuple(sorted(str(account) for account in after.difference(before, sort=False)))

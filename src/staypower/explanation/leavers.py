@@ -26,7 +26,7 @@ __all__ = ["LEAST_LEAVERS", "LeaverWords", "learn_leaver_words"]
 Floats = "NDArray[np.float64]"
 
 LEAST_LEAVERS = 100
-"""With fewer accounts that said why they left nothing is learnt from them."""
+"""With fewer accounts that said why they left nothing is learned from them."""
 
 _LEAST_OF_A_LEVER = 10
 _RESTRAINT = 0.01

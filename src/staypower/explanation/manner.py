@@ -33,9 +33,9 @@ class Manner:
         }
 
     @classmethod
-    def of(cls, learnt: Mapping[str, Any]) -> Manner:
-        """Read it from a bundle's learnt definitions; the defaults for a model that was sealed without."""
-        plain = learnt.get(_KEY)
+    def of(cls, learned: Mapping[str, Any]) -> Manner:
+        """Read it from a bundle's learned definitions; the defaults for a model that was sealed without."""
+        plain = learned.get(_KEY)
         if plain is None:
             return cls()
         leavers = plain["leavers"]

@@ -54,9 +54,9 @@ class ExplanationSettings(BaseModel):
     def _known(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for lever, words in value.items():
             if lever not in LEVERS:
-                raise ValueError(f"unknown lever `{lever}` Mend: {nearest(lever, LEVERS)}")
+                raise ValueError(f"unknown lever `{lever}` Fix: {nearest(lever, LEVERS)}")
             if not words or not all(word.strip() for word in words):
-                raise ValueError(f"no words for the lever `{lever}` Mend: write what leavers say, e.g. `[too expensive]`")
+                raise ValueError(f"no words for the lever `{lever}` Fix: write what leavers say, e.g. `[too expensive]`")
         return value
 
     def lever_of(self, end_reason: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What is usual: the middle of each feature over the accounts that a model learnt from, and over those that are alike."""
+"""What is usual: the middle of each feature over the accounts that a model learned from, and over those that are alike."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def _read(plain: Mapping[str, float | None]) -> dict[str, float]:
 def learn_usual_values(
     X: pd.DataFrame, cutoffs: NDArray[np.int64], categories: Sequence[str], *, by: str | None = None
 ) -> UsualValues:
-    """Learn what is usual from the latest of the cutoffs a model learnt from.
+    """Learn what is usual from the latest of the cutoffs a model learned from.
 
     >>> learn_usual_values(pd.DataFrame({"a": [1.0, 5.0, 7.0]}), np.array([0, 1, 1]), ()).values
     {'a': 6.0}
     """
     if by is not None and by not in categories:
-        mend = nearest(by, categories) if len(categories) else "leave it out: the model has no category feature"
-        raise UsageError.of("no category feature to compare accounts by", f"explanation.compare_by: {by}", mend)
+        fix = nearest(by, categories) if len(categories) else "leave it out: the model has no category feature"
+        raise UsageError.of("no category feature to compare accounts by", f"explanation.compare_by: {by}", fix)
     latest = X[cutoffs == cutoffs.max()]
     whole = _usual(latest, categories)
     for name in (by,) if by is not None else _candidates(categories):

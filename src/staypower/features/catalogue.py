@@ -1,4 +1,4 @@
-"""The features to build, in order, and what was learnt for them; written to JSON and read again.
+"""The features to build, in order, and what was learned for them; written to JSON and read again.
 
 Scoring uses the catalogue that training kept, and learns nothing.
 """
@@ -22,7 +22,7 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The features to build, and what was learnt for them.
+    """The features to build, and what was learned for them.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Decide which features a company gets: the families, its own events and attributes, and why some are not built.
 
-What has to be learnt from the data (its commonest events, its instruments, the codes of its texts) is learnt from rows that
+What has to be learned from the data (its commonest events, its instruments, the codes of its texts) is learned from rows that
 were known at one cutoff, the last of training, and kept in the catalogue.
 """
 
@@ -39,8 +39,8 @@ def declare(
     """Decide which features the tables allow, learning from what was known at a cutoff."""
     if isinstance(tables, SpilledTables):
         coded = declare(tables.empty, settings, cutoff=cutoff, hidden=hidden)
-        learnt = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
-        columns = learnt | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
+        learned = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
+        columns = learned | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
         texts = texts_in(tables, columns, settings, cutoff=cutoff, hidden=hidden)
         tables = tables.empty
     else:
@@ -48,7 +48,7 @@ def declare(
     refuse_unknown_attributes(tables, settings)
     tables = replace(tables, tables={name: table for name, table in tables.items() if name not in hidden})
     streams = {name: _schema_of(name, tables, settings) for name in (*STREAMS, *tables) if source_of(name) in tables}
-    candidates = [*_family_entries(settings), *_learnt_entries(tables, settings, texts)]
+    candidates = [*_family_entries(settings), *_learned_entries(tables, settings, texts)]
     if _wanted("profile", settings):
         candidates += _attributes(tables, streams, {*hidden, *settings.barred})
     own = own_features(settings.own, streams, settings.barred)
@@ -103,7 +103,7 @@ def _wanted(family: str, settings: FeatureSettings) -> bool:
     return settings.families == "all" or family in settings.families
 
 
-def _learnt_entries(
+def _learned_entries(
     tables: Tables, settings: FeatureSettings, texts: Callable[[TextColumn], ColumnTexts]
 ) -> list[Definition | Template]:
     entries: list[Definition | Template] = []

@@ -102,7 +102,7 @@ class Feature:
     >>> Feature(name="tickets_90d", table="tickets", aggregation="count", window=28, unit="tickets",
     ...         description="support tickets opened", lever="support")
     Traceback (most recent call last):
-    staypower.errors.UsageError: the name does not say the window: tickets_90d. Mend: call it `tickets_28d`.
+    staypower.errors.UsageError: the name does not say the window: tickets_90d. Fix: call it `tickets_28d`.
     """
 
     name: str
@@ -123,8 +123,8 @@ class Feature:
     def __post_init__(self) -> None:
         _check_name(self.name)
         if self.aggregation not in AGGREGATIONS:
-            mend = nearest(self.aggregation, AGGREGATIONS)
-            raise UsageError.of("unknown aggregation", f"{self.name}: {self.aggregation}", mend)
+            fix = nearest(self.aggregation, AGGREGATIONS)
+            raise UsageError.of("unknown aggregation", f"{self.name}: {self.aggregation}", fix)
         if self.how.needs_column and self.column is None:
             raise UsageError.of(f"`{self.aggregation}` needs a column", self.name, "name the `column` it reads")
         if self.aggregation == "rate_slope" and self.window is None:

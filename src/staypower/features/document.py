@@ -22,7 +22,7 @@ _HEAD = "| feature | unit | window | table | aggregation | empty | lever | descr
 
 
 def every_family() -> Mapping[str, Entries]:
-    """Return every declaration by family, those learnt from the data with `name` in the place of what is learnt.
+    """Return every declaration by family, those learned from the data with `name` in the place of what is learned.
 
     >>> [entry.name for entry in every_family()["profile"]]
     ['account_name', 'account_name']

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.features.definition import Definition, Feature, Filter, Template, expand
 from staypower.features.sensitive import sensitive_columns
 from staypower.features.settings import OwnFeature
@@ -20,14 +20,14 @@ def own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred
     []
     """
     made: list[Definition] = []
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     for feature in own:
         try:
             made += _own(feature, streams, barred)
         except UsageError as error:
-            faults += error.faults
-    if faults:
-        raise UsageError(faults)
+            problems += error.problems
+    if problems:
+        raise UsageError(problems)
     return made
 
 
@@ -51,15 +51,15 @@ def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) 
     read = sensitive_columns(feature, barred)
     if read:
         where = f"features.own.{own.name}: {', '.join(read)}"
-        mend = "leave the feature out, or write `sensitive_as_features: true`"
-        raise UsageError.of("a feature reads a sensitive attribute", where, mend)
+        fix = "leave the feature out, or write `sensitive_as_features: true`"
+        raise UsageError.of("a feature reads a sensitive attribute", where, fix)
     for column in feature.columns:
         if not stream.has(column):
             where = f"features.own.{own.name}: {own.table}.{column}"
             raise UsageError.of("unknown column", where, nearest(column, stream.data.column_names))
         if not known_when(stream, column):
-            mend = f"map `{stream.schema.column(column).known_from}`, or declare the column `fixed`"  # type: ignore[union-attr]
-            raise UsageError.of("nobody can say from when a column is known", f"features.own.{own.name}: {column}", mend)
+            fix = f"map `{stream.schema.column(column).known_from}`, or declare the column `fixed`"  # type: ignore[union-attr]
+            raise UsageError.of("nobody can say from when a column is known", f"features.own.{own.name}: {column}", fix)
     return expand([Template(feature)], own.windows) if own.windows else (feature,)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.features.definition import Combination, Definition
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams import source_of
@@ -25,13 +25,13 @@ def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None
     if not settings.sensitive:
         return
     there = [name for name in tables["accounts"].data.column_names if name != "account_id"]
-    faults = [
-        Fault("no such attribute of accounts", f"features.sensitive: {name}", nearest(name, there))
+    problems = [
+        Problem("no such attribute of accounts", f"features.sensitive: {name}", nearest(name, there))
         for name in settings.sensitive
         if name not in there
     ]
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
 
 
 def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[str]:

@@ -69,7 +69,7 @@ class Sequence:
         self._account, self._pool = account, pool
         self._columns: dict[tuple[str, str], NDArray[Any]] = {}
         self._begin = 0
-        self._learnt = {column: self._codes_of(column, codes) for column in plan.columns("code")}
+        self._learned = {column: self._codes_of(column, codes) for column in plan.columns("code")}
         self._bits, self._others = self._filters()
 
     def _parts(self) -> list[tuple[int, int]]:
@@ -158,7 +158,7 @@ class Sequence:
         """Return a column as the kernel takes it; `read` returns rows of a column."""
         values = read(*self._key(column))
         if column.kind == "code":
-            return self._learnt[column].take(values)
+            return self._learned[column].take(values)
         if column.kind == "entry":
             return entry(values, self.cutoffs).astype(np.float64)
         if column.kind == "days":
@@ -180,9 +180,9 @@ class Sequence:
         return found
 
     def _codes_of(self, column: ReadColumn, codes: Mapping[str, Mapping[str, int]]) -> NDArray[np.float64]:
-        learnt = codes.get(column.feature, {})
+        learned = codes.get(column.feature, {})
         # a text that training did not see falls under `other`, code 0; the last entry is for missing texts
-        return np.array([float(learnt.get(text, 0)) for text in self.stream.codes(column.name)[1]] + [np.nan])
+        return np.array([float(learned.get(text, 0)) for text in self.stream.codes(column.name)[1]] + [np.nan])
 
     def _filters(self) -> tuple[dict[str, NDArray[np.int64]], list[tuple[int, tuple[Filter, ...]]]]:
         """Say which bits each text of a column stands for, and which filters look at more than one text."""

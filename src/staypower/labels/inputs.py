@@ -37,7 +37,7 @@ def require_columns(tables: Tables, name: str, *columns: str) -> Table:
     >>> require_columns(Tables({}, 0), "orders")
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: the label needs a table that is not there: orders. Mend: add it under `tables`...
+    staypower.errors.UsageError: the label needs a table that is not there: orders. Fix: add it under `tables`...
     """
     if name not in tables:
         others = [other for other in tables if other != "accounts"]
@@ -47,8 +47,8 @@ def require_columns(tables: Tables, name: str, *columns: str) -> Table:
     for column in columns:
         if not table.has(column):
             known = [other for other in table.data.column_names if other != "account_id"]
-            mend = f"map a source column onto it under `tables.{name}`, or {nearest(column, known)}"
-            raise UsageError.of("the label needs a column that is not there", f"{name}.{column}", mend)
+            fix = f"map a source column onto it under `tables.{name}`, or {nearest(column, known)}"
+            raise UsageError.of("the label needs a column that is not there", f"{name}.{column}", fix)
     return table
 
 
@@ -131,9 +131,9 @@ def read_flag(tables: Tables, settings: GivenLabel, accounts: Sequence[str], *, 
     found = np.array([-1 if not word else int(word in positive) for word in words], dtype=np.int8)
     if need_churners and not (found == 1).any():
         seen = ", ".join(f"`{word}`" for word in sorted({word for word in words if word})[:5]) or "nothing"
-        fault = f"no account's value is among the positive ones ({', '.join(sorted(positive))})"
+        problem = f"no account's value is among the positive ones ({', '.join(sorted(positive))})"
         raise UsageError.of(
-            fault, f"accounts.{name} holds {seen}", "write the value that means churned as `positive` in the label"
+            problem, f"accounts.{name} holds {seen}", "write the value that means churned as `positive` in the label"
         )
     account = number_accounts(table, accounts)
     order = np.lexsort((-np.arange(len(table)), instants_or_missing(table, "valid_from")))

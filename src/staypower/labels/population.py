@@ -23,7 +23,7 @@ __all__ = ["Population", "Status", "find_population"]
 
 
 class Status(IntEnum):
-    """What an account is at a cutoff; only `SCORED` accounts are learnt from.
+    """What an account is at a cutoff; only `SCORED` accounts are learned from.
 
     >>> Status.NOT_ACTIVE.word
     'not_active'

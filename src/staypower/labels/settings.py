@@ -58,7 +58,7 @@ def _as_date_text(value: object) -> object:
         try:
             instant_of(value)
         except UsageError as error:
-            raise ValueError(f"{error.faults[0].fault} Mend: {error.faults[0].mend}") from None
+            raise ValueError(f"{error.problems[0].problem} Fix: {error.problems[0].fix}") from None
     return value
 
 
@@ -104,11 +104,11 @@ class ContractualLabel(_Label):
     def _tell_kinds_apart(self) -> ContractualLabel:
         if self.of != "any" and not self.involuntary:
             raise ValueError(
-                f"`of: {self.of}` needs to know which ends are involuntary Mend: "
+                f"`of: {self.of}` needs to know which ends are involuntary Fix: "
                 "add `involuntary: [payment]` with the words that your end reasons use"
             )
         if any(not _fold(word) for word in self.involuntary):
-            raise ValueError("an entry of `involuntary` holds no word Mend: write words such as `payment`")
+            raise ValueError("an entry of `involuntary` holds no word Fix: write words such as `payment`")
         return self
 
     @property
@@ -138,9 +138,9 @@ class NonContractualLabel(_Label):
     @model_validator(mode="after")
     def _name_an_event_table(self) -> NonContractualLabel:
         if self.table == "accounts":
-            raise ValueError("`accounts` holds no activity Mend: name a table of events such as `orders` or `usage`")
+            raise ValueError("`accounts` holds no activity Fix: name a table of events such as `orders` or `usage`")
         if self.key_events == ():
-            raise ValueError("`key_events` is empty Mend: name events, or leave the key out to count every row")
+            raise ValueError("`key_events` is empty Fix: name events, or leave the key out to count every row")
         return self
 
 
@@ -174,9 +174,9 @@ class GivenLabel(_Label):
     @model_validator(mode="after")
     def _choose_one(self) -> GivenLabel:
         if self.flag is not None and self.dates is not None:
-            raise ValueError("both `dates` and `flag` are given Mend: keep the one that says who churned")
+            raise ValueError("both `dates` and `flag` are given Fix: keep the one that says who churned")
         if self.flag is None and self.at is not None:
-            raise ValueError("`at` belongs to a `flag` Mend: leave `at` out, the dates say when each account churned")
+            raise ValueError("`at` belongs to a `flag` Fix: leave `at` out, the dates say when each account churned")
         return self
 
 

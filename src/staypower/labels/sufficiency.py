@@ -1,4 +1,4 @@
-"""How much a label must offer before anything can be learnt from it: the thresholds, in one place."""
+"""How much a label must offer before anything can be learned from it: the thresholds, in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.cutoffs import text_of
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.labels.population import Population, Status
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def require_active(population: Population) -> None:
     >>> require_active(Population(("a",), np.array([0]), np.array([[Status.NOT_ACTIVE]], dtype=np.int8)))
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: no accounts active: 1 accounts at 1970-01-01: 1 not_active. Mend: ...
+    staypower.errors.UsageError: no accounts active: 1 accounts at 1970-01-01: 1 not_active. Fix: ...
     """
     if population.scored.any():
         return
@@ -34,8 +34,8 @@ def require_active(population: Population) -> None:
     found = ", ".join(f"{count} {word}" for word, count in zip(words, counts, strict=True) if count) or "none"
     span = " to ".join(dict.fromkeys(text_of(int(cutoff)) for cutoff in (*population.cutoffs[:1], *population.cutoffs[-1:])))
     value = f"{len(population.accounts)} accounts at {span or 'no cutoff'}: {found}"
-    mend = "choose cutoffs inside the data, and see that the label's table holds these accounts and its dates are right"
-    raise UsageError.of("no accounts active", value, mend)
+    fix = "choose cutoffs inside the data, and see that the label's table holds these accounts and its dates are right"
+    raise UsageError.of("no accounts active", value, fix)
 
 
 def require_enough(
@@ -45,19 +45,19 @@ def require_enough(
     least_churners: int = LEAST_CHURNERS,
     least_stayers: int = LEAST_STAYERS,
 ) -> None:
-    """Refuse labels from which nothing can be learnt.
+    """Refuse labels from which nothing can be learned.
 
     >>> require_enough(np.array([1] * 5 + [0] * 100))
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: too few churners for training: 5 churners and 100 stayers. Mend: at least 20 churners ...
+    staypower.errors.UsageError: too few churners for training: 5 churners and 100 stayers. Fix: at least 20 churners ...
     """
     churners, stayers = int((y == 1).sum()), int((y == 0).sum())
-    faults = []
+    problems = []
     for word, found, least in (("churners", churners, least_churners), ("stayers", stayers, least_stayers)):
         if found < least:
-            fault = f"one class only, no {word} for {purpose}" if found == 0 else f"too few {word} for {purpose}"
-            mend = f"at least {least} {word} are needed: take more cutoffs, a longer horizon or more history"
-            faults.append(Fault(fault, f"{churners} churners and {stayers} stayers", mend))
-    if faults:
-        raise UsageError(faults)
+            problem = f"one class only, no {word} for {purpose}" if found == 0 else f"too few {word} for {purpose}"
+            fix = f"at least {least} {word} are needed: take more cutoffs, a longer horizon or more history"
+            problems.append(Problem(problem, f"{churners} churners and {stayers} stayers", fix))
+    if problems:
+        raise UsageError(problems)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, before
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.labels.inputs import require_columns
 from staypower.labels.tier_settings import TierSettings
 from staypower.spells import instants_or_missing, number_accounts
@@ -113,7 +113,7 @@ def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str]
 
 
 def _refuse(table: Table, settings: TierSettings, answered: NDArray[np.bool_]) -> None:
-    """Refuse what is not one instrument on one scale that the bands fit; every fault at once."""
+    """Refuse what is not one instrument on one scale that the bands fit; every problem at once."""
     name = settings.instrument
     if not answered.any():
         others = [word for word in pc.unique(table.data.column("instrument")).to_pylist() if word and word != name]
@@ -123,23 +123,23 @@ def _refuse(table: Table, settings: TierSettings, answered: NDArray[np.bool_]) -
     better = table.numbers("higher_is_better") if table.has("higher_is_better") else np.full(len(table), np.nan)
     kinds, number = np.unique(np.column_stack([low, high, better])[answered], axis=0, return_inverse=True)
     rows = np.flatnonzero(answered)
-    faults = []
+    problems = []
     if len(kinds) > 1:
         said = "; ".join(
             f"{_scale(kind)} in {int((number == each).sum()):,} rows, such as {_row(table, int(rows[number == each][0]))}"
             for each, kind in enumerate(kinds)
         )
-        faults.append(Fault(f"`{name}` is answered on more than one scale", said, _MEND_SCALES))
+        problems.append(Problem(f"`{name}` is answered on more than one scale", said, _MEND_SCALES))
     outside = answered & ~((value >= low) & (value <= high))
     if outside.any():
         said = f"{int(outside.sum()):,} rows, such as {_row(table, int(np.flatnonzero(outside)[0]))}"
-        faults.append(
-            Fault(f"`{name}` answers outside their scale", said, "declare the scale that was used, or mend the source")
+        problems.append(
+            Problem(f"`{name}` answers outside their scale", said, "declare the scale that was used, or fix the source")
         )
-    if not faults:
-        faults = _band_faults(settings, float(kinds[0][0]), float(kinds[0][1]), float(kinds[0][2]))
-    if faults:
-        raise UsageError(faults)
+    if not problems:
+        problems = _band_problems(settings, float(kinds[0][0]), float(kinds[0][1]), float(kinds[0][2]))
+    if problems:
+        raise UsageError(problems)
 
 
 _MEND_SCALES = (
@@ -148,23 +148,23 @@ _MEND_SCALES = (
 )
 
 
-def _band_faults(settings: TierSettings, low: float, high: float, better: float) -> list[Fault]:
+def _band_problems(settings: TierSettings, low: float, high: float, better: float) -> list[Problem]:
     declared = f"the scale is {low:g}-{high:g}"
     if settings.bands is None:
         fits = (low, high) in _NPS_SCALES and better != 0.0
-        return [] if fits else [Fault("NPS has bands on 0-10 and 1-10 only, higher is better", declared, "call it `csat`")]
-    faults = []
+        return [] if fits else [Problem("NPS has bands on 0-10 and 1-10 only, higher is better", declared, "call it `csat`")]
+    problems = []
     ends = [end for band in settings.bands.values() for end in band]
     if (min(ends), max(ends)) != (low, high):
         value = f"`tier.bands` runs from {min(ends):g} to {max(ends):g}, {declared}"
-        faults.append(Fault("the bands do not cover the scale", value, "write the bands on the raw scale, end to end"))
+        problems.append(Problem("the bands do not cover the scale", value, "write the bands on the raw scale, end to end"))
     if better == better and bool(better) != settings.higher_is_better:
         said = "higher" if better else "lower"
         value = f"`{settings.instrument}`: {said} answers are better, `tier.bands` says the opposite"
-        faults.append(
-            Fault("the bands run against the instrument's direction", value, "swap the bands, or declare `direction`")
+        problems.append(
+            Problem("the bands run against the instrument's direction", value, "swap the bands, or declare `direction`")
         )
-    return faults
+    return problems
 
 
 def _scale(kind: NDArray[np.float64]) -> str:

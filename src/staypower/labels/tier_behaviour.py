@@ -43,8 +43,8 @@ def find_behaviour(
     elif "orders" in tables:
         customer, due, signs = _by_orders(tables, settings, accounts, cutoffs)
     else:
-        mend = "map `subscriptions` (started_at, ended_at) or `orders`, or learn the tier from a survey"
-        raise UsageError.of("the behavioural tier needs a table that is not there", "subscriptions or orders", mend)
+        fix = "map `subscriptions` (started_at, ended_at) or `orders`, or learn the tier from a survey"
+        raise UsageError.of("the behavioural tier needs a table that is not there", "subscriptions or orders", fix)
     if tables.has("advocacy", "kind"):
         signs = {**signs, "referred": _referred(tables, settings, accounts, cutoffs)}
     best, middle = (_any_of(signs, wanted, customer.shape) for wanted in (settings.promoter_signs, settings.passive_signs))

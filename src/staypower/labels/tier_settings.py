@@ -1,4 +1,4 @@
-"""What the loyalty tier is learnt from, and when a tier is told."""
+"""What the loyalty tier is learned from, and when a tier is told."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def _read_range(value: object) -> object:
         try:
             return (float(low), float(high or low))
         except ValueError:
-            raise ValueError(
-                f"`{value}` is no range of answers Mend: write the lowest and the highest, such as `1-3`"
-            ) from None
+            raise ValueError(f"`{value}` is no range of answers Fix: write the lowest and the highest, such as `1-3`") from None
     return value
 
 
@@ -44,7 +42,7 @@ Bands = dict[str, Annotated[Range, BeforeValidator(_read_range)]]
 
 
 class TierSettings(BaseModel):
-    """What the loyalty tier is learnt from, and when a tier is told.
+    """What the loyalty tier is learned from, and when a tier is told.
 
     >>> TierSettings().horizon
     90
@@ -97,20 +95,20 @@ class TierSettings(BaseModel):
     @model_validator(mode="after")
     def _fit_together(self) -> TierSettings:
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError("two tiers of one name in `classes` Mend: name each tier once, from worst to best")
+            raise ValueError("two tiers of one name in `classes` Fix: name each tier once, from worst to best")
         if self.kind == "behaviour" or self.instrument == "nps":
             what = "behaviour" if self.kind == "behaviour" else "NPS"
             if len(self.classes) != len(TIERS):
-                raise ValueError(f"{what} makes three tiers, `classes` names {len(self.classes)} Mend: name three")
+                raise ValueError(f"{what} makes three tiers, `classes` names {len(self.classes)} Fix: name three")
             if self.bands is not None:
-                raise ValueError(f"{what} has its own bands Mend: leave `bands` out")
+                raise ValueError(f"{what} has its own bands Fix: leave `bands` out")
         elif self.bands is None:
             first = ", ".join(f"{name}: ..." for name in self.classes)
-            raise ValueError(f"`{self.instrument}` needs declared bands Mend: write `bands: {{{first}}}` on the raw scale")
+            raise ValueError(f"`{self.instrument}` needs declared bands Fix: write `bands: {{{first}}}` on the raw scale")
         else:
             _check_bands(self.bands, self.classes)
         if set(self.promoter_signs) & set(self.passive_signs):
-            raise ValueError("one sign makes two tiers Mend: keep it in `promoter_signs` or in `passive_signs`")
+            raise ValueError("one sign makes two tiers Fix: keep it in `promoter_signs` or in `passive_signs`")
         return self
 
     @property
@@ -134,12 +132,12 @@ class TierSettings(BaseModel):
 
 def _check_bands(bands: Mapping[str, Any], classes: tuple[str, ...]) -> None:
     if set(bands) != set(classes):
-        raise ValueError(f"`bands` names {sorted(bands)} Mend: give one band to each of {list(classes)}")
+        raise ValueError(f"`bands` names {sorted(bands)} Fix: give one band to each of {list(classes)}")
     backwards = [name for name, (low, high) in bands.items() if low > high]
     if backwards:
-        raise ValueError(f"the band of `{backwards[0]}` ends before it begins Mend: write the lower answer first")
+        raise ValueError(f"the band of `{backwards[0]}` ends before it begins Fix: write the lower answer first")
     ranges = [bands[name] for name in classes]
     rising = all(first[1] < second[0] for first, second in pairwise(ranges))
     falling = all(first[0] > second[1] for first, second in pairwise(ranges))
     if not (rising or falling):
-        raise ValueError("the bands overlap or are out of order Mend: let them rise (or fall) from the worst tier to the best")
+        raise ValueError("the bands overlap or are out of order Fix: let them rise (or fall) from the worst tier to the best")

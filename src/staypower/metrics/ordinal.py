@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.metrics.validation import checked_weight
 
 if TYPE_CHECKING:
@@ -227,15 +227,15 @@ def quadratic_weighted_kappa_of(table: NDArray[np.float64]) -> float:
 
 def _checked_classes(given: ArrayLike, classes: int, name: str) -> NDArray[np.int64]:
     values = np.asarray(given)
-    faults = []
+    problems = []
     if values.ndim != 1 or not len(values):
-        faults.append(Fault(f"no column of classes in {name}", str(values.shape), "give one class a row, at least one row"))
+        problems.append(Problem(f"no column of classes in {name}", str(values.shape), "give one class a row, at least one row"))
     elif not np.isin(values, np.arange(classes)).all():
         wrong = values[~np.isin(values, np.arange(classes))]
-        mend = f"give whole numbers from 0 to {classes - 1}; leave rows without a class out"
-        faults.append(Fault(f"no class in {name}", f"{wrong[0]} in {len(wrong)} rows", mend))
-    if faults:
-        raise UsageError(faults)
+        fix = f"give whole numbers from 0 to {classes - 1}; leave rows without a class out"
+        problems.append(Problem(f"no class in {name}", f"{wrong[0]} in {len(wrong)} rows", fix))
+    if problems:
+        raise UsageError(problems)
     return values.astype(np.int64)
 
 

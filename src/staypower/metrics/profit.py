@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.metrics.tally import Ranking, Tally
 from staypower.metrics.validation import checked, checked_weight
 
@@ -227,15 +227,15 @@ def campaign_earnings(
     incentive, contact = (
         np.broadcast_to(np.asarray(each, dtype=np.float64), value.shape) for each in (incentive_cost, contact_cost)
     )
-    faults = [
-        Fault("amount is negative or missing", name, "give at least 0 for every account")
+    problems = [
+        Problem("amount is negative or missing", name, "give at least 0 for every account")
         for name, amounts in given.items()
         if not (np.asarray(amounts, dtype=np.float64) >= 0).all()
     ]
     if not 0 <= acceptance <= 1:
-        faults.append(Fault("acceptance is out of bounds", f"{acceptance:g}", "give a share from 0 to 1"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("acceptance is out of bounds", f"{acceptance:g}", "give a share from 0 to 1"))
+    if problems:
+        raise UsageError(problems)
     return np.where(churned, acceptance * (value - incentive) - contact, -(incentive + contact))
 
 
@@ -293,19 +293,19 @@ def instance_dependent_maximum_profit_of(
 def check_costs(
     clv: float, incentive_cost: float, contact_cost: float, *, acceptance: float = 0.0, alpha: float = 1.0, beta: float = 1.0
 ) -> None:
-    """Refuse costs that no campaign can have; every fault at once."""
-    faults = []
+    """Refuse costs that no campaign can have; every problem at once."""
+    problems = []
     if not clv > incentive_cost:
-        faults.append(
-            Fault("an account is worth no more than its incentive", f"clv {clv:g}", "give a clv above incentive_cost")
+        problems.append(
+            Problem("an account is worth no more than its incentive", f"clv {clv:g}", "give a clv above incentive_cost")
         )
     for name, amount in (("incentive_cost", incentive_cost), ("contact_cost", contact_cost)):
         if not amount >= 0:
-            faults.append(Fault("cost is negative or missing", f"{name} {amount:g}", "give at least 0"))
+            problems.append(Problem("cost is negative or missing", f"{name} {amount:g}", "give at least 0"))
     for name, amount in (("alpha", alpha), ("beta", beta)):
         if not amount > 0:
-            faults.append(Fault("shape is not positive", f"{name} {amount:g}", "give a number above 0"))
+            problems.append(Problem("shape is not positive", f"{name} {amount:g}", "give a number above 0"))
     if not 0 <= acceptance <= 1:
-        faults.append(Fault("acceptance is out of bounds", f"{acceptance:g}", "give a share from 0 to 1"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("acceptance is out of bounds", f"{acceptance:g}", "give a share from 0 to 1"))
+    if problems:
+        raise UsageError(problems)

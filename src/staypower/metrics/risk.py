@@ -23,7 +23,7 @@ def twice_the_base_rate(base_rate: float) -> float:
     Parameters
     ----------
     base_rate : float
-        Share of accounts that churned where the model learnt, in (0, 1).
+        Share of accounts that churned where the model learned, in (0, 1).
 
     Returns
     -------
@@ -81,7 +81,7 @@ def high_risk_above(base_rate: float, *, capacity_cut: float | None = None, prof
     Parameters
     ----------
     base_rate : float
-        Share of accounts that churned where the model learnt, in (0, 1).
+        Share of accounts that churned where the model learned, in (0, 1).
     capacity_cut : float or None, default None
         The probability at which the team's capacity is used up, see `RiskReference.cut`; None: no limit.
     profit : float or None, default None

@@ -1,4 +1,4 @@
-"""Turn what a caller gives into checked arrays; every fault at once."""
+"""Turn what a caller gives into checked arrays; every problem at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -43,19 +43,19 @@ def checked(y_true: ArrayLike, y_score: ArrayLike) -> tuple[NDArray[np.bool_], N
         raise UsageError.of(
             "labels and scores differ in shape", f"{labels.shape} and {scores.shape}", "give one of each per row"
         )
-    faults: list[Fault] = []
+    problems: list[Problem] = []
     if not len(labels):
-        faults.append(Fault("no rows", "0", "give at least one row"))
+        problems.append(Problem("no rows", "0", "give at least one row"))
     odd = (labels != 0) & (labels != 1)
     if odd.any():
-        faults.append(
-            Fault("label is neither 0 nor 1", f"{labels[odd][0]:g} in {odd.sum()} rows", "give 1 for churned, 0 for stayed")
+        problems.append(
+            Problem("label is neither 0 nor 1", f"{labels[odd][0]:g} in {odd.sum()} rows", "give 1 for churned, 0 for stayed")
         )
     missing = np.isnan(scores)
     if missing.any():
-        faults.append(Fault("score is missing", f"{missing.sum()} rows", "leave those rows out or give them a score"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("score is missing", f"{missing.sum()} rows", "leave those rows out or give them a score"))
+    if problems:
+        raise UsageError(problems)
     return labels == 1, scores
 
 

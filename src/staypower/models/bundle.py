@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
-from staypower.models.companion import CompanionModel, name_faults, take_features
+from staypower.models.companion import CompanionModel, name_problems, take_features
 from staypower.models.frames import encode
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
@@ -58,7 +58,7 @@ class Bundle:
     calibration: CalibrationMap  # from raw score to probability
     feature_names: tuple[str, ...]  # our names of the features, in the order of the trees
     categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # codes of each categorical feature
-    learnt: Mapping[str, Any] = field(default_factory=dict)  # learnt definitions, JSON-able; opaque here
+    learned: Mapping[str, Any] = field(default_factory=dict)  # learned definitions, JSON-able; opaque here
     # name, version, horizon, gap, cutoffs, metrics and the like, JSON-able
     metadata: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""  # the model card, Markdown
@@ -66,29 +66,29 @@ class Bundle:
     companions: Mapping[str, CompanionModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        faults = list(self._faults())
-        if faults:
-            raise UsageError(faults)
+        problems = list(self._problems())
+        if problems:
+            raise UsageError(problems)
         check_model_text(self.model_text, features=len(self.feature_names))
         object.__setattr__(self, "feature_names", tuple(self.feature_names))
-        for name in ("categories", "learnt", "metadata"):
+        for name in ("categories", "learned", "metadata"):
             # A copy as JSON would give it back: what is written is what is read, whatever the caller does to his own.
             object.__setattr__(self, name, json.loads(json_bytes(getattr(self, name), name)))
         object.__setattr__(self, "companions", {name: self.companions[name] for name in sorted(self.companions)})
 
-    def _faults(self) -> Iterator[Fault]:
+    def _problems(self) -> Iterator[Problem]:
         names = list(self.feature_names)
-        yield from name_faults(names)
+        yield from name_problems(names)
         for feature, codes in self.categories.items():
             if feature not in names:
-                yield Fault("categories of a feature that is not there", str(feature), nearest(str(feature), names))
+                yield Problem("categories of a feature that is not there", str(feature), nearest(str(feature), names))
             if not all(isinstance(code, int) and not isinstance(code, bool) and code >= 0 for code in codes.values()):
-                yield Fault("a category code is no code", str(feature), "give whole numbers from 0")
+                yield Problem("a category code is no code", str(feature), "give whole numbers from 0")
         for name in self.companions:
             if not isinstance(name, str) or not COMPANION.fullmatch(name):
-                yield Fault("unusable name of a companion", repr(name), "use a to z, 0 to 9 and _, at most 40")
+                yield Problem("unusable name of a companion", repr(name), "use a to z, 0 to 9 and _, at most 40")
         if len(self.companions) > _MOST_COMPANIONS:
-            yield Fault("too many companions", str(len(self.companions)), f"seal at most {_MOST_COMPANIONS}")
+            yield Problem("too many companions", str(len(self.companions)), f"seal at most {_MOST_COMPANIONS}")
 
     @property
     def digest(self) -> str:
@@ -102,7 +102,7 @@ class Bundle:
             "model.txt": self.model_text.encode(),
             "calibration.json": json_bytes(self.calibration.to_dict(), "calibration"),
             "schema.json": json_bytes(schema, "schema"),
-            "learnt.json": json_bytes(self.learnt, "learnt"),
+            "learned.json": json_bytes(self.learned, "learned"),
             "metadata.json": json_bytes(self.metadata, "metadata"),
             "card.md": self.card.encode(),
         }
@@ -129,7 +129,7 @@ class Bundle:
             calibration=calibration_from_dict(values["calibration.json"]),
             feature_names=tuple(names),
             categories=categories,
-            learnt=values["learnt.json"],
+            learned=values["learned.json"],
             metadata=values["metadata.json"],
             card=files["card.md"].decode(),
             companions=companions,

@@ -48,7 +48,7 @@ class VersionRecord:
     split: str = "temporal"  # how it was tested: `temporal`, `grouped` or `snapshot`
     registered_at: str = ""  # ISO time
     metrics: Mapping[str, float] = field(default_factory=dict)
-    # what it was learnt from and tested on, in words: `learnt_from`, `learnt_rows`, `tested_at`, `tested_rows`
+    # what it was learned from and tested on, in words: `learned_from`, `learned_rows`, `tested_at`, `tested_rows`
     facts: Mapping[str, str] = field(default_factory=dict)
     unfit: str = ""  # why it must not become the first champion by itself: what is too little in its test. Empty when it may
 
@@ -121,8 +121,8 @@ def find_bundle(models_folder: Path, name: str, model: str | None = None) -> Bun
         return BundlePlace(Path(model).expanduser(), None)
     versions = read_versions(models_folder, name)
     if model not in versions:
-        mend = nearest(model, versions) if versions else "train a model first with `staypower train`"
-        raise UsageError.of("no such version", f"{name} {model}", mend)
+        fix = nearest(model, versions) if versions else "train a model first with `staypower train`"
+        raise UsageError.of("no such version", f"{name} {model}", fix)
     record = versions[model]
     return BundlePlace(models_folder / name / record.version, record.digest, record.version, record.run_id)
 
@@ -133,18 +133,18 @@ def read_champion(models_folder: Path, name: str) -> ChampionLock:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise UsageError.of("no champion", f"{name} in {models_folder}", _mend_no_champion(models_folder, name)) from None
+        raise UsageError.of("no champion", f"{name} in {models_folder}", _fix_no_champion(models_folder, name)) from None
     return _built(ChampionLock, json_values(content, str(path)), path)
 
 
-def _mend_no_champion(models_folder: Path, name: str) -> str:
+def _fix_no_champion(models_folder: Path, name: str) -> str:
     versions = read_versions(models_folder, name)
     if not versions:
         return "train a model first with `staypower train`"
     latest = max(versions.values(), key=lambda record: int(record.version))
     if latest.untested_in_time:
         return (
-            f"version {latest.version} was learnt from one snapshot, untested in time: make it champion all the same with "
+            f"version {latest.version} was learned from one snapshot, untested in time: make it champion all the same with "
             f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
             f"`--model {latest.version}`"
         )

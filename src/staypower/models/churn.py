@@ -360,7 +360,7 @@ class ChurnClassifier(TreeClassifier):
         self,
         *,
         categories: Mapping[str, Mapping[str, int]] | None = None,
-        learnt: Mapping[str, Any] | None = None,
+        learned: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         card: str = "",
     ) -> Bundle:
@@ -369,9 +369,9 @@ class ChurnClassifier(TreeClassifier):
         Parameters
         ----------
         categories : mapping of str to mapping of str to int, optional
-            Codes of each categorical feature that was not learnt from texts here.
-        learnt : mapping, optional
-            Learnt definitions, JSON-able.
+            Codes of each categorical feature that was not learned from texts here.
+        learned : mapping, optional
+            Learned definitions, JSON-able.
         metadata : mapping, optional
             Name, version, horizon, metrics and whatever else the reader should find, JSON-able.
         card : str, default ""
@@ -388,7 +388,7 @@ class ChurnClassifier(TreeClassifier):
             calibration=self.calibration_,
             feature_names=self._names(),
             categories={**self.categories_, **(categories or {})},
-            learnt=learnt or {},
+            learned=learned or {},
             metadata=metadata or {},
             card=card,
         )

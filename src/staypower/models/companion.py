@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import json_bytes
@@ -23,21 +23,21 @@ from staypower.models.trees import booster_of, raw_scores_of
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["CompanionModel", "name_faults", "take_features"]
+__all__ = ["CompanionModel", "name_problems", "take_features"]
 
 Floats = NDArray[np.float64]
 
 _PARTS = {"calibration", "features", "metadata"}
 
 
-def name_faults(names: Sequence[object]) -> Iterator[Fault]:
+def name_problems(names: Sequence[object]) -> Iterator[Problem]:
     """Say what makes feature names unusable.
 
-    >>> [fault.value for fault in name_faults(["a", "a"])]
+    >>> [problem.value for problem in name_problems(["a", "a"])]
     ["['a', 'a']"]
     """
     if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
-        yield Fault("unusable feature names", str(list(names[:5])), "give every feature a name of its own")
+        yield Problem("unusable feature names", str(list(names[:5])), "give every feature a name of its own")
 
 
 def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool = False) -> Floats:
@@ -52,10 +52,10 @@ def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool 
         known = [str(column) for column in X.columns]
         missing = [name for name in names if name not in set(known)]
         extra = [] if more else [name for name in known if name not in set(names)]
-        faults = [Fault("a feature is missing", name, "build it as in training") for name in missing[:10]]
-        faults += [Fault("a feature the model does not know", name, "leave the column out") for name in extra[:10]]
-        if faults:
-            raise UsageError(faults)
+        problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:10]]
+        problems += [Problem("a feature the model does not know", name, "leave the column out") for name in extra[:10]]
+        if problems:
+            raise UsageError(problems)
         X = X.set_axis(known, axis=1)[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     features = np.ascontiguousarray(X, dtype=np.float64)
     if features.ndim != 2 or features.shape[1] != len(names):
@@ -85,9 +85,9 @@ class CompanionModel:
     metadata: Mapping[str, Any] = field(default_factory=dict)  # what its reader needs, JSON-able
 
     def __post_init__(self) -> None:
-        faults = list(name_faults(list(self.feature_names)))
-        if faults:
-            raise UsageError(faults)
+        problems = list(name_problems(list(self.feature_names)))
+        if problems:
+            raise UsageError(problems)
         check_model_text(self.model_text, features=len(self.feature_names))
         object.__setattr__(self, "feature_names", tuple(self.feature_names))
         # A copy as JSON would give it back: what is written is what is read, whatever the caller does to his own.

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
-from staypower.errors import Fault
+from staypower.errors import Problem
 from staypower.models.frames import encode, learn_categories
 from staypower.models.rows import FitError, categorical_positions
 from staypower.models.settings import ModelSettings
@@ -62,10 +62,11 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         try:
             return ModelSettings(**values, seed=int(seed), threads=self._threads())
         except ValidationError as error:
-            faults = [
-                Fault("unusable parameter", f"{fault['loc'][0]} = {fault['input']!r}", fault["msg"]) for fault in error.errors()
+            problems = [
+                Problem("unusable parameter", f"{problem['loc'][0]} = {problem['input']!r}", problem["msg"])
+                for problem in error.errors()
             ]
-            raise FitError(faults) from None
+            raise FitError(problems) from None
 
     def _threads(self) -> int | None:
         return os.cpu_count() if self.n_jobs == -1 else self.n_jobs

@@ -1,4 +1,4 @@
-"""Data frames with columns of categories: texts become codes, learnt where the model learns and kept beside it.
+"""Data frames with columns of categories: texts become codes, learned where the model learns and kept beside it.
 
 Arrays, and frames without such columns, pass through as they are. A category that was never seen is missing, which trees take a
 branch of their own for.
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from staypower.errors import Fault
+from staypower.errors import Problem
 from staypower.models.rows import FitError
 
 __all__ = ["encode", "learn_categories"]
@@ -35,15 +35,15 @@ def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
     {'plan': {'basic': 0, 'pro': 1}}
     """
     found: Codes = {}
-    faults = []
+    problems = []
     for position, name, values in _texts(X):
         if isinstance(values.dtype, pd.CategoricalDtype) or name in declared or position in declared:
             texts = np.unique(values.dropna().astype(str))
             found[name] = {str(text): code for code, text in enumerate(texts)}
         else:
-            faults.append(Fault("a column holds text", f"{name}: {_first(values)!r}", _MEND.format(name=name)))
-    if faults:
-        raise FitError(faults)
+            problems.append(Problem("a column holds text", f"{name}: {_first(values)!r}", _MEND.format(name=name)))
+    if problems:
+        raise FitError(problems)
     return found
 
 

@@ -40,13 +40,13 @@ LEAST_OF_A_SIDE = 20
 _PREFIX = "horizon_"
 _LONGEST = 3650
 
-# When a churner leaves is learnt from churners alone, who are few: little trees, firmly shrunk.
+# When a churner leaves is learned from churners alone, who are few: little trees, firmly shrunk.
 _AMONG_CHURNERS: dict[str, float] = {"num_leaves": 4, "max_depth": 2, "l2": 10.0}
 
 
 def _ascending(days: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(days)) != len(days):
-        raise ValueError("a horizon stands twice Mend: name each once")
+        raise ValueError("a horizon stands twice Fix: name each once")
     return tuple(sorted(days))
 
 
@@ -169,8 +169,8 @@ def fit_horizons(
 
 
 def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
-    plan, learnt = dataset.plan, dataset.rows("training", "calibration")
-    # what is learnt must have been known when the test begins; a snapshot's test is other accounts, not a later time
+    plan, learned = dataset.plan, dataset.rows("training", "calibration")
+    # what is learned must have been known when the test begins; a snapshot's test is other accounts, not a later time
     until = None if plan.split == "snapshot" else int(plan.test[0])
     found = find_horizon_labels(tables, label, plan.all, [*asked, label.horizon], known_until=until)
     places = positions_of(dataset, found.population.accounts, plan.all)
@@ -178,10 +178,10 @@ def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequen
     steps: list[_Step] = []
     shorter = [days for days in found.horizons if days <= label.horizon]
     for days, longer in reversed(list(pairwise(shorter))):
-        steps.append(_Step(days, learnt & (churned[longer] == 1), churned[days], True))
+        steps.append(_Step(days, learned & (churned[longer] == 1), churned[days], True))
     before, notes = label.horizon, []
     for days in (days for days in found.horizons if days > label.horizon):
-        rows = learnt & (churned[days] >= 0) & (churned[before] == 0)
+        rows = learned & (churned[days] >= 0) & (churned[before] == 0)
         if not rows.any():
             when = "in the data" if until is None else f"before the first test cutoff, {text_of(until)}"
             notes.append(f"{days} days: no training cutoff has so long an outcome complete {when}")

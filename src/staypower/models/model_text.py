@@ -32,7 +32,7 @@ def check_model_text(text: str, *, features: int) -> None:
     >>> check_model_text("tree", features=1)
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: broken model text: no list of trees. Mend: fetch the bundle again or train it anew.
+    staypower.errors.UsageError: broken model text: no list of trees. Fix: fetch the bundle again or train it anew.
     """
     try:
         _check(text, features)

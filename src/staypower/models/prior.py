@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.models.calibration import MAPS, BetaMap, CalibrationMap, SigmoidMap, TemperatureMap
 
 __all__ = ["PriorCorrection", "estimate_prior", "prior_of", "shift_map"]
@@ -47,13 +47,13 @@ class PriorCorrection:
     accounts: int = 0  # accounts that the estimate was made from
 
     def __post_init__(self) -> None:
-        faults = [
-            Fault(f"{name} base rate is no share", f"{rate!r}", "give a number above 0 and below 1, such as 0.16")
+        problems = [
+            Problem(f"{name} base rate is no share", f"{rate!r}", "give a number above 0 and below 1, such as 0.16")
             for name, rate in (("trained", self.trained), ("target", self.target))
             if not _is_rate(rate)
         ]
-        if faults:
-            raise UsageError(faults)
+        if problems:
+            raise UsageError(problems)
 
     @property
     def shift(self) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 from scipy.special import expit
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.models.rows import Rows, categorical_positions
 from staypower.models.settings import ModelSettings
 from staypower.models.training import Trained, train
@@ -199,15 +199,17 @@ def _check(came: NDArray[np.bool_], asked: NDArray[np.bool_], value: Floats, oth
     lengths = [len(each) for each in (came, asked, value, *others)]
     if len(set(lengths)) > 1:
         raise UsageError.of("rows differ in number", ", ".join(map(str, lengths)), "give one value for every row")
-    faults = []
+    problems = []
     if (came & ~asked).any():
-        faults.append(Fault("answers without an invitation", f"{int((came & ~asked).sum())} rows", "who answered was invited"))
+        problems.append(
+            Problem("answers without an invitation", f"{int((came & ~asked).sum())} rows", "who answered was invited")
+        )
     if not np.isfinite(value[came]).all():
-        faults.append(Fault("answers without a value", f"{int((~np.isfinite(value[came])).sum())} rows", "give `value`"))
+        problems.append(Problem("answers without a value", f"{int((~np.isfinite(value[came])).sum())} rows", "give `value`"))
     if not cap >= 1.0:
-        faults.append(Fault("the cap of the weights is too small", f"{cap:g}", "give at least 1"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("the cap of the weights is too small", f"{cap:g}", "give at least 1"))
+    if problems:
+        raise UsageError(problems)
 
 
 def tilt_for_silence(probabilities: ArrayLike, log_odds_per_tier: float, *, propensity: ArrayLike | None = None) -> Floats:

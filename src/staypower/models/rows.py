@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 
 __all__ = ["FitError", "Rows", "categorical_positions", "ordered_rows", "two_classes"]
 
@@ -23,7 +23,7 @@ class FitError(UsageError, ValueError):
     >>> raise FitError.of("one class only", "1 class", "give both")
     Traceback (most recent call last):
         ...
-    staypower.models.rows.FitError: one class only: 1 class. Mend: give both.
+    staypower.models.rows.FitError: one class only: 1 class. Fix: give both.
     """
 
 
@@ -73,21 +73,21 @@ def categorical_positions(
     >>> categorical_positions(["plan"], ["seats", "plan"], np.array([[7.5, 1.0], [2.0, np.nan]]))
     (1,)
     """
-    faults, positions = [], []
+    problems, positions = [], []
     for feature in wanted if wanted is not None else ():
         position = names.index(feature) if feature in names else feature
         if not isinstance(position, int | np.integer) or not 0 <= position < features.shape[1]:
-            mend = nearest(str(feature), names) if names else f"give positions from 0 to {features.shape[1] - 1}"
-            faults.append(Fault("no such categorical feature", repr(feature), mend))
+            fix = nearest(str(feature), names) if names else f"give positions from 0 to {features.shape[1] - 1}"
+            problems.append(Problem("no such categorical feature", repr(feature), fix))
             continue
         positions.append(int(position))
         wrong = _no_codes(features[:, position])
         if len(wrong):
-            faults.append(
-                Fault("a category code is no code", f"{feature}: {wrong[0]}", "give whole numbers from 0, NaN where missing")
+            problems.append(
+                Problem("a category code is no code", f"{feature}: {wrong[0]}", "give whole numbers from 0, NaN where missing")
             )
-    if faults:
-        raise FitError(faults)
+    if problems:
+        raise FitError(problems)
     return tuple(sorted(set(positions)))
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 __all__ = [
     "COMPANION",
@@ -36,7 +36,7 @@ FILES: Mapping[str, int] = {
     "model.txt": 1 << 30,
     "calibration.json": 1 << 16,
     "schema.json": 1 << 26,
-    "learnt.json": 1 << 26,
+    "learned.json": 1 << 26,
     "metadata.json": 1 << 26,
     "card.md": 1 << 24,
 }
@@ -88,8 +88,8 @@ def json_bytes(values: Any, name: str) -> bytes:
     try:
         text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        mend = "give text, finite numbers, true, false, null, lists and mappings by text only"
-        raise UsageError.of("not JSON-able", f"{name} ({error})", mend) from None
+        fix = "give text, finite numbers, true, false, null, lists and mappings by text only"
+        raise UsageError.of("not JSON-able", f"{name} ({error})", fix) from None
     return (text + "\n").encode()
 
 
@@ -135,7 +135,9 @@ def seal_folder(files: Mapping[str, bytes], folder: Path) -> str:
     """Write files and their manifest into a new folder, whole or not at all."""
     large = [(name, limit) for name in files if len(files[name]) > (limit := _limit_of(name) or 0)]
     if large:
-        raise UsageError([Fault("too large for a bundle", f"{name} over {limit} bytes", "shorten it") for name, limit in large])
+        raise UsageError(
+            [Problem("too large for a bundle", f"{name} over {limit} bytes", "shorten it") for name, limit in large]
+        )
     if os.path.lexists(folder):
         return _same(files, folder)
     manifest = _manifest(files)
@@ -164,8 +166,8 @@ def _same(files: Mapping[str, bytes], folder: Path) -> str:
     try:
         open_folder(folder, digest=digest)
     except UsageError:
-        mend = "choose a new folder; a bundle is never overwritten"
-        raise UsageError.of("something else is there already", str(folder), mend) from None
+        fix = "choose a new folder; a bundle is never overwritten"
+        raise UsageError.of("something else is there already", str(folder), fix) from None
     return digest
 
 
@@ -196,14 +198,14 @@ def open_folder(folder: Path, *, digest: str | None = None) -> dict[str, bytes]:
         raise UsageError.of("the bundle is not the one that was sealed", f"{folder}: digest differs", _AGAIN)
     listed = _listed(manifest)
     _require_same(folder, found, set(listed))
-    files, faults = {}, []
+    files, problems = {}, []
     for name in listed:
         content = _read(folder / name, _limit_of(name) or 0)
         if len(content) != listed[name]["bytes"] or hashlib.sha256(content).hexdigest() != listed[name]["sha256"]:
-            faults.append(Fault("a file of the bundle was altered", str(folder / name), _AGAIN))
+            problems.append(Problem("a file of the bundle was altered", str(folder / name), _AGAIN))
         files[name] = content
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
     return files
 
 
@@ -219,19 +221,19 @@ def _check_names(folder: Path) -> set[str]:
 
 
 def _require_same(folder: Path, found: set[str], expected: set[str]) -> None:
-    faults = [Fault("a file of the bundle is missing", str(folder / name), _AGAIN) for name in sorted(expected - found)]
-    faults += [
-        Fault("a file that is no part of the bundle", str(folder / name), "take it away") for name in sorted(found - expected)
+    problems = [Problem("a file of the bundle is missing", str(folder / name), _AGAIN) for name in sorted(expected - found)]
+    problems += [
+        Problem("a file that is no part of the bundle", str(folder / name), "take it away") for name in sorted(found - expected)
     ]
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
 
 
 def _listed(manifest: bytes) -> dict[str, Any]:
     values = json_values(manifest, _MANIFEST)
     if values.get("format") != _FORMAT:
-        mend = "use the version of staypower that wrote it, or train it anew"
-        raise UsageError.of("unknown bundle format", repr(values.get("format")), mend)
+        fix = "use the version of staypower that wrote it, or train it anew"
+        raise UsageError.of("unknown bundle format", repr(values.get("format")), fix)
     listed = values.get("files")
     fine = isinstance(listed, dict) and set(values) == {"format", "files"} and _fit_together(set(listed))
     if not fine or not all(isinstance(entry, dict) and set(entry) == {"bytes", "sha256"} for entry in listed.values()):  # type: ignore[union-attr]

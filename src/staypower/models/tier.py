@@ -361,8 +361,8 @@ def _ranked(given: NDArray[Any], weights: Floats | None, order: Sequence[Any] | 
         raise FitError.of("classes that are not in `classes_order`", ", ".join(strange), "name every class, from worst to best")
     unseen = [repr(label) for label in listed if label not in found.tolist()]
     if unseen:
-        mend = "use more cutoffs or a longer tier horizon, or leave it out of `classes_order`"
-        raise FitError.of("no row of a class", ", ".join(unseen), mend)
+        fix = "use more cutoffs or a longer tier horizon, or leave it out of `classes_order`"
+        raise FitError.of("no row of a class", ", ".join(unseen), fix)
     place = {label: number for number, label in enumerate(listed)}
-    # rows of weight 0 may bear other labels: they are dropped before anything is learnt
+    # rows of weight 0 may bear other labels: they are dropped before anything is learned
     return np.asarray(listed, dtype=given.dtype), np.array([place.get(label, 0) for label in given.tolist()], dtype=np.int8)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.models.tier_blend import Blend
 
 if TYPE_CHECKING:
@@ -101,16 +101,18 @@ def settle_tiers(
 
 
 def _check(given: Floats, before: NDArray[np.int64], margin: float, abstain_below: float) -> None:
-    faults = []
+    problems = []
     if given.ndim != 2 or before.shape != given.shape[:1]:
-        faults.append(Fault("previous tiers do not match", f"{before.shape} for {given.shape}", "give one tier for every row"))
+        problems.append(
+            Problem("previous tiers do not match", f"{before.shape} for {given.shape}", "give one tier for every row")
+        )
     elif ((before < UNKNOWN) | (before >= given.shape[1])).any():
         value = f"{int(((before < UNKNOWN) | (before >= given.shape[1])).sum())} rows"
-        faults.append(
-            Fault("a previous tier is no tier", value, f"give numbers from 0 to {given.shape[1] - 1}, -1 for unknown")
+        problems.append(
+            Problem("a previous tier is no tier", value, f"give numbers from 0 to {given.shape[1] - 1}, -1 for unknown")
         )
     for name, share in (("margin", margin), ("abstain_below", abstain_below)):
         if not 0.0 <= share <= 1.0:
-            faults.append(Fault(f"{name} is no share", f"{share:g}", "give a number from 0 to 1"))
-    if faults:
-        raise UsageError(faults)
+            problems.append(Problem(f"{name} is no share", f"{share:g}", "give a number from 0 to 1"))
+    if problems:
+        raise UsageError(problems)

@@ -91,8 +91,8 @@ def _partition(rows: Rows, settings: ModelSettings, embargo_days: float | None) 
     if rows.cutoffs is None or embargo_days is None:
         if asked:
             missing = "embargo_days" if rows.cutoffs is not None else "cutoffs"
-            mend = "give the days of gap + horizon + grace" if rows.cutoffs is not None else "give `fit` each row's cutoff"
-            raise FitError.of("the temporal split cannot be made", f"{missing} not given", f'{mend}, or split="grouped"')
+            fix = "give the days of gap + horizon + grace" if rows.cutoffs is not None else "give `fit` each row's cutoff"
+            raise FitError.of("the temporal split cannot be made", f"{missing} not given", f'{fix}, or split="grouped"')
         return None
     found = partition_by_time(rows.cutoffs, embargo_days=embargo_days, calibration_cutoffs=settings.calibration_cutoffs)
     if asked:
@@ -138,7 +138,7 @@ def _lacking(rows: Rows) -> str:
     if rarer >= LEAST_ACCOUNTS:
         return ""
     bear = "account bears" if rarer == 1 else "accounts bear"
-    return f"only {rarer} {bear} the rarer label where it learnt, {LEAST_ACCOUNTS} are needed"
+    return f"only {rarer} {bear} the rarer label where it learned, {LEAST_ACCOUNTS} are needed"
 
 
 def _train_temporal(rows: Rows, partition: TemporalPartition, settings: ModelSettings, categorical: tuple[int, ...]) -> Trained:

@@ -113,8 +113,8 @@ def booster_of(text: str) -> lightgbm.Booster:
     try:
         return lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
-        mend = "fetch the bundle again or train it anew"
-        raise UsageError.of("broken model text", str(error)[:200], mend) from None
+        fix = "fetch the bundle again or train it anew"
+        raise UsageError.of("broken model text", str(error)[:200], fix) from None
 
 
 def threads_for(asked: int | None, work: int) -> int:

@@ -1,1 +1,1 @@
-"""Whether what a model sees now is still what it learnt from."""
+"""Whether what a model sees now is still what it learned from."""

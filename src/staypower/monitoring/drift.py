@@ -1,4 +1,4 @@
-"""How far features and scores have moved since the model learnt: the population stability index.
+"""How far features and scores have moved since the model learned: the population stability index.
 
 PSI sums (p - q) ln(p / q) over bins, where q is the share of accounts in a bin then and p the share now. A missing value is a
 bin of its own, because a source that stops arriving shows there first. The usual reading: under 0.1 steady, from 0.25 moved.
@@ -32,7 +32,7 @@ _LEVEL = 0.99
 
 @dataclass(frozen=True)
 class Drift:
-    """What moved between the last cutoff that was learnt from and now.
+    """What moved between the last cutoff that was learned from and now.
 
     >>> X = pd.DataFrame({"a": np.arange(1000.0)})
     >>> find_drift(X, X, np.arange(1000.0), np.arange(1000.0), then_words="May", now_words="June").headline
@@ -128,7 +128,7 @@ def find_drift(
     now_words: str = "",
     categories: tuple[str, ...] = (),
 ) -> Drift:
-    """Compare what the model saw when it learnt with what it sees now."""
+    """Compare what the model saw when it learned with what it sees now."""
     rows = [
         _row(str(name), then[name].to_numpy(dtype=np.float64), now[name].to_numpy(dtype=np.float64), name in categories)
         for name in then.columns

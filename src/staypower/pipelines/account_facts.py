@@ -69,14 +69,14 @@ def _buckets(tables: Tables | SpilledTables) -> Iterator[Tables]:
 def _catalogues(
     settings: Settings, tables: Tables | SpilledTables, playbook: Playbook, bundle: Bundle, cutoff: int
 ) -> list[Catalogue]:
-    """Declare the measures: as the model learnt them, those that it does not know by the tables' columns."""
+    """Declare the measures: as the model learned them, those that it does not know by the tables' columns."""
     wanted = {*playbook.features, ORDERED}
-    learnt = Catalogue.from_dict(bundle.learnt["catalogue"])
-    known = wanted & set(learnt.names)
+    learned = Catalogue.from_dict(bundle.learned["catalogue"])
+    known = wanted & set(learned.names)
     plain = FeatureSettings(windows=settings.features.windows, sla_hours=settings.features.sla_hours)
     declared = declare(tables.empty if isinstance(tables, SpilledTables) else tables, plain, cutoff=cutoff)
     others = (wanted - known) & set(declared.names)
-    return [catalogue.only(names) for catalogue, names in ((learnt, known), (declared, others)) if names]
+    return [catalogue.only(names) for catalogue, names in ((learned, known), (declared, others)) if names]
 
 
 def _of_bucket(

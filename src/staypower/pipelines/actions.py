@@ -69,7 +69,7 @@ def actions_of(
     scores: Scores | None = None,
 ) -> ActionList:
     """Choose actions without writing; parameters as in `run_actions`."""
-    playbook = load_playbook(settings)  # its faults are said before any work begins
+    playbook = load_playbook(settings)  # its problems are said before any work begins
     if tables is None:
         tables, findings = load_tables(settings, progress=progress)
         refuse_errors(findings)

@@ -101,8 +101,8 @@ def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, 
 
 def _plans(settings: Settings, tables: Tables, folds: int) -> list[CutoffPlan]:
     if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
-        mend = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
-        raise UsageError.of("a backtest needs several cutoffs", f"label.flag: {settings.label.flag}", mend)
+        fix = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
+        raise UsageError.of("a backtest needs several cutoffs", f"label.flag: {settings.label.flag}", fix)
     return rolling_plans(
         settings.cutoffs,
         settings.label.outcome,
@@ -113,8 +113,8 @@ def _plans(settings: Settings, tables: Tables, folds: int) -> list[CutoffPlan]:
 
 
 def _shortfall(dataset: Dataset, settings: Settings) -> str:
-    learnt, fresh = dataset.rows("training", "calibration"), dataset.matrix.cutoffs == dataset.plan.test[0]
-    churned, stayed = int(dataset.y[learnt].sum()), int((dataset.y[learnt] == 0).sum())
+    learned, fresh = dataset.rows("training", "calibration"), dataset.matrix.cutoffs == dataset.plan.test[0]
+    churned, stayed = int(dataset.y[learned].sum()), int((dataset.y[learned] == 0).sum())
     if min(churned, stayed) < settings.model.min_churners:
         return f"{churned} rows churned and {stayed} stayed where it learns, {settings.model.min_churners} are needed"
     return "" if fresh.any() else "nobody was active at its test cutoff"
@@ -122,12 +122,12 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
 
 def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
-    model, learnt = fit_classifier(dataset, settings), dataset.rows("training", "calibration")
+    model, learned = fit_classifier(dataset, settings), dataset.rows("training", "calibration")
     fresh = dataset.matrix.cutoffs == dataset.plan.test[0]
     tested = np.flatnonzero(dataset.rows("test"))
     # by cutoff, and by account within: the same order in every fold
     order = tested[np.argsort(dataset.matrix.cutoffs[tested], kind="stable")]
-    base_rate, seen = dataset.base_rate("training", "calibration"), set(dataset.matrix.accounts[learnt])
+    base_rate, seen = dataset.base_rate("training", "calibration"), set(dataset.matrix.accounts[learned])
     facts = find_row_facts(dataset, tables, settings, fresh, base_rate=base_rate)
     remarks = [*facts.remarks, *sample_remarks(dataset, settings)]
     halves = None
@@ -137,8 +137,8 @@ def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPr
         remarks += [found] if isinstance(found, str) else []
     return FoldPredictions(
         plan=dataset.plan,
-        learnt_rows=int(learnt.sum()),
-        learnt_accounts=len(seen),
+        learned_rows=int(learned.sum()),
+        learned_accounts=len(seen),
         train_base_rate=base_rate,
         how=model.split_,
         accounts=dataset.matrix.accounts[order],

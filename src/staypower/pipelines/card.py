@@ -48,7 +48,7 @@ def write_card(
         ("Intended use", _intended_use(settings)),
         ("Data", _data(tables, data)),
         ("What is predicted, and for whom", _target(settings, dataset)),
-        ("How it was learnt", _learning(dataset, fit, notes)),
+        ("How it was learned", _learning(dataset, fit, notes)),
         ("Test", _test(dataset, evaluation)),
         ("Calibration", _calibration(evaluation)),
         ("Slices", _slices(settings, evaluation)),
@@ -76,7 +76,7 @@ def _intended_use(settings: Settings) -> str:
     return (
         f"To rank the accounts that are active today by how likely they are {outcome_in_words(settings.label)},\n"
         "so that a team can decide whom to look at first, with the reasons beside each score. It is not made for decisions\n"
-        "about prices, credit or persons, for accounts unlike those it learnt from, or as proof of what causes churn."
+        "about prices, credit or persons, for accounts unlike those it learned from, or as proof of what causes churn."
     )
 
 
@@ -112,14 +112,14 @@ def _target(settings: Settings, dataset: Dataset) -> str:
 
 
 def _learning(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
-    plan, learnt = dataset.plan, dataset.rows("training", "calibration")
+    plan, learned = dataset.plan, dataset.rows("training", "calibration")
     features = dataset.catalogue.frame()
     families = ", ".join(f"{count} from {_origin(str(table))}" for table, count in features["table"].value_counts().items())
     facts = (
         ("Split", plan.words),
-        ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}"),
+        ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.learned_until)}"),
         ("Cutoffs", f"{len(plan.training)} for training, {len(plan.calibration)} for calibration"),
-        ("Rows", f"{int(learnt.sum()):,} of {len(set(dataset.matrix.accounts[learnt])):,} accounts"),
+        ("Rows", f"{int(learned.sum()):,} of {len(set(dataset.matrix.accounts[learned])):,} accounts"),
         *((("Sample", f"{dataset.sampling}; seed {dataset.sampling.seed}"),) if dataset.sampling.is_on else ()),
         ("Churned", f"{dataset.base_rate('training', 'calibration'):.1%}"),
         ("Features", f"{len(features)}: {families}"),
@@ -137,7 +137,7 @@ def _test(dataset: Dataset, evaluation: Evaluation) -> str:
     facts = (
         ("Split", evaluation.split),
         ("Cutoffs", ", ".join(text_of(cutoff) for cutoff in evaluation.cutoffs)),
-        ("Embargo", f"{dataset.plan.embargo} days between what was learnt from and the test"),
+        ("Embargo", f"{dataset.plan.embargo} days between what was learned from and the test"),
         ("Rows", f"{evaluation.rows:,} of {evaluation.accounts:,} accounts"),
         ("Churned", f"{evaluation.churned:,}: {_percent(base)}"),
         ("Intervals", f"95 %, {evaluation.replicates} bootstrap samples of accounts"),
@@ -229,8 +229,8 @@ def _listed_notes(evaluation: Evaluation) -> str:
 
 def _limits(settings: Settings, evaluation: Evaluation) -> str:
     lines = [
-        "Probabilities hold for accounts like those learnt from; a change of prices, product or market since then is not seen.",
-        "Intervals tell the luck of which accounts were tested, not of which were learnt from, nor of the months to come.",
+        "Probabilities hold for accounts like those in training; a later change of prices, product or market is not seen.",
+        "Intervals tell the luck of which accounts were tested, not of which were learned from, nor of the months to come.",
         "Reasons say what moved the score. They are no proof of cause.",
         "Acting on a score changes the outcome that it foretold: measure actions against a holdout.",
     ]

@@ -1,4 +1,4 @@
-"""Say what is wrong with config, tables and label, all at once, before anything is learnt."""
+"""Say what is wrong with config, tables and label, all at once, before anything is learned."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CheckResult:
     plan : CutoffPlan or None
         The cutoffs, when the history allows any.
     labels : Labels or None
-        Who would be learnt from.
+        Who would be learned from.
     """
 
     report: CheckReport
@@ -100,7 +100,7 @@ def population_text(labels: Labels, plan: CutoffPlan | None) -> str:
     lines = [str(shown.to_string(index=False))]
     if plan.split != "snapshot":
         lines += [
-            f"between two uses lie {plan.embargo} days without cutoffs, so that no outcome is learnt from that the next tests"
+            f"between two uses lie {plan.embargo} days without cutoffs, so that no outcome is learned from that the next tests"
         ]
     return "\n".join(lines)
 
@@ -139,7 +139,7 @@ def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple
 
 def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]) -> Catalogue | None:
     try:
-        cutoff = plan.learnt_until if plan else tables.observed_until
+        cutoff = plan.learned_until if plan else tables.observed_until
         return declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label))
     except UsageError as error:
         findings += _as_findings(error, "features")
@@ -147,7 +147,7 @@ def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, find
 
 
 def _tier(tables: Tables, settings: Settings, findings: list[Finding]) -> None:
-    """Name answers from which no tier can be learnt: one instrument on two scales, or bands that do not fit."""
+    """Name answers from which no tier can be learned: one instrument on two scales, or bands that do not fit."""
     if settings.tier.kind != "survey" or not has_answers(tables, settings.tier.instrument):
         return
     try:
@@ -158,8 +158,8 @@ def _tier(tables: Tables, settings: Settings, findings: list[Finding]) -> None:
 
 def _as_findings(error: UsageError, place: str) -> list[Finding]:
     return [
-        Finding("error", f"({place})", "", 0, f"{fault.fault}: {fault.value}", "no model can be learnt", fault.mend)
-        for fault in error.faults
+        Finding("error", f"({place})", "", 0, f"{problem.problem}: {problem.value}", "no model can be learned", problem.fix)
+        for problem in error.problems
     ]
 
 

@@ -67,10 +67,10 @@ def _fit_tier(
     early = outcome.mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
     taught = dataset.rows("training", "calibration") & early
     if chosen.weighting != "off":
-        # who answers is learnt where rows are together as all were; otherwise weights make up for those left out
+        # who answers is learned where rows are together as all were; otherwise weights make up for those left out
         taught &= dataset.drawn
-    learnt = taught & (tier >= 0)
-    short = _shortfall(tier[learnt], dataset.matrix.accounts[learnt], labels.classes)
+    learned = taught & (tier >= 0)
+    short = _shortfall(tier[learned], dataset.matrix.accounts[learned], labels.classes)
     if short:
         return {}, (f"loyalty tier: none, {short}",), None
     model = LoyaltyTierClassifier.from_settings(
@@ -81,7 +81,9 @@ def _fit_tier(
     )
     keys = dataset.matrix.cutoffs, dataset.matrix.accounts
     weights, said = _weights(dataset, labels, told & taught, settings)
-    model.fit(dataset.X[learnt], tier[learnt], cutoffs=keys[0][learnt], accounts=keys[1][learnt], sample_weight=weights[learnt])
+    model.fit(
+        dataset.X[learned], tier[learned], cutoffs=keys[0][learned], accounts=keys[1][learned], sample_weight=weights[learned]
+    )
     companions = model.to_companions(metadata={"tiers": list(labels.classes), "tier_horizon_days": chosen.horizon})
     tested, left = dataset.rows("test") & (tier >= 0), dataset.weights if chosen.weighting == "off" else None
     if not tested.any():
@@ -94,7 +96,7 @@ def _fit_tier(
         split=dataset.plan.split,
         classes=labels.classes,
         last_tier=last[tested],
-        train_frequencies=_frequencies(tier[learnt], None if left is None else left[learnt], len(labels.classes)),
+        train_frequencies=_frequencies(tier[learned], None if left is None else left[learned], len(labels.classes)),
         seed=settings.model.seed,
     )
     return companions, tuple(f"loyalty tier: {note}" for note in (*said, *model.notes_)), evaluation

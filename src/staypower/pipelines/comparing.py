@@ -18,7 +18,7 @@ from staypower.labels.churn import Labels, find_labels
 from staypower.metrics.probability import calibration_error, log_loss
 from staypower.metrics.ranking import auroc, average_precision
 from staypower.models.bundle import Bundle
-from staypower.pipelines.comparison import DECISIVE, LABELS, Comparison, faults_of, not_compared
+from staypower.pipelines.comparison import DECISIVE, LABELS, Comparison, not_compared, problems_of
 from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.tables import Tables
 
@@ -47,21 +47,21 @@ def compare(
     champion: tuple[str, Bundle],
     cache: MatrixCache | None = None,
 ) -> Comparison:
-    """Measure two versions on the cutoffs that are mature now and later than anything that either has learnt from."""
+    """Measure two versions on the cutoffs that are mature now and later than anything that either has learned from."""
     versions = challenger[0], champion[0]
     bundles = challenger[1], champion[1]
     if any(bundle.metadata["cutoffs"]["split"] == "snapshot" for bundle in bundles):
-        return not_compared(*versions, "one of them was learnt from one snapshot, so there is no common test in time")
+        return not_compared(*versions, "one of them was learned from one snapshot, so there is no common test in time")
     try:
         for bundle in bundles:
             require_same_label(bundle, settings.label)
-            require_what_is_read(Catalogue.from_dict(bundle.learnt["catalogue"]), tables)
+            require_what_is_read(Catalogue.from_dict(bundle.learned["catalogue"]), tables)
     except UsageError as error:
-        return not_compared(*versions, faults_of(error))
-    learnt = max(_learnt_until(bundle) for bundle in bundles)
-    cutoffs = _later_cutoffs(settings, learnt, tables.observed_until)
+        return not_compared(*versions, problems_of(error))
+    learned = max(_learned_until(bundle) for bundle in bundles)
+    cutoffs = _later_cutoffs(settings, learned, tables.observed_until)
     if not len(cutoffs):
-        return not_compared(*versions, _wait(settings, learnt, tables.observed_until))
+        return not_compared(*versions, _wait(settings, learned, tables.observed_until))
     labels = find_labels(tables, settings.label, cutoffs)
     if not (labels.churned >= 0).any():
         return not_compared(*versions, f"nobody was active at the later cutoffs ({text_of(int(cutoffs[0]))} and after)")
@@ -70,32 +70,32 @@ def compare(
     return _measured(*versions, cutoffs, account, churned, scores[0], scores[1], seed=settings.model.seed)
 
 
-def _learnt_until(bundle: Bundle) -> int:
+def _learned_until(bundle: Bundle) -> int:
     """Return the last cutoff whose outcome a model knows."""
     plan = bundle.metadata["cutoffs"]
     return max(instant_of(text) for text in (*plan["training"], *plan["calibration"]))
 
 
-def _later_cutoffs(settings: Settings, learnt_until: int, observed_until: int) -> NDArray[np.int64]:
-    """Step back from the last mature cutoff, as a test does, to the first that no outcome learnt from reaches into."""
+def _later_cutoffs(settings: Settings, learned_until: int, observed_until: int) -> NDArray[np.int64]:
+    """Step back from the last mature cutoff, as a test does, to the first that no outcome learned from reaches into."""
     outcome, chosen = settings.label.outcome, settings.cutoffs
     last = outcome.last_mature(observed_until)
     if chosen.test is not None:
         step = chosen.every * DAY
         last = instant_of(chosen.test) + (last - instant_of(chosen.test)) // step * step
     # the first cutoff may lie right at the end of the embargo
-    earliest = learnt_until + outcome.embargo * DAY - 1
+    earliest = learned_until + outcome.embargo * DAY - 1
     return cutoffs_between(last, every=chosen.every, count=chosen.count, first=earliest)
 
 
-def _wait(settings: Settings, learnt_until: int, observed_until: int) -> str:
+def _wait(settings: Settings, learned_until: int, observed_until: int) -> str:
     outcome = settings.label.outcome
-    first = learnt_until + outcome.embargo * DAY
+    first = learned_until + outcome.embargo * DAY
     needed = first + outcome.embargo * DAY
     days = -(-(needed - observed_until) // DAY)
     more = f"{days:,} more day{'' if days == 1 else 's'} of data"
     return (
-        f"no cutoff with a complete outcome is later than what they learnt from (outcomes until {text_of(first)}); the first, "
+        f"no cutoff with a complete outcome is later than what they learned from (outcomes until {text_of(first)}); the first, "
         f"{text_of(first)}, is complete once the data reach {text_of(needed)}: wait for {more}"
     )
 
@@ -104,7 +104,7 @@ def _predict(
     bundle: Bundle, tables: Tables, labels: Labels, settings: Settings, cache: MatrixCache | None
 ) -> NDArray[np.float64]:
     """Return a model's probability for every labelled pair of account and cutoff."""
-    catalogue, known = Catalogue.from_dict(bundle.learnt["catalogue"]), labels.churned >= 0
+    catalogue, known = Catalogue.from_dict(bundle.learned["catalogue"]), labels.churned >= 0
     cutoffs = labels.population.cutoffs
 
     def build() -> Any:

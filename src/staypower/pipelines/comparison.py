@@ -13,7 +13,7 @@ from staypower.cutoffs import text_of
 from staypower.errors import UsageError
 from staypower.evaluation.resampling import Estimate
 
-__all__ = ["DECISIVE", "LABELS", "Comparison", "faults_of", "not_compared"]
+__all__ = ["DECISIVE", "LABELS", "Comparison", "problems_of", "not_compared"]
 
 LABELS: Mapping[str, str] = {
     "log_loss": "log loss",
@@ -38,7 +38,7 @@ class Comparison:
     challenger: str  # versions
     champion: str  # versions
     obstacle: str = ""  # why they could not be compared, with what to do; empty when they were
-    cutoffs: tuple[int, ...] = ()  # instants, later than anything that either has learnt from
+    cutoffs: tuple[int, ...] = ()  # instants, later than anything that either has learned from
     rows: int = 0  # what they were compared on; `churned` counts rows
     accounts: int = 0  # what they were compared on; `churned` counts rows
     churned: int = 0  # what they were compared on; `churned` counts rows
@@ -141,10 +141,10 @@ def not_compared(challenger: str, champion: str, obstacle: str) -> Comparison:
     return Comparison(challenger=challenger, champion=champion, obstacle=obstacle)
 
 
-def faults_of(error: UsageError) -> str:
-    """Say every fault in one line, to stand within a sentence.
+def problems_of(error: UsageError) -> str:
+    """Say every problem in one line, to stand within a sentence.
 
-    >>> faults_of(UsageError.of("no such version", "acme 9", "train it"))
-    'no such version: acme 9. Mend: train it'
+    >>> problems_of(UsageError.of("no such version", "acme 9", "train it"))
+    'no such version: acme 9. Fix: train it'
     """
-    return "; ".join(str(fault).rstrip(".") for fault in error.faults)
+    return "; ".join(str(problem).rstrip(".") for problem in error.problems)

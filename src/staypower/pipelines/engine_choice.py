@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.tables import Tables
 
 __all__ = ["engine_of_cluster"]
@@ -21,22 +21,22 @@ def engine_of_cluster(
     prior: float | str | None = None,
 ) -> Any:
     """Return the module of the jobs on a cluster."""
-    faults = []
+    problems = []
     if accounts:
-        fault = "the Spark engine scores every account"
-        faults.append(Fault(fault, f"--account {accounts[0]}", "leave it out, or use `--set engine=embedded`"))
+        problem = "the Spark engine scores every account"
+        problems.append(Problem(problem, f"--account {accounts[0]}", "leave it out, or use `--set engine=embedded`"))
     if previous is not None:
-        fault = "the Spark engine does not compare with earlier scores"
-        faults.append(Fault(fault, f"--previous {previous}", "leave it out, or use `--set engine=embedded`"))
+        problem = "the Spark engine does not compare with earlier scores"
+        problems.append(Problem(problem, f"--previous {previous}", "leave it out, or use `--set engine=embedded`"))
     if tables is not None:
-        fault = "tables in memory cannot be scored on a cluster"
-        faults.append(Fault(fault, "tables", "leave them out: the sources of the config are read by the cluster"))
+        problem = "tables in memory cannot be scored on a cluster"
+        problems.append(Problem(problem, "tables", "leave them out: the sources of the config are read by the cluster"))
     if prior == "estimate":
-        fault = "the Spark engine does not estimate a base rate"
-        faults.append(Fault(fault, "scoring.prior: estimate", "give the rate itself, such as 0.16"))
+        problem = "the Spark engine does not estimate a base rate"
+        problems.append(Problem(problem, "scoring.prior: estimate", "give the rate itself, such as 0.16"))
     if importlib.util.find_spec("pyspark") is None:
-        fault = "the Spark engine is not installed"
-        faults.append(Fault(fault, "engine: spark", "pip install 'staypower[spark]', and Java 17"))
-    if faults:
-        raise UsageError(faults)
+        problem = "the Spark engine is not installed"
+        problems.append(Problem(problem, "engine: spark", "pip install 'staypower[spark]', and Java 17"))
+    if problems:
+        raise UsageError(problems)
     return importlib.import_module("staypower.pipelines.on_spark")

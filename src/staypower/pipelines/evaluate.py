@@ -89,7 +89,7 @@ def run_evaluate(
             bundle.predict(dataset.X[test][list(bundle.feature_names)]),
             settings,
             tables=tables,
-            known=_accounts_learnt_from(bundle, tables, settings),
+            known=_accounts_learned_from(bundle, tables, settings),
             prior=moved_to,
             trained=float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"])),
         )
@@ -120,8 +120,8 @@ def _read_prior(text: str | None) -> float | Literal["estimate"] | None:
     return rate
 
 
-def _accounts_learnt_from(bundle: Bundle, tables: Tables, settings: Settings) -> set[str]:
-    """Return the accounts that were in the population at a cutoff that the model learnt from."""
+def _accounts_learned_from(bundle: Bundle, tables: Tables, settings: Settings) -> set[str]:
+    """Return the accounts that were in the population at a cutoff that the model learned from."""
     plan = bundle.metadata["cutoffs"]
     cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
     # the model's own sample, whatever the settings say by now
@@ -137,7 +137,7 @@ def _accounts_learnt_from(bundle: Bundle, tables: Tables, settings: Settings) ->
 def _rows_for(
     bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache, sampling: Sampling, progress: Progress
 ) -> Dataset:
-    catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+    catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
     require_same_label(bundle, settings.label)
     require_what_is_read(catalogue, tables)
     dataset = build_dataset(
@@ -152,11 +152,11 @@ def _rows_for(
         sampling=sampling,
         announce=announcer(settings, progress),
     )
-    plan, learnt = dataset.plan, bundle.metadata["cutoffs"]
-    last = max(instant_of(text) for text in (*learnt["training"], *learnt["calibration"]))
+    plan, learned = dataset.plan, bundle.metadata["cutoffs"]
+    last = max(instant_of(text) for text in (*learned["training"], *learned["calibration"]))
     seen = not settings.label.outcome.mature(np.array([last]), int(plan.test[0])).all()
     if plan.split != "snapshot" and seen:
-        where = f"first test cutoff {dataset.plan.to_dict()['test']}, model learnt until {max(learnt['training'])}"
-        mend = f"set `cutoffs.test` at least {plan.embargo} days after what the model learnt, or train again"
-        raise UsageError.of("the test would hold outcomes that the model has seen", where, mend)
+        where = f"first test cutoff {dataset.plan.to_dict()['test']}, model learned until {max(learned['training'])}"
+        fix = f"set `cutoffs.test` at least {plan.embargo} days after what the model learned, or train again"
+        raise UsageError.of("the test would hold outcomes that the model has seen", where, fix)
     return dataset

@@ -11,7 +11,7 @@ import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, before, instant_of, text_of
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.explanation.changes import compare_explanations
 from staypower.pipelines.account_story import shown
 from staypower.pipelines.actions import actions_of
@@ -105,14 +105,14 @@ def _require_known(asked: Sequence[str], tables: Tables) -> None:
         return
     known = tables.account_ids
     there = set(known)
-    faults = []
+    problems = []
     for account in asked:
         if account not in there:
             near = [shown(f"`{one}`") for one in nearest_accounts(account, known)]
-            mend = f"write {' or '.join(near)}" if near else f"write an id as the tables have it, such as `{shown(known[0])}`"
-            faults.append(Fault("unknown account", shown(account), mend))
-    if faults:
-        raise UsageError(faults)
+            fix = f"write {' or '.join(near)}" if near else f"write an id as the tables have it, such as `{shown(known[0])}`"
+            problems.append(Problem("unknown account", shown(account), fix))
+    if problems:
+        raise UsageError(problems)
 
 
 def _earlier_cutoff(previous: Path | None, now: int, settings: Settings) -> int:
@@ -145,7 +145,7 @@ def _score_before(
     except UsageError as error:
         if strict:
             raise
-        return None, (f"nothing to compare with at {text_of(at)}: {error.faults[0].fault}",)
+        return None, (f"nothing to compare with at {text_of(at)}: {error.problems[0].problem}",)
     return told, ()
 
 

@@ -122,7 +122,7 @@ def run_features(settings: Settings, *, progress: Progress, build: bool = False,
 def _build(settings: Settings, tables: Tables | SpilledTables, folder: Path) -> tuple[Catalogue, list[Path]]:
     """Build the rows of every bucket into a file of its own, and say which columns are worth keeping."""
     plan = choose_plan(tables, settings.label, settings.cutoffs)
-    catalogue = declare(tables, settings.features, cutoff=plan.learnt_until, hidden=told_by(settings.label))
+    catalogue = declare(tables, settings.features, cutoff=plan.learned_until, hidden=told_by(settings.label))
     require_features(catalogue)
     rows = MatrixRows(settings.label, catalogue, plan)
     parts = map_to_parts(tables, rows, folder, threads=settings.engine.threads)

@@ -21,9 +21,9 @@ __all__ = ["calibrated_base_rate", "fit_classifier", "half_of", "measure_memory"
 
 def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
     """Fit the churn classifier on the training and calibration rows of a data set."""
-    learnt = dataset.rows("training", "calibration")
+    learned = dataset.rows("training", "calibration")
     if rows is not None:
-        learnt = learnt & rows
+        learned = learned & rows
     plan, chosen = dataset.plan, settings.model
     if chosen.split == "auto" and plan.split != "temporal":
         chosen = chosen.model_copy(update={"split": "grouped"})
@@ -34,10 +34,10 @@ def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_]
         chosen, embargo_days=plan.embargo, categorical_features=list(dataset.matrix.categories) or None
     )
     model.fit(
-        dataset.X[learnt],
-        dataset.y[learnt],
-        cutoffs=dataset.matrix.cutoffs[learnt],
-        accounts=dataset.matrix.accounts[learnt],
+        dataset.X[learned],
+        dataset.y[learned],
+        cutoffs=dataset.matrix.cutoffs[learned],
+        accounts=dataset.matrix.accounts[learned],
     )
     # all odds are too high by what was left out where the calibration map was fitted
     temporal = model.split_.startswith("temporal")
@@ -67,8 +67,8 @@ def predict_by_halves(
     dataset: Dataset, settings: Settings, rows: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | str:
     """Predict rows by two models, each grown on one half of the accounts."""
-    half, learnt = half_of(dataset.matrix.accounts), dataset.rows("training", "calibration")
-    churners = [len(set(dataset.matrix.accounts[learnt & (half == side) & (dataset.y == 1)])) for side in (0, 1)]
+    half, learned = half_of(dataset.matrix.accounts), dataset.rows("training", "calibration")
+    churners = [len(set(dataset.matrix.accounts[learned & (half == side) & (dataset.y == 1)])) for side in (0, 1)]
     if min(churners) < settings.model.min_churners:
         few = f"half of the accounts hold {min(churners)} churners, {settings.model.min_churners} are needed"
         return f"Known and never seen accounts are not compared: {few}."
@@ -76,7 +76,7 @@ def predict_by_halves(
     try:
         by_half = [fit_classifier(dataset, settings, half == side).predict_proba(dataset.X[rows])[:, 1] for side in (0, 1)]
     except UsageError as error:
-        return f"Known and never seen accounts are not compared: {error.faults[0].fault}."
+        return f"Known and never seen accounts are not compared: {error.problems[0].problem}."
     return np.where(own == 0, *by_half), np.where(own == 0, *by_half[::-1])
 
 

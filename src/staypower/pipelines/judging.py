@@ -44,7 +44,7 @@ def judge(
     trained: float | None = None,
 ) -> Evaluation:
     """Evaluate a model's probabilities on the test rows."""
-    test, learnt = dataset.rows("test"), dataset.rows("training", "calibration")
+    test, learned = dataset.rows("test"), dataset.rows("training", "calibration")
     base_rate = dataset.base_rate("training", "calibration")
     facts = find_row_facts(dataset, tables, settings, test, base_rate=base_rate)
     scores = {MODEL: probability, **baselines_of(dataset, test, facts)}
@@ -57,7 +57,7 @@ def judge(
     memory = measure_memory(dataset, settings) if settings.evaluation.unseen_accounts else None
     if isinstance(memory, str):
         remarks.append(memory)
-    seen = set(dataset.matrix.accounts[learnt] if known is None else known)
+    seen = set(dataset.matrix.accounts[learned] if known is None else known)
     return evaluate(
         dataset.y[test],
         scores,
@@ -83,7 +83,7 @@ def judge(
 
 def baselines_of(dataset: Dataset, rows: NDArray[np.bool_], facts: RowFacts) -> dict[str, NDArray[np.float64]]:
     """Score rows by every rule that the features allow, by the user's health score, and by a logistic regression."""
-    X, learnt = dataset.X[rows], dataset.rows("training", "calibration")
+    X, learned = dataset.X[rows], dataset.rows("training", "calibration")
     scores: dict[str, NDArray[np.float64]] = {}
     for name, rule, columns in (
         ("recency rule", recency_rule, _RECENCY),
@@ -97,12 +97,12 @@ def baselines_of(dataset: Dataset, rows: NDArray[np.bool_], facts: RowFacts) -> 
         scores["health score"] = facts.health_score
     weights = dataset.weights
     scores[LOGISTIC] = logistic_baseline(
-        dataset.X[learnt],
-        dataset.y[learnt],
+        dataset.X[learned],
+        dataset.y[learned],
         X,
         dataset.matrix.categories,
-        accounts=dataset.matrix.accounts[learnt],
-        sample_weight=None if weights is None else weights[learnt],
+        accounts=dataset.matrix.accounts[learned],
+        sample_weight=None if weights is None else weights[learned],
     )
     return scores
 
@@ -122,7 +122,7 @@ def sample_remarks(dataset: Dataset, settings: Settings) -> list[str]:
         if settings.capacity is not None:
             said.append(f"Capacity: {capacity_of(dataset, settings):,} of {settings.capacity:,}, the sample's share.")
     if dataset.sampling.negatives < 1.0:
-        said.append(f"Learnt from all rows that churned and {100 * dataset.sampling.negatives:g} % of those that stayed.")
+        said.append(f"Learned from all rows that churned and {100 * dataset.sampling.negatives:g} % of those that stayed.")
     return said
 
 

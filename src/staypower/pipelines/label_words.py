@@ -43,7 +43,7 @@ def outcome_in_words(label: LabelSettings) -> str:
 
 
 def population_in_words(label: LabelSettings) -> str:
-    """Say who is learnt from and scored.
+    """Say who is learned from and scored.
 
     >>> population_in_words(NonContractualLabel(too_new=0))
     'accounts with a row of `orders` in the 180 days before the cutoff'

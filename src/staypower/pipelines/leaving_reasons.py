@@ -35,12 +35,12 @@ def learn_manner(
     topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
     sums = sum_topics(model.contributions(dataset.X[churned])[0], topics)
     accounts = dataset.matrix.accounts[churned]
-    learnt = learn_leaver_words(sums, named, accounts, topics)
+    learned = learn_leaver_words(sums, named, accounts, topics)
     said, all_of_them = (len(set(accounts[rows])) for rows in (named != None, slice(None)))  # noqa: E711 - elementwise
     told = f"{said:,} of {all_of_them:,} leavers said why in words of `explanation.leavers_said`"
-    if learnt is None:
+    if learned is None:
         return Manner(chosen), (f"{told}: too few, reasons are ordered by their contributions alone",)
-    return Manner(chosen, learnt), (f"{told}: reasons are ordered by what leavers like the account named",)
+    return Manner(chosen, learned), (f"{told}: reasons are ordered by what leavers like the account named",)
 
 
 def named_levers(dataset: Dataset, tables: Tables, settings: Settings, rows: NDArray[np.bool_]) -> NDArray[np.object_]:

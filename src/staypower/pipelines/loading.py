@@ -7,7 +7,7 @@ from pathlib import Path
 
 from staypower.config.settings import Settings
 from staypower.engines.sizing import Load, buckets_for, database_memory
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
 from staypower.sources.findings import Finding
 from staypower.sources.reading import read_tables
@@ -78,4 +78,4 @@ def refuse_errors(findings: tuple[Finding, ...]) -> None:
     """Raise what makes the tables unusable, all at once."""
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        raise UsageError([Fault(f"{found.fault} ({found.rows} rows)", found.place, found.mend) for found in errors])
+        raise UsageError([Problem(f"{found.problem} ({found.rows} rows)", found.place, found.fix) for found in errors])

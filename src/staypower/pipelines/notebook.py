@@ -124,7 +124,7 @@ def build_features(
     cutoffs : list of str
         Dates or times.
     catalogue : Catalogue, optional
-        What to build; by default everything that the tables allow, learnt at the first cutoff.
+        What to build; by default everything that the tables allow, learned at the first cutoff.
 
     Returns
     -------

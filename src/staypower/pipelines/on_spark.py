@@ -118,7 +118,7 @@ def features_on_spark(
             return declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label)), None, 0
         with progress.step("building features and labels, and writing the matrix"):
             plan = choose_plan(tables, settings.label, settings.cutoffs)
-            catalogue = declare(tables, settings.features, cutoff=plan.learnt_until, hidden=told_by(settings.label))
+            catalogue = declare(tables, settings.features, cutoff=plan.learned_until, hidden=told_by(settings.label))
             require_features(catalogue)
             rows = MatrixRows(settings.label, catalogue, plan)
             matrix = tables.map(rows, rows(tables.empty).schema.remove_metadata()).persist(StorageLevel.DISK_ONLY)
@@ -155,11 +155,11 @@ def _gathered(
 
 def _refuse_what_needs_one_machine(settings: Settings) -> None:
     if settings.playbook is not None:
-        mend = "take it out with `--set playbook=null`; the engine `embedded` chooses actions"
-        raise UsageError.of("the Spark engine chooses no actions", f"playbook: {settings.playbook}", mend)
+        fix = "take it out with `--set playbook=null`; the engine `embedded` chooses actions"
+        raise UsageError.of("the Spark engine chooses no actions", f"playbook: {settings.playbook}", fix)
     if settings.output.format != "parquet":
-        mend = "write `format: parquet`, or use `--output table:NAME`"
-        raise UsageError.of("the Spark engine writes Parquet or a table", f"output.format: {settings.output.format}", mend)
+        fix = "write `format: parquet`, or use `--output table:NAME`"
+        raise UsageError.of("the Spark engine writes Parquet or a table", f"output.format: {settings.output.format}", fix)
 
 
 def _folder(settings: Settings) -> str:
@@ -168,7 +168,7 @@ def _folder(settings: Settings) -> str:
 
 
 def _varying(catalogue: Catalogue, matrix: DataFrame) -> Catalogue:
-    """Leave out the columns that are the same in all rows that are learnt from, as `staypower.dataset.varying` does."""
+    """Leave out the columns that are the same in all rows that are learned from, as `staypower.dataset.varying` does."""
     asked = [functions.count("*")]
     for name in catalogue.names:
         column = column_of(name)

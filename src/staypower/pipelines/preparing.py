@@ -61,11 +61,11 @@ def _checked(cutoff: str, tables: Tables | SpilledTables) -> int:
     at, last = instant_of(cutoff), midnight_after(tables.observed_until)
     first = tables.first if isinstance(tables, SpilledTables) else _first(tables)
     if first is not None and first >= at:
-        mend = f"choose a date after {text_of(first)}, when the tables begin, and {text_of(last)} at the latest"
-        raise UsageError.of("cutoff outside the data", cutoff, mend)
+        fix = f"choose a date after {text_of(first)}, when the tables begin, and {text_of(last)} at the latest"
+        raise UsageError.of("cutoff outside the data", cutoff, fix)
     if at > last:
-        mend = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
-        raise UsageError.of("cutoff outside the data", cutoff, mend)
+        fix = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
+        raise UsageError.of("cutoff outside the data", cutoff, fix)
     return at
 
 

@@ -13,7 +13,7 @@ from staypower.errors import ExitCode, UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
 from staypower.pipelines.comparing import compare
-from staypower.pipelines.comparison import Comparison, faults_of, not_compared
+from staypower.pipelines.comparison import Comparison, not_compared, problems_of
 from staypower.pipelines.logging import log_comparison
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
@@ -64,10 +64,10 @@ class ModelList:
 
 
 def _told(row: dict[Any, Any]) -> list[str]:
-    """Say of one version what it was learnt from, who promoted it and why, and what keeps it from being promoted."""
+    """Say of one version what it was learned from, who promoted it and why, and what keeps it from being promoted."""
     version, lines = f"version {row['version']}", []
-    if row.get("learnt_from"):
-        lines.append(f"{version}: learnt from {row['learnt_rows']}, {row['learnt_from']}; tested on {row['tested_rows']}")
+    if row.get("learned_from"):
+        lines.append(f"{version}: learned from {row['learned_rows']}, {row['learned_from']}; tested on {row['tested_rows']}")
     if row.get("promoted_at"):
         forced = ", by force" if row.get("promoted_by_force") == "yes" else ""
         who = row.get("promoted_by") or "unknown"
@@ -174,7 +174,7 @@ def _compared(
     except UsageError as error:
         if not forgiving:
             raise
-        return not_compared(record.version, now.version, faults_of(error))
+        return not_compared(record.version, now.version, problems_of(error))
 
 
 def compare_versions(
@@ -185,7 +185,7 @@ def compare_versions(
         places = [find_bundle(settings.models_path, settings.name, version) for version in (challenger, champion)]
         mine, theirs = (read_bundle(place.folder, digest=place.digest) for place in places)
     except UsageError as error:
-        return not_compared(challenger, champion, faults_of(error))
+        return not_compared(challenger, champion, problems_of(error))
     cache = MatrixCache(settings.output_folder / "cache", data or fingerprint(tables))
     return compare(settings, tables, challenger=(challenger, mine), champion=(champion, theirs), cache=cache)
 
@@ -193,7 +193,7 @@ def compare_versions(
 def _refusal(record: VersionRecord, found: Comparison | None) -> str:
     """Say why a version is not promoted; empty when it is."""
     if record.untested_in_time:
-        return f"version {record.version} was learnt from one snapshot and has no temporal test"
+        return f"version {record.version} was learned from one snapshot and has no temporal test"
     if found is None:
         return f"version {record.version} {record.unfit}" if record.unfit else ""
     return "" if found.wins else found.verdict

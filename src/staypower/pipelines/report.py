@@ -199,7 +199,7 @@ def _facts(settings: Settings, bundle: Bundle, version: str, scores: Scores) -> 
         ("accounts expected to leave", f"{expected} within {settings.label.horizon} days"),
         ("high risk", f"{int((scores.table['churn_risk_band'] == 'high').sum()):,} accounts"),
         ("model", f"{bundle.metadata.get('name', settings.name)}{f', version {version}' if version else ''}"),
-        ("learnt until", str([*bundle.metadata["cutoffs"]["training"], *bundle.metadata["cutoffs"]["calibration"]][-1])),
+        ("learned until", str([*bundle.metadata["cutoffs"]["training"], *bundle.metadata["cutoffs"]["calibration"]][-1])),
     ]
 
 
@@ -215,7 +215,7 @@ def _notes(scores: Scores, watch: pd.DataFrame) -> list[str]:
 
 
 def _drift(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -> Drift | None:
-    """Compare the accounts scored now with those of the last cutoff that the model learnt from."""
+    """Compare the accounts scored now with those of the last cutoff that the model learned from."""
     plan = bundle.metadata["cutoffs"]
     then = instant_of([*plan["training"], *plan["calibration"]][-1])
     if not len(scores.explanation) or then == scores.cutoff:
@@ -226,7 +226,7 @@ def _drift(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -
     active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
     if not active:
         return None
-    catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+    catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
     matrix = build_matrix(tables, catalogue, accounts=active, cutoffs=at)
     features = matrix.features[list(bundle.feature_names)]
     now = scores.explanation.features

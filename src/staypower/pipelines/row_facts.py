@@ -11,7 +11,7 @@ import pyarrow.types
 
 from staypower.config.settings import Settings
 from staypower.dataset.building import Dataset, told_by
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -139,35 +139,35 @@ def _require(tables: Tables, settings: Settings, attributes: tuple[str, ...], ca
     there = [
         name for name in accounts.data.column_names if name not in ("account_id", "signed_up_at", "valid_from", "known_at")
     ]
-    faults = []
+    problems = []
     for name in attributes:
         where = f"features.sensitive: {name}" if name in settings.features.sensitive else f"evaluation.slices: {name}"
         if name not in there:
-            faults.append(Fault("no such attribute or category", where, nearest(name, [*there, *categories])))
+            problems.append(Problem("no such attribute or category", where, nearest(name, [*there, *categories])))
         elif not accounts.has("valid_from") and name not in accounts.fixed:
-            mend = f"declare it (`static: [{name}]` of `accounts`), or map `valid_from`"
-            faults.append(Fault("the attribute may have changed since", where, mend))
+            fix = f"declare it (`static: [{name}]` of `accounts`), or map `valid_from`"
+            problems.append(Problem("the attribute may have changed since", where, fix))
     for feature in _own(settings):
         where = f"evaluation.health_score: {feature.table}.{feature.column}"
         if feature.name == _VALUE:
             where = f"costs.account_value: {feature.column}"
-        faults += _column_faults(tables, feature, where)
-    if faults:
-        raise UsageError(faults)
+        problems += _column_problems(tables, feature, where)
+    if problems:
+        raise UsageError(problems)
 
 
-def _column_faults(tables: Tables, feature: OwnFeature, where: str) -> Iterator[Fault]:
+def _column_problems(tables: Tables, feature: OwnFeature, where: str) -> Iterator[Problem]:
     if feature.table not in tables:
-        yield Fault("no such table", where, nearest(feature.table, tables))
+        yield Problem("no such table", where, nearest(feature.table, tables))
         return
     table, column = tables[feature.table], str(feature.column)
     if not table.has(column):
-        yield Fault("no such column", where, nearest(column, table.data.column_names))
+        yield Problem("no such column", where, nearest(column, table.data.column_names))
     elif not _is_number(table.data.schema.field(column).type):
-        yield Fault("not a number", where, "map a number, for instance with an expression: case when ... then 1 else 0 end")
+        yield Problem("not a number", where, "map a number, for instance with an expression: case when ... then 1 else 0 end")
     elif feature.table == "accounts" and not table.has("valid_from") and column not in table.fixed:
-        mend = "give the score in a table of its own with its time, or rows of `accounts` with `valid_from`"
-        yield Fault("today's value says what happened since", where, mend)
+        fix = "give the score in a table of its own with its time, or rows of `accounts` with `valid_from`"
+        yield Problem("today's value says what happened since", where, fix)
 
 
 def _is_number(kind: pyarrow.DataType) -> bool:
@@ -240,6 +240,8 @@ def _reads(dataset: Dataset, settings: Settings) -> Iterator[str]:
     )
     if read:
         why = (
-            "as the settings allow" if settings.features.sensitive_as_features else "it was learnt before they were declared so"
+            "as the settings allow"
+            if settings.features.sensitive_as_features
+            else "it was learned before they were declared so"
         )
         yield f"The model reads sensitive attributes ({', '.join(read)}): {why}."

@@ -39,7 +39,7 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 def open_to_learn(
     settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
 ) -> tuple[Tables, Sampling]:
-    """Read the tables of the accounts that are learnt from and tested on.
+    """Read the tables of the accounts that are learned from and tested on.
 
     Tables larger than `engine.memory` of which a sample is asked for go to disk in buckets of accounts. One bucket at a time is
     read, and only the rows of its sampled accounts are kept.
@@ -50,7 +50,7 @@ def open_to_learn(
     try:
         load, (buckets, files) = load_of(settings), buckets_of(settings)
     except UsageError:
-        # a file is not there: reading names every such fault at once
+        # a file is not there: reading names every such problem at once
         load, buckets, files = Load(0, 0), 1, ()
     if not settings.sampling.is_on or buckets == 1:
         _require_tables_fit(settings, load, 1.0, progress)
@@ -121,14 +121,14 @@ def _require_tables_fit(settings: Settings, load: Load, share: float, progress: 
         _too_much(f"{round(load.rows * share):,} rows of tables", need, allowed, f"`sampling: {{accounts: {fit:g}}}`", progress)
 
 
-def _too_much(what: str, need: int, allowed: int, mend: str, progress: Progress) -> None:
+def _too_much(what: str, need: int, allowed: int, fix: str, progress: Progress) -> None:
     machine = machine_memory()
     if need > machine:
         value = f"{what}: about {_size(need)}; the machine has {_size(machine)}"
         # whoever knows better says so with the memory that a run may hold
-        mends = f"learn from a sample: {mend} keeps within `engine.memory`; or raise that to {_size(need)} to try all the same"
-        raise UsageError.of("too much to learn from in this machine's memory", value, mends)
-    more = f"more than `engine.memory` {_size(allowed)}; {mend} would keep within it, see docs/sampling.md"
+        fixes = f"learn from a sample: {fix} keeps within `engine.memory`; or raise that to {_size(need)} to try all the same"
+        raise UsageError.of("too much to learn from in this machine's memory", value, fixes)
+    more = f"more than `engine.memory` {_size(allowed)}; {fix} would keep within it, see docs/sampling.md"
     progress.say(f"  {what} may take about {_size(need)}, {more}")
 
 

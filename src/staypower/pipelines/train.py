@@ -79,10 +79,10 @@ class TrainResult:
 
     def text(self) -> str:
         """Return the summary."""
-        plan, learnt = self.dataset.plan, self.dataset.rows("training", "calibration")
+        plan, learned = self.dataset.plan, self.dataset.rows("training", "calibration")
         name = self.bundle.metadata["name"]
         champion = "the champion: `staypower score` uses it" if self.registered.champion else self.registered.note
-        first, last = text_of(int(plan.all[0])), text_of(plan.learnt_until)
+        first, last = text_of(int(plan.all[0])), text_of(plan.learned_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
         # what the model does not beat is said before anything else
         headline, tables = self.evaluation.text(groups=False).split("\n\n", 1)
@@ -91,7 +91,7 @@ class TrainResult:
             "",
             *self.warnings,
             f"split: {plan.words}",
-            f"learnt from {learnt.sum():,} rows of {len(set(self.dataset.matrix.accounts[learnt])):,} accounts, "
+            f"learned from {learned.sum():,} rows of {len(set(self.dataset.matrix.accounts[learned])):,} accounts, "
             f"{when}, {len(self.dataset.catalogue.names)} features",
             *([f"sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
             *self._constants(),
@@ -111,7 +111,7 @@ class TrainResult:
         """Name features that the tables allow and the model does not get."""
         names = [name for name, why in self.dataset.catalogue.left_out.items() if why == SAME_FOR_ALL]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return [f"not learnt from: {', '.join(names[:3])}{more} ({SAME_FOR_ALL})"] if names else []
+        return [f"not learned from: {', '.join(names[:3])}{more} ({SAME_FOR_ALL})"] if names else []
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -172,8 +172,8 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             tier=beside.tier,
             notes=notes,
         )
-        learnt = {**bundle.learnt, "reasons": manner.to_dict()}
-        bundle = replace(bundle, companions=beside.models, card=card, learnt=learnt)
+        learned = {**bundle.learned, "reasons": manner.to_dict()}
+        bundle = replace(bundle, companions=beside.models, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
             log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))
@@ -193,12 +193,12 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
 def _register(
     tracker: Tracker, folder: Path, digest: str, run_id: str, dataset: Dataset, evaluation: Evaluation, *, lacking: str
 ) -> ModelVersion:
-    """Register the sealed model with what it was learnt from, and whether it may become champion by itself."""
-    learnt, test, plan = dataset.rows("training", "calibration"), dataset.rows("test"), dataset.plan
+    """Register the sealed model with what it was learned from, and whether it may become champion by itself."""
+    learned, test, plan = dataset.rows("training", "calibration"), dataset.rows("test"), dataset.plan
     accounts = dataset.matrix.accounts
     facts = {
-        "learnt_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.learnt_until)}",
-        "learnt_rows": f"{int(learnt.sum()):,} rows of {len(set(accounts[learnt])):,} accounts",
+        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.learned_until)}",
+        "learned_rows": f"{int(learned.sum()):,} rows of {len(set(accounts[learned])):,} accounts",
         "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
         "tested_rows": f"{int(test.sum()):,} rows of {len(set(accounts[test])):,} accounts",
     }
@@ -212,10 +212,10 @@ def seal(
     model: ChurnClassifier, dataset: Dataset, settings: Settings, evaluation: Evaluation, *, run_id: str, data: str
 ) -> Bundle:
     """Put everything that scoring needs into a bundle."""
-    learnt, plan = dataset.rows("training", "calibration"), dataset.plan
+    learned, plan = dataset.rows("training", "calibration"), dataset.plan
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last, share = _reference(dataset)
-    everyday = learnt & dataset.drawn
+    everyday = learned & dataset.drawn
     usual = learn_usual_values(
         dataset.X[everyday], dataset.matrix.cutoffs[everyday], dataset.matrix.categories, by=settings.explanation.compare_by
     )
@@ -239,7 +239,7 @@ def seal(
     }
     return model.to_bundle(
         categories={name: dict(dataset.catalogue.codes.get(name, {})) for name in dataset.matrix.categories},
-        learnt={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
+        learned={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
         metadata=metadata,
     )
 

@@ -113,15 +113,15 @@ def run_tune(
 def _folds(settings: Settings, tables: Tables, sampling: Sampling) -> list[Dataset]:
     """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
     if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
-        mend = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
-        raise UsageError.of("tuning needs several cutoffs", f"label.flag: {settings.label.flag}", mend)
+        fix = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
+        raise UsageError.of("tuning needs several cutoffs", f"label.flag: {settings.label.flag}", fix)
     plan = choose_plan(tables, settings.label, settings.cutoffs)
     known = int(plan.test[0])
     # the folds lie before the date that the config tests at
     cutoffs = settings.cutoffs.model_copy(update={"test": None})
     outcome, first = settings.label.outcome, begin_of_history(tables)
-    learnt = np.concatenate([plan.training, plan.calibration])
-    before = rolling_origins(learnt, embargo_days=outcome.embargo, least_training=FEWEST_TRAINING)
+    learned = np.concatenate([plan.training, plan.calibration])
+    before = rolling_origins(learned, embargo_days=outcome.embargo, least_training=FEWEST_TRAINING)
     # a short history is tuned on the one fold it has rather than not at all
     least = FEWEST_TRAINING if before else 1
     plans = rolling_plans(cutoffs, outcome, first=first, observed_until=known, folds=FOLDS, least_training=least)
@@ -129,15 +129,15 @@ def _folds(settings: Settings, tables: Tables, sampling: Sampling) -> list[Datas
     made = list(build_folds(then, plans, label=settings.label, features=settings.features, sampling=sampling))
     fit = [fold for fold in made if _enough(fold, settings)]
     if not fit:
-        mend = "give longer histories or more accounts; the defaults do well with few"
-        raise UsageError.of("too few churners in every fold to tune on", f"{len(made)} folds", mend)
+        fix = "give longer histories or more accounts; the defaults do well with few"
+        raise UsageError.of("too few churners in every fold to tune on", f"{len(made)} folds", fix)
     return fit
 
 
 def _enough(fold: Dataset, settings: Settings) -> bool:
-    learnt, fresh = fold.rows("training", "calibration"), _fresh(fold)
-    churned = int(fold.y[learnt].sum())
-    return min(churned, int(learnt.sum()) - churned) >= settings.model.min_churners and bool(fresh.any())
+    learned, fresh = fold.rows("training", "calibration"), _fresh(fold)
+    churned = int(fold.y[learned].sum())
+    return min(churned, int(learned.sum()) - churned) >= settings.model.min_churners and bool(fresh.any())
 
 
 def _fresh(fold: Dataset) -> NDArray[np.bool_]:
@@ -167,8 +167,8 @@ def _loss(fold: Dataset, settings: Settings, overrides: dict[str, Any]) -> tuple
 
 def _defaults(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     """Return the shape that the evidence of the whole training gives, for the sampler to begin from."""
-    learnt = dataset.rows("training", "calibration")
-    accounts, y = dataset.matrix.accounts[learnt], dataset.y[learnt]
+    learned = dataset.rows("training", "calibration")
+    accounts, y = dataset.matrix.accounts[learned], dataset.y[learned]
     churners = min(len(set(accounts[y == 1])), len(set(accounts[y == 0])))
     shape = TreeShape.by_evidence(churners=churners, accounts=len(set(accounts)), rows=len(y)).model_dump()
     own = {name: getattr(settings.model, name) for name in TUNED if getattr(settings.model, name) is not None}

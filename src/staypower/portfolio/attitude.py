@@ -136,8 +136,8 @@ def _share(
     scales = sorted(set(answers.scale))
     undeclared = [scale for scale in scales if scale not in thresholds]
     if undeclared:
-        mend = f"no threshold for the scale {undeclared[0]}: set `portfolio.{key}`"
-        return cell.figure(metric, math.nan, n=n, accounts=accounts, note=mend)
+        fix = f"no threshold for the scale {undeclared[0]}: set `portfolio.{key}`"
+        return cell.figure(metric, math.nan, n=n, accounts=accounts, note=fix)
     limit = np.array([thresholds[scale] for scale in answers.scale])
     good = values >= limit
     interval = resampler.share(answers.account, good, name=f"{metric}|{cell.name}") if n >= LEAST_ANSWERS else NONE

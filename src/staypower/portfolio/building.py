@@ -17,7 +17,7 @@ from staypower.portfolio.attitude import ces_figures, csat_figures, nps_figures,
 from staypower.portfolio.catalogue import METRICS
 from staypower.portfolio.cohorts import logo_cohort_figures, revenue_cohort_figures
 from staypower.portfolio.customer_value.orders import read_order_amounts
-from staypower.portfolio.customers import Customers, customers_fault, find_customers
+from staypower.portfolio.customers import Customers, customers_problem, find_customers
 from staypower.portfolio.figures import Cell, Figure, cells_of
 from staypower.portfolio.intervals import Resampler
 from staypower.portfolio.periods import Periods, make_periods
@@ -28,7 +28,7 @@ from staypower.portfolio.segments import find_segmentations
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.portfolio.support import read_tickets, support_figures
 from staypower.portfolio.surveys import read_answers, read_invitations
-from staypower.portfolio.worth import acquisition_figures, costs_fault, order_figures, read_costs, value_figures
+from staypower.portfolio.worth import acquisition_figures, costs_problem, order_figures, read_costs, value_figures
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -112,10 +112,10 @@ def _first_instant(tables: Tables) -> int:
 
 def _customers(job: _Job) -> Iterator[Figure]:
     """Churn, retention, referrals, revenue and cohorts."""
-    fault = customers_fault(job.tables, job.label)
-    if fault is not None:
+    problem = customers_problem(job.tables, job.label)
+    if problem is not None:
         for family in ("churn and retention", "revenue", "cohorts", "referrals"):
-            job.left_out[family] = fault
+            job.left_out[family] = problem
         return
     customers = find_customers(job.tables, job.label, job.periods, accounts=job.accounts)
     began_in = customers.began_in()
@@ -147,9 +147,9 @@ def _referrals(job: _Job, customers: Customers) -> Iterator[Figure]:
 
 
 def _revenue(job: _Job, customers: Customers, began_in: NDArray[np.int64]) -> Iterator[Figure]:
-    fault = without_revenue(job.tables)
-    if fault is not None:
-        job.left_out["revenue"] = fault
+    problem = without_revenue(job.tables)
+    if problem is not None:
+        job.left_out["revenue"] = problem
         return
     revenue = customer_revenue(job.tables, customers)
     for cell in job.cells:
@@ -158,9 +158,9 @@ def _revenue(job: _Job, customers: Customers, began_in: NDArray[np.int64]) -> It
 
 
 def _costs(job: _Job, began_in: NDArray[np.int64]) -> Iterator[Figure]:
-    fault = costs_fault(job.tables, job.settings.acquisition_cost)
-    if fault is not None:
-        job.left_out["acquisition cost"] = fault
+    problem = costs_problem(job.tables, job.settings.acquisition_cost)
+    if problem is not None:
+        job.left_out["acquisition cost"] = problem
         return
     costs = read_costs(job.tables, job.settings.acquisition_cost, accounts=job.accounts)
     for cell in job.cells:
@@ -214,10 +214,10 @@ def _orders(job: _Job) -> Iterator[Figure]:
 
 def _worth(job: _Job) -> Iterator[Figure]:
     """Lifetime value over months whose ends are final."""
-    fault = customers_fault(job.tables, job.label) or without_revenue(job.tables)
-    if fault is not None:
+    problem = customers_problem(job.tables, job.label) or without_revenue(job.tables)
+    if problem is not None:
         instead = "; `margin_per_active_account` stands in its place" if job.tables.has("orders", "amount") else ""
-        job.left_out["lifetime value"] = f"no recurring revenue ({fault}){instead}"
+        job.left_out["lifetime value"] = f"no recurring revenue ({problem}){instead}"
         return
     months = _final_months(job)
     if not len(months):
@@ -226,7 +226,7 @@ def _worth(job: _Job) -> Iterator[Figure]:
     customers = find_customers(job.tables, job.label, months, accounts=job.accounts)
     revenue = customer_revenue(job.tables, customers)
     column = job.settings.acquisition_cost
-    costs = None if costs_fault(job.tables, column) else read_costs(job.tables, column, accounts=job.accounts)
+    costs = None if costs_problem(job.tables, column) else read_costs(job.tables, column, accounts=job.accounts)
     starts = np.array(months.starts, dtype=np.int64)
     for found in find_segmentations(job.tables, job.settings.segments, accounts=job.accounts, starts=starts):
         for code, value in enumerate(found.values):

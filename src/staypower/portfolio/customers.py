@@ -21,7 +21,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Customers", "customers_fault", "find_customers"]
+__all__ = ["Customers", "customers_problem", "find_customers"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Customers:
         return np.asarray(np.logical_and.accumulate((after >= 0) & (after == first), axis=1))
 
 
-def customers_fault(tables: Tables, label: LabelSettings) -> str | None:
+def customers_problem(tables: Tables, label: LabelSettings) -> str | None:
     """Say why customers cannot be counted over time; None when they can.
 
-    >>> customers_fault(Tables({}, 0), GivenLabel(flag="left"))
+    >>> customers_problem(Tables({}, 0), GivenLabel(flag="left"))
     'a flag says who left, not when'
     """
     if isinstance(label, GivenLabel) and label.flag is not None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from staypower.cutoffs import before, instant_of
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.labels.tier_settings import TIERS
 
 __all__ = ["GONE", "NEW", "QUADRANTS", "Movement", "QuadrantSettings", "movement", "quadrants_of", "sizes_of"]
@@ -60,24 +60,24 @@ class QuadrantSettings(BaseModel):
         """Name the quadrants of every tier at low and at high risk."""
         loyal = tuple(tiers[-1:]) if self.loyal is None else self.loyal
         leaving = tuple(tiers[1:]) if self.loyal_but_leaving is None else self.loyal_but_leaving
-        faults = [*_tier_faults("loyal", loyal, tiers), *_tier_faults("loyal_but_leaving", leaving, tiers)]
-        if not faults and not set(loyal) <= set(leaving):
+        problems = [*_tier_problems("loyal", loyal, tiers), *_tier_problems("loyal_but_leaving", leaving, tiers)]
+        if not problems and not set(loyal) <= set(leaving):
             lacking = ", ".join(tier for tier in loyal if tier not in leaving)
-            faults = [
-                Fault("`quadrants.loyal_but_leaving` lacks a loyal tier", lacking, "name every tier of `loyal` there too")
+            problems = [
+                Problem("`quadrants.loyal_but_leaving` lacks a loyal tier", lacking, "name every tier of `loyal` there too")
             ]
-        if faults:
-            raise UsageError(faults)
+        if problems:
+            raise UsageError(problems)
         low = {tier: "loyal" if tier in loyal else "captive" if tier == tiers[0] else "content" for tier in tiers}
         return {tier: (low[tier], "loyal_but_leaving" if tier in leaving else "leaving") for tier in tiers}
 
 
-def _tier_faults(setting: str, chosen: Sequence[str], tiers: Sequence[str]) -> list[Fault]:
+def _tier_problems(setting: str, chosen: Sequence[str], tiers: Sequence[str]) -> list[Problem]:
     strange = [tier for tier in chosen if tier not in tiers]
     if strange:
-        return [Fault(f"unknown tier in `quadrants.{setting}`", tier, nearest(tier, tiers)) for tier in strange]
+        return [Problem(f"unknown tier in `quadrants.{setting}`", tier, nearest(tier, tiers)) for tier in strange]
     if set(chosen) != set(tiers[len(tiers) - len(set(chosen)) :]):
-        return [Fault(f"`quadrants.{setting}` skips a tier", ", ".join(chosen), "with a tier name every better one too")]
+        return [Problem(f"`quadrants.{setting}` skips a tier", ", ".join(chosen), "with a tier name every better one too")]
     return []
 
 
@@ -101,7 +101,7 @@ def quadrants_of(
     words = given.fillna(UNKNOWN)
     strange = sorted({str(word) for word in words.unique()} - {*tiers, UNKNOWN})
     if strange:
-        raise UsageError([Fault("unknown tier", word, nearest(word, [*tiers, UNKNOWN])) for word in strange])
+        raise UsageError([Problem("unknown tier", word, nearest(word, [*tiers, UNKNOWN])) for word in strange])
     found = np.full(len(probability), "tier_unknown", dtype=object)
     for name, (low, high) in (settings or QuadrantSettings()).rules(tiers).items():
         mine = (words == name).to_numpy()
@@ -187,7 +187,7 @@ def movement(previous: pd.DataFrame, current: pd.DataFrame) -> Movement:
 def _placed(scores: pd.DataFrame, which: str, *, keys: tuple[str, ...]) -> pd.DataFrame:
     """Return the rows that have a quadrant, checked, with `mrr` where it is known."""
     missing = [
-        Fault(f"the {which} frame lacks a column", key, "give scores with quadrants") for key in keys if key not in scores
+        Problem(f"the {which} frame lacks a column", key, "give scores with quadrants") for key in keys if key not in scores
     ]
     if missing:
         raise UsageError(missing)
@@ -195,14 +195,14 @@ def _placed(scores: pd.DataFrame, which: str, *, keys: tuple[str, ...]) -> pd.Da
     found = rows[list(keys)].astype(object)
     found["mrr"] = rows["mrr"].astype(np.float64) if "mrr" in rows else np.nan
     strange = sorted({str(word) for word in found["quadrant"].unique()} - set(QUADRANTS))
-    faults = [Fault("unknown quadrant", word, nearest(word, QUADRANTS)) for word in strange]
+    problems = [Problem("unknown quadrant", word, nearest(word, QUADRANTS)) for word in strange]
     if "account_id" in keys:
         twice = found["account_id"][found["account_id"].duplicated()].unique()
-        faults += [
-            Fault(f"an account stands twice in the {which} frame", str(each), "give one row each") for each in twice[:10]
+        problems += [
+            Problem(f"an account stands twice in the {which} frame", str(each), "give one row each") for each in twice[:10]
         ]
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
     return found
 
 

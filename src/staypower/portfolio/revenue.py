@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.portfolio.customer_value.money import as_money
-from staypower.portfolio.customer_value.recurring import MonthlyRevenue, monthly_revenue, revenue_fault
+from staypower.portfolio.customer_value.recurring import MonthlyRevenue, monthly_revenue, revenue_problem
 from staypower.portfolio.customers import Customers
 from staypower.portfolio.figures import Cell, Figure
 from staypower.portfolio.intervals import NONE, Interval, Resampler, first_over_last
@@ -41,7 +41,7 @@ def without_revenue(tables: Tables) -> str | None:
     >>> without_revenue(Tables({}, 0))
     'there is no table `subscriptions`'
     """
-    return revenue_fault(tables["subscriptions"]) if "subscriptions" in tables else "there is no table `subscriptions`"
+    return revenue_problem(tables["subscriptions"]) if "subscriptions" in tables else "there is no table `subscriptions`"
 
 
 def customer_revenue(tables: Tables, customers: Customers) -> CustomerRevenue:

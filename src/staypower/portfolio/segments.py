@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import entry
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.labels.settings import text_of_value
 from staypower.spells import number_accounts
 from staypower.tables import SCHEMAS, Table, Tables
@@ -61,28 +61,28 @@ def find_segmentations(
     ['small', 'small', 'large']
     """
     table = tables["accounts"]
-    wanted = columns if columns is not None else [name for name in [_DEFAULT] if table.has(name) and not _fault(table, name)]
-    faults = [fault for fault in (_fault(table, name) for name in wanted) if fault is not None]
-    if faults:
-        raise UsageError(faults)
+    wanted = columns if columns is not None else [name for name in [_DEFAULT] if table.has(name) and not _problem(table, name)]
+    problems = [problem for problem in (_problem(table, name) for name in wanted) if problem is not None]
+    if problems:
+        raise UsageError(problems)
     found = tuple(_segmentation(table, name, accounts, starts) for name in wanted)
     return (everybody(len(accounts), len(starts)), *found)
 
 
-def _fault(table: Table, name: str) -> Fault | None:
+def _problem(table: Table, name: str) -> Problem | None:
     canonical = set(SCHEMAS["accounts"].names)
     attributes = [column for column in table.data.column_names if column not in canonical]
     place = f"portfolio.segments: {name}"
     if name not in attributes:
-        return Fault("not an attribute of the accounts", place, nearest(name, attributes))
+        return Problem("not an attribute of the accounts", place, nearest(name, attributes))
     if not table.has("valid_from") and name not in table.fixed:
-        return Fault(
+        return Problem(
             "the attribute may have changed since", place, f"declare it (`static: [{name}]` of `accounts`), or map `valid_from`"
         )
     distinct = len(set(_words(table, name)[1]))
     if distinct > _MOST_VALUES:
-        mend = f"name an attribute with at most {_MOST_VALUES} values"
-        return Fault(f"{distinct:,} values are too many for segments", place, mend)
+        fix = f"name an attribute with at most {_MOST_VALUES} values"
+        return Problem(f"{distinct:,} values are too many for segments", place, fix)
     return None
 
 

@@ -76,7 +76,7 @@ class PortfolioSettings(BaseModel):
             try:
                 within = float(low) <= threshold <= float(high)
             except ValueError:
-                raise ValueError(f"`{scale}` is not a scale Mend: write the lowest and the highest answer, as `1-5`") from None
+                raise ValueError(f"`{scale}` is not a scale Fix: write the lowest and the highest answer, as `1-5`") from None
             if not within:
-                raise ValueError(f"{threshold:g} lies outside the scale {scale} Mend: name an answer of the scale")
+                raise ValueError(f"{threshold:g} lies outside the scale {scale} Fix: name an answer of the scale")
         return value

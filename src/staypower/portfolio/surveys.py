@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import DAY, MISSING, before
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.spells import instants_or_missing, number_accounts
 from staypower.tables import Table
 
@@ -119,35 +119,35 @@ def _refuse_mixtures(
         f"{kind}, touchpoint {place}" if kind == "csat" and place else kind
         for kind, place in zip(frame["instrument"], touchpoint, strict=True)
     ]
-    faults = [
+    problems = [
         _wrong_way(surveys, kind, frame.index[(frame["instrument"] == kind) & (frame["higher"] != better)])
         for kind, better in (("ces1", False), ("ces2", True))
         if ((frame["instrument"] == kind) & (frame["higher"] != better)).any()
     ]
     for name, rows in frame.groupby("name", sort=True):
         if len(set(rows["scale"])) > 1:
-            faults.append(_mixture(surveys, "a mixed scale under one name", "scale", str(name), rows["scale"]))
+            problems.append(_mixture(surveys, "a mixed scale under one name", "scale", str(name), rows["scale"]))
         elif len(set(rows["higher"])) > 1 and name not in ("ces1", "ces2"):
             words = rows["higher"].map({True: "higher is better", False: "lower is better"})
-            faults.append(_mixture(surveys, "two instruments under one name", "direction", str(name), words))
-    if faults:
-        raise UsageError(faults)
+            problems.append(_mixture(surveys, "two instruments under one name", "direction", str(name), words))
+    if problems:
+        raise UsageError(problems)
 
 
-def _mixture(surveys: Table, fault: str, column: str, name: str, words: pd.Series[str]) -> Fault:
+def _mixture(surveys: Table, problem: str, column: str, name: str, words: pd.Series[str]) -> Problem:
     """Name how often each variant comes, and the first rows of the rarer ones."""
     counts = words.value_counts()
     variants = ", ".join(f"{count:,} on {word}" if column == "scale" else f"{count:,} {word}" for word, count in counts.items())
-    return Fault(
-        fault, f"surveys.{column} of {name}: {variants}; {_rows(surveys, words.index[words != counts.index[0]])}", _MEND
+    return Problem(
+        problem, f"surveys.{column} of {name}: {variants}; {_rows(surveys, words.index[words != counts.index[0]])}", _MEND
     )
 
 
-def _wrong_way(surveys: Table, kind: str, rows: pd.Index[int]) -> Fault:
+def _wrong_way(surveys: Table, kind: str, rows: pd.Index[int]) -> Problem:
     """Refuse effort scores whose direction is the other version's."""
     said, other = ("higher", "ces2") if kind == "ces1" else ("lower", "ces1")
     value = f"surveys.direction of {kind}: {len(rows):,} where {said} is better; {_rows(surveys, rows)}"
-    return Fault("two instruments under one name", value, f"call effort answers where {said} is better `{other}`")
+    return Problem("two instruments under one name", value, f"call effort answers where {said} is better `{other}`")
 
 
 def _rows(surveys: Table, rows: pd.Index[int]) -> str:

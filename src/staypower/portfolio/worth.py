@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AcquisitionCosts",
     "acquisition_figures",
-    "costs_fault",
+    "costs_problem",
     "order_figures",
     "read_costs",
     "value_figures",
@@ -45,12 +45,12 @@ class AcquisitionCosts:
     known: NDArray[np.bool_]  # shape (n_accounts,)
 
 
-def costs_fault(tables: Tables, column: str) -> str | None:
+def costs_problem(tables: Tables, column: str) -> str | None:
     """Say why the cost of winning accounts is not known; None when it is.
 
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS, Table
-    >>> costs_fault(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0), "acquisition_cost")
+    >>> costs_problem(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0), "acquisition_cost")
     'the accounts have no `acquisition_cost`'
     """
     table = tables["accounts"]

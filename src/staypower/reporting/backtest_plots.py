@@ -26,7 +26,7 @@ def plot_backtest(backtest: Backtest, folder: str | Path) -> list[Path]:
     ...     plan = CutoffPlan("grouped", np.array([0]), np.zeros(0, dtype=np.int64), np.array([cutoff, *later]), 1)
     ...     rows = 60 * (1 + len(later))
     ...     return FoldPredictions(
-    ...         plan=plan, learnt_rows=60, learnt_accounts=60, train_base_rate=0.5, how="grouped",
+    ...         plan=plan, learned_rows=60, learned_accounts=60, train_base_rate=0.5, how="grouped",
     ...         accounts=np.tile(np.arange(60).astype(str).astype(object), 1 + len(later)),
     ...         cutoffs=np.repeat(plan.test, 60), churned=np.tile([0, 1], rows // 2),
     ...         probability=np.tile([0.4, 0.6], rows // 2),

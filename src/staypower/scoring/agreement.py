@@ -1,11 +1,11 @@
-"""What a sealed model needs in order to say the truth: the label it was learnt for, and the columns that it reads."""
+"""What a sealed model needs in order to say the truth: the label it was learned for, and the columns that it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.streams import make_stream, source_of
@@ -21,19 +21,19 @@ _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "ke
 
 def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
     """Refuse to call the probability of one thing the probability of another."""
-    learnt: Mapping[str, object] = bundle.metadata.get("label", {})
+    learned: Mapping[str, object] = bundle.metadata.get("label", {})
     asked = label.model_dump(mode="json")
-    faults = [
-        Fault(
-            "the model was learnt for another label",
-            f"label.{key}: the model {learnt[key]}, the config {asked.get(key)}",
-            "write what the model was learnt for, or train again with `staypower train`",
+    problems = [
+        Problem(
+            "the model was learned for another label",
+            f"label.{key}: the model {learned[key]}, the config {asked.get(key)}",
+            "write what the model was learned for, or train again with `staypower train`",
         )
         for key in _MEANING
-        if key in learnt and learnt[key] != asked.get(key)
+        if key in learned and learned[key] != asked.get(key)
     ]
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
 
 
 def require_what_is_read(catalogue: Catalogue, tables: Tables) -> None:
@@ -58,8 +58,8 @@ def require_what_is_read(catalogue: Catalogue, tables: Tables) -> None:
         raise UsageError([_lost(place, names) for place, names in lost.items()])
 
 
-def _lost(place: str, features: list[str]) -> Fault:
+def _lost(place: str, features: list[str]) -> Problem:
     kind = "column" if "." in place else "table"
     more = f" and {len(features) - 1} more" if len(features) > 1 else ""
-    mend = f"give the {kind} again under `tables` as it was in training, or train a model without it: `staypower train`"
-    return Fault(f"the model reads a {kind} that is not there", f"{place}, for `{features[0]}`{more}", mend)
+    fix = f"give the {kind} again under `tables` as it was in training, or train a model without it: `staypower train`"
+    return Problem(f"the model reads a {kind} that is not there", f"{place}, for `{features[0]}`{more}", fix)

@@ -23,7 +23,7 @@ class RiskBands:
     ['low', 'medium', 'medium', 'high', None]
     """
 
-    # share of accounts that churned where the model learnt, in (0, 1). Low is under it, high above twice it, medium between.
+    # share of accounts that churned where the model learned, in (0, 1). Low is under it, high above twice it, medium between.
     # Above a base rate of one third twice it comes so near certainty that nobody would be high: then high begins halfway
     # between the base rate and 1 (`metrics.risk.twice_the_base_rate`, which quadrants share)
     base_rate: float

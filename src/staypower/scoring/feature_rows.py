@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.explanation.manner import Manner
 from staypower.explanation.reasons import explain_scores
 from staypower.explanation.usual import UsualValues
@@ -35,17 +35,17 @@ class FeatureRowScorer:
     """
 
     def __init__(self, bundle: Bundle, *, reasons: int = 5, abstain_below: float = 0.0) -> None:
-        missing = [name for name in _NEEDED if name not in bundle.learnt]
+        missing = [name for name in _NEEDED if name not in bundle.learned]
         missing += [] if "base_rate" in bundle.metadata else ["base_rate"]
         if missing:
-            raise UsageError([Fault("the bundle lacks what scoring needs", name, "train the model anew") for name in missing])
+            raise UsageError([Problem("the bundle lacks what scoring needs", name, "train the model anew") for name in missing])
         self.bundle = bundle
         self._reasons = reasons
         self._abstain_below = abstain_below
-        self._catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
-        self._usual = UsualValues.from_dict(bundle.learnt["usual"])
-        self._manner = Manner.of(bundle.learnt)
-        self._manner = Manner.of(bundle.learnt)
+        self._catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
+        self._usual = UsualValues.from_dict(bundle.learned["usual"])
+        self._manner = Manner.of(bundle.learned)
+        self._manner = Manner.of(bundle.learned)
         self._bands = RiskBands(float(bundle.metadata["base_rate"]))
 
     @property
@@ -88,19 +88,19 @@ class FeatureRowScorer:
         """Take the model's features as numbers."""
         there = {str(name) for name in rows.columns}
         missing = [name for name in self.bundle.feature_names if name not in there]
-        faults = [Fault("a feature is missing", name, "build it as in training") for name in missing[:10]]
+        problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:10]]
         if len(missing) > 10:
-            faults.append(Fault("and more features", str(len(missing) - 10), "build them as in training"))
-        if faults:
-            raise UsageError(faults)
+            problems.append(Problem("and more features", str(len(missing) - 10), "build them as in training"))
+        if problems:
+            raise UsageError(problems)
         found = {}
         for name in self.bundle.feature_names:
             try:
                 found[name] = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
             except (TypeError, ValueError):
-                faults.append(Fault("a feature that is no number", name, "give numbers; categories as their codes"))
-        if faults:
-            raise UsageError(faults)
+                problems.append(Problem("a feature that is no number", name, "give numbers; categories as their codes"))
+        if problems:
+            raise UsageError(problems)
         return pd.DataFrame(found, columns=list(self.bundle.feature_names))
 
     def _tiers(self, features: pd.DataFrame) -> pd.DataFrame:

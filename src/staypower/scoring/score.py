@@ -150,7 +150,7 @@ class Scorer:
         threads: int = 2,
     ) -> Scorer:
         """Prepare scoring; parameters as in `score_accounts`."""
-        catalogue = Catalogue.from_dict(bundle.learnt["catalogue"])
+        catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
         require_same_label(bundle, label)
         require_what_is_read(catalogue, tables.empty if isinstance(tables, SpilledTables) else tables)
         return cls(
@@ -219,8 +219,8 @@ class Scorer:
             explained.contributions,
             explained.base,
             catalogue=self.catalogue,
-            usual=UsualValues.from_dict(self.bundle.learnt["usual"]),
-            manner=Manner.of(self.bundle.learnt),
+            usual=UsualValues.from_dict(self.bundle.learned["usual"]),
+            manner=Manner.of(self.bundle.learned),
         )
         probability = self.bundle.calibration.apply(explained.raw_score)
         return explanation, probability if self.beside.prior is None else self.beside.prior.apply(probability)

@@ -17,9 +17,9 @@ def _read_prior(value: Any) -> Any:
         try:
             value = float(value)
         except ValueError:
-            raise ValueError("neither a share nor `estimate` Mend: write a number such as 0.16, or `estimate`") from None
+            raise ValueError("neither a share nor `estimate` Fix: write a number such as 0.16, or `estimate`") from None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise ValueError("not a share between 0 and 1 Mend: write a number such as 0.16, or `estimate`")
+        raise ValueError("not a share between 0 and 1 Fix: write a number such as 0.16, or `estimate`")
     return float(value)
 
 
@@ -35,6 +35,6 @@ class ScoringSettings(BaseModel):
     prior: Annotated[float | Literal["estimate"] | None, BeforeValidator(_read_prior)] = Field(
         default=None,
         json_schema_extra={"words": "share or `estimate`"},
-        description="share of accounts that will churn, if it is known to differ from what the model learnt: every probability "
-        "is moved to it; `estimate` finds it from all accounts' scores; none: as the model learnt",
+        description="expected churn rate, if it differs from the one in training: probabilities are rescaled to it; "
+        "`estimate` finds it from the scores of all accounts; omit to leave them as trained",
     )

@@ -116,7 +116,7 @@ def simulate(
     Raises
     ------
     UsageError
-        When an argument cannot be used; every fault at once.
+        When an argument cannot be used; every problem at once.
 
     See Also
     --------

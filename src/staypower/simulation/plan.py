@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def checked_plan(
     siblings: Sequence[int],
     copies: int,
 ) -> Plan:
-    """Check every argument of `simulate` and say all faults at once.
+    """Check every argument of `simulate` and say all problems at once.
 
     >>> checked_plan(300, 6, 0, "2023-01-01", [], 90, "attitude", (30, 90), 8).blocks
     2
@@ -74,15 +74,15 @@ def checked_plan(
         ("copies", copies, 2, 10_000),
         *(("siblings", sibling, 1, 365) for sibling in siblings),
     )
-    faults = [
-        Fault(f"{name} is out of range", str(value), f"give a whole number from {least} to {most}")
+    problems = [
+        Problem(f"{name} is out of range", str(value), f"give a whole number from {least} to {most}")
         for name, value, least, most in limits
         if not least <= value <= most
     ]
     if silence not in get_args(Silence):
-        faults.append(Fault("unknown kind of silence", silence, nearest(silence, get_args(Silence))))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("unknown kind of silence", silence, nearest(silence, get_args(Silence))))
+    if problems:
+        raise UsageError(problems)
     timeline = Timeline.of(start, months)
     days = _cutoff_days(timeline, cutoffs, horizon)
     kind: Silence = "attitude" if silence == "attitude" else "features"
@@ -94,8 +94,8 @@ def _cutoff_days(timeline: Timeline, cutoffs: Sequence[str | date | datetime | i
         settled = timeline.days - horizon - _SETTLED
         return tuple(sorted({timeline.days, *(day for k in range(4) if (day := settled - k * horizon) > 0)}))
     instants = [instant_of(cutoff) for cutoff in cutoffs]
-    faults = [
-        Fault(
+    problems = [
+        Problem(
             "cutoff without a truth",
             text_of(instant),
             f"choose a midnight after {text_of(timeline.start)} and not after {text_of(timeline.end)}",
@@ -103,6 +103,6 @@ def _cutoff_days(timeline: Timeline, cutoffs: Sequence[str | date | datetime | i
         for instant in instants
         if instant % DAY or not timeline.start < instant <= timeline.end
     ]
-    if faults:
-        raise UsageError(faults)
+    if problems:
+        raise UsageError(problems)
     return tuple(sorted({(instant - timeline.start) // DAY for instant in instants}))

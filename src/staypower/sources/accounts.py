@@ -75,9 +75,9 @@ def first_per_account(draft: Draft) -> None:
     first = np.zeros(len(draft.table), dtype=bool)
     first[np.unique(numbered(draft.table.data.column("account_id"))[0], return_index=True)[1]] = True
     if not first.all():
-        mend = "name the column that says from when a row holds as `valid_from`, or mend the source"
+        fix = "name the column that says from when a row holds as `valid_from`, or fix the source"
         shown = tuple(dict.fromkeys(draft.shown("account_id", ~first)))
-        draft.find("warning", "account_id", int((~first).sum()), "accounts given twice", "the first row is kept", mend, shown)
+        draft.find("warning", "account_id", int((~first).sum()), "accounts given twice", "the first row is kept", fix, shown)
         draft.keep(first)
 
 
@@ -88,10 +88,10 @@ def name_left_attributes(found: Extract, plan: Plan, source: TableSource) -> Non
         found.usable = frozenset(attributes)
     unused = [name for name in attributes if name not in found.usable]
     meaning = "left out: nobody knows since when an attribute has its value"
-    mend = "list those that never change under `static:`, or give rows with `valid_from`"
+    fix = "list those that never change under `static:`, or give rows with `valid_from`"
     for name in (name for name in unused if name not in source.leave_out):
-        found.findings.append(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, mend))
+        found.findings.append(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, fix))
     left = [name for name in plan.left if name not in source.leave_out]
     if left:
-        fault = f"{len(left)} source {'column is' if len(left) == 1 else 'columns are'} not read"
-        found.findings.append(Finding("note", "accounts", "", 0, fault, "left out", mend, tuple(left[:12])))
+        problem = f"{len(left)} source {'column is' if len(left) == 1 else 'columns are'} not read"
+        found.findings.append(Finding("note", "accounts", "", 0, problem, "left out", fix, tuple(left[:12])))

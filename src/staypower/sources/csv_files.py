@@ -38,8 +38,8 @@ def csv_relation(source: TableSource, files: Sequence[Path], hive: str, place: s
             delimiter = delimiter or _delimiter(file, source.encoding)
             headers.setdefault(_header(file, source.encoding, delimiter), []).append(file)
         except UnicodeError as error:
-            mend = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
-            raise UsageError.of(f"the file is not in {source.encoding}", f"{place}: {file}", mend) from error
+            fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
+            raise UsageError.of(f"the file is not in {source.encoding}", f"{place}: {file}", fix) from error
     delimiter = str(delimiter)
     options = [f"delim={quoted_text(delimiter)}", f"encoding={quoted_text(PLAIN_ENCODINGS[source.encoding.lower()])}"]
     options += ["auto_detect=false", "header=true", "skip=0", "quote='\"'", "escape='\"'", "strict_mode=true"]
@@ -101,6 +101,6 @@ def decoded_csv(files: Sequence[Path], source: TableSource, place: str) -> pa.Ta
             )
             tables.append(arrow_csv.read_csv(file, read_options=read, parse_options=parse, convert_options=convert))
         except (LookupError, UnicodeError, pa.ArrowInvalid) as error:
-            fault = f"the file cannot be read as {source.encoding}: {str(error)[:120]}"
-            raise UsageError.of(fault, f"{place}: {file}", "write the right `encoding` and `delimiter`") from error
+            problem = f"the file cannot be read as {source.encoding}: {str(error)[:120]}"
+            raise UsageError.of(problem, f"{place}: {file}", "write the right `encoding` and `delimiter`") from error
     return pa.concat_tables(tables, promote_options="default")

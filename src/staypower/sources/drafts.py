@@ -33,10 +33,17 @@ class Draft:
         return self.table.name
 
     def find(
-        self, severity: Severity, column: str, rows: int, fault: str, meaning: str, mend: str = "", examples: Sequence[str] = ()
+        self,
+        severity: Severity,
+        column: str,
+        rows: int,
+        problem: str,
+        meaning: str,
+        fix: str = "",
+        examples: Sequence[str] = (),
     ) -> None:
         """Record a finding about this table."""
-        self.findings.append(Finding(severity, self.name, column, rows, fault, meaning, mend, tuple(examples)))
+        self.findings.append(Finding(severity, self.name, column, rows, problem, meaning, fix, tuple(examples)))
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Keep only these rows."""

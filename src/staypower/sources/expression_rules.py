@@ -24,8 +24,8 @@ def _column(w: Writer, node: exp.Expression) -> Value:
         raise w.refuse("`*` is not allowed in an expression", "name a column")
     found = name if name in w.columns else _only_match(name, w.columns)
     if found is None:
-        mend = f"{nearest(name, w.columns)}; for a constant text write '{name}' in quotes"
-        raise w.refuse(f"the source has no column `{name}`", mend)
+        fix = f"{nearest(name, w.columns)}; for a constant text write '{name}' in quotes"
+        raise w.refuse(f"the source has no column `{name}`", fix)
     w.used.add(found)
     value = w.columns[found]
     if value.kind == "other":

@@ -72,9 +72,9 @@ class Writer:
         self.depth -= 1
         return written
 
-    def refuse(self, fault: str, mend: str) -> UsageError:
+    def refuse(self, problem: str, fix: str) -> UsageError:
         """Make the error that names the expression."""
-        return UsageError.of(fault, f"{self.place}: {shown(self.text)}", mend)
+        return UsageError.of(problem, f"{self.place}: {shown(self.text)}", fix)
 
     def all(self, nodes: Sequence[object]) -> list[Value]:
         """Write several nodes."""

@@ -74,8 +74,8 @@ def compile_expression(text: str, columns: Mapping[str, Value], place: str, *, d
     except RecursionError as error:
         raise UsageError.of("the expression is too deeply nested", f"{place}: {shown(text)}", SIMPLER) from error
     except SqlglotError as error:
-        mend = f"{nearest(text, columns)}; quote a name that has spaces or is a word of SQL with \", a text with '"
-        raise UsageError.of("neither a source column nor an expression", f"{place}: {shown(text)}", mend) from error
+        fix = f"{nearest(text, columns)}; quote a name that has spaces or is a word of SQL with \", a text with '"
+        raise UsageError.of("neither a source column nor an expression", f"{place}: {shown(text)}", fix) from error
     writer = Writer(RULES, columns, place, text, decimal)
     try:
         return Compiled(writer.write(tree), frozenset(writer.used))
@@ -84,5 +84,5 @@ def compile_expression(text: str, columns: Mapping[str, Value], place: str, *, d
         meant = difflib.get_close_matches(text, columns, n=1, cutoff=_ALIKE)
         if not meant or not _ODD_NAME.search(text):
             raise
-        mend = f"write `{meant[0]}`"
-        raise UsageError.of("no source column has this name", f"{place}: {shown(text)}", mend) from error
+        fix = f"write `{meant[0]}`"
+        raise UsageError.of("no source column has this name", f"{place}: {shown(text)}", fix) from error

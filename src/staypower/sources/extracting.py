@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
-from staypower.errors import Fault
+from staypower.errors import Problem
 from staypower.sources.findings import Finding
 from staypower.sources.opening import OpenSource
 from staypower.sources.parquet_files import read_parquet
@@ -49,7 +49,7 @@ class Extract:
     date_only: set[str] = field(default_factory=set)  # time columns without a clock
     usable: frozenset[str] = frozenset()  # columns declared fixed, or static attributes
     findings: list[Finding] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> Extract:
@@ -91,13 +91,13 @@ class _Reader:
         texts = raw if pa.types.is_dictionary(raw.type) else raw.cast(pa.string())
         return self.ids(texts) if kind == "id" else texts
 
-    def fault(self, count: int, what: str, condition: str, mend: str) -> None:
+    def problem(self, count: int, what: str, condition: str, fix: str) -> None:
         shown = ", ".join(self.query.values_where(self.column, condition))
         value = f"{self.place}.{self.column.name}: {count:,} of {self.raw.num_rows:,} values, such as {shown}"
-        self.found.faults.append(Fault(f"{self.column.written} holds values that are not {what}", value, mend))
+        self.found.problems.append(Problem(f"{self.column.written} holds values that are not {what}", value, fix))
 
-    def note(self, severity: str, rows: int, fault: str, meaning: str, mend: str = "", examples: tuple[str, ...] = ()) -> None:
-        finding = Finding(severity, self.table, self.column.name, rows, fault, meaning, mend, examples)  # type: ignore[arg-type]
+    def note(self, severity: str, rows: int, problem: str, meaning: str, fix: str = "", examples: tuple[str, ...] = ()) -> None:
+        finding = Finding(severity, self.table, self.column.name, rows, problem, meaning, fix, examples)  # type: ignore[arg-type]
         self.found.findings.append(finding)
 
     def times(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -105,8 +105,8 @@ class _Reader:
         there = instants[instants != MISSING] if raw.null_count else instants
         if len(there) and (there.min() < EARLIEST or there.max() >= LATEST):
             bad = (instants != MISSING) & ((instants < EARLIEST) | (instants >= LATEST))
-            mend = _time_mend(self.column, self.query.values_where(self.column, "NOT isfinite(read)"))
-            self.fault(int(bad.sum()), "times", _OUTSIDE, mend)
+            fix = _time_fix(self.column, self.query.values_where(self.column, "NOT isfinite(read)"))
+            self.problem(int(bad.sum()), "times", _OUTSIDE, fix)
             return _timestamps(np.where(bad, MISSING, instants))
         only_days = len(there) > 0 and _all_midnights(there)
         if only_days or self.is_date():
@@ -131,8 +131,8 @@ class _Reader:
         elif self.without_zone():
             unzoned = int((instants != MISSING).sum())
         if unzoned:
-            mend = "write the zone in the source if it is another"
-            self.note("note", unzoned, "times without a zone", "taken as UTC", mend)
+            fix = "write the zone in the source if it is another"
+            self.note("note", unzoned, "times without a zone", "taken as UTC", fix)
         return raw.cast(ARROW_TYPES["time"])
 
     def without_zone(self) -> bool:
@@ -147,20 +147,20 @@ class _Reader:
         bad = numbers == float(BAD_NUMBER)
         if bad.any():
             name = self.column.written
-            mend = f"for a word that means missing write `nullif({name}, 'word')` or `blank: [word]`; `replace` takes signs out"
-            self.fault(int(bad.sum()), "numbers", f"read = CAST({BAD_NUMBER} AS DOUBLE)", mend)
+            fix = f"for a word that means missing write `nullif({name}, 'word')` or `blank: [word]`; `replace` takes signs out"
+            self.problem(int(bad.sum()), "numbers", f"read = CAST({BAD_NUMBER} AS DOUBLE)", fix)
             numbers = np.where(bad, np.nan, numbers)
         finite = np.isfinite(numbers)
         broken = int((~finite).sum()) - raw.null_count - int(bad.sum())
         if broken:
-            self.note("warning", broken, "numbers that are not finite", "missing", "mend the source")
+            self.note("warning", broken, "numbers that are not finite", "missing", "fix the source")
         return pa.chunked_array([pa.array(numbers, mask=~finite)])
 
     def flags(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         bad = int(pc.sum(pc.equal(raw, 2)).as_py() or 0)
         if bad:
-            mend = f"write a comparison, such as `{self.column.written} = 'cancelled'`"
-            self.fault(bad, "true or false", "read = 2", mend)
+            fix = f"write a comparison, such as `{self.column.written} = 'cancelled'`"
+            self.problem(bad, "true or false", "read = 2", fix)
         return pc.equal(raw, 1)
 
     def ids(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -230,7 +230,7 @@ _SHAPES = (
 )
 
 
-def _time_mend(column: PlannedColumn, shown: tuple[str, ...]) -> str:
+def _time_fix(column: PlannedColumn, shown: tuple[str, ...]) -> str:
     """Guess the format from the first values."""
     name = column.written if re.fullmatch(r"\w+", column.written) or not column.raw else f'"{column.written}"'
     if shown and all(re.match(r"^'\d{10}'$", value) for value in shown):
@@ -259,7 +259,7 @@ def below_minimum(table: str, found: Extract) -> None:
         count = int(pc.sum(low).as_py() or 0)
         if count:
             shown = tuple(str(value) for value in pc.unique(values.filter(low))[:3].to_pylist())
-            fault = f"numbers below {column.minimum:g}, which cannot be meant"
-            found.findings.append(Finding("warning", table, name, count, fault, "missing", "mend the source", shown))
+            problem = f"numbers below {column.minimum:g}, which cannot be meant"
+            found.findings.append(Finding("warning", table, name, count, problem, "missing", "fix the source", shown))
             cleared: Any = pc.if_else(low, pa.scalar(None, pa.float64()), values)
             found.data = found.data.set_column(found.data.column_names.index(name), name, cleared)

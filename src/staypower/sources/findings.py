@@ -15,16 +15,16 @@ class Finding:
     """One line of the usability report.
 
     >>> print(Finding("warning", "usage", "account_id", 2, "blank ids", "dropped", "fill them in"))
-    warning: usage.account_id: blank ids (2 rows). dropped. Mend: fill them in.
+    warning: usage.account_id: blank ids (2 rows). dropped. Fix: fill them in.
     """
 
     severity: Severity  # an error makes the table unusable, a warning changes what the features say, a note is good to know
     table: str  # canonical or declared name of the table
     column: str  # the column concerned; empty when it is the whole table
     rows: int  # how many rows are concerned; 0 when it is not about rows
-    fault: str  # what was found
+    problem: str  # what was found
     meaning: str  # what it means for the features
-    mend: str = ""  # the move that mends it; empty when nothing need be done
+    fix: str = ""  # the move that fixes it; empty when nothing need be done
     examples: tuple[str, ...] = ()  # the first few values concerned
 
     @property
@@ -35,5 +35,5 @@ class Finding:
     def __str__(self) -> str:
         counted = "" if not self.rows else f" ({self.rows:,} {'row' if self.rows == 1 else 'rows'})"
         shown = f", such as {', '.join(self.examples)}" if self.examples else ""
-        mend = f" Mend: {self.mend.rstrip('.')}." if self.mend else ""
-        return f"{self.severity}: {self.place}: {self.fault}{counted}{shown}. {self.meaning.rstrip('.')}.{mend}"
+        fix = f" Fix: {self.fix.rstrip('.')}." if self.fix else ""
+        return f"{self.severity}: {self.place}: {self.problem}{counted}{shown}. {self.meaning.rstrip('.')}.{fix}"

@@ -74,10 +74,10 @@ def join_account(name: str, extract: Extract, via: Draft) -> None:
     accounts = via.table.data.column("account_id").take(taken)
     lost = accounts.null_count
     if lost:
-        fault = f"rows whose `{key}` is not in {via.name}"
+        problem = f"rows whose `{key}` is not in {via.name}"
         shown = tuple(str(value) for value in pc.unique(extract.data.column(key).filter(pc.is_null(accounts)))[:3].to_pylist())
-        mend = f"complete {via.name}, or mend the ids"
-        extract.findings.append(Finding("warning", name, key, lost, fault, "dropped", mend, shown))
+        fix = f"complete {via.name}, or fix the ids"
+        extract.findings.append(Finding("warning", name, key, lost, problem, "dropped", fix, shown))
     kept = pc.is_valid(accounts)
     starts = _starts(via, np.asarray(taken.fill_null(0)), np.asarray(kept))
     extract.data = extract.data.append_column("account_id", accounts).filter(kept)
@@ -104,9 +104,9 @@ def _name_early(name: str, extract: Extract, via: Draft, starts: NDArray[np.int6
     times, starts = comparable(table.midnights(own), starts, days=days)
     early = (times != MISSING) & (starts != MISSING) & (times < starts)
     if early.any():
-        fault = f"rows before the start of the {via.name[:-1]} that they belong to"
+        problem = f"rows before the start of the {via.name[:-1]} that they belong to"
         meaning = f"kept: they count as activity of the account, although {via.name}.{start} says otherwise"
-        extract.findings.append(Finding("warning", name, own, int(early.sum()), fault, meaning, "mend one of the two dates"))
+        extract.findings.append(Finding("warning", name, own, int(early.sum()), problem, meaning, "fix one of the two dates"))
 
 
 def _name_shared(via: Draft, codes: NDArray[np.int32]) -> None:
@@ -115,9 +115,9 @@ def _name_shared(via: Draft, codes: NDArray[np.int32]) -> None:
     pairs = np.unique(np.stack([codes, accounts]), axis=1)
     known = pairs[:, (pairs[0] >= 0) & (pairs[1] >= 0)]
     shared = int((np.unique(known[0], return_counts=True)[1] > 1).sum())
-    fault = "ids that belong to several accounts"
-    if shared and not any(finding.fault == fault for finding in via.findings):
-        via.find("warning", SCHEMAS[via.name].row_id or "", shared, fault, "rows found through them go to the first account")
+    problem = "ids that belong to several accounts"
+    if shared and not any(finding.problem == problem for finding in via.findings):
+        via.find("warning", SCHEMAS[via.name].row_id or "", shared, problem, "rows found through them go to the first account")
 
 
 def drop_blank(draft: Draft) -> None:
@@ -142,10 +142,10 @@ def drop_unknown(draft: Draft, accounts: pa.Array) -> None:
     unknown = np.append(strangers, False)[numbers] if strangers.any() else np.zeros(0, dtype=bool)
     if unknown.any():
         count = len(np.unique(numbers[unknown]))
-        fault = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
+        problem = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
         shown = tuple(dict.fromkeys(draft.shown("account_id", unknown, 20)))[:3]
         severity: Severity = "error" if unknown.mean() > _MOSTLY else "warning"
-        draft.find(severity, "account_id", int(unknown.sum()), fault, "dropped", "complete accounts, or mend the ids", shown)
+        draft.find(severity, "account_id", int(unknown.sum()), problem, "dropped", "complete accounts, or fix the ids", shown)
         draft.keep(~unknown)
 
 
@@ -170,6 +170,6 @@ def name_lookalikes(draft: Draft, accounts: pa.Array) -> None:
     if touched.any():
         order = np.argsort(codes[touched], kind="stable")[:4]
         shown = [repr(value) for value in every.filter(pa.array(touched)).take(pa.array(order)).to_pylist()]
-        fault = f"{int(touched.sum()):,} ids that differ only in leading zeros, case or surrounding blanks"
-        mend = "if they are one account, write one of `trim(id)`, `lower(id)`, or mend the source"
-        draft.find("warning", "account_id", 0, fault, "taken as different accounts", mend, shown)
+        problem = f"{int(touched.sum()):,} ids that differ only in leading zeros, case or surrounding blanks"
+        fix = "if they are one account, write one of `trim(id)`, `lower(id)`, or fix the source"
+        draft.find("warning", "account_id", 0, problem, "taken as different accounts", fix, shown)

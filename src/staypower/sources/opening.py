@@ -156,10 +156,10 @@ def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object])
             return files
         raise UsageError.of("no file matches", f"{place}: {path}", "check the pattern")
     beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    mend = nearest(path.name, beside) if beside else "check the folder"
+    fix = nearest(path.name, beside) if beside else "check the folder"
     if objects:
-        mend += f"; the objects given are {', '.join(sorted(objects))}"
-    raise UsageError.of("file not found", f"{place}: {path}", mend)
+        fix += f"; the objects given are {', '.join(sorted(objects))}"
+    raise UsageError.of("file not found", f"{place}: {path}", fix)
 
 
 def _known_ending(file: Path) -> bool:
@@ -208,9 +208,9 @@ def _database(connection: Any, source: TableSource, file: Path, place: str) -> s
     ).fetchall()
     known = {str(full): str(full) for full, _ in rows} | {str(short): str(full) for full, short in rows}
     if source.table is None or source.table not in known:
-        fault = "no table is named" if source.table is None else "the file has no such table"
-        mend = nearest(source.table or "", (str(short) for _, short in rows)) + (" as `table`" if source.table is None else "")
-        raise UsageError.of(fault, f"{place}: {source.table or file}", mend)
+        problem = "no table is named" if source.table is None else "the file has no such table"
+        fix = nearest(source.table or "", (str(short) for _, short in rows)) + (" as `table`" if source.table is None else "")
+        raise UsageError.of(problem, f"{place}: {source.table or file}", fix)
     return ".".join(quoted_name(part) for part in ("given_file", *known[source.table].split(".", 1)))
 
 
@@ -239,8 +239,8 @@ def _arrow_of(given: object, place: str) -> pa.Table:
     try:
         return pa.table(given)
     except (TypeError, ValueError, pa.ArrowInvalid) as error:
-        mend = "give a pandas, polars or Arrow table"
-        raise UsageError.of("the object is not a table", f"{place}: {type(given).__name__}", mend) from error
+        fix = "give a pandas, polars or Arrow table"
+        raise UsageError.of("the object is not a table", f"{place}: {type(given).__name__}", fix) from error
 
 
 def _from_pandas(frame: Any) -> pa.Table:
@@ -264,9 +264,9 @@ def _unreadable(error: Exception, source: TableSource, place: str) -> UsageError
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = list(itertools.takewhile(lambda line: not line.startswith(("Possible", "LINE ", "*")), lines))
     said = " ".join(kept[:4])[:300] if kept else type(error).__name__
-    mend = "check that the file is whole and of the format its ending says"
+    fix = "check that the file is whole and of the format its ending says"
     if isinstance(error, duckdb.InvalidInputException) and "unicode" in said.lower():
-        mend = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
+        fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
     elif "CSV" in said:
-        mend = "check `delimiter` and `encoding`, and the line named"
-    return UsageError.of(f"the source cannot be read: {said}", f"{place}: {source.source}", mend)
+        fix = "check `delimiter` and `encoding`, and the line named"
+    return UsageError.of(f"the source cannot be read: {said}", f"{place}: {source.source}", fix)

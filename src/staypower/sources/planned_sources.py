@@ -20,7 +20,7 @@ __all__ = ["PlannedSource", "without_clock"]
 
 @dataclass(frozen=True)
 class PlannedSource:
-    """One source, planned, and what was learnt of its columns.
+    """One source, planned, and what was learned of its columns.
 
     >>> facts = {"account_id": ColumnFacts("id", filled=True), "at": ColumnFacts("time", filled=True, date_only=True)}
     >>> plan = Plan((), None, frozenset(), frozenset(), ())

@@ -1,4 +1,4 @@
-"""From a source's mapping to the columns that will be read: every fault of the mapping at once."""
+"""From a source's mapping to the columns that will be read: every problem of the mapping at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
 from staypower.sources.settings import Scalar, TableSource
@@ -66,8 +66,8 @@ def plan_source(table: str, source: TableSource, opened: OpenSource, place: str)
     planner.plan_untold()
     planner.check_required()
     where = planner.plan_where()
-    if planner.faults:
-        raise UsageError(planner.faults)
+    if planner.problems:
+        raise UsageError(planner.problems)
     used = frozenset().union(*(column.used for column in planner.columns), planner.where_used)
     usable = frozenset(source.fixed) | planner.static
     left = tuple(name for name in opened.columns if name not in used)
@@ -81,7 +81,7 @@ class _Planner:
     opened: OpenSource
     place: str
     columns: list[PlannedColumn] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     static: frozenset[str] = frozenset()
     where_used: frozenset[str] = frozenset()
 
@@ -108,30 +108,32 @@ class _Planner:
         via = SCHEMAS.get(self.source.key_via or "")
         return (via.row_id,) if via is not None and via.row_id else ()
 
-    def fault(self, fault: str, value: str, mend: str) -> None:
-        self.faults.append(Fault(fault, f"{self.place}{value}", mend))
+    def problem(self, problem: str, value: str, fix: str) -> None:
+        self.problems.append(Problem(problem, f"{self.place}{value}", fix))
 
     def check_keys(self) -> None:
         """Refuse keys that mean nothing for this table."""
         source, accounts = self.source, self.table == "accounts"
         if source.key_via is not None and not self.foreign_key:
             having = [name for name, schema in SCHEMAS.items() if schema.row_id and name != self.table]
-            self.fault("key_via names no table that has an id", f".key_via: {source.key_via}", nearest(source.key_via, having))
+            self.problem(
+                "key_via names no table that has an id", f".key_via: {source.key_via}", nearest(source.key_via, having)
+            )
         for key in ("static", "leave_out", "derive_from"):
             if getattr(source, key) and not accounts:
-                mend = "write `fixed:` for columns that never change" if key == "static" else "leave it out"
-                self.fault(f"`{key}` belongs to accounts only", f".{key}", mend)
+                fix = "write `fixed:` for columns that never change" if key == "static" else "leave it out"
+                self.problem(f"`{key}` belongs to accounts only", f".{key}", fix)
         if source.time is not None and not self.declared:
-            self.fault("`time` belongs to a declared table only", ".time", f"map `{SCHEMAS[self.table].times[0]}`")
+            self.problem("`time` belongs to a declared table only", ".time", f"map `{SCHEMAS[self.table].times[0]}`")
         if source.columns and not self.declared and not accounts:
-            self.fault("`columns` belongs to a declared table or to accounts only", ".columns", "leave it out")
+            self.problem("`columns` belongs to a declared table or to accounts only", ".columns", "leave it out")
         known = (*self.names, *(RESERVED if not self.declared else ()))
         for name in (*source.mapping, *source.constant):
             if name not in self.names and (not accounts or self.is_misspelt(name)):
-                self.fault("unknown column", f".{name}", nearest(name, known))
+                self.problem("unknown column", f".{name}", nearest(name, known))
         for name in source.fixed if not accounts else ():
             if name not in self.names:
-                self.fault("unknown column", f".fixed: {name}", nearest(name, self.names))
+                self.problem("unknown column", f".fixed: {name}", nearest(name, self.names))
 
     def is_misspelt(self, name: str) -> bool:
         """Say whether an attribute's name is a canonical name or key with a slip of the pen."""
@@ -152,11 +154,11 @@ class _Planner:
             self.add(name, value, frozenset(), raw=False, written=repr(constant))
 
     def attempt(self, name: str, written: Scalar) -> None:
-        """Plan one mapped column; keep its faults."""
+        """Plan one mapped column; keep its problems."""
         try:
             value, used, raw = self.resolve(name, written)
         except UsageError as error:
-            self.faults.extend(error.faults)
+            self.problems.extend(error.problems)
             return
         self.add(name, value, used, raw=raw, written=str(written))
 
@@ -179,8 +181,10 @@ class _Planner:
     def column(self, column: str, name: str) -> Value:
         value = self.opened.columns[column]
         if value.kind in ("other", "interval"):
-            fault = f"column `{column}` is of type {self.opened.types[column]}"
-            raise UsageError.of(fault, f"{self.place}.{name}", "unpack it in the source first: plain columns, one row an item")
+            problem = f"column `{column}` is of type {self.opened.types[column]}"
+            raise UsageError.of(
+                problem, f"{self.place}.{name}", "unpack it in the source first: plain columns, one row an item"
+            )
         return value
 
     def kind(self, name: str) -> Kind | None:
@@ -204,8 +208,8 @@ class _Planner:
             kind = value.kind
         if value.kind not in _FITS[kind or "text"]:
             article = "an" if kind == "id" else "a"
-            fault = f"{written} is {_article(value.kind)}, and `{name}` takes {article} {kind}"
-            self.fault(fault, f".{name}", _KIND_MENDS[kind or "text"])
+            problem = f"{written} is {_article(value.kind)}, and `{name}` takes {article} {kind}"
+            self.problem(problem, f".{name}", _KIND_MENDS[kind or "text"])
             return
         self.columns.append(PlannedColumn(name, kind, value, used, raw, written))
 
@@ -222,7 +226,7 @@ class _Planner:
         if self.declared:
             for name in self.source.columns:
                 if name not in planned and name not in self.opened.columns:
-                    self.fault("the source has no such column", f".columns: {name}", nearest(name, self.opened.columns))
+                    self.problem("the source has no such column", f".columns: {name}", nearest(name, self.opened.columns))
 
     def attributes(self, planned: set[str]) -> list[str]:
         """List the attributes to take under their own names, and remember the static ones."""
@@ -236,13 +240,13 @@ class _Planner:
             given = [column.name for column in self.columns if column.name not in self.names]
             for name in source.leave_out:
                 if name not in columns and name not in source.mapping:
-                    self.fault("the source has no such column", f".leave_out: {name}", nearest(name, columns))
+                    self.problem("the source has no such column", f".leave_out: {name}", nearest(name, columns))
             self.static = frozenset(name for name in (*every, *given) if name not in source.leave_out)
             return every
         named = [name for name in (*source.static, *source.fixed) if name not in planned]
         for name in named:
             if name not in columns:
-                self.fault(
+                self.problem(
                     "static names an attribute that is neither mapped nor in the source",
                     f".static: {name}",
                     nearest(name, columns),
@@ -263,7 +267,7 @@ class _Planner:
         for names in needed:
             if names and not tried.intersection(names):
                 either = " or ".join(f"`{name}`" for name in names)
-                self.fault(f"{either} is not mapped", "", f"write `{names[0]}: column`; the source has {has}{more}")
+                self.problem(f"{either} is not mapped", "", f"write `{names[0]}: column`; the source has {has}{more}")
 
     def plan_where(self) -> Value | None:
         if self.source.where is None:
@@ -272,10 +276,10 @@ class _Planner:
         try:
             compiled = compile_expression(self.source.where, self.opened.columns, place, decimal=self.source.decimal)
         except UsageError as error:
-            self.faults.extend(error.faults)
+            self.problems.extend(error.problems)
             return None
         if compiled.value.kind != "flag":
-            self.fault(
+            self.problem(
                 "`where` is not true or false", f".where: {self.source.where}", "write a comparison, such as `amount > 0`"
             )
         self.where_used = compiled.used

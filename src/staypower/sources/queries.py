@@ -107,9 +107,9 @@ class Query:
             except duckdb.Error as error:
                 said = str(error).partition("\n")[0].partition(": ")[2] or str(error)
                 written = self.source.where if name == "where" else self.source.mapping.get(name, "")
-                mend = "use try_cast(x as double) or nullif(x, 'word') where a value does not fit, or another format"
-                fault = f"an expression does not fit a value: {said[:200]}"
-                raise UsageError.of(fault, f"{place}.{name}: {written}", mend) from error
+                fix = "use try_cast(x as double) or nullif(x, 'word') where a value does not fit, or another format"
+                problem = f"an expression does not fit a value: {said[:200]}"
+                raise UsageError.of(problem, f"{place}.{name}: {written}", fix) from error
 
     def values_where(self, column: PlannedColumn, condition: str) -> tuple[str, ...]:
         """Fetch the first few distinct values for which a condition on `given` and `read` holds."""

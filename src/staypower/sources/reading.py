@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING, instant_of
-from staypower.errors import Fault, UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account, name_left_attributes
 from staypower.sources.drafts import Draft, assemble, own_midnights
 from staypower.sources.extracting import Extract, below_minimum, extract
@@ -28,10 +28,10 @@ from staypower.sources.rules import (
     name_exact_duplicates,
 )
 from staypower.sources.settings import TableSource
-from staypower.sources.surveys import payment_faults, survey_faults
+from staypower.sources.surveys import payment_problems, survey_problems
 from staypower.tables import SCHEMAS, Tables
 
-__all__ = ["Moment", "derived_table", "name_faults", "read_tables"]
+__all__ = ["Moment", "derived_table", "name_problems", "read_tables"]
 
 Moment = str | date | datetime | int
 
@@ -70,7 +70,7 @@ def read_tables(
     Raises
     ------
     UsageError
-        When a source cannot be read or a value cannot be what its column says; every fault at once.
+        When a source cannot be read or a value cannot be what its column says; every problem at once.
 
     Examples
     --------
@@ -108,32 +108,32 @@ def derived_table(sources: Mapping[str, Sequence[TableSource]]) -> str | None:
     return next((source.derive_from for source in sources.get("accounts", ()) if source.derive_from), None)
 
 
-def name_faults(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[Fault]:
+def name_problems(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[Problem]:
     """Find references to tables that are not given."""
     derived_from = derived_table(sources)
     if derived_from is not None and derived_from not in sources:
         given = [name for name in sources if name != "accounts"]
-        yield Fault("no such table", f"tables.accounts.derive_from: {derived_from}", nearest(derived_from, given))
+        yield Problem("no such table", f"tables.accounts.derive_from: {derived_from}", nearest(derived_from, given))
     for name, listed in sources.items():
         if name not in SCHEMAS and not any(_declares(source) for source in listed):
             near = nearest(name, SCHEMAS)
-            mend = f"{near}, or declare its columns with `columns: {{name: kind}}` if the table is your own"
+            fix = f"{near}, or declare its columns with `columns: {{name: kind}}` if the table is your own"
             if near.startswith("write"):
-                yield Fault("unknown table", f"tables.{name}", mend)
+                yield Problem("unknown table", f"tables.{name}", fix)
         for source in listed:
             if source.key_via is not None and source.key_via in SCHEMAS and source.key_via not in sources:
                 value = f"tables.{name}.key_via: {source.key_via}"
-                yield Fault("the table is not given", value, f"give `{source.key_via}` a source")
+                yield Problem("the table is not given", value, f"give `{source.key_via}` a source")
 
 
 @dataclass
 class _Reading:
-    """Reads the sources of all tables, collecting their faults."""
+    """Reads the sources of all tables, collecting their problems."""
 
     sources: Mapping[str, Sequence[TableSource]]
     folder: Path
     objects: Mapping[str, object]
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     extracts: dict[str, list[Extract]] = field(default_factory=dict)
     made: dict[str, Draft | None] = field(default_factory=dict)
 
@@ -146,15 +146,15 @@ class _Reading:
         """Read, join and check every table."""
         if not any(self.sources.values()):
             raise UsageError.of("no table is given", "tables", "name at least one source, such as `usage: {source: usage.csv}`")
-        self.faults.extend(name_faults(self.sources))
+        self.problems.extend(name_problems(self.sources))
         for name, listed in self.sources.items():
             for number, source in enumerate(listed):
                 place = f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
                 if not (name == "accounts" and source.derive_from and source.source is None):
                     self.extract(name, source, place)
         drafts = {name: self.draft(name) for name in self.sources if self.sources[name]}
-        if self.faults:
-            raise UsageError(self.faults)
+        if self.problems:
+            raise UsageError(self.problems)
         return {name: draft for name, draft in drafts.items() if draft is not None}
 
     def extract(self, name: str, source: TableSource, place: str) -> None:
@@ -163,12 +163,12 @@ class _Reading:
                 plan = plan_source(name, source, opened, place)
                 found = extract(name, source, opened, plan, place)
         except UsageError as error:
-            self.faults.extend(error.faults)
+            self.problems.extend(error.problems)
             return
         below_minimum(name, found)
         if name == "accounts":
             name_left_attributes(found, plan, source)
-        self.faults.extend(found.faults)
+        self.problems.extend(found.problems)
         self.extracts.setdefault(name, []).append(found)
 
     def draft(self, name: str, asked: tuple[str, ...] = ()) -> Draft | None:
@@ -176,7 +176,7 @@ class _Reading:
         if name in self.made:
             return self.made[name]
         extracts, listed = self.extracts.get(name, []), self.sources[name]
-        if self.faults or not extracts:
+        if self.problems or not extracts:
             self.made[name] = None
             return None
         for source, found in zip(listed, extracts, strict=True):
@@ -191,8 +191,8 @@ class _Reading:
                 join_account(name, found, via)
         own_time = next((source.time for source in listed if source.time), "at")
         draft = assemble(name, extracts, own_time)
-        check: Callable[[Draft], list[Fault]] | None = {"surveys": survey_faults, "payments": payment_faults}.get(name)
-        self.faults.extend(check(draft) if check is not None else [])
+        check: Callable[[Draft], list[Problem]] | None = {"surveys": survey_problems, "payments": payment_problems}.get(name)
+        self.problems.extend(check(draft) if check is not None else [])
         self.made[name] = draft
         return draft
 

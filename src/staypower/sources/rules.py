@@ -66,8 +66,8 @@ def clear_negative_durations(draft: Draft) -> None:
             meaning = f"`{end}` is taken as missing in these rows"
             if end == "ended_at":
                 meaning += ": they count as still running"
-            fault = f"`{end}` before `{start}`"
-            draft.find("warning", end, int(negative.sum()), fault, meaning, "mend the source", draft.shown(end, negative))
+            problem = f"`{end}` before `{start}`"
+            draft.find("warning", end, int(negative.sum()), problem, meaning, "fix the source", draft.shown(end, negative))
             draft.clear(end, negative)
 
 
@@ -93,9 +93,9 @@ def drop_duplicates(draft: Draft) -> None:
     meaning = "the first known row of each is kept"
     if across:
         meaning += f"; {across:,} of these ids stand under several accounts"
-    mend = f"leave `{key}` out if it does not name a row"
+    fix = f"leave `{key}` out if it does not name a row"
     shown = tuple(dict.fromkeys(draft.shown(key, later)))
-    draft.find("warning", key, int(later.sum()), "rows whose id was there before", meaning, mend, shown)
+    draft.find("warning", key, int(later.sum()), "rows whose id was there before", meaning, fix, shown)
     draft.keep(~later)
 
 
@@ -116,12 +116,12 @@ def name_exact_duplicates(draft: Draft) -> None:
         return
     count = _count_repeats(table)
     if count:
-        mend = (
+        fix = (
             f"map `{key}`, so that repeats can be told from real rows"
             if key
             else "drop them in the source if they are not real"
         )
-        draft.find("warning", "", count, "rows that repeat another in every column read", "kept: they may be real", mend)
+        draft.find("warning", "", count, "rows that repeat another in every column read", "kept: they may be real", fix)
 
 
 def _count_repeats(table: Table) -> int:
@@ -162,10 +162,10 @@ def drop_future(draft: Draft, observed_until: int) -> None:
     if not future.any():
         return
     column = _own(table)
-    fault = f"rows dated after {text_of(observed_until - 1)[:10]}, until when the data were watched"
+    problem = f"rows dated after {text_of(observed_until - 1)[:10]}, until when the data were watched"
     meaning = "invisible at every cutoff" if draft.name != "accounts" else "kept: such accounts are not customers yet"
-    mend = "mend the dates, or write a later `observed_until`"
-    draft.find("warning", column, int(future.sum()), fault, meaning, mend, [text[:19] for text in draft.shown(column, future)])
+    fix = "fix the dates, or write a later `observed_until`"
+    draft.find("warning", column, int(future.sum()), problem, meaning, fix, [text[:19] for text in draft.shown(column, future)])
     if draft.name != "accounts":
         draft.keep(~future)
 
@@ -199,7 +199,7 @@ def name_early(draft: Draft, accounts: Table) -> None:
         share = f"rows before the account signed up, {early.mean():.1%} of the table"
         meaning = "kept; tenure-like values are missing where they would be negative"
         shown = draft.shown("account_id", early)
-        draft.find("warning", _own(table), int(early.sum()), share, meaning, "mend `signed_up_at`, or the dates", shown)
+        draft.find("warning", _own(table), int(early.sum()), share, meaning, "fix `signed_up_at`, or the dates", shown)
 
 
 def _own(table: Table) -> str:

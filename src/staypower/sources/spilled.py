@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account
 from staypower.sources.drafts import Draft, assemble
 from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, texts_as_numbers
 from staypower.sources.rules import clear_negative_durations, drop_future
-from staypower.sources.surveys import payment_faults, survey_faults
+from staypower.sources.surveys import payment_problems, survey_problems
 from staypower.sources.values import quoted_text
 from staypower.tables import SCHEMAS, Kind, Table, Tables
 
@@ -35,7 +35,9 @@ IN_BUCKETS = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({BUCKET}), WRITE_P
 ROW = "row number"
 Made = TypeVar("Made")
 # the tables whose words are checked and folded
-_WORDS: Mapping[str, Callable[[Draft], list[Fault]]] = MappingProxyType({"surveys": survey_faults, "payments": payment_faults})
+_WORDS: Mapping[str, Callable[[Draft], list[Problem]]] = MappingProxyType(
+    {"surveys": survey_problems, "payments": payment_problems}
+)
 
 
 def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None) -> str:
@@ -141,9 +143,9 @@ class SpilledTables:
 
     def require_usable(self, number: int) -> None:
         """Refuse survey answers and payment statuses of a bucket that cannot be what they must be."""
-        faults = [fault for name in _WORDS if name in self.listed for fault in _WORDS[name](self._rows(name, number))]
-        if faults:
-            raise UsageError(faults)
+        problems = [problem for name in _WORDS if name in self.listed for problem in _WORDS[name](self._rows(name, number))]
+        if problems:
+            raise UsageError(problems)
 
     def _rows(self, name: str, number: int) -> Draft:
         table = self.listed[name]
@@ -153,9 +155,9 @@ class SpilledTables:
 
     def _draft(self, name: str, number: int) -> Draft:
         draft = self._rows(name, number)
-        faults = _WORDS[name](draft) if name in _WORDS else []
-        if faults:
-            raise UsageError(faults)
+        problems = _WORDS[name](draft) if name in _WORDS else []
+        if problems:
+            raise UsageError(problems)
         return draft
 
     def _accounts(self, number: int, drafts: Mapping[str, Draft]) -> Draft:

@@ -40,8 +40,8 @@ def settle(
     if not buckets:
         if accounts is not None:
             raise UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
-        mend = "check the sources, the ids, the times and `observed_until`: no row is left"
-        raise UsageError.of("there are no accounts", "tables", mend)
+        fix = "check the sources, the ids, the times and `observed_until`: no row is left"
+        raise UsageError.of("there are no accounts", "tables", fix)
     return SpilledTables(into, until, tuple(buckets), settled, derive_from)
 
 

@@ -18,13 +18,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.sources.findings import Finding
 from staypower.sources.opening import open_source
 from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
-from staypower.sources.reading import Moment, derived_table, name_faults
+from staypower.sources.reading import Moment, derived_table, name_problems
 from staypower.sources.settings import TableSource
 from staypower.sources.spilled import (
     BUCKET,
@@ -92,15 +92,15 @@ class _Spilling:
 
     def run(self) -> dict[str, SpilledTable]:
         """Write every table and say what lies where."""
-        self.plan(list(name_faults(self.sources)))
+        self.plan(list(name_problems(self.sources)))
         written: dict[str, SpilledTable] = {}
         # the accounts come first: rows of others are put aside
         for name in sorted(self.planned, key=lambda name: name != "accounts"):
             written[name] = self.spill(name, number=len(written))
         return {name: written[name] for name in self.planned}
 
-    def plan(self, faults: list[Fault]) -> None:
-        """Plan every source and learn what its columns are; all faults at once."""
+    def plan(self, problems: list[Problem]) -> None:
+        """Plan every source and learn what its columns are; all problems at once."""
         for name, listed in self.sources.items():
             for number, source in enumerate(listed):
                 if name == "accounts" and source.derive_from and source.source is None:
@@ -111,11 +111,11 @@ class _Spilling:
                         plan = plan_source(name, source, opened, place)
                         facts = learn_facts(name, source, opened, plan, place)
                 except UsageError as error:
-                    faults.extend(error.faults)
+                    problems.extend(error.problems)
                     continue
                 self.planned.setdefault(name, []).append(PlannedSource(source, place, plan, facts))
-        if faults:
-            raise UsageError(faults)
+        if problems:
+            raise UsageError(problems)
 
     def spill(self, name: str, number: int) -> SpilledTable:
         """Write the rows of a table that can ever count: those with an account, a time and an arrival."""
@@ -152,8 +152,8 @@ class _Spilling:
                     # the source failed, not the writing: `open_source` says so
                     raise duckdb.Error(str(rows.broken)) from error
                 said = str(error).partition("\n")[0][:200]
-                mend = "free some space there, or allow more with `engine.memory`"
-                raise UsageError.of(f"the tables cannot be kept on disk: {said}", self.into, mend) from error
+                fix = "free some space there, or allow more with `engine.memory`"
+                raise UsageError.of(f"the tables cannot be kept on disk: {said}", self.into, fix) from error
             finally:
                 self.connection.unregister("source_rows")
 
@@ -197,8 +197,8 @@ class _Spilling:
         if via is None or via in self.keys:
             return
         if via in asked:
-            mend = "map `account_id` in one of the tables"
-            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", mend)
+            fix = "map `account_id` in one of the tables"
+            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", fix)
         key = SCHEMAS[via].row_id or ""
         table, rows = f"keys_{via}", _Numbered()
         self.connection.execute(f"CREATE TABLE {table}_rows ({quoted_name(key)} VARCHAR, account_id VARCHAR, row BIGINT)")
@@ -224,12 +224,12 @@ class _Spilling:
         if unknown > _MOSTLY * (rows + unknown):
             asked = f"SELECT count(DISTINCT account_id), list(DISTINCT account_id)[:3] FROM {strange}"
             count, shown = self.connection.execute(asked).fetchall()[0]
-            fault = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
-            mend = "complete accounts, or mend the ids"
-            self.findings.append(Finding("error", name, "account_id", unknown, fault, "dropped", mend, tuple(shown)))
+            problem = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
+            fix = "complete accounts, or fix the ids"
+            self.findings.append(Finding("error", name, "account_id", unknown, problem, "dropped", fix, tuple(shown)))
         if not rows:
-            meaning, mend = "its features are missing for every account", "check the source, `where` and the ids"
-            self.findings.append(Finding("error", name, "", 0, "no rows are left", meaning, mend))
+            meaning, fix = "its features are missing for every account", "check the source, `where` and the ids"
+            self.findings.append(Finding("error", name, "", 0, "no rows are left", meaning, fix))
         for source in sources:
             shutil.rmtree(self.into / source.folder / f"{BUCKET}={_STRANGERS}", ignore_errors=True)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.errors import Fault, nearest
+from staypower.errors import Problem, nearest
 from staypower.sources.drafts import Draft
 from staypower.sources.vocabulary import DIRECTIONS, INSTRUMENTS, PAYMENT_STATUSES, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["payment_faults", "survey_faults"]
+__all__ = ["payment_problems", "survey_problems"]
 
 _NPS_SCALES = (Scale(0, 10), Scale(1, 10))
 
@@ -48,29 +48,29 @@ class _Words:
         ).dictionary_decode()
 
 
-def survey_faults(draft: Draft) -> list[Fault]:
+def survey_problems(draft: Draft) -> list[Problem]:
     """Check every answer against its scale, and put the scale's ends beside it."""
     table = draft.table
     values = table.numbers("value") if table.has("value") else np.full(len(table), np.nan)
     answered = np.isfinite(values)
     instrument, scale, direction = (_Words(draft, column) for column in ("instrument", "scale", "direction"))
-    faults: list[Fault] = []
+    problems: list[Problem] = []
 
-    def refuse(rows: NDArray[np.bool_], fault: str, column: str, mend: str) -> None:
+    def refuse(rows: NDArray[np.bool_], problem: str, column: str, fix: str) -> None:
         if rows.any():
-            faults.append(_fault(draft, rows, fault, column, mend))
+            problems.append(_problem(draft, rows, problem, column, fix))
 
     known = instrument.where(INSTRUMENTS.__contains__)
     wrong = next((word for word in instrument.words if word not in INSTRUMENTS), "")
-    mend = "write `instrument: nps` (or csat, ces1, ces2), or map a column that says it"
-    refuse(answered & (instrument.codes < 0), "answers of an undeclared instrument", "instrument", mend)
+    fix = "write `instrument: nps` (or csat, ces1, ces2), or map a column that says it"
+    refuse(answered & (instrument.codes < 0), "answers of an undeclared instrument", "instrument", fix)
     refuse(
         (instrument.codes >= 0) & ~known, "unknown survey instruments", "instrument", f"{nearest(wrong, INSTRUMENTS)}; {_CASE}"
     )
     readable = scale.where(Scale.is_one)
-    mend = "write `scale: 0-10`, the lowest and the highest answer that could be given"
-    refuse(answered & (scale.codes < 0), "answers on an undeclared scale", "scale", mend)
-    refuse((scale.codes >= 0) & ~readable, "not a survey scale", "scale", mend)
+    fix = "write `scale: 0-10`, the lowest and the highest answer that could be given"
+    refuse(answered & (scale.codes < 0), "answers on an undeclared scale", "scale", fix)
+    refuse((scale.codes >= 0) & ~readable, "not a survey scale", "scale", fix)
     refuse(
         (direction.codes >= 0) & ~direction.where(DIRECTIONS.__contains__),
         "unknown directions",
@@ -80,17 +80,17 @@ def survey_faults(draft: Draft) -> list[Fault]:
     low = scale.look_up(lambda word: Scale.parse(word).low if Scale.is_one(word) else np.nan, np.nan, float)
     high = scale.look_up(lambda word: Scale.parse(word).high if Scale.is_one(word) else np.nan, np.nan, float)
     outside = answered & readable & ((values < low) | (values > high))
-    refuse(outside, "answers outside their scale", "value", "declare the scale that was used, or mend the source")
+    refuse(outside, "answers outside their scale", "value", "declare the scale that was used, or fix the source")
     nps = answered & instrument.where("nps".__eq__) & readable
     banded = scale.where(lambda word: Scale.is_one(word) and Scale.parse(word) in _NPS_SCALES)
     refuse(
         nps & ~banded, "NPS answers on a scale without bands", "scale", "NPS is asked on 0-10 or 1-10; call it `csat` otherwise"
     )
-    if not faults:
+    if not problems:
         higher = instrument.look_up(lambda word: INSTRUMENTS.get(word, True), True, bool)
         told = direction.look_up(lambda word: word == "higher", True, bool)
         _put(draft, (instrument, scale, direction), low, high, np.where(direction.codes >= 0, told, higher))
-    return faults
+    return problems
 
 
 _CASE = "translate with `case when kind = 'Net Promoter' then 'nps' end`"
@@ -110,24 +110,24 @@ def _put(draft: Draft, words: Sequence[_Words], low: NDArray[Any], high: NDArray
             draft.find("warning", "answered_at", int(lost.sum()), "answers without the time they were given", meaning, "map it")
 
 
-def payment_faults(draft: Draft) -> list[Fault]:
+def payment_problems(draft: Draft) -> list[Problem]:
     """Fold the statuses of payments to paid, failed and refunded; refuse other words."""
     if not draft.table.has("status"):
         return []
     status = _Words(draft, "status")
     unknown = (status.codes >= 0) & ~status.where(PAYMENT_STATUSES.__contains__)
     if unknown.any():
-        mend = "translate to paid, failed or refunded: `status: case when state = 'ok' then 'paid' else 'failed' end`"
+        fix = "translate to paid, failed or refunded: `status: case when state = 'ok' then 'paid' else 'failed' end`"
         words = pc.value_counts(draft.table.data.column("status").filter(pa.array(unknown))).to_pylist()
         shown = ", ".join(f"{word['values']!r} ({word['counts']:,})" for word in sorted(words, key=lambda w: -w["counts"])[:5])
         more = f" and {len(words) - 5} more" if len(words) > 5 else ""
         where = f"payments.status: {int(unknown.sum()):,} of {len(unknown):,} rows: {shown}{more}"
-        return [Fault("unknown payment statuses", where, mend)]
+        return [Problem("unknown payment statuses", where, fix)]
     draft.put("status", status.array())
     return []
 
 
-def _fault(draft: Draft, rows: NDArray[np.bool_], fault: str, column: str, mend: str) -> Fault:
+def _problem(draft: Draft, rows: NDArray[np.bool_], problem: str, column: str, fix: str) -> Problem:
     """Name the first rows concerned: the value, and what else tells the row."""
     table = draft.table
     telling = [name for name in dict.fromkeys((column, "instrument", "scale", "account_id", table.schema.row_id)) if name]
@@ -135,4 +135,4 @@ def _fault(draft: Draft, rows: NDArray[np.bool_], fault: str, column: str, mend:
     first = table.data.select(shown).take(pa.array(np.flatnonzero(rows)[:3])).to_pylist()
     texts = ["(" + ", ".join(f"{name} {value}" for name, value in row.items()) + ")" for row in first]
     counted = f"{int(rows.sum()):,} {'row' if rows.sum() == 1 else 'rows'}"
-    return Fault(fault, f"{draft.name}.{column}: {counted}, such as {', '.join(texts)}", mend)
+    return Problem(problem, f"{draft.name}.{column}: {counted}, such as {', '.join(texts)}", fix)

@@ -60,7 +60,7 @@ def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan,
         fractions = kinds[column.name] == "id" and bool(filled) and every
         facts[column.name] = ColumnFacts(kinds[column.name], bool(filled), date_only, fractions)
     if bad:
-        raise UsageError(extract(table, source, opened, replace(plan, columns=tuple(bad)), place).faults)
+        raise UsageError(extract(table, source, opened, replace(plan, columns=tuple(bad)), place).problems)
     return facts
 
 

@@ -1,4 +1,4 @@
-"""The versions of a model as a table: what each was learnt from, how it did, and who promoted it when and why."""
+"""The versions of a model as a table: what each was learned from, how it did, and who promoted it when and why."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METRIC = "metric."
 """What the names of tags that hold a metric begin with."""
 
 _TOLD = (
-    *("split", "learnt_from", "learnt_rows", "tested_at", "tested_rows"),
+    *("split", "learned_from", "learned_rows", "tested_at", "tested_rows"),
     *("promoted_at", "promoted_by", "promoted_because", "promoted_by_force", "unfit", "digest"),
 )
 

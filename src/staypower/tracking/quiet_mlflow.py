@@ -1,4 +1,4 @@
-"""What tracking uses of MLflow, imported without its warnings about its own parts, which nobody here can mend."""
+"""What tracking uses of MLflow, imported without its warnings about its own parts, which nobody here can fix."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Registry:
     def _note(self, record: VersionRecord) -> str:
         force, because = "", "is not the champion"
         if record.untested_in_time:
-            force, because = _FORCE, "is learnt from one snapshot, without a temporal test"
+            force, because = _FORCE, "is learned from one snapshot, without a temporal test"
         elif record.unfit and self._lock() is None:
             force, because = _FORCE, record.unfit
         command = f"staypower models promote {record.version}{force}"
@@ -141,11 +141,11 @@ class Registry:
 
     def _require_fit(self, record: VersionRecord, now: ChampionLock | None, against: str) -> None:
         """Refuse what only force may make champion."""
-        place, mend = f"{self._name} {record.version}", _mend(record.version)
+        place, fix = f"{self._name} {record.version}", _fix(record.version)
         if record.untested_in_time:
-            raise UsageError.of("this version was learnt from one snapshot and has no temporal test", place, mend)
+            raise UsageError.of("this version was learned from one snapshot and has no temporal test", place, fix)
         if now is None and record.unfit:
-            raise UsageError.of(f"this version {record.unfit}", place, mend)
+            raise UsageError.of(f"this version {record.unfit}", place, fix)
         if now is not None and now.digest != against:
             again = f"compare them with `staypower models promote {record.version}`"
             raise UsageError.of("not compared with the champion that scores now", f"{self._name} {now.version}", again)
@@ -155,8 +155,8 @@ class Registry:
         with self._locked():
             now = read_champion(self._models_folder, self._name)
             if now.previous is None:
-                mend = "promote another with `staypower models promote VERSION`; `staypower models list` shows them"
-                raise UsageError.of("no champion before this one", f"{self._name} {now.version}", mend)
+                fix = "promote another with `staypower models promote VERSION`; `staypower models list` shows them"
+                raise UsageError.of("no champion before this one", f"{self._name} {now.version}", fix)
             record = self._record(now.previous)
             why = f"rollback from version {now.version}"
             return self._crown(record, self._new_lock(record, why, now.history[:-1]))
@@ -164,8 +164,8 @@ class Registry:
     def _record(self, version: str) -> VersionRecord:
         versions = read_versions(self._models_folder, self._name)
         if version not in versions:
-            mend = nearest(version, versions) if versions else "train a model first with `staypower train`"
-            raise UsageError.of("no such version", f"{self._name} {version}", mend)
+            fix = nearest(version, versions) if versions else "train a model first with `staypower train`"
+            raise UsageError.of("no such version", f"{self._name} {version}", fix)
         record = versions[version]
         open_folder(self._models_folder / self._name / version, digest=record.digest)
         return record
@@ -223,7 +223,7 @@ class Registry:
             yield
 
 
-def _mend(version: str) -> str:
+def _fix(version: str) -> str:
     return (
         f"promote it all the same with `staypower models promote {version}{_FORCE}`, "
         f"or use it once with `staypower score --model {version}`"

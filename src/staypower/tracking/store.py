@@ -67,8 +67,8 @@ def _address(settings: TrackingSettings, folder: Path) -> str:
             raise UsageError.of("a `?` or `#` in the folder of the tracking store", folder, "set `tracking.folder` elsewhere")
         return _embedded(folder)
     if not _SERVER.fullmatch(given):
-        mend = "write `sqlite:////absolute/path.db` or `http://host:5000`; for another folder set `tracking.folder`"
-        raise UsageError.of("not the address of a tracking store", given, mend)
+        fix = "write `sqlite:////absolute/path.db` or `http://host:5000`; for another folder set `tracking.folder`"
+        raise UsageError.of("not the address of a tracking store", given, fix)
     return given
 
 

@@ -18,7 +18,7 @@ from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.tuning.result import Trial
 from staypower.tuning.space import TUNED, propose
 
@@ -40,15 +40,15 @@ class Budget:
     minutes: float | None = None  # after so many minutes of this run, above 0
 
     def __post_init__(self) -> None:
-        faults = []
+        problems = []
         if self.trials is None and self.minutes is None:
-            faults.append(Fault("no budget", "neither trials nor minutes", "give one of them, such as 30 trials"))
+            problems.append(Problem("no budget", "neither trials nor minutes", "give one of them, such as 30 trials"))
         if self.trials is not None and self.trials < 2:
-            faults.append(Fault("too few trials", str(self.trials), "give at least 2: the first tries the defaults"))
+            problems.append(Problem("too few trials", str(self.trials), "give at least 2: the first tries the defaults"))
         if self.minutes is not None and not (math.isfinite(self.minutes) and self.minutes > 0):
-            faults.append(Fault("no time", f"{self.minutes:g} minutes", "give a number of minutes above 0"))
-        if faults:
-            raise UsageError(faults)
+            problems.append(Problem("no time", f"{self.minutes:g} minutes", "give a number of minutes above 0"))
+        if problems:
+            raise UsageError(problems)
 
 
 @dataclass(frozen=True)

@@ -220,7 +220,7 @@ def test_rows_that_do_not_tell_action_or_holdout_are_not_compared() -> None:
     assert measured(tables, playbook_of(call={}))["call"].treated == 1
     bare = replace(tables, tables={**tables.tables, "outreach": outreach_table(["a"], [START], action=["call"])})
     past = read_outreach(bare, bare.account_ids, cutoff=bare.observed_until)
-    assert "tells both" in str(find_outcomes(bare, LABEL, past, bare.account_ids).fault)
+    assert "tells both" in str(find_outcomes(bare, LABEL, past, bare.account_ids).problem)
 
 
 def test_nothing_after_the_cutoff_is_seen() -> None:
@@ -240,7 +240,7 @@ def test_nothing_after_the_cutoff_is_seen() -> None:
     assert measured(later, playbook, cutoff=cutoff) == measured(before, playbook, cutoff=cutoff)
     past = read_outreach(later, later.account_ids, cutoff=cutoff)
     assert past.recent(4, 3650).tolist() == [True, True, False, False]
-    # the planted fault: read a day later, both are there
+    # the planted problem: read a day later, both are there
     assert len(read_outreach(later, later.account_ids, cutoff=cutoff + DAY)) == 4
 
 
@@ -266,7 +266,7 @@ def test_other_labels_measure_too_and_a_flag_says_why_it_cannot() -> None:
     found = measured(tables, playbook_of(call={}), label=NonContractualLabel(table="orders", too_new=0))["call"]
     assert (found.treated, found.treated_churned, found.held, found.held_churned) == (1, 1, 1, 0)
     past = read_outreach(tables, ["a", "b"], cutoff=tables.observed_until)
-    assert "flag" in str(find_outcomes(tables, GivenLabel(flag="left"), past, ["a", "b"]).fault)
+    assert "flag" in str(find_outcomes(tables, GivenLabel(flag="left"), past, ["a", "b"]).problem)
 
 
 def test_many_days_are_looked_at_some_at_a_time(company, playbook, monkeypatch, effects) -> None:

@@ -1,4 +1,4 @@
-"""Separation, overlap, presence, and what cannot be proven: each fault planted, each clean case passing."""
+"""Separation, overlap, presence, and what cannot be proven: each problem planted, each clean case passing."""
 
 from dataclasses import replace
 
@@ -91,7 +91,7 @@ def with_feature(case, values):
     return replace(case, dataset=replace(dataset, matrix=replace(dataset.matrix, features=features)))
 
 
-def test_what_young_accounts_lack_is_no_fault_of_those_who_left_young(case):
+def test_what_young_accounts_lack_is_no_problem_of_those_who_left_young(case):
     matrix = case.dataset.matrix
     # lacking for every account at its first cutoff alone: the rows drawn of leavers lack it more often
     lacking = ~pd.Series(matrix.accounts).duplicated().to_numpy()
@@ -210,7 +210,7 @@ def temporal(case, embargo):
     return replace(case, dataset=replace(case.dataset, plan=plan, part=part))
 
 
-def test_cutoffs_of_the_embargo_that_feed_the_final_trees_alone_are_no_fault(case):
+def test_cutoffs_of_the_embargo_that_feed_the_final_trees_alone_are_no_problem(case):
     assert len(case.dataset.plan.all) >= 8
     check = find_overlap(temporal(case, embargo=90))
     assert check.status == "passed", said(check)
@@ -294,7 +294,7 @@ def test_a_table_of_some_leavers_and_some_stayers_passes(case, tables):
     assert find_presence(replace(case, tables=planted)).status == "passed"
 
 
-def test_lacking_rows_is_no_fault_of_who_left_before_any_came(case, tables):
+def test_lacking_rows_is_no_problem_of_who_left_before_any_came(case, tables):
     stayed = sorted(set(case.dataset.matrix.accounts) - set(leavers_of(case)))
     some = stayed + leavers_of(case)[: len(leavers_of(case)) * 2 // 3]
     planted = with_table(tables, "exit_interviews", interviews(some, [instant_of("2023-01-02")] * len(some)))

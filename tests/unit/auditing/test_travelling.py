@@ -1,4 +1,4 @@
-"""Time travel and arrival: faults planted in features, statuses and learnt definitions are caught and named."""
+"""Time travel and arrival: problems planted in features, statuses and learned definitions are caught and named."""
 
 from dataclasses import replace
 
@@ -39,7 +39,7 @@ def test_every_cutoff_is_travelled_to_when_asked(case):
 
 
 def with_limits_moved(monkeypatch, step):
-    """Plant a fault: every row is seen as if each limit in time lay a little later."""
+    """Plant a problem: every row is seen as if each limit in time lay a little later."""
     entry, rows_before = parts.entry, parts.rows_before
     monkeypatch.setattr(parts, "entry", lambda instants, cutoffs, **more: entry(instants, np.asarray(cutoffs) + step, **more))
     monkeypatch.setattr(parts, "rows_before", lambda start, at, limits, found: rows_before(start, at, limits + step, found))
@@ -107,10 +107,10 @@ def test_a_population_that_sees_three_days_ahead_is_caught(case, monkeypatch):
     assert "the status sees rows of `subscriptions`" in said(check) or "the status reads `subscriptions." in said(check)
 
 
-def test_definitions_learnt_from_the_whole_table_are_caught(case, monkeypatch):
+def test_definitions_learned_from_the_whole_table_are_caught(case, monkeypatch):
     tables = case.tables
     usage = tables["usage"]
-    late = usage.own_instants() >= case.dataset.plan.learnt_until
+    late = usage.own_instants() >= case.dataset.plan.learned_until
     events = usage.texts("event")
     events[late] = "brand new"
     column = usage.data.column_names.index("event")
@@ -120,7 +120,7 @@ def test_definitions_learnt_from_the_whole_table_are_caught(case, monkeypatch):
     monkeypatch.setattr(texts, "before", lambda instants, cutoff: instants != MISSING)
     check = travel_in_time(planted)
     assert check.status == "failed"
-    assert "learnt otherwise" in said(check)
+    assert "learned otherwise" in said(check)
     assert "brand_new" in said(check)
 
 

@@ -24,7 +24,9 @@ def checked(tmp_path, files, *, target=None, outcome_days=None, **options):
 
 
 def said(report, table, column=""):
-    return " | ".join(f"{f.severity} {f.fault} {f.meaning}" for f in report.findings if (f.table, f.column) == (table, column))
+    return " | ".join(
+        f"{f.severity} {f.problem} {f.meaning}" for f in report.findings if (f.table, f.column) == (table, column)
+    )
 
 
 SUBSCRIPTIONS = "account_id,started_at,mrr,plan\na,2023-01-01,10,x\nb,2024-01-01,5,\n"
@@ -80,7 +82,7 @@ def test_short_histories_are_warned_about(tmp_path):
 
 def test_nothing_to_learn_from_is_an_error(tmp_path):
     report = checked(tmp_path, {"accounts": "account_id,signed_up_at\na,2024-01-01\n"})
-    assert [found.fault for found in report.errors] == ["neither an event table nor a usable attribute"]
+    assert [found.problem for found in report.errors] == ["neither an event table nor a usable attribute"]
 
 
 def test_leak_suspects_among_attributes(tmp_path):
@@ -90,7 +92,7 @@ def test_leak_suspects_among_attributes(tmp_path):
     report = checked(tmp_path, {"accounts": accounts}, target=target, observed_until="2024-01-01")
     assert {found.column for found in report.warnings} == {"state", "churn_score"}
     assert "left out already" in said(report, "accounts", "churn_score")
-    assert "leave_out: [state]" in next(found.mend for found in report.warnings if found.column == "state")
+    assert "leave_out: [state]" in next(found.fix for found in report.warnings if found.column == "state")
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ def test_the_text_fits_a_terminal(report):
 
 def test_frame_and_dict_hold_the_same(report):
     frame, plain = report.frame(), report.to_dict()
-    assert list(frame["fault"]) == [found["fault"] for found in plain["findings"]]
+    assert list(frame["problem"]) == [found["problem"] for found in plain["findings"]]
     assert json.loads(json.dumps(plain)) == plain
     assert plain["tables"]["usage"]["rows"] == 1201
     assert plain["tables"]["usage"]["first"] == "2024-01-01"

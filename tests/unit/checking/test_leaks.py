@@ -70,7 +70,7 @@ def test_ordinary_names(name):
 
 
 def suspects(y, **columns):
-    return {found.column: found.fault for found in leak_suspects(pd.DataFrame(columns), y)}
+    return {found.column: found.problem for found in leak_suspects(pd.DataFrame(columns), y)}
 
 
 def outcome(n=2000, rate=0.25):

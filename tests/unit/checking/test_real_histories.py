@@ -1,4 +1,4 @@
-"""Real data sets: their faults are found and named. Skipped where the data are not present."""
+"""Real data sets: their problems are found and named. Skipped where the data are not present."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ RAVENSTACK = {
 
 
 @needs("ravenstack")
-def test_ravenstack_faults_are_named():
+def test_ravenstack_problems_are_named():
     tables, findings = read(RAVENSTACK)
     report = check_tables(tables, findings)
-    rows = {(found.place, found.fault.split(",")[0]): found.rows for found in report.findings}
+    rows = {(found.place, found.problem.split(",")[0]): found.rows for found in report.findings}
     assert rows["usage.at", "rows before the start of the subscription that they belong to"] == 19_142
     assert rows["usage.at", "rows before the account signed up"] == 13_190
     assert rows["tickets.opened_at", "rows before the account signed up"] == 1_077
@@ -106,7 +106,7 @@ def test_online_retail_is_read():
     assert tables.account_ids[0] == "12346"
     assert len(tables["orders"]) == 541_909 - 135_080
     assert text_of(tables.observed_until - 1) == "2011-12-09T12:50:00+00:00"
-    assert next(found.rows for found in findings if found.fault == "blank ids") == 135_080
+    assert next(found.rows for found in findings if found.problem == "blank ids") == 135_080
     cancelled = tables["orders"].data.column("cancelled").to_pandas()
     assert int(cancelled.sum()) == 8_905
 
@@ -128,7 +128,7 @@ def test_telco_leaks_are_named_and_nothing_else():
     given = pd.read_csv(path, dtype=str)
     target = dict(zip(given["Customer ID"], (given["Churn Label"] == "Yes").astype(int), strict=True))
     report = check_tables(tables, findings, target=target)
-    suspects = {found.column for found in report.warnings if "looks like a leak" in found.fault}
+    suspects = {found.column for found in report.warnings if "looks like a leak" in found.problem}
     assert suspects == {
         "Satisfaction Score",
         "Churn Score",
@@ -139,7 +139,7 @@ def test_telco_leaks_are_named_and_nothing_else():
         "Customer Status",
         "Churn Label",
     }
-    separating = {found.column for found in report.warnings if "AUROC" in found.fault}
+    separating = {found.column for found in report.warnings if "AUROC" in found.problem}
     assert {"Satisfaction Score", "Churn Value", "Customer Status", "Churn Reason", "Churn Category"} <= separating
     assert tables["accounts"].data.column("Tenure in Months").type == "double"
     assert "Churn Label" not in tables["accounts"].fixed

@@ -39,10 +39,10 @@ def small(**more: Any) -> dict[str, Any]:
     return {"name": "acme", "tables": {"usage": USAGE}, "label": LABEL, **more}
 
 
-def faults(config: Any, overrides: Any = ()) -> list[str]:
+def problems(config: Any, overrides: Any = ()) -> list[str]:
     with pytest.raises(UsageError) as caught:
         load_config(config, overrides)
-    return [str(fault) for fault in caught.value.faults]
+    return [str(problem) for problem in caught.value.problems]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_relative_paths_start_at_the_config_s_folder(design: Path, tmp_path: Pat
     assert load_config(small(), root="/tmp/x").output_folder == Path("/tmp/x/out")
 
 
-def test_every_fault_at_once_each_with_place_value_and_mend(tmp_path: Path) -> None:
+def test_every_problem_at_once_each_with_place_value_and_fix(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(
         """\
@@ -123,30 +123,30 @@ output: {format: xlsx}
 engine: flink
 """
     )
-    assert faults(path) == [
-        "unknown key: `nam` (bad.yaml, line 1). Mend: write `name`.",
+    assert problems(path) == [
+        "unknown key: `nam` (bad.yaml, line 1). Fix: write `name`.",
         "not usable as the name of a folder and a model: `name` = 'my company' (bad.yaml, line 2). "
-        "Mend: use letters, digits, `-` and `_`, a letter first: `my-company`.",
+        "Fix: use letters, digits, `-` and `_`, a letter first: `my-company`.",
         "not a date or time: `observed_until` = '2025-13-01' (bad.yaml, line 3). "
-        "Mend: write it as 2025-07-01 or 2025-07-01T12:00.",
-        "unknown key: `tables.usage.sorce` (bad.yaml, line 5). Mend: write `source`.",
-        "unknown key: `tables.usage.evnt` (bad.yaml, line 5). Mend: write `event`.",
+        "Fix: write it as 2025-07-01 or 2025-07-01T12:00.",
+        "unknown key: `tables.usage.sorce` (bad.yaml, line 5). Fix: write `source`.",
+        "unknown key: `tables.usage.evnt` (bad.yaml, line 5). Fix: write `event`.",
         "unknown table: `tables.subscription` (bad.yaml, line 6). "
-        "Mend: write `subscriptions`, or declare a table of your own with `columns:`.",
-        "not a whole number: `label.grace` = '30' (bad.yaml, line 7). Mend: write a whole number such as 30, without quotes.",
+        "Fix: write `subscriptions`, or declare a table of your own with `columns:`.",
+        "not a whole number: `label.grace` = '30' (bad.yaml, line 7). Fix: write a whole number such as 30, without quotes.",
         "neither true nor false: `label.keep_notice` = 'yes' (bad.yaml, line 7). "
-        "Mend: write `true` or `false`; yes, no, on and off are text.",
-        "too small: `label.gap` = -1 (bad.yaml, line 7). Mend: give at least 0.",
-        "unknown key: `label.horzon` (bad.yaml, line 7). Mend: write `horizon`.",
-        "key of another kind: `label.flag` (bad.yaml, line 7). Mend: leave it out; here use one of `gap`, `grace`, `horizon`, "
+        "Fix: write `true` or `false`; yes, no, on and off are text.",
+        "too small: `label.gap` = -1 (bad.yaml, line 7). Fix: give at least 0.",
+        "unknown key: `label.horzon` (bad.yaml, line 7). Fix: write `horizon`.",
+        "key of another kind: `label.flag` (bad.yaml, line 7). Fix: leave it out; here use one of `gap`, `grace`, `horizon`, "
         "`involuntary`, `keep_notice`, `keep_too_new`, `kind`, `of`, `too_new`.",
-        "not a mapping: `cutoffs` = [1] (bad.yaml, line 10). Mend: write `key: value` pairs under it; use one of "
+        "not a mapping: `cutoffs` = [1] (bad.yaml, line 10). Fix: write `key: value` pairs under it; use one of "
         + ", ".join(f"`{key}`" for key in sorted(cutoff_keys()))
         + ".",
-        "not a number: `costs.clv` = 'lots' (bad.yaml, line 9). Mend: write a number such as 0.5, without quotes.",
-        "not a whole number: `capacity` = True (bad.yaml, line 8). Mend: write a whole number such as 30, without quotes.",
-        "not one of the choices: `output.format` = 'xlsx' (bad.yaml, line 11). Mend: use one of `csv`, `parquet`.",
-        "not one of the choices: `engine` = 'flink' (bad.yaml, line 12). Mend: use one of `embedded`, `spark`.",
+        "not a number: `costs.clv` = 'lots' (bad.yaml, line 9). Fix: write a number such as 0.5, without quotes.",
+        "not a whole number: `capacity` = True (bad.yaml, line 8). Fix: write a whole number such as 30, without quotes.",
+        "not one of the choices: `output.format` = 'xlsx' (bad.yaml, line 11). Fix: use one of `csv`, `parquet`.",
+        "not one of the choices: `engine` = 'flink' (bad.yaml, line 12). Fix: use one of `embedded`, `spark`.",
     ]
 
 
@@ -165,27 +165,27 @@ def cutoff_keys() -> list[str]:
         ({"tables": {"usage": []}}, "no source for `usage`"),
         ({"label": None}, "missing key: `label`"),
         ({"label": {"horizon": 90}}, "missing key: `label.kind`"),
-        ({"label": {"kind": "contractul"}}, "Mend: write `contractual`"),
+        ({"label": {"kind": "contractul"}}, "Fix: write `contractual`"),
         ({"label": {"kind": "contractual"}}, "it needs the table `subscriptions`: `label.kind`"),
         ({"label": {"kind": "non_contractual"}}, "it needs the table `orders`: `label.table`"),
         ({"label": {"kind": "given", "flag": "a", "dates": "b"}}, "keep the one that says who churned"),
         ({"features": {"windows": [7, "28"]}}, "not a whole number: `features.windows.1` = '28'"),
         ({"features": {"windows": [7.5]}}, "not a whole number: `features.windows.0` = 7.5"),
         ({"features": {"own": [{"name": "x", "filter": {"colum": "a"}}]}}, "write `column`"),
-        ({"capacity": 0}, "too small: `capacity` = 0 (config). Mend: give at least 1"),
+        ({"capacity": 0}, "too small: `capacity` = 0 (config). Fix: give at least 1"),
         ({"observed_until": 2025}, "not a date or time: `observed_until` = 2025"),
-        ({"output": {"folder": 7}}, "not text: `output.folder` = 7 (config). Mend: put it in quotes: `'7'`"),
+        ({"output": {"folder": 7}}, "not text: `output.folder` = 7 (config). Fix: put it in quotes: `'7'`"),
         ({"output": "out"}, "not a mapping: `output` = 'out'"),
         ({"tables": "usage.csv"}, "not a mapping: `tables`"),
     ],
 )
-def test_single_faults(change: dict[str, Any], expected: str) -> None:
-    assert expected in "\n".join(faults({**small(), **change}))
+def test_single_problems(change: dict[str, Any], expected: str) -> None:
+    assert expected in "\n".join(problems({**small(), **change}))
 
 
 @pytest.mark.parametrize("name", ["a/b", "../x", "", "1a", "a b", "a" * 65, "a\n", "ä"])
 def test_names_that_could_leave_a_folder_are_refused(name: str) -> None:
-    assert "not usable as the name" in faults(small(name=name))[0]
+    assert "not usable as the name" in problems(small(name=name))[0]
 
 
 def test_accounts_and_declared_tables_may_have_columns_of_any_name() -> None:
@@ -196,7 +196,7 @@ def test_accounts_and_declared_tables_may_have_columns_of_any_name() -> None:
     }
     assert set(load_config(small(tables=tables)).tables) == {"usage", "accounts", "logins"}
     tables["accounts"] = {"source": "a.csv", "account_id": "id", "statc": ["state"]}
-    assert faults(small(tables=tables)) == ["unknown key: `tables.accounts.statc` (config). Mend: write `static`."]
+    assert problems(small(tables=tables)) == ["unknown key: `tables.accounts.statc` (config). Fix: write `static`."]
 
 
 def test_an_empty_section_is_its_defaults() -> None:
@@ -211,11 +211,11 @@ def test_environment_variables_fill_paths_and_nothing_else(monkeypatch: pytest.M
     assert settings.tables["usage"][0].source == "/data/events/*.csv"
     assert settings.tables["usage"][0].where == "name = '${WHERE}'"
     assert settings.output.folder == "/data/out"
-    found = faults(small(tables={"usage": [{**USAGE, "source": "${NOWHERE}/a.csv"}]}, models_folder="${WHERE}", nam="x"))
+    found = problems(small(tables={"usage": [{**USAGE, "source": "${NOWHERE}/a.csv"}]}, models_folder="${WHERE}", nam="x"))
     assert found == [
         "the environment variable NOWHERE is not set: `tables.usage.0.source` (config). "
-        "Mend: set it (`export NOWHERE=...`), or write a default: `${NOWHERE:-somewhere}`.",
-        "unknown key: `nam` (config). Mend: write `name`.",
+        "Fix: set it (`export NOWHERE=...`), or write a default: `${NOWHERE:-somewhere}`.",
+        "unknown key: `nam` (config). Fix: write `name`.",
     ]
 
 
@@ -253,12 +253,12 @@ def test_overrides_that_are_none(text: str) -> None:
         parse_override(text)
 
 
-def test_faults_in_overrides_come_at_once_and_name_themselves() -> None:
-    found = faults(small(), ["label", "name.first=x", "capacity=[1"])
+def test_problems_in_overrides_come_at_once_and_name_themselves() -> None:
+    found = problems(small(), ["label", "name.first=x", "capacity=[1"])
     assert len(found) == 3
-    assert faults(small(), ["label.horizn=3"]) == ["unknown key: `label.horizn` (--set). Mend: write `horizon`."]
-    assert "`label.horizon` = 'x' (--set)" in faults(small(), ["label.horizon=x"])[0]
-    assert "no such place in a list" in faults(small(tables={"usage": [USAGE]}), ["tables.usage.1.source=x"])[0]
+    assert problems(small(), ["label.horizn=3"]) == ["unknown key: `label.horizn` (--set). Fix: write `horizon`."]
+    assert "`label.horizon` = 'x' (--set)" in problems(small(), ["label.horizon=x"])[0]
+    assert "no such place in a list" in problems(small(tables={"usage": [USAGE]}), ["tables.usage.1.source=x"])[0]
 
 
 def test_settings_are_frozen() -> None:

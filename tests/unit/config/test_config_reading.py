@@ -101,7 +101,7 @@ def test_equal_keys_are_refused_all_at_once_with_both_lines() -> None:
 )
 def test_what_is_not_a_config_is_refused(text: str, expected: str) -> None:
     assert expected.split(", c.yaml")[0] in refused(text)
-    assert "Mend:" in refused(text)
+    assert "Fix:" in refused(text)
 
 
 def test_nesting_is_bounded_and_cannot_overflow_the_stack() -> None:

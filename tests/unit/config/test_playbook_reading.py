@@ -1,4 +1,4 @@
-"""A playbook file: complete, strict, every fault at once."""
+"""A playbook file: complete, strict, every problem at once."""
 
 from __future__ import annotations
 
@@ -61,22 +61,22 @@ def test_the_example_is_the_packaged_playbook_and_covers_every_lever_and_quadran
     assert any(action.value is not None and action.quadrant == ("loyal",) for action in playbook.actions.values())
 
 
-def test_every_fault_is_said_at_once_with_what_there_is(tmp_path: Path) -> None:
+def test_every_problem_is_said_at_once_with_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(WRONG)
     with pytest.raises(UsageError) as refused:
         read_playbook(tmp_path / "p.yaml")
-    said = {fault.value: fault for fault in refused.value.faults}
+    said = {problem.value: problem for problem in refused.value.problems}
     text = str(refused.value)
     lever = said["`actions.call.lever.0` = 'suport' (p.yaml, line 5)"]
-    assert lever.fault == "unknown lever"
-    assert lever.mend == "write `support`; known are " + ", ".join(f"`{name}`" for name in LEVERS)
+    assert lever.problem == "unknown lever"
+    assert lever.fix == "write `support`; known are " + ", ".join(f"`{name}`" for name in LEVERS)
     quadrant = said["`actions.call.quadrant` = 'angry' (p.yaml, line 6)"]
-    assert quadrant.mend == "known are " + ", ".join(f"`{name}`" for name in QUADRANTS)
+    assert quadrant.fix == "known are " + ", ".join(f"`{name}`" for name in QUADRANTS)
     key = said["`actions.Mail it.efect` (p.yaml, line 17)"]
-    assert key.mend.startswith("write `effect`; known are `lever`, `quadrant`")
+    assert key.fix.startswith("write `effect`; known are `lever`, `quadrant`")
     measure = said["`actions.Mail it.conditions.mood` = 'mood' (p.yaml, line 18)"]
-    assert measure.fault == "unknown measure"
-    assert all(f"`{name}`" in measure.mend for name in MEASURES)
+    assert measure.problem == "unknown measure"
+    assert all(f"`{name}`" in measure.fix for name in MEASURES)
     for part in (
         "unknown key: `actoins`", "not a whole number: `pause` = 'soon'", "too small: `actions.call.cost` = -1",
         "use small letters, digits and `_`: `mail_it`", "neither `any` nor a list of names",
@@ -88,7 +88,7 @@ def test_every_fault_is_said_at_once_with_what_there_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "fault"),
+    ("entry", "problem"),
     [
         ("{lever: any, quadrant: any, step: Do., owner: sales, cost: 1}", "neither `effect` nor `value`"),
         ("{lever: any, quadrant: any, step: Do., owner: sales, effect: 0.1}", "missing key: `actions.act.cost`"),
@@ -99,9 +99,9 @@ def test_every_fault_is_said_at_once_with_what_there_is(tmp_path: Path) -> None:
         ("{lever: any, lever: value, quadrant: any, step: Do., owner: sales, cost: 1, effect: 0.1}", "lever"),
     ],
 )
-def test_half_an_action_is_refused(tmp_path: Path, entry: str, fault: str) -> None:
+def test_half_an_action_is_refused(tmp_path: Path, entry: str, problem: str) -> None:
     (tmp_path / "p.yaml").write_text(f"actions:\n  act: {entry}\n")
-    with pytest.raises(UsageError, match=fault.replace("[", r"\[").replace("(", r"\(")):
+    with pytest.raises(UsageError, match=problem.replace("[", r"\[").replace("(", r"\(")):
         read_playbook(tmp_path / "p.yaml")
 
 
@@ -120,8 +120,8 @@ def test_a_path_starts_at_the_config_and_default_means_the_packaged_one(tmp_path
 def test_capacity_of_an_owner_who_owns_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
         load_playbook(settings_with(tmp_path, actions={"capacity": {"suport": 3, "support": 3, "zoo": 1}}))
-    assert [fault.value for fault in refused.value.faults] == ["`actions.capacity.suport`", "`actions.capacity.zoo`"]
-    assert refused.value.faults[0].mend.startswith("write `support`; the playbook's are `billing`, `automatic`")
+    assert [problem.value for problem in refused.value.problems] == ["`actions.capacity.suport`", "`actions.capacity.zoo`"]
+    assert refused.value.problems[0].fix.startswith("write `support`; the playbook's are `billing`, `automatic`")
 
 
 @pytest.mark.parametrize(

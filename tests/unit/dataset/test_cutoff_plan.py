@@ -26,7 +26,7 @@ def test_long_history_is_temporal():
     assert made.split == "temporal"
     assert len(made.calibration) == len(made.test) == 3
     assert made.calibration[0] - made.early[-1] == 120 * DAY
-    # what lies between is learnt from in the end
+    # what lies between is learned from in the end
     assert made.calibration[0] - made.training[-1] == 30 * DAY
     assert len(made.training) - len(made.early) == 3
     assert made.test[0] - made.calibration[-1] == 120 * DAY
@@ -84,8 +84,8 @@ def test_no_outcome_of_one_part_reaches_into_the_next(days, horizon, gap, grace,
     assert made.all[0] > FIRST
     if made.split == "snapshot":
         return
-    learnt = np.concatenate([made.training, made.calibration])
-    assert learnt.max() + outcome.embargo * DAY <= made.test[0]
+    learned = np.concatenate([made.training, made.calibration])
+    assert learned.max() + outcome.embargo * DAY <= made.test[0]
     if made.split == "temporal":
         assert made.early[-1] + outcome.embargo * DAY <= made.calibration[0]
         assert made.training[-1] < made.calibration[0]

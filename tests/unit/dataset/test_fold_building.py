@@ -55,13 +55,13 @@ def made(tables, plans):
     return list(build_folds(tables, plans, label=LABEL, features=FEATURES))
 
 
-def learnt_then(tables, plan):
-    """Build what training would have learnt from, from tables out of which everything later was deleted."""
+def learned_then(tables, plan):
+    """Build what training would have learned from, from tables out of which everything later was deleted."""
     past = hide_future(tables, int(plan.test[0]), manner="deleted").tables
-    learnt = np.concatenate([plan.training, plan.calibration])
-    labels = find_labels(past, LABEL, learnt)
-    catalogue = declare(past, FEATURES, cutoff=plan.learnt_until)
-    matrix = build_matrix(past, catalogue, accounts=list(labels.population.accounts), cutoffs=learnt, rows=labels.churned >= 0)
+    learned = np.concatenate([plan.training, plan.calibration])
+    labels = find_labels(past, LABEL, learned)
+    catalogue = declare(past, FEATURES, cutoff=plan.learned_until)
+    matrix = build_matrix(past, catalogue, accounts=list(labels.population.accounts), cutoffs=learned, rows=labels.churned >= 0)
     short = replace(plan, test=np.zeros(0, dtype=np.int64))
     kept = without_constants(catalogue, matrix, np.ones(len(matrix), dtype=bool))
     return matrix, labels_of(matrix, labels, short), parts_of(matrix, short), kept
@@ -69,14 +69,14 @@ def learnt_then(tables, plan):
 
 def test_a_fold_learns_from_what_was_known_at_its_test_cutoff_bit_for_bit(tables, plans, made):
     for plan, fold in zip(plans, made, strict=True):
-        matrix, y, part, kept = learnt_then(tables, plan)
-        learnt = fold.rows("training", "calibration")
+        matrix, y, part, kept = learned_then(tables, plan)
+        learned = fold.rows("training", "calibration")
         assert fold.catalogue.to_dict() == kept.to_dict()
-        assert fold.matrix.accounts[learnt].tolist() == matrix.accounts.tolist()
-        assert fold.matrix.cutoffs[learnt].tolist() == matrix.cutoffs.tolist()
-        assert fold.y[learnt].tolist() == y.tolist()
-        assert fold.part[learnt].tolist() == part.tolist()
-        assert fold.X[learnt].to_numpy().tobytes() == matrix.features[list(kept.names)].to_numpy().tobytes()
+        assert fold.matrix.accounts[learned].tolist() == matrix.accounts.tolist()
+        assert fold.matrix.cutoffs[learned].tolist() == matrix.cutoffs.tolist()
+        assert fold.y[learned].tolist() == y.tolist()
+        assert fold.part[learned].tolist() == part.tolist()
+        assert fold.X[learned].to_numpy().tobytes() == matrix.features[list(kept.names)].to_numpy().tobytes()
 
 
 def test_test_rows_are_those_of_the_whole_history(tables, plans, made):
@@ -94,15 +94,15 @@ def test_columns_are_built_once_where_the_definition_is_the_same(tables, plans):
     labels = [building._labels(tables, LABEL, plan) for plan in plans]
     store = building.ColumnStore.of(tables, labels)
     for plan, found in zip(plans, labels, strict=True):
-        store.matrix(declare(tables, FEATURES, cutoff=plan.learnt_until), found)
+        store.matrix(declare(tables, FEATURES, cutoff=plan.learned_until), found)
     assert store.built[0] > 60
     assert max(store.built[1:]) < store.built[0] / 5
 
 
 def test_columns_with_other_codes_are_built_again(tables, plans):
-    """Were columns known by their names alone, a fold would read codes that another fold learnt."""
+    """Were columns known by their names alone, a fold would read codes that another fold learned."""
     labels = [building._labels(tables, LABEL, plan) for plan in plans[:2]]
-    catalogue = declare(tables, FEATURES, cutoff=plans[0].learnt_until)
+    catalogue = declare(tables, FEATURES, cutoff=plans[0].learned_until)
     turned = {name: {text: len(codes) + 1 - code for text, code in codes.items()} for name, codes in catalogue.codes.items()}
     other = replace(catalogue, codes=turned)
     store = building.ColumnStore.of(tables, labels)
@@ -114,7 +114,7 @@ def test_columns_with_other_codes_are_built_again(tables, plans):
 
 
 def test_labels_to_learn_from_are_those_known_then_when_an_end_is_recorded_late(tables, plans):
-    """An end that was recorded only after the fold's test cutoff was no churn when the fold learnt, and is one today."""
+    """An end that was recorded only after the fold's test cutoff was no churn when the fold learned, and is one today."""
     plan, table = plans[0], tables["subscriptions"]
     rows = table.data.to_pandas()
     last = int(np.concatenate([plan.training, plan.calibration]).max())

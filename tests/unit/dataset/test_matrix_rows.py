@@ -34,7 +34,7 @@ def catalogue() -> Catalogue:
         ([None, [1.0]], True),
         ([[], [1.0]], False),
         ([[0.0], [-0.0]], False),
-        # nothing is learnt from anywhere: nothing is known to be the same
+        # nothing is learned from anywhere: nothing is known to be the same
         ([[], []], True),
     ],
 )

@@ -1,4 +1,4 @@
-"""Folds of a rolling origin: what is learnt from was settled when the test began."""
+"""Folds of a rolling origin: what is learned from was settled when the test began."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def plans(days, outcome=OUTCOME, folds=None, least=3, **settings):
     )
 
 
-def test_only_settled_cutoffs_are_learnt_from():
+def test_only_settled_cutoffs_are_learned_from():
     # horizon and grace of 70 days over monthly cutoffs: the last two before a test are not settled
     found = rolling_origins(np.arange(8) * 30 * DAY, embargo_days=70, least_training=2)
     assert [((training // DAY).tolist(), test // DAY) for training, test in found] == [
@@ -72,7 +72,7 @@ def test_each_plan_is_what_training_would_plan_for_that_test(days, horizon, grac
         )
         assert (alone.split, alone.training.tolist()) == (plan.split, plan.training.tolist())
         assert alone.calibration.tolist() == plan.calibration.tolist()
-        assert plan.learnt_until + outcome.embargo * DAY <= test
+        assert plan.learned_until + outcome.embargo * DAY <= test
         assert plan.test.tolist() == [other.test[0] for other in found[number:]]
 
 

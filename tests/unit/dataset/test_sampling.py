@@ -92,10 +92,10 @@ def test_ids_in_a_row_are_drawn_evenly_and_rows_apart_from_accounts(name, share)
 
 def test_every_row_that_churned_is_kept_and_the_share_of_those_that_stayed(tables, full):
     half = made(tables, HALF)
-    learnt, before = half.rows("training", "calibration"), full.rows("training", "calibration")
-    assert keys(half, learnt & (half.y == 1)) == keys(full, before & (full.y == 1))
-    assert keys(half, learnt & (half.y == 0)) < keys(full, before & (full.y == 0))
-    assert 0.4 < (learnt & (half.y == 0)).sum() / (before & (full.y == 0)).sum() < 0.6
+    learned, before = half.rows("training", "calibration"), full.rows("training", "calibration")
+    assert keys(half, learned & (half.y == 1)) == keys(full, before & (full.y == 1))
+    assert keys(half, learned & (half.y == 0)) < keys(full, before & (full.y == 0))
+    assert 0.4 < (learned & (half.y == 0)).sum() / (before & (full.y == 0)).sum() < 0.6
     assert half.labels.churned.tobytes() == full.labels.churned.tobytes(), (
         "who was in the population is still told of everybody"
     )
@@ -123,20 +123,20 @@ def test_the_base_rate_is_that_of_all_rows(tables, full):
     half = made(tables, HALF)
     for parts in (("training",), ("calibration",), ("training", "calibration"), ("test",)):
         assert half.base_rate(*parts) == full.base_rate(*parts) == full.y[full.rows(*parts)].mean()
-    learnt = half.rows("training", "calibration")
-    assert half.y[learnt].mean() > 1.4 * half.base_rate("training", "calibration")
+    learned = half.rows("training", "calibration")
+    assert half.y[learned].mean() > 1.4 * half.base_rate("training", "calibration")
 
 
 def test_weights_and_drawn_rows_stand_for_all_rows(tables, full):
     half = made(tables, HALF)
-    learnt, true = half.rows("training", "calibration"), full.base_rate("training", "calibration")
+    learned, true = half.rows("training", "calibration"), full.base_rate("training", "calibration")
     assert full.weights is None
     assert full.drawn.all()
-    assert set(half.weights[learnt & (half.y == 1)]) == {0.5}
-    assert set(half.weights[learnt & (half.y == 0)]) | set(half.weights[half.rows("test")]) == {1.0}
-    assert np.average(half.y[learnt], weights=half.weights[learnt]) == pytest.approx(true, rel=0.1)
-    assert half.drawn[learnt & (half.y == 0)].all(), "a row that stayed is there because it was drawn"
-    assert half.y[learnt & half.drawn].mean() == pytest.approx(true, rel=0.25)
+    assert set(half.weights[learned & (half.y == 1)]) == {0.5}
+    assert set(half.weights[learned & (half.y == 0)]) | set(half.weights[half.rows("test")]) == {1.0}
+    assert np.average(half.y[learned], weights=half.weights[learned]) == pytest.approx(true, rel=0.1)
+    assert half.drawn[learned & (half.y == 0)].all(), "a row that stayed is there because it was drawn"
+    assert half.y[learned & half.drawn].mean() == pytest.approx(true, rel=0.25)
     assert half.drawn[half.rows("test")].all()
 
 
@@ -202,17 +202,17 @@ def test_rows_that_stayed_go_before_accounts_but_not_all_of_them():
 
 
 @pytest.mark.parametrize(
-    ("sampling", "value", "mend"),
+    ("sampling", "value", "fix"),
     [
         (Sampling(negatives=0.001), "at `sampling.negatives` 0.001", "raise `sampling.negatives` to"),
         (Sampling(accounts=0.1), "churners and", "raise `sampling.accounts` or `sampling.rows`"),
     ],
 )
-def test_too_small_a_sample_is_refused_with_what_to_raise(tables, sampling, value, mend):
+def test_too_small_a_sample_is_refused_with_what_to_raise(tables, sampling, value, fix):
     with pytest.raises(UsageError) as refused:
         made(tables, sampling, need=("training",), least_churners=100)
-    assert value in refused.value.faults[0].value
-    assert mend in refused.value.faults[0].mend
+    assert value in refused.value.problems[0].value
+    assert fix in refused.value.problems[0].fix
 
 
 def test_a_sample_is_not_blamed_for_what_was_never_there(tables):
@@ -249,12 +249,12 @@ CONFIG = {"name": "acme", "tables": {"usage": {"source": "u.csv"}}, "label": {"k
         ({"negative": 0.5}, ("`sampling.negative`", "write `negatives`")),
     ],
 )
-def test_faults_of_the_settings_are_named_with_their_mend(given, said):
+def test_problems_of_the_settings_are_named_with_their_fix(given, said):
     with pytest.raises(UsageError) as refused:
         load_config({**CONFIG, "sampling": given})
     assert all(part in str(refused.value) for part in said), str(refused.value)
 
 
-def test_everything_is_learnt_from_by_default():
+def test_everything_is_learned_from_by_default():
     assert load_config(CONFIG).sampling == SamplingSettings()
     assert not Sampling.of(SamplingSettings()).is_on

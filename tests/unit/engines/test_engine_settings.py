@@ -27,7 +27,7 @@ def test_what_an_engine_would_not_heed_is_refused(given, said):
         EngineSettings.model_validate(given)
 
 
-def test_a_setting_at_its_default_is_no_fault():
+def test_a_setting_at_its_default_is_no_problem():
     # `config show` writes every setting; what it wrote can be read again
     for settings in (EngineSettings(), EngineSettings(kind="spark", partitions=8)):
         assert EngineSettings.model_validate(settings.model_dump()) == settings

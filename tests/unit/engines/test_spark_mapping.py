@@ -8,10 +8,10 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'st
 
 import pyarrow as pa
 
-from staypower.engines.spark_mapping import facts_of, learn_rows, map_rows, plan_mapping, told_faults, typed_schema
-from staypower.engines.spark_session import faults_in, telling_faults
+from staypower.engines.spark_mapping import facts_of, learn_rows, map_rows, plan_mapping, told_problems, typed_schema
+from staypower.engines.spark_session import problems_in, telling_problems
 from staypower.engines.spark_tables import Gathering, _as_agreed, slots_of
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.sources.settings import TableSource
 from staypower.sources.spilled import SpilledSource, SpilledTable
 
@@ -67,16 +67,16 @@ def test_ids_written_as_fractions_are_so_in_every_chunk():
         assert facts_of(mapped.plan, known, told)["account_id"].fractions is fractions
 
 
-def test_faults_of_chunks_are_counted_together():
+def test_problems_of_chunks_are_counted_together():
     chunks = [
         rows(["a", "b"], ["never", "2024-01-01"], ["x", "x"]),
         rows(["c"], ["soon"], ["x"]),
         rows(["d"], ["2024-01-01"], ["x"]),
     ]
     _, _, told = told_of(chunks)
-    (fault,) = told_faults(told)
-    assert fault.fault == "when holds values that are not times"
-    assert "2 of 4 values, such as 'never'" in fault.value
+    (problem,) = told_problems(told)
+    assert problem.problem == "when holds values that are not times"
+    assert "2 of 4 values, such as 'never'" in problem.value
 
 
 def test_rows_are_mapped_with_what_all_of_them_told():
@@ -118,19 +118,19 @@ def test_a_bucket_falls_back_into_its_tables():
     assert tables["usage"].data.column("quantity").to_pylist() == [1.5]
 
 
-def test_faults_travel_whole():
-    told = Fault("a fault: with\nlines", "where", "mend")
+def test_problems_travel_whole():
+    told = Problem("a problem: with\nlines", "where", "fix")
 
-    @telling_faults
+    @telling_problems
     def fail() -> None:
         raise UsageError([told, told])
 
     with pytest.raises(RuntimeError) as caught:
         fail()
-    assert faults_in(f"Traceback ...\n{caught.value}\nat org.apache") == (told, told)
-    assert faults_in("java.lang.OutOfMemoryError") == ()
+    assert problems_in(f"Traceback ...\n{caught.value}\nat org.apache") == (told, told)
+    assert problems_in("java.lang.OutOfMemoryError") == ()
 
 
 def test_workers_with_other_code_are_told_from_bad_data():
-    with pytest.raises(UsageError, match=r"another staypower than the driver: clv\. Mend"):
+    with pytest.raises(UsageError, match=r"another staypower than the driver: clv\. Fix"):
         _as_agreed(pa.table({"account_id": ["a"], "clv": [1.0]}), pa.schema({"account_id": pa.string()}))

@@ -1,4 +1,4 @@
-"""A base rate of 8 % in training and 16 % in the test is seen, said, and mended by a given prior."""
+"""A base rate of 8 % in training and 16 % in the test is seen, said, and fixed by a given prior."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_every_group_is_told_too_little(judged):
     assert any("differ beyond chance in 2 of 2 groups" in note for note in judged.notes)
 
 
-def test_a_given_prior_mends_calibration_and_no_ranking(judged):
+def test_a_given_prior_fixes_calibration_and_no_ranking(judged):
     own, moved = judged.scorers["model"], judged.scorers["prior corrected"]
     assert own["calibration_error"].value > 0.04
     assert moved["calibration_error"].value < 0.02

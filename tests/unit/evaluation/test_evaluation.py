@@ -356,11 +356,11 @@ def test_few_accounts_are_said():
     assert found.notes[0] == "Only 3 accounts: too few to judge anything."
 
 
-def test_all_faults_come_at_once():
+def test_all_problems_come_at_once():
     with pytest.raises(UsageError) as caught:
         evaluate([0, 2, 1], {"model": [0.1, 0.2]}, accounts=["a"], cutoffs=[0.5, 1.5, 2.5], split="temporal")
     said = str(caught.value)
-    assert len(caught.value.faults) == 4
+    assert len(caught.value.problems) == 4
     assert "model: 2 for 3 rows" in said
     assert "accounts: 1 for 3 rows" in said
     assert "cutoffs are not instants" in said

@@ -61,8 +61,8 @@ def test_a_score_against_itself_is_exactly_zero():
         assert not found.excludes(0.0)
 
 
-def test_faults_come_at_once():
+def test_problems_come_at_once():
     with pytest.raises(UsageError) as caught:
         paired_difference([0, 1], [0.1, 0.2], [0.1, 0.2], ["a"], "auroq", replicates=-1)
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.problems) == 3
     assert "write `auroc`" in str(caught.value)

@@ -31,7 +31,7 @@ def leavers(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return sums, named, np.array([f"a{number}" for number in range(rows)], dtype=object)
 
 
-def test_what_leavers_named_is_learnt():
+def test_what_leavers_named_is_learned():
     said = learn_leaver_words(*leavers(400), TOPICS)
     assert said is not None
     assert dict(zip(said.levers, said.share, strict=True)) == pytest.approx({"engagement": 0.6, "support": 0.4}, abs=0.05)
@@ -61,7 +61,7 @@ def test_they_put_the_named_lever_first_and_leave_contributions_alone():
     assert told.first_levers(1).tolist() == [["support"], ["engagement"]]
 
 
-def test_words_learnt_for_other_topics_are_not_used():
+def test_words_learned_for_other_topics_are_not_used():
     said = learn_leaver_words(*leavers(400), TOPICS)
     feature = Feature(name="other", table="t", aggregation="count", unit="", description="other", lever="support")
     made = explain_scores(
@@ -129,13 +129,13 @@ def test_words_of_an_end_reason():
 
 
 @pytest.mark.parametrize(
-    ("said", "mend"),
+    ("said", "fix"),
     [
         ({"suport": ["slow"]}, "write `support`"),
         ({"support": []}, "write what leavers say"),
         ({"support": [" "]}, "no words"),
     ],
 )
-def test_faults_of_the_words(said, mend):
-    with pytest.raises(ValidationError, match=mend):
+def test_problems_of_the_words(said, fix):
+    with pytest.raises(ValidationError, match=fix):
         ExplanationSettings(leavers_said=said)

@@ -59,7 +59,7 @@ def test_windows_are_a_setting():
     assert catalogue.left_out["usage_trend_28d"] == "needs usage_events_28d"
 
 
-def test_top_events_are_learnt_before_the_cutoff_only():
+def test_top_events_are_learned_before_the_cutoff_only():
     """A later burst of another event changes neither the events nor their order."""
     burst = USAGE + "".join(f"a     | 2025-07-0{1 + n % 3}T00:00:0{n} | late\n" for n in range(9))
     before, after = declared(USAGE, top_events=2), declared(burst, top_events=2)
@@ -69,19 +69,19 @@ def test_top_events_are_learnt_before_the_cutoff_only():
     assert "event_late_28d" in declared(burst, cutoff=instant_of("2025-08-01"), top_events=2).names
 
 
-def test_an_event_at_the_cutoff_is_not_learnt_from():
+def test_an_event_at_the_cutoff_is_not_learned_from():
     drawn = "usage | at | event\na | 2025-07-01T00:00 | edge\na | 2025-06-30T23:59:59.999999 | last"
     assert [name for name in declared(drawn).names if name.startswith("event_")] == ["event_last_28d", "event_last_90d"]
 
 
-def test_rows_that_arrive_later_are_not_learnt_from():
+def test_rows_that_arrive_later_are_not_learned_from():
     drawn = "usage | at | known_at | event\na | 2025-06-01 | 2025-07-02 | late\na | 2025-06-02 | 2025-06-02 | open"
     names = declared(drawn).names
     assert "event_open_28d" in names
     assert "event_late_28d" not in names
 
 
-def test_codes_are_learnt_before_the_cutoff_only():
+def test_codes_are_learned_before_the_cutoff_only():
     drawn = """
 accounts | valid_from | plan
 a        | 2025-01-01 | basic
@@ -148,16 +148,16 @@ def test_own_features_are_built_beside_the_others():
     assert catalogue["saves_28d"].where[0].values == ("save",)
 
 
-def test_faults_of_own_features_come_all_at_once():
+def test_problems_of_own_features_come_all_at_once():
     def own(**changes):
         return {"name": "x", "table": "usage", "aggregation": "count", "description": "x", **changes}
 
     wrong = [own(table="usgae"), own(aggregation="cont"), own(column="evnet", aggregation="distinct"), own(lever="value!")]
     with pytest.raises(UsageError) as caught:
         declared(USAGE, own=wrong)
-    assert len(caught.value.faults) == 4
-    for mend in ("write `usage`", "write `count`", "write `event`", "write `value`"):
-        assert mend in str(caught.value)
+    assert len(caught.value.problems) == 4
+    for fix in ("write `usage`", "write `count`", "write `event`", "write `value`"):
+        assert fix in str(caught.value)
 
 
 def test_two_features_of_one_name_are_refused():

@@ -15,7 +15,7 @@ def feature(**changes) -> Feature:
 
 
 @pytest.mark.parametrize(
-    ("changes", "fault", "mend"),
+    ("changes", "problem", "fix"),
     [
         ({"name": "tickets_90d", "window": 28}, "does not say the window", "call it `tickets_28d`"),
         ({"name": "tickets", "window": 28}, "does not say the window", "call it `tickets_28d`"),
@@ -30,11 +30,11 @@ def feature(**changes) -> Feature:
         ({"lever": "suport"}, "unknown lever", "write `support`"),
     ],
 )
-def test_a_feature_that_contradicts_itself_is_refused(changes, fault, mend):
+def test_a_feature_that_contradicts_itself_is_refused(changes, problem, fix):
     with pytest.raises(UsageError) as caught:
         feature(**changes)
-    assert fault in str(caught.value)
-    assert mend in str(caught.value)
+    assert problem in str(caught.value)
+    assert fix in str(caught.value)
 
 
 def test_a_feature_is_frozen_and_holds_no_date():

@@ -108,7 +108,7 @@ def test_open_outcome_is_refused_and_names_the_last_complete_one() -> None:
     find_labels(tables, LABEL, days(153))
     with pytest.raises(UsageError, match=r"outcome not complete: cutoff 1970-06-04 .* grace 10 days.* use 1970-06-03") as error:
         find_labels(tables, LABEL, days(153, 154))
-    assert len(error.value.faults) == 1
+    assert len(error.value.problems) == 1
     find_population(tables, LABEL, days(154))
 
 
@@ -143,7 +143,7 @@ def test_scoring_after_observation_uses_what_was_known_at_its_end() -> None:
         (
             GivenLabel(flag="left", at="1970-02-01"),
             {"accounts": {"account_id": ["a", "b"], "left": ["gone", "Here"]}},
-            "`gone`, `here`. Mend: write the value that means churned as `positive`",
+            "`gone`, `here`. Fix: write the value that means churned as `positive`",
         ),
     ],
 )
@@ -159,7 +159,7 @@ def test_flag_holds_at_its_own_cutoff_only() -> None:
     label = GivenLabel(flag="left", at="1970-02-01")
 
     assert text_of(last_labelled_cutoff(tables, label)) == "1970-02-01"
-    with pytest.raises(UsageError, match=r"one cutoff only: 1970-02-02. Mend: use the cutoff 1970-02-01"):
+    with pytest.raises(UsageError, match=r"one cutoff only: 1970-02-02. Fix: use the cutoff 1970-02-01"):
         find_labels(tables, label, days(32))
     assert last_labelled_cutoff(tables, GivenLabel(flag="left")) == 200 * DAY
 
@@ -242,7 +242,7 @@ def test_no_cutoffs_at_all_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("churners", "stayers", "faults"),
+    ("churners", "stayers", "problems"),
     [
         (20, 20, []),
         (19, 20, ["too few churners for training"]),
@@ -252,18 +252,18 @@ def test_no_cutoffs_at_all_are_said() -> None:
         (0, 0, ["one class only, no churners for training", "one class only, no stayers for training"]),
     ],
 )
-def test_enough_to_learn_from(churners: int, stayers: int, faults: list[str]) -> None:
+def test_enough_to_learn_from(churners: int, stayers: int, problems: list[str]) -> None:
     y = np.array([1] * churners + [0] * stayers + [-1] * 100, dtype=np.int8)
     found = []
 
     try:
         require_enough(y)
     except UsageError as error:
-        found = list(error.faults)
+        found = list(error.problems)
 
-    assert [fault.fault for fault in found] == faults
-    assert all(f"{churners} churners and {stayers} stayers" == fault.value for fault in found)
-    assert all("at least 20" in fault.mend for fault in found)
+    assert [problem.problem for problem in found] == problems
+    assert all(f"{churners} churners and {stayers} stayers" == problem.value for problem in found)
+    assert all("at least 20" in problem.fix for problem in found)
 
 
 def test_thresholds_can_be_lowered_for_another_purpose() -> None:

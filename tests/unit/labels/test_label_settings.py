@@ -67,7 +67,7 @@ def test_a_date_may_come_as_an_object() -> None:
         ({"kind": "inactivity"}, "'contractual', 'non_contractual', 'given'"),
     ],
 )
-def test_faults_are_refused(values: dict[str, Any], said: str) -> None:
+def test_problems_are_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         read(values)
 

@@ -98,7 +98,7 @@ def test_impossible_costs_are_refused_all_at_once(costs, count):
     for metric in (metrics.expected_maximum_profit, metrics.maximum_profit):
         with pytest.raises(UsageError) as caught:
             metric(Y, S, **costs)
-        assert len(caught.value.faults) == count
+        assert len(caught.value.problems) == count
 
 
 def test_impossible_acceptance_is_refused():
@@ -108,4 +108,4 @@ def test_impossible_acceptance_is_refused():
         metrics.maximum_profit(Y, S, acceptance=1.5)
     with pytest.raises(UsageError, match="acceptance") as caught:
         metrics.instance_dependent_maximum_profit(Y, S, np.full(8, -1.0), acceptance=2)
-    assert len(caught.value.faults) == 2
+    assert len(caught.value.problems) == 2

@@ -82,10 +82,10 @@ def test_unusable_rows_are_refused(y, s, said):
         metrics.auroc(y, s)
 
 
-def test_faults_of_labels_and_scores_come_together():
+def test_problems_of_labels_and_scores_come_together():
     with pytest.raises(UsageError) as caught:
         metrics.auroc([0, 3], [np.nan, 1])
-    assert len(caught.value.faults) == 2
+    assert len(caught.value.problems) == 2
 
 
 @pytest.mark.parametrize("weight", [[1.0], [-1.0, 1.0], [np.nan, 1.0], [0.0, 0.0]])

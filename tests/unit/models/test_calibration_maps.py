@@ -106,11 +106,11 @@ def test_maps_survive_json(fitted):
 
 
 @pytest.mark.parametrize(
-    ("values", "mend"),
+    ("values", "fix"),
     [
         ({"kind": "sigmoidd", "slope": 1.0, "intercept": 0.0}, "write `sigmoid`"),
-        ({"kind": ["temperature"]}, "Mend: write `temperature`"),
-        ({}, "Mend: use one of"),
+        ({"kind": ["temperature"]}, "Fix: write `temperature`"),
+        ({}, "Fix: use one of"),
         ({"kind": "sigmoid", "slope": 1.0}, "give ['intercept', 'slope']"),
         ({"kind": "sigmoid", "slope": -1.0, "intercept": 0.0}, "give a positive number"),
         ({"kind": "sigmoid", "slope": 1.0, "intercept": float("nan")}, "give a finite number"),
@@ -118,7 +118,7 @@ def test_maps_survive_json(fitted):
         ({"kind": "temperature", "temperature": True}, "give a positive number"),
     ],
 )
-def test_unusable_maps_are_refused(values, mend):
+def test_unusable_maps_are_refused(values, fix):
     with pytest.raises(UsageError) as caught:
         calibration_from_dict(values)
-    assert mend in str(caught.value)
+    assert fix in str(caught.value)

@@ -71,7 +71,7 @@ def test_grouped_folds_share_no_account_and_the_last_trees_see_all_rows(history,
 
 def test_what_is_known_of_an_account_cannot_stop_or_calibrate_its_own_trees():
     # Each account has a signature of its own and one label for ever, and nothing else tells. Split by row, the signature
-    # gives the label away; split by account, nothing is learnt and the held-out loss stays that of a coin.
+    # gives the label away; split by account, nothing is learned and the held-out loss stays that of a coin.
     rng = np.random.default_rng(3)
     accounts = np.repeat(np.arange(200), 6)
     X = rng.normal(size=(200, 3))[accounts]
@@ -145,9 +145,9 @@ def test_a_map_that_does_not_hold_for_the_final_trees_is_fitted_anew(make_histor
         return type(found)(slope=found.slope, intercept=found.intercept - 3.0) if len(calls) == 1 else found
 
     monkeypatch.setattr(training, "fit_map", broken_at_first)
-    mended = history.fit(embargo_days=90, calibration="sigmoid")
-    assert [note for note in mended.notes_ if "does not fit the refitted ones" in note]
-    assert mended.predict_proba(history.X)[:, 1].mean() == pytest.approx(history.y.mean(), abs=0.05)
+    fixed = history.fit(embargo_days=90, calibration="sigmoid")
+    assert [note for note in fixed.notes_ if "does not fit the refitted ones" in note]
+    assert fixed.predict_proba(history.X)[:, 1].mean() == pytest.approx(history.y.mean(), abs=0.05)
 
 
 def test_earlier_and_final_trees_share_their_shape(watched, make_history, monkeypatch):
@@ -340,7 +340,7 @@ def test_settings_give_the_estimator():
 
 
 @pytest.mark.parametrize(
-    ("change", "fault"),
+    ("change", "problem"),
     [
         ({"y": np.zeros(1200, dtype=int)}, "one class only"),
         ({"y": np.arange(1200) % 3}, "Only binary classification is supported"),
@@ -350,28 +350,28 @@ def test_settings_give_the_estimator():
         ({"cutoffs": np.array(["NaT"] * 1200, dtype="datetime64[us]")}, "blank cutoff: 1200 rows"),
     ],
 )
-def test_unusable_rows_are_refused_with_a_mend(history, change, fault):
+def test_unusable_rows_are_refused_with_a_fix(history, change, problem):
     given = {"y": history.y, "accounts": history.accounts, "cutoffs": history.cutoffs, **change}
     y = given.pop("y")
-    with pytest.raises(FitError, match="Mend: ") as caught:
+    with pytest.raises(FitError, match="Fix: ") as caught:
         ChurnClassifier().fit(history.X, y, **given)
-    assert fault in str(caught.value)
+    assert problem in str(caught.value)
     assert isinstance(caught.value, UsageError)
     assert isinstance(caught.value, ValueError)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "fault"),
+    ("parameters", "problem"),
     [
         ({"folds": 1, "calibration": "isotonic"}, ["folds = 1", "calibration = 'isotonic'"]),
-        ({"categorical_features": ["paln", "noise"]}, ["no such categorical feature: 'paln'. Mend: write `plan`", "noise: -"]),
+        ({"categorical_features": ["paln", "noise"]}, ["no such categorical feature: 'paln'. Fix: write `plan`", "noise: -"]),
         ({"categorical_features": [9]}, ["no such categorical feature: 9"]),
     ],
 )
-def test_unusable_parameters_are_named_all_at_once(history, parameters, fault):
+def test_unusable_parameters_are_named_all_at_once(history, parameters, problem):
     with pytest.raises(FitError) as caught:
         ChurnClassifier(**parameters).fit(history.X, history.y)
-    assert all(part in str(caught.value) for part in fault)
+    assert all(part in str(caught.value) for part in problem)
 
 
 def test_infinite_features_are_refused(history, model):
@@ -412,6 +412,6 @@ def test_five_hundred_accounts_and_thirty_churners():
 def test_too_few_churners_are_said_to_be_too_few():
     X, y, accounts, cutoffs = five_hundred(12, 0)
     fitted = ChurnClassifier(embargo_days=120, n_jobs=1).fit(X, y, accounts=accounts, cutoffs=cutoffs)
-    assert fitted.lacking_ == "only 12 accounts bear the rarer label where it learnt, 20 are needed"
+    assert fitted.lacking_ == "only 12 accounts bear the rarer label where it learned, 20 are needed"
     one = ChurnClassifier(n_jobs=1).fit(X[:400], accounts[:400] == 0, accounts=accounts[:400])
     assert one.lacking_.startswith("only 1 account bears")

@@ -1,4 +1,4 @@
-"""Kinds and other horizons learnt from fewer rows that stayed: what they say of churners and of stayers is not bent."""
+"""Kinds and other horizons learned from fewer rows that stayed: what they say of churners and of stayers is not bent."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def steps_of(dataset, here):
     return {step.days: (step.rows, step.churned) for step in steps}
 
 
-def test_who_churns_early_is_learnt_from_every_churner(few, here):
+def test_who_churns_early_is_learned_from_every_churner(few, here):
     both = [steps_of(dataset, here)[30] for dataset in (few, here.dataset)]
     counts = [(int(rows.sum()), int(churned[rows].sum())) for rows, churned in both]
     assert counts[0] == counts[1]
     assert counts[0][1] > 20
 
 
-def test_who_churns_later_is_learnt_from_a_fair_part_of_those_who_stayed(few, here):
+def test_who_churns_later_is_learned_from_a_fair_part_of_those_who_stayed(few, here):
     """Rows are left out by a label that all rows of this step share: the share of them that churns later stays what it is."""
     (rows, churned), (all_rows, all_churned) = (steps_of(dataset, here)[180] for dataset in (few, here.dataset))
     assert rows.sum() / all_rows.sum() == pytest.approx(KEPT, abs=0.04)
@@ -55,7 +55,7 @@ def test_who_churns_later_is_learnt_from_a_fair_part_of_those_who_stayed(few, he
     assert churned[rows].mean() == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / n))
 
 
-def test_kinds_are_learnt_from_the_same_churners_byte_for_byte(few, here):
+def test_kinds_are_learned_from_the_same_churners_byte_for_byte(few, here):
     one, other = (fit_kinds(dataset, here.label, MODEL)[0] for dataset in (few, here.dataset))
     assert one.metadata["rows"] == other.metadata["rows"]
     assert one.model_text == other.model_text

@@ -190,7 +190,7 @@ def test_a_category_never_seen_is_missing_and_the_callers_frame_stays(plans, est
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=["churn", "tier"])
 def test_text_that_nobody_called_a_category_is_refused_with_what_to_type(plans, estimator, frame):
     X, y = pairs(plans, estimator)
-    with pytest.raises(ValueError, match=r"a column holds text: plan: '\w+'\. Mend: make it a column of categories"):
+    with pytest.raises(ValueError, match=r"a column holds text: plan: '\w+'\. Fix: make it a column of categories"):
         clone(estimator).fit(frame(X), y)
 
 

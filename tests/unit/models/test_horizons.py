@@ -111,9 +111,11 @@ def test_what_is_sealed_is_what_was_fitted(bundle, here, tmp_path):
 
 def test_it_knows_more_than_the_passing_of_time(bundle, here):
     """Beside the same churn model, it is nearer the truth than a hazard that stays as it is."""
-    matrix, learnt = here.dataset.matrix, here.dataset.rows("training", "calibration")
+    matrix, learned = here.dataset.matrix, here.dataset.rows("training", "calibration")
     churn = ChurnClassifier(split="grouped", max_trees=150, n_jobs=1, categorical_features=list(matrix.categories))
-    churn.fit(here.dataset.X[learnt], here.dataset.y[learnt], accounts=matrix.accounts[learnt], cutoffs=matrix.cutoffs[learnt])
+    churn.fit(
+        here.dataset.X[learned], here.dataset.y[learned], accounts=matrix.accounts[learned], cutoffs=matrix.cutoffs[learned]
+    )
     own = churn.predict_proba(here.X_test)[:, 1]
     found = horizons_of(bundle, here.X_test, own)
     for days, gain in ((30, 1.0), (180, 0.9)):
@@ -131,12 +133,12 @@ def test_each_horizon_learns_from_cutoffs_that_are_mature_for_it(fitted, here):
     assert notes == ()
     first_test = int(here.dataset.plan.test[0])
     last = {name: instant_of(companion.metadata["cutoffs"][-1]) for name, companion in companions.items()}
-    learnt = [int(cutoff) for cutoff in (*here.dataset.plan.training, *here.dataset.plan.calibration)]
-    assert last["horizon_30"] == max(learnt)
-    assert last["horizon_180"] == max(cutoff for cutoff in learnt if cutoff + 210 * DAY <= first_test) < max(learnt)
+    learned = [int(cutoff) for cutoff in (*here.dataset.plan.training, *here.dataset.plan.calibration)]
+    assert last["horizon_30"] == max(learned)
+    assert last["horizon_180"] == max(cutoff for cutoff in learned if cutoff + 210 * DAY <= first_test) < max(learned)
 
 
-def test_nothing_that_happens_after_the_test_begins_is_learnt(fitted, here):
+def test_nothing_that_happens_after_the_test_begins_is_learned(fitted, here):
     first_test = int(here.dataset.plan.test[0])
     table = here.tables["subscriptions"]
     ended = table.data.column("ended_at").to_pandas().astype("datetime64[us, UTC]")

@@ -55,7 +55,7 @@ def test_an_account_that_is_not_scored_has_no_parts():
     assert np.isnan(involuntary[0])
 
 
-def test_kinds_are_learnt_from_churners_of_known_kind(fitted, here):
+def test_kinds_are_learned_from_churners_of_known_kind(fitted, here):
     companion, notes = fitted
     labels = here.dataset.labels
     kind = labels.kind[positions_of(here.dataset, labels.population.accounts, here.dataset.plan.all)]
@@ -79,11 +79,11 @@ def test_kinds_are_nearer_the_truth_than_one_share_for_all(fitted, here, model, 
     truth = np.clip(here.truth["p_voluntary"].to_numpy() / whole, 0, 1)
     rows = fitted[0].metadata["rows"]
     everybody = np.full(len(whole), rows["voluntary"] / sum(rows.values()))
-    learnt = expected_log_loss(found["p_voluntary"].to_numpy() / whole, truth, whole)
-    assert learnt < expected_log_loss(everybody, truth, whole)
+    learned = expected_log_loss(found["p_voluntary"].to_numpy() / whole, truth, whole)
+    assert learned < expected_log_loss(everybody, truth, whole)
 
 
-def test_no_kind_of_a_stayer_or_of_the_test_is_learnt(fitted, here):
+def test_no_kind_of_a_stayer_or_of_the_test_is_learned(fitted, here):
     def scramble(kind, teaching):
         kind[~teaching] = np.random.default_rng(0).integers(0, 4, kind.shape)[~teaching]
         return kind
@@ -91,7 +91,7 @@ def test_no_kind_of_a_stayer_or_of_the_test_is_learnt(fitted, here):
     assert fit_kinds(with_kinds(here, scramble), here.label, MODEL) == fitted
 
 
-def test_the_kinds_of_the_churners_are_what_is_learnt(fitted, here):
+def test_the_kinds_of_the_churners_are_what_is_learned(fitted, here):
     def turn(kind, teaching):
         turned = kind.copy()
         turned[kind == ChurnKind.VOLUNTARY], turned[kind == ChurnKind.INVOLUNTARY] = 2, 1

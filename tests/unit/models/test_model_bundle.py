@@ -14,7 +14,7 @@ from staypower.models.seal import FILES
 def bundle(model):
     return model.to_bundle(
         categories={"plan": {"basic": 0, "größer": 1}},
-        learnt={"top_events": ["login", "export"], "usual": {"noise": 0.1}},
+        learned={"top_events": ["login", "export"], "usual": {"noise": 0.1}},
         metadata={"name": "acme", "version": 3, "horizon": 90, "metrics": {"auroc": 0.1 + 0.2}},
         card="# acme\n",
     )
@@ -45,7 +45,7 @@ def test_it_scores_bit_for_bit_like_the_estimator(bundle, model, history, tmp_pa
 
 def test_the_same_training_gives_the_same_bytes(bundle, history):
     again = history.fit(n_jobs=2).to_bundle(
-        categories=bundle.categories, learnt=bundle.learnt, metadata=bundle.metadata, card=bundle.card
+        categories=bundle.categories, learned=bundle.learned, metadata=bundle.metadata, card=bundle.card
     )
     assert again.files() == bundle.files()
 
@@ -114,18 +114,18 @@ def test_a_bundle_does_not_follow_its_makers_later_changes(model):
 
 
 @pytest.mark.parametrize(
-    ("parts", "fault"),
+    ("parts", "problem"),
     [
         ({"metadata": {"auroc": float("nan")}}, "not JSON-able: metadata"),
-        ({"learnt": {"set": {1, 2}}}, "not JSON-able: learnt"),
-        ({"categories": {"paln": {"a": 0}}}, "Mend: write `plan`"),
+        ({"learned": {"set": {1, 2}}}, "not JSON-able: learned"),
+        ({"categories": {"paln": {"a": 0}}}, "Fix: write `plan`"),
         ({"categories": {"plan": {"a": -1}}}, "a category code is no code: plan"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(model, parts, fault):
+def test_parts_that_do_not_fit_are_refused(model, parts, problem):
     with pytest.raises(UsageError) as caught:
         model.to_bundle(**parts)
-    assert fault in str(caught.value)
+    assert problem in str(caught.value)
 
 
 def test_feature_names_must_fit_the_trees(bundle):

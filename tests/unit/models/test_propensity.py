@@ -1,4 +1,4 @@
-"""Weights for answers, and what they cannot mend."""
+"""Weights for answers, and what they cannot fix."""
 
 import numpy as np
 import pandas as pd
@@ -32,9 +32,9 @@ def test_weights_bring_back_what_features_explain():
     found = weighed(X, answers)
 
     plain = attitude[answers].mean() - attitude.mean()
-    mended = np.average(attitude[answers], weights=found.weight[answers]) - attitude.mean()
+    fixed = np.average(attitude[answers], weights=found.weight[answers]) - attitude.mean()
     assert plain > 0.4
-    assert abs(mended) < 0.4 * plain
+    assert abs(fixed) < 0.4 * plain
     assert found.rate == pytest.approx(answers.mean())
     assert found.weight[answers].mean() == pytest.approx(1, abs=0.15), "stabilised"
     assert 0.3 * answers.sum() < found.effective < answers.sum()
@@ -45,9 +45,9 @@ def test_weights_do_not_bring_back_what_features_do_not_see():
     found = weighed(X, answers)
 
     plain = attitude[answers].mean() - attitude.mean()
-    mended = np.average(attitude[answers], weights=found.weight[answers]) - attitude.mean()
+    fixed = np.average(attitude[answers], weights=found.weight[answers]) - attitude.mean()
     assert plain > 0.4
-    assert mended > 0.7 * plain
+    assert fixed > 0.7 * plain
 
 
 def test_weights_are_capped():

@@ -122,7 +122,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order_on_any_threads(history):
     assert (again.predict_proba(X) == first.predict_proba(X)).all()
 
 
-def test_the_order_given_is_the_order_learnt(history, model):
+def test_the_order_given_is_the_order_learned(history, model):
     X, tier, *_ = history
     words = np.array(["poor", "fair", "good"])[tier]
 

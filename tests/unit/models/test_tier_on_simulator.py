@@ -76,10 +76,10 @@ def test_weights_by_answer_bring_the_answerers_nearer_to_everybody(company):
 
     everybody = attitude[rows.invited].mean()
     plain = attitude[rows.answered].mean() - everybody
-    mended = np.average(attitude[rows.answered], weights=found.weight[rows.answered]) - everybody
+    fixed = np.average(attitude[rows.answered], weights=found.weight[rows.answered]) - everybody
     assert found.slope > 0.3
     assert plain > 0.15
-    assert abs(mended) < 0.6 * plain
+    assert abs(fixed) < 0.6 * plain
 
 
 def test_examples_of_the_page_run():

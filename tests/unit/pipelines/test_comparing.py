@@ -29,9 +29,9 @@ def measured(mine, theirs, churned, account=None):
 
 
 @pytest.mark.parametrize(
-    ("learnt", "until", "chosen", "found"),
+    ("learned", "until", "chosen", "found"),
     [
-        # learnt until 1 January, 120 days of outcome and grace: the first cutoff is 30 April, complete on 28 August
+        # learned until 1 January, 120 days of outcome and grace: the first cutoff is 30 April, complete on 28 August
         ("2024-01-01", "2024-08-28", {}, ["2024-04-30"]),
         ("2024-01-01", "2024-08-27", {}, []),
         ("2024-01-01", "2024-10-27", {}, ["2024-04-30", "2024-05-30", "2024-06-29"]),
@@ -43,8 +43,8 @@ def measured(mine, theirs, churned, account=None):
         ("2024-01-01", "2024-10-27", {"test": "2024-02-15"}, ["2024-05-15", "2024-06-14"]),
     ],
 )
-def test_which_cutoffs_are_later(learnt, until, chosen, found):
-    cutoffs = _later_cutoffs(settings(**chosen), instant_of(learnt), instant_of(until))
+def test_which_cutoffs_are_later(learned, until, chosen, found):
+    cutoffs = _later_cutoffs(settings(**chosen), instant_of(learned), instant_of(until))
     assert [text_of(cutoff) for cutoff in cutoffs.tolist()] == found
 
 

@@ -128,7 +128,7 @@ def test_values_come_from_a_column_from_revenue_or_not_at_all(dataset, tables):
         ("costs.account_value=segment", "not a number: costs.account_value: segment"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_mend(dataset, tables, override, said):
+def test_what_cannot_be_read_is_refused_with_its_fix(dataset, tables, override, said):
     with pytest.raises(UsageError, match=said):
         facts(dataset, tables, override)
 
@@ -143,10 +143,10 @@ def test_todays_value_of_an_attribute_is_no_slice_and_no_score(dataset, tables):
         facts(dataset, changed, "evaluation.health_score=accounts.mood")
 
 
-def test_faults_of_all_columns_come_at_once(dataset, tables):
+def test_problems_of_all_columns_come_at_once(dataset, tables):
     with pytest.raises(UsageError) as caught:
         facts(dataset, tables, "evaluation.slices=[nothing]", "evaluation.health_score=health.none", "costs.account_value=none")
-    assert len(caught.value.faults) == 3
+    assert len(caught.value.problems) == 3
 
 
 def test_a_model_that_reads_a_sensitive_attribute_is_said_to(tables):
@@ -154,7 +154,7 @@ def test_a_model_that_reads_a_sensitive_attribute_is_said_to(tables):
     open_ = build_dataset(tables, label=allowed.label, features=allowed.features, cutoffs=allowed.cutoffs)
     assert "account_sex" in open_.X
     assert "as the settings allow" in facts(open_, tables, "features.sensitive_as_features=true").remarks[0]
-    assert "learnt before they were declared so" in facts(open_, tables).remarks[0]
+    assert "learned before they were declared so" in facts(open_, tables).remarks[0]
 
 
 def test_the_table_holds_model_baselines_health_score_groups_and_fairness(dataset, tables):

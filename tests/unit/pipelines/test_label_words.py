@@ -33,11 +33,11 @@ def test_what_counts_as_churn(label, said):
         ),
     ],
 )
-def test_who_is_learnt_from(label, said):
+def test_who_is_learned_from(label, said):
     assert population_in_words(label) == f"accounts with {said}"
 
 
-def test_who_is_learnt_from_where_churn_is_given():
+def test_who_is_learned_from_where_churn_is_given():
     assert population_in_words(GivenLabel(flag="Churn", too_new=0)) == "all accounts, at the one cutoff that the flag knows"
     assert population_in_words(GivenLabel(too_new=0)) == "accounts that have signed up and had not churned before the cutoff"
 

@@ -29,7 +29,7 @@ def test_what_others_keep_in_the_cache_stays(tmp_path):
 
 def test_a_refusal_takes_it_away_and_a_failure_keeps_it(tmp_path):
     with pytest.raises(UsageError), working_folder(tmp_path / "cache", "score", "abc"):
-        raise UsageError.of("fault", "value", "mend")
+        raise UsageError.of("problem", "value", "fix")
     assert not list(tmp_path.iterdir())
     with suppress(KeyboardInterrupt), working_folder(tmp_path, "score", "abc") as folder:
         (folder / "part").write_text("finished")

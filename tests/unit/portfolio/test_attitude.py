@@ -146,7 +146,7 @@ def test_an_answer_after_its_days_does_not_raise_the_response_rate(measure, pick
 
 
 @pytest.mark.parametrize(
-    ("rows", "fault", "named"),
+    ("rows", "problem", "named"),
     [
         (answers([9] * 3) + answers([9], scale="1-10", account="odd"), "a mixed scale under one name", "account_id odd"),
         (
@@ -156,11 +156,11 @@ def test_an_answer_after_its_days_does_not_raise_the_response_rate(measure, pick
         ),
     ],
 )
-def test_a_mixed_scale_under_one_name_is_refused_with_its_rows(measure, rows, fault, named):
+def test_a_mixed_scale_under_one_name_is_refused_with_its_rows(measure, rows, problem, named):
     with pytest.raises(UsageError) as error:
         measure(everybody(HEAD + rows))
-    assert error.value.faults[0].fault == fault
-    assert named in error.value.faults[0].value
+    assert error.value.problems[0].problem == problem
+    assert named in error.value.problems[0].value
 
 
 def test_two_instruments_under_one_name_are_refused_with_their_rows(measure):
@@ -169,9 +169,9 @@ def test_two_instruments_under_one_name_are_refused_with_their_rows(measure):
     rows += "a,3,2025-02-01,2025-02-03,csat,1-5,2,lower\nodd,4,2025-02-01,2025-02-03,csat,1-5,5,higher\n"
     with pytest.raises(UsageError) as error:
         measure(everybody(head + rows))
-    assert [fault.fault for fault in error.value.faults] == ["two instruments under one name"] * 2
-    assert all("account_id odd" in fault.value for fault in error.value.faults)
-    assert "`ces2`" in error.value.faults[0].mend
+    assert [problem.problem for problem in error.value.problems] == ["two instruments under one name"] * 2
+    assert all("account_id odd" in problem.value for problem in error.value.problems)
+    assert "`ces2`" in error.value.problems[0].fix
 
 
 def test_a_value_outside_its_scale_is_refused_with_its_row(measure):

@@ -89,10 +89,10 @@ def test_attributes_that_cannot_be_segments_are_refused_together(measure):
     text = SUBSCRIPTIONS + "a,1,2024-01-01,,10\n"
     with pytest.raises(UsageError) as error:
         measure({"accounts": (accounts, mapping), "subscriptions": (text, FIXED)}, segments=["region", "tear", "tier"])
-    faults = {fault.fault: fault.mend for fault in error.value.faults}
-    assert faults["not an attribute of the accounts"] == "write `tier`"
-    assert "static: [region]" in faults["the attribute may have changed since"]
-    assert len(faults) == 2
+    problems = {problem.problem: problem.fix for problem in error.value.problems}
+    assert problems["not an attribute of the accounts"] == "write `tier`"
+    assert "static: [region]" in problems["the attribute may have changed since"]
+    assert len(problems) == 2
 
 
 def test_lifetime_value_cost_and_alert(measure, pick):

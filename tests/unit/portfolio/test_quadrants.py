@@ -41,20 +41,20 @@ def test_which_tiers_are_loyal_is_a_setting():
 
 
 @pytest.mark.parametrize(
-    ("values", "fault"),
+    ("values", "problem"),
     [
         ({"loyal": ["passive"]}, "`quadrants.loyal` skips a tier: passive"),
         ({"loyal": ["promoter", "passive"], "loyal_but_leaving": ["promoter"]}, "lacks a loyal tier: passive"),
         (
             {"loyal_but_leaving": ["promotor"]},
-            "unknown tier in `quadrants.loyal_but_leaving`: promotor. Mend: write `promoter`",
+            "unknown tier in `quadrants.loyal_but_leaving`: promotor. Fix: write `promoter`",
         ),
     ],
 )
-def test_settings_that_contradict_themselves_are_refused(values, fault):
+def test_settings_that_contradict_themselves_are_refused(values, problem):
     with pytest.raises(UsageError) as caught:
         table(QuadrantSettings(**values))
-    assert fault in str(caught.value)
+    assert problem in str(caught.value)
 
 
 def test_an_unknown_setting_is_refused():
@@ -190,15 +190,15 @@ def test_movement_of_nobody():
 
 
 @pytest.mark.parametrize(
-    ("previous", "fault"),
+    ("previous", "problem"),
     [
         (SCORES, "not the earlier ones"),
         (SCORES.assign(cutoff="2025-08-01"), "not the earlier ones"),
         (pd.concat([SCORES, SCORES]).assign(cutoff="2025-01-01"), "stands twice in the previous frame: a"),
-        (SCORES.assign(cutoff="2025-01-01", quadrant="loyl"), "unknown quadrant: loyl. Mend: write `loyal`"),
+        (SCORES.assign(cutoff="2025-01-01", quadrant="loyl"), "unknown quadrant: loyl. Fix: write `loyal`"),
         (SCORES.drop(columns=["quadrant", "cutoff"]), "lacks a column: quadrant"),
     ],
 )
-def test_previous_scores_that_cannot_be_meant_are_refused(previous, fault):
-    with pytest.raises(UsageError, match=fault):
+def test_previous_scores_that_cannot_be_meant_are_refused(previous, problem):
+    with pytest.raises(UsageError, match=problem):
         movement(previous, SCORES)

@@ -27,12 +27,12 @@ from staypower.tables import Tables
 def scorer() -> tuple[Scorer, Tables]:
     made = company(300, 3)
     dataset = made.dataset
-    learnt = dataset.rows("training")
-    model = ChurnClassifier(max_trees=20).fit(dataset.X[learnt], dataset.y[learnt], cutoffs=dataset.matrix.cutoffs[learnt])
-    usual = learn_usual_values(dataset.X[learnt], dataset.matrix.cutoffs[learnt], dataset.matrix.categories)
+    learned = dataset.rows("training")
+    model = ChurnClassifier(max_trees=20).fit(dataset.X[learned], dataset.y[learned], cutoffs=dataset.matrix.cutoffs[learned])
+    usual = learn_usual_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
     bundle = model.to_bundle(
         metadata={"name": "small", "base_rate": 0.1},
-        learnt={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
+        learned={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
     )
     cutoff = int(dataset.plan.test[-1])
     return Scorer.of(bundle, made.tables, made.label, cutoff=cutoff, beside=BesideSettings()), made.tables

@@ -1,4 +1,4 @@
-"""Same seed, same bytes, however many accounts are held at a time; faults are said all at once."""
+"""Same seed, same bytes, however many accounts are held at a time; problems are said all at once."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def test_an_interrupted_write_leaves_no_file(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_every_fault_is_said_at_once() -> None:
+def test_every_problem_is_said_at_once() -> None:
     with pytest.raises(UsageError) as caught:
         simulate(0, months=3, seed=-1, horizon=0, silence="atitude", siblings=(400,), copies=1)
     text = str(caught.value)
-    assert len(caught.value.faults) == 7
+    assert len(caught.value.problems) == 7
     assert "write `attitude`" in text
 
 

@@ -21,9 +21,9 @@ PAGE = (Path(__file__).parents[3] / "docs" / "inputs.md").read_text()
 
 def test_the_generated_parts_are_current():
     assert all(f"<!-- generated: {name} -->" in PAGE for name in GENERATED)
-    mend = 'python -c "from pathlib import Path; from staypower.sources.schema_docs import renew; '
-    mend += "p = Path('docs/inputs.md'); p.write_text(renew(p.read_text()))\""
-    assert renew(PAGE) == PAGE, f"run {mend}"
+    fix = 'python -c "from pathlib import Path; from staypower.sources.schema_docs import renew; '
+    fix += "p = Path('docs/inputs.md'); p.write_text(renew(p.read_text()))\""
+    assert renew(PAGE) == PAGE, f"run {fix}"
 
 
 def test_every_table_and_attribute_is_named():

@@ -169,8 +169,8 @@ def test_nanoseconds_are_not_taken_for_microseconds(tmp_path):
         ({"source": "latin.csv"}, "encoding: latin-1"),
         ({"source": "heads.csv", "account_id": "Größe"}, "the file is not in utf-8"),
         ({"source": "a.csv", "encoding": "klingon"}, "write the right `encoding`"),
-        ({"source": "crm.duckdb", "table": "thinks"}, "Mend: write `things`."),
-        ({"source": "crm.duckdb"}, "Mend: use one of `things` as `table`."),
+        ({"source": "crm.duckdb", "table": "thinks"}, "Fix: write `things`."),
+        ({"source": "crm.duckdb"}, "Fix: use one of `things` as `table`."),
         ({}, "no source is given"),
     ],
 )

@@ -163,10 +163,10 @@ def test_a_file_without_rows(tmp_path):
     sources = {name: [TableSource.model_validate({"source": f"{name}.parquet"})] for name in ("accounts", "usage")}
     tables, findings = read_tables(sources, folder=tmp_path)
     assert len(tables["usage"]) == 0
-    assert any(finding.fault == "no rows are left" for finding in findings)
+    assert any(finding.problem == "no rows are left" for finding in findings)
 
 
-def test_a_broken_file_is_a_fault_of_the_user(tmp_path):
+def test_a_broken_file_is_a_problem_of_the_user(tmp_path):
     whole = tmp_path / "usage.parquet"
     pq.write_table(pa.table(USAGE), whole)
     whole.write_bytes(whole.read_bytes()[:-40])

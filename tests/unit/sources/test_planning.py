@@ -1,4 +1,4 @@
-"""The mapping: what a value means, what is taken untold, and every fault of it."""
+"""The mapping: what a value means, what is taken untold, and every problem of it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_vocabulary_wins_over_columns_for_surveys_only(tmp_path):
         ("visits", {"columns": {"depth": "number"}}, "no such column"),
     ],
 )
-def test_faults_of_the_mapping(tmp_path, table, given, said):
+def test_problems_of_the_mapping(tmp_path, table, given, said):
     with pytest.raises(UsageError) as caught:
         read(tmp_path, table, USAGE, **given)
     assert said in str(caught.value)
@@ -103,7 +103,7 @@ def test_what_must_be_mapped(tmp_path):
     assert "the source has `customer`, `day`" in said
 
 
-def test_all_faults_of_all_sources_come_at_once(tmp_path):
+def test_all_problems_of_all_sources_come_at_once(tmp_path):
     (tmp_path / "a.csv").write_text("account_id,at,quantity\na,soon,many\n")
     sources = {
         "usage": [TableSource.model_validate({"source": "a.csv"})],
@@ -112,7 +112,7 @@ def test_all_faults_of_all_sources_come_at_once(tmp_path):
     }
     with pytest.raises(UsageError) as caught:
         read_tables(sources, folder=tmp_path)
-    assert len(caught.value.faults) >= 5
+    assert len(caught.value.problems) >= 5
     said = str(caught.value)
     for part in ("'soon'", "'many'", "missing.csv", "opened", "write `channel`"):
         assert part in said
@@ -129,9 +129,9 @@ def test_only_static_attributes_are_usable(tmp_path):
     assert accounts.fixed == {"zip", "segment"}
     assert {"seats", "note"} < set(accounts.data.column_names)
     assert "score" not in accounts.data.column_names
-    left = {found.column for found in findings if found.table == "accounts" and "may change" in found.fault}
+    left = {found.column for found in findings if found.table == "accounts" and "may change" in found.problem}
     assert left == {"seats", "note"}
-    unread = next(found for found in findings if "not read" in found.fault)
+    unread = next(found for found in findings if "not read" in found.problem)
     assert unread.examples == ("score",)
 
 
@@ -173,7 +173,7 @@ def test_an_attribute_may_be_called_nearly_as_a_key(tmp_path, name):
 
 @pytest.mark.parametrize(("name", "value"), [("signed_up_att", "Day"), ("wher", "Day is not null"), ("delimter", ";")])
 def test_a_slip_of_the_pen_is_no_attribute(tmp_path, name, value):
-    with pytest.raises(UsageError, match=f"unknown column: tables.accounts.{name}. Mend: write"):
+    with pytest.raises(UsageError, match=f"unknown column: tables.accounts.{name}. Fix: write"):
         read(tmp_path, "accounts", "account_id,Day\na,2024-01-01\n", **{name: value})
 
 
@@ -181,5 +181,5 @@ def test_a_slip_of_the_pen_is_no_attribute(tmp_path, name, value):
 def test_a_name_that_parses_as_an_expression_is_still_a_name(tmp_path, written):
     with pytest.raises(UsageError) as caught:
         read(tmp_path, "usage", "Kunden-Nr,at,MRR (€)\na,2024-01-01,1\n", account_id=written, quantity="MRR (EUR)")
-    assert "Mend: write `Kunden-Nr`" in str(caught.value)
-    assert "'MRR (EUR)'. Mend: write `MRR (€)`." in str(caught.value)
+    assert "Fix: write `Kunden-Nr`" in str(caught.value)
+    assert "'MRR (EUR)'. Fix: write `MRR (€)`." in str(caught.value)

@@ -25,7 +25,7 @@ def times(table, column="at"):
 
 
 def said(findings, column):
-    return {found.fault: found.rows for found in findings if found.column == column}
+    return {found.problem: found.rows for found in findings if found.column == column}
 
 
 def usage(*values):
@@ -86,7 +86,7 @@ def test_sources_that_differ_in_their_clock(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "mend"),
+    ("values", "fix"),
     [
         (("28/07/2023", "01/02/2023"), "`parse_time(at, '%d/%m/%Y')` when the day comes first"),
         (("28.07.2023",), "`parse_time(at, '%d.%m.%Y')`"),
@@ -102,15 +102,15 @@ def test_sources_that_differ_in_their_clock(tmp_path):
         (("today",), "nullif"),
     ],
 )
-def test_unreadable_times_are_refused_with_their_mend(tmp_path, values, mend):
+def test_unreadable_times_are_refused_with_their_fix(tmp_path, values, fix):
     with pytest.raises(UsageError) as caught:
         read(tmp_path, usage("2024-01-01", *values))
     assert "tables.usage.at" in str(caught.value)
     assert repr(values[-1]) in str(caught.value) or repr(values[0]) in str(caught.value)
-    assert mend in str(caught.value)
+    assert fix in str(caught.value)
 
 
-def test_the_mend_works(tmp_path):
+def test_the_fix_works(tmp_path):
     table, _ = read(tmp_path, usage("28/07/2023"), at="parse_time(at, '%d/%m/%Y')")
     assert times(table) == ["2023-07-28T00:00:00+00:00"]
     table, _ = read(tmp_path, usage("1690513200"), at="to_timestamp(at::bigint)")

@@ -1,4 +1,4 @@
-"""The data rules: planted faults are dropped, made missing or kept, counted and named."""
+"""The data rules: planted problems are dropped, made missing or kept, counted and named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read(tmp_path, files, **options):
 
 
 def found(findings, table, column, part) -> Finding:
-    (one,) = [f for f in findings if f.table == table and f.column == column and part in f.fault]
+    (one,) = [f for f in findings if f.table == table and f.column == column and part in f.problem]
     return one
 
 
@@ -162,13 +162,13 @@ def test_lookalike_ids_are_named_and_not_merged(tmp_path):
     tables, findings = read(tmp_path, files)
     assert sorted(column(tables, "usage", "account_id")) == ["007", "other"]
     finding = found(findings, "usage", "account_id", "differ only in leading zeros")
-    assert "5 ids" in finding.fault
+    assert "5 ids" in finding.problem
     assert "'007'" in finding.examples
 
 
 def test_accounts_without_lookalikes_are_silent(tmp_path):
     files = {"accounts": "account_id\n0\n00x\nb\n", "usage": "account_id,at\n0,2024-01-01\nb,2024-01-02\n"}
-    assert not [f for f in read(tmp_path, files)[1] if "differ only" in f.fault]
+    assert not [f for f in read(tmp_path, files)[1] if "differ only" in f.problem]
 
 
 def test_accounts_derived_from_one_table(tmp_path):
@@ -323,12 +323,12 @@ def test_an_answer_without_its_time_is_named(tmp_path):
 def test_payment_statuses_are_folded_or_refused(tmp_path):
     text = "account_id,at,status\na,2024-01-01,Paid\nb,2024-01-01, FAILED \nc,2024-01-01,\n"
     assert column(read(tmp_path, {"payments": text})[0], "payments", "status") == ["paid", "failed", None]
-    with pytest.raises(UsageError, match=r"payments.status: 3 of 6 rows: 'ok' \(2\), 'nok' \(1\)\. Mend: .*case when"):
+    with pytest.raises(UsageError, match=r"payments.status: 3 of 6 rows: 'ok' \(2\), 'nok' \(1\)\. Fix: .*case when"):
         read(tmp_path, {"payments": text + "d,2024-01-01,nok\nd,2024-01-01,ok\nd,2024-01-02,ok\n"})
 
 
 def test_a_header_without_rows_is_said_to_be_one(tmp_path):
-    with pytest.raises(UsageError, match=r"the table has no rows: usage\. Mend: check the source"):
+    with pytest.raises(UsageError, match=r"the table has no rows: usage\. Fix: check the source"):
         read(tmp_path, {"usage": "account_id,at\n"})
 
 
@@ -383,5 +383,5 @@ def test_blank_arrivals_are_dropped_and_counted():
     source = TableSource.model_validate({"source": "rows"})
     tables, findings = read_tables({"usage": [source]}, folder=Path(), objects={"rows": rows})
     assert len(tables["usage"]) == 1
-    blank = [finding for finding in findings if finding.column == "known_at" and finding.fault == "blank arrivals"]
+    blank = [finding for finding in findings if finding.column == "known_at" and finding.problem == "blank arrivals"]
     assert [finding.rows for finding in blank] == [1]

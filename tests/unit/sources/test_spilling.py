@@ -196,7 +196,7 @@ def test_what_is_refused_is_refused_in_the_same_words(tmp_path, file, text, keys
         read_tables(tables, folder=tmp_path)
     with pytest.raises(UsageError) as spilled:
         spill_tables(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
-    assert [fault.fault for fault in spilled.value.faults] == [fault.fault for fault in whole.value.faults]
+    assert [problem.problem for problem in spilled.value.problems] == [problem.problem for problem in whole.value.problems]
     assert not (tmp_path / "into" / MANIFEST).exists()
 
 
@@ -206,8 +206,8 @@ def test_tables_of_nobody_are_found_against(tmp_path):
     tables = {name: source(source=f"{name}.csv") for name in ("accounts", "usage", "tickets")}
     _, expected = read_tables(tables, folder=tmp_path)
     _, found = spill_tables(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
-    errors = [(f.table, f.column, f.rows, f.fault) for f in expected if f.severity == "error"]
-    assert [(f.table, f.column, f.rows, f.fault) for f in found] == errors
+    errors = [(f.table, f.column, f.rows, f.problem) for f in expected if f.severity == "error"]
+    assert [(f.table, f.column, f.rows, f.problem) for f in found] == errors
 
 
 def test_a_finished_folder_is_used_again_and_an_unfinished_one_is_begun_anew(tmp_path):

@@ -104,10 +104,10 @@ def test_a_bundle_with_one_byte_changed_is_not_loaded(logged: Path, tmp_path: Pa
 
 
 def test_a_bundle_without_what_reasons_are_made_of_is_refused() -> None:
-    bare = dataclasses.replace(small_bundle(), learnt={}, metadata={})
+    bare = dataclasses.replace(small_bundle(), learned={}, metadata={})
     with pytest.raises(UsageError) as refused:
         FeatureRowScorer(bare)
-    assert [fault.value for fault in refused.value.faults] == ["catalogue", "usual", "base_rate"]
+    assert [problem.value for problem in refused.value.problems] == ["catalogue", "usual", "base_rate"]
 
 
 def test_no_reason_and_missing_values() -> None:

@@ -29,7 +29,12 @@ def tracker(root: Path, request: pytest.FixtureRequest) -> Tracker:
     return Tracker(TrackingSettings(experiment="all"), root, name=request.node.name.replace("[", "-").replace("]", ""))
 
 
-FACTS = {"learnt_from": "2024-01-01 to 2024-03-01", "learnt_rows": "9 rows", "tested_at": "2024-06-01", "tested_rows": "3 rows"}
+FACTS = {
+    "learned_from": "2024-01-01 to 2024-03-01",
+    "learned_rows": "9 rows",
+    "tested_at": "2024-06-01",
+    "tested_rows": "3 rows",
+}
 
 
 def trained(tracker: Tracker, folder: Path, seed: int, split: str = "temporal", unfit: str = "") -> tuple[ModelVersion, str]:
@@ -104,7 +109,7 @@ def test_promote_and_rollback(tracker: Tracker, tmp_path: Path) -> None:
     assert versions["champion"].tolist() == [True, False, False]
     assert versions["metric.auroc"].tolist() == [0.53, 0.52, 0.51]
     assert "metric.missing" not in versions.columns
-    assert versions["learnt_from"].tolist() == ["2024-01-01 to 2024-03-01"] * 3
+    assert versions["learned_from"].tolist() == ["2024-01-01 to 2024-03-01"] * 3
     assert versions["promoted_because"].tolist() == ["a trial", "better", "the first version"]
     assert tracker.rollback().version == "2"
     assert tracker.rollback().version == "1"
@@ -153,7 +158,7 @@ def test_a_champion_that_changed_meanwhile_is_not_overthrown(tracker: Tracker, t
         trained(tracker, tmp_path, seed)
     compared_with = champion_digest(tracker)
     promoted(tracker, "2")
-    with pytest.raises(UsageError, match=r"not compared with the champion that scores now: .* 2\. Mend: .*promote 3`"):
+    with pytest.raises(UsageError, match=r"not compared with the champion that scores now: .* 2\. Fix: .*promote 3`"):
         tracker.promote("3", against=compared_with)
     with pytest.raises(UsageError, match="not compared with the champion"):
         tracker.promote("3")
@@ -169,7 +174,7 @@ def test_two_promotions_at_once_leave_one_champion_and_whole_locks(tracker: Trac
         try:
             return tracker.promote(version, against=against).version
         except UsageError as error:
-            return error.faults[0].fault
+            return error.problems[0].problem
 
     with ThreadPoolExecutor(2) as pool:
         outcomes = sorted(pool.map(promote, ("2", "3")))
@@ -178,7 +183,7 @@ def test_two_promotions_at_once_leave_one_champion_and_whole_locks(tracker: Trac
     assert lock.history == ("1",)
 
 
-def test_faults_of_promote(tracker: Tracker, tmp_path: Path) -> None:
+def test_problems_of_promote(tracker: Tracker, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="train a model first"):
         tracker.promote("1")
     with pytest.raises(UsageError, match="train a model first"):
@@ -188,7 +193,7 @@ def test_faults_of_promote(tracker: Tracker, tmp_path: Path) -> None:
     version, _ = trained(tracker, tmp_path, 2)
     with pytest.raises(UsageError, match="use one of `1`, `2`"):
         tracker.promote("9")
-    (version.folder / "learnt.json").write_text('{"planted": 1}')
+    (version.folder / "learned.json").write_text('{"planted": 1}')
     with pytest.raises(UsageError, match="altered"):
         tracker.promote("2")
     assert read_champion(tracker.models_folder, tracker.name).version == "1"

@@ -93,11 +93,11 @@ def test_a_process_that_died_leaves_no_running_trial(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("trials", "minutes", "fault"),
+    ("trials", "minutes", "problem"),
     [(None, None, "no budget"), (1, None, "too few trials"), (None, 0.0, "no time"), (None, math.nan, "no time")],
 )
-def test_impossible_budgets(trials, minutes, fault):
-    with pytest.raises(UsageError, match=fault):
+def test_impossible_budgets(trials, minutes, problem):
+    with pytest.raises(UsageError, match=problem):
         Budget(trials, minutes)
 
 

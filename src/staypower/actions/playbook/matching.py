@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.actions.playbook.settings import Action, Playbook
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 from staypower.features.definition import LEVERS
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def fit_actions(playbook: Playbook, scores: pd.DataFrame) -> Fit:
     >>> fit.placed[:, 0].tolist(), fit.meets[:, 0].tolist()
     ([True, True, False], [True, False, False])
     """
-    lacking = [Fault("the scores lack a column", name, "give scores with quadrants") for name in _NEEDED if name not in scores]
+    lacking = [
+        Problem("the scores lack a column", name, "give scores with quadrants") for name in _NEEDED if name not in scores
+    ]
     if lacking:
         raise UsageError(lacking)
     shares = lever_shares(scores)

@@ -31,7 +31,7 @@ def _must_be(what: str, word: str, known: Iterable[str]) -> str:
         listed = ", ".join(f"`{choice}`" for choice in choices)
         near = nearest(word, choices)
         hint = f"{near}; " if near.startswith("write") else ""
-        raise ValueError(f"unknown {what} Mend: {hint}known are {listed}")
+        raise ValueError(f"unknown {what} Fix: {hint}known are {listed}")
     return word
 
 
@@ -50,7 +50,7 @@ def _known_measure(word: str) -> str:
 def _known_name(word: str) -> str:
     if not _NAME.fullmatch(word):
         made = re.sub(r"[^a-z0-9]+", "_", word.casefold()).strip("_0123456789") or "action"
-        raise ValueError(f"not usable as the name of an action Mend: use small letters, digits and `_`: `{made}`")
+        raise ValueError(f"not usable as the name of an action Fix: use small letters, digits and `_`: `{made}`")
     return word
 
 
@@ -59,7 +59,7 @@ def _listed(value: object) -> object:
     if isinstance(value, str):
         return () if value == "any" else (value,)
     if isinstance(value, list | tuple) and (not value or "any" in value) and value != ():
-        raise ValueError("neither `any` nor a list of names Mend: write `any` alone, or name what it is for")
+        raise ValueError("neither `any` nor a list of names Fix: write `any` alone, or name what it is for")
     return value
 
 
@@ -85,9 +85,9 @@ class Limits(BaseModel):
     @model_validator(mode="after")
     def _say_something(self) -> Limits:
         if self.at_least is None and self.below is None:
-            raise ValueError("no bound Mend: give `at_least`, `below` or both, or `true` or `false` for a flag")
+            raise ValueError("no bound Fix: give `at_least`, `below` or both, or `true` or `false` for a flag")
         if self.at_least is not None and self.below is not None and self.at_least >= self.below:
-            raise ValueError("nothing lies between these bounds Mend: let `at_least` lie under `below`")
+            raise ValueError("nothing lies between these bounds Fix: let `at_least` lie under `below`")
         return self
 
 
@@ -134,7 +134,7 @@ class Action(BaseModel):
     def _promise_one_thing(self) -> Action:
         if (self.effect is None) == (self.value is None):
             said = "neither `effect` nor `value`" if self.effect is None else "both `effect` and `value`"
-            raise ValueError(f"{said} Mend: give `effect` to what lowers the risk of leaving, `value` to what does not")
+            raise ValueError(f"{said} Fix: give `effect` to what lowers the risk of leaving, `value` to what does not")
         return self
 
 

@@ -72,10 +72,10 @@ def _result(fold: FoldPredictions, common: dict[str, Any]) -> FoldResult:
     )
     return FoldResult(
         cutoff=fold.cutoff,
-        learnt_from=int(fold.plan.all[0]),
-        learnt_until=fold.plan.learnt_until,
-        learnt_rows=fold.learnt_rows,
-        learnt_accounts=fold.learnt_accounts,
+        learned_from=int(fold.plan.all[0]),
+        learned_until=fold.plan.learned_until,
+        learned_rows=fold.learned_rows,
+        learned_accounts=fold.learned_accounts,
         split=fold.plan.split,
         how=fold.how,
         evaluation=evaluation,
@@ -92,7 +92,7 @@ def _pooled(folds: Sequence[FoldPredictions], common: dict[str, Any], sensitive:
         {MODEL: _fresh(folds, "probability"), **{name: _scores(folds, name) for name in names}},
         accounts=_fresh(folds, "accounts").astype(str),
         cutoffs=_fresh(folds, "cutoffs"),
-        split=f"{POOLED_SPLIT}, {len(folds)} folds, each tested on the cutoff after what it had learnt",
+        split=f"{POOLED_SPLIT}, {len(folds)} folds, each tested on the cutoff after what it had learned",
         probability={MODEL, *(name for name in names if all(name in fold.probabilities for fold in folds))},
         train_base_rate=rates,
         segments={name: _segment(folds, name) for name in segments},

@@ -42,7 +42,7 @@ def draw(backtest: Backtest, picture: str) -> Picture:
 
 
 def _folds(backtest: Backtest) -> Picture:
-    figure = _figure(f"Backtest: {len(backtest.folds)} folds, each tested on the cutoff after what it had learnt", 11.0)
+    figure = _figure(f"Backtest: {len(backtest.folds)} folds, each tested on the cutoff after what it had learned", 11.0)
     ranking, calibration = figure.subplots(1, 2)
     dates = [text_of(fold.cutoff) for fold in backtest.folds]
     names = [name for name in backtest.pooled.scorers if name != BASE_RATE]

@@ -17,14 +17,14 @@ __all__ = ["FoldPredictions"]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FoldPredictions:
-    """Predictions of a model that learnt from what was known at its test cutoff.
+    """Predictions of a model that learned from what was known at its test cutoff.
 
     The first `fresh` rows are those of the fold's own test cutoff; arrays of length m hold those alone.
     """
 
     plan: CutoffPlan  # its first test cutoff is the fold's own
-    learnt_rows: int  # what the model was learnt from
-    learnt_accounts: int  # what the model was learnt from
+    learned_rows: int  # what the model was learned from
+    learned_accounts: int  # what the model was learned from
     train_base_rate: float  # share that churned there
     how: str  # what stopped and calibrated the trees, in words
     accounts: NDArray[np.object_]  # shape (n,): Rows of the own test cutoff first, then of all later ones
@@ -33,7 +33,7 @@ class FoldPredictions:
     probability: NDArray[np.float64]  # shape (n,): The model's
     fresh: int  # m, rows of the own test cutoff
     scores: Mapping[str, NDArray[np.float64]]  # shape (m,): Baselines
-    known: NDArray[np.bool_]  # shape (m,): Whether the model has learnt from the row's account
+    known: NDArray[np.bool_]  # shape (m,): Whether the model has learned from the row's account
     probabilities: frozenset[str] = frozenset()  # which of the baselines are probabilities
     # shape (m,): Probability by a model on the row's half of the accounts, and by one on the other half
     halves: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None

@@ -50,7 +50,7 @@ def text_of_backtest(backtest: Backtest) -> str:
 
 
 def _fold_table(folds: Sequence[FoldResult]) -> str:
-    rows = [["tested at", "learnt until", "rows", "tested", "churned", "AUROC", "baseline", "log loss"]]
+    rows = [["tested at", "learned until", "rows", "tested", "churned", "AUROC", "baseline", "log loss"]]
     for fold in folds:
         found = fold.evaluation
         row = found.scorers[found.model]
@@ -59,8 +59,8 @@ def _fold_table(folds: Sequence[FoldResult]) -> str:
         rows.append(
             [
                 text_of(fold.cutoff),
-                text_of(fold.learnt_until),
-                f"{fold.learnt_rows:,}",
+                text_of(fold.learned_until),
+                f"{fold.learned_rows:,}",
                 f"{found.rows:,}",
                 f"{found.churned:,}",
                 _shown(row["auroc"]),
@@ -68,7 +68,7 @@ def _fold_table(folds: Sequence[FoldResult]) -> str:
                 _shown(row["log_loss"]),
             ]
         )
-    title = "Folds (each model learnt only what was known at its test cutoff; baseline: AUROC of the best one)"
+    title = "Folds (each model learned only what was known at its test cutoff; baseline: AUROC of the best one)"
     return "\n".join([title, _aligned(rows)])
 
 

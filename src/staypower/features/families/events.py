@@ -8,7 +8,7 @@ __all__ = ["event_features", "named_event_features"]
 
 
 def event_features(event: str, slug: str) -> tuple[Feature | Template, ...]:
-    """Declare the counts of one common product feature (an event learnt from the data).
+    """Declare the counts of one common product feature (an event learned from the data).
 
     >>> [entry.name for entry in event_features("Export", "export") if isinstance(entry, Feature)]
     ['days_since_event_export']

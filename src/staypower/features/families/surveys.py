@@ -238,7 +238,7 @@ def instrument_features(instrument: str) -> tuple[Feature | Template | Combinati
 
 
 def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
-    """Declare the mean satisfaction at one touchpoint (learnt from the data).
+    """Declare the mean satisfaction at one touchpoint (learned from the data).
 
     >>> touchpoint_feature("Onboarding call", "onboarding_call").name
     'csat_at_onboarding_call_365d'

@@ -79,8 +79,8 @@ def read_trees(text: str) -> tuple[Tree, ...]:
     return tuple(_tree(dict(line.split("=", 1) for line in block.split("\n") if "=" in line)) for block in blocks)
 
 
-def _unexplained(what: str, mend: str) -> UsageError:
-    return UsageError.of("a model whose scores cannot be explained", what, mend)
+def _unexplained(what: str, fix: str) -> UsageError:
+    return UsageError.of("a model whose scores cannot be explained", what, fix)
 
 
 def _tree(values: Mapping[str, str]) -> Tree:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.errors import Fault, UsageError
+from staypower.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -29,13 +29,15 @@ def lifetime_value(margin: ArrayLike, *, retention: ArrayLike, discount: ArrayLi
     200.0
     """
     money, stays, rate = (np.asarray(given, dtype=np.float64) for given in (margin, retention, discount))
-    faults = []
+    problems = []
     if not (np.isnan(stays) | ((stays >= 0) & (stays <= 1))).all():
-        faults.append(Fault("a retention that is not a share", _worst(stays), "give the probability of staying, from 0 to 1"))
+        problems.append(
+            Problem("a retention that is not a share", _worst(stays), "give the probability of staying, from 0 to 1")
+        )
     if not (np.isnan(rate) | ((rate >= 0) & np.isfinite(rate))).all():
-        faults.append(Fault("a discount rate below 0", _worst(rate), "give the rate of one month, such as 0.01"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("a discount rate below 0", _worst(rate), "give the rate of one month, such as 0.01"))
+    if problems:
+        raise UsageError(problems)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(money * (1 + rate) / (1 + rate - stays), dtype=np.float64)
 
@@ -51,15 +53,15 @@ def to_period_probability(probability: ArrayLike, *, horizon_days: float, period
     0.27...
     """
     chance = np.asarray(probability, dtype=np.float64)
-    faults = [
-        Fault(f"{name} is no length of time", str(days), "give days above 0")
+    problems = [
+        Problem(f"{name} is no length of time", str(days), "give days above 0")
         for name, days in (("horizon_days", horizon_days), ("period_days", period_days))
         if not (np.isfinite(days) and days > 0)
     ]
     if not (np.isnan(chance) | ((chance >= 0) & (chance <= 1))).all():
-        faults.append(Fault("not a probability", _worst(chance), "give numbers from 0 to 1"))
-    if faults:
-        raise UsageError(faults)
+        problems.append(Problem("not a probability", _worst(chance), "give numbers from 0 to 1"))
+    if problems:
+        raise UsageError(problems)
     with np.errstate(divide="ignore"):
         # log1p and expm1 keep the digits of small probabilities
         return np.asarray(-np.expm1(np.log1p(-chance) * (period_days / horizon_days)), dtype=np.float64)

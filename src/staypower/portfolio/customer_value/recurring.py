@@ -18,7 +18,7 @@ from staypower.tables import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MonthlyRevenue", "monthly_revenue", "revenue_fault"]
+__all__ = ["MonthlyRevenue", "monthly_revenue", "revenue_problem"]
 
 _UNKNOWN = -1
 
@@ -41,12 +41,12 @@ class MonthlyRevenue:
     carried: NDArray[np.int64]
 
 
-def revenue_fault(subscriptions: Table) -> str | None:
+def revenue_problem(subscriptions: Table) -> str | None:
     """Say why monthly revenue over time cannot be told from a table; None when it can.
 
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS
-    >>> revenue_fault(Table(SCHEMAS["subscriptions"], pa.table({"account_id": ["a"]})))
+    >>> revenue_problem(Table(SCHEMAS["subscriptions"], pa.table({"account_id": ["a"]})))
     'the subscriptions have no `mrr`'
     """
     if not subscriptions.has("mrr"):
@@ -73,9 +73,9 @@ def monthly_revenue(
     >>> found.amount.tolist()
     [[50000, 125000, 75000]]
     """
-    fault = revenue_fault(subscriptions)
-    if fault is not None:
-        raise UsageError.of("no monthly revenue over time", "subscriptions", fault)
+    problem = revenue_problem(subscriptions)
+    if problem is not None:
+        raise UsageError.of("no monthly revenue over time", "subscriptions", problem)
     amounts, known = whole_amounts(subscriptions, "mrr")
     versions = read_versions(subscriptions, accounts, observed_until=observed_until)
     shape = (len(accounts), len(instants))

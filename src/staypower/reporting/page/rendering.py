@@ -171,7 +171,7 @@ def _drift(drift: Drift | None) -> dict[str, Any] | None:
     if drift is None:
         return None
     words = (
-        f"{drift.accounts_then:,} accounts at {drift.then}, the last cutoff learnt from, against {drift.accounts_now:,} at "
+        f"{drift.accounts_then:,} accounts at {drift.then}, the last cutoff learned from, against {drift.accounts_now:,} at "
         f"{drift.now}. Population stability index: under 0.1 steady, from 0.25 moved, if chance alone does not explain it."
     )
     rows = []

@@ -88,4 +88,4 @@ def test_a_measure_that_nothing_tells_leaves_the_action_out_and_is_named() -> No
 def test_scores_without_quadrants_are_refused_with_every_column_that_is_missing() -> None:
     with pytest.raises(UsageError) as refused:
         fit_actions(playbook_of(act={}), pd.DataFrame({"account_id": ["a"], "churn_probability": [0.1]}))
-    assert [fault.value for fault in refused.value.faults] == ["status", "quadrant"]
+    assert [problem.value for problem in refused.value.problems] == ["status", "quadrant"]

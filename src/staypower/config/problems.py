@@ -1,4 +1,4 @@
-"""Say what pydantic found in the user's words: fault, value and where it stands, mend."""
+"""Say what pydantic found in the user's words: problem, value and where it stands, fix."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from staypower.config.reading import Value
-from staypower.errors import Fault, nearest
+from staypower.errors import Problem, nearest
 
-__all__ = ["Origins", "fault_of", "is_kind", "known_keys", "merge_faults", "models_of", "unknown_key"]
+__all__ = ["Origins", "problem_of", "is_kind", "known_keys", "merge_problems", "models_of", "unknown_key"]
 
 _PLAIN: Mapping[str, tuple[str, str]] = {
     "int": ("not a whole number", "write a whole number such as 30, without quotes"),
@@ -72,8 +72,8 @@ class Origins:
         return None
 
 
-def fault_of(error: Mapping[str, Any], raw: Value, model: object, origins: Origins, prefix: str) -> Fault:
-    """Turn one pydantic error into a fault."""
+def problem_of(error: Mapping[str, Any], raw: Value, model: object, origins: Origins, prefix: str) -> Problem:
+    """Turn one pydantic error into a problem."""
     kind = str(error["type"])
     inner = _path_in(error["loc"], raw, keep_last=kind == "missing")
     path = ".".join([*([prefix] if prefix else []), *inner])
@@ -85,55 +85,55 @@ def fault_of(error: Mapping[str, Any], raw: Value, model: object, origins: Origi
         path, error = f"{path}.{_tag_name(error)}", {**error, "input": error["ctx"]["tag"]}
     given = "" if isinstance(error.get("input"), dict) else f" = {_show(error.get('input'))}"
     shown = f"`{path}`{given} ({origins.of(path)})"
-    fault, mend = _words(kind, error, path, known_keys(model, inner, raw))
-    return Fault(fault, shown, mend)
+    problem, fix = _words(kind, error, path, known_keys(model, inner, raw))
+    return Problem(problem, shown, fix)
 
 
-def _unknown_setting(path: str, inner: Sequence[str], raw: Value, model: object, origins: Origins) -> Fault:
+def _unknown_setting(path: str, inner: Sequence[str], raw: Value, model: object, origins: Origins) -> Problem:
     """Name the nearest key, or say that the key belongs to another kind of the same section."""
     known, elsewhere = known_keys(model, inner[:-1], raw), known_keys(model, inner[:-1])
     if inner[-1] in elsewhere and inner[-1] not in known:
-        return Fault(
+        return Problem(
             "key of another kind", f"`{path}` ({origins.of(path)})", f"leave it out; here {nearest('', known, count=8)}"
         )
     return unknown_key(path, known, origins)
 
 
-def _missing_key(kind: str, error: Mapping[str, Any], path: str, model: object, origins: Origins) -> Fault:
+def _missing_key(kind: str, error: Mapping[str, Any], path: str, model: object, origins: Origins) -> Problem:
     choices = ""
     if kind == "union_tag_not_found":
         path = f"{path}.{_tag_name(error)}"
         kinds = [str(field.default) for one in models_of(model) for field in one.model_fields.values() if is_kind(field)]
         choices = f"; {nearest('', kinds)}"
     above, _, name = path.rpartition(".")
-    return Fault("missing key", f"`{path}` ({origins.of(path)})", f"add `{name}: ...` to `{above or 'the config'}`{choices}")
+    return Problem("missing key", f"`{path}` ({origins.of(path)})", f"add `{name}: ...` to `{above or 'the config'}`{choices}")
 
 
 def _tag_name(error: Mapping[str, Any]) -> str:
     return str(error["ctx"]["discriminator"]).strip("'")
 
 
-def merge_faults(faults: Sequence[Fault]) -> list[Fault]:
+def merge_problems(problems: Sequence[Problem]) -> list[Problem]:
     """Say what is wrong with one value once: each alternative that it might have been complains by itself.
 
-    >>> print(*merge_faults([Fault("not a list", "`a`", "write a list"), Fault("not `all`", "`a`", "write `all`")]))
-    not a list: `a`. Mend: write a list, or write `all`.
+    >>> print(*merge_problems([Problem("not a list", "`a`", "write a list"), Problem("not `all`", "`a`", "write `all`")]))
+    not a list: `a`. Fix: write a list, or write `all`.
     """
-    merged: dict[str, Fault] = {}
-    for fault in faults:
-        first = merged.setdefault(fault.value, fault)
-        if fault.mend not in first.mend:
-            merged[fault.value] = Fault(first.fault, first.value, f"{first.mend.rstrip('.')}, or {fault.mend}")
+    merged: dict[str, Problem] = {}
+    for problem in problems:
+        first = merged.setdefault(problem.value, problem)
+        if problem.fix not in first.fix:
+            merged[problem.value] = Problem(first.problem, first.value, f"{first.fix.rstrip('.')}, or {problem.fix}")
     return list(merged.values())
 
 
-def unknown_key(path: str, known: Sequence[str], origins: Origins) -> Fault:
-    """Build the fault of a key that no setting has, with the nearest right one.
+def unknown_key(path: str, known: Sequence[str], origins: Origins) -> Problem:
+    """Build the problem of a key that no setting has, with the nearest right one.
 
     >>> print(unknown_key("label.horzon", ["horizon", "gap"], Origins("acme.yaml")))
-    unknown key: `label.horzon` (acme.yaml). Mend: write `horizon`.
+    unknown key: `label.horzon` (acme.yaml). Fix: write `horizon`.
     """
-    return Fault("unknown key", f"`{path}` ({origins.of(path)})", nearest(path.rpartition(".")[2], known, count=8))
+    return Problem("unknown key", f"`{path}` ({origins.of(path)})", nearest(path.rpartition(".")[2], known, count=8))
 
 
 def _words(kind: str, error: Mapping[str, Any], path: str, known: Sequence[str]) -> tuple[str, str]:
@@ -143,8 +143,8 @@ def _words(kind: str, error: Mapping[str, Any], path: str, known: Sequence[str])
         given = error.get("input")
         return "not one of the choices", nearest(given, choices) if isinstance(given, str) else nearest("", choices)
     if kind in _BOUNDS:
-        fault, mend, name = _BOUNDS[kind]
-        return fault, mend.format(context.get(name))
+        problem, fix, name = _BOUNDS[kind]
+        return problem, fix.format(context.get(name))
     if kind == "string_type":
         given = error.get("input")
         return "not text", "write one text" if isinstance(given, (list, dict)) else f"put it in quotes: `'{given}'`"
@@ -154,8 +154,8 @@ def _words(kind: str, error: Mapping[str, Any], path: str, known: Sequence[str])
     if plain is not None:
         return plain
     message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    fault, _, mend = message.partition(" Mend: ")
-    return fault.rstrip("."), mend or f"change `{path}` as docs/configuration.md describes it"
+    problem, _, fix = message.partition(" Fix: ")
+    return problem.rstrip("."), fix or f"change `{path}` as docs/configuration.md describes it"
 
 
 def _show(value: object) -> str:
