@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Block", "Column", "Heading", "Items", "Table", "Verbatim", "as_html", "as_text", "screen_width"]
+__all__ = ["Block", "Head", "Heading", "Items", "TableBlock", "Verbatim", "as_html", "as_text", "screen_width"]
 
 WIDTH = 100  # where nobody's terminal tells another
 _NARROWEST = 40
@@ -39,7 +39,7 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
-class Column:
+class Head:
     """The head of a table's column."""
 
     head: str
@@ -47,23 +47,23 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """Cells in words, a row per thing; a plain text as column is a number's, aligned on the right, but for the first."""
 
-    columns: Sequence[str | Column]
+    columns: Sequence[str | Head]
     rows: Sequence[Sequence[str]]
     title: str = ""
 
     @property
-    def heads(self) -> list[Column]:
+    def heads(self) -> list[Head]:
         """Every column with its alignment."""
         return [
-            column if isinstance(column, Column) else Column(column, "right" if place else "left")
+            column if isinstance(column, Head) else Head(column, "right" if place else "left")
             for place, column in enumerate(self.columns)
         ]
 
 
-Block = str | Heading | Items | Verbatim | Table
+Block = str | Heading | Items | Verbatim | TableBlock
 
 
 def screen_width() -> int:
@@ -76,7 +76,7 @@ def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool =
 
     Colour is left out when `NO_COLOR` is set.
 
-    >>> print(as_text(["Two accounts.", Table(["account", "risk"], [["a", "12%"], ["bc", "7%"]])]))
+    >>> print(as_text(["Two accounts.", TableBlock(["account", "risk"], [["a", "12%"], ["bc", "7%"]])]))
     Two accounts.
     <BLANKLINE>
     account  risk

@@ -12,7 +12,7 @@ import pytest
 
 import staypower
 from staypower.errors import UsageError
-from staypower.results.blocks import Column, Heading, Items, Table, Verbatim, as_html, as_text
+from staypower.results.blocks import Head, Heading, Items, TableBlock, Verbatim, as_html, as_text
 from staypower.results.pictures import Picture
 from staypower.results.result import Result
 
@@ -61,7 +61,7 @@ def test_a_result_without_pictures_says_so() -> None:
 
 def test_paragraphs_and_cells_fold_at_words_and_nothing_is_cut() -> None:
     words = "the quick brown fox jumps over the lazy dog " * 4
-    told = as_text([words, Table(["account", Column("why", "left")], [["a", words]]), Items([words])], 40)
+    told = as_text([words, TableBlock(["account", Head("why", "left")], [["a", words]]), Items([words])], 40)
     assert max(map(len, told.splitlines())) <= 40
     assert told.split().count("quick") == 12
     assert "quick brown" in told
@@ -73,7 +73,7 @@ def test_what_is_verbatim_is_never_folded() -> None:
 
 def test_brackets_are_no_markup() -> None:
     assert as_text(["[bold] is a word"]) == "[bold] is a word"
-    assert "[/]" in as_text([Table(["a"], [["[/]"]])])
+    assert "[/]" in as_text([TableBlock(["a"], [["[/]"]])])
 
 
 def test_colour_is_left_out_where_nobody_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_colour_is_left_out_where_nobody_wants_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_html_aligns_and_escapes() -> None:
-    made = as_html([Table(["<a>", "n"], [["x", "1"]], title="t & u")])
+    made = as_html([TableBlock(["<a>", "n"], [["x", "1"]], title="t & u")])
     assert "&lt;a&gt;" in made
     assert "t &amp; u" in made
     assert 'text-align: right">1' in made
