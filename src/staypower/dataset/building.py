@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SAME_FOR_ALL",
     "Dataset",
+    "DatasetRows",
     "Part",
     "begin_of_history",
     "build_dataset",
@@ -61,8 +62,8 @@ class Dataset:
         One row for every account that is in the population at a cutoff.
     y : array of int8, shape (n,)
         1 for churned.
-    part : array of str, shape (n,)
-        `training`, `calibration` or `test`.
+    parts : array of str, shape (n,)
+        `training`, `calibration` or `test`, for each row.
     catalogue : Catalogue
         What the columns are.
     plan : CutoffPlan
@@ -74,7 +75,7 @@ class Dataset:
 
     matrix: FeatureMatrix
     y: NDArray[np.int8]
-    part: NDArray[np.object_]
+    parts: NDArray[np.object_]
     catalogue: Catalogue
     plan: CutoffPlan
     labels: Labels
@@ -85,9 +86,17 @@ class Dataset:
         """The feature columns."""
         return self.matrix.features
 
+    def part(self, *parts: Part) -> DatasetRows:
+        """Return the rows of some parts, such as `part("test")` or `part("training", "calibration")`."""
+        return self.where(self.rows(*parts))
+
+    def where(self, chosen: NDArray[np.bool_]) -> DatasetRows:
+        """Return some of the rows, given as a mask over all of them."""
+        return DatasetRows(self, np.flatnonzero(chosen))
+
     def rows(self, *parts: Part) -> NDArray[np.bool_]:
-        """Say which rows belong to some parts."""
-        return np.isin(self.part.astype(str), parts)
+        """Return the mask of the rows that belong to some parts."""
+        return np.isin(self.parts.astype(str), parts)
 
     def base_rate(self, *parts: Part) -> float:
         """Return the share that churned in some parts, before rows that stayed were left out."""
@@ -112,7 +121,7 @@ class Dataset:
         """
         if self.sampling.negatives == 1.0:
             return None
-        return np.where((self.y == 1) & (self.part != "test"), self.sampling.negatives, 1.0)
+        return np.where((self.y == 1) & (self.parts != "test"), self.sampling.negatives, 1.0)
 
     @property
     def drawn(self) -> NDArray[np.bool_]:
@@ -122,9 +131,63 @@ class Dataset:
     def frame(self) -> pd.DataFrame:
         """Return keys, part, label and features as one frame."""
         keys = self.matrix.frame()
-        keys.insert(2, "part", self.part)
+        keys.insert(2, "part", self.parts)
         keys.insert(3, "churned", self.y)
         return keys
+
+
+@dataclass(frozen=True)
+class DatasetRows:
+    """Some rows of a data set: their features, labels and keys, in the order of the data set.
+
+    Arrays are taken when asked for, so that counting rows or accounts copies no features.
+    """
+
+    dataset: Dataset
+    index: NDArray[np.int64]  # which rows of the data set
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def X(self) -> pd.DataFrame:  # noqa: N802 - scikit-learn's name
+        """The feature columns, as a copy."""
+        return self.dataset.X.iloc[self.index]
+
+    @property
+    def y(self) -> NDArray[np.int8]:
+        """1 for churned."""
+        return self.dataset.y[self.index]
+
+    @property
+    def accounts(self) -> NDArray[np.object_]:
+        """The account of each row."""
+        return self.dataset.matrix.accounts[self.index]
+
+    @property
+    def cutoffs(self) -> NDArray[np.int64]:
+        """The cutoff of each row."""
+        return self.dataset.matrix.cutoffs[self.index]
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """The weight of each row; None where every row counts as one."""
+        weights = self.dataset.weights
+        return None if weights is None else weights[self.index]
+
+    @property
+    def distinct_accounts(self) -> int:
+        """How many accounts there are among the rows."""
+        return len(set(self.accounts))
+
+    @property
+    def churned(self) -> DatasetRows:
+        """The rows that churned."""
+        return self.where(self.y == 1)
+
+    def where(self, chosen: NDArray[np.bool_]) -> DatasetRows:
+        """Return some of these rows, given as a mask over them."""
+        return DatasetRows(self.dataset, self.index[np.asarray(chosen, dtype=np.bool_)])
 
 
 def told_by(label: LabelSettings) -> tuple[str, ...]:

@@ -154,10 +154,10 @@ def test_clean_folds_pass(case):
 def test_an_embargo_too_small_is_caught(case):
     plan = case.dataset.plan
     # the plan believes in 30 days: what was moved nearer still says so, the rows do not
-    part = case.dataset.part.copy()
+    part = case.dataset.parts.copy()
     between = case.dataset.matrix.cutoffs == plan.training[-1]
     part[between] = "test"
-    planted = replace(case, dataset=replace(case.dataset, part=part, plan=replace(plan, embargo=30)))
+    planted = replace(case, dataset=replace(case.dataset, parts=part, plan=replace(plan, embargo=30)))
     check = find_overlap(planted)
     assert check.status == "failed"
     assert "but outcomes take 90" in said(check)
@@ -180,7 +180,7 @@ def test_a_row_that_stands_twice_is_caught(case):
             matrix, features=matrix.features.iloc[order], accounts=matrix.accounts[order], cutoffs=matrix.cutoffs[order]
         ),
         y=case.dataset.y[order],
-        part=case.dataset.part[order],
+        parts=case.dataset.parts[order],
     )
     check = find_overlap(replace(case, dataset=doubled))
     assert check.status == "failed"
@@ -207,7 +207,7 @@ def temporal(case, embargo):
         **dict.fromkeys(plan.test, "test"),
     }
     part = np.array([roles.get(at, "") for at in case.dataset.matrix.cutoffs], dtype=object)
-    return replace(case, dataset=replace(case.dataset, plan=plan, part=part))
+    return replace(case, dataset=replace(case.dataset, plan=plan, parts=part))
 
 
 def test_cutoffs_of_the_embargo_that_feed_the_final_trees_alone_are_no_problem(case):

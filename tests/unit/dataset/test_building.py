@@ -9,6 +9,7 @@ import pytest
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import build_dataset, is_test_account
 from staypower.dataset.cache import MatrixCache
+from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
@@ -64,6 +65,26 @@ def test_parts_follow_the_plan(tables):
     made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
     for part in ("training", "calibration", "test"):
         assert sorted(set(made.matrix.cutoffs[made.rows(part)])) == getattr(made.plan, part).tolist()
+
+
+def test_a_part_holds_its_rows_and_takes_some_of_them(tables):
+    made = build_dataset(
+        tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings(), sampling=Sampling(negatives=0.5)
+    )
+    chosen = made.rows("training", "calibration")
+    part = made.part("training", "calibration")
+    assert len(part) == chosen.sum()
+    assert part.X.equals(made.X[chosen])
+    assert part.y.tolist() == made.y[chosen].tolist()
+    assert part.accounts.tolist() == made.matrix.accounts[chosen].tolist()
+    assert part.cutoffs.tolist() == made.matrix.cutoffs[chosen].tolist()
+    assert part.weights.tolist() == made.weights[chosen].tolist()
+    assert part.distinct_accounts == len(set(made.matrix.accounts[chosen]))
+    later = part.where(part.cutoffs == part.cutoffs.max())
+    assert (
+        later.churned.index.tolist()
+        == np.flatnonzero(chosen & (made.y == 1) & (made.matrix.cutoffs == made.matrix.cutoffs[chosen].max())).tolist()
+    )
 
 
 def test_constants_are_left_out_with_the_reason(tables):

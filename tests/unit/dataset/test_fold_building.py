@@ -75,7 +75,7 @@ def test_a_fold_learns_from_what_was_known_at_its_test_cutoff_bit_for_bit(tables
         assert fold.matrix.accounts[learned].tolist() == matrix.accounts.tolist()
         assert fold.matrix.cutoffs[learned].tolist() == matrix.cutoffs.tolist()
         assert fold.y[learned].tolist() == y.tolist()
-        assert fold.part[learned].tolist() == part.tolist()
+        assert fold.parts[learned].tolist() == part.tolist()
         assert fold.X[learned].to_numpy().tobytes() == matrix.features[list(kept.names)].to_numpy().tobytes()
 
 
