@@ -15,9 +15,9 @@ from staypower.config.playbooks import DEFAULT_PLAYBOOK, load_playbook
 from staypower.config.settings import Settings
 from staypower.models.bundle import Bundle
 from staypower.pipelines.account_facts import ORDERED, gather_facts
+from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
 from staypower.scoring.parts import ScoredParts
 from staypower.scoring.score import Scores
-from staypower.scoring.value import account_values, monthly_worth
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 
@@ -82,7 +82,7 @@ def choose_for(
 
 def _with_values(table: pd.DataFrame, settings: Settings, base_rate: float) -> tuple[pd.DataFrame, list[str]]:
     """Put lifetime value and value at risk beside the scores where they are not there yet, and say what they are."""
-    monthly = monthly_worth(*(table[name].to_numpy() if name in table else None for name in ("mrr", ORDERED)))
+    monthly = monthly_revenue(*(table[name].to_numpy() if name in table else None for name in ("mrr", ORDERED)))
     found = account_values(
         monthly,
         table["churn_probability"].to_numpy(),

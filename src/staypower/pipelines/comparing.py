@@ -17,9 +17,9 @@ from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import Labels, find_labels
 from staypower.metrics.probability import calibration_error, log_loss
 from staypower.metrics.ranking import auroc, average_precision
+from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
 from staypower.pipelines.comparison import DECISIVE, LABELS, Comparison, not_compared, problems_of
-from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from staypower.errors import UsageError
 from staypower.evaluation.result import Evaluation
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import find_labels
+from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.judging import judge
@@ -25,7 +26,6 @@ from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.plots import plot_evaluation
-from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
 from staypower.tracking.tracker import Tracker

@@ -17,7 +17,7 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings, OwnFeature
-from staypower.scoring.value import account_values, monthly_worth
+from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _values(matrix: FeatureMatrix, settings: Settings, base_rate: float) -> tupl
         how = f"`accounts.{settings.costs.account_value}`"
     else:
         paid = {name: matrix.features[name].to_numpy() for name in (_REVENUE, _ORDERED) if name in matrix.features}
-        monthly = monthly_worth(paid.get(_REVENUE), paid.get(_ORDERED))
+        monthly = monthly_revenue(paid.get(_REVENUE), paid.get(_ORDERED))
         if monthly is None or not 0 < base_rate < 1:
             return None, ()
         margin, discount = settings.portfolio.margin, settings.portfolio.discount_rate

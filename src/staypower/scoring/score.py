@@ -22,13 +22,13 @@ from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.labels.population import Status, find_population
 from staypower.labels.settings import LabelSettings
+from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
+from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
-from staypower.scoring.agreement import require_same_label, require_what_is_read
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.beside import BesideSettings, beside_churn
 from staypower.scoring.rows import typed_rows
-from staypower.scoring.value import account_values, monthly_worth
 from staypower.sources.spilled import SpilledTables
 from staypower.tables import Tables
 
@@ -257,7 +257,7 @@ class Scorer:
     def _worth(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
         """Tell what each account is worth if it stays, and how much of that is at risk; nothing where nothing is paid."""
         paid = known.reindex(table["account_id"])
-        monthly = monthly_worth(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", _ORDERED)))
+        monthly = monthly_revenue(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", _ORDERED)))
         if monthly is None and self.beside.costs.clv is None:
             return pd.DataFrame(index=paid.index)
         found = account_values(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from staypower.errors import UsageError
-from staypower.scoring.value import MONTH_DAYS, account_values, monthly_worth
+from staypower.portfolio.customer_value.account_values import MONTH_DAYS, account_values, monthly_revenue
 
 QUARTER = 3 * MONTH_DAYS
 
@@ -49,10 +49,10 @@ def test_where_nothing_is_known_the_average_stands_in_or_nothing() -> None:
 
 
 def test_orders_stand_in_for_recurring_revenue() -> None:
-    assert monthly_worth() is None
-    assert monthly_worth([1.0, np.nan]).tolist()[0] == 1.0
-    assert monthly_worth(None, [365.0]).tolist() == pytest.approx([MONTH_DAYS])
-    assert monthly_worth([np.nan, 2.0], [365.0, 365.0]).tolist() == pytest.approx([MONTH_DAYS, 2.0])
+    assert monthly_revenue() is None
+    assert monthly_revenue([1.0, np.nan]).tolist()[0] == 1.0
+    assert monthly_revenue(None, [365.0]).tolist() == pytest.approx([MONTH_DAYS])
+    assert monthly_revenue([np.nan, 2.0], [365.0, 365.0]).tolist() == pytest.approx([MONTH_DAYS, 2.0])
 
 
 @pytest.mark.parametrize("base_rate", [0.0, 1.0, -0.1, 2.0])

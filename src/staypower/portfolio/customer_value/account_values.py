@@ -1,4 +1,4 @@
-"""What each account is worth if it stays, and how much of it is at risk."""
+"""The value of each account if it stays, and how much of it is at risk."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from staypower.portfolio.customer_value.closed_form import lifetime_value, to_pe
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MONTH_DAYS", "AccountValues", "account_values", "monthly_worth"]
+__all__ = ["MONTH_DAYS", "AccountValues", "account_values", "monthly_revenue"]
 
 MONTH_DAYS = 365.25 / 12
 
 
 @dataclass(frozen=True)
 class AccountValues:
-    """Worth and risk in money.
+    """Value and risk in money.
 
     >>> nothing = np.zeros(0)
     >>> AccountValues(nothing, nothing, nothing > 0).own.tolist()
@@ -32,10 +32,10 @@ class AccountValues:
     own: NDArray[np.bool_]  # shape (n,): Whether the value is the account's own; the others have the average, or none
 
 
-def monthly_worth(mrr: ArrayLike | None = None, ordered_365d: ArrayLike | None = None) -> NDArray[np.float64] | None:
+def monthly_revenue(mrr: ArrayLike | None = None, ordered_365d: ArrayLike | None = None) -> NDArray[np.float64] | None:
     """Return what each account pays a month: its recurring revenue, else a twelfth of what it ordered in a year.
 
-    >>> monthly_worth([50.0, np.nan], [0.0, 240.0]).round(2).tolist()
+    >>> monthly_revenue([50.0, np.nan], [0.0, 240.0]).round(2).tolist()
     [50.0, 20.01]
     """
     recurring = None if mrr is None else np.asarray(mrr, dtype=np.float64)
