@@ -25,8 +25,7 @@ from staypower.labels.settings import LabelSettings
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.horizons import HorizonSettings
 from staypower.models.settings import ModelSettings
-from staypower.portfolio.quadrants import QuadrantSettings
-from staypower.portfolio.settings import PortfolioSettings
+from staypower.portfolio.settings import PortfolioSettings, QuadrantSettings
 from staypower.scoring.settings import ScoringSettings
 from staypower.sources.settings import TableSource
 from staypower.tracking.settings import TrackingSettings

@@ -10,7 +10,7 @@ from staypower.cutoffs import text_of
 from staypower.explanation.changes import Changes
 from staypower.explanation.reason import NO_LEVER
 from staypower.pipelines.explanations import Explanations
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.page.contents import AccountPage, Said
 from staypower.reporting.page.history import timelines_of
 from staypower.tables import Tables

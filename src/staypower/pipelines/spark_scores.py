@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -30,6 +30,8 @@ __all__ = ["ces_figures", "csat_figures", "nps_bands", "nps_figures", "response_
 _NOBODY = "nobody answered"
 _FEW = f"no interval under {LEAST_ANSWERS} answers"
 _BANDS = ("detractor", "passive", "promoter")
+# low effort, for each scale: `ces1` at most (lower is better), `ces2` at least
+_LOW_EFFORT = {"ces1": {"1-5": 2.0}, "ces2": {"1-7": 5.0}}
 
 
 def nps_bands(values: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -96,13 +98,11 @@ def _last_answers(answers: Answers) -> NDArray[np.float64]:
 
 def csat_figures(answers: Answers, cell: Cell, settings: PortfolioSettings, resampler: Resampler) -> Iterator[Figure]:
     """Yield CSAT: 100 x satisfied answers / answers, by the declared threshold of each answer's scale."""
-    figure = _share(answers, answers.up, "csat", cell, settings.satisfied, "satisfied", resampler)
+    figure = _share(answers, answers.up, "csat", cell, settings.satisfied, resampler)
     yield replace(figure, value=100 * figure.value, low=100 * figure.low, high=100 * figure.high)
 
 
-def ces_figures(
-    answers: Answers, version: str, cell: Cell, settings: PortfolioSettings, resampler: Resampler
-) -> Iterator[Figure]:
+def ces_figures(answers: Answers, version: str, cell: Cell, resampler: Resampler) -> Iterator[Figure]:
     """Yield the mean effort score of one version, as answered, and the share of answers that say low effort."""
     n, accounts = len(answers.value), len(np.unique(answers.account))
     if n:
@@ -112,12 +112,9 @@ def ces_figures(
         yield cell.figure(f"{version}_mean", float(answers.value.mean()), interval, n=n, accounts=accounts, note=note)
     else:
         yield cell.figure(f"{version}_mean", math.nan, n=0, accounts=0, note=_NOBODY)
-    lower_is_better = version == "ces1"
-    declared = settings.low_effort_ces1 if lower_is_better else settings.low_effort_ces2
-    values = -answers.value if lower_is_better else answers.value
-    thresholds = {scale: -limit for scale, limit in declared.items()} if lower_is_better else declared
-    key = f"low_effort_{version}"
-    yield _share(answers, values, f"{version}_low_effort_share", cell, thresholds, key, resampler)
+    sign = -1 if version == "ces1" else 1
+    thresholds = {scale: sign * limit for scale, limit in _LOW_EFFORT[version].items()}
+    yield _share(answers, sign * answers.value, f"{version}_low_effort_share", cell, thresholds, resampler)
 
 
 def _share(
@@ -126,7 +123,6 @@ def _share(
     metric: str,
     cell: Cell,
     thresholds: Mapping[str, float],
-    key: str,
     resampler: Resampler,
 ) -> Figure:
     """Publish the share of answers at or above the threshold of their scale."""
@@ -136,8 +132,9 @@ def _share(
     scales = sorted(set(answers.scale))
     undeclared = [scale for scale in scales if scale not in thresholds]
     if undeclared:
-        fix = f"no threshold for the scale {undeclared[0]}: set `portfolio.{key}`"
-        return cell.figure(metric, math.nan, n=n, accounts=accounts, note=fix)
+        fix = ": set `portfolio.satisfied`" if metric == "csat" else ""
+        note = f"no threshold for the scale {undeclared[0]}{fix}"
+        return cell.figure(metric, math.nan, n=n, accounts=accounts, note=note)
     limit = np.array([thresholds[scale] for scale in answers.scale])
     good = values >= limit
     interval = resampler.share(answers.account, good, name=f"{metric}|{cell.name}") if n >= LEAST_ANSWERS else NONE

@@ -27,7 +27,7 @@ from staypower.portfolio.revenue import customer_revenue, revenue_figures, witho
 from staypower.portfolio.segments import find_segmentations
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.portfolio.support import read_tickets, support_figures
-from staypower.portfolio.surveys import read_answers, read_invitations
+from staypower.portfolio.surveys import ANSWER_DAYS, read_answers, read_invitations
 from staypower.portfolio.worth import acquisition_figures, costs_problem, order_figures, read_costs, value_figures
 from staypower.tables import Tables
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["has_a_past", "measure_portfolio"]
+
+MONTHS = 12  # complete months over which the retention of a lifetime value is measured
 
 
 @dataclass(frozen=True)
@@ -180,12 +182,11 @@ def _surveys(job: _Job) -> Iterator[Figure]:
             elif instrument == "csat":
                 yield from csat_figures(here, cell, job.settings, job.resampler)
             else:
-                yield from ces_figures(here, instrument, cell, job.settings, job.resampler)
-    days = job.settings.answer_days
-    found = read_invitations(surveys, accounts=job.accounts, observed_until=until, answer_days=days)
+                yield from ces_figures(here, instrument, cell, job.resampler)
+    found = read_invitations(surveys, accounts=job.accounts, observed_until=until)
     if not found:
         job.left_out["response rates"] = "no invitations are noted: map `sent_at` of `surveys`"
-    complete = job.periods.settled(days)
+    complete = job.periods.settled(ANSWER_DAYS)
     for instrument, invitations in found.items():
         for cell, rows in job.rows(invitations.at, invitations.account):
             done = bool(complete[cell.position])
@@ -239,6 +240,6 @@ def _final_months(job: _Job) -> Periods:
     """Return the latest months at whose end, grace included, nothing is open any more."""
     grace = job.label.outcome.grace
     until, first = job.tables.observed_until, _first_instant(job.tables)
-    latest = make_periods(until - grace * DAY, first=first, period="month", count=job.settings.months)
+    latest = make_periods(until - grace * DAY, first=first, period="month", count=MONTHS)
     whole = np.flatnonzero(~latest.running)
     return Periods(tuple(latest.starts[k] for k in whole), tuple(latest.ends[k] for k in whole), until)

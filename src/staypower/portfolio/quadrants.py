@@ -12,73 +12,22 @@ The table, for the settings that hold by default:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from staypower.cutoffs import before, instant_of
 from staypower.errors import Problem, UsageError, nearest
 from staypower.labels.tier_settings import TIERS
+from staypower.portfolio.settings import QUADRANTS, QuadrantSettings
 
-__all__ = ["GONE", "NEW", "QUADRANTS", "Movement", "QuadrantSettings", "movement", "quadrants_of", "sizes_of"]
+__all__ = ["GONE", "NEW", "Movement", "movement", "quadrants_of", "sizes_of"]
 
 UNKNOWN = "unknown"
 NEW, GONE = "new", "gone"
-
-QUADRANTS: Mapping[str, str] = {
-    "loyal": "loyal",
-    "content": "content, not committed",
-    "captive": "captive: retained, not loyal",
-    "loyal_but_leaving": "loyal but leaving",
-    "leaving": "leaving",
-    "tier_unknown": "tier unknown",
-}
-"""The quadrants as outputs write them, and in words."""
-
-
-class QuadrantSettings(BaseModel):
-    """Which tiers count as loyal.
-
-    >>> QuadrantSettings().rules(TIERS)["passive"]
-    ('content', 'loyal_but_leaving')
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    loyal: tuple[str, ...] | None = Field(
-        default=None, description="tiers that count as loyal while the risk is low; none: the best"
-    )
-    loyal_but_leaving: tuple[str, ...] | None = Field(
-        default=None, description="tiers that count as loyal but leaving when the risk is high; none: all but the worst"
-    )
-
-    def rules(self, tiers: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Name the quadrants of every tier at low and at high risk."""
-        loyal = tuple(tiers[-1:]) if self.loyal is None else self.loyal
-        leaving = tuple(tiers[1:]) if self.loyal_but_leaving is None else self.loyal_but_leaving
-        problems = [*_tier_problems("loyal", loyal, tiers), *_tier_problems("loyal_but_leaving", leaving, tiers)]
-        if not problems and not set(loyal) <= set(leaving):
-            lacking = ", ".join(tier for tier in loyal if tier not in leaving)
-            problems = [
-                Problem("`quadrants.loyal_but_leaving` lacks a loyal tier", lacking, "name every tier of `loyal` there too")
-            ]
-        if problems:
-            raise UsageError(problems)
-        low = {tier: "loyal" if tier in loyal else "captive" if tier == tiers[0] else "content" for tier in tiers}
-        return {tier: (low[tier], "loyal_but_leaving" if tier in leaving else "leaving") for tier in tiers}
-
-
-def _tier_problems(setting: str, chosen: Sequence[str], tiers: Sequence[str]) -> list[Problem]:
-    strange = [tier for tier in chosen if tier not in tiers]
-    if strange:
-        return [Problem(f"unknown tier in `quadrants.{setting}`", tier, nearest(tier, tiers)) for tier in strange]
-    if set(chosen) != set(tiers[len(tiers) - len(set(chosen)) :]):
-        return [Problem(f"`quadrants.{setting}` skips a tier", ", ".join(chosen), "with a tier name every better one too")]
-    return []
 
 
 def quadrants_of(

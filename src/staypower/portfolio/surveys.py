@@ -17,8 +17,9 @@ from staypower.tables import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Answers", "Invitations", "read_answers", "read_invitations"]
+__all__ = ["ANSWER_DAYS", "Answers", "Invitations", "read_answers", "read_invitations"]
 
+ANSWER_DAYS = 30  # response rate: days after the invitation within which an answer counts
 _MEND = "give each its own `touchpoint`, convert the answers to one scale, or leave one of them out with `where`"
 
 
@@ -77,9 +78,7 @@ def read_answers(surveys: Table, *, accounts: Sequence[str], observed_until: int
     return found
 
 
-def read_invitations(
-    surveys: Table, *, accounts: Sequence[str], observed_until: int, answer_days: int
-) -> dict[str, Invitations]:
+def read_invitations(surveys: Table, *, accounts: Sequence[str], observed_until: int) -> dict[str, Invitations]:
     """Read the invitations to every instrument."""
     if not surveys.has("sent_at", "instrument"):
         return {}
@@ -87,7 +86,7 @@ def read_invitations(
     known = np.maximum(sent, instants_or_missing(surveys, "known_at"))
     seen = (account >= 0) & before(sent, observed_until) & before(known, observed_until)
     answered_at = instants_or_missing(surveys, "answered_at")
-    in_time = before(answered_at, observed_until) & (answered_at <= sent + answer_days * DAY) & (sent != MISSING)
+    in_time = before(answered_at, observed_until) & (answered_at <= sent + ANSWER_DAYS * DAY) & (sent != MISSING)
     if surveys.has("value"):
         in_time &= np.isfinite(surveys.numbers("value"))
     instrument = surveys.texts("instrument")

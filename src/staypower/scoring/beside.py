@@ -17,7 +17,8 @@ from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
 from staypower.models.prior import PriorCorrection
 from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_companions
-from staypower.portfolio.quadrants import QuadrantSettings, quadrants_of
+from staypower.portfolio.quadrants import quadrants_of
+from staypower.portfolio.settings import QuadrantSettings
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import yaml
 from staypower.actions.playbook.measures import FEATURE_MEASURES, MEASURES
 from staypower.actions.playbook.settings import Action, Playbook
 from staypower.features.definition import LEVERS
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 
 PAGE = Path(__file__).parents[3] / "docs" / "actions.md"
 

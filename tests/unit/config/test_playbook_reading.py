@@ -14,7 +14,7 @@ from staypower.config.loading import load_config
 from staypower.config.playbooks import load_playbook, read_playbook
 from staypower.errors import UsageError
 from staypower.features.definition import LEVERS
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 
 ROOT = Path(__file__).parents[3]
 BASE = {

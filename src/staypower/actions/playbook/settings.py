@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from staypower.actions.playbook.measures import FEATURE_MEASURES, MEASURES
 from staypower.errors import nearest
 from staypower.features.definition import LEVERS
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 
 __all__ = ["ACCOUNT_OWNER", "AUTOMATIC", "Action", "Limits", "Playbook", "default_playbook_text"]
 

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from staypower.cutoffs import text_of
 from staypower.monitoring.drift import Drift
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.page.account_drawings import MARKS, draw_timeline, draw_waterfall
 from staypower.reporting.page.charts import portfolio_charts, quality_charts
 from staypower.reporting.page.contents import AccountPage, Report, Timeline

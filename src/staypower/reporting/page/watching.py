@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from staypower.portfolio.quadrants import QUADRANTS
+from staypower.portfolio.settings import QUADRANTS
 
 __all__ = ["FIRST_ROWS", "WATCH_COLUMNS", "Cell", "Column", "WatchList", "lay_out"]
 
