@@ -50,8 +50,8 @@ class PortfolioSettings(BaseModel):
     minimum: int = Field(default=30, ge=1, description="a segment with fewer accounts is shown as too small, without numbers")
     satisfied: dict[str, float] = Field(
         default={"1-5": 4.0, "1-4": 3.0},
-        description="CSAT: the lowest answer that counts as satisfied, for each scale; where lower is better, the scale is first "
-        "reversed",
+        description="CSAT: the lowest answer that counts as satisfied, for each scale; where lower is better, the scale is "
+        "reversed first",
     )
     margin: float = Field(
         default=1.0,
