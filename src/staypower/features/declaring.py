@@ -13,11 +13,11 @@ from dataclasses import replace
 from staypower.errors import UsageError, nearest
 from staypower.features.catalogue import Catalogue, in_order, needed_by
 from staypower.features.definition import Combination, Definition, Feature, Template, expand
-from staypower.features.families import FAMILIES
-from staypower.features.families.events import event_features, named_event_features
-from staypower.features.families.profile import attribute_feature
+from staypower.features.families.every import FAMILIES
+from staypower.features.families.relationship import attribute_feature
 from staypower.features.families.support import priority_features
 from staypower.features.families.surveys import instrument_features, touchpoint_feature
+from staypower.features.families.usage import event_features, named_event_features
 from staypower.features.own_features import known_when, own_features
 from staypower.features.sensitive import refuse_unknown_attributes, sensitive_columns
 from staypower.features.settings import FeatureSettings

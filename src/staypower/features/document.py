@@ -7,11 +7,11 @@ from types import MappingProxyType
 
 from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.definition import COMBINATIONS, Combination, Definition, Feature, Template
-from staypower.features.families import FAMILIES
-from staypower.features.families.events import event_features, named_event_features
-from staypower.features.families.profile import attribute_feature
+from staypower.features.families.every import FAMILIES
+from staypower.features.families.relationship import attribute_feature
 from staypower.features.families.support import priority_features
 from staypower.features.families.surveys import instrument_features, touchpoint_feature
+from staypower.features.families.usage import event_features, named_event_features
 from staypower.features.settings import FeatureSettings
 
 __all__ = ["GENERATED", "document_aggregations", "document_catalogue", "document_combinations", "every_family", "renew"]

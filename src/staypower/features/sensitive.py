@@ -37,7 +37,7 @@ def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None
 def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[str]:
     """Name the barred attributes that a definition reads.
 
-    >>> from staypower.features.families.profile import attribute_feature
+    >>> from staypower.features.families.relationship import attribute_feature
     >>> sensitive_columns(attribute_feature("sex", "sex", number=False), {"sex"})
     ['`sex`']
     """

@@ -1,396 +1,88 @@
-"""What is paid, what changed, what failed, and when the contract comes up."""
+"""What is paid, what changed, what failed, and when the contract is up for renewal."""
 
 from __future__ import annotations
 
-from functools import partial
+from staypower.features.definition import Filter
+from staypower.features.families.rows import TableFeatures, says
 
-from staypower.features.definition import Combination, Feature, Filter, Template
+__all__ = ["BILLING", "PAYMENTS"]
 
 # What a running subscription shows now. How large a contract is, how long it runs and when it comes up is nobody's lever: it
 # says how much there is to lose and when it is decided, not why.
-_now = partial(Feature, table="subscriptions", until="until_at")
+now = TableFeatures("subscriptions", lever=None, until="until_at")
+subscriptions = TableFeatures("subscriptions", lever="relationship")
+ends = TableFeatures("subscription_ends", lever="relationship", time="ended_at")
+_SEATS_CUT = Filter("seats_change", below=0.0)
 
 BILLING = (
-    _now(
-        name="mrr_now",
-        aggregation="sum",
-        column="mrr",
-        unit="per month",
-        description="monthly recurring revenue",
-        lever=None,
-    ),
-    _now(
-        name="mrr_28_days_ago",
-        aggregation="sum",
-        column="mrr",
-        offset=28,
-        unit="per month",
-        description="monthly recurring revenue",
-        lever=None,
-    ),
-    _now(
-        name="mrr_90_days_ago",
-        aggregation="sum",
-        column="mrr",
-        offset=90,
-        unit="per month",
-        description="monthly recurring revenue",
-        lever=None,
-    ),
-    _now(
-        name="mrr_365_days_ago",
-        aggregation="sum",
-        column="mrr",
-        offset=365,
-        unit="per month",
-        description="monthly recurring revenue",
-        lever=None,
-    ),
-    Combination(
-        name="mrr_change_28_days",
-        how="change",
-        inputs=("mrr_now", "mrr_28_days_ago"),
-        unit="",
-        description="change of monthly recurring revenue against 28 days ago",
-        lever="billing",
-    ),
-    Combination(
-        name="mrr_change_90_days",
-        how="change",
-        inputs=("mrr_now", "mrr_90_days_ago"),
-        unit="",
-        description="change of monthly recurring revenue against 90 days ago",
-        lever="billing",
-    ),
-    Combination(
-        name="mrr_change_365_days",
-        how="change",
-        inputs=("mrr_now", "mrr_365_days_ago"),
-        unit="",
-        description="change of monthly recurring revenue against a year ago",
-        lever="billing",
-    ),
-    _now(
-        name="seats_now",
-        aggregation="sum",
-        column="seats",
-        unit="seats",
-        description="paid seats",
-        lever=None,
-    ),
-    _now(
-        name="seats_90_days_ago",
-        aggregation="sum",
-        column="seats",
-        offset=90,
-        unit="seats",
-        description="paid seats",
-        lever=None,
-    ),
-    Combination(
-        name="seats_change_90_days",
-        how="change",
-        inputs=("seats_now", "seats_90_days_ago"),
-        unit="",
-        description="change of paid seats against 90 days ago",
-        lever="relationship",
-    ),
-    Combination(
-        name="mrr_per_seat",
-        how="ratio",
-        inputs=("mrr_now", "seats_now"),
-        unit="per month",
-        description="monthly recurring revenue per seat",
-        lever=None,
-    ),
-    _now(name="discount_now", aggregation="maximum", column="discount", unit="", description="discount", lever="billing"),
-    _now(
-        name="discount_90_days_ago",
-        aggregation="maximum",
-        column="discount",
-        offset=90,
-        unit="",
-        description="discount",
-        lever="billing",
-    ),
-    Combination(
-        name="discount_change_90_days",
-        how="difference",
-        inputs=("discount_now", "discount_90_days_ago"),
-        unit="",
-        description="change of the discount against 90 days ago",
-        lever="billing",
-    ),
-    _now(
-        name="term_months_now",
-        aggregation="maximum",
-        column="term_months",
-        unit="months",
-        description="contract length",
-        lever=None,
-    ),
-    _now(
-        name="days_to_renewal",
-        aggregation="days_until_next",
-        column="renews_at",
-        unit="days",
-        description="days to the next renewal",
-        lever=None,
-    ),
-    _now(
-        name="auto_renew_off_now",
-        aggregation="count",
-        where=(Filter("auto_renew", below=0.5),),
-        unit="contracts",
-        description="contracts with automatic renewal off",
-        lever="billing",
-    ),
+    now.feature("mrr_now", "sum", "mrr") + says("monthly recurring revenue", unit="per month"),
+    now.feature("mrr_28_days_ago", "sum", "mrr", offset=28) + says("monthly recurring revenue", unit="per month"),
+    now.feature("mrr_90_days_ago", "sum", "mrr", offset=90) + says("monthly recurring revenue", unit="per month"),
+    now.feature("mrr_365_days_ago", "sum", "mrr", offset=365) + says("monthly recurring revenue", unit="per month"),
+    now.combined("mrr_change_28_days", "change", "mrr_now", "mrr_28_days_ago")
+    + says("change of monthly recurring revenue against 28 days ago", lever="billing"),
+    now.combined("mrr_change_90_days", "change", "mrr_now", "mrr_90_days_ago")
+    + says("change of monthly recurring revenue against 90 days ago", lever="billing"),
+    now.combined("mrr_change_365_days", "change", "mrr_now", "mrr_365_days_ago")
+    + says("change of monthly recurring revenue against a year ago", lever="billing"),
+    now.feature("seats_now", "sum", "seats") + says("paid seats", unit="seats"),
+    now.feature("seats_90_days_ago", "sum", "seats", offset=90) + says("paid seats", unit="seats"),
+    now.combined("seats_change_90_days", "change", "seats_now", "seats_90_days_ago")
+    + says("change of paid seats against 90 days ago", lever="relationship"),
+    now.combined("mrr_per_seat", "ratio", "mrr_now", "seats_now")
+    + says("monthly recurring revenue per seat", unit="per month"),
+    now.feature("discount_now", "maximum", "discount") + says("discount", lever="billing"),
+    now.feature("discount_90_days_ago", "maximum", "discount", offset=90) + says("discount", lever="billing"),
+    now.combined("discount_change_90_days", "difference", "discount_now", "discount_90_days_ago")
+    + says("change of the discount against 90 days ago", lever="billing"),
+    now.feature("term_months_now", "maximum", "term_months") + says("contract length", unit="months"),
+    now.feature("days_to_renewal", "days_until_next", "renews_at") + says("days to the next renewal", unit="days"),
+    now.feature("auto_renew_off_now", "count", where=Filter("auto_renew", below=0.5))
+    + says("contracts with automatic renewal off", unit="contracts", lever="billing"),
     # of several contracts; an account that cancels all of them has given notice and is not predicted
-    _now(
-        name="subscriptions_cancelled_now",
-        aggregation="count",
-        time="cancel_requested_at",
-        unit="subscriptions",
-        description="running subscriptions that are cancelled already",
-        lever="relationship",
-    ),
-    _now(
-        name="subscriptions_now",
-        aggregation="count",
-        unit="subscriptions",
-        description="running subscriptions",
-        lever="relationship",
-    ),
-    _now(
-        name="products_now",
-        aggregation="distinct",
-        column="product",
-        unit="products",
-        description="products held",
-        lever="relationship",
-    ),
-    _now(name="plan_now", aggregation="last_code", column="plan", unit="", description="plan", lever=None, category=True),
-    _now(
-        name="billing_period_now",
-        aggregation="last_code",
-        column="billing_period",
-        unit="",
-        description="billing period",
-        lever=None,
-        category=True,
-    ),
-    Feature(
-        name="days_since_subscription_change",
-        table="subscriptions",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since a subscription began or changed",
-        lever=None,
-    ),
-    Template(
-        Feature(
-            name="subscriptions_started",
-            table="subscriptions",
-            aggregation="count",
-            where=(Filter("first_state", at_least=1.0),),
-            unit="subscriptions",
-            description="subscriptions begun",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="subscriptions_ended",
-            table="subscription_ends",
-            aggregation="count",
-            time="ended_at",
-            unit="subscriptions",
-            description="subscriptions ended",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="subscriptions_ended_ever",
-        table="subscription_ends",
-        aggregation="count",
-        time="ended_at",
-        unit="subscriptions",
-        description="subscriptions ended",
-        lever="relationship",
-    ),
-    Template(
-        Feature(
-            name="mrr_raises",
-            table="subscriptions",
-            aggregation="count",
-            where=(Filter("mrr_change", at_least=0.005),),
-            unit="changes",
-            description="changes to a higher price",
-            lever="billing",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="mrr_cuts",
-            table="subscriptions",
-            aggregation="count",
-            where=(Filter("mrr_change", below=-0.005),),
-            unit="changes",
-            description="changes to a lower price",
-            lever="billing",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="seats_raises",
-            table="subscriptions",
-            aggregation="count",
-            where=(Filter("seats_change", at_least=1.0),),
-            unit="changes",
-            description="additions of seats",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="seats_cuts",
-            table="subscriptions",
-            aggregation="count",
-            where=(Filter("seats_change", below=0.0),),
-            unit="changes",
-            description="cuts of seats",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="days_since_seats_cut",
-        table="subscriptions",
-        aggregation="days_since_last",
-        where=(Filter("seats_change", below=0.0),),
-        unit="days",
-        description="days since the last cut of seats",
-        lever="relationship",
-    ),
+    now.feature("subscriptions_cancelled_now", "count", time="cancel_requested_at")
+    + says("running subscriptions that are cancelled already", unit="subscriptions", lever="relationship"),
+    now.feature("subscriptions_now", "count") + says("running subscriptions", unit="subscriptions", lever="relationship"),
+    now.feature("products_now", "distinct", "product") + says("products held", unit="products", lever="relationship"),
+    now.feature("plan_now", "last_code", "plan", category=True) + says("plan"),
+    now.feature("billing_period_now", "last_code", "billing_period", category=True) + says("billing period"),
+    subscriptions.feature("days_since_subscription_change", "days_since_last")
+    + says("days since a subscription began or changed", unit="days", lever=None),
+    subscriptions.every_window("subscriptions_started", "count", shortest=90, where=Filter("first_state", at_least=1.0))
+    + says("subscriptions begun", unit="subscriptions"),
+    ends.every_window("subscriptions_ended", "count", shortest=90) + says("subscriptions ended", unit="subscriptions"),
+    ends.feature("subscriptions_ended_ever", "count") + says("subscriptions ended", unit="subscriptions"),
+    subscriptions.every_window("mrr_raises", "count", shortest=90, where=Filter("mrr_change", at_least=0.005))
+    + says("changes to a higher price", unit="changes", lever="billing"),
+    subscriptions.every_window("mrr_cuts", "count", shortest=90, where=Filter("mrr_change", below=-0.005))
+    + says("changes to a lower price", unit="changes", lever="billing"),
+    subscriptions.every_window("seats_raises", "count", shortest=90, where=Filter("seats_change", at_least=1.0))
+    + says("additions of seats", unit="changes"),
+    subscriptions.every_window("seats_cuts", "count", shortest=90, where=_SEATS_CUT) + says("cuts of seats", unit="changes"),
+    subscriptions.feature("days_since_seats_cut", "days_since_last", where=_SEATS_CUT)
+    + says("days since the last cut of seats", unit="days"),
 )
 
-_FAILED = (Filter("status", ("failed",)),)
+payments = TableFeatures("payments", lever="billing")
+failed = TableFeatures("payments", lever="billing", where=Filter("status", ("failed",)))
 
 PAYMENTS = (
-    Template(
-        Feature(
-            name="payments_failed",
-            table="payments",
-            aggregation="count",
-            where=_FAILED,
-            unit="payments",
-            description="failed payments",
-            lever="billing",
-        ),
-        shortest=28,
-    ),
-    Feature(
-        name="payments_365d",
-        table="payments",
-        aggregation="count",
-        window=365,
-        unit="payments",
-        description="payments and attempts",
-        lever=None,
-    ),
-    Combination(
-        name="payments_failed_share_365d",
-        how="ratio",
-        inputs=("payments_failed_365d", "payments_365d"),
-        unit="share",
-        description="share of payments and attempts that failed",
-        lever="billing",
-    ),
-    Template(
-        Feature(
-            name="payments_recovered",
-            table="payments",
-            aggregation="count",
-            time="recovered_at",
-            where=_FAILED,
-            unit="payments",
-            description="failed payments that were recovered",
-            lever="billing",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="amount_paid",
-            table="payments",
-            aggregation="sum",
-            column="amount",
-            where=(Filter("status", ("paid", "refunded")),),
-            unit="amount",
-            description="amount paid",
-            lever="billing",
-        ),
-        shortest=28,
-    ),
-    Feature(
-        name="payments_failed_open_now",
-        table="payments",
-        aggregation="count",
-        until="recovered_at",
-        where=_FAILED,
-        unit="payments",
-        description="failed payments not made good",
-        lever="billing",
-    ),
-    Feature(
-        name="days_since_failed_payment",
-        table="payments",
-        aggregation="days_since_last",
-        where=_FAILED,
-        unit="days",
-        description="days since a payment failed",
-        lever="billing",
-    ),
-    Feature(
-        name="days_since_last_payment",
-        table="payments",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the last payment or attempt",
-        lever="billing",
-    ),
-    Template(
-        Feature(
-            name="refunds",
-            table="payments",
-            aggregation="count",
-            time="refunded_at",
-            unit="refunds",
-            description="refunds",
-            lever="billing",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="days_to_method_expiry",
-        table="payments",
-        aggregation="days_until_last",
-        column="method_expires_at",
-        unit="days",
-        description="days until the payment method expires",
-        lever="billing",
-    ),
-    Combination(
-        name="method_expires_before_renewal",
-        how="is_before",
-        inputs=("days_to_method_expiry", "days_to_renewal"),
-        unit="",
-        description="the payment method expires before the renewal (1) or not (0)",
-        lever="billing",
-    ),
+    failed.every_window("payments_failed", "count", shortest=28) + says("failed payments", unit="payments"),
+    payments.feature("payments_365d", "count", window=365) + says("payments and attempts", unit="payments", lever=None),
+    payments.combined("payments_failed_share_365d", "ratio", "payments_failed_365d", "payments_365d")
+    + says("share of payments and attempts that failed", unit="share"),
+    failed.every_window("payments_recovered", "count", shortest=90, time="recovered_at")
+    + says("failed payments that were recovered", unit="payments"),
+    payments.every_window("amount_paid", "sum", "amount", shortest=28, where=Filter("status", ("paid", "refunded")))
+    + says("amount paid", unit="amount"),
+    failed.feature("payments_failed_open_now", "count", until="recovered_at")
+    + says("failed payments not made good", unit="payments"),
+    failed.feature("days_since_failed_payment", "days_since_last") + says("days since a payment failed", unit="days"),
+    payments.feature("days_since_last_payment", "days_since_last")
+    + says("days since the last payment or attempt", unit="days"),
+    payments.every_window("refunds", "count", shortest=90, time="refunded_at") + says("refunds", unit="refunds"),
+    payments.feature("days_to_method_expiry", "days_until_last", "method_expires_at")
+    + says("days until the payment method expires", unit="days"),
+    payments.combined("method_expires_before_renewal", "is_before", "days_to_method_expiry", "days_to_renewal")
+    + says("the payment method expires before the renewal (1) or not (0)"),
 )

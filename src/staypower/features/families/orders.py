@@ -2,257 +2,53 @@
 
 from __future__ import annotations
 
-from staypower.features.definition import Combination, Feature, Template
+from staypower.features.families.rows import TableFeatures, says
+
+__all__ = ["ORDERS"]
+
+orders = TableFeatures("orders", lever="engagement")
+lines = TableFeatures("order_lines", lever="adoption")
+returns = TableFeatures("returns", lever="satisfaction")
 
 ORDERS = (
-    Template(
-        Feature(name="orders", table="orders", aggregation="count", unit="orders", description="orders", lever="engagement")
-    ),
-    Template(
-        Feature(
-            name="order_amount",
-            table="orders",
-            aggregation="sum",
-            column="amount",
-            unit="amount",
-            description="amount ordered",
-            lever="value",
-        )
-    ),
-    Template(
-        Feature(
-            name="order_days",
-            table="orders",
-            aggregation="active_days",
-            unit="days",
-            description="days with an order",
-            lever="engagement",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="order_quantity",
-            table="orders",
-            aggregation="sum",
-            column="quantity",
-            unit="pieces",
-            description="pieces ordered",
-            lever="value",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="order_basket",
-            table="orders",
-            aggregation="mean",
-            column="amount",
-            unit="amount",
-            description="mean amount of an order",
-            lever="value",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="order_lines_mean",
-            table="orders",
-            aggregation="mean",
-            column="lines",
-            unit="lines",
-            description="mean lines of an order",
-            lever="value",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="order_products",
-            table="order_lines",
-            aggregation="distinct",
-            column="product",
-            unit="products",
-            description="different products ordered",
-            lever="adoption",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="returns",
-            table="returns",
-            aggregation="count",
-            unit="returns",
-            description="returned lines",
-            lever="satisfaction",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="return_amount",
-            table="returns",
-            aggregation="sum",
-            column="amount",
-            unit="amount",
-            description="amount returned",
-            lever="satisfaction",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="days_since_last_order",
-        table="orders",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the last order",
-        lever="engagement",
-    ),
-    Feature(
-        name="days_since_first_order",
-        table="orders",
-        aggregation="days_since_first",
-        unit="days",
-        description="days since the first order",
-        lever=None,
-    ),
-    Feature(
-        name="days_since_last_return",
-        table="returns",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the last return",
-        lever="satisfaction",
-    ),
-    Feature(name="orders_ever", table="orders", aggregation="count", unit="orders", description="orders", lever="engagement"),
-    Feature(
-        name="order_amount_ever",
-        table="orders",
-        aggregation="sum",
-        column="amount",
-        unit="amount",
-        description="amount ordered",
-        lever="value",
-    ),
-    Feature(
-        name="order_basket_largest",
-        table="orders",
-        aggregation="maximum",
-        column="amount",
-        unit="amount",
-        description="largest order",
-        lever="value",
-    ),
-    Feature(
-        name="last_order_amount",
-        table="orders",
-        aggregation="last",
-        column="amount",
-        unit="amount",
-        description="amount of the last order",
-        lever="value",
-    ),
-    Feature(
-        name="basket_spread",
-        table="orders",
-        aggregation="spread",
-        column="amount",
-        unit="amount",
-        description="spread of the amounts of orders",
-        lever="value",
-    ),
-    Feature(
-        name="days_between_orders",
-        table="orders",
-        aggregation="gap_mean",
-        unit="days",
-        description="mean days between days with an order",
-        lever="engagement",
-    ),
-    Feature(
-        name="days_between_orders_spread",
-        table="orders",
-        aggregation="gap_spread",
-        unit="days",
-        description="spread of the days between orders",
-        lever="engagement",
-    ),
-    Feature(
-        name="days_between_orders_trend",
-        table="orders",
-        aggregation="gap_trend",
-        unit="days",
-        description="mean change from one pause between orders to the next",
-        lever="engagement",
-    ),
-    Feature(
-        name="pause_against_own_rhythm",
-        table="orders",
-        aggregation="gap_quantile",
-        unit="share",
-        description="share of the account's own past pauses that were shorter than the present one",
-        lever="engagement",
-    ),
-    Feature(
-        name="orders_before_90d",
-        table="orders",
-        aggregation="count",
-        window=90,
-        offset=90,
-        unit="orders",
-        description="orders",
-        lever="engagement",
-    ),
-    Feature(
-        name="order_amount_before_90d",
-        table="orders",
-        aggregation="sum",
-        column="amount",
-        window=90,
-        offset=90,
-        unit="amount",
-        description="amount ordered",
-        lever="value",
-    ),
-    Combination(
-        name="orders_trend_90d",
-        how="change",
-        inputs=("orders_90d", "orders_before_90d"),
-        unit="",
-        description="change of orders against the 90 days before",
-        lever="engagement",
-    ),
-    Combination(
-        name="order_amount_trend_90d",
-        how="change",
-        inputs=("order_amount_90d", "order_amount_before_90d"),
-        unit="",
-        description="change of the amount ordered against the 90 days before",
-        lever="value",
-    ),
-    Combination(
-        name="pause_over_usual",
-        how="ratio",
-        inputs=("days_since_last_order", "days_between_orders"),
-        unit="times",
-        description="present pause against the account's own mean pause",
-        lever="engagement",
-    ),
-    Combination(
-        name="orders_per_day",
-        how="ratio",
-        inputs=("orders_ever", "days_since_first_order"),
-        unit="per day",
-        description="orders per day since the first",
-        lever="engagement",
-    ),
-    Combination(
-        name="amount_per_day",
-        how="ratio",
-        inputs=("order_amount_ever", "days_since_first_order"),
-        unit="per day",
-        description="amount per day since the first order",
-        lever="value",
-    ),
+    orders.every_window("orders", "count") + says("orders", unit="orders"),
+    orders.every_window("order_amount", "sum", "amount") + says("amount ordered", unit="amount", lever="value"),
+    orders.every_window("order_days", "active_days", shortest=28) + says("days with an order", unit="days"),
+    orders.every_window("order_quantity", "sum", "quantity", shortest=28)
+    + says("pieces ordered", unit="pieces", lever="value"),
+    orders.every_window("order_basket", "mean", "amount", shortest=28)
+    + says("mean amount of an order", unit="amount", lever="value"),
+    orders.every_window("order_lines_mean", "mean", "lines", shortest=90)
+    + says("mean lines of an order", unit="lines", lever="value"),
+    lines.every_window("order_products", "distinct", "product", shortest=28)
+    + says("different products ordered", unit="products"),
+    returns.every_window("returns", "count", shortest=90) + says("returned lines", unit="returns"),
+    returns.every_window("return_amount", "sum", "amount", shortest=90) + says("amount returned", unit="amount"),
+    orders.feature("days_since_last_order", "days_since_last") + says("days since the last order", unit="days"),
+    orders.feature("days_since_first_order", "days_since_first") + says("days since the first order", unit="days", lever=None),
+    returns.feature("days_since_last_return", "days_since_last") + says("days since the last return", unit="days"),
+    orders.feature("orders_ever", "count") + says("orders", unit="orders"),
+    orders.feature("order_amount_ever", "sum", "amount") + says("amount ordered", unit="amount", lever="value"),
+    orders.feature("order_basket_largest", "maximum", "amount") + says("largest order", unit="amount", lever="value"),
+    orders.feature("last_order_amount", "last", "amount") + says("amount of the last order", unit="amount", lever="value"),
+    orders.feature("basket_spread", "spread", "amount") + says("spread of the amounts of orders", unit="amount", lever="value"),
+    orders.feature("days_between_orders", "gap_mean") + says("mean days between days with an order", unit="days"),
+    orders.feature("days_between_orders_spread", "gap_spread") + says("spread of the days between orders", unit="days"),
+    orders.feature("days_between_orders_trend", "gap_trend")
+    + says("mean change from one pause between orders to the next", unit="days"),
+    orders.feature("pause_against_own_rhythm", "gap_quantile")
+    + says("share of the account's own past pauses that were shorter than the present one", unit="share"),
+    orders.feature("orders_before_90d", "count", window=90, offset=90) + says("orders", unit="orders"),
+    orders.feature("order_amount_before_90d", "sum", "amount", window=90, offset=90)
+    + says("amount ordered", unit="amount", lever="value"),
+    orders.combined("orders_trend_90d", "change", "orders_90d", "orders_before_90d")
+    + says("change of orders against the 90 days before"),
+    orders.combined("order_amount_trend_90d", "change", "order_amount_90d", "order_amount_before_90d")
+    + says("change of the amount ordered against the 90 days before", lever="value"),
+    orders.combined("pause_over_usual", "ratio", "days_since_last_order", "days_between_orders")
+    + says("present pause against the account's own mean pause", unit="times"),
+    orders.combined("orders_per_day", "ratio", "orders_ever", "days_since_first_order")
+    + says("orders per day since the first", unit="per day"),
+    orders.combined("amount_per_day", "ratio", "order_amount_ever", "days_since_first_order")
+    + says("amount per day since the first order", unit="per day", lever="value"),
 )

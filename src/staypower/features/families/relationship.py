@@ -1,201 +1,60 @@
-"""How long, how close, and whether what was agreed is met."""
+"""How long the account has been a customer, how close it is, whether agreed goals are met, and what its attributes say."""
 
 from __future__ import annotations
 
-from staypower.features.definition import Combination, Feature, Filter, Template
+from staypower.features.definition import Feature, Filter
+from staypower.features.families.rows import TableFeatures, says
+
+__all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature"]
+
+accounts = TableFeatures("accounts", lever=None)
+owners = TableFeatures("accounts", lever="relationship", time="seen_at", where=Filter("owner_changed", at_least=1.0))
+advocacy = TableFeatures("advocacy", lever="relationship")
+goals = TableFeatures("goals", lever="value")
+outreach = TableFeatures("outreach", lever=None)
 
 RELATIONSHIP = (
-    Feature(
-        name="tenure_days",
-        table="accounts",
-        aggregation="days_since_first",
-        time="signed_up_at",
-        unit="days",
-        description="days as a customer",
-        lever=None,
-    ),
-    Feature(
-        name="days_since_setup_completed",
-        table="accounts",
-        aggregation="days_since_last",
-        time="setup_completed_at",
-        unit="days",
-        description="days since set-up was completed",
-        lever="onboarding",
-    ),
-    Feature(
-        name="days_to_setup",
-        table="accounts",
-        aggregation="last",
-        column="setup_days",
-        time="setup_completed_at",
-        unit="days",
-        description="days from sign-up to completed set-up",
-        lever="onboarding",
-    ),
-    Feature(
-        name="owner_changes_365d",
-        table="accounts",
-        aggregation="count",
-        time="seen_at",
-        window=365,
-        where=(Filter("owner_changed", at_least=1.0),),
-        unit="changes",
-        description="changes of the person who looks after the account",
-        lever="relationship",
-    ),
-    Feature(
-        name="owner_changes_ever",
-        table="accounts",
-        aggregation="count",
-        time="seen_at",
-        where=(Filter("owner_changed", at_least=1.0),),
-        unit="changes",
-        description="changes of the person who looks after the account",
-        lever="relationship",
-    ),
-    Feature(
-        name="days_since_owner_change",
-        table="accounts",
-        aggregation="days_since_last",
-        time="seen_at",
-        where=(Filter("owner_changed", at_least=1.0),),
-        unit="days",
-        description="days since the last change of the person who looks after the account",
-        lever="relationship",
-    ),
-    Template(
-        Feature(
-            name="advocacy",
-            table="advocacy",
-            aggregation="count",
-            unit="acts",
-            description="acts of advocacy (referrals, reviews, case studies)",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="advocacy_ever",
-        table="advocacy",
-        aggregation="count",
-        unit="acts",
-        description="acts of advocacy",
-        lever="relationship",
-    ),
-    Feature(
-        name="referrals_ever",
-        table="advocacy",
-        aggregation="count",
-        where=(Filter("kind", ("referral",)),),
-        unit="referrals",
-        description="referrals",
-        lever="relationship",
-    ),
-    Feature(
-        name="reviews_ever",
-        table="advocacy",
-        aggregation="count",
-        where=(Filter("kind", ("review",)),),
-        unit="reviews",
-        description="reviews",
-        lever="relationship",
-    ),
-    Feature(
-        name="days_since_advocacy",
-        table="advocacy",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the last act of advocacy",
-        lever="relationship",
-    ),
-    Feature(name="goals_set", table="goals", aggregation="count", unit="goals", description="goals agreed", lever="value"),
-    Feature(
-        name="goals_met",
-        table="goals",
-        aggregation="count",
-        time="met_at",
-        unit="goals",
-        description="goals met",
-        lever="value",
-    ),
-    Feature(
-        name="goals_open_now",
-        table="goals",
-        aggregation="count",
-        until="met_at",
-        unit="goals",
-        description="goals open",
-        lever="value",
-    ),
-    Feature(
-        name="goals_overdue_now",
-        table="goals",
-        aggregation="count",
-        time="due_at",
-        until="met_at",
-        unit="goals",
-        description="goals overdue",
-        lever="value",
-    ),
-    Feature(
-        name="goals_met_365d",
-        table="goals",
-        aggregation="count",
-        time="met_at",
-        window=365,
-        unit="goals",
-        description="goals met",
-        lever="value",
-    ),
-    Feature(
-        name="goals_missed_365d",
-        table="goals",
-        aggregation="count",
-        time="due_at",
-        until="met_at",
-        window=365,
-        unit="goals",
-        description="goals that came due and are not met",
-        lever="value",
-    ),
-    Feature(
-        name="days_since_goal_met",
-        table="goals",
-        aggregation="days_since_last",
-        time="met_at",
-        unit="days",
-        description="days since a goal was met",
-        lever="value",
-    ),
-    Combination(
-        name="goals_met_share",
-        how="ratio",
-        inputs=("goals_met", "goals_set"),
-        unit="share",
-        description="share of agreed goals that are met",
-        lever="value",
-    ),
+    accounts.feature("tenure_days", "days_since_first", time="signed_up_at")
+    + says("days as a customer", unit="days", lever=None),
+    accounts.feature("days_since_setup_completed", "days_since_last", time="setup_completed_at")
+    + says("days since set-up was completed", unit="days", lever="onboarding"),
+    accounts.feature("days_to_setup", "last", "setup_days", time="setup_completed_at")
+    + says("days from sign-up to completed set-up", unit="days", lever="onboarding"),
+    owners.feature("owner_changes_365d", "count", window=365)
+    + says("changes of the person who looks after the account", unit="changes"),
+    owners.feature("owner_changes_ever", "count") + says("changes of the person who looks after the account", unit="changes"),
+    owners.feature("days_since_owner_change", "days_since_last")
+    + says("days since the last change of the person who looks after the account", unit="days"),
+    advocacy.every_window("advocacy", "count", shortest=90)
+    + says("acts of advocacy (referrals, reviews, case studies)", unit="acts"),
+    advocacy.feature("advocacy_ever", "count") + says("acts of advocacy", unit="acts"),
+    advocacy.feature("referrals_ever", "count", where=Filter("kind", ("referral",))) + says("referrals", unit="referrals"),
+    advocacy.feature("reviews_ever", "count", where=Filter("kind", ("review",))) + says("reviews", unit="reviews"),
+    advocacy.feature("days_since_advocacy", "days_since_last") + says("days since the last act of advocacy", unit="days"),
+    goals.feature("goals_set", "count") + says("goals agreed", unit="goals"),
+    goals.feature("goals_met", "count", time="met_at") + says("goals met", unit="goals"),
+    goals.feature("goals_open_now", "count", until="met_at") + says("goals open", unit="goals"),
+    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at") + says("goals overdue", unit="goals"),
+    goals.feature("goals_met_365d", "count", window=365, time="met_at") + says("goals met", unit="goals"),
+    goals.feature("goals_missed_365d", "count", window=365, time="due_at", until="met_at")
+    + says("goals that came due and are not met", unit="goals"),
+    goals.feature("days_since_goal_met", "days_since_last", time="met_at") + says("days since a goal was met", unit="days"),
+    goals.combined("goals_met_share", "ratio", "goals_met", "goals_set")
+    + says("share of agreed goals that are met", unit="share"),
 )
 
 OUTREACH = (
-    Template(
-        Feature(
-            name="outreach",
-            table="outreach",
-            aggregation="count",
-            unit="contacts",
-            description="actions taken by the team",
-            lever=None,
-        ),
-        shortest=28,
-    ),
-    Feature(
-        name="days_since_outreach",
-        table="outreach",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the team's last action",
-        lever=None,
-    ),
+    outreach.every_window("outreach", "count", shortest=28) + says("actions taken by the team", unit="contacts"),
+    outreach.feature("days_since_outreach", "days_since_last") + says("days since the team's last action", unit="days"),
 )
+
+
+def attribute_feature(column: str, slug: str, *, number: bool) -> Feature:
+    """Declare one attribute of the account.
+
+    >>> attribute_feature("Segment", "segment", number=False).name
+    'account_segment'
+    """
+    how = "last" if number else "last_code"
+    words = f"{column.replace('_', ' ')} of the account"
+    return accounts.feature(f"account_{slug}", how, column, time="seen_at", category=not number) + says(words)

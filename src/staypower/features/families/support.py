@@ -2,287 +2,61 @@
 
 from __future__ import annotations
 
-from staypower.features.definition import Combination, Feature, Filter, Template
+from staypower.features.definition import Combination, Filter, Template
+from staypower.features.families.rows import TableFeatures, says
+
+__all__ = ["SUPPORT", "priority_features"]
+
+tickets = TableFeatures("tickets", lever="support")
 
 SUPPORT = (
-    Template(
-        Feature(
-            name="tickets",
-            table="tickets",
-            aggregation="count",
-            unit="tickets",
-            description="support tickets opened",
-            lever="support",
-        )
-    ),
-    Template(
-        Feature(
-            name="ticket_channels",
-            table="tickets",
-            aggregation="distinct",
-            column="channel",
-            unit="channels",
-            description="different channels through which help was sought",
-            lever="support",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="ticket_agents",
-            table="tickets",
-            aggregation="distinct",
-            column="agent",
-            unit="agents",
-            description="different people who answered",
-            lever="support",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="ticket_categories",
-            table="tickets",
-            aggregation="distinct",
-            column="category",
-            unit="categories",
-            description="different categories of tickets",
-            lever="support",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Feature(
-            name="repeat_contacts",
-            table="tickets",
-            aggregation="sum",
-            column="repeat",
-            unit="tickets",
-            description="repeat tickets (same category within 30 days)",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="tickets_reopened",
-            table="tickets",
-            aggregation="count",
-            time="reopened_at",
-            unit="tickets",
-            description="tickets reopened",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="first_response_hours_mean",
-            table="tickets",
-            aggregation="mean",
-            column="first_response_hours",
-            time="first_response_at",
-            unit="hours",
-            description="mean hours to the first response",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="first_response_hours_total",
-            table="tickets",
-            aggregation="sum",
-            column="first_response_hours",
-            time="first_response_at",
-            unit="hours",
-            description="total hours waited for first responses",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="first_response_hours_worst",
-            table="tickets",
-            aggregation="maximum",
-            column="first_response_hours",
-            time="first_response_at",
-            unit="hours",
-            description="longest wait for a first response",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Feature(
-        name="first_response_hours_spread_365d",
-        table="tickets",
-        aggregation="spread",
-        column="first_response_hours",
-        time="first_response_at",
-        window=365,
-        unit="hours",
-        description="spread of the hours to the first response",
-        lever="support",
-    ),
-    Template(
-        Feature(
-            name="within_sla_share",
-            table="tickets",
-            aggregation="mean",
-            column="within_sla",
-            time="sla_decided_at",
-            unit="share",
-            description="share of tickets answered within the promised time",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="resolution_hours_mean",
-            table="tickets",
-            aggregation="mean",
-            column="resolution_hours",
-            time="resolved_at",
-            unit="hours",
-            description="mean hours to the resolution",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="resolution_hours_total",
-            table="tickets",
-            aggregation="sum",
-            column="resolution_hours",
-            time="resolved_at",
-            unit="hours",
-            description="total hours until tickets were resolved",
-            lever="support",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="resolution_hours_worst",
-            table="tickets",
-            aggregation="maximum",
-            column="resolution_hours",
-            time="resolved_at",
-            unit="hours",
-            description="longest time to a resolution",
-            lever="support",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="tickets_open_now",
-        table="tickets",
-        aggregation="count",
-        until="resolved_at",
-        unit="tickets",
-        description="tickets open",
-        lever="support",
-    ),
-    Feature(
-        name="oldest_open_ticket_days",
-        table="tickets",
-        aggregation="days_since_first",
-        until="resolved_at",
-        unit="days",
-        description="age of the oldest open ticket",
-        lever="support",
-    ),
-    Feature(
-        name="tickets_waiting_now",
-        table="tickets",
-        aggregation="count",
-        until="waiting_until",
-        unit="tickets",
-        description="unanswered tickets",
-        lever="support",
-    ),
-    Feature(
-        name="waiting_so_far_days",
-        table="tickets",
-        aggregation="days_since_first",
-        until="waiting_until",
-        unit="days",
-        description="longest wait so far of an unanswered ticket",
-        lever="support",
-    ),
-    Feature(
-        name="days_since_last_ticket",
-        table="tickets",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the last ticket",
-        lever=None,
-    ),
-    Feature(
-        name="tickets_before_90d",
-        table="tickets",
-        aggregation="count",
-        window=90,
-        offset=90,
-        unit="tickets",
-        description="support tickets opened",
-        lever="support",
-    ),
-    Combination(
-        name="agents_per_ticket_365d",
-        how="ratio",
-        inputs=("ticket_agents_365d", "tickets_365d"),
-        unit="agents",
-        description="different people who answered, per ticket, in the last 365 days",
-        lever="support",
-    ),
-    Template(
-        Feature(
-            name="hand_overs",
-            table="tickets",
-            aggregation="sum",
-            column="handed_over",
-            unit="tickets",
-            description="hand-overs (tickets answered by another person than the one before)",
-            lever="support",
-        ),
-        shortest=90,
-    ),
-    Combination(
-        name="tickets_trend_90d",
-        how="change",
-        inputs=("tickets_90d", "tickets_before_90d"),
-        unit="",
-        description="change of tickets against the 90 days before",
-        lever="support",
-    ),
-    Combination(
-        name="tickets_reopened_share_90d",
-        how="ratio",
-        inputs=("tickets_reopened_90d", "tickets_90d"),
-        unit="share",
-        description="tickets reopened against tickets opened in the last 90 days",
-        lever="support",
-    ),
-    Combination(
-        name="tickets_per_active_user_28d",
-        how="ratio",
-        inputs=("tickets_28d", "active_users_28d"),
-        unit="tickets",
-        description="tickets per active person in the last 28 days",
-        lever="support",
-    ),
-    Combination(
-        name="silence_tickets_and_use_fall_90d",
-        how="both_fall",
-        inputs=("tickets_trend_90d", "usage_trend_90d"),
-        unit="",
-        description="tickets and use falling together",
-        lever="engagement",
-    ),
+    tickets.every_window("tickets", "count") + says("support tickets opened", unit="tickets"),
+    tickets.every_window("ticket_channels", "distinct", "channel", shortest=90)
+    + says("different channels through which help was sought", unit="channels"),
+    tickets.every_window("ticket_agents", "distinct", "agent", shortest=90)
+    + says("different people who answered", unit="agents"),
+    tickets.every_window("ticket_categories", "distinct", "category", shortest=90)
+    + says("different categories of tickets", unit="categories"),
+    tickets.every_window("repeat_contacts", "sum", "repeat", shortest=28)
+    + says("repeat tickets (same category within 30 days)", unit="tickets"),
+    tickets.every_window("tickets_reopened", "count", shortest=28, time="reopened_at")
+    + says("tickets reopened", unit="tickets"),
+    tickets.every_window("first_response_hours_mean", "mean", "first_response_hours", shortest=28, time="first_response_at")
+    + says("mean hours to the first response", unit="hours"),
+    tickets.every_window("first_response_hours_total", "sum", "first_response_hours", shortest=28, time="first_response_at")
+    + says("total hours waited for first responses", unit="hours"),
+    tickets.every_window("first_response_hours_worst", "maximum", "first_response_hours", shortest=28, time="first_response_at")
+    + says("longest wait for a first response", unit="hours"),
+    tickets.feature("first_response_hours_spread_365d", "spread", "first_response_hours", window=365, time="first_response_at")
+    + says("spread of the hours to the first response", unit="hours"),
+    tickets.every_window("within_sla_share", "mean", "within_sla", shortest=28, time="sla_decided_at")
+    + says("share of tickets answered within the promised time", unit="share"),
+    tickets.every_window("resolution_hours_mean", "mean", "resolution_hours", shortest=28, time="resolved_at")
+    + says("mean hours to the resolution", unit="hours"),
+    tickets.every_window("resolution_hours_total", "sum", "resolution_hours", shortest=28, time="resolved_at")
+    + says("total hours until tickets were resolved", unit="hours"),
+    tickets.every_window("resolution_hours_worst", "maximum", "resolution_hours", shortest=90, time="resolved_at")
+    + says("longest time to a resolution", unit="hours"),
+    tickets.feature("tickets_open_now", "count", until="resolved_at") + says("tickets open", unit="tickets"),
+    tickets.feature("oldest_open_ticket_days", "days_since_first", until="resolved_at")
+    + says("age of the oldest open ticket", unit="days"),
+    tickets.feature("tickets_waiting_now", "count", until="waiting_until") + says("unanswered tickets", unit="tickets"),
+    tickets.feature("waiting_so_far_days", "days_since_first", until="waiting_until")
+    + says("longest wait so far of an unanswered ticket", unit="days"),
+    tickets.feature("days_since_last_ticket", "days_since_last") + says("days since the last ticket", unit="days", lever=None),
+    tickets.feature("tickets_before_90d", "count", window=90, offset=90) + says("support tickets opened", unit="tickets"),
+    tickets.combined("agents_per_ticket_365d", "ratio", "ticket_agents_365d", "tickets_365d")
+    + says("different people who answered, per ticket, in the last 365 days", unit="agents"),
+    tickets.every_window("hand_overs", "sum", "handed_over", shortest=90)
+    + says("hand-overs (tickets answered by another person than the one before)", unit="tickets"),
+    tickets.combined("tickets_trend_90d", "change", "tickets_90d", "tickets_before_90d")
+    + says("change of tickets against the 90 days before"),
+    tickets.combined("tickets_reopened_share_90d", "ratio", "tickets_reopened_90d", "tickets_90d")
+    + says("tickets reopened against tickets opened in the last 90 days", unit="share"),
+    tickets.combined("tickets_per_active_user_28d", "ratio", "tickets_28d", "active_users_28d")
+    + says("tickets per active person in the last 28 days", unit="tickets"),
+    tickets.combined("silence_tickets_and_use_fall_90d", "both_fall", "tickets_trend_90d", "usage_trend_90d")
+    + says("tickets and use falling together", lever="engagement"),
 )
 
 
@@ -293,24 +67,8 @@ def priority_features(high: tuple[str, ...]) -> tuple[Template | Combination, ..
     2
     """
     return (
-        Template(
-            Feature(
-                name="high_priority_tickets",
-                table="tickets",
-                aggregation="count",
-                where=(Filter("priority", high),),
-                unit="tickets",
-                description="tickets of high priority",
-                lever="support",
-            ),
-            shortest=28,
-        ),
-        Combination(
-            name="high_priority_share_365d",
-            how="ratio",
-            inputs=("high_priority_tickets_365d", "tickets_365d"),
-            unit="share",
-            description="share of tickets of high priority in the last 365 days",
-            lever="support",
-        ),
+        tickets.every_window("high_priority_tickets", "count", shortest=28, where=Filter("priority", high))
+        + says("tickets of high priority", unit="tickets"),
+        tickets.combined("high_priority_share_365d", "ratio", "high_priority_tickets_365d", "tickets_365d")
+        + says("share of tickets of high priority in the last 365 days", unit="share"),
     )

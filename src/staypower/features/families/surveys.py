@@ -2,98 +2,33 @@
 
 from __future__ import annotations
 
-from staypower.features.definition import Combination, Feature, Filter, Template
+from staypower.features.definition import Definition, Feature, Filter, Template
+from staypower.features.families.rows import TableFeatures, says
+
+__all__ = ["SURVEYS", "instrument_features", "touchpoint_feature"]
+
+surveys = TableFeatures("surveys", lever="relationship")
+answers = TableFeatures("surveys", lever="relationship", time="answered_at")
+_CSAT_AFTER_SLOW_TICKET = (Filter("instrument", ("csat",)), Filter("after_slow_ticket", at_least=1.0))
 
 SURVEYS = (
+    surveys.every_window("surveys_sent", "count", shortest=90, time="sent_at")
+    + says("survey invitations", unit="invitations", lever=None),
+    surveys.every_window("surveys_answered", "count", shortest=90, time="sent_at", after="answered_at")
+    + says("survey invitations that were answered", unit="answers"),
     Template(
-        Feature(
-            name="surveys_sent",
-            table="surveys",
-            aggregation="count",
-            time="sent_at",
-            unit="invitations",
-            description="survey invitations",
-            lever=None,
-        ),
+        surveys.combined("survey_response_rate", "ratio", "surveys_answered", "surveys_sent")
+        + says("share of survey invitations answered", unit="share"),
         shortest=90,
     ),
-    Template(
-        Feature(
-            name="surveys_answered",
-            table="surveys",
-            aggregation="count",
-            time="sent_at",
-            after="answered_at",
-            unit="answers",
-            description="survey invitations that were answered",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Template(
-        Combination(
-            name="survey_response_rate",
-            how="ratio",
-            inputs=("surveys_answered", "surveys_sent"),
-            unit="share",
-            description="share of survey invitations answered",
-            lever="relationship",
-        ),
-        shortest=90,
-    ),
-    Feature(
-        name="surveys_unanswered_in_a_row",
-        table="surveys",
-        aggregation="unanswered_in_a_row",
-        column="answered_at",
-        time="sent_at",
-        unit="invitations",
-        description="latest survey invitations left unanswered in a row",
-        lever="relationship",
-    ),
-    Feature(
-        name="days_since_last_answer",
-        table="surveys",
-        aggregation="days_since_last",
-        time="answered_at",
-        unit="days",
-        description="days since the last survey answer",
-        lever="relationship",
-    ),
-    Feature(
-        name="survey_respondents_365d",
-        table="surveys",
-        aggregation="distinct",
-        column="respondent_id",
-        time="answered_at",
-        window=365,
-        unit="people",
-        description="different people who answered surveys",
-        lever="relationship",
-    ),
-    Feature(
-        name="disagreement_365d",
-        table="surveys",
-        aggregation="spread",
-        column="answer",
-        time="answered_at",
-        window=365,
-        unit="",
-        description="spread of the survey answers (0-1 scale)",
-        lever="relationship",
-    ),
-    Feature(
-        name="csat_after_slow_ticket_365d",
-        table="surveys",
-        aggregation="mean",
-        column="answer",
-        time="answered_at",
-        window=365,
-        where=(Filter("instrument", ("csat",)), Filter("after_slow_ticket", at_least=1.0)),
-        unit="",
-        description="mean satisfaction after slow tickets (0 worst, 1 best)",
-        lever="support",
-    ),
+    surveys.feature("surveys_unanswered_in_a_row", "unanswered_in_a_row", "answered_at", time="sent_at")
+    + says("latest survey invitations left unanswered in a row", unit="invitations"),
+    answers.feature("days_since_last_answer", "days_since_last") + says("days since the last survey answer", unit="days"),
+    answers.feature("survey_respondents_365d", "distinct", "respondent_id", window=365)
+    + says("different people who answered surveys", unit="people"),
+    answers.feature("disagreement_365d", "spread", "answer", window=365) + says("spread of the survey answers (0-1 scale)"),
+    answers.feature("csat_after_slow_ticket_365d", "mean", "answer", window=365, where=_CSAT_AFTER_SLOW_TICKET)
+    + says("mean satisfaction after slow tickets (0 worst, 1 best)", lever="support"),
 )
 
 _WORDS = {
@@ -104,154 +39,47 @@ _WORDS = {
 }
 
 
-def instrument_features(instrument: str) -> tuple[Feature | Template | Combination, ...]:
+def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
     """Declare the features of one instrument; instruments are never pooled.
 
-    >>> instrument_features("csat")[0].name
-    'csat_last'
+    >>> len(instrument_features("csat")), len(instrument_features("nps"))
+    (7, 10)
     """
     word, lever = _WORDS.get(instrument, (instrument, "satisfaction"))
-    only = (Filter("instrument", (instrument,)),)
-    made: tuple[Feature | Template | Combination, ...] = (
-        Feature(
-            name=f"{instrument}_last",
-            table="surveys",
-            aggregation="last",
-            column="answer",
-            time="answered_at",
-            where=only,
-            unit="",
-            description=f"last {word} answer (0 worst, 1 best)",
-            lever=lever,
-        ),
-        Feature(
-            name=f"{instrument}_worst_365d",
-            table="surveys",
-            aggregation="minimum",
-            column="answer",
-            time="answered_at",
-            window=365,
-            where=only,
-            unit="",
-            description=f"worst {word} answer (0 worst, 1 best)",
-            lever=lever,
-        ),
-        Template(
-            Feature(
-                name=f"{instrument}_mean",
-                table="surveys",
-                aggregation="mean",
-                column="answer",
-                time="answered_at",
-                where=only,
-                unit="",
-                description=f"mean {word} answer (0 worst, 1 best)",
-                lever=lever,
-            ),
-            shortest=90,
-        ),
-        Feature(
-            name=f"{instrument}_trend_365d",
-            table="surveys",
-            aggregation="trend",
-            column="answer",
-            time="answered_at",
-            window=365,
-            where=only,
-            unit="per 30 days",
-            description=f"trend of the {word} answers (0-1 scale)",
-            lever=lever,
-        ),
-        Feature(
-            name=f"{instrument}_spread_365d",
-            table="surveys",
-            aggregation="spread",
-            column="answer",
-            time="answered_at",
-            window=365,
-            where=only,
-            unit="",
-            description=f"spread of the {word} answers (0-1 scale)",
-            lever=lever,
-        ),
-        Feature(
-            name=f"{instrument}_answers_365d",
-            table="surveys",
-            aggregation="count",
-            time="answered_at",
-            window=365,
-            where=only,
-            unit="answers",
-            description=f"{word} answers",
-            lever="relationship",
-        ),
-        Feature(
-            name=f"days_since_{instrument}",
-            table="surveys",
-            aggregation="days_since_last",
-            time="answered_at",
-            where=only,
-            unit="days",
-            description=f"days since the last {word} answer",
-            lever="relationship",
-        ),
+    one = TableFeatures("surveys", lever=lever, time="answered_at", where=Filter("instrument", (instrument,)))
+    made = (
+        one.feature(f"{instrument}_last", "last", "answer") + says(f"last {word} answer (0 worst, 1 best)"),
+        one.feature(f"{instrument}_worst_365d", "minimum", "answer", window=365)
+        + says(f"worst {word} answer (0 worst, 1 best)"),
+        one.every_window(f"{instrument}_mean", "mean", "answer", shortest=90) + says(f"mean {word} answer (0 worst, 1 best)"),
+        one.feature(f"{instrument}_trend_365d", "trend", "answer", window=365)
+        + says(f"trend of the {word} answers (0-1 scale)", unit="per 30 days"),
+        one.feature(f"{instrument}_spread_365d", "spread", "answer", window=365)
+        + says(f"spread of the {word} answers (0-1 scale)"),
+        one.feature(f"{instrument}_answers_365d", "count", window=365)
+        + says(f"{word} answers", unit="answers", lever="relationship"),
+        one.feature(f"days_since_{instrument}", "days_since_last")
+        + says(f"days since the last {word} answer", unit="days", lever="relationship"),
     )
     if instrument != "nps":
         return made
     return (
         *made,
-        Feature(
-            name="nps_detractor_last",
-            table="surveys",
-            aggregation="last",
-            column="detractor",
-            time="answered_at",
-            where=only,
-            unit="",
-            description="last NPS answer was a detractor's (1) or not (0)",
-            lever="satisfaction",
-        ),
-        Feature(
-            name="nps_promoter_last",
-            table="surveys",
-            aggregation="last",
-            column="promoter",
-            time="answered_at",
-            where=only,
-            unit="",
-            description="last NPS answer was a promoter's (1) or not (0)",
-            lever="satisfaction",
-        ),
-        Feature(
-            name="nps_detractor_share_365d",
-            table="surveys",
-            aggregation="mean",
-            column="detractor",
-            time="answered_at",
-            window=365,
-            where=only,
-            unit="share",
-            description="share of NPS answers that were detractors'",
-            lever="satisfaction",
-        ),
+        one.feature("nps_detractor_last", "last", "detractor") + says("last NPS answer was a detractor's (1) or not (0)"),
+        one.feature("nps_promoter_last", "last", "promoter") + says("last NPS answer was a promoter's (1) or not (0)"),
+        one.feature("nps_detractor_share_365d", "mean", "detractor", window=365)
+        + says("share of NPS answers that were detractors'", unit="share"),
     )
 
 
 def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
-    """Declare the mean satisfaction at one touchpoint (learned from the data).
+    """Declare the mean satisfaction at one touchpoint (found in the data).
 
     >>> touchpoint_feature("Onboarding call", "onboarding_call").name
     'csat_at_onboarding_call_365d'
     """
-    return Feature(
-        name=f"csat_at_{slug}_365d",
-        table="surveys",
-        aggregation="mean",
-        column="answer",
-        time="answered_at",
-        window=365,
-        where=(Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,))),
-        unit="",
-        description=f"mean satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)",
-        lever="satisfaction",
+    there = (Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,)))
+    words = f"mean satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)"
+    return answers.feature(f"csat_at_{slug}_365d", "mean", "answer", window=365, where=there) + says(
+        words, lever="satisfaction"
     )

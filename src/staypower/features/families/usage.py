@@ -1,297 +1,106 @@
-"""How much the product is used, by how many, how steadily, and what has fallen silent."""
+"""How much the product is used, by how many people, how steadily, and what is no longer used."""
 
 from __future__ import annotations
 
-from staypower.features.definition import Combination, Feature, Template
+from staypower.features.definition import Definition, Filter, Template
+from staypower.features.families.rows import TableFeatures, says
+
+__all__ = ["USAGE", "event_features", "named_event_features"]
+
+usage = TableFeatures("usage", lever="engagement")
 
 USAGE = (
-    Template(
-        Feature(
-            name="usage_events",
-            table="usage",
-            aggregation="count",
-            unit="events",
-            description="usage events",
-            lever="engagement",
-        )
-    ),
-    Template(
-        Feature(
-            name="usage_quantity",
-            table="usage",
-            aggregation="sum",
-            column="quantity",
-            unit="units",
-            description="units used",
-            lever="engagement",
-        )
-    ),
-    Template(
-        Feature(
-            name="units_per_event",
-            table="usage",
-            aggregation="mean",
-            column="quantity",
-            unit="units",
-            description="units used per usage event",
-            lever="engagement",
-        ),
-        shortest=28,
-        longest=90,
-    ),
-    Template(
-        Feature(
-            name="active_days",
-            table="usage",
-            aggregation="active_days",
-            unit="days",
-            description="days with any use",
-            lever="engagement",
-        )
-    ),
-    Template(
-        Feature(
-            name="active_users",
-            table="usage",
-            aggregation="distinct",
-            column="user_id",
-            unit="users",
-            description="people who used the product",
-            lever="adoption",
-        )
-    ),
-    Template(
-        Feature(
-            name="features_used",
-            table="usage",
-            aggregation="distinct",
-            column="event",
-            unit="features",
-            description="different product features used",
-            lever="adoption",
-        )
-    ),
-    Template(
-        Feature(
-            name="products_used",
-            table="usage",
-            aggregation="distinct",
-            column="product",
-            unit="products",
-            description="different products used",
-            lever="adoption",
-        ),
-        shortest=28,
-    ),
-    Template(
-        Feature(
-            name="weekend_share",
-            table="usage",
-            aggregation="mean",
-            column="weekend",
-            unit="share",
-            description="share of use on weekends",
-            lever=None,
-        ),
-        shortest=28,
-    ),
-    Feature(
-        name="days_since_last_use",
-        table="usage",
-        aggregation="days_since_last",
-        unit="days",
-        description="days since the last use",
-        lever="engagement",
-    ),
-    Feature(
-        name="days_since_first_use",
-        table="usage",
-        aggregation="days_since_first",
-        unit="days",
-        description="days since the first use",
-        lever=None,
-    ),
-    Feature(
-        name="longest_silence_90d",
-        table="usage",
-        aggregation="longest_silence",
-        window=90,
-        unit="days",
-        description="longest stretch without use",
-        lever="engagement",
-    ),
-    Feature(
-        name="silence_against_own_rhythm_365d",
-        table="usage",
-        aggregation="gap_quantile",
-        window=365,
-        unit="share",
-        description="share of the account's own past pauses in use that were shorter than the present one",
-        lever="engagement",
-    ),
-    Feature(
-        name="days_between_use_90d",
-        table="usage",
-        aggregation="gap_mean",
-        window=90,
-        unit="days",
-        description="mean days between days of use",
-        lever="engagement",
-    ),
-    Feature(
-        name="irregularity_of_use_90d",
-        table="usage",
-        aggregation="gap_spread",
-        window=90,
-        unit="days",
-        description="spread of the days between days of use",
-        lever="engagement",
-    ),
-    Feature(
-        name="usage_slope_90d",
-        table="usage",
-        aggregation="rate_slope",
-        window=90,
-        unit="events per day",
-        description="change of the daily use per 30 days",
-        lever="engagement",
-    ),
-    Combination(
-        name="pause_in_use_over_usual_90d",
-        how="ratio",
-        inputs=("days_since_last_use", "days_between_use_90d"),
-        unit="times",
-        description="present pause in use against the account's own mean pause",
-        lever="engagement",
-    ),
-    Feature(
-        name="usage_before_28d",
-        table="usage",
-        aggregation="count",
-        window=28,
-        offset=28,
-        unit="events",
-        description="usage events",
-        lever="engagement",
-    ),
-    Feature(
-        name="usage_before_90d",
-        table="usage",
-        aggregation="count",
-        window=90,
-        offset=90,
-        unit="events",
-        description="usage events",
-        lever="engagement",
-    ),
-    Feature(
-        name="active_days_before_28d",
-        table="usage",
-        aggregation="active_days",
-        window=28,
-        offset=28,
-        unit="days",
-        description="days with any use",
-        lever="engagement",
-    ),
-    Feature(
-        name="active_users_before_28d",
-        table="usage",
-        aggregation="distinct",
-        column="user_id",
-        window=28,
-        offset=28,
-        unit="users",
-        description="people who used the product",
-        lever="adoption",
-    ),
-    Feature(
-        name="features_used_ever",
-        table="usage",
-        aggregation="distinct",
-        column="event",
-        unit="features",
-        description="different product features used",
-        lever="adoption",
-    ),
-    Combination(
-        name="usage_trend_28d",
-        how="change",
-        inputs=("usage_events_28d", "usage_before_28d"),
-        unit="",
-        description="change of use against the 28 days before",
-        lever="engagement",
-    ),
-    Combination(
-        name="usage_trend_90d",
-        how="change",
-        inputs=("usage_events_90d", "usage_before_90d"),
-        unit="",
-        description="change of use against the 90 days before",
-        lever="engagement",
-    ),
-    Combination(
-        name="usage_recent_share_28d",
-        how="ratio",
-        inputs=("usage_events_28d", "usage_events_90d"),
-        unit="share",
-        description="share of the last 90 days' use that fell into the last 28 days",
-        lever="engagement",
-    ),
-    Combination(
-        name="usage_recent_share_7d",
-        how="ratio",
-        inputs=("usage_events_7d", "usage_events_28d"),
-        unit="share",
-        description="share of the last 28 days' use that fell into the last 7 days",
-        lever="engagement",
-    ),
-    Combination(
-        name="usage_recent_share_of_year",
-        how="ratio",
-        inputs=("usage_events_28d", "usage_events_365d"),
-        unit="share",
-        description="share of the last year's use that fell into the last 28 days",
-        lever="engagement",
-    ),
-    Combination(
-        name="active_days_trend_28d",
-        how="change",
-        inputs=("active_days_28d", "active_days_before_28d"),
-        unit="",
-        description="change of days with use against the 28 days before",
-        lever="engagement",
-    ),
-    Combination(
-        name="active_users_trend_28d",
-        how="change",
-        inputs=("active_users_28d", "active_users_before_28d"),
-        unit="",
-        description="change of active people against the 28 days before",
-        lever="adoption",
-    ),
-    Combination(
-        name="features_no_longer_used",
-        how="difference",
-        inputs=("features_used_ever", "features_used_90d"),
-        unit="features",
-        description="product features once used and not in the last 90 days",
-        lever="adoption",
-    ),
-    Combination(
-        name="events_per_active_user_28d",
-        how="ratio",
-        inputs=("usage_events_28d", "active_users_28d"),
-        unit="events",
-        description="usage events per active person in the last 28 days",
-        lever="engagement",
-    ),
-    Combination(
-        name="share_of_seats_active_28d",
-        how="ratio",
-        inputs=("active_users_28d", "seats_now"),
-        unit="share",
-        description="share of paid seats that were active in the last 28 days",
-        lever="adoption",
-    ),
+    usage.every_window("usage_events", "count") + says("usage events", unit="events"),
+    usage.every_window("usage_quantity", "sum", "quantity") + says("units used", unit="units"),
+    usage.every_window("units_per_event", "mean", "quantity", shortest=28, longest=90)
+    + says("units used per usage event", unit="units"),
+    usage.every_window("active_days", "active_days") + says("days with any use", unit="days"),
+    usage.every_window("active_users", "distinct", "user_id")
+    + says("people who used the product", unit="users", lever="adoption"),
+    usage.every_window("features_used", "distinct", "event")
+    + says("different product features used", unit="features", lever="adoption"),
+    usage.every_window("products_used", "distinct", "product", shortest=28)
+    + says("different products used", unit="products", lever="adoption"),
+    usage.every_window("weekend_share", "mean", "weekend", shortest=28)
+    + says("share of use on weekends", unit="share", lever=None),
+    usage.feature("days_since_last_use", "days_since_last") + says("days since the last use", unit="days"),
+    usage.feature("days_since_first_use", "days_since_first") + says("days since the first use", unit="days", lever=None),
+    usage.feature("longest_silence_90d", "longest_silence", window=90) + says("longest stretch without use", unit="days"),
+    usage.feature("silence_against_own_rhythm_365d", "gap_quantile", window=365)
+    + says("share of the account's own past pauses in use that were shorter than the present one", unit="share"),
+    usage.feature("days_between_use_90d", "gap_mean", window=90) + says("mean days between days of use", unit="days"),
+    usage.feature("irregularity_of_use_90d", "gap_spread", window=90)
+    + says("spread of the days between days of use", unit="days"),
+    usage.feature("usage_slope_90d", "rate_slope", window=90)
+    + says("change of the daily use per 30 days", unit="events per day"),
+    usage.combined("pause_in_use_over_usual_90d", "ratio", "days_since_last_use", "days_between_use_90d")
+    + says("present pause in use against the account's own mean pause", unit="times"),
+    usage.feature("usage_before_28d", "count", window=28, offset=28) + says("usage events", unit="events"),
+    usage.feature("usage_before_90d", "count", window=90, offset=90) + says("usage events", unit="events"),
+    usage.feature("active_days_before_28d", "active_days", window=28, offset=28) + says("days with any use", unit="days"),
+    usage.feature("active_users_before_28d", "distinct", "user_id", window=28, offset=28)
+    + says("people who used the product", unit="users", lever="adoption"),
+    usage.feature("features_used_ever", "distinct", "event")
+    + says("different product features used", unit="features", lever="adoption"),
+    usage.combined("usage_trend_28d", "change", "usage_events_28d", "usage_before_28d")
+    + says("change of use against the 28 days before"),
+    usage.combined("usage_trend_90d", "change", "usage_events_90d", "usage_before_90d")
+    + says("change of use against the 90 days before"),
+    usage.combined("usage_recent_share_28d", "ratio", "usage_events_28d", "usage_events_90d")
+    + says("share of the last 90 days' use that fell into the last 28 days", unit="share"),
+    usage.combined("usage_recent_share_7d", "ratio", "usage_events_7d", "usage_events_28d")
+    + says("share of the last 28 days' use that fell into the last 7 days", unit="share"),
+    usage.combined("usage_recent_share_of_year", "ratio", "usage_events_28d", "usage_events_365d")
+    + says("share of the last year's use that fell into the last 28 days", unit="share"),
+    usage.combined("active_days_trend_28d", "change", "active_days_28d", "active_days_before_28d")
+    + says("change of days with use against the 28 days before"),
+    usage.combined("active_users_trend_28d", "change", "active_users_28d", "active_users_before_28d")
+    + says("change of active people against the 28 days before", lever="adoption"),
+    usage.combined("features_no_longer_used", "difference", "features_used_ever", "features_used_90d")
+    + says("product features once used and not in the last 90 days", unit="features", lever="adoption"),
+    usage.combined("events_per_active_user_28d", "ratio", "usage_events_28d", "active_users_28d")
+    + says("usage events per active person in the last 28 days", unit="events"),
+    usage.combined("share_of_seats_active_28d", "ratio", "active_users_28d", "seats_now")
+    + says("share of paid seats that were active in the last 28 days", unit="share", lever="adoption"),
 )
+
+
+def event_features(event: str, slug: str) -> tuple[Definition | Template, ...]:
+    """Declare the counts of one common product feature (an event found in the data).
+
+    >>> [entry.name for entry in event_features("Export", "export") if not isinstance(entry, Template)]
+    ['days_since_event_export']
+    """
+    one = TableFeatures("usage", lever="adoption", where=Filter("event", (event,)))
+    return (
+        one.every_window(f"event_{slug}", "count", shortest=28, longest=90) + says(f"uses of {event}", unit="events"),
+        one.feature(f"days_since_event_{slug}", "days_since_last") + says(f"days since the last use of {event}", unit="days"),
+    )
+
+
+def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, ...]) -> tuple[Definition | Template, ...]:
+    """Declare onboarding and self-service for the events that the settings name.
+
+    >>> named_event_features((), ())
+    ()
+    """
+    made: list[Definition | Template] = []
+    if key_events:
+        key = TableFeatures("usage", lever="onboarding", where=Filter("event", key_events))
+        made += [
+            key.feature("days_since_first_value", "days_since_first") + says("days since the first key event", unit="days"),
+            key.feature("days_to_first_value", "minimum", "days_since_signup")
+            + says("days from sign-up to the first key event", unit="days"),
+        ]
+        for days in (14, 30):
+            early = Filter("days_since_signup", below=float(days))
+            made.append(
+                key.feature(f"key_events_in_first_{days}_days", "distinct", "event", where=early)
+                + says(f"different key events reached within {days} days of sign-up", unit="events")
+            )
+    if self_service:
+        forum = TableFeatures("usage", lever="support", where=Filter("event", self_service))
+        made.append(
+            forum.every_window("self_service", "count", shortest=28) + says("uses of self-service and forum", unit="events")
+        )
+    return tuple(made)
