@@ -8,21 +8,35 @@ makes it known (`known_from`); code that builds features reads a value only from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.cutoffs import DAY, HOUR, MISSING, end_of_day
+from staypower.cutoffs import DAY, HOUR, MISSING, earliest, end_of_day
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EVENT_TABLES", "SCHEMAS", "Column", "Kind", "Table", "TableSchema", "Tables", "is_return", "numbered"]
+__all__ = [
+    "EVENT_TABLES",
+    "SCHEMAS",
+    "BucketedTables",
+    "Column",
+    "Kind",
+    "Table",
+    "TableSchema",
+    "Tables",
+    "is_return",
+    "numbered",
+]
+
+Made = TypeVar("Made")
 
 Kind = Literal["id", "time", "number", "text", "flag"]
 
@@ -288,16 +302,66 @@ def _floor_day(instants: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(instants == MISSING, MISSING, instants // DAY * DAY)
 
 
+class BucketedTables(ABC):
+    """The tables of one company in buckets of accounts: one bucket in memory, or several on disk or on a cluster.
+
+    All rows of an account are in one bucket, and what a bucket holds does not depend on how many there are.
+    """
+
+    observed_until: int  # instant (exclusive) until which the data were observed
+
+    @property
+    @abstractmethod
+    def buckets(self) -> tuple[int, ...]:
+        """Numbers of the buckets that hold accounts."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of the tables that were given."""
+
+    @property
+    @abstractmethod
+    def empty(self) -> Tables:
+        """The tables without their rows: which columns there are, and what is known about them."""
+
+    @abstractmethod
+    def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
+        """Read one bucket; `only` names the tables that are needed besides `accounts`."""
+
+    @abstractmethod
+    def row_count(self, name: str) -> int:
+        """Return how many rows of a table count."""
+
+    @abstractmethod
+    def first_instant(self, name: str) -> int | None:
+        """Return the instant of the earliest row of a table."""
+
+    @property
+    def whole(self) -> Tables | None:
+        """All tables at once, where they are in memory."""
+        return None
+
+    @property
+    def first(self) -> int | None:
+        """Instant of the earliest row of all tables."""
+        return min((first for first in map(self.first_instant, self.names) if first is not None), default=None)
+
+    def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
+        """Run a function on every bucket and give what it makes, in any order."""
+        return (function(self.bucket(number, only)) for number in self.buckets)
+
+
 @dataclass(frozen=True)
-class Tables(Mapping[str, Table]):
-    """The tables of one company, by canonical or declared name.
+class Tables(Mapping[str, Table], BucketedTables):
+    """The tables of one company in memory, by canonical or declared name: the case of one bucket.
 
     Parameters
     ----------
     tables : mapping of str to Table
         `accounts` is always among them.
     observed_until : int
-        Instant (exclusive) until which the data were watched; no machine's clock.
+        Instant (exclusive) until which the data were observed; never the machine's clock.
 
     Examples
     --------
@@ -307,7 +371,6 @@ class Tables(Mapping[str, Table]):
 
     tables: Mapping[str, Table]
     observed_until: int
-    notes: tuple[str, ...] = field(default=())
 
     def __getitem__(self, name: str) -> Table:
         return self.tables[name]
@@ -321,6 +384,39 @@ class Tables(Mapping[str, Table]):
     def has(self, name: str, *columns: str) -> bool:
         """Say whether a table is there and has every one of these columns."""
         return name in self.tables and self.tables[name].has(*columns)
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """The number of the one bucket."""
+        return (0,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tables."""
+        return tuple(self.tables)
+
+    @property
+    def empty(self) -> Tables:
+        """The tables without their rows."""
+        return replace(self, tables={name: replace(table, data=table.data.slice(0, 0)) for name, table in self.items()})
+
+    @property
+    def whole(self) -> Tables:
+        """The tables themselves."""
+        return self
+
+    def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
+        """Return the tables themselves."""
+        return self
+
+    def row_count(self, name: str) -> int:
+        """Return the number of rows of a table."""
+        return len(self[name])
+
+    def first_instant(self, name: str) -> int | None:
+        """Return the instant of the earliest row of a table."""
+        first = earliest([self[name].own_instants()])
+        return None if first == MISSING else first
 
     @property
     def account_ids(self) -> list[str]:

@@ -25,7 +25,7 @@ from staypower.pipelines.choosing import action_columns, choose_for
 from staypower.pipelines.loading import open_tables
 from staypower.portfolio.customer_value.account_values import account_values
 from staypower.progress import Progress
-from staypower.sources.spilled import SpilledTables
+from staypower.sources.disk_tables import DiskTables
 
 COLUMNS = [
     "account_id", "cutoff", "rank", "action", "step", "owner", "holdout", "expected_value", "probability_saved", "effect",
@@ -199,7 +199,7 @@ def test_accounts_in_buckets_on_disk_get_the_same_list(company, tables, chosen, 
     )
     bundle = company.result.trained.bundle
     spilled = open_tables(settings, progress=Progress(quiet=True), buckets=3, folder=tmp_path / "buckets")
-    assert isinstance(spilled, SpilledTables)
+    assert isinstance(spilled, DiskTables)
     arguments = {"playbook": load_playbook(settings), "cutoff": chosen.cutoff, "bundle": bundle}
     rows = company.result.scored.scores.table
     whole = choose_for(settings, rows, staypower.read_tables(settings), **arguments)

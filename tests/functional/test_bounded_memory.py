@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bucketed_tables import assert_same_tables, whole_and_spilled
+from bucketed_tables import assert_same_tables, whole_and_buckets
 from command_line import run
 
 from staypower.pipelines import score as score_pipeline
@@ -54,7 +54,7 @@ def test_the_demo_company_in_buckets_is_the_company(company, tmp_path):
         for name, sources in company.settings.tables.items()
     }
     for until in (None, "2025-02-03T04:05"):
-        whole, spilled = whole_and_spilled(tables, tmp_path, buckets=7, observed_until=until)
+        whole, spilled = whole_and_buckets(tables, tmp_path, buckets=7, observed_until=until)
         assert_same_tables(whole, spilled)
 
 
@@ -141,7 +141,7 @@ def test_a_killed_run_leaves_nothing_outside_the_cache_and_the_next_one_goes_on(
     calls: list[int] = []
     call = Scorer.__call__
     monkeypatch.setattr(Scorer, "__call__", lambda self, bucket: (calls.append(1), call(self, bucket))[1])
-    monkeypatch.setattr("staypower.sources.spilling.learn_facts", lambda *_: pytest.fail("the tables were read again"))
+    monkeypatch.setattr("staypower.sources.disk_writing.learn_facts", lambda *_: pytest.fail("the tables were read again"))
     assert run(*words)[0] == 0
     assert 0 < len(calls) <= BUCKETS - len(finished)
     monkeypatch.undo()

@@ -9,26 +9,26 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from staypower.sources.disk_tables import DiskTables
+from staypower.sources.disk_writing import write_buckets
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
-from staypower.sources.spilled import SpilledTables
-from staypower.sources.spilling import spill_tables
 from staypower.tables import Tables
 
 _NAMES = itertools.count()
 
 
-def whole_and_spilled(
+def whole_and_buckets(
     tables: Mapping[str, Sequence[TableSource]], folder: Path, *, buckets: int, **options: object
-) -> tuple[Tables, SpilledTables]:
+) -> tuple[Tables, DiskTables]:
     """Read the same sources both ways."""
     whole, _ = read_tables(tables, folder=folder, **options)
     into = folder / f"spilled-{next(_NAMES)}"
-    spilled, _ = spill_tables(tables, folder=folder, into=into, buckets=buckets, memory=500_000_000, **options)
+    spilled, _ = write_buckets(tables, folder=folder, into=into, buckets=buckets, memory=500_000_000, **options)
     return whole, spilled
 
 
-def assert_same_tables(whole: Tables, spilled: SpilledTables) -> None:
+def assert_same_tables(whole: Tables, spilled: DiskTables) -> None:
     """All buckets together hold exactly the rows of the whole, and say the same about them."""
     assert spilled.observed_until == whole.observed_until
     parts = [spilled.bucket(number) for number in spilled.buckets]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from staypower.cutoffs import MISSING, earliest
+from staypower.cutoffs import MISSING
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapshot
 from staypower.dataset.enough import require_enough_left
@@ -24,8 +24,7 @@ from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import Labels, find_labels
 from staypower.labels.settings import GivenLabel, LabelSettings
 from staypower.labels.sufficiency import LEAST_CHURNERS
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -201,26 +200,22 @@ def told_by(label: LabelSettings) -> tuple[str, ...]:
     return tuple(name for name in (label.flag, label.dates) if name is not None)
 
 
-def choose_plan(tables: Tables | SpilledTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
+def choose_plan(tables: BucketedTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
     """Plan the cutoffs that a label and a history allow."""
     if isinstance(label, GivenLabel) and label.flag is not None:
         return plan_snapshot(label.at or tables.observed_until, label.outcome)
     return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
 
 
-def begin_of_history(tables: Tables | SpilledTables) -> int:
+def begin_of_history(tables: BucketedTables) -> int:
     """Return the first instant of the table with the most rows.
 
     Contracts and sign-ups often reach back years before anything else was recorded; features of such a time would be empty
     for want of records, not of events.
     """
-    if isinstance(tables, SpilledTables):
-        told = max(
-            (each for each in tables.listed.values() if each.name != "accounts"), key=lambda each: each.rows, default=None
-        )
-        return MISSING if told is None or told.first is None else told.first
-    busiest = max((name for name in tables if name != "accounts"), key=lambda name: len(tables[name]), default=None)
-    return MISSING if busiest is None else earliest([tables[busiest].own_instants()])
+    busiest = max((name for name in tables.names if name != "accounts"), key=tables.row_count, default=None)
+    first = None if busiest is None else tables.first_instant(busiest)
+    return MISSING if first is None else first
 
 
 def build_dataset(

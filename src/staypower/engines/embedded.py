@@ -14,8 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.engines.parts import keep_part
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 __all__ = ["ROWS_PER_BUCKET", "map_buckets", "map_to_parts"]
 
@@ -26,7 +25,7 @@ Made = TypeVar("Made")
 
 
 def map_buckets(
-    tables: Tables | SpilledTables,
+    tables: BucketedTables,
     function: Callable[[Tables], pa.Table],
     *,
     buckets: int | None = None,
@@ -45,7 +44,7 @@ def map_buckets(
 
 
 def map_to_parts(
-    tables: Tables | SpilledTables,
+    tables: BucketedTables,
     function: Callable[[Tables], pa.Table],
     folder: Path,
     *,
@@ -84,12 +83,13 @@ def _run(
             raise
 
 
-def _openers(tables: Tables | SpilledTables, buckets: int | None) -> list[Callable[[], Tables]]:
+def _openers(tables: BucketedTables, buckets: int | None) -> list[Callable[[], Tables]]:
     """Give for each bucket what reads it: nothing is copied before its turn."""
-    if isinstance(tables, SpilledTables):
+    whole = tables.whole
+    if whole is None:
         return [partial(tables.bucket, number) for number in tables.buckets]
-    count = buckets or max(1, -(-sum(len(table) for table in tables.values()) // ROWS_PER_BUCKET))
-    return [lambda: tables] if count == 1 else list(_split(tables, count))
+    count = buckets or max(1, -(-sum(len(table) for table in whole.values()) // ROWS_PER_BUCKET))
+    return [lambda: whole] if count == 1 else list(_split(whole, count))
 
 
 def _split(tables: Tables, count: int) -> Iterator[Callable[[], Tables]]:

@@ -1,7 +1,7 @@
 """The engine of a cluster: the rows of each account come together by one shuffle, the same functions run on every bucket.
 
-Spark reads, shuffles and writes. What a row means (`spark_mapping`), what a bucket of accounts holds (`sources.spilled`) and
-what is made of it (features, scores) is the code that runs on one machine too, so the results are the same bits.
+Spark reads, shuffles and writes. What a row means (`spark_mapping`), what a bucket of accounts holds (`sources.disk_tables`)
+and what is made of it (features, scores) is the code that runs on one machine too, so the results are the same bits.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from staypower.engines.spark_session import speaking_with_spark, telling_problem
 from staypower.engines.spark_settling import ARRIVED, KNOWN, OWN, STATED, Settling, first_known, instants_of
 from staypower.engines.spark_tables import SOURCE, Gathering, SparkTables, slots_of
 from staypower.errors import Problem, UsageError
+from staypower.sources.disk_tables import BUCKET, StoredTable
 from staypower.sources.findings import Finding
 from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.reading import Moment, derived_table, name_problems
 from staypower.sources.settings import TableSource
-from staypower.sources.spilled import BUCKET, SpilledTable
 from staypower.sources.typed_queries import ColumnFacts
 from staypower.tables import SCHEMAS
 
@@ -144,9 +144,9 @@ class _Run:
             found = _Source(mapped, frame, facts_of(mapped.plan, known, one))
             self.sources.setdefault(mapped.table, []).append(found)
 
-    def gather(self) -> tuple[dict[str, SpilledTable], DataFrame]:
+    def gather(self) -> tuple[dict[str, StoredTable], DataFrame]:
         """Map every table and put the rows under one another."""
-        listed: dict[str, SpilledTable] = {}
+        listed: dict[str, StoredTable] = {}
         frames: dict[str, list[DataFrame]] = {}
         # the accounts come first: rows of others are told from theirs
         for name in sorted(self.sources, key=lambda name: name != "accounts"):
@@ -162,13 +162,13 @@ class _Run:
         ]
         return {name: listed[name] for name in self.sources}, _together(every)
 
-    def table(self, name: str, number: int) -> tuple[SpilledTable, list[DataFrame]]:
+    def table(self, name: str, number: int) -> tuple[StoredTable, list[DataFrame]]:
         """Map the rows of a table that can ever count: those with an account, a time and an arrival."""
         sources = self.sources[name]
         date_only = without_clock([source.facts for source in sources])
         outlines = tuple(source.planned.outline(name, f"{number}-{each}", date_only) for each, source in enumerate(sources))
         own_time = next((source.mapped.source.time for source in sources if source.mapped.source.time), "at")
-        table = SpilledTable(name, own_time, outlines)
+        table = StoredTable(name, own_time, outlines)
         arrivals = any("known_at" in source.facts for source in sources)
         frames = []
         for each, source in enumerate(sources):
@@ -224,7 +224,7 @@ class _Run:
             self.keys[via] = first.where(column_of("account_id").isNotNull())
         return self.keys[via]
 
-    def judged(self, table: SpilledTable, frames: list[DataFrame], accounts: DataFrame | None) -> list[DataFrame]:
+    def judged(self, table: StoredTable, frames: list[DataFrame], accounts: DataFrame | None) -> list[DataFrame]:
         """Say which rows are of known accounts, and keep the first known row of each declared id."""
         if table.name == "accounts" or accounts is None:
             known = [rows.withColumn(KNOWN, functions.lit(True)) for rows in frames]
@@ -240,7 +240,7 @@ class _Run:
         first = first_known(every, key)
         return [first.where(functions.col(SOURCE) == number) for number in range(len(tagged))]
 
-    def placed(self, table: SpilledTable, frames: Sequence[DataFrame]) -> Iterator[DataFrame]:
+    def placed(self, table: StoredTable, frames: Sequence[DataFrame]) -> Iterator[DataFrame]:
         """Put the columns of a table's rows into their slots."""
         for source, outline, rows in zip(self.sources[table.name], table.sources, frames, strict=True):
             kinds = {name: kind for name, kind in outline.kinds.items() if name in rows.columns}

@@ -13,10 +13,10 @@ from staypower.cutoffs import DAY
 from staypower.engines.spark_reading import ORDER, column_of
 from staypower.engines.spark_session import speaking_with_spark
 from staypower.errors import UsageError
+from staypower.sources.disk_tables import StoredTable
 from staypower.sources.findings import Finding
+from staypower.sources.global_rules import _until
 from staypower.sources.reading import Moment
-from staypower.sources.spilled import SpilledTable
-from staypower.sources.spilled_rules import _until
 from staypower.tables import SCHEMAS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ STATED = (KNOWN, OWN, WRITTEN, ARRIVED, VERSION)
 _MOSTLY = 0.5
 
 
-def instants_of(table: SpilledTable, columns: frozenset[str], date_only: frozenset[str]) -> dict[str, Column]:
+def instants_of(table: StoredTable, columns: frozenset[str], date_only: frozenset[str]) -> dict[str, Column]:
     """Write when a row happened, was written to have happened, arrived and began to hold."""
 
     def written(name: str) -> Column:
@@ -64,7 +64,7 @@ class Settling:
     """Asks the rows of all tables."""
 
     frame: Any  # `source`, the slots and the columns of `STATED`
-    listed: Mapping[str, SpilledTable]
+    listed: Mapping[str, StoredTable]
     numbers: Mapping[str, int]  # the number of each source
 
     def findings(self) -> tuple[Finding, ...]:
@@ -86,7 +86,7 @@ class Settling:
         accounts: Any = _Asked(self, self.listed["accounts"]) if "accounts" in self.listed else None
         return _until(events, accounts, told, None)
 
-    def settled(self, until: int, derive_from: str | None) -> dict[str, SpilledTable]:
+    def settled(self, until: int, derive_from: str | None) -> dict[str, StoredTable]:
         """Say how many rows of each table count, and when the first happened."""
         accounts = functions.col("source").isin(self.tags("accounts")) if "accounts" in self.listed else functions.lit(False)
         counts = accounts | ((column_of(OWN) < until) & functions.coalesce(column_of(VERSION) < until, functions.lit(True)))
@@ -151,7 +151,7 @@ class _Asked:
     """What is asked of one table, as the tables on disk are asked."""
 
     settling: Settling
-    table: SpilledTable
+    table: StoredTable
 
     @property
     def files(self) -> bool:

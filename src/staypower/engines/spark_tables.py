@@ -23,8 +23,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from staypower.engines.spark_reading import ORDER
 from staypower.engines.spark_session import speaking_with_spark, telling_problems
 from staypower.errors import UsageError
+from staypower.sources.disk_tables import BUCKET, ROW, DiskTables, StoredTable
 from staypower.sources.extracting import ARROW_TYPES
-from staypower.sources.spilled import BUCKET, ROW, SpilledTable, SpilledTables
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ def slots_of(schema: pa.Schema) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class BucketTables(SpilledTables):
+class BucketTables(DiskTables):
     """The tables of one bucket, whose rows are at hand.
 
     >>> BucketTables(Path(), 0, (0,), {}).stored("0-0", 0) is None
     True
     """
 
-    # the rows of each source, by the name that `SpilledSource.folder` has
+    # the rows of each source, by the name that `StoredSource.folder` has
     parts: Mapping[str, pa.Table] = field(default_factory=dict)
 
     def stored(self, folder: str, number: int) -> pa.Table | None:
@@ -84,7 +84,7 @@ class Gathering:
     """
 
     observed_until: int  # instant
-    listed: Mapping[str, SpilledTable]
+    listed: Mapping[str, StoredTable]
     derive_from: str | None
     slots: Mapping[str, Mapping[str, str]]  # for each source which slot holds which column
 
@@ -108,7 +108,7 @@ class Gathering:
 
 
 @dataclass(frozen=True)
-class SparkTables(SpilledTables):
+class SparkTables(DiskTables):
     """The tables of a company on a cluster, their rows cut into buckets of accounts.
 
     Made by `gather_on_spark`. No row ever comes to the driver: functions go to the rows.

@@ -23,8 +23,7 @@ from staypower.features.sensitive import refuse_unknown_attributes, sensitive_co
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams import STREAMS, make_stream, source_of
 from staypower.features.texts import ColumnTexts, TextColumn, texts_in
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 __all__ = ["declare", "slug_of"]
 
@@ -33,24 +32,23 @@ _EVENTS = TextColumn("usage", "event")
 _INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
 
 
-def declare(
-    tables: Tables | SpilledTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()
-) -> Catalogue:
+def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()) -> Catalogue:
     """Decide which features the tables allow, learning from what was known at a cutoff."""
-    if isinstance(tables, SpilledTables):
+    whole = tables.whole
+    if whole is None:
         coded = declare(tables.empty, settings, cutoff=cutoff, hidden=hidden)
         learned = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
         columns = learned | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
         texts = texts_in(tables, columns, settings, cutoff=cutoff, hidden=hidden)
-        tables = tables.empty
+        whole = tables.empty
     else:
-        texts = texts_in(tables, (), settings, cutoff=cutoff, hidden=hidden)
-    refuse_unknown_attributes(tables, settings)
-    tables = replace(tables, tables={name: table for name, table in tables.items() if name not in hidden})
-    streams = {name: _schema_of(name, tables, settings) for name in (*STREAMS, *tables) if source_of(name) in tables}
-    candidates = [*_family_entries(settings), *_learned_entries(tables, settings, texts)]
+        texts = texts_in(whole, (), settings, cutoff=cutoff, hidden=hidden)
+    refuse_unknown_attributes(whole, settings)
+    seen = replace(whole, tables={name: table for name, table in whole.items() if name not in hidden})
+    streams = {name: _schema_of(name, seen, settings) for name in (*STREAMS, *seen) if source_of(name) in seen}
+    candidates = [*_family_entries(settings), *_learned_entries(seen, settings, texts)]
     if _wanted("profile", settings):
-        candidates += _attributes(tables, streams, {*hidden, *settings.barred})
+        candidates += _attributes(seen, streams, {*hidden, *settings.barred})
     own = own_features(settings.own, streams, settings.barred)
     made = [*expand(candidates, settings.windows), *own]
     left_out: dict[str, str] = {}

@@ -13,8 +13,7 @@ import numpy as np
 from staypower.cutoffs import before
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams import make_stream, source_of
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Table, Tables, numbered
+from staypower.tables import BucketedTables, Table, Tables, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +86,7 @@ def _known(table: Table, cutoff: int) -> NDArray[np.bool_]:
 
 
 def texts_in(
-    tables: Tables | SpilledTables,
+    tables: BucketedTables,
     columns: Collection[TextColumn],
     settings: FeatureSettings,
     *,
@@ -95,8 +94,9 @@ def texts_in(
     hidden: Collection[str] = (),
 ) -> Callable[[TextColumn], ColumnTexts]:
     """Return what tells the texts of columns; tables on disk are read once for all columns."""
-    if isinstance(tables, Tables):
-        return lambda column: count_texts(_without(tables, hidden), column, settings, cutoff)
+    whole = tables.whole
+    if whole is not None:
+        return lambda column: count_texts(_without(whole, hidden), column, settings, cutoff)
     found = dict.fromkeys(columns, ColumnTexts())
     read = {source_of(column.table) for column in columns}
     counting = partial(_count_each, columns=tuple(columns), settings=settings, cutoff=cutoff, hidden=tuple(hidden))

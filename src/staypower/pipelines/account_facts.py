@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,7 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.models.bundle import Bundle
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,31 +49,21 @@ class AccountFacts:
 
 
 def gather_facts(
-    settings: Settings, tables: Tables | SpilledTables, *, playbook: Playbook, cutoff: int, bundle: Bundle
+    settings: Settings, tables: BucketedTables, *, playbook: Playbook, cutoff: int, bundle: Bundle
 ) -> AccountFacts:
     """Gather the facts, bucket by bucket where the tables lie on disk."""
     catalogues = _catalogues(settings, tables, playbook, bundle, cutoff)
-    parts = [_of_bucket(settings, bucket, playbook, catalogues, cutoff) for bucket in _buckets(tables)]
+    parts = [_of_bucket(settings, bucket, playbook, catalogues, cutoff) for bucket in map(tables.bucket, tables.buckets)]
     return parts[0] if len(parts) == 1 else _together(parts)
 
 
-def _buckets(tables: Tables | SpilledTables) -> Iterator[Tables]:
-    if isinstance(tables, Tables):
-        yield tables
-    else:
-        for number in tables.buckets:
-            yield tables.bucket(number)
-
-
-def _catalogues(
-    settings: Settings, tables: Tables | SpilledTables, playbook: Playbook, bundle: Bundle, cutoff: int
-) -> list[Catalogue]:
+def _catalogues(settings: Settings, tables: BucketedTables, playbook: Playbook, bundle: Bundle, cutoff: int) -> list[Catalogue]:
     """Declare the measures: as the model learned them, those that it does not know by the tables' columns."""
     wanted = {*playbook.features, ORDERED}
     learned = Catalogue.from_dict(bundle.learned["catalogue"])
     known = wanted & set(learned.names)
     plain = FeatureSettings(windows=settings.features.windows, sla_hours=settings.features.sla_hours)
-    declared = declare(tables.empty if isinstance(tables, SpilledTables) else tables, plain, cutoff=cutoff)
+    declared = declare(tables.empty, plain, cutoff=cutoff)
     others = (wanted - known) & set(declared.names)
     return [catalogue.only(names) for catalogue, names in ((learned, known), (declared, others)) if names]
 

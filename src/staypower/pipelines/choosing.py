@@ -18,8 +18,7 @@ from staypower.pipelines.account_facts import ORDERED, gather_facts
 from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
 from staypower.scoring.parts import ScoredParts
 from staypower.scoring.score import Scores
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables
 
 __all__ = ["USED_COLUMNS", "action_columns", "choose_for"]
 
@@ -41,7 +40,7 @@ USED_COLUMNS = frozenset(
 
 
 def action_columns(
-    settings: Settings, scores: Scores | ScoredParts, tables: Tables | SpilledTables, *, bundle: Bundle
+    settings: Settings, scores: Scores | ScoredParts, tables: BucketedTables, *, bundle: Bundle
 ) -> pa.Table | None:
     """Return the columns that a playbook puts beside the scores."""
     if settings.playbook is None:
@@ -59,7 +58,7 @@ def action_columns(
 def choose_for(
     settings: Settings,
     scores: pd.DataFrame,
-    tables: Tables | SpilledTables,
+    tables: BucketedTables,
     *,
     playbook: Playbook,
     cutoff: int,

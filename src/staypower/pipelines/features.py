@@ -26,8 +26,7 @@ from staypower.pipelines.engine_choice import engine_of_cluster
 from staypower.pipelines.loading import buckets_of, open_tables
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables
 from staypower.writing import require_table_path, write_rows
 
 __all__ = ["FeatureResult", "run_features"]
@@ -119,7 +118,7 @@ def run_features(settings: Settings, *, progress: Progress, build: bool = False,
     return FeatureResult(catalogue, path, rows)
 
 
-def _build(settings: Settings, tables: Tables | SpilledTables, folder: Path) -> tuple[Catalogue, list[Path]]:
+def _build(settings: Settings, tables: BucketedTables, folder: Path) -> tuple[Catalogue, list[Path]]:
     """Build the rows of every bucket into a file of its own, and say which columns are worth keeping."""
     plan = choose_plan(tables, settings.label, settings.cutoffs)
     catalogue = declare(tables, settings.features, cutoff=plan.learned_until, hidden=told_by(settings.label))

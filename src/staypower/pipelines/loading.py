@@ -9,12 +9,11 @@ from staypower.config.settings import Settings
 from staypower.engines.sizing import Load, buckets_for, database_memory
 from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
+from staypower.sources.disk_writing import write_buckets
 from staypower.sources.findings import Finding
 from staypower.sources.reading import read_tables
 from staypower.sources.source_files import SourceFile, source_files
-from staypower.sources.spilled import SpilledTables
-from staypower.sources.spilling import spill_tables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 __all__ = ["buckets_of", "load_of", "load_tables", "open_tables", "refuse_errors"]
 
@@ -31,14 +30,14 @@ def load_tables(
 
 def open_tables(
     settings: Settings, *, progress: Progress, buckets: int, folder: Path, as_of: int | None = None
-) -> Tables | SpilledTables:
+) -> BucketedTables:
     """Read the tables into memory, or into buckets on disk; refuse what makes them unusable."""
     if buckets == 1:
         tables, findings = load_tables(settings, progress=progress, as_of=as_of)
         refuse_errors(findings)
         return tables
     with progress.step(f"putting the tables into {buckets:,} buckets of accounts on disk"):
-        spilled, findings = spill_tables(
+        spilled, findings = write_buckets(
             settings.tables,
             folder=settings.root,
             into=folder,

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from staypower.config.settings import Settings
-from staypower.cutoffs import MISSING, earliest, instant_of, midnight_after, text_of
+from staypower.cutoffs import instant_of, midnight_after, text_of
 from staypower.errors import UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
 from staypower.scoring.beside import BesideSettings
 from staypower.scoring.score import Scorer
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables
 
 __all__ = ["prepare_scorer", "trained_base_rate"]
 
@@ -22,7 +21,7 @@ def prepare_scorer(
     settings: Settings,
     bundle: Bundle,
     place: BundlePlace,
-    tables: Tables | SpilledTables,
+    tables: BucketedTables,
     *,
     cutoff: str | None,
     accounts: tuple[str, ...] = (),
@@ -57,9 +56,9 @@ def trained_base_rate(bundle: Bundle) -> float:
     return float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"]))
 
 
-def _checked(cutoff: str, tables: Tables | SpilledTables) -> int:
+def _checked(cutoff: str, tables: BucketedTables) -> int:
     at, last = instant_of(cutoff), midnight_after(tables.observed_until)
-    first = tables.first if isinstance(tables, SpilledTables) else _first(tables)
+    first = tables.first
     if first is not None and first >= at:
         fix = f"choose a date after {text_of(first)}, when the tables begin, and {text_of(last)} at the latest"
         raise UsageError.of("cutoff outside the data", cutoff, fix)
@@ -67,8 +66,3 @@ def _checked(cutoff: str, tables: Tables | SpilledTables) -> int:
         fix = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
         raise UsageError.of("cutoff outside the data", cutoff, fix)
     return at
-
-
-def _first(tables: Tables) -> int | None:
-    first = earliest([table.own_instants() for table in tables.values()])
-    return None if first == MISSING else first

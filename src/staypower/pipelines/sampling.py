@@ -24,8 +24,7 @@ from staypower.labels.settings import ContractualLabel, LabelSettings, NonContra
 from staypower.pipelines.loading import buckets_of, load_of, load_tables, open_tables, refuse_errors
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 __all__ = ["announcer", "machine_memory", "open_to_learn", "resolve_sampling"]
 
@@ -66,7 +65,7 @@ def open_to_learn(
             return _drawn(opened, sampling), sampling
 
 
-def resolve_sampling(settings: Settings, tables: Tables | SpilledTables) -> Sampling:
+def resolve_sampling(settings: Settings, tables: BucketedTables) -> Sampling:
     """Turn the settings of the sample into shares."""
     asked = settings.sampling
     if asked.rows is None:
@@ -76,8 +75,7 @@ def resolve_sampling(settings: Settings, tables: Tables | SpilledTables) -> Samp
     def count(some: Tables) -> tuple[int, int, int]:
         return count_rows(find_labels(some, label, plan.all, need_churners=False), plan)
 
-    counts = [count(tables)] if isinstance(tables, Tables) else list(tables.each(count, only=_tables_of(label)))
-    churned, stayed, tested = np.sum(counts, axis=0).tolist()
+    churned, stayed, tested = np.sum(list(tables.each(count, only=_tables_of(label))), axis=0).tolist()
     return Sampling.within(asked.rows, churned=churned, stayed=stayed, tested=tested, seed=asked.seed)
 
 
@@ -88,10 +86,8 @@ def _tables_of(label: LabelSettings) -> set[str]:
     return {label.table} if isinstance(label, NonContractualLabel) else {label.dates or ""} - {""}
 
 
-def _drawn(opened: Tables | SpilledTables, sampling: Sampling) -> Tables:
+def _drawn(opened: BucketedTables, sampling: Sampling) -> Tables:
     """Put the sampled accounts of all buckets together; no more than one bucket is held besides."""
-    if isinstance(opened, Tables):
-        return sampling.of_tables(opened)
     parts = [sampling.of_tables(opened.bucket(number)) for number in opened.buckets]
     together = {
         name: replace(table, data=pa.concat_tables([part[name].data for part in parts])) for name, table in parts[0].items()

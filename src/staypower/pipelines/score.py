@@ -31,8 +31,7 @@ from staypower.progress import Progress
 from staypower.scoring.parts import ScoredParts
 from staypower.scoring.rows import typed_rows
 from staypower.scoring.score import Scorer, Scores
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 from staypower.writing import read_table, require_table_path, write_rows
 
 __all__ = ["ScoreResult", "run_score", "scores_of"]
@@ -177,29 +176,27 @@ def scores_of(
         return _at_estimated_prior(settings, scorer, tables, Path(), 1).everyone(tables)
 
 
-def _at_estimated_prior(
-    settings: Settings, scorer: Scorer, tables: Tables | SpilledTables, folder: Path, threads: int
-) -> Scorer:
+def _at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> Scorer:
     """Estimate the base rate when asked to: over everybody, whoever is scored, so that no score depends on its batch."""
     if settings.scoring.prior != "estimate":
         return scorer
     everybody = replace(scorer, accounts=(), previous=None)
-    if isinstance(tables, SpilledTables):
+    whole = tables.whole
+    if whole is None:
         told = ScoredParts.of(map_to_parts(tables, replace(everybody, threads=1), folder, threads=threads), scorer.cutoff)
         chances = told.frame(["churn_probability"])["churn_probability"]
     else:
-        chances = everybody.everyone(tables).table["churn_probability"]
+        chances = everybody.everyone(whole).table["churn_probability"]
     population = chances.dropna().to_numpy(dtype=np.float64)
     prior = prior_of("estimate", trained_base_rate(scorer.bundle), population)
     return replace(scorer, beside=replace(scorer.beside, prior=prior))
 
 
-def _score(
-    scorer: Scorer, tables: Tables | SpilledTables, folder: Path, threads: int
-) -> tuple[Scores | ScoredParts, list[Path]]:
+def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> tuple[Scores | ScoredParts, list[Path]]:
     """Score all accounts at once where they are in memory, else bucket by bucket; either way the rows are put into files."""
-    if isinstance(tables, Tables):
-        scores = scorer.everyone(tables)
+    whole = tables.whole
+    if whole is not None:
+        scores = scorer.everyone(whole)
         return scores, [keep_part(typed_rows(scores.table), folder / "everyone.parquet")]
     # several buckets are worked on at once: each by one thread
     parts = map_to_parts(tables, replace(scorer, threads=1), folder, threads=threads)

@@ -29,8 +29,7 @@ from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.beside import BesideSettings, beside_churn
 from staypower.scoring.rows import typed_rows
-from staypower.sources.spilled import SpilledTables
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,7 +137,7 @@ class Scorer:
     def of(
         cls,
         bundle: Bundle,
-        tables: Tables | SpilledTables,
+        tables: BucketedTables,
         label: LabelSettings,
         *,
         cutoff: int,
@@ -152,7 +151,7 @@ class Scorer:
         """Prepare scoring; parameters as in `score_accounts`."""
         catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
         require_same_label(bundle, label)
-        require_what_is_read(catalogue, tables.empty if isinstance(tables, SpilledTables) else tables)
+        require_what_is_read(catalogue, tables.empty)
         return cls(
             bundle=bundle,
             label=label,
@@ -301,6 +300,6 @@ def score_accounts(
     return scorer.everyone(tables)
 
 
-def _declare_beside(tables: Tables | SpilledTables, settings: FeatureSettings, cutoff: int) -> Catalogue:
+def _declare_beside(tables: BucketedTables, settings: FeatureSettings, cutoff: int) -> Catalogue:
     plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing", "orders"))
     return declare(tables, plain, cutoff=cutoff).only([*_BESIDE, _ORDERED])

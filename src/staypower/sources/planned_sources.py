@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from staypower.sources.accounts import name_left_attributes
+from staypower.sources.disk_tables import StoredSource
 from staypower.sources.extracting import Extract
 from staypower.sources.planning import Plan
 from staypower.sources.settings import TableSource
-from staypower.sources.spilled import SpilledSource
 from staypower.sources.typed_queries import ColumnFacts
 from staypower.tables import SCHEMAS
 
@@ -33,7 +33,7 @@ class PlannedSource:
     plan: Plan
     facts: Mapping[str, ColumnFacts]  # what all its rows together say of each column
 
-    def outline(self, table: str, folder: str, date_only: frozenset[str]) -> SpilledSource:
+    def outline(self, table: str, folder: str, date_only: frozenset[str]) -> StoredSource:
         """Say what its rows are when they are put aside."""
         kinds = {name: facts.kind for name, facts in self.facts.items()}
         via = self.source.key_via
@@ -47,7 +47,7 @@ class PlannedSource:
             name_left_attributes(extract, self.plan, self.source)
         texts = tuple(c.name for c in self.plan.columns if c.kind is None and kinds.get(c.name) == "number")
         dated = tuple(name for name in kinds if name in date_only)
-        return SpilledSource(folder, kinds, dated, tuple(sorted(extract.usable)), texts, self.source.decimal)
+        return StoredSource(folder, kinds, dated, tuple(sorted(extract.usable)), texts, self.source.decimal)
 
 
 def without_clock(sources: Sequence[Mapping[str, ColumnFacts]]) -> frozenset[str]:

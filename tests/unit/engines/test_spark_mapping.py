@@ -12,8 +12,8 @@ from staypower.engines.spark_mapping import facts_of, learn_rows, map_rows, plan
 from staypower.engines.spark_session import problems_in, telling_problems
 from staypower.engines.spark_tables import Gathering, _as_agreed, slots_of
 from staypower.errors import Problem, UsageError
+from staypower.sources.disk_tables import StoredSource, StoredTable
 from staypower.sources.settings import TableSource
-from staypower.sources.spilled import SpilledSource, SpilledTable
 
 
 def rows(acct: list, when: list, level: list) -> pa.Table:
@@ -98,9 +98,9 @@ def test_a_bucket_falls_back_into_its_tables():
     usage = pa.schema({"account_id": pa.string(), "at": pa.timestamp("us", "UTC"), "quantity": pa.float64()})
     slots = {"0-0": slots_of(accounts), "1-0": slots_of(usage)}
     listed = {
-        "accounts": SpilledTable("accounts", "at", (SpilledSource("0-0", {"account_id": "id"}, (), ()),)),
-        "usage": SpilledTable(
-            "usage", "at", (SpilledSource("1-0", {"account_id": "id", "at": "time", "quantity": "number"}, (), ()),)
+        "accounts": StoredTable("accounts", "at", (StoredSource("0-0", {"account_id": "id"}, (), ()),)),
+        "usage": StoredTable(
+            "usage", "at", (StoredSource("1-0", {"account_id": "id", "at": "time", "quantity": "number"}, (), ()),)
         ),
     }
     together = pa.table(

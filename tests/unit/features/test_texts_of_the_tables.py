@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from bucketed_tables import whole_and_spilled
+from bucketed_tables import whole_and_buckets
 
 from staypower.cutoffs import instant_of
 from staypower.features.declaring import declare
@@ -30,7 +30,7 @@ def tables(folder):
 
 
 def test_catalogues_are_equal(tmp_path):
-    whole, spilled = whole_and_spilled(tables(tmp_path), tmp_path, buckets=8)
+    whole, spilled = whole_and_buckets(tables(tmp_path), tmp_path, buckets=8)
     for cutoff in (instant_of("2024-02-05"), instant_of("2024-10-01")):
         for settings in (FeatureSettings(), FeatureSettings(top_events=3, rare=2), FeatureSettings(families=("surveys",))):
             one, other = (declare(each, settings, cutoff=cutoff) for each in (whole, spilled))
@@ -43,7 +43,7 @@ def test_catalogues_are_equal(tmp_path):
 
 
 def test_only_what_was_known_is_counted_and_only_of_the_tables_asked_for(tmp_path, monkeypatch):
-    whole, spilled = whole_and_spilled(tables(tmp_path), tmp_path, buckets=4)
+    whole, spilled = whole_and_buckets(tables(tmp_path), tmp_path, buckets=4)
     column, cutoff = TextColumn("surveys", "instrument"), instant_of("2024-04-01")
     counted = count_texts(whole, column, FeatureSettings(), cutoff)
     rows = [row for row in whole["surveys"].data.to_pylist() if row["sent_at"].month < 4 and row["sent_at"].day < 31]

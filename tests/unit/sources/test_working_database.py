@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from staypower.sources import spilling
+from staypower.sources import disk_writing
 from staypower.sources.settings import TableSource
 from staypower.sources.working_database import one_writer, working_database
 
@@ -49,10 +49,10 @@ def test_one_thread_writes_each_partitioned_copy(tmp_path, monkeypatch):
         with working_database(*args, **kwargs) as connection:
             yield Watched(connection, seen)
 
-    monkeypatch.setattr(spilling, "working_database", watched)
+    monkeypatch.setattr(disk_writing, "working_database", watched)
     (tmp_path / "tickets.csv").write_text("account_id,opened_at,ticket_id\nA,2024-01-01,1\nA,2024-01-02,1\n")
     (tmp_path / "accounts.csv").write_text("account_id,signed_up_at\nA,2023-01-01\n")
     listed = {name: [TableSource.model_validate({"source": f"{name}.csv"})] for name in ("accounts", "tickets")}
-    tables, _ = spilling.spill_tables(listed, folder=tmp_path, into=tmp_path / "into", buckets=2, memory=10**9, threads=2)
+    tables, _ = disk_writing.write_buckets(listed, folder=tmp_path, into=tmp_path / "into", buckets=2, memory=10**9, threads=2)
     assert seen == [1, 1, 1]
     assert sum(len(tables.bucket(number)["tickets"]) for number in tables.buckets) == 1

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bucketed_tables import assert_same_tables, whole_and_spilled
+from bucketed_tables import assert_same_tables, whole_and_buckets
 
 from staypower.errors import UsageError
+from staypower.sources.disk_tables import MANIFEST, DiskTables
+from staypower.sources.disk_writing import write_buckets
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
-from staypower.sources.spilled import MANIFEST, SpilledTables
-from staypower.sources.spilling import spill_tables
 
 ACCOUNTS = "account_id,signed_up_at,segment,level,code\n" + "".join(
     f"{n:03d},2023-0{1 + n % 9}-11,{'big' if n % 3 else ''},{n}.5,0{n}\n" for n in range(40)
@@ -34,9 +34,9 @@ def lines(header: str, *rows: str) -> str:
     return header + "\n" + "".join(row + "\n" for row in rows)
 
 
-def compare(tables: dict[str, list[TableSource]], folder: Path, **options: object) -> SpilledTables:
+def compare(tables: dict[str, list[TableSource]], folder: Path, **options: object) -> DiskTables:
     for buckets in (1, 9):
-        whole, spilled = whole_and_spilled(tables, folder, buckets=buckets, **options)
+        whole, spilled = whole_and_buckets(tables, folder, buckets=buckets, **options)
         assert_same_tables(whole, spilled)
         assert {name: table.rows for name, table in spilled.listed.items() if name != "accounts"} == {
             name: len(whole[name]) for name in whole if name != "accounts"
@@ -136,7 +136,7 @@ def test_accounts_found_through_other_tables(tmp_path):
     write(tmp_path, contracts="payment_id,started_at,subscription_id\np1,2023-05-05,s1\n")
     tables["subscriptions"] = source(source="contracts.csv", key_via="payments")
     with pytest.raises(UsageError, match="circle"):
-        spill_tables(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
+        write_buckets(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
 
 
 def test_survey_words_fractions_flags_expressions_and_own_tables(tmp_path):
@@ -195,7 +195,7 @@ def test_what_is_refused_is_refused_in_the_same_words(tmp_path, file, text, keys
     with pytest.raises(UsageError) as whole:
         read_tables(tables, folder=tmp_path)
     with pytest.raises(UsageError) as spilled:
-        spill_tables(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
+        write_buckets(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
     assert [problem.problem for problem in spilled.value.problems] == [problem.problem for problem in whole.value.problems]
     assert not (tmp_path / "into" / MANIFEST).exists()
 
@@ -205,7 +205,7 @@ def test_tables_of_nobody_are_found_against(tmp_path):
     write(tmp_path, tickets="account_id,opened_at\n")
     tables = {name: source(source=f"{name}.csv") for name in ("accounts", "usage", "tickets")}
     _, expected = read_tables(tables, folder=tmp_path)
-    _, found = spill_tables(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
+    _, found = write_buckets(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
     errors = [(f.table, f.column, f.rows, f.problem) for f in expected if f.severity == "error"]
     assert [(f.table, f.column, f.rows, f.problem) for f in found] == errors
 
@@ -213,11 +213,11 @@ def test_tables_of_nobody_are_found_against(tmp_path):
 def test_a_finished_folder_is_used_again_and_an_unfinished_one_is_begun_anew(tmp_path):
     write(tmp_path, accounts=ACCOUNTS, usage=lines("account_id,at", *(f"{n:03d},2024-01-02" for n in range(40))))
     tables = {"accounts": source(source="accounts.csv"), "usage": source(source="usage.csv")}
-    whole, spilled = whole_and_spilled(tables, tmp_path, buckets=4)
+    whole, spilled = whole_and_buckets(tables, tmp_path, buckets=4)
     write(tmp_path, usage=lines("account_id,at", "001,2024-01-02"))
-    again, _ = spill_tables(tables, folder=tmp_path, into=spilled.folder, buckets=4, memory=500_000_000)
+    again, _ = write_buckets(tables, folder=tmp_path, into=spilled.folder, buckets=4, memory=500_000_000)
     assert again == spilled
     assert_same_tables(whole, again)
     (spilled.folder / MANIFEST).unlink()
-    anew, _ = spill_tables(tables, folder=tmp_path, into=spilled.folder, buckets=4, memory=500_000_000)
+    anew, _ = write_buckets(tables, folder=tmp_path, into=spilled.folder, buckets=4, memory=500_000_000)
     assert anew.listed["usage"].rows == 1

@@ -9,8 +9,8 @@ from typing import Any
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
+from staypower.sources.disk_tables import BUCKET, IN_BUCKETS, ROW, DiskTables, StoredTable, parquet_files
 from staypower.sources.reading import Moment
-from staypower.sources.spilled import BUCKET, IN_BUCKETS, ROW, SpilledTable, SpilledTables, parquet_files
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer
 from staypower.tables import SCHEMAS
@@ -21,12 +21,12 @@ __all__ = ["settle"]
 def settle(
     connection: Any,
     into: Path,
-    listed: Mapping[str, SpilledTable],
+    listed: Mapping[str, StoredTable],
     derive_from: str | None,
     *,
     observed_until: Moment | None,
     as_of: Moment | None,
-) -> SpilledTables:
+) -> DiskTables:
     """Find which rows repeat an id, until when the data were watched, and what then counts."""
     rows = {name: _Rows(connection, into, table) for name, table in listed.items()}
     events = {name: each for name, each in rows.items() if name != "accounts"}
@@ -42,7 +42,7 @@ def settle(
             raise UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
         fix = "check the sources, the ids, the times and `observed_until`: no row is left"
         raise UsageError.of("there are no accounts", "tables", fix)
-    return SpilledTables(into, until, tuple(buckets), settled, derive_from)
+    return DiskTables(into, until, tuple(buckets), settled, derive_from)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Rows:
 
     connection: Any
     into: Path
-    table: SpilledTable
+    table: StoredTable
 
     @property
     def files(self) -> str:
@@ -139,7 +139,7 @@ class _Rows:
         versions = f" AND coalesce({self.instant('valid_from')} < {until}, TRUE)" if "valid_from" in self.columns else ""
         return f"(SELECT * FROM {self.counting()} WHERE {self.own()} < {until}{versions})"
 
-    def settled(self, until: int) -> SpilledTable:
+    def settled(self, until: int) -> StoredTable:
         if not self.files:
             return self.table
         first = f"min({self.own()})" if self.times() else "NULL"

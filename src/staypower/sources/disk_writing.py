@@ -2,7 +2,7 @@
 
 DuckDB reads each source row by row and writes the rows of each account into its bucket. Only what must be known of all rows
 is asked of all rows: what each column is (`typed_queries`), until when the data were watched, and which row of an id was the
-first (`spilled_rules`). Every other rule looks at one row or one account: `SpilledTables` applies it when it reads a bucket,
+first (`spilled_rules`). Every other rule looks at one row or one account: `DiskTables` applies it when it reads a bucket,
 by the code that reads whole tables too.
 """
 
@@ -19,30 +19,30 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.errors import Problem, UsageError
+from staypower.sources.disk_tables import (
+    BUCKET,
+    IN_BUCKETS,
+    MANIFEST,
+    ROW,
+    DiskTables,
+    StoredSource,
+    StoredTable,
+    parquet_files,
+)
 from staypower.sources.findings import Finding
+from staypower.sources.global_rules import settle
 from staypower.sources.opening import open_source
 from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
 from staypower.sources.reading import Moment, derived_table, name_problems
 from staypower.sources.settings import TableSource
-from staypower.sources.spilled import (
-    BUCKET,
-    IN_BUCKETS,
-    MANIFEST,
-    ROW,
-    SpilledSource,
-    SpilledTable,
-    SpilledTables,
-    parquet_files,
-)
-from staypower.sources.spilled_rules import settle
 from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
 from staypower.tables import SCHEMAS
 
-__all__ = ["spill_tables"]
+__all__ = ["write_buckets"]
 
 # the bucket of the rows whose account is not in `accounts`
 _STRANGERS = -1
@@ -50,7 +50,7 @@ _STRANGERS = -1
 _MOSTLY = 0.5
 
 
-def spill_tables(
+def write_buckets(
     sources: Mapping[str, Sequence[TableSource]],
     *,
     folder: Path,
@@ -60,10 +60,10 @@ def spill_tables(
     threads: int = 2,
     observed_until: Moment | None = None,
     as_of: Moment | None = None,
-) -> tuple[SpilledTables, tuple[Finding, ...]]:
+) -> tuple[DiskTables, tuple[Finding, ...]]:
     """Read every source into buckets of accounts on disk."""
     if (into / MANIFEST).is_file():
-        return SpilledTables.read(into), ()
+        return DiskTables.read(into), ()
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     with working_database(into / "temporary", memory=memory, threads=threads) as connection:
@@ -90,10 +90,10 @@ class _Spilling:
     keys: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
-    def run(self) -> dict[str, SpilledTable]:
+    def run(self) -> dict[str, StoredTable]:
         """Write every table and say what lies where."""
         self.plan(list(name_problems(self.sources)))
-        written: dict[str, SpilledTable] = {}
+        written: dict[str, StoredTable] = {}
         # the accounts come first: rows of others are put aside
         for name in sorted(self.planned, key=lambda name: name != "accounts"):
             written[name] = self.spill(name, number=len(written))
@@ -117,7 +117,7 @@ class _Spilling:
         if problems:
             raise UsageError(problems)
 
-    def spill(self, name: str, number: int) -> SpilledTable:
+    def spill(self, name: str, number: int) -> StoredTable:
         """Write the rows of a table that can ever count: those with an account, a time and an arrival."""
         listed = self.planned[name]
         for planned in listed:
@@ -136,7 +136,7 @@ class _Spilling:
             self.connection.execute(f"CREATE TABLE known_accounts AS {given}")
         else:
             self.judge(name, sources)
-        return SpilledTable(name, own_time, tuple(sources))
+        return StoredTable(name, own_time, tuple(sources))
 
     def pour(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, statement: str) -> None:
         """Run a statement over the typed rows of a source, there called `source_rows`."""
@@ -157,7 +157,7 @@ class _Spilling:
             finally:
                 self.connection.unregister("source_rows")
 
-    def copying(self, name: str, outline: SpilledSource, via: str | None, *, arrivals: bool) -> str:
+    def copying(self, name: str, outline: StoredSource, via: str | None, *, arrivals: bool) -> str:
         """Write the statement that puts the rows of a source into buckets."""
         columns = [quoted_name(column) for column in outline.kinds]
         bucket = f"CAST(hash(account_id) % {self.buckets} AS INTEGER)"
@@ -181,7 +181,7 @@ class _Spilling:
     def own_time(self, name: str) -> str:
         return next((planned.source.time for planned in self.planned[name] if planned.source.time), "at")
 
-    def with_account(self, via: str | None, outline: SpilledSource) -> str:
+    def with_account(self, via: str | None, outline: StoredSource) -> str:
         """Name the rows of the source with their account, found through the id of another table where it says so."""
         if via is None:
             return "source_rows"
@@ -215,7 +215,7 @@ class _Spilling:
         self.connection.execute(f"DROP TABLE {table}_rows")
         self.keys[via] = table
 
-    def judge(self, name: str, sources: Sequence[SpilledSource]) -> None:
+    def judge(self, name: str, sources: Sequence[StoredSource]) -> None:
         """Say when a table holds nothing, or mostly rows of accounts that are not there."""
         kept = parquet_files(self.into, [source.folder for source in sources])
         strange = parquet_files(self.into, [source.folder for source in sources], bucket=_STRANGERS)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +23,9 @@ from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, te
 from staypower.sources.rules import clear_negative_durations, drop_future
 from staypower.sources.surveys import payment_problems, survey_problems
 from staypower.sources.values import quoted_text
-from staypower.tables import SCHEMAS, Kind, Table, Tables
+from staypower.tables import SCHEMAS, BucketedTables, Kind, Table, Tables
 
-__all__ = ["BUCKET", "IN_BUCKETS", "MANIFEST", "ROW", "SpilledSource", "SpilledTable", "SpilledTables", "parquet_files"]
+__all__ = ["BUCKET", "IN_BUCKETS", "MANIFEST", "ROW", "StoredSource", "StoredTable", "DiskTables", "parquet_files"]
 
 MANIFEST = "manifest.json"
 BUCKET = "bucket"
@@ -33,7 +33,6 @@ BUCKET = "bucket"
 IN_BUCKETS = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({BUCKET}), WRITE_PARTITION_COLUMNS true"
 # no source column's canonical name holds a blank
 ROW = "row number"
-Made = TypeVar("Made")
 # the tables whose words are checked and folded
 _WORDS: Mapping[str, Callable[[Draft], list[Problem]]] = MappingProxyType(
     {"surveys": survey_problems, "payments": payment_problems}
@@ -55,10 +54,10 @@ def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None)
 
 
 @dataclass(frozen=True)
-class SpilledSource:
+class StoredSource:
     """What is known of one source of a spilled table.
 
-    >>> SpilledSource("1-0", {"account_id": "id"}, (), ()).decimal
+    >>> StoredSource("1-0", {"account_id": "id"}, (), ()).decimal
     '.'
     """
 
@@ -71,37 +70,42 @@ class SpilledSource:
 
 
 @dataclass(frozen=True)
-class SpilledTable:
+class StoredTable:
     """What is known of a spilled table.
 
-    >>> SpilledTable("usage", "at", ()).rows
+    >>> StoredTable("usage", "at", ()).rows
     0
     """
 
     name: str
     own_time: str  # the time column of a declared table
-    sources: tuple[SpilledSource, ...]
+    sources: tuple[StoredSource, ...]
     repeats: str = ""  # folder of the rows whose id was there before; empty when there is none
     rows: int = 0  # how many rows count at some cutoff
     first: int | None = None  # instant of the earliest of them
 
 
 @dataclass(frozen=True)
-class SpilledTables:
+class DiskTables(BucketedTables):
     """The tables of one company on disk, cut into buckets of accounts.
 
     All rows of an account lie in one bucket. What a rule needs to know of other accounts (until when the data were watched,
     which row of an id was the first, whether a column has a clock) was found out once for all buckets.
 
-    >>> SpilledTables(Path("cache"), 0, (), {}).names
+    >>> DiskTables(Path("cache"), 0, (), {}).names
     ()
     """
 
-    folder: Path  # written by `spill_tables`
+    folder: Path  # written by `write_buckets`
     observed_until: int  # instant (exclusive) until which the data were watched
-    buckets: tuple[int, ...]  # numbers of the buckets that hold accounts
-    listed: Mapping[str, SpilledTable]  # every table that was given
+    holding: tuple[int, ...]  # numbers of the buckets that hold accounts
+    listed: Mapping[str, StoredTable]  # every table that was given
     derive_from: str | None = None  # the table that accounts are derived from
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Numbers of the buckets that hold accounts."""
+        return self.holding
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,15 +116,15 @@ class SpilledTables:
     def empty(self) -> Tables:
         """The tables without their rows: which columns there are, and what is known about them."""
         first = self.bucket(self.buckets[0])
-        return replace(first, tables={name: replace(table, data=table.data.slice(0, 0)) for name, table in first.items()})
+        return first.empty
 
-    @property
-    def first(self) -> int | None:
-        """Instant of the earliest row."""
-        return min((table.first for table in self.listed.values() if table.first is not None), default=None)
+    def row_count(self, name: str) -> int:
+        """Return how many rows of a table count."""
+        return self.listed[name].rows
 
-    def __len__(self) -> int:
-        return len(self.buckets)
+    def first_instant(self, name: str) -> int | None:
+        """Return the instant of the earliest row of a table."""
+        return self.listed[name].first
 
     def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
         """Read one bucket."""
@@ -132,10 +136,6 @@ class SpilledTables:
         accounts = self._accounts(number, drafts)
         kept = [accounts, *(draft for name, draft in drafts.items() if only is None or name in only)]
         return Tables({draft.name: draft.table for draft in kept}, self.observed_until)
-
-    def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
-        """Run a function on every bucket and give what it makes, in any order."""
-        return (function(self.bucket(number, only)) for number in self.buckets)
 
     def stored(self, folder: str, number: int) -> pa.Table | None:
         """Return what lies in a folder for a bucket, None where there is nothing."""
@@ -187,20 +187,20 @@ class SpilledTables:
         temporary.replace(self.folder / MANIFEST)
 
     @classmethod
-    def read(cls, folder: Path) -> SpilledTables:
+    def read(cls, folder: Path) -> DiskTables:
         """Open a folder whose manifest was written."""
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         listed = {entry["name"]: _table_of(entry) for entry in values["tables"]}
         return cls(folder, values["observed_until"], tuple(values["buckets"]), listed, values["derive_from"])
 
 
-def _table_of(entry: dict[str, Any]) -> SpilledTable:
-    return SpilledTable(**{**entry, "sources": tuple(_source_of(each) for each in entry["sources"])})
+def _table_of(entry: dict[str, Any]) -> StoredTable:
+    return StoredTable(**{**entry, "sources": tuple(_source_of(each) for each in entry["sources"])})
 
 
-def _source_of(entry: dict[str, Any]) -> SpilledSource:
+def _source_of(entry: dict[str, Any]) -> StoredSource:
     lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("date_only", "usable", "texts")}
-    return SpilledSource(**{**entry, **lists})
+    return StoredSource(**{**entry, **lists})
 
 
 def _derived(chosen: Sequence[Draft]) -> Draft:
@@ -215,7 +215,7 @@ def _derived(chosen: Sequence[Draft]) -> Draft:
     return Draft(Table(SCHEMAS["accounts"], nobody, date_only=date_only, derived=True))
 
 
-def _extract(table: str, source: SpilledSource, data: pa.Table | None, repeats: np.ndarray | None) -> Extract:
+def _extract(table: str, source: StoredSource, data: pa.Table | None, repeats: np.ndarray | None) -> Extract:
     """Turn what is stored of one source in one bucket into its canonical rows."""
     if data is None:
         data = pa.schema({name: ARROW_TYPES[kind] for name, kind in source.kinds.items()}).empty_table()
@@ -230,7 +230,7 @@ def _extract(table: str, source: SpilledSource, data: pa.Table | None, repeats: 
     return found
 
 
-def _canonical(values: pa.ChunkedArray, kind: Kind, source: SpilledSource, name: str) -> pa.ChunkedArray:
+def _canonical(values: pa.ChunkedArray, kind: Kind, source: StoredSource, name: str) -> pa.ChunkedArray:
     if name not in source.texts or not pa.types.is_string(values.type):
         return values.cast(ARROW_TYPES[kind])
     numbers = texts_as_numbers(values, source.decimal)

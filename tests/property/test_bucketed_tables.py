@@ -10,9 +10,9 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from staypower.errors import UsageError
+from staypower.sources.disk_writing import write_buckets
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
-from staypower.sources.spilling import spill_tables
 
 IDS = st.sampled_from(["1", "2", "3.0", "03", "ä", "", " ", "4", "5", "6"])
 TIMES = st.sampled_from(
@@ -88,7 +88,7 @@ def test_buckets_hold_what_reading_all_at_once_gives(drawn, more, buckets, accou
         }
         options = {"folder": folder, "observed_until": until}
         whole = attempt(lambda: read_tables(tables, **options))
-        spilled = attempt(lambda: spill_tables(tables, **options, into=folder / "into", buckets=buckets, memory=300_000_000))
+        spilled = attempt(lambda: write_buckets(tables, **options, into=folder / "into", buckets=buckets, memory=300_000_000))
         event("refused" if isinstance(whole, list) else "read")
         if isinstance(whole, list) or isinstance(spilled, list):
             assert whole == spilled
