@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import Dataset
-from staypower.labels.horizons import find_horizon_labels
+from staypower.labels.churn import find_horizon_labels
 from staypower.labels.settings import ContractualLabel
 from staypower.models import kinds
 from staypower.models.horizons import HorizonModel, HorizonSettings, fit_horizons

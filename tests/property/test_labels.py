@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY
-from staypower.labels.churn import Labels, find_labels
-from staypower.labels.population import Status, find_population
+from staypower.labels.churn import Labels, find_labels, find_population
+from staypower.labels.population import Status
 from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
 from staypower.spells import find_spells
 from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema

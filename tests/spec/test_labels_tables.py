@@ -13,8 +13,8 @@ import yaml
 from pydantic import TypeAdapter
 
 from staypower.cutoffs import instant_of
-from staypower.labels.churn import ChurnKind, Labels, find_labels
-from staypower.labels.population import Status
+from staypower.labels.churn import Labels, find_labels
+from staypower.labels.population import ChurnKind, Status
 from staypower.labels.settings import LabelSettings
 from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema
 

@@ -10,7 +10,8 @@ from staypower.cutoffs import DAY, HOUR, MISSING
 from staypower.features.builder import build_matrix
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
-from staypower.labels.population import Status, find_population
+from staypower.labels.churn import find_population
+from staypower.labels.population import Status
 from staypower.labels.settings import NonContractualLabel
 from staypower.tables import SCHEMAS, Table, Tables, is_return
 

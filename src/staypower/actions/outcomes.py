@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from staypower.actions.outreach import Outreach
 from staypower.cutoffs import DAY
 from staypower.labels.churn import find_labels
-from staypower.labels.settings import GivenLabel, LabelSettings
+from staypower.labels.settings import LabelSettings
 from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def find_outcomes(tables: Tables, label: LabelSettings, past: Outreach, accounts
     held back got neither, so a useless action would be credited with what the other one did. Both sides lose the same rows,
     since being held back is listed as well.
     """
-    if isinstance(label, GivenLabel) and label.flag is not None:
+    if label.is_snapshot:
         return Outcomes.none("a flag says who churned at one moment only, not after an outreach")
     told = np.flatnonzero((past.holdout >= 0) & np.array([name is not None for name in past.action], dtype=bool))
     if not len(told):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.dataset.building import Dataset, told_by
+from staypower.dataset.building import Dataset
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
@@ -38,7 +38,7 @@ class Case:
     @property
     def hidden(self) -> tuple[str, ...]:
         """The attribute or table that tells the outcome."""
-        return told_by(self.label)
+        return self.label.hidden
 
     @property
     def audited_cutoffs(self) -> NDArray[np.int64]:

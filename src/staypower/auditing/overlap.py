@@ -12,7 +12,6 @@ from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.cutoffs import DAY, text_of
 from staypower.dataset.pairs import Part
-from staypower.labels.settings import GivenLabel
 from staypower.models import partition
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def _distances(case: Case, parts: dict[Part, NDArray[np.int64]]) -> str:
 
 def _open(case: Case) -> Iterator[str]:
     """Name cutoffs whose outcome was not over when observation ended."""
-    if isinstance(case.label, GivenLabel) and case.label.flag is not None:
+    if case.label.is_snapshot:
         return
     cutoffs = np.unique(case.dataset.matrix.cutoffs)
     late = cutoffs[~case.label.outcome.mature(cutoffs, case.tables.observed_until)]

@@ -10,7 +10,8 @@ import numpy as np
 from staypower.auditing.case import Case
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
-from staypower.labels.population import Status, find_population
+from staypower.labels.churn import find_population
+from staypower.labels.population import Status
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from staypower.config.problems import Origins
 from staypower.config.settings import Settings
 from staypower.errors import Problem, nearest
-from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
 
 __all__ = ["consistency_problems"]
 
@@ -23,13 +22,7 @@ def consistency_problems(settings: Settings, origins: Origins) -> Iterator[Probl
 
 
 def _needed(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    label = settings.label
-    if isinstance(label, ContractualLabel):
-        yield "label.kind", "subscriptions", "write `kind: non_contractual` or `kind: given`"
-    if isinstance(label, NonContractualLabel):
-        yield "label.table", label.table, ""
-    if isinstance(label, GivenLabel):
-        yield ("label.flag", "accounts", "") if label.flag is not None else ("label.dates", str(label.dates), "")
+    yield settings.label.required_table
     for name, sources in settings.tables.items():
         for number, source in enumerate(sources):
             for key in ("derive_from", "key_via"):

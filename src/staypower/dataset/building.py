@@ -21,9 +21,8 @@ from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
-from staypower.labels.churn import Labels, find_labels
-from staypower.labels.settings import GivenLabel, LabelSettings
-from staypower.labels.sufficiency import LEAST_CHURNERS
+from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
+from staypower.labels.settings import LabelSettings
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ __all__ = [
     "labels_of",
     "parts_of",
     "require_features",
-    "told_by",
     "without_constants",
 ]
 
@@ -189,21 +187,10 @@ class DatasetRows:
         return DatasetRows(self.dataset, self.index[np.asarray(chosen, dtype=np.bool_)])
 
 
-def told_by(label: LabelSettings) -> tuple[str, ...]:
-    """Name the attribute or table that tells the outcome itself, so that no feature is built from it.
-
-    >>> told_by(GivenLabel(flag="Churn Label")), told_by(GivenLabel(dates="churn"))
-    (('Churn Label',), ('churn',))
-    """
-    if not isinstance(label, GivenLabel):
-        return ()
-    return tuple(name for name in (label.flag, label.dates) if name is not None)
-
-
 def choose_plan(tables: BucketedTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
     """Plan the cutoffs that a label and a history allow."""
-    if isinstance(label, GivenLabel) and label.flag is not None:
-        return plan_snapshot(label.at or tables.observed_until, label.outcome)
+    if label.is_snapshot:
+        return plan_snapshot(label.last_cutoff(tables.observed_until), label.outcome)
     return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
 
 
@@ -268,7 +255,7 @@ def build_dataset(
     known = rows_kept(labels, plan, sampling)
     _require(labels, known, plan, need, least_churners, sampling)
     accounts = list(labels.population.accounts)
-    declared = catalogue or declare(tables, features, cutoff=plan.learned_until, hidden=told_by(label))
+    declared = catalogue or declare(tables, features, cutoff=plan.learned_until, hidden=label.hidden)
     require_features(declared)
     if announce is not None:
         announce(int(known.sum()), len(declared.names))

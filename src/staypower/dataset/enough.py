@@ -8,7 +8,7 @@ import numpy as np
 
 from staypower.dataset.sampling import Sampling
 from staypower.errors import Problem, UsageError
-from staypower.labels.sufficiency import LEAST_CHURNERS, LEAST_STAYERS, require_enough
+from staypower.labels.churn import LEAST_CHURNERS, LEAST_STAYERS, require_enough
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.dataset.building import Dataset, labels_of, parts_of, told_by, without_constants
+from staypower.dataset.building import Dataset, labels_of, parts_of, without_constants
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.dataset.pairs import rows_kept
 from staypower.dataset.sampling import Sampling
@@ -52,7 +52,7 @@ def build_folds(
     kept = [rows_kept(labels, plan, sampling) for labels, plan in zip(found, plans, strict=True)]
     store = ColumnStore.of(tables, found, kept, threads=threads)
     for plan, labels, rows in zip(plans, found, kept, strict=True):
-        declared = declare(tables, features, cutoff=plan.learned_until, hidden=told_by(label))
+        declared = declare(tables, features, cutoff=plan.learned_until, hidden=label.hidden)
         if not declared.definitions:
             raise UsageError.of("no feature can be built", "none declared", "map more tables or columns")
         matrix = store.matrix(declared, labels, rows)

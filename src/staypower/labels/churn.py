@@ -2,44 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from staypower.cutoffs import MISSING, Outcome, entry, text_of
-from staypower.errors import UsageError
-from staypower.labels.inputs import read_activity, read_churn_dates, read_flag, require_columns, snapshot_cutoff
-from staypower.labels.population import Population, Status, find_population
-from staypower.labels.runs import count_runs
-from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel, match_words
-from staypower.spells import find_spells
+from staypower.cutoffs import text_of
+from staypower.errors import Problem, UsageError
+from staypower.labels.contractual import ContractualChurn
+from staypower.labels.given import GivenChurn
+from staypower.labels.non_contractual import NonContractualChurn
+from staypower.labels.population import ChurnDefinition, ChurnKind, Population, Status
+from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    "ChurnKind",
+    "LEAST_CHURNERS",
+    "LEAST_STAYERS",
+    "HorizonLabels",
     "Labels",
+    "definition_of",
+    "find_horizon_labels",
     "find_labels",
-    "last_labelled_cutoff",
+    "find_population",
+    "require_enough",
 ]
 
+# fewer churners or stayers than this and nothing is trained
+LEAST_CHURNERS = 20
+LEAST_STAYERS = 20
 
-class ChurnKind(IntEnum):
-    """How an account churned.
+_KINDS: Mapping[str, Callable[[Any], ChurnDefinition]] = {
+    "contractual": ContractualChurn,
+    "non_contractual": NonContractualChurn,
+    "given": GivenChurn,
+}
 
-    >>> ChurnKind(2).name
-    'INVOLUNTARY'
+
+def definition_of(label: LabelSettings) -> ChurnDefinition:
+    """Return what a label's kind answers from the tables.
+
+    >>> from staypower.labels.settings import GivenLabel
+    >>> type(definition_of(GivenLabel(flag="left"))).__name__
+    'GivenChurn'
     """
+    return _KINDS[label.kind](label)
 
-    NONE = 0
-    VOLUNTARY = 1
-    INVOLUNTARY = 2
-    UNKNOWN = 3
+
+def find_population(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]) -> Population:
+    """Find what every account is at every cutoff.
+
+    - Contractual: active when a subscription covers the last microsecond before the cutoff, `started_at < cutoff` and not
+      `ended_at < cutoff`; notice given when all of these subscriptions have a `cancel_requested_at` before the cutoff;
+      invalid when all that is known of the account ends before it starts.
+    - Non-contractual: active when a row that counts lies in `[cutoff - activity window, cutoff)`.
+    - Given dates: active from sign-up to the first date of churn. Given flag: always active.
+    - Too new: both the sign-up and the first row of the label's table are younger than the setting.
+    - No history: the label's table says nothing of the account before the cutoff, or it has not signed up.
+
+    >>> import pyarrow as pa
+    >>> from staypower.labels.settings import GivenLabel
+    >>> from staypower.tables import SCHEMAS, Table
+    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
+    >>> found = find_population(Tables({"accounts": accounts}, 9), GivenLabel(flag="left"), np.array([9]))
+    >>> found.accounts, found.status.tolist()
+    (('a', 'b'), [[0], [0]])
+    """
+    cutoffs = np.asarray(cutoffs, dtype=np.int64)
+    if (np.diff(cutoffs) <= 0).any():
+        raise ValueError("cutoffs must ascend without repeats")
+    accounts = tuple(tables.account_ids)
+    return Population(accounts, cutoffs, definition_of(label).statuses(tables, accounts, cutoffs))
 
 
 @dataclass(frozen=True)
@@ -88,19 +126,7 @@ class Labels:
         return pd.DataFrame(columns)
 
 
-def last_labelled_cutoff(tables: Tables, settings: LabelSettings) -> int:
-    """Return the latest cutoff that can be labelled: the last midnight UTC with a complete outcome, or the flag's own.
-
-    >>> from staypower.cutoffs import instant_of
-    >>> text_of(last_labelled_cutoff(Tables({}, instant_of("2025-07-01")), ContractualLabel(horizon=90, grace=30)))
-    '2025-03-03'
-    """
-    if isinstance(settings, GivenLabel) and settings.flag is not None:
-        return snapshot_cutoff(tables, settings)
-    return settings.outcome.last_mature(tables.observed_until)
-
-
-def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64], *, need_churners: bool = True) -> Labels:
+def find_labels(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64], *, need_churners: bool = True) -> Labels:
     """Find who of the population churned in the outcome of each cutoff.
 
     - Contractual: the spell that holds the cutoff ends in `[cutoff + gap, cutoff + gap + horizon)`. A label of one kind takes
@@ -110,6 +136,7 @@ def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int
 
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
+    >>> from staypower.labels.settings import GivenLabel
     >>> from staypower.tables import SCHEMAS, Table
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"], "left": ["Yes", "No"]}))
     >>> labels = find_labels(Tables({"accounts": accounts}, DAY), GivenLabel(flag="left"), np.array([DAY]))
@@ -117,41 +144,29 @@ def find_labels(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int
     [[1], [0]]
     """
     cutoffs = np.asarray(cutoffs, dtype=np.int64)
-    _refuse_open_outcomes(tables, settings, cutoffs)
-    population = find_population(tables, settings, cutoffs)
-    if isinstance(settings, ContractualLabel):
-        kind, gone = _contractual(tables, settings, population)
-    elif isinstance(settings, NonContractualLabel):
-        kind, gone = _non_contractual(tables, settings, population)
-    elif settings.flag is None:
-        kind, gone = _given_dates(tables, settings, population)
-    else:
-        kind, gone = _given_flag(tables, settings, population, need_churners=need_churners)
+    _refuse_open_outcomes(tables, label, cutoffs)
+    population = find_population(tables, label, cutoffs)
+    kind, gone = definition_of(label).churned(tables, population, need_churners=need_churners)
     labelled = population.scored & ~gone & (kind >= 0)
+    wanted = kind > 0 if label.predicted == "any" else kind == ChurnKind[label.predicted.upper()]
     return Labels(
         population,
-        churned=np.where(labelled, _wanted(settings, kind), -1).astype(np.int8),
+        churned=np.where(labelled, wanted, -1).astype(np.int8),
         kind=np.where(labelled, kind, ChurnKind.NONE).astype(np.int8),
         gone_early=population.scored & gone,
     )
 
 
-def _wanted(settings: LabelSettings, kind: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Say which ends are what the label is about."""
-    of = settings.of if isinstance(settings, ContractualLabel) else "any"
-    return kind > 0 if of == "any" else kind == ChurnKind[of.upper()]
-
-
-def _refuse_open_outcomes(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64]) -> None:
-    if isinstance(settings, GivenLabel) and settings.flag is not None:
-        at = snapshot_cutoff(tables, settings)
+def _refuse_open_outcomes(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]) -> None:
+    if label.is_snapshot:
+        at = label.last_cutoff(tables.observed_until)
         others = [text_of(int(cutoff)) for cutoff in cutoffs if cutoff != at]
         if others:
             raise UsageError.of(
                 "a flag says who churned at one cutoff only", ", ".join(others), f"use the cutoff {text_of(at)}"
             )
         return
-    outcome = settings.outcome
+    outcome = label.outcome
     open_ones = [text_of(int(cutoff)) for cutoff in cutoffs[~outcome.mature(cutoffs, tables.observed_until)]]
     if open_ones:
         value = (
@@ -164,67 +179,86 @@ def _refuse_open_outcomes(tables: Tables, settings: LabelSettings, cutoffs: NDAr
         )
 
 
-def _fall(
-    ended: NDArray[np.int64], cutoffs: NDArray[np.int64], outcome: Outcome
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the run of cutoffs `[first, stop)` whose outcome holds each instant; from `stop` on it lies before the outcome."""
-    first = entry(ended, cutoffs, offset_days=-(outcome.gap + outcome.horizon))
-    return first, entry(ended, cutoffs, offset_days=-outcome.gap)
+@dataclass(frozen=True)
+class HorizonLabels:
+    """Who of one population had churned within each of several horizons.
+
+    >>> population = Population(("a",), np.array([0]), np.array([[0]], dtype=np.int8))
+    >>> HorizonLabels(population, (30, 90), np.array([[[0]], [[1]]], dtype=np.int8)).at(90).tolist()
+    [[1]]
+    """
+
+    population: Population  # the same for every horizon: who is a customer at a cutoff does not depend on how far one looks
+    horizons: tuple[int, ...]  # days, ascending
+    # shape (horizons, n_accounts, k): 1 churned within the horizon, 0 not, -1 not in the population, gone before the outcome
+    # began, or the outcome of this horizon is not complete. Who churned within one horizon churned within every longer one
+    # that is complete
+    churned: NDArray[np.int8]
+
+    def at(self, horizon: int) -> NDArray[np.int8]:
+        """Return the labels of one horizon, shape (n_accounts, k)."""
+        found: NDArray[np.int8] = self.churned[self.horizons.index(horizon)]
+        return found
 
 
-def _contractual(
-    tables: Tables, settings: ContractualLabel, population: Population
-) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    subscriptions = require_columns(tables, "subscriptions", "started_at", "ended_at")
-    if settings.of != "any":
-        require_columns(tables, "subscriptions", "end_reason")
-    spells = find_spells(
-        subscriptions, grace_days=settings.grace, accounts=population.accounts, observed_until=tables.observed_until
-    )
-    cutoffs, shape = population.cutoffs, population.status.shape
-    # The spell that holds a cutoff is the last one begun before it. Spells are numbered from 1; 0 says none, because later
-    # versions took back what was seen, and stands for an end before every cutoff.
-    begun = entry(spells.started, cutoffs)
-    seen = begun < len(cutoffs)
-    latest = np.zeros(shape, dtype=np.int64)
-    np.maximum.at(latest, (spells.account[seen], begun[seen]), np.flatnonzero(seen) + 1)
-    latest = np.maximum.accumulate(latest, axis=1)
-    first, stop = (np.append(np.int32(0), numbers)[latest] for numbers in _fall(spells.ended, cutoffs, settings.outcome))
-    position = np.arange(shape[1])[None, :]
-    kinds = np.append(np.int8(0), _kinds(spells.end_reason, settings.involuntary))
-    churned = (first <= position) & (position < stop)
-    return np.where(churned, kinds[latest], np.int8(0)), position >= stop
+def find_horizon_labels(
+    tables: Tables,
+    label: LabelSettings,
+    cutoffs: NDArray[np.int64],
+    horizons: Sequence[int],
+    *,
+    known_until: int | None = None,
+) -> HorizonLabels:
+    """Find who of the population of each cutoff had churned within each horizon.
+
+    >>> import pyarrow as pa
+    >>> from staypower.cutoffs import DAY
+    >>> from staypower.labels.settings import GivenLabel
+    >>> from staypower.tables import SCHEMAS, Column, Table, TableSchema
+    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
+    >>> left = pa.table({"account_id": ["a"], "churned_at": pa.array([40 * DAY], pa.timestamp("us", "UTC"))})
+    >>> schema = TableSchema("churn", ("churned_at",), (Column("churned_at", "time"),))
+    >>> tables = Tables({"accounts": accounts, "churn": Table(schema, left)}, 100 * DAY)
+    >>> found = find_horizon_labels(tables, GivenLabel(dates="churn"), np.array([0]), [30, 90, 180])
+    >>> found.churned[:, :, 0].tolist()
+    [[0, 0], [1, 0], [-1, -1]]
+    """
+    reason = label.no_other_horizons
+    if reason is not None:
+        raise UsageError.of("the label has no other horizons", reason, "leave `horizons.days` empty")
+    cutoffs = np.asarray(cutoffs, dtype=np.int64)
+    until = tables.observed_until if known_until is None else min(known_until, tables.observed_until)
+    wanted = tuple(sorted(set(horizons)))
+    population = find_population(tables, label, cutoffs)
+    churned = np.full((len(wanted), *population.status.shape), -1, dtype=np.int8)
+    for position, horizon in enumerate(wanted):
+        longer = label.model_copy(update={"horizon": horizon})
+        complete = longer.outcome.mature(cutoffs, until)
+        if complete.any():
+            churned[position][:, complete] = find_labels(tables, longer, cutoffs[complete]).churned
+    return HorizonLabels(population, wanted, churned)
 
 
-def _kinds(reasons: NDArray[np.object_], involuntary: tuple[str, ...]) -> NDArray[np.int8]:
-    codes, distinct = pd.factorize(pd.Series(reasons, dtype=object))
-    kinds = [ChurnKind.INVOLUNTARY if match_words(text, involuntary) else ChurnKind.VOLUNTARY for text in distinct]
-    return np.array([*kinds, ChurnKind.UNKNOWN], dtype=np.int8)[codes]
+def require_enough(
+    y: NDArray[np.int8],
+    *,
+    purpose: str = "training",
+    least_churners: int = LEAST_CHURNERS,
+    least_stayers: int = LEAST_STAYERS,
+) -> None:
+    """Refuse labels with too few churners or stayers to train on.
 
-
-def _non_contractual(
-    tables: Tables, settings: NonContractualLabel, population: Population
-) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    rows = read_activity(tables, settings, population.accounts).counting()
-    shape = (len(population.accounts), len(population.cutoffs))
-    came = count_runs(rows.account, *_fall(rows.at, population.cutoffs, settings.outcome), shape) > 0
-    return np.where(came, np.int8(ChurnKind.NONE), np.int8(ChurnKind.UNKNOWN)), np.zeros(shape, dtype=bool)
-
-
-def _given_dates(tables: Tables, settings: GivenLabel, population: Population) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    dates = read_churn_dates(tables, settings, population.accounts)
-    never = np.iinfo(np.int64).max
-    first_date = np.full(len(population.accounts), never, dtype=np.int64)
-    np.minimum.at(first_date, dates.account, dates.at)
-    first, stop = _fall(np.where(first_date == never, MISSING, first_date), population.cutoffs, settings.outcome)
-    position = np.arange(len(population.cutoffs))[None, :]
-    churned = (first[:, None] <= position) & (position < stop[:, None])
-    return np.where(churned, np.int8(ChurnKind.UNKNOWN), np.int8(ChurnKind.NONE)), position >= stop[:, None]
-
-
-def _given_flag(
-    tables: Tables, settings: GivenLabel, population: Population, *, need_churners: bool
-) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    told = read_flag(tables, settings, population.accounts, need_churners=need_churners)
-    flags = np.broadcast_to(told[:, None], population.status.shape)
-    return np.where(flags == 1, np.int8(ChurnKind.UNKNOWN), flags), np.zeros(flags.shape, dtype=bool)
+    >>> require_enough(np.array([1] * 5 + [0] * 100))
+    Traceback (most recent call last):
+        ...
+    staypower.errors.UsageError: too few churners for training: 5 churners and 100 stayers. Fix: at least 20 churners ...
+    """
+    churners, stayers = int((y == 1).sum()), int((y == 0).sum())
+    problems = []
+    for word, found, least in (("churners", churners, least_churners), ("stayers", stayers, least_stayers)):
+        if found < least:
+            problem = f"one class only, no {word} for {purpose}" if found == 0 else f"too few {word} for {purpose}"
+            fix = f"at least {least} {word} are needed: take more cutoffs, a longer horizon or more history"
+            problems.append(Problem(problem, f"{churners} churners and {stayers} stayers", fix))
+    if problems:
+        raise UsageError(problems)

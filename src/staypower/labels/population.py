@@ -1,7 +1,8 @@
-"""The population: what each account is at each cutoff, by what was known before the cutoff and nothing else."""
+"""The population: what each account is at each cutoff, and what every kind of label has to answer about it."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,21 +10,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.cutoffs import ALWAYS, entry, exit_after
-from staypower.labels.inputs import Happenings, read_activity, read_churn_dates, read_sign_ups, require_columns
-from staypower.labels.runs import count_runs, first_run, from_first, newer_version
-from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
-from staypower.spells import read_versions
+from staypower.cutoffs import MISSING, Outcome, entry, text_of
+from staypower.errors import UsageError
+from staypower.labels.inputs import Happenings, read_sign_ups
+from staypower.labels.runs import first_run, from_first
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Population", "Status", "find_population"]
+__all__ = ["ChurnDefinition", "ChurnKind", "Population", "Status", "fall", "old_enough", "require_active", "status_of"]
 
 
 class Status(IntEnum):
-    """What an account is at a cutoff; only `SCORED` accounts are learned from.
+    """What an account is at a cutoff; only `SCORED` accounts are trained on.
 
     >>> Status.NOT_ACTIVE.word
     'not_active'
@@ -40,6 +40,19 @@ class Status(IntEnum):
     def word(self) -> str:
         """The status as outputs write it."""
         return self.name.lower()
+
+
+class ChurnKind(IntEnum):
+    """How an account churned.
+
+    >>> ChurnKind(2).name
+    'INVOLUNTARY'
+    """
+
+    NONE = 0
+    VOLUNTARY = 1
+    INVOLUNTARY = 2
+    UNKNOWN = 3
 
 
 @dataclass(frozen=True)
@@ -71,87 +84,50 @@ class Population:
         return account, cutoff
 
 
-def find_population(tables: Tables, settings: LabelSettings, cutoffs: NDArray[np.int64]) -> Population:
-    """Find what every account is at every cutoff.
+class ChurnDefinition(ABC):
+    """What one kind of label answers from the tables."""
 
-    - Contractual: active when a subscription covers the last microsecond before the cutoff, `started_at < cutoff` and not
-      `ended_at < cutoff`; notice given when all of these subscriptions have a `cancel_requested_at` before the cutoff;
-      invalid when all that is known of the account ends before it starts.
-    - Non-contractual: active when a row that counts lies in `[cutoff - activity window, cutoff)`.
-    - Given dates: active from sign-up to the first date of churn. Given flag: always active.
-    - Too new: both the sign-up and the first row of the label's table are younger than the setting.
-    - No history: the label's table says nothing of the account before the cutoff, or it has not signed up.
+    @abstractmethod
+    def statuses(self, tables: Tables, accounts: Sequence[str], cutoffs: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Return the `Status` of each account at each cutoff, shape (n_accounts, k)."""
 
-    >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS, Table
-    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
-    >>> found = find_population(Tables({"accounts": accounts}, 9), GivenLabel(flag="left"), np.array([9]))
-    >>> found.accounts, found.status.tolist()
-    (('a', 'b'), [[0], [0]])
+    @abstractmethod
+    def churned(
+        self, tables: Tables, population: Population, *, need_churners: bool
+    ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+        """Return the `ChurnKind` of each account in each outcome (-1: no label), and who was gone before the outcome began."""
+
+    def first_seen(self, tables: Tables, accounts: Sequence[str]) -> tuple[Happenings, int]:
+        """Return the rows with which accounts begin, and from when on the tables show who is a customer."""
+        return read_sign_ups(tables, accounts), MISSING
+
+
+def require_active(population: Population) -> None:
+    """Refuse a population without members.
+
+    >>> require_active(Population(("a",), np.array([0]), np.array([[Status.NOT_ACTIVE]], dtype=np.int8)))
+    Traceback (most recent call last):
+        ...
+    staypower.errors.UsageError: no accounts active: 1 accounts at 1970-01-01: 1 not_active. Fix: ...
     """
-    cutoffs = np.asarray(cutoffs, dtype=np.int64)
-    if (np.diff(cutoffs) <= 0).any():
-        raise ValueError("cutoffs must ascend without repeats")
-    accounts = tuple(tables.account_ids)
-    if isinstance(settings, ContractualLabel):
-        status = _contractual(tables, settings, accounts, cutoffs)
-    elif isinstance(settings, NonContractualLabel):
-        status = _non_contractual(tables, settings, accounts, cutoffs)
-    else:
-        status = _given(tables, settings, accounts, cutoffs)
-    return Population(accounts, cutoffs, status)
+    if population.scored.any():
+        return
+    words = [status.word for status in Status]
+    counts = np.bincount(population.status.ravel(), minlength=len(words))
+    found = ", ".join(f"{count} {word}" for word, count in zip(words, counts, strict=True) if count) or "none"
+    span = " to ".join(dict.fromkeys(text_of(int(cutoff)) for cutoff in (*population.cutoffs[:1], *population.cutoffs[-1:])))
+    value = f"{len(population.accounts)} accounts at {span or 'no cutoff'}: {found}"
+    fix = "choose cutoffs inside the data, and see that the label's table holds these accounts and its dates are right"
+    raise UsageError.of("no accounts active", value, fix)
 
 
-def _contractual(
-    tables: Tables, settings: ContractualLabel, accounts: Sequence[str], cutoffs: NDArray[np.int64]
-) -> NDArray[np.int8]:
-    subscriptions = require_columns(tables, "subscriptions", "started_at", "ended_at")
-    versions = read_versions(subscriptions, accounts, observed_until=tables.observed_until)
-    shape = (len(accounts), len(cutoffs))
-    entered = entry(versions.known, cutoffs)
-    # A version speaks until a later one is known, or its own end is.
-    stop = np.minimum(newer_version(versions.subscription, entered, len(cutoffs)), entry(versions.ended, cutoffs))
-    running = count_runs(versions.account, entered, stop, shape)
-    warned = count_runs(versions.account, np.maximum(entered, entry(versions.notice, cutoffs)), stop, shape)
-    possible = (versions.ended <= ALWAYS) | (versions.ended >= versions.started)
-    sane = from_first(first_run(versions.account[possible], entered[possible], shape), shape)
-    known = from_first(first_run(versions.account, entered, shape), shape)
-    rows = Happenings(versions.account, versions.started, versions.known, possible)
-    of_age = _of_age([rows, read_sign_ups(tables, accounts)], settings.too_new, cutoffs, len(accounts))
-    status = _status(known, running > 0, of_age | settings.keep_too_new)
-    if not settings.keep_notice:
-        status[(running > 0) & (warned == running)] = Status.NOTICE_GIVEN
-    status[known & ~sane] = Status.INVALID
-    return status
+def fall(ended: NDArray[np.int64], cutoffs: NDArray[np.int64], outcome: Outcome) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the run of cutoffs `[first, stop)` whose outcome holds each instant; from `stop` on it lies before the outcome."""
+    first = entry(ended, cutoffs, offset_days=-(outcome.gap + outcome.horizon))
+    return first, entry(ended, cutoffs, offset_days=-outcome.gap)
 
 
-def _non_contractual(
-    tables: Tables, settings: NonContractualLabel, accounts: Sequence[str], cutoffs: NDArray[np.int64]
-) -> NDArray[np.int8]:
-    rows = read_activity(tables, settings, accounts)
-    shape = (len(accounts), len(cutoffs))
-    counting = rows.counting()
-    left = exit_after(counting.at, cutoffs, settings.activity_window)
-    active = count_runs(counting.account, entry(counting.known, cutoffs), left, shape) > 0
-    known = from_first(first_run(rows.account, entry(rows.known, cutoffs), shape), shape)
-    of_age = _of_age([rows, read_sign_ups(tables, accounts)], settings.too_new, cutoffs, len(accounts))
-    return _status(known, active, of_age | settings.keep_too_new)
-
-
-def _given(tables: Tables, settings: GivenLabel, accounts: Sequence[str], cutoffs: NDArray[np.int64]) -> NDArray[np.int8]:
-    shape = (len(accounts), len(cutoffs))
-    sign_ups = read_sign_ups(tables, accounts)
-    undated = np.bincount(sign_ups.account, minlength=len(accounts)) == 0
-    of_age = _of_age([sign_ups], settings.too_new, cutoffs, len(accounts)) | undated[:, None] | settings.keep_too_new
-    present, gone = np.ones(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    if settings.flag is None:
-        dates = read_churn_dates(tables, settings, accounts)
-        present = from_first(first_run(sign_ups.account, entry(sign_ups.known, cutoffs), shape), shape) | undated[:, None]
-        gone = from_first(first_run(dates.account, entry(dates.known, cutoffs), shape), shape)
-    return _status(present | gone, present & ~gone, of_age)
-
-
-def _of_age(sources: Sequence[Happenings], days: int, cutoffs: NDArray[np.int64], accounts: int) -> NDArray[np.bool_]:
+def old_enough(sources: Sequence[Happenings], days: int, cutoffs: NDArray[np.int64], accounts: int) -> NDArray[np.bool_]:
     """Say at which cutoffs the earliest thing known of each account is at least `days` old."""
     shape = (accounts, len(cutoffs))
     reached = np.zeros(shape, dtype=bool)
@@ -162,7 +138,8 @@ def _of_age(sources: Sequence[Happenings], days: int, cutoffs: NDArray[np.int64]
     return reached
 
 
-def _status(known: NDArray[np.bool_], active: NDArray[np.bool_], of_age: NDArray[np.bool_]) -> NDArray[np.int8]:
+def status_of(known: NDArray[np.bool_], active: NDArray[np.bool_], of_age: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Put together what is known of each account, whether it is active and whether it is old enough."""
     status = np.where(known, np.int8(Status.NOT_ACTIVE), np.int8(Status.NO_HISTORY)).astype(np.int8)
     status[active] = np.where(of_age[active], np.int8(Status.SCORED), np.int8(Status.TOO_NEW))
     return status

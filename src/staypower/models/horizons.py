@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
-from staypower.labels.horizons import find_horizon_labels, why_no_horizons
+from staypower.labels.churn import find_horizon_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
@@ -154,7 +154,7 @@ def fit_horizons(
     asked = [days for days in settings.days if days != label.horizon]
     if not asked:
         return {}, ()
-    reason = why_no_horizons(label)
+    reason = label.no_other_horizons
     if reason is not None:
         return {}, (f"other horizons: none, {reason}",)
     steps, notes = _steps(dataset, tables, label, asked)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
-from staypower.labels.churn import ChurnKind
-from staypower.labels.settings import ContractualLabel, LabelSettings
+from staypower.labels.population import ChurnKind
+from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.companion import CompanionModel
@@ -83,10 +83,10 @@ def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -
     Churners whose end has no reason are left out: they are taken to be of the same kinds as others with the same features,
     so `p_voluntary + p_involuntary` is the whole churn probability, unknown reasons included.
     """
-    if not isinstance(label, ContractualLabel) or not label.involuntary:
+    if not label.involuntary_words:
         return None, ("kinds of churn: not told apart, `label.involuntary` names no end reasons",)
-    if label.of != "any":
-        return None, (f"kinds of churn: the label is about {label.of} churn alone",)
+    if label.predicted != "any":
+        return None, (f"kinds of churn: the label is about {label.predicted} churn alone",)
     kind = dataset.labels.kind[positions_of(dataset, dataset.labels.population.accounts, dataset.plan.all)]
     churned = dataset.rows("training", "calibration") & (dataset.y == 1)
     known = churned & np.isin(kind, [ChurnKind.VOLUNTARY, ChurnKind.INVOLUNTARY])

@@ -21,7 +21,6 @@ from staypower.errors import UsageError
 from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.backtest.predictions import FoldPredictions
 from staypower.evaluation.backtest.result import Backtest
-from staypower.labels.settings import GivenLabel
 from staypower.pipelines.fitting import fit_classifier, predict_by_halves
 from staypower.pipelines.judging import LOGISTIC, baselines_of, capacity_of, sample_remarks, tenure_of
 from staypower.pipelines.row_facts import find_row_facts
@@ -100,9 +99,7 @@ def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, 
 
 
 def _plans(settings: Settings, tables: Tables, folds: int) -> list[CutoffPlan]:
-    if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
-        fix = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
-        raise UsageError.of("a backtest needs several cutoffs", f"label.flag: {settings.label.flag}", fix)
+    settings.label.require_several_cutoffs("a backtest")
     return rolling_plans(
         settings.cutoffs,
         settings.label.outcome,

@@ -15,7 +15,6 @@ from staypower.evaluation.groups import Group
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation
-from staypower.pipelines.label_words import churn_in_words, outcome_in_words, population_in_words
 from staypower.tables import Table, Tables
 
 __all__ = ["write_card"]
@@ -74,7 +73,7 @@ def _opening(settings: Settings, tables: Tables, evaluation: Evaluation, made_at
 
 def _intended_use(settings: Settings) -> str:
     return (
-        f"To rank the accounts that are active today by how likely they are {outcome_in_words(settings.label)},\n"
+        f"To rank the accounts that are active today by how likely they are {settings.label.outcome_in_words()},\n"
         "so that a team can decide whom to look at first, with the reasons beside each score. It is not made for decisions\n"
         "about prices, credit or persons, for accounts unlike those it learned from, or as proof of what causes churn."
     )
@@ -103,8 +102,8 @@ def _target(settings: Settings, dataset: Dataset) -> str:
     told = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in left_out.items())
     active = counts["active"]
     facts = (
-        ("Label", churn_in_words(settings.label)),
-        ("Population", population_in_words(settings.label)),
+        ("Label", settings.label.churn_in_words()),
+        ("Population", settings.label.population_in_words()),
         ("Customers at a cutoff", " to ".join(dict.fromkeys(f"{count:,}" for count in (int(active.min()), int(active.max()))))),
         ("Left out, accounts times cutoffs", told),
     )

@@ -12,13 +12,12 @@ import pandas as pd
 from staypower.checking.checks import check_tables
 from staypower.checking.report import CheckReport
 from staypower.config.settings import Settings
-from staypower.dataset.building import choose_plan, told_by
+from staypower.dataset.building import choose_plan
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import ExitCode, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
-from staypower.labels.churn import Labels, find_labels
-from staypower.labels.sufficiency import require_enough
+from staypower.labels.churn import Labels, find_labels, require_enough
 from staypower.labels.tier import find_survey_state
 from staypower.pipelines.companions import has_answers
 from staypower.pipelines.loading import load_tables
@@ -120,7 +119,7 @@ def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, o
         _tier(tables, settings, findings)
         target = _target(labels)
         report = check_tables(
-            tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=told_by(settings.label)
+            tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=settings.label.hidden
         )
     return CheckResult(report, catalogue, plan, labels)
 
@@ -140,7 +139,7 @@ def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple
 def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]) -> Catalogue | None:
     try:
         cutoff = plan.learned_until if plan else tables.observed_until
-        return declare(tables, settings.features, cutoff=cutoff, hidden=told_by(settings.label))
+        return declare(tables, settings.features, cutoff=cutoff, hidden=settings.label.hidden)
     except UsageError as error:
         findings += _as_findings(error, "features")
         return None

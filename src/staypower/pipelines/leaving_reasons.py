@@ -12,7 +12,6 @@ from staypower.explanation.choosing import sum_topics
 from staypower.explanation.leavers import learn_leaver_words
 from staypower.explanation.manner import Manner
 from staypower.explanation.topics import topics_of
-from staypower.labels.settings import ContractualLabel
 from staypower.models.churn import ChurnClassifier
 from staypower.spells import find_spells
 from staypower.tables import Tables
@@ -48,10 +47,10 @@ def named_levers(dataset: Dataset, tables: Tables, settings: Settings, rows: NDA
     accounts, cutoffs = dataset.matrix.accounts[rows], dataset.matrix.cutoffs[rows]
     named = np.full(len(accounts), None, dtype=object)
     label = settings.label
-    if not isinstance(label, ContractualLabel) or not tables.has("subscriptions", "end_reason", "ended_at"):
+    if not label.by_subscriptions or not tables.has("subscriptions", "end_reason", "ended_at"):
         return named
     listed = sorted(set(accounts.tolist()))
-    spells = find_spells(tables["subscriptions"], grace_days=label.grace, accounts=listed)
+    spells = find_spells(tables["subscriptions"], grace_days=label.outcome.grace, accounts=listed)
     levers = np.array([settings.explanation.lever_of(reason) for reason in spells.end_reason], dtype=object)
     place = {account: number for number, account in enumerate(listed)}
     number = np.array([place[account] for account in accounts], dtype=np.int64)

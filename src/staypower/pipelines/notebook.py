@@ -10,7 +10,7 @@ from staypower.actions.result import ActionList
 from staypower.auditing.report import AuditReport
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset.building import Dataset, told_by
+from staypower.dataset.building import Dataset
 from staypower.dataset.building import build_dataset as _build_dataset
 from staypower.evaluation.backtest.result import Backtest
 from staypower.evaluation.result import Evaluation
@@ -131,7 +131,7 @@ def build_features(
     FeatureMatrix
     """
     instants = np.unique(np.array([instant_of(cutoff) for cutoff in cutoffs], dtype=np.int64))
-    declared = catalogue or declare(tables, settings.features, cutoff=int(instants[0]), hidden=told_by(settings.label))
+    declared = catalogue or declare(tables, settings.features, cutoff=int(instants[0]), hidden=settings.label.hidden)
     return build_matrix(tables, declared, accounts=tables.account_ids, cutoffs=instants)
 
 

@@ -18,7 +18,8 @@ from staypower.cutoffs import instant_of, text_of
 from staypower.errors import UsageError
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
-from staypower.labels.population import Status, find_population
+from staypower.labels.churn import find_population
+from staypower.labels.population import Status
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.monitoring.drift import Drift, find_drift

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.types
 
 from staypower.config.settings import Settings
-from staypower.dataset.building import Dataset, told_by
+from staypower.dataset.building import Dataset
 from staypower.errors import Problem, UsageError, nearest
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
@@ -101,7 +101,7 @@ def _build(
     accounts, cutoffs = dataset.matrix.accounts[rows], dataset.matrix.cutoffs[rows]
     _require(tables, settings, attributes, categories)
     plain = FeatureSettings(windows=(365,), families=("profile", "billing", "orders"), rare=1, own=tuple(_own(settings)))
-    declared = declare(tables, plain, cutoff=int(cutoffs.max()), hidden=told_by(settings.label))
+    declared = declare(tables, plain, cutoff=int(cutoffs.max()), hidden=settings.label.hidden)
     wanted = {_HEALTH, _VALUE} | ({_REVENUE, _ORDERED} if _wants_lifetime(settings) else set())
     declared = declared.only({*wanted, *(_attribute(declared, name).name for name in attributes)})
     everybody, instants = np.unique(accounts.astype(str)), np.unique(cutoffs)

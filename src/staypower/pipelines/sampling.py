@@ -20,7 +20,6 @@ from staypower.dataset.sampling import Sampling
 from staypower.engines.sizing import Load
 from staypower.errors import UsageError
 from staypower.labels.churn import find_labels
-from staypower.labels.settings import ContractualLabel, LabelSettings, NonContractualLabel
 from staypower.pipelines.loading import buckets_of, load_of, load_tables, open_tables, refuse_errors
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
@@ -75,15 +74,8 @@ def resolve_sampling(settings: Settings, tables: BucketedTables) -> Sampling:
     def count(some: Tables) -> tuple[int, int, int]:
         return count_rows(find_labels(some, label, plan.all, need_churners=False), plan)
 
-    churned, stayed, tested = np.sum(list(tables.each(count, only=_tables_of(label))), axis=0).tolist()
+    churned, stayed, tested = np.sum(list(tables.each(count, only=label.tables_read)), axis=0).tolist()
     return Sampling.within(asked.rows, churned=churned, stayed=stayed, tested=tested, seed=asked.seed)
-
-
-def _tables_of(label: LabelSettings) -> set[str]:
-    """Name the tables that tell the outcome, besides `accounts`."""
-    if isinstance(label, ContractualLabel):
-        return {"subscriptions"}
-    return {label.table} if isinstance(label, NonContractualLabel) else {label.dates or ""} - {""}
 
 
 def _drawn(opened: BucketedTables, sampling: Sampling) -> Tables:

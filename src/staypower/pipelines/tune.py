@@ -21,7 +21,6 @@ from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.resampling import Estimate
-from staypower.labels.settings import GivenLabel
 from staypower.metrics.probability import log_losses
 from staypower.models.settings import TreeShape
 from staypower.pipelines.fitting import fit_classifier
@@ -112,9 +111,7 @@ def run_tune(
 
 def _folds(settings: Settings, tables: Tables, sampling: Sampling) -> list[Dataset]:
     """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
-    if isinstance(settings.label, GivenLabel) and settings.label.flag is not None:
-        fix = "give dates of churn (`label.dates`) or another kind of label: a flag says who churned at one cutoff only"
-        raise UsageError.of("tuning needs several cutoffs", f"label.flag: {settings.label.flag}", fix)
+    settings.label.require_several_cutoffs("tuning")
     plan = choose_plan(tables, settings.label, settings.cutoffs)
     known = int(plan.test[0])
     # the folds lie before the date that the config tests at

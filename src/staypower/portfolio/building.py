@@ -11,7 +11,7 @@ import numpy as np
 from staypower.cutoffs import DAY, MISSING, before, earliest
 from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
-from staypower.labels.settings import ContractualLabel, LabelSettings
+from staypower.labels.settings import LabelSettings
 from staypower.portfolio.advocacy import read_referrals, referral_figures
 from staypower.portfolio.attitude import ces_figures, csat_figures, nps_figures, response_figures
 from staypower.portfolio.catalogue import METRICS
@@ -132,9 +132,9 @@ def _customers(job: _Job) -> Iterator[Figure]:
 
 
 def _why_no_kinds(label: LabelSettings) -> str:
-    if not isinstance(label, ContractualLabel):
-        return "only contracts end for a reason"
-    if not label.involuntary:
+    if not label.by_subscriptions:
+        return "only subscriptions end for a reason"
+    if not label.involuntary_words:
         return "set `label.involuntary` to the words of end reasons that are involuntary, such as `[payment]`"
     return "no subscription has an `end_reason`"
 

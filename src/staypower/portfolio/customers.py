@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from staypower.cutoffs import DAY, MISSING, before, earliest, entry
-from staypower.labels.churn import ChurnKind
-from staypower.labels.inputs import read_activity, read_sign_ups
-from staypower.labels.population import find_population
-from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel, match_words
+from staypower.cutoffs import DAY, MISSING, before, entry
+from staypower.labels.churn import definition_of, find_population
+from staypower.labels.contractual import kinds_of_ends
+from staypower.labels.population import ChurnKind
+from staypower.labels.settings import LabelSettings
 from staypower.portfolio.periods import Periods
 from staypower.spells import Spells, find_spells
 from staypower.tables import Tables
@@ -76,12 +75,13 @@ class Customers:
 def customers_problem(tables: Tables, label: LabelSettings) -> str | None:
     """Say why customers cannot be counted over time; None when they can.
 
+    >>> from staypower.labels.settings import GivenLabel
     >>> customers_problem(Tables({}, 0), GivenLabel(flag="left"))
     'a flag says who left, not when'
     """
-    if isinstance(label, GivenLabel) and label.flag is not None:
+    if label.is_snapshot:
         return "a flag says who left, not when"
-    if isinstance(label, ContractualLabel) and not tables.has("subscriptions", "started_at", "ended_at"):
+    if label.by_subscriptions and not tables.has("subscriptions", "started_at", "ended_at"):
         return "the subscriptions have no `ended_at`"
     return None
 
@@ -93,9 +93,9 @@ def find_customers(tables: Tables, label: LabelSettings, periods: Periods, *, ac
       subscriptions whose hole is closed is a customer.
     - Non-contractual: activity in the window before the boundary. Given dates: from sign-up to the first date of churn.
     """
-    if isinstance(label, ContractualLabel):
+    if label.by_subscriptions:
         spells = find_spells(
-            tables["subscriptions"], grace_days=label.grace, accounts=accounts, observed_until=tables.observed_until
+            tables["subscriptions"], grace_days=label.outcome.grace, accounts=accounts, observed_until=tables.observed_until
         )
         return _from_spells(spells, label, periods)
     status = find_population(tables, label, periods.bounds)
@@ -114,7 +114,7 @@ def find_customers(tables: Tables, label: LabelSettings, periods: Periods, *, ac
     )
 
 
-def _from_spells(spells: Spells, label: ContractualLabel, periods: Periods) -> Customers:
+def _from_spells(spells: Spells, label: LabelSettings, periods: Periods) -> Customers:
     bounds = periods.bounds
     first, stop = entry(spells.started, bounds).astype(np.int64), entry(spells.ended, bounds).astype(np.int64)
     stay = np.full((len(spells.accounts), len(bounds)), -1, dtype=np.int64)
@@ -128,21 +128,18 @@ def _from_spells(spells: Spells, label: ContractualLabel, periods: Periods) -> C
         accounts=spells.accounts,
         periods=periods,
         stay=stay,
-        kind=_kinds(spells, label.involuntary),
+        kind=_kinds(spells, label.involuntary_words),
         began=began,
-        open_since=_open_since(spells, label.grace, periods.observed_until),
-        grace=label.grace,
-        kinds_told=bool(label.involuntary) and any(reason is not None for reason in spells.end_reason),
+        open_since=_open_since(spells, label.outcome.grace, periods.observed_until),
+        grace=label.outcome.grace,
+        kinds_told=bool(label.involuntary_words) and any(reason is not None for reason in spells.end_reason),
         readable_from=MISSING,
         carries=True,
     )
 
 
 def _kinds(spells: Spells, involuntary: tuple[str, ...]) -> NDArray[np.int8]:
-    codes, distinct = pd.factorize(pd.Series(spells.end_reason, dtype=object))
-    kinds = [ChurnKind.INVOLUNTARY if match_words(text, involuntary) else ChurnKind.VOLUNTARY for text in distinct]
-    found = np.array([*kinds, ChurnKind.UNKNOWN], dtype=np.int8)[codes]
-    return np.where(spells.ended == MISSING, np.int8(ChurnKind.NONE), found)
+    return np.where(spells.ended == MISSING, np.int8(ChurnKind.NONE), kinds_of_ends(spells.end_reason, involuntary))
 
 
 def _open_since(spells: Spells, grace: int, observed_until: int) -> NDArray[np.int64]:
@@ -165,11 +162,7 @@ def _runs(present: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _first_seen(tables: Tables, label: LabelSettings, accounts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     """Return when each account began, and from when on the data tell who is a customer."""
-    rows, readable_from = read_sign_ups(tables, accounts), MISSING
-    if isinstance(label, NonContractualLabel):
-        rows = read_activity(tables, label, accounts).counting()
-        first = earliest([rows.at])
-        readable_from = MISSING if first == MISSING else first + label.activity_window * DAY
+    rows, readable_from = definition_of(label).first_seen(tables, accounts)
     began = np.full(len(accounts), np.iinfo(np.int64).max, dtype=np.int64)
     np.minimum.at(began, rows.account, rows.at)
     return np.where(began == np.iinfo(np.int64).max, MISSING, began), readable_from

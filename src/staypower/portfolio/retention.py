@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from staypower.labels.churn import ChurnKind
+from staypower.labels.population import ChurnKind
 from staypower.portfolio.customers import Customers
 from staypower.portfolio.figures import Cell, Figure
 from staypower.portfolio.intervals import NONE, wilson_interval

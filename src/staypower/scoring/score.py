@@ -20,7 +20,8 @@ from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
-from staypower.labels.population import Status, find_population
+from staypower.labels.churn import find_population
+from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle

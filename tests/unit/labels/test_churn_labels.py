@@ -8,10 +8,9 @@ import pytest
 
 from staypower.cutoffs import DAY, text_of
 from staypower.errors import UsageError
-from staypower.labels.churn import find_labels, last_labelled_cutoff
-from staypower.labels.population import Population, Status, find_population
+from staypower.labels.churn import find_labels, find_population, require_enough
+from staypower.labels.population import Population, Status, require_active
 from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
-from staypower.labels.sufficiency import require_active, require_enough
 from staypower.tables import SCHEMAS, Table, Tables
 
 
@@ -104,7 +103,7 @@ def test_cutoffs_must_ascend() -> None:
 def test_open_outcome_is_refused_and_names_the_last_complete_one() -> None:
     tables = company(subscriptions=FIVE)  # observed for 200 days; gap, horizon and grace take 47
 
-    assert last_labelled_cutoff(tables, LABEL) == 153 * DAY
+    assert LABEL.last_cutoff(tables.observed_until) == 153 * DAY
     find_labels(tables, LABEL, days(153))
     with pytest.raises(UsageError, match=r"outcome not complete: cutoff 1970-06-04 .* grace 10 days.* use 1970-06-03") as error:
         find_labels(tables, LABEL, days(153, 154))
@@ -158,10 +157,10 @@ def test_flag_holds_at_its_own_cutoff_only() -> None:
     tables = company(accounts={"account_id": ["a"], "left": ["yes"]})
     label = GivenLabel(flag="left", at="1970-02-01")
 
-    assert text_of(last_labelled_cutoff(tables, label)) == "1970-02-01"
+    assert text_of(label.last_cutoff(tables.observed_until)) == "1970-02-01"
     with pytest.raises(UsageError, match=r"one cutoff only: 1970-02-02. Fix: use the cutoff 1970-02-01"):
         find_labels(tables, label, days(32))
-    assert last_labelled_cutoff(tables, GivenLabel(flag="left")) == 200 * DAY
+    assert GivenLabel(flag="left").last_cutoff(tables.observed_until) == 200 * DAY
 
 
 @pytest.mark.parametrize(

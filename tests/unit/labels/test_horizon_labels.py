@@ -4,8 +4,7 @@ import pytest
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.labels.churn import find_labels
-from staypower.labels.horizons import find_horizon_labels, why_no_horizons
+from staypower.labels.churn import find_horizon_labels, find_labels
 from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
 from staypower.tables import SCHEMAS, Table, Tables
 
@@ -129,6 +128,6 @@ def test_who_churned_once_has_churned_ever_after():
 def test_labels_without_other_horizons_are_refused_with_the_reason(label):
     with pytest.raises(UsageError) as caught:
         found(label)
-    assert why_no_horizons(label) in str(caught.value)
-    assert why_no_horizons(LABEL) is None
-    assert why_no_horizons(GivenLabel(dates="churn")) is None
+    assert label.no_other_horizons in str(caught.value)
+    assert LABEL.no_other_horizons is None
+    assert GivenLabel(dates="churn").no_other_horizons is None

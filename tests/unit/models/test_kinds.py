@@ -6,7 +6,7 @@ import pytest
 from simulated_company import company, expected_log_loss
 
 from staypower.errors import UsageError
-from staypower.labels.churn import ChurnKind
+from staypower.labels.population import ChurnKind
 from staypower.labels.settings import NonContractualLabel
 from staypower.models import kinds as kinds_module
 from staypower.models.bundle import read_bundle, write_bundle

@@ -3,7 +3,6 @@
 import pytest
 
 from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
-from staypower.pipelines.label_words import churn_in_words, outcome_in_words, population_in_words
 
 
 @pytest.mark.parametrize(
@@ -19,7 +18,7 @@ from staypower.pipelines.label_words import churn_in_words, outcome_in_words, po
     ],
 )
 def test_what_counts_as_churn(label, said):
-    assert said in churn_in_words(label)
+    assert said in label.churn_in_words()
 
 
 @pytest.mark.parametrize(
@@ -33,15 +32,15 @@ def test_what_counts_as_churn(label, said):
         ),
     ],
 )
-def test_who_is_learned_from(label, said):
-    assert population_in_words(label) == f"accounts with {said}"
+def test_who_is_trained_on(label, said):
+    assert label.population_in_words() == f"accounts with {said}"
 
 
-def test_who_is_learned_from_where_churn_is_given():
-    assert population_in_words(GivenLabel(flag="Churn", too_new=0)) == "all accounts, at the one cutoff that the flag knows"
-    assert population_in_words(GivenLabel(too_new=0)) == "accounts that have signed up and had not churned before the cutoff"
+def test_who_is_trained_on_where_churn_is_given():
+    assert GivenLabel(flag="Churn", too_new=0).population_in_words() == "all accounts, at the one cutoff of the flag"
+    assert GivenLabel(too_new=0).population_in_words() == "accounts that have signed up and had not churned before the cutoff"
 
 
 def test_what_a_score_is_the_likelihood_of():
-    assert outcome_in_words(ContractualLabel(horizon=30, gap=7)) == "to leave from 7 to 37 days after the cutoff"
-    assert outcome_in_words(GivenLabel(flag="Churn")) == "to bear the flag `Churn`"  # it says nothing of a horizon
+    assert ContractualLabel(horizon=30, gap=7).outcome_in_words() == "to leave from 7 to 37 days after the cutoff"
+    assert GivenLabel(flag="Churn").outcome_in_words() == "to be flagged as churned (`Churn`)"  # it says nothing of a horizon
