@@ -200,7 +200,7 @@ def buying(case: Case) -> Floats | None:
     account = np.searchsorted(names, np.asarray(orders.data.column("account_id").to_pandas(), dtype=object).astype(str))
     days = orders.instants("at") / DAY
     # fitted to everybody known at the last cutoff that anything is learned at
-    until = np.full(len(names), plan.learned_until / DAY)
+    until = np.full(len(names), plan.trained_until / DAY)
     known = [part[~np.isnan(part)] for part in histories(account, days, np.arange(len(names)), until)]
     model = fit_bg_nbd(*known)
     asked = np.searchsorted(names, data.accounts[case.test].astype(str))
@@ -256,7 +256,7 @@ def pool(name: str, cases: Sequence[Case], featuretools: Featuretools | None) ->
         for way, scores in score(case, featuretools).items():
             judged.scores.setdefault(way, []).append(scores)
         cutoffs, tested = len(plan.training) + len(plan.calibration), ", ".join(text_of(int(at)) for at in plan.test)
-        learned = f"{int(case.learned.sum()):,} rows at {cutoffs} cutoffs until {text_of(plan.learned_until)}"
+        learned = f"{int(case.learned.sum()):,} rows at {cutoffs} cutoffs until {text_of(plan.trained_until)}"
         judged.facts.append(f"- {case.name}: learned from {learned}, tested on {int(test.sum()):,} rows at {tested}")
     return judged
 

@@ -29,7 +29,8 @@ import pandas as pd
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset.building import Dataset, is_test_account
+from staypower.dataset.building import Dataset
+from staypower.dataset.pairs import is_test_account
 from staypower.explanation.leavers import learn_leaver_words
 from staypower.explanation.manner import Manner
 from staypower.explanation.reasons import Explanation, explain_scores

@@ -40,7 +40,7 @@ def test_a_fold_is_the_model_that_training_made_for_the_same_cutoff(company, tes
     fold = tested["folds"][0]
     plan = trained.dataset.plan.to_dict()
     assert fold["cutoff"] == plan["test"][0] == "2025-01-02"
-    assert fold["learned_until"] == max(*plan["training"], *plan["calibration"])
+    assert fold["trained_until"] == max(*plan["training"], *plan["calibration"])
     learned = trained.dataset.rows("training", "calibration")
     assert fold["learned_rows"] == learned.sum()
     first = next(group for group in trained.evaluation.groups if group.name == "2025-01-02")

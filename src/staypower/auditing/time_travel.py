@@ -91,7 +91,7 @@ def _travel(case: Case, name: str, *, arrival: bool, said: Sequence[str] = ()) -
 
 
 def _declare(case: Case, tables: Tables) -> Catalogue:
-    return declare(tables, case.features, cutoff=case.dataset.plan.learned_until, hidden=case.hidden)
+    return declare(tables, case.features, cutoff=case.dataset.plan.trained_until, hidden=case.hidden)
 
 
 def _trips(case: Case, catalogue: Catalogue, whole: Rebuilt, arrival: bool) -> Iterator[_Trip]:
@@ -116,7 +116,7 @@ def _count(hidden: Hidden) -> int:
 
 def _learned_differently(case: Case, catalogue: Catalogue, arrival: bool) -> list[str]:
     """Say which learned definitions change when what came after the last learning cutoff is hidden."""
-    until = case.dataset.plan.learned_until
+    until = case.dataset.plan.trained_until
     found = []
     for manner in _MANNERS:
         hidden = hide_future(case.tables, until, manner=manner, arrival=arrival, seed=case.seed)
@@ -151,7 +151,7 @@ def _summary(trips: Sequence[_Trip], cutoffs: NDArray[np.int64], arrival: bool) 
 
 def _agreement(case: Case, catalogue: Catalogue, trips: Sequence[_Trip]) -> str:
     compared = sum(trip.accounts for trip in trips)
-    until = text_of(case.dataset.plan.learned_until)
+    until = text_of(case.dataset.plan.trained_until)
     return (
         f"{len(catalogue.names)} features and the status of accounts, {compared:,} rows rebuilt: every bit the same as from "
         f"the whole tables; so are the definitions learned at {until}"

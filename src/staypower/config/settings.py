@@ -14,8 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from staypower.actions.settings import ActionSettings
 from staypower.config.problems import Origins
 from staypower.cutoffs import instant_of
-from staypower.dataset.sampling import SamplingSettings
-from staypower.dataset.settings import CutoffSettings
+from staypower.dataset.settings import CutoffSettings, SamplingSettings
 from staypower.engines.settings import EngineSettings, read_engine
 from staypower.errors import UsageError
 from staypower.evaluation.settings import CostSettings, EvaluationSettings

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from staypower.cutoffs import MISSING
 from staypower.dataset.cache import MatrixCache
-from staypower.dataset.cutoff_plan import CutoffPlan, plan_cutoffs, plan_snapshot
-from staypower.dataset.enough import require_enough_left
-from staypower.dataset.pairs import Part, is_test_account, pairs_of, rows_kept
+from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
+from staypower.dataset.pairs import Part, is_test_account, pairs_of, require_enough_left, rows_kept
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
@@ -23,7 +21,7 @@ from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
 from staypower.labels.settings import LabelSettings
-from staypower.tables import BucketedTables, Tables
+from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,9 +31,7 @@ __all__ = [
     "Dataset",
     "DatasetRows",
     "Part",
-    "begin_of_history",
     "build_dataset",
-    "choose_plan",
     "is_test_account",
     "labels_of",
     "parts_of",
@@ -187,24 +183,6 @@ class DatasetRows:
         return DatasetRows(self.dataset, self.index[np.asarray(chosen, dtype=np.bool_)])
 
 
-def choose_plan(tables: BucketedTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
-    """Plan the cutoffs that a label and a history allow."""
-    if label.is_snapshot:
-        return plan_snapshot(label.last_cutoff(tables.observed_until), label.outcome)
-    return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
-
-
-def begin_of_history(tables: BucketedTables) -> int:
-    """Return the first instant of the table with the most rows.
-
-    Contracts and sign-ups often reach back years before anything else was recorded; features of such a time would be empty
-    for want of records, not of events.
-    """
-    busiest = max((name for name in tables.names if name != "accounts"), key=tables.row_count, default=None)
-    first = None if busiest is None else tables.first_instant(busiest)
-    return MISSING if first is None else first
-
-
 def build_dataset(
     tables: Tables,
     *,
@@ -255,7 +233,7 @@ def build_dataset(
     known = rows_kept(labels, plan, sampling)
     _require(labels, known, plan, need, least_churners, sampling)
     accounts = list(labels.population.accounts)
-    declared = catalogue or declare(tables, features, cutoff=plan.learned_until, hidden=label.hidden)
+    declared = catalogue or declare(tables, features, cutoff=plan.trained_until, hidden=label.hidden)
     require_features(declared)
     if announce is not None:
         announce(int(known.sum()), len(declared.names))

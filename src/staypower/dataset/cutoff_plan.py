@@ -11,11 +11,18 @@ import numpy as np
 from staypower.cutoffs import DAY, MISSING, Outcome, cutoffs_between, instant_of, text_of
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
+from staypower.labels.settings import LabelSettings
+from staypower.tables import BucketedTables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "FEWEST_TRAINING",
+    "begin_of_history",
+    "choose_plan",
+    "rolling_origins",
+    "rolling_plans",
     "CALIBRATION_CUTOFFS",
     "LEAST_TRAINING_CUTOFFS",
     "CutoffPlan",
@@ -28,6 +35,7 @@ __all__ = [
 
 Split = Literal["temporal", "grouped", "snapshot"]
 
+FEWEST_TRAINING = 3
 LEAST_TRAINING_CUTOFFS = 6
 CALIBRATION_CUTOFFS = 3
 
@@ -80,7 +88,7 @@ class CutoffPlan:
         return np.asarray(self.training[known])
 
     @property
-    def learned_until(self) -> int:
+    def trained_until(self) -> int:
         """The last cutoff that anything is learned at."""
         return int(np.concatenate([self.training, self.calibration]).max())
 
@@ -149,3 +157,85 @@ def _with_calibration(training: NDArray[np.int64], outcome: Outcome) -> tuple[ND
     before, calibration = training[:-CALIBRATION_CUTOFFS], training[-CALIBRATION_CUTOFFS:]
     early = before[before + outcome.embargo * DAY <= calibration[0]]
     return (before, calibration) if len(early) >= LEAST_TRAINING_CUTOFFS else None
+
+
+def choose_plan(tables: BucketedTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
+    """Plan the cutoffs that a label and a history allow."""
+    if label.is_snapshot:
+        return plan_snapshot(label.last_cutoff(tables.observed_until), label.outcome)
+    return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
+
+
+def begin_of_history(tables: BucketedTables) -> int:
+    """Return the first instant of the table with the most rows.
+
+    Contracts and sign-ups often reach back years before anything else was recorded; features of such a time would be empty
+    for want of records, not of events.
+    """
+    busiest = max((name for name in tables.names if name != "accounts"), key=tables.row_count, default=None)
+    first = None if busiest is None else tables.first_instant(busiest)
+    return MISSING if first is None else first
+
+
+def rolling_origins(
+    cutoffs: NDArray[np.int64],
+    *,
+    embargo_days: float,
+    least_training: int = FEWEST_TRAINING,
+    folds: int | None = None,
+) -> list[tuple[NDArray[np.int64], int]]:
+    """Split cutoffs into folds that each learn from the past and test on a later cutoff.
+
+    >>> found = rolling_origins(np.arange(6) * 30 * DAY, embargo_days=60, least_training=2)
+    >>> [((training // DAY).tolist(), test // DAY) for training, test in found]
+    [([0, 30], 90), ([0, 30, 60], 120), ([0, 30, 60, 90], 150)]
+    """
+    _require_one(least_training, folds)
+    known = np.unique(np.asarray(cutoffs, dtype=np.int64))
+    pairs = [(known[known + round(embargo_days * DAY) <= test], int(test)) for test in known]
+    found = [(training, test) for training, test in pairs if len(training) >= least_training]
+    return found if folds is None else found[-folds:]
+
+
+def rolling_plans(
+    settings: CutoffSettings,
+    outcome: Outcome,
+    *,
+    first: int,
+    observed_until: int,
+    folds: int | None = None,
+    least_training: int = FEWEST_TRAINING,
+) -> list[CutoffPlan]:
+    """Lay the folds of a backtest over the history: for each, what `plan_cutoffs` would have planned for that test cutoff.
+
+    >>> from staypower.cutoffs import instant_of
+    >>> plans = rolling_plans(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
+    ...                       observed_until=instant_of("2025-01-01"), folds=2)
+    >>> [(text_of(plan.trained_until), [text_of(cutoff) for cutoff in plan.test]) for plan in plans]
+    [('2024-04-06', ['2024-08-04', '2024-09-03']), ('2024-05-06', ['2024-09-03'])]
+    """
+    _require_one(least_training, folds)
+    # says what is wrong with the settings or the history, as training would
+    plan_cutoffs(settings, outcome, first=first, observed_until=observed_until)
+    begin = first + settings.min_history * DAY
+    anchor = int(cutoffs_to_test(settings, outcome, begin=begin, last=outcome.last_mature(observed_until))[-1])
+    most = folds if folds is not None else settings.count
+    tests = anchor - np.arange(most, dtype=np.int64)[::-1] * (settings.every * DAY)
+    found = []
+    for at in range(len(tests)):
+        plan = plan_before(
+            tests[at:], outcome, every=settings.every, count=max(settings.count - settings.test_count, 1), begin=begin
+        )
+        if plan is not None and len(plan.training) + len(plan.calibration) >= least_training:
+            found.append(plan)
+    if not found:
+        need = least_training * settings.every + outcome.embargo + settings.min_history
+        value = f"{text_of(begin // DAY * DAY)} to {text_of(anchor)} for {least_training} training cutoffs and a later test"
+        fix = f"about {need} days of history before a test are needed: give longer histories or a shorter `label.horizon`"
+        raise UsageError.of("history too short for a backtest", value, fix)
+    return found
+
+
+def _require_one(least_training: int, folds: int | None) -> None:
+    if least_training < 1 or (folds is not None and folds < 1):
+        raise UsageError.of("too few folds or cutoffs", f"least_training {least_training}, folds {folds}", "give at least 1")

@@ -52,7 +52,7 @@ def build_folds(
     kept = [rows_kept(labels, plan, sampling) for labels, plan in zip(found, plans, strict=True)]
     store = ColumnStore.of(tables, found, kept, threads=threads)
     for plan, labels, rows in zip(plans, found, kept, strict=True):
-        declared = declare(tables, features, cutoff=plan.learned_until, hidden=label.hidden)
+        declared = declare(tables, features, cutoff=plan.trained_until, hidden=label.hidden)
         if not declared.definitions:
             raise UsageError.of("no feature can be built", "none declared", "map more tables or columns")
         matrix = store.matrix(declared, labels, rows)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from staypower.dataset.settings import SamplingSettings
 from staypower.hashing import mix_in, numbers_of_texts
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STAYERS_PER_CHURNER", "Sampling", "SamplingSettings"]
+__all__ = ["STAYERS_PER_CHURNER", "Sampling"]
 
 STAYERS_PER_CHURNER = 1
 """Where shares follow from `rows`: so many rows that stayed are kept for each that churned before accounts are left out.
@@ -33,45 +33,6 @@ of their rows, which are more than twice as many.
 # two draws that know nothing of each other, and a last round of mixing that leaves no trace of what was mixed in before
 _OF_ACCOUNTS, _OF_ROWS, _LAST = 0x5851F42D4C957F2D, 0x14057B7EF767814F, 0x2545F4914F6CDD1D
 _ALL = 2**63
-
-
-class SamplingSettings(BaseModel):
-    """Settings of the sample that a model learns from; by default everything.
-
-    >>> SamplingSettings(negatives=0.25).is_on, SamplingSettings().is_on
-    (True, False)
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rows: int | None = Field(
-        default=None,
-        ge=1_000,
-        description="most rows of account and cutoff to learn from and test on; the shares follow: first rows that stayed are "
-        "left out, then accounts; none: no limit",
-    )
-    accounts: float = Field(
-        default=1.0, gt=0.0, le=1.0, description="share of the accounts that are looked at, drawn by a hash of their ids"
-    )
-    negatives: float = Field(
-        default=1.0,
-        gt=0.0,
-        le=1.0,
-        description="share of the rows that stayed to train on; the odds are corrected for it, and the test keeps all",
-    )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="another seed draws other accounts and rows")
-
-    @model_validator(mode="after")
-    def _refuse_both(self) -> SamplingSettings:
-        given = [name for name in ("accounts", "negatives") if getattr(self, name) != 1.0]
-        if self.rows is not None and given:
-            raise ValueError(f"`rows` and `{given[0]}` are both given Fix: give `rows` alone, or the shares alone")
-        return self
-
-    @property
-    def is_on(self) -> bool:
-        """Whether anything may be left out."""
-        return self.rows is not None or self.accounts < 1.0 or self.negatives < 1.0
 
 
 @dataclass(frozen=True)

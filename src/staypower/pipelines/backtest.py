@@ -13,10 +13,9 @@ import numpy as np
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset.building import Dataset, begin_of_history
-from staypower.dataset.cutoff_plan import CutoffPlan
+from staypower.dataset.building import Dataset
+from staypower.dataset.cutoff_plan import CutoffPlan, begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
-from staypower.dataset.rolling import rolling_plans
 from staypower.errors import UsageError
 from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.backtest.predictions import FoldPredictions

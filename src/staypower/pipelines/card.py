@@ -116,7 +116,7 @@ def _learning(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
     families = ", ".join(f"{count} from {_origin(str(table))}" for table, count in features["table"].value_counts().items())
     facts = (
         ("Split", plan.words),
-        ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.learned_until)}"),
+        ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.trained_until)}"),
         ("Cutoffs", f"{len(plan.training)} for training, {len(plan.calibration)} for calibration"),
         ("Rows", f"{int(learned.sum()):,} of {len(set(dataset.matrix.accounts[learned])):,} accounts"),
         *((("Sample", f"{dataset.sampling}; seed {dataset.sampling.seed}"),) if dataset.sampling.is_on else ()),

@@ -12,8 +12,7 @@ import pandas as pd
 from staypower.checking.checks import check_tables
 from staypower.checking.report import CheckReport
 from staypower.config.settings import Settings
-from staypower.dataset.building import choose_plan
-from staypower.dataset.cutoff_plan import CutoffPlan
+from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
 from staypower.errors import ExitCode, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -138,7 +137,7 @@ def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple
 
 def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]) -> Catalogue | None:
     try:
-        cutoff = plan.learned_until if plan else tables.observed_until
+        cutoff = plan.trained_until if plan else tables.observed_until
         return declare(tables, settings.features, cutoff=cutoff, hidden=settings.label.hidden)
     except UsageError as error:
         findings += _as_findings(error, "features")

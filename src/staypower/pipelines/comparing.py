@@ -76,7 +76,7 @@ def _learned_until(bundle: Bundle) -> int:
     return max(instant_of(text) for text in (*plan["training"], *plan["calibration"]))
 
 
-def _later_cutoffs(settings: Settings, learned_until: int, observed_until: int) -> NDArray[np.int64]:
+def _later_cutoffs(settings: Settings, trained_until: int, observed_until: int) -> NDArray[np.int64]:
     """Step back from the last mature cutoff, as a test does, to the first that no outcome learned from reaches into."""
     outcome, chosen = settings.label.outcome, settings.cutoffs
     last = outcome.last_mature(observed_until)
@@ -84,13 +84,13 @@ def _later_cutoffs(settings: Settings, learned_until: int, observed_until: int) 
         step = chosen.every * DAY
         last = instant_of(chosen.test) + (last - instant_of(chosen.test)) // step * step
     # the first cutoff may lie right at the end of the embargo
-    earliest = learned_until + outcome.embargo * DAY - 1
+    earliest = trained_until + outcome.embargo * DAY - 1
     return cutoffs_between(last, every=chosen.every, count=chosen.count, first=earliest)
 
 
-def _wait(settings: Settings, learned_until: int, observed_until: int) -> str:
+def _wait(settings: Settings, trained_until: int, observed_until: int) -> str:
     outcome = settings.label.outcome
-    first = learned_until + outcome.embargo * DAY
+    first = trained_until + outcome.embargo * DAY
     needed = first + outcome.embargo * DAY
     days = -(-(needed - observed_until) // DAY)
     more = f"{days:,} more day{'' if days == 1 else 's'} of data"

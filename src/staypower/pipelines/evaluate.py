@@ -11,8 +11,9 @@ import numpy as np
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
-from staypower.dataset.building import Dataset, build_dataset, is_test_account
+from staypower.dataset.building import Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
+from staypower.dataset.pairs import is_test_account
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.evaluation.result import Evaluation

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from staypower import __version__
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset.building import choose_plan, require_features
+from staypower.dataset.building import require_features
+from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows, varying
 from staypower.engines.embedded import map_to_parts
 from staypower.engines.parts import sorted_parts
@@ -121,7 +122,7 @@ def run_features(settings: Settings, *, progress: Progress, build: bool = False,
 def _build(settings: Settings, tables: BucketedTables, folder: Path) -> tuple[Catalogue, list[Path]]:
     """Build the rows of every bucket into a file of its own, and say which columns are worth keeping."""
     plan = choose_plan(tables, settings.label, settings.cutoffs)
-    catalogue = declare(tables, settings.features, cutoff=plan.learned_until, hidden=settings.label.hidden)
+    catalogue = declare(tables, settings.features, cutoff=plan.trained_until, hidden=settings.label.hidden)
     require_features(catalogue)
     rows = MatrixRows(settings.label, catalogue, plan)
     parts = map_to_parts(tables, rows, folder, threads=settings.engine.threads)

@@ -13,7 +13,8 @@ from pyspark.sql import functions
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.dataset.building import SAME_FOR_ALL, choose_plan, require_features
+from staypower.dataset.building import SAME_FOR_ALL, require_features
+from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows
 from staypower.engines.spark import gather_on_spark
 from staypower.engines.spark_reading import column_of
@@ -118,7 +119,7 @@ def features_on_spark(
             return declare(tables, settings.features, cutoff=cutoff, hidden=settings.label.hidden), None, 0
         with progress.step("building features and labels, and writing the matrix"):
             plan = choose_plan(tables, settings.label, settings.cutoffs)
-            catalogue = declare(tables, settings.features, cutoff=plan.learned_until, hidden=settings.label.hidden)
+            catalogue = declare(tables, settings.features, cutoff=plan.trained_until, hidden=settings.label.hidden)
             require_features(catalogue)
             rows = MatrixRows(settings.label, catalogue, plan)
             matrix = tables.map(rows, rows(tables.empty).schema.remove_metadata()).persist(StorageLevel.DISK_ONLY)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from staypower import __version__
 from staypower.config.settings import Settings
-from staypower.dataset.building import choose_plan
+from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.pairs import count_rows
 from staypower.dataset.sampling import Sampling
 from staypower.engines.sizing import Load

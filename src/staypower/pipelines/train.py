@@ -82,7 +82,7 @@ class TrainResult:
         plan, learned = self.dataset.plan, self.dataset.rows("training", "calibration")
         name = self.bundle.metadata["name"]
         champion = "the champion: `staypower score` uses it" if self.registered.champion else self.registered.note
-        first, last = text_of(int(plan.all[0])), text_of(plan.learned_until)
+        first, last = text_of(int(plan.all[0])), text_of(plan.trained_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
         # what the model does not beat is said before anything else
         headline, tables = self.evaluation.text(groups=False).split("\n\n", 1)
@@ -197,7 +197,7 @@ def _register(
     learned, test, plan = dataset.rows("training", "calibration"), dataset.rows("test"), dataset.plan
     accounts = dataset.matrix.accounts
     facts = {
-        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.learned_until)}",
+        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.trained_until)}",
         "learned_rows": f"{int(learned.sum()):,} rows of {len(set(accounts[learned])):,} accounts",
         "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
         "tested_rows": f"{int(test.sum()):,} rows of {len(set(accounts[test])):,} accounts",

@@ -14,9 +14,9 @@ import numpy as np
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset.building import Dataset, begin_of_history, build_dataset, choose_plan
+from staypower.dataset.building import Dataset, build_dataset
+from staypower.dataset.cutoff_plan import FEWEST_TRAINING, begin_of_history, choose_plan, rolling_origins, rolling_plans
 from staypower.dataset.folds import build_folds
-from staypower.dataset.rolling import FEWEST_TRAINING, rolling_origins, rolling_plans
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.evaluation.paired import paired_difference

@@ -111,7 +111,7 @@ def test_a_population_that_sees_three_days_ahead_is_caught(case, monkeypatch):
 def test_definitions_learned_from_the_whole_table_are_caught(case, monkeypatch):
     tables = case.tables
     usage = tables["usage"]
-    late = usage.own_instants() >= case.dataset.plan.learned_until
+    late = usage.own_instants() >= case.dataset.plan.trained_until
     events = usage.texts("event")
     events[late] = "brand new"
     column = usage.data.column_names.index("event")

@@ -10,9 +10,9 @@ import pytest
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY
 from staypower.dataset import folds as building
-from staypower.dataset.building import begin_of_history, labels_of, parts_of, without_constants
+from staypower.dataset.building import labels_of, parts_of, without_constants
+from staypower.dataset.cutoff_plan import begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
-from staypower.dataset.rolling import rolling_plans
 from staypower.dataset.settings import CutoffSettings
 from staypower.features.builder import build_matrix
 from staypower.features.declaring import declare
@@ -60,7 +60,7 @@ def learned_then(tables, plan):
     past = hide_future(tables, int(plan.test[0]), manner="deleted").tables
     learned = np.concatenate([plan.training, plan.calibration])
     labels = find_labels(past, LABEL, learned)
-    catalogue = declare(past, FEATURES, cutoff=plan.learned_until)
+    catalogue = declare(past, FEATURES, cutoff=plan.trained_until)
     matrix = build_matrix(past, catalogue, accounts=list(labels.population.accounts), cutoffs=learned, rows=labels.churned >= 0)
     short = replace(plan, test=np.zeros(0, dtype=np.int64))
     kept = without_constants(catalogue, matrix, np.ones(len(matrix), dtype=bool))
@@ -94,7 +94,7 @@ def test_columns_are_built_once_where_the_definition_is_the_same(tables, plans):
     labels = [building._labels(tables, LABEL, plan) for plan in plans]
     store = building.ColumnStore.of(tables, labels)
     for plan, found in zip(plans, labels, strict=True):
-        store.matrix(declare(tables, FEATURES, cutoff=plan.learned_until), found)
+        store.matrix(declare(tables, FEATURES, cutoff=plan.trained_until), found)
     assert store.built[0] > 60
     assert max(store.built[1:]) < store.built[0] / 5
 
@@ -102,7 +102,7 @@ def test_columns_are_built_once_where_the_definition_is_the_same(tables, plans):
 def test_columns_with_other_codes_are_built_again(tables, plans):
     """Were columns known by their names alone, a fold would read codes that another fold learned."""
     labels = [building._labels(tables, LABEL, plan) for plan in plans[:2]]
-    catalogue = declare(tables, FEATURES, cutoff=plans[0].learned_until)
+    catalogue = declare(tables, FEATURES, cutoff=plans[0].trained_until)
     turned = {name: {text: len(codes) + 1 - code for text, code in codes.items()} for name, codes in catalogue.codes.items()}
     other = replace(catalogue, codes=turned)
     store = building.ColumnStore.of(tables, labels)

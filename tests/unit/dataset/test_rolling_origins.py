@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, Outcome, instant_of, text_of
-from staypower.dataset.cutoff_plan import plan_cutoffs
-from staypower.dataset.rolling import rolling_origins, rolling_plans
+from staypower.dataset.cutoff_plan import plan_cutoffs, rolling_origins, rolling_plans
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 
@@ -72,7 +71,7 @@ def test_each_plan_is_what_training_would_plan_for_that_test(days, horizon, grac
         )
         assert (alone.split, alone.training.tolist()) == (plan.split, plan.training.tolist())
         assert alone.calibration.tolist() == plan.calibration.tolist()
-        assert plan.learned_until + outcome.embargo * DAY <= test
+        assert plan.trained_until + outcome.embargo * DAY <= test
         assert plan.test.tolist() == [other.test[0] for other in found[number:]]
 
 

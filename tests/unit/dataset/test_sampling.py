@@ -8,12 +8,12 @@ import pytest
 
 from staypower import load_config
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.dataset.building import begin_of_history, build_dataset, is_test_account
+from staypower.dataset.building import build_dataset
+from staypower.dataset.cutoff_plan import begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
-from staypower.dataset.pairs import count_rows
-from staypower.dataset.rolling import rolling_plans
-from staypower.dataset.sampling import Sampling, SamplingSettings
-from staypower.dataset.settings import CutoffSettings
+from staypower.dataset.pairs import count_rows, is_test_account
+from staypower.dataset.sampling import Sampling
+from staypower.dataset.settings import CutoffSettings, SamplingSettings
 from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import find_labels

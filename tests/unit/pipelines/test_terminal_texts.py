@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import instant_of
-from staypower.dataset.building import choose_plan
+from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.settings import CutoffSettings
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings

@@ -73,7 +73,7 @@ def _result(fold: FoldPredictions, common: dict[str, Any]) -> FoldResult:
     return FoldResult(
         cutoff=fold.cutoff,
         learned_from=int(fold.plan.all[0]),
-        learned_until=fold.plan.learned_until,
+        trained_until=fold.plan.trained_until,
         learned_rows=fold.learned_rows,
         learned_accounts=fold.learned_accounts,
         split=fold.plan.split,

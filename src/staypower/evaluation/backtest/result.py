@@ -40,7 +40,7 @@ class FoldResult:
 
     cutoff: int  # its test cutoff
     learned_from: int  # first and last cutoff learned from
-    learned_until: int  # first and last cutoff learned from
+    trained_until: int  # first and last cutoff learned from
     learned_rows: int
     learned_accounts: int
     split: str  # `temporal` or `grouped`: where tree count and calibration come from
@@ -49,7 +49,7 @@ class FoldResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        instants = {name: text_of(getattr(self, name)) for name in ("cutoff", "learned_from", "learned_until")}
+        instants = {name: text_of(getattr(self, name)) for name in ("cutoff", "learned_from", "trained_until")}
         plain = {name: getattr(self, name) for name in ("learned_rows", "learned_accounts", "split", "how")}
         return {**instants, **plain, "evaluation": self.evaluation.to_dict()}
 
@@ -111,12 +111,12 @@ class Backtest:
             return pd.DataFrame([_calibration(fold) for fold in self.folds])
         frames = [
             fold.evaluation.frame().assign(
-                cutoff=text_of(fold.cutoff), learned_until=text_of(fold.learned_until), learned_rows=fold.learned_rows
+                cutoff=text_of(fold.cutoff), trained_until=text_of(fold.trained_until), learned_rows=fold.learned_rows
             )
             for fold in self.folds
         ]
         found = pd.concat(frames, ignore_index=True)
-        first = ["cutoff", "learned_until", "learned_rows", "scorer"]
+        first = ["cutoff", "trained_until", "learned_rows", "scorer"]
         return found[[*first, *(name for name in found.columns if name not in first)]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Backtest:
     def _repr_html_(self) -> str:
         model = self.frame()
         model = model[model["scorer"] == self.pooled.model]
-        columns = ["cutoff", "learned_until", *(name for name in _SHOWN if name in model and model[name].notna().any())]
+        columns = ["cutoff", "trained_until", *(name for name in _SHOWN if name in model and model[name].notna().any())]
         table = model[columns].round(4).to_html(index=False, na_rep="")
         ages = self.frame("ages").round(4).to_html(index=False, na_rep="")
         return f"<p><b>{html.escape(self.headline)}</b></p>{table}<p>By age of the model</p>{ages}"

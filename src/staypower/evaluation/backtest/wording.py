@@ -59,7 +59,7 @@ def _fold_table(folds: Sequence[FoldResult]) -> str:
         rows.append(
             [
                 text_of(fold.cutoff),
-                text_of(fold.learned_until),
+                text_of(fold.trained_until),
                 f"{fold.learned_rows:,}",
                 f"{found.rows:,}",
                 f"{found.churned:,}",
