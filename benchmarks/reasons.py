@@ -31,12 +31,10 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.building import Dataset
 from staypower.dataset.pairs import is_test_account
-from staypower.explanation.leavers import learn_leaver_words
-from staypower.explanation.manner import Manner
-from staypower.explanation.reasons import Explanation, explain_scores
-from staypower.explanation.usual import learn_usual_values
+from staypower.explanation.leaver_reasons import LeaverReasons, fit_leaver_reasons, named_levers
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.typical import find_typical_values
 from staypower.features.definition import LEVERS
-from staypower.pipelines.leaving_reasons import named_levers
 from staypower.tables import Tables
 
 OBSERVED_UNTIL = "2025-06-30"
@@ -106,9 +104,9 @@ def make_company(accounts: int, seed: int) -> Company:
     truth = truth_of(made.truth, dataset, test)
     rows = np.flatnonzero(test)[(truth["cause"].notna() & ~truth["notice_given"].astype(bool)).to_numpy()]
     cause = truth["cause"].to_numpy(dtype=object)[np.isin(np.flatnonzero(test), rows)]
-    plain = explain(model, dataset, rows, learned, Manner(settings.explanation))
-    manner = Manner(settings.explanation, leavers_of(model, dataset, tables, settings, learned))
-    told_too = explain(model, dataset, rows, learned, manner)
+    plain = explain(model, dataset, rows, learned, None)
+    leavers = leavers_of(model, dataset, tables, settings, learned)
+    told_too = explain(model, dataset, rows, learned, leavers)
     everyone = model.predict_proba(dataset.X[test])[:, 1]
     risky = model.predict_proba(dataset.X.iloc[rows])[:, 1] >= np.quantile(everyone, 0.8)
     churned = learned & (dataset.y == 1)
@@ -123,22 +121,26 @@ def truth_of(truth: pd.DataFrame, dataset: Dataset, rows: np.ndarray) -> pd.Data
     return known.set_index(["account_id", "cutoff"]).reindex(keys).reset_index(drop=True)
 
 
-def leavers_of(model: ChurnClassifier, dataset: Dataset, tables: Tables, settings: Settings, learned: np.ndarray) -> object:
+def leavers_of(
+    model: ChurnClassifier, dataset: Dataset, tables: Tables, settings: Settings, learned: np.ndarray
+) -> LeaverReasons | None:
     """Learn what the leavers among the rows to learn from had named."""
     churned = learned & (dataset.y == 1)
     rows = np.flatnonzero(churned)
-    explained = explain(model, dataset, rows, learned, Manner())
-    named = named_levers(dataset, tables, settings, churned)
-    return learn_leaver_words(explained.sums, named, dataset.matrix.accounts[churned], explained.topics)
+    explained = explain(model, dataset, rows, learned, None)
+    named = named_levers(dataset, tables, settings.label, settings.explanation, churned)
+    return fit_leaver_reasons(explained.sums, named, dataset.matrix.accounts[churned], explained.topics)
 
 
-def explain(model: ChurnClassifier, dataset: Dataset, rows: np.ndarray, learned: np.ndarray, manner: Manner) -> Explanation:
+def explain(
+    model: ChurnClassifier, dataset: Dataset, rows: np.ndarray, learned: np.ndarray, leavers: LeaverReasons | None
+) -> Explanation:
     """Explain some rows."""
     X = dataset.X.iloc[rows].reset_index(drop=True)
     contributions, base = model.contributions(X)
-    usual = learn_usual_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
+    typical = find_typical_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
     accounts = dataset.matrix.accounts[rows]
-    return explain_scores(accounts, X, contributions, base, catalogue=dataset.catalogue, usual=usual, manner=manner)
+    return Explanation(accounts, X, contributions, base, catalogue=dataset.catalogue, typical=typical, leavers=leavers)
 
 
 def single_features(explained: Explanation, *, with_lever: bool) -> np.ndarray:

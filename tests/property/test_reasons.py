@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from reasons_oracle import reasons_frame
 
 from staypower.explanation.changes import compare_explanations
-from staypower.explanation.leavers import LeaverWords
-from staypower.explanation.manner import Manner
-from staypower.explanation.reasons import Explanation, explain_scores
-from staypower.explanation.settings import ExplanationSettings
+from staypower.explanation.leaver_reasons import LeaverReasons
+from staypower.explanation.reasons import Explanation
 from staypower.explanation.topics import topics_of
-from staypower.explanation.usual import learn_usual_values
+from staypower.explanation.typical import find_typical_values
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.settings import FeatureSettings
@@ -59,37 +57,34 @@ def values(seed: int, rows: int) -> pd.DataFrame:
     return X.mask(rng.random(X.shape) < 0.15)
 
 
-def leavers(seed: int) -> LeaverWords:
+def leavers(seed: int) -> LeaverReasons:
     topics = tuple(topic.name for topic in topics_of(CATALOGUE, NAMES))
     weights = np.random.default_rng(seed).normal(size=(len(topics), 2))
-    return LeaverWords(
+    return LeaverReasons(
         ("support", "engagement"), topics, (0.3, 0.7), (0.5,) * len(topics), (0.1, 0.2), tuple(map(tuple, weights))
     )
 
 
-def explained(seed: int, rows: int, manner: Manner, *, ties: bool = False) -> Explanation:
+def explained(seed: int, rows: int, named: LeaverReasons | None, *, ties: bool = False) -> Explanation:
     rng = np.random.default_rng(seed + 77)
     contributions = rng.normal(0, 0.4, (rows, len(NAMES))) * (rng.random((rows, len(NAMES))) < 0.7)
     if ties:
         contributions = np.round(contributions, 1)
     X = values(seed, rows)
-    usual = learn_usual_values(values(seed, 200), np.zeros(200, dtype=np.int64), ("plan_now",))
+    typical = find_typical_values(values(seed, 200), np.zeros(200, dtype=np.int64), ("plan_now",))
     names = np.array([f"<b>{number}" for number in range(rows)], dtype=object)
-    return explain_scores(names, X, contributions, -1.5, catalogue=CATALOGUE, usual=usual, manner=manner)
+    return Explanation(names, X, contributions, -1.5, catalogue=CATALOGUE, typical=typical, leavers=named)
 
 
 @given(
     seed=st.integers(0, 10_000),
     rows=st.integers(1, 12),
     count=st.integers(0, 7),
-    per_lever=st.integers(1, 3),
-    protective=st.none() | st.integers(0, 7),
     ties=st.booleans(),
     told=st.booleans(),
 )
-def test_all_at_once_is_one_by_one(seed, rows, count, per_lever, protective, ties, told):
-    settings = ExplanationSettings(per_lever=per_lever, protective=protective)
-    made = explained(seed, rows, Manner(settings, leavers(seed) if told else None), ties=ties)
+def test_all_at_once_is_one_by_one(seed, rows, count, ties, told):
+    made = explained(seed, rows, leavers(seed) if told else None, ties=ties)
     found, wanted = made.frame(count), reasons_frame(made, count)
     assert found.columns.tolist() == wanted.columns.tolist()
     for name in found.columns:
@@ -108,7 +103,7 @@ def test_all_at_once_is_one_by_one(seed, rows, count, per_lever, protective, tie
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(2, 40))
 def test_who_else_is_asked_about_changes_no_bit(seed, rows):
-    made = explained(seed, rows, Manner(leavers=leavers(seed)))
+    made = explained(seed, rows, leavers(seed))
     part = made.take(slice(rows // 2, rows))
     whole = made.frame(5).iloc[rows // 2 :].reset_index(drop=True)
     pd.testing.assert_frame_equal(part.frame(5), whole, check_exact=True)
@@ -116,7 +111,7 @@ def test_who_else_is_asked_about_changes_no_bit(seed, rows):
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 20), count=st.integers(0, 12))
 def test_every_grouping_adds_up_to_the_raw_score(seed, rows, count):
-    made = explained(seed, rows, Manner())
+    made = explained(seed, rows, None)
     total = made.raw_scores - made.base
     for sums in (made.levers(), made.families(), made.by_topic()):
         assert sums.to_numpy().sum(axis=1) == pytest.approx(total, abs=1e-12)
@@ -126,7 +121,7 @@ def test_every_grouping_adds_up_to_the_raw_score(seed, rows, count):
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 12))
 def test_changes_add_up_to_the_change_of_the_score(seed, rows):
-    then, now = explained(seed, rows, Manner()), explained(seed + 1, rows + 3, Manner())
+    then, now = explained(seed, rows, None), explained(seed + 1, rows + 3, None)
     changes = compare_explanations(then, now)
     assert len(changes) == rows
     assert len(changes.appeared) == 3

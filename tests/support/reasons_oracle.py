@@ -19,7 +19,7 @@ def topic_sum(explanation: Explanation, row: int, columns: tuple[int, ...]) -> f
 
 def chosen_topics(explanation: Explanation, row: int, count: int) -> list[int]:
     """Return the positions of the topics that are said of one account, strongest first."""
-    settings, topics = explanation.manner.settings, explanation.topics
+    topics = explanation.topics
     sums = [topic_sum(explanation, row, topic.columns) for topic in topics]
     strength = [float(value) for value in explanation.strength[row]]
     order = sorted(range(len(topics)), key=lambda number: (-strength[number], number))
@@ -30,21 +30,13 @@ def chosen_topics(explanation: Explanation, row: int, count: int) -> list[int]:
         if sums[number] == 0.0:
             continue
         lever = topics[number].lever
-        if strength[number] < 0.1 * strongest or (lever is not None and of_lever.get(lever, 0) >= settings.per_lever):
+        if strength[number] < 0.1 * strongest or (lever is not None and of_lever.get(lever, 0) >= 2):
             left.append(number)
         else:
             fitting.append(number)
             if lever is not None:
                 of_lever[lever] = of_lever.get(lever, 0) + 1
-    if settings.protective is None:
-        taken = fitting
-    else:
-        kept = min(settings.protective, count)
-        raising = [number for number in fitting if sums[number] > 0][: count - kept]
-        lowering = [number for number in fitting if sums[number] < 0][:kept]
-        mixed = [number for number in order if number in raising or number in lowering]
-        taken = mixed + [number for number in fitting if number not in mixed]
-    taken = (taken + left)[:count]
+    taken = (fitting + left)[:count]
     return [number for number in order if number in taken]
 
 
@@ -56,10 +48,10 @@ def spoken(explanation: Explanation, row: int, number: int) -> tuple[str, str | 
     best = max(topic.columns, key=lambda column: (way * float(explanation.contributions[row, column]), -column))
     name = str(explanation.features.columns[best])
     code = float("nan")
-    if explanation.usual.by is not None and explanation.usual.by in explanation.features:
-        own = float(explanation.features[explanation.usual.by].iloc[row])
-        code = own if own in explanation.usual.alike else float("nan")
-    words = sentence(explanation.catalogue, explanation.usual, name, float(explanation.features[name].iloc[row]), code)
+    if explanation.typical.by is not None and explanation.typical.by in explanation.features:
+        own = float(explanation.features[explanation.typical.by].iloc[row])
+        code = own if own in explanation.typical.groups else float("nan")
+    words = sentence(explanation.catalogue, explanation.typical, name, float(explanation.features[name].iloc[row]), code)
     return f"{words} ({'raises' if total > 0 else 'lowers'} the risk)", topic.lever, total
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from staypower.explanation.usual import learn_usual_values
+from staypower.explanation.typical import find_typical_values
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
@@ -47,7 +47,7 @@ def small_bundle(seed: int = 0, name: str = "acme") -> Bundle:
         categories={"plan_now": {"pro": 1, "basic": 2}},
         learned={
             "catalogue": _CATALOGUE.to_dict(),
-            "usual": learn_usual_values(X, np.zeros(len(X), dtype=np.int64), ("plan_now",)).to_dict(),
+            "usual": find_typical_values(X, np.zeros(len(X), dtype=np.int64), ("plan_now",)).to_dict(),
         },
         metadata={"name": name, "seed": seed, "base_rate": float(y.mean()), "cutoffs": CUTOFFS},
     )

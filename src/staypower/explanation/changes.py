@@ -1,37 +1,57 @@
-"""What changed between two cutoffs: the same model twice, so that every change has its exact part in the score's."""
+"""What changed between two cutoffs: one model scores both, so that changes of values add up exactly to changes of scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from staypower.errors import UsageError
-from staypower.explanation.choosing import NOTHING, choose_topics, leading_members, sum_topics
-from staypower.explanation.reason import NO_LEVER, Change
-from staypower.explanation.reasons import Explanation
+from staypower.explanation.reasons import Explanation, lever_words, sum_levers
 from staypower.explanation.sentences import change_sentence, moved_words
-from staypower.explanation.topics import Topic
+from staypower.explanation.topics import NOTHING, choose_topics, leading_members, sum_topics
 from staypower.features.definition import Definition
+from staypower.results.blocks import Block, Head, TableBlock
+from staypower.results.numbers import count as counted
+from staypower.results.numbers import plain, plural, signed
+from staypower.results.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Changes", "compare_explanations"]
+__all__ = ["Change", "Changes", "compare_explanations"]
 
 
 @dataclass(frozen=True)
-class Changes:
+class Change:
+    """How much one topic moved one account's score."""
+
+    feature: str  # the feature of the topic that moved it most
+    before: float  # its value at the earlier cutoff
+    after: float  # its value at the later cutoff
+    contribution: float  # of the whole topic to the change of the raw score, in log-odds; above 0 the risk rose
+    sentence: str  # old and new value, and the direction
+    lever: str | None
+    topic: str
+    title: str
+
+    @property
+    def statement(self) -> str:
+        """The sentence without the direction."""
+        return self.sentence.removesuffix(f" ({moved_words(self.contribution)})")
+
+
+@dataclass(frozen=True)
+class Changes(Result):
     """What moved the scores of accounts between two cutoffs."""
 
     then: Explanation  # of the accounts that have a score at both cutoffs, in the same order
     now: Explanation  # of the accounts that have a score at both cutoffs, in the same order
-    appeared: tuple[str, ...]  # accounts that have a score only now, or only had one then; sorted
-    gone: tuple[str, ...]  # accounts that have a score only now, or only had one then; sorted
+    appeared: tuple[str, ...]  # accounts that have a score only now; sorted
+    gone: tuple[str, ...]  # accounts that had a score only then; sorted
 
     def __len__(self) -> int:
         return len(self.now)
@@ -62,12 +82,11 @@ class Changes:
     def of(self, row: int, count: int = 5) -> tuple[Change, ...]:
         """Return what moved one account most."""
         number = range(len(self))[row]
-        return self._told(slice(number, number + 1), count)[0]
+        return self._of_rows(slice(number, number + 1), count)[0]
 
-    def _told(self, rows: slice, count: int) -> list[tuple[Change, ...]]:
+    def _of_rows(self, rows: slice, count: int) -> list[tuple[Change, ...]]:
         sums, topics = self.sums[rows], self.now.topics
-        per_lever = self.now.manner.settings.per_lever
-        chosen = choose_topics(sums, np.abs(sums), topics, count=count, per_lever=per_lever, protective=None)
+        chosen = choose_topics(sums, np.abs(sums), topics, count)
         columns = leading_members(self.contributions[rows], sums, chosen, topics)
         start, _, _ = rows.indices(len(self))
         return [
@@ -83,8 +102,7 @@ class Changes:
         topic, name = self.now.topics[number], str(self.now.features.columns[column])
         before, after = float(self.then.matrix[row, column]), float(self.now.matrix[row, column])
         moved = float(self.sums[row, number])
-        said = change_sentence(self.now.catalogue, self._definitions[name], before, after)
-        words = f"{said} ({moved_words(moved)})"
+        words = f"{change_sentence(self.now.catalogue, self._definitions[name], before, after)} ({moved_words(moved)})"
         return Change(name, before, after, moved, words, topic.lever, topic.name, topic.title)
 
     @cached_property
@@ -92,12 +110,8 @@ class Changes:
         return {definition.name: definition for definition in self.now.catalogue.definitions}
 
     def levers(self) -> pd.DataFrame:
-        """Return the change of each account's raw score by lever, one row an account; rows add up to its change."""
-        names = [topic.lever or NO_LEVER for topic in self.now.topics]
-        kinds = sorted(set(names))
-        grouped = [Topic(kind, kind, None, tuple(np.flatnonzero(np.array(names) == kind).tolist())) for kind in kinds]
-        sums = sum_topics(self.sums, grouped)
-        return pd.DataFrame(sums, index=pd.Index(self.accounts, name="account_id"), columns=kinds)
+        """Return the change of each account's raw score by lever, one row per account; rows add up to its change."""
+        return sum_levers(self.sums, self.now.topics, self.accounts)
 
     def portfolio(self) -> pd.DataFrame:
         """Return which levers moved the risk of all accounts together."""
@@ -115,42 +129,57 @@ class Changes:
         return found.iloc[order].reset_index(drop=True)
 
     def frame(self, count: int = 3) -> pd.DataFrame:
-        """Return one row an account: the change of its raw score and what moved it most."""
+        """Return one row per account: the change of its raw score and what moved it most."""
         found: dict[str, object] = {
             "account_id": self.accounts,
             "raw_before": self.then.raw_scores,
             "raw_after": self.now.raw_scores,
             "change": self.score_changes,
         }
-        told = self._told(slice(None), count)
+        moved = self._of_rows(slice(None), count)
         for place in range(count):
-            at = [changes[place] if place < len(changes) else None for changes in told]
+            at = [changes[place] if place < len(changes) else None for changes in moved]
             found[f"moved_{place + 1}"] = pd.array([one.sentence if one else None for one in at], dtype="str")
             found[f"moved_lever_{place + 1}"] = pd.array([one.lever if one else None for one in at], dtype="str")
             found[f"moved_by_{place + 1}"] = np.array([one.contribution if one else np.nan for one in at])
         return pd.DataFrame(found)
 
-    def text(self) -> str:
-        """Return how the risk of all accounts moved, and by which levers."""
+    @property
+    def headline(self) -> str:
+        """How many accounts are compared, and how their raw scores moved."""
         if not len(self):
-            return "no account has a score at both cutoffs"
-        mean = float(self.score_changes.mean())
+            return "No account has a score at both cutoffs."
         rose, fell = int((self.score_changes >= _FELT).sum()), int((self.score_changes <= -_FELT).sum())
-        came = f"; {len(self.appeared):,} appeared, {len(self.gone):,} are gone" if self.appeared or self.gone else ""
-        lines = [
-            f"{len(self):,} accounts with a score at both cutoffs{came}",
-            f"mean change of the raw score {mean:+.3f} log-odds: it rose for {rose:,} and fell for {fell:,}",
-        ]
-        for row in self.portfolio().to_dict("records"):
-            name = "what nobody can pull on" if row["lever"] == NO_LEVER else row["lever"]
-            lines.append(f"  {name}: {row['mean_change']:+.3f} (up {row['raised']:,}, down {row['lowered']:,})")
-        return "\n".join(lines)
+        new = f" ({counted(len(self.appeared))} new, {counted(len(self.gone))} gone)" if self.appeared or self.gone else ""
+        mean = float(self.score_changes.mean())
+        return (
+            f"{plural(len(self), 'account')} with a score at both cutoffs{new}: the risk rose for {counted(rose)} and fell for "
+            f"{counted(fell)}; the raw score changed by {signed(mean)} log-odds on average."
+        )
 
-    def _repr_html_(self) -> str:
-        lines = self.text().splitlines()
-        shown = self.portfolio().round({"mean_change": 3}).replace({"lever": {NO_LEVER: "what nobody can pull on"}})
-        table = shown.to_html(index=False, escape=True) if len(self) else ""
-        return "".join(f"<p>{escape(line)}</p>" for line in lines[:2]) + table
+    def blocks(self) -> list[Block]:
+        """Return how the risk of all accounts moved, and which levers moved it."""
+        if not len(self):
+            return [self.headline]
+        rows = [
+            [lever_words(row["lever"]), signed(row["mean_change"]), counted(row["raised"]), counted(row["lowered"])]
+            for row in self.portfolio().to_dict("records")
+        ]
+        heads = (Head("lever", "left"), "mean change", "raised for", "lowered for")
+        return [self.headline, TableBlock(heads, rows)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        found = plain(
+            {
+                "accounts": len(self),
+                "appeared": self.appeared,
+                "gone": self.gone,
+                "mean_change": float(self.score_changes.mean()) if len(self) else None,
+                "levers": self.portfolio().to_dict("records"),
+            }
+        )
+        return cast("dict[str, Any]", found)
 
 
 _FELT = 0.01
@@ -160,7 +189,7 @@ def compare_explanations(then: Explanation, now: Explanation) -> Changes:
     """Put two explanations by the same model side by side."""
     if list(then.features.columns) != list(now.features.columns) or then.base != now.base:
         fix = "explain both cutoffs with one model"
-        raise UsageError.of("changes between two models cannot be told apart from changes of accounts", "explanations", fix)
+        raise UsageError.of("explanations by two different models cannot be compared", "explanations", fix)
     before, after = pd.Index(then.accounts), pd.Index(now.accounts)
     both = after[after.isin(before)]
     appeared = tuple(sorted(str(account) for account in after.difference(before, sort=False)))

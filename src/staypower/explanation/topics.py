@@ -1,8 +1,8 @@
-"""What is one thing to say: features that measure the same, over several windows and in several ways, are one topic.
+"""Topics: features that measure the same thing over several windows and in several ways give one reason, not several.
 
-Use in the last 7, 28 and 90 days, counted in events, units and days, is one topic; that it falls against before is another,
-and how long the present pause has lasted a third. A feature that no topic names, such as one of the user's own, forms a topic
-with its other windows. A topic pulls one lever: features of one topic with different levers are told apart.
+Use in the last 7, 28 and 90 days, counted in events, units and days, is one topic; its trend is another, and the length of the
+current pause a third. A feature that no topic names, such as one of the user's own, forms a topic with its other windows.
+A topic has one lever: features of one topic with different levers form several topics.
 """
 
 from __future__ import annotations
@@ -10,12 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from staypower.features.catalogue import Catalogue
 
-__all__ = ["TOPICS", "Topic", "TopicPattern", "topics_of"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["NOTHING", "TOPICS", "Topic", "TopicPattern", "choose_topics", "leading_members", "sum_topics", "topics_of"]
+
+NOTHING = -1  # an account has no further reason
+MATTERS = 0.1  # a reason matters when it is at least this share of the account's strongest
+PER_LEVER = 2  # reasons of one lever at most, unless nothing else matters
 
 _WINDOW = re.compile(r"_\d+d\Z")
+_CHUNK = 4096
+_FIRST, _LEFT, _SILENT = range(3)
 
 
 @dataclass(frozen=True)
@@ -26,9 +38,9 @@ class TopicPattern:
     'login'
     """
 
-    name: str  # A `{}` takes what the first pattern's `*` stands for
-    title: str  # what the topic is, in a few words, for pictures and tables
-    features: tuple[str, ...]  # names without their windows; a `*` at the end stands for anything
+    name: str  # `{}` takes what the `*` of the matching pattern stands for
+    title: str  # for pictures and tables
+    features: tuple[str, ...]  # names without their windows; a `*` at the end matches anything
 
     def matched(self, stem: str) -> str | None:
         """Return what the `*` stands for, empty where there is none; None when the feature is not of this topic."""
@@ -40,40 +52,40 @@ class TopicPattern:
         return None
 
 
-# the first that matches counts
+# the first that matches applies
 TOPICS: tuple[TopicPattern, ...] = (
     TopicPattern(
         "trend_of_use",
-        "whether use holds up",
+        "usage trend",
         ("usage_trend", "usage_slope", "usage_recent_share*", "active_days_trend", "silence_tickets_and_use_fall"),
     ),
     TopicPattern(
         "pause_in_use",
-        "the present pause in use",
+        "current pause in usage",
         ("days_since_last_use", "longest_silence", "silence_against_own_rhythm", "pause_in_use_over_usual"),
     ),
     TopicPattern(
         "amount_of_use",
-        "how much it is used",
+        "amount of usage",
         (
             *("usage_events", "usage_quantity", "usage_before", "active_days", "active_days_before", "days_between_use"),
             *("irregularity_of_use", "events_per_active_user", "units_per_event"),
         ),
     ),
-    TopicPattern("people_using", "how many people use it", ("active_users*", "share_of_seats_active")),
+    TopicPattern("people_using", "active users", ("active_users*", "share_of_seats_active")),
     TopicPattern(
         "breadth_of_use",
-        "how many of its features are used",
+        "features in use",
         ("features_used", "features_used_ever", "features_no_longer_used", "products_used"),
     ),
     TopicPattern("use_of_{}", "use of {}", ("event_*", "days_since_event_*")),
-    TopicPattern("weekend_use", "use on weekends", ("weekend_share",)),
-    TopicPattern("first_value", "how soon first value came", ("days_since_first_value", "days_to_first_value", "key_events_*")),
-    TopicPattern("setup", "how set-up went", ("days_since_setup_completed", "days_to_setup")),
+    TopicPattern("weekend_use", "weekend usage", ("weekend_share",)),
+    TopicPattern("first_value", "time to first value", ("days_since_first_value", "days_to_first_value", "key_events_*")),
+    TopicPattern("setup", "setup", ("days_since_setup_completed", "days_to_setup")),
     TopicPattern("self_service", "self-service and forum", ("self_service",)),
     TopicPattern(
         "waiting_for_answers",
-        "how long answers take",
+        "response times",
         (
             *("first_response_hours*", "within_sla_share", "tickets_waiting_now", "waiting_so_far_days"),
             "csat_after_slow_ticket",
@@ -81,63 +93,59 @@ TOPICS: tuple[TopicPattern, ...] = (
     ),
     TopicPattern(
         "solving_of_tickets",
-        "how long solutions take",
+        "resolution times",
         ("resolution_hours*", "tickets_open_now", "oldest_open_ticket_days", "tickets_reopened*"),
     ),
     TopicPattern(
         "hands_in_support",
-        "how often a ticket changes hands or comes again",
+        "handovers and repeat contacts",
         ("ticket_channels", "ticket_agents", "ticket_categories", "agents_per_ticket", "hand_overs", "repeat_contacts"),
     ),
     TopicPattern(
         "number_of_tickets",
-        "how often help is needed",
+        "number of tickets",
         ("tickets", "tickets_before", "tickets_trend", "tickets_per_active_user", "high_priority*", "days_since_last_ticket"),
     ),
     TopicPattern(
         "answering_of_surveys",
-        "whether surveys are answered",
+        "survey participation",
         (
             *("survey_*", "surveys_*", "days_since_last_answer", "disagreement"),
             *("nps_answers", "csat_answers", "ces1_answers", "ces2_answers"),
             *("days_since_nps", "days_since_csat", "days_since_ces1", "days_since_ces2"),
         ),
     ),
-    TopicPattern("ease", "how easy it is said to be", ("ces1_*", "ces2_*")),
+    TopicPattern("ease", "customer effort (CES)", ("ces1_*", "ces2_*")),
     TopicPattern("satisfaction_answers", "satisfaction (CSAT)", ("csat_*",)),
     TopicPattern("nps_answers", "NPS", ("nps_*",)),
-    TopicPattern("price_changes", "changes of the price paid", ("mrr_change*", "mrr_raises", "mrr_cuts")),
+    TopicPattern("price_changes", "price changes", ("mrr_change*", "mrr_raises", "mrr_cuts")),
     TopicPattern("discount", "discount", ("discount_*",)),
-    TopicPattern("size_of_contract", "what is paid", ("mrr_*", "seats_now", "seats_90_days_ago")),
-    TopicPattern("seats_changes", "changes of the seats paid for", ("seats_*", "days_since_seats_cut")),
-    TopicPattern("subscriptions", "subscriptions held", ("subscriptions_*", "products_now")),
-    TopicPattern(
-        "contract_terms", "terms and dates of the contract", ("days_to_renewal", "term_months_now", "billing_period_now")
-    ),
+    TopicPattern("size_of_contract", "contract size", ("mrr_*", "seats_now", "seats_90_days_ago")),
+    TopicPattern("seats_changes", "seat changes", ("seats_*", "days_since_seats_cut")),
+    TopicPattern("subscriptions", "subscriptions", ("subscriptions_*", "products_now")),
+    TopicPattern("contract_terms", "contract terms and dates", ("days_to_renewal", "term_months_now", "billing_period_now")),
     TopicPattern("automatic_renewal", "automatic renewal", ("auto_renew_off_now",)),
     TopicPattern(
         "failed_payments",
-        "payments that fail",
+        "failed payments",
         ("payments_*", "days_since_failed_payment"),
     ),
-    TopicPattern("payment_method", "the payment method", ("days_to_method_expiry", "method_expires_before_renewal")),
+    TopicPattern("payment_method", "payment method", ("days_to_method_expiry", "method_expires_before_renewal")),
     TopicPattern("amounts_paid", "payments made", ("amount_paid", "refunds", "payments", "days_since_last_payment")),
-    TopicPattern("owner", "who looks after the account", ("owner_changes*", "days_since_owner_change")),
-    TopicPattern("advocacy", "whether they recommend", ("advocacy*", "referrals_ever", "reviews_ever", "days_since_advocacy")),
-    TopicPattern("goals", "goals agreed", ("goals_*", "days_since_goal_met")),
-    TopicPattern(
-        "trend_of_orders", "whether orders hold up", ("orders_trend", "order_amount_trend", "days_between_orders_trend")
-    ),
+    TopicPattern("owner", "account owner", ("owner_changes*", "days_since_owner_change")),
+    TopicPattern("advocacy", "advocacy", ("advocacy*", "referrals_ever", "reviews_ever", "days_since_advocacy")),
+    TopicPattern("goals", "agreed goals", ("goals_*", "days_since_goal_met")),
+    TopicPattern("trend_of_orders", "order trend", ("orders_trend", "order_amount_trend", "days_between_orders_trend")),
     TopicPattern(
         "pause_in_orders",
-        "the present pause in orders",
+        "current pause in orders",
         ("days_since_last_order", "pause_against_own_rhythm", "pause_over_usual"),
     ),
-    TopicPattern("products_ordered", "how many products are ordered", ("order_products",)),
-    TopicPattern("returns", "what is sent back", ("returns", "return_amount", "days_since_last_return")),
+    TopicPattern("products_ordered", "products ordered", ("order_products",)),
+    TopicPattern("returns", "returns", ("returns", "return_amount", "days_since_last_return")),
     TopicPattern(
         "amount_ordered",
-        "how much is ordered",
+        "order value",
         (
             *("order_amount*", "order_quantity", "amount_per_day", "order_basket*", "order_lines_mean"),
             *("last_order_amount", "basket_spread"),
@@ -145,10 +153,10 @@ TOPICS: tuple[TopicPattern, ...] = (
     ),
     TopicPattern(
         "number_of_orders",
-        "how often they order",
+        "order frequency",
         ("orders", "orders_ever", "order_days", "orders_before", "orders_per_day", "days_between_orders*"),
     ),
-    TopicPattern("outreach", "the team's own actions", ("outreach", "days_since_outreach")),
+    TopicPattern("outreach", "outreach by the team", ("outreach", "days_since_outreach")),
     TopicPattern(
         "time_as_customer",
         "time as a customer",
@@ -159,11 +167,11 @@ TOPICS: tuple[TopicPattern, ...] = (
 
 @dataclass(frozen=True)
 class Topic:
-    """One thing to say about an account."""
+    """What one reason can be about."""
 
     name: str  # no two topics of a model have the same
     title: str  # in a few words
-    lever: str | None  # who could pull on it
+    lever: str | None
     columns: tuple[int, ...]  # positions of its features among the columns; ascending
 
 
@@ -176,7 +184,7 @@ def topics_of(catalogue: Catalogue, names: Sequence[str]) -> tuple[Topic, ...]:
     ...                  description="support tickets opened", lever="support") for w in (7, 28)]
     >>> [(topic.title, topic.lever, topic.columns) for topic in topics_of(Catalogue(FeatureSettings(), tuple(weeks)),
     ...  ["tickets_7d", "tickets_28d"])]
-    [('how often help is needed', 'support', (0, 1))]
+    [('number of tickets', 'support', (0, 1))]
     """
     definitions = {definition.name: definition for definition in catalogue.definitions}
     found: dict[tuple[str, str | None], tuple[str, list[int]]] = {}
@@ -197,3 +205,66 @@ def _topic_of(stem: str, description: str) -> tuple[str, str]:
         if rest is not None:
             return pattern.name.format(rest), pattern.title.format(rest.replace("_", " "))
     return stem, description
+
+
+def sum_topics(contributions: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.float64]:
+    """Add up the contributions of each topic's features."""
+    sums = np.zeros((len(contributions), len(topics)))
+    for start in range(0, len(contributions), _CHUNK):
+        # a chunk stays in the processor's cache while its columns are added one after the other
+        chunk = np.asfortranarray(contributions[start : start + _CHUNK])
+        for number, topic in enumerate(topics):
+            target = sums[start : start + _CHUNK, number]
+            for column in topic.columns:
+                target += chunk[:, column]
+    return sums
+
+
+def choose_topics(
+    sums: NDArray[np.float64], strength: NDArray[np.float64], topics: Sequence[Topic], count: int
+) -> NDArray[np.int64]:
+    """Choose the topics that an account's reasons are about, strongest first."""
+    chosen = np.full((len(sums), count), NOTHING, dtype=np.int64)
+    levers = np.array([topic.lever or "" for topic in topics])
+    for start in range(0, len(sums) if count else 0, _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        order = np.argsort(-strength[rows], axis=1, kind="stable")
+        sorted_sums = np.take_along_axis(sums[rows], order, axis=1)
+        sorted_strength = np.take_along_axis(strength[rows], order, axis=1)
+        ranks = _ranks(sorted_sums, sorted_strength, levers[order])
+        # by rank, within it by strength; then those chosen by strength
+        places = np.sort(np.argsort(ranks, axis=1, kind="stable")[:, :count], axis=1)
+        picked = np.take_along_axis(order, places, axis=1)
+        contributes = np.take_along_axis(sorted_sums, places, axis=1) != 0.0
+        width = picked.shape[1]
+        # what contributes nothing is weakest, so it stands at the end
+        chosen[rows, :width] = np.where(contributes, picked, NOTHING)
+    return chosen
+
+
+def _ranks(sums: NDArray[np.float64], strength: NDArray[np.float64], levers: NDArray[np.str_]) -> NDArray[np.int8]:
+    """Rank sorted topics: first those that matter, at most two of a lever, then the rest, last those without a contribution."""
+    contributes = sums != 0.0
+    matters = contributes & (strength >= MATTERS * strength[:, :1])
+    first = matters.copy()
+    for lever in set(levers.ravel().tolist()) - {""}:
+        own = matters & (levers == lever)
+        first &= ~own | (np.cumsum(own, axis=1) <= PER_LEVER)
+    return np.where(first, _FIRST, np.where(contributes, _LEFT, _SILENT)).astype(np.int8)
+
+
+def leading_members(
+    contributions: NDArray[np.float64], sums: NDArray[np.float64], chosen: NDArray[np.int64], topics: Sequence[Topic]
+) -> NDArray[np.int64]:
+    """Find the leading feature of each chosen topic: the one that contributes most in the direction of the topic."""
+    found = np.full(chosen.shape, NOTHING, dtype=np.int64)
+    for number, topic in enumerate(topics):
+        rows, places = np.nonzero(chosen == number)
+        columns = np.array(topic.columns)
+        if len(columns) == 1:
+            found[rows, places] = columns[0]
+        elif len(rows):
+            direction = np.sign(sums[rows, number])
+            along = contributions[rows[:, None], columns[None, :]] * direction[:, None]
+            found[rows, places] = columns[np.argmax(along, axis=1)]
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.explanation.changes import Changes
-from staypower.explanation.reason import NO_LEVER
+from staypower.explanation.reasons import NO_LEVER
 from staypower.pipelines.explanations import Explanations
 from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.page.contents import AccountPage, Said

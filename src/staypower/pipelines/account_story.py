@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from staypower.explanation.reason import NO_LEVER, Change, Reason
+from staypower.explanation.changes import Change
+from staypower.explanation.reasons import NO_LEVER, Reason
 
 __all__ = ["AccountStory", "shown", "standing"]
 
@@ -62,7 +63,7 @@ class AccountStory:
             **self.facts,
             "base": self.base,
             "raw_score": self.raw_score,
-            "reasons": [_plain(one, usual=one.usual, value=one.value) for one in self.reasons],
+            "reasons": [_plain(one, usual=one.typical, value=one.value) for one in self.reasons],
             "levers": dict(self.levers),
             "before": dict(self.before) or None,
             "change": self.change,

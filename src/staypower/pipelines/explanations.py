@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.explanation.changes import Changes
-from staypower.explanation.reason import Change, Reason
-from staypower.explanation.reasons import Explanation
+from staypower.explanation.changes import Change, Changes
+from staypower.explanation.reasons import Explanation, Reason
 from staypower.pipelines.account_story import AccountStory, shown, standing
 from staypower.scoring.score import Scores
 
@@ -180,7 +179,7 @@ class Explanations:
         """Return every account asked for as lines, or how the portfolio moved."""
         head = [f"at {text_of(self.scores.cutoff)}" + (f", against {text_of(self.earlier.cutoff)}" if self.earlier else "")]
         head += [shown(note) for note in self.notes]
-        if self.explanation.manner.leavers is not None:
+        if self.explanation.leavers is not None:
             head.append("reasons that leavers like them named come first")
         if not self.asked and self.changes is not None:
             head += ["", self.changes.text(), "", "highest risk:"]

@@ -17,7 +17,8 @@ from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation
-from staypower.explanation.usual import learn_usual_values
+from staypower.explanation.leaver_reasons import find_leaver_reasons
+from staypower.explanation.typical import find_typical_values
 from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
@@ -27,7 +28,6 @@ from staypower.pipelines.comparing import unfit_because
 from staypower.pipelines.comparison import Comparison
 from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier
 from staypower.pipelines.judging import judge
-from staypower.pipelines.leaving_reasons import learn_manner
 from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
 from staypower.pipelines.registry import compare_versions
 from staypower.pipelines.sampling import announcer, open_to_learn
@@ -162,7 +162,7 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
         with progress.step("fitting kinds, horizons and tier"):
             beside = fit_companions(dataset, tables, settings)
         bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=data)
-        manner, told = learn_manner(model, dataset, tables, settings)
+        leavers, told = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
         notes = (*model.notes_, *beside.notes, *told)
         card = write_card(
             *(settings, dataset, tables, evaluation),
@@ -172,7 +172,7 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             tier=beside.tier,
             notes=notes,
         )
-        learned = {**bundle.learned, "reasons": manner.to_dict()}
+        learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
         bundle = replace(bundle, companions=beside.models, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
@@ -216,7 +216,7 @@ def seal(
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last, share = _reference(dataset)
     everyday = learned & dataset.drawn
-    usual = learn_usual_values(
+    typical = find_typical_values(
         dataset.X[everyday], dataset.matrix.cutoffs[everyday], dataset.matrix.categories, by=settings.explanation.compare_by
     )
     metadata = {
@@ -239,7 +239,7 @@ def seal(
     }
     return model.to_bundle(
         categories={name: dict(dataset.catalogue.codes.get(name, {})) for name in dataset.matrix.categories},
-        learned={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
+        learned={"catalogue": dataset.catalogue.to_dict(), "usual": typical.to_dict()},
         metadata=metadata,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-__all__ = ["UNKNOWN", "chance", "count", "decimal", "interval", "money", "percent", "plain", "plural"]
+__all__ = ["UNKNOWN", "chance", "count", "decimal", "interval", "money", "percent", "plain", "plural", "signed"]
 
 UNKNOWN = "-"  # what stands where there is no number
 
@@ -55,6 +55,15 @@ def money(amount: float, digits: int = 0) -> str:
     ('12,346', '-3.50')
     """
     return decimal(amount, digits)
+
+
+def signed(value: float, write: Callable[[float], str] = decimal) -> str:
+    """Write a change, with a plus sign when it is not negative.
+
+    >>> signed(0.1234), signed(-0.1), signed(0.5, percent), signed(float("nan"))
+    ('+0.123', '-0.100', '+50.0%', '-')
+    """
+    return f"{'+' if value >= 0 else ''}{write(value)}"
 
 
 def plural(number: float, thing: str, things: str = "") -> str:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from staypower.errors import Problem, UsageError
-from staypower.explanation.manner import Manner
-from staypower.explanation.reasons import explain_scores
-from staypower.explanation.usual import UsualValues
+from staypower.explanation.leaver_reasons import LeaverReasons
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
@@ -43,15 +43,14 @@ class FeatureRowScorer:
         self._reasons = reasons
         self._abstain_below = abstain_below
         self._catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
-        self._usual = UsualValues.from_dict(bundle.learned["usual"])
-        self._manner = Manner.of(bundle.learned)
-        self._manner = Manner.of(bundle.learned)
+        self._typical = TypicalValues.from_dict(bundle.learned["usual"])
+        self._leavers = LeaverReasons.of(bundle.learned)
         self._bands = RiskBands(float(bundle.metadata["base_rate"]))
 
     @property
     def example(self) -> pd.DataFrame:
         """One row that is nobody's: every feature at its usual value, missing where most accounts have none."""
-        return pd.DataFrame([[self._usual[name] for name in self.bundle.feature_names]], columns=self.bundle.feature_names)
+        return pd.DataFrame([[self._typical[name] for name in self.bundle.feature_names]], columns=self.bundle.feature_names)
 
     @property
     def columns(self) -> Mapping[str, type]:
@@ -67,14 +66,14 @@ class FeatureRowScorer:
         found = pd.DataFrame({"churn_probability": probability, "churn_risk_band": self._bands.of(probability)})
         beside = [kinds_of(self.bundle, features, probability), horizons_of(self.bundle, features, probability)]
         beside += [self._tiers(features)] if tier_companions(self.bundle.companions) else []
-        told = explain_scores(
+        told = Explanation(
             np.arange(len(features)).astype(object),
             features,
             explained.contributions,
             explained.base,
             catalogue=self._catalogue,
-            usual=self._usual,
-            manner=self._manner,
+            typical=self._typical,
+            leavers=self._leavers,
         )
         reasons = told.frame(self._reasons).drop(columns=ACCOUNT)
         scored = pd.concat([part.reset_index(drop=True) for part in (found, *beside, reasons)], axis=1)

@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import text_of
-from staypower.explanation.manner import Manner
-from staypower.explanation.reasons import Explanation, explain_scores
-from staypower.explanation.usual import UsualValues
+from staypower.explanation.leaver_reasons import LeaverReasons
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.typical import TypicalValues
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -213,14 +213,14 @@ class Scorer:
         matrix = self._build(tables, self.catalogue, accounts)
         features = matrix[list(self.bundle.feature_names)]
         explained = self.bundle.explain(features, threads=self.threads)
-        explanation = explain_scores(
+        explanation = Explanation(
             np.asarray(accounts, dtype=object),
             features.reset_index(drop=True),
             explained.contributions,
             explained.base,
             catalogue=self.catalogue,
-            usual=UsualValues.from_dict(self.bundle.learned["usual"]),
-            manner=Manner.of(self.bundle.learned),
+            typical=TypicalValues.from_dict(self.bundle.learned["usual"]),
+            leavers=LeaverReasons.of(self.bundle.learned),
         )
         probability = self.bundle.calibration.apply(explained.raw_score)
         return explanation, probability if self.beside.prior is None else self.beside.prior.apply(probability)

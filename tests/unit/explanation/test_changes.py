@@ -8,8 +8,8 @@ import pytest
 
 from staypower.errors import UsageError
 from staypower.explanation.changes import compare_explanations
-from staypower.explanation.reasons import Explanation, explain_scores
-from staypower.explanation.usual import UsualValues
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
@@ -29,7 +29,7 @@ def at(rows: dict[str, tuple[list[float], list[float]]], base: float = -1.0) -> 
     X = pd.DataFrame([values for values, _ in rows.values()], columns=list(CATALOGUE.names), dtype=float)
     contributions = np.array([parts for _, parts in rows.values()]).reshape(len(rows), 3)
     accounts = np.array(list(rows), dtype=object)
-    return explain_scores(accounts, X, contributions, base, catalogue=CATALOGUE, usual=UsualValues({}))
+    return Explanation(accounts, X, contributions, base, catalogue=CATALOGUE, typical=TypicalValues({}))
 
 
 THEN = {
@@ -62,7 +62,7 @@ def test_a_value_that_stayed_says_so():
     told = [one.sentence for one in changes.of(0)]
     assert told == [
         "Tickets opened in the last 28 days: from 1 to 4 (raised the risk)",
-        "Logins in the last 28 days: still 5, which counts differently beside what else changed (lowered the risk)",
+        "Logins in the last 28 days: still 5; its effect changed because other values did (lowered the risk)",
     ]
 
 
@@ -73,8 +73,10 @@ def test_the_portfolio_adds_up():
     assert found["mean_change"].to_dict() == pytest.approx({"engagement": 0.5, "support": 0.15, "none": -0.05})
     assert found.loc["engagement", ["raised", "lowered"]].tolist() == [1, 1]
     assert found.loc["none", ["raised", "lowered"]].tolist() == [0, 1]
-    assert "mean change of the raw score +0.600 log-odds: it rose for 2 and fell for 0" in changes.text()
-    assert "1 appeared, 1 are gone" in changes.text()
+    assert "the risk rose for 2 and fell for 0; the raw score changed by +0.600 log-odds" in changes.headline
+    assert "(1 new, 1 gone)" in changes.headline
+    assert changes.headline in changes.text(300)
+    assert "no lever" in changes.text()
 
 
 def test_the_frame_holds_old_and_new_scores():
@@ -87,14 +89,14 @@ def test_the_frame_holds_old_and_new_scores():
 def test_nobody_at_both_cutoffs():
     changes = compare_explanations(at({"ann": THEN["ann"]}), at({"cem": NOW["cem"]}))
     assert len(changes) == 0
-    assert changes.text() == "no account has a score at both cutoffs"
+    assert changes.text() == "No account has a score at both cutoffs."
     assert changes.portfolio()["mean_change"].tolist() == [0.0, 0.0, 0.0]
     assert changes.frame().empty
     assert "0" not in changes._repr_html_().replace("no account", "")
 
 
 def test_two_models_cannot_be_compared():
-    with pytest.raises(UsageError, match="changes between two models"):
+    with pytest.raises(UsageError, match="two different models"):
         compare_explanations(at(THEN), at(NOW, base=-2.0))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from staypower.explanation.sentences import change_sentence, sentence
-from staypower.explanation.usual import UsualValues
-from staypower.explanation.wording import round_as_written, written_value
+from staypower.explanation.typical import TypicalValues
+from staypower.explanation.values import round_as_written, written_value
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.settings import FeatureSettings
@@ -100,67 +100,67 @@ VALUES = {
     "pause_over_usual": 0.26,
     "quiet_and_idle_90d": 0.0,
 }
-USUAL = UsualValues(VALUES)
-ALIKE = UsualValues(VALUES, "plan_now", {1.0: {**VALUES, "tickets_28d": 4.0, "days_since_last_use": 0.5}})
+USUAL = TypicalValues(VALUES)
+ALIKE = TypicalValues(VALUES, "plan_now", {1.0: {**VALUES, "tickets_28d": 4.0, "days_since_last_use": 0.5}})
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("tickets_28d", 7.0, "Support tickets opened in the last 28 days: 7; usual: 1"),
-        ("tickets_28d", 1.0, "Support tickets opened in the last 28 days: 1; as usual"),
-        ("tickets_28d", 0.0, "No support tickets opened in the last 28 days; usual: 1"),
-        ("tickets_open_now", 0.0, "No tickets open now; as usual"),
-        ("features_used_28d", 0.0, "No product features used in the last 28 days; usual: 9"),
-        ("days_since_last_use", 41.2, "No use in 41 days; usual: 2 days"),
-        ("days_since_last_use", 1.4, "Last use 1 day ago; usual: 2 days ago"),
-        ("pause_over_usual", math.nan, "Present pause against its mean: too few to measure; usual: 26 %"),
-        ("gap_change", -38.2, "Mean change from one pause to the next: -38 days; usual: +1 day"),
-        ("days_since_last_use", 1.0, "Last use 1 day ago; usual: 2 days ago"),
-        ("days_since_last_use", 0.4, "Last use less than a day ago; usual: 2 days ago"),
-        ("days_since_last_use", 2.0, "Last use 2 days ago; as usual"),
-        ("days_since_last_use", math.nan, "No use so far; usual: 2 days ago"),
-        ("days_since_first_use", 30.0, "First use 30 days ago; usual: 400 days ago"),
+        ("tickets_28d", 7.0, "Support tickets opened in the last 28 days: 7; typical: 1"),
+        ("tickets_28d", 1.0, "Support tickets opened in the last 28 days: 1; typical"),
+        ("tickets_28d", 0.0, "No support tickets opened in the last 28 days; typical: 1"),
+        ("tickets_open_now", 0.0, "No tickets open now; typical"),
+        ("features_used_28d", 0.0, "No product features used in the last 28 days; typical: 9"),
+        ("days_since_last_use", 41.2, "No use in 41 days; typical: 2 days"),
+        ("days_since_last_use", 1.4, "Last use 1 day ago; typical: 2 days ago"),
+        ("pause_over_usual", math.nan, "Present pause against its mean: too few to measure; typical: 26%"),
+        ("gap_change", -38.2, "Mean change from one pause to the next: -38 days; typical: +1 day"),
+        ("days_since_last_use", 1.0, "Last use 1 day ago; typical: 2 days ago"),
+        ("days_since_last_use", 0.4, "Last use less than a day ago; typical: 2 days ago"),
+        ("days_since_last_use", 2.0, "Last use 2 days ago; typical"),
+        ("days_since_last_use", math.nan, "No use yet; typical: 2 days ago"),
+        ("days_since_first_use", 30.0, "First use 30 days ago; typical: 400 days ago"),
         ("days_since_failed_payment", 3.0, "A payment failed 3 days ago; most accounts: never"),
-        ("days_since_failed_payment", math.nan, "No payment failed so far"),
-        ("days_since_setup_completed", math.nan, "Set-up was not completed so far; usual: 300 days ago"),
-        ("days_to_renewal", 12.0, "Next renewal in 12 days; usual: in 40 days"),
-        ("days_to_renewal", -3.0, "Next renewal was due 3 days ago; usual: in 40 days"),
-        ("days_to_renewal", math.nan, "No renewal ahead; usual: in 40 days"),
-        ("days_to_method_expiry", 12.0, "The payment method expires in 12 days; usual: in 500 days"),
-        ("days_to_method_expiry", -0.4, "The payment method expired less than a day ago; usual: in 500 days"),
-        ("days_to_method_expiry", math.nan, "Days until the payment method expires: unknown; usual: in 500 days"),
+        ("days_since_failed_payment", math.nan, "No payment failed yet"),
+        ("days_since_setup_completed", math.nan, "Set-up was not completed yet; typical: 300 days ago"),
+        ("days_to_renewal", 12.0, "Next renewal in 12 days; typical: in 40 days"),
+        ("days_to_renewal", -3.0, "Next renewal was due 3 days ago; typical: in 40 days"),
+        ("days_to_renewal", math.nan, "No upcoming renewal; typical: in 40 days"),
+        ("days_to_method_expiry", 12.0, "The payment method expires in 12 days; typical: in 500 days"),
+        ("days_to_method_expiry", -0.4, "The payment method expired less than a day ago; typical: in 500 days"),
+        ("days_to_method_expiry", math.nan, "Days until the payment method expires: not recorded; typical: in 500 days"),
         ("days_since_owner_change", 3.0, "Last change of owner 3 days ago; most accounts: never"),
-        ("days_since_owner_change", math.nan, "No change of owner so far"),
-        ("within_sla_share_90d", 0.254, "Share of tickets answered in time in the last 90 days: 25 %; usual: 90 %"),
+        ("days_since_owner_change", math.nan, "No change of owner yet"),
+        ("within_sla_share_90d", 0.254, "Share of tickets answered in time in the last 90 days: 25%; typical: 90%"),
         (
             "first_response_hours_worst_28d",
             30.7,
-            "Longest wait for a first response in the last 28 days: 31 hours; usual: 6 hours",
+            "Longest wait for a first response in the last 28 days: 31 hours; typical: 6 hours",
         ),
-        ("term_months_now", 1.0, "Contract length now: 1 month; usual: 12 months"),
-        ("mrr_now", 12345.4, "Monthly recurring revenue now: 12,345; usual: 1,200"),
+        ("term_months_now", 1.0, "Contract length now: 1 month; typical: 12 months"),
+        ("mrr_now", 12345.4, "Monthly recurring revenue now: 12,345; typical: 1,200"),
         ("plan_now", 1.0, "Plan: pro; most accounts: basic"),
         ("plan_now", 0.0, "Plan: other; most accounts: basic"),
-        ("account_segment", 1.0, "Segment of the account: small; as usual"),
-        ("nps_detractor_last", 1.0, "Last NPS answer was a detractor's; usual: no"),
-        ("nps_detractor_last", 0.0, "Last NPS answer was not a detractor's; as usual"),
-        ("use_trend", -0.5, "Use fell by 67 % against the 28 days before; usual: no change"),
-        ("use_trend", 0.25, "Use rose by 67 % against the 28 days before; usual: no change"),
-        ("use_trend", 0.6, "Use rose 4-fold against the 28 days before; usual: no change"),
-        ("use_trend", math.nan, "Change of use against the 28 days before: nothing to compare; usual: no change"),
-        ("use_trend", -1.0, "Use fell to nothing against the 28 days before; usual: no change"),
-        ("use_trend", 1.0, "Use began from nothing against the 28 days before; usual: no change"),
-        ("survey_response_rate_90d", 0.0, "Share of survey invitations answered in the last 90 days: 0 %; usual: 40 %"),
+        ("account_segment", 1.0, "Segment of the account: small; typical"),
+        ("nps_detractor_last", 1.0, "Last NPS answer was a detractor's; typical: no"),
+        ("nps_detractor_last", 0.0, "Last NPS answer was not a detractor's; typical"),
+        ("use_trend", -0.5, "Use fell by 67% compared with the 28 days before; typical: no change"),
+        ("use_trend", 0.25, "Use rose by 67% compared with the 28 days before; typical: no change"),
+        ("use_trend", 0.6, "Use rose 4-fold compared with the 28 days before; typical: no change"),
+        ("use_trend", math.nan, "Change of use against the 28 days before: nothing to compare; typical: no change"),
+        ("use_trend", -1.0, "Use fell to zero compared with the 28 days before; typical: no change"),
+        ("use_trend", 1.0, "Use started from zero compared with the 28 days before; typical: no change"),
+        ("survey_response_rate_90d", 0.0, "Share of survey invitations answered in the last 90 days: 0%; typical: 40%"),
         (
             "survey_response_rate_90d",
             math.nan,
-            "Share of survey invitations answered in the last 90 days: nothing to measure; usual: 40 %",
+            "Share of survey invitations answered in the last 90 days: no data to measure; typical: 40%",
         ),
-        ("nps_answers_365d", 0.0, "No NPS answers in the last 365 days; usual: 2"),
-        ("wait_hours_total_28d", 0.0, "Total hours waited in the last 28 days: 0; usual: 1.5"),
-        ("usage_slope_90d", -0.234, "Change of the daily use per 30 days in the last 90 days: -0.23; usual: +0.01"),
-        ("discount_before", 0.25, "Discount 90 days earlier: 0.25; usual: 0"),
+        ("nps_answers_365d", 0.0, "No NPS answers in the last 365 days; typical: 2"),
+        ("wait_hours_total_28d", 0.0, "Total hours waited in the last 28 days: 0; typical: 1.5"),
+        ("usage_slope_90d", -0.234, "Change of the daily use per 30 days in the last 90 days: -0.23; typical: +0.01"),
+        ("discount_before", 0.25, "Discount 90 days earlier: 0.25; typical: 0"),
         (
             "method_expires_before_renewal",
             0.0,
@@ -168,10 +168,10 @@ ALIKE = UsualValues(VALUES, "plan_now", {1.0: {**VALUES, "tickets_28d": 4.0, "da
         ),
         ("method_expires_before_renewal", math.nan, "The payment method expires before the renewal: does not apply"),
         ("mean_pause_90d", 4.0, "Mean pause in the last 90 days: 4 days; most accounts: too few to measure"),
-        ("pause_over_usual", 1.0, "Present pause against its mean: 100 %; usual: 26 %"),
-        ("quiet_and_idle_90d", 0.3, "Tickets and use falling together in the last 90 days: by 46 % or more; usual: no"),
-        ("account_cost", math.nan, "Cost of the account: unknown; usual: 500"),
-        ("tickets_per_active_user_28d", 2.0, "Tickets per active person in the last 28 days: 2; usual: 0.5"),
+        ("pause_over_usual", 1.0, "Present pause against its mean: 100%; typical: 26%"),
+        ("quiet_and_idle_90d", 0.3, "Tickets and use falling together in the last 90 days: by 46% or more; typical: no"),
+        ("account_cost", math.nan, "Cost of the account: not recorded; typical: 500"),
+        ("tickets_per_active_user_28d", 2.0, "Tickets per active person in the last 28 days: 2; typical: 0.5"),
     ],
 )
 def test_sentences(name, value, words):
@@ -181,21 +181,21 @@ def test_sentences(name, value, words):
 @pytest.mark.parametrize(
     ("name", "value", "code", "words"),
     [
-        ("tickets_28d", 7.0, 1.0, "Support tickets opened in the last 28 days: 7; usual for accounts of plan pro: 4"),
-        ("tickets_28d", 4.0, 1.0, "Support tickets opened in the last 28 days: 4; as usual for accounts of plan pro"),
-        ("days_since_last_use", 41.0, 1.0, "No use in 41 days; usual for accounts of plan pro: less than a day"),
-        ("days_since_failed_payment", 3.0, 1.0, "A payment failed 3 days ago; most accounts of plan pro: never"),
-        ("account_segment", 0.0, 1.0, "Segment of the account: other; most accounts of plan pro: small"),
+        ("tickets_28d", 7.0, 1.0, "Support tickets opened in the last 28 days: 7; typical for Pro accounts: 4"),
+        ("tickets_28d", 4.0, 1.0, "Support tickets opened in the last 28 days: 4; typical for Pro accounts"),
+        ("days_since_last_use", 41.0, 1.0, "No use in 41 days; typical for Pro accounts: less than a day"),
+        ("days_since_failed_payment", 3.0, 1.0, "A payment failed 3 days ago; most Pro accounts: never"),
+        ("account_segment", 0.0, 1.0, "Segment of the account: other; most Pro accounts: small"),
         ("plan_now", 1.0, 1.0, "Plan: pro; most accounts: basic"),
     ],
 )
-def test_what_is_usual_for_accounts_alike(name, value, code, words):
+def test_what_is_typical_for_similar_accounts(name, value, code, words):
     assert sentence(CATALOGUE, ALIKE, name, value, code) == words
 
 
 def test_a_value_that_most_lack():
     words = "Support tickets opened in the last 28 days: 2; most accounts have none"
-    assert sentence(CATALOGUE, UsualValues({}), "tickets_28d", 2.0) == words
+    assert sentence(CATALOGUE, TypicalValues({}), "tickets_28d", 2.0) == words
 
 
 def test_values_that_are_written_alike_are_rounded_alike():
@@ -216,11 +216,11 @@ def test_values_that_are_written_alike_are_rounded_alike():
         ("plan_now", 1.0, 2.0, "Plan: from pro to basic"),
         ("days_since_last_use", math.nan, 3.0, "Days since the last use: 3, none before"),
         ("survey_response_rate_90d", 0.4, math.nan,
-         "Share of survey invitations answered in the last 90 days: nothing to measure, 40 % before"),
+         "Share of survey invitations answered in the last 90 days: no data to measure, 40% before"),
         ("tickets_28d", 3.0, 3.0,
-         "Support tickets opened in the last 28 days: still 3, which counts differently beside what else changed"),
+         "Support tickets opened in the last 28 days: still 3; its effect changed because other values did"),
         ("days_to_renewal", math.nan, math.nan,
-         "Days to the next renewal: still none, which counts differently beside what else changed"),
+         "Days to the next renewal: still none; its effect changed because other values did"),
     ],
 )  # fmt: skip
 def test_changes_in_words(name, before, after, words):

@@ -39,7 +39,7 @@ def test_only_the_plan_and_attributes_have_no_topic_that_is_declared():
 
 def test_windows_counts_days_and_recency_of_one_event_are_one_topic():
     assert titles(["event_name_28d", "event_name_90d", "days_since_event_name"]) == {"use of name"}
-    assert titles(["usage_events_7d", "usage_events_90d", "active_days_28d"]) == {"how much it is used"}
+    assert titles(["usage_events_7d", "usage_events_90d", "active_days_28d"]) == {"amount of usage"}
     assert len(titles(["usage_events_28d", "usage_trend_28d", "days_since_last_use"])) == 3
     assert len(titles(["nps_last", "csat_last", "ces2_last", "days_since_nps"])) == 4
 

@@ -10,8 +10,8 @@ import pytest
 
 from staypower.cutoffs import instant_of
 from staypower.explanation.changes import compare_explanations
-from staypower.explanation.reasons import explain_scores
-from staypower.explanation.usual import UsualValues
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
@@ -39,7 +39,7 @@ def scores(day: str, rows: dict[str, tuple[float, float] | str]) -> Scores:
     X = pd.DataFrame([[3.0, 1.0]] * len(scored), columns=list(CATALOGUE.names))
     contributions = np.array(list(scored.values())).reshape(len(scored), 2)
     accounts = np.array(list(scored), dtype=object)
-    explained = explain_scores(accounts, X, contributions, -1.0, catalogue=CATALOGUE, usual=UsualValues({}))
+    explained = Explanation(accounts, X, contributions, -1.0, catalogue=CATALOGUE, typical=TypicalValues({}))
     table = pd.DataFrame(
         {
             "account_id": list(rows),

@@ -12,7 +12,7 @@ from simulated_company import company
 
 from staypower.engines.embedded import map_to_parts
 from staypower.engines.parts import keep_part
-from staypower.explanation.usual import learn_usual_values
+from staypower.explanation.typical import find_typical_values
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.churn import ChurnClassifier
@@ -29,7 +29,7 @@ def scorer() -> tuple[Scorer, Tables]:
     dataset = made.dataset
     learned = dataset.rows("training")
     model = ChurnClassifier(max_trees=20).fit(dataset.X[learned], dataset.y[learned], cutoffs=dataset.matrix.cutoffs[learned])
-    usual = learn_usual_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
+    usual = find_typical_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
     bundle = model.to_bundle(
         metadata={"name": "small", "base_rate": 0.1},
         learned={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},

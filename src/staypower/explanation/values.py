@@ -1,4 +1,4 @@
-"""How a value is written: rounded to what a reader needs, with its unit; and the words that a description holds."""
+"""How a feature's value is written: rounded to what a reader needs, with its unit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Definition, Feature
+from staypower.features.streams import source_of
+from staypower.results.numbers import count, decimal, percent, signed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,16 +33,18 @@ Kind = Literal["category", "change", "fall", "share", "flag", "slope", "number"]
 
 _FLAG = " (1) or not (0)"
 _UNITS = ("days", "hours", "months")
-_PARTS = ("share", "times")  # both are said in percent
+_PARTS = ("share", "times")  # both are written in per cent
 DATED = ("days since ", "days to the ", "days until ")
-"""How descriptions of a moment begin: how long ago or how far ahead it is."""
+"""How descriptions of a moment begin."""
 
 _SLOPES = ("rate_slope", "trend", "gap_trend")
-_SEVERAL = (*_SLOPES, "spread", "gap_mean", "gap_spread", "gap_quantile")  # one row does not make any of these
+_SEVERAL = (*_SLOPES, "spread", "gap_mean", "gap_spread", "gap_quantile")  # one row is not enough for any of these
+# what a mean or a share of a table's rows lacks when it is missing
+_MEASURED = {"usage": "usage", "tickets": "tickets", "surveys": "surveys", "payments": "payments", "orders": "orders"}
 
 
 def kind_of(definition: Definition) -> Kind:
-    """Say how values of a feature are to be read.
+    """Tell how values of a feature are written.
 
     >>> kind_of(Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None))
     'change'
@@ -57,7 +61,7 @@ def kind_of(definition: Definition) -> Kind:
 
 
 def round_as_written(definition: Definition, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round values to what is written of them: values that are written alike become equal.
+    """Round values to what is written: values that are written the same become equal.
 
     >>> trend = Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None)
     >>> round_as_written(trend, np.array([-1.0, -0.5, 0.0, 1.0, np.nan])).tolist()
@@ -88,33 +92,40 @@ def round_as_written(definition: Definition, values: NDArray[np.float64]) -> NDA
 def write(catalogue: Catalogue, definition: Definition, written: float) -> str:
     """Write what `round_as_written` returned, with its unit."""
     if math.isnan(written):
-        return absent(definition)
+        return absent(definition, catalogue)
     kind = kind_of(definition)
     if kind == "category":
         return catalogue.text_of(definition.name, written)
     if kind == "change":
-        return "begun from nothing" if math.isinf(written) else "no change" if written == 0 else f"{written:+,.0f} %"
+        return "started from zero" if math.isinf(written) else "no change" if written == 0 else signed(written / 100.0, _whole)
     if kind == "fall":
-        return "no" if written == 0 else f"by {written:.0f} % or more"
+        return "no" if written == 0 else f"by {_whole(written / 100.0)} or more"
     if kind == "share":
-        return f"{written:,.0f} %"
+        return _whole(written / 100.0)
     if kind == "flag":
         return "yes" if written == 1.0 else "no"
     sign = "+" if kind == "slope" and written > 0 else ""
     unit = definition.unit if definition.unit in _UNITS else ""
-    said = not unit or unit in definition.description.split()
-    return sign + number(written) + ("" if said else f" {unit[:-1] if abs(written) == 1.0 else unit}")
+    named = not unit or unit in definition.description.split()
+    return sign + number(written) + ("" if named else f" {unit[:-1] if abs(written) == 1.0 else unit}")
 
 
-def absent(definition: Definition) -> str:
-    """Say that there is no value: a mean of nothing is neither 0 nor forgotten.
+def _whole(share: float) -> str:
+    return percent(share, 0)
 
-    >>> absent(Combination(name="rate", how="ratio", inputs=("a", "b"), unit="share", description="share", lever=None))
-    'nothing to measure'
+
+def absent(definition: Definition, catalogue: Catalogue) -> str:
+    """Write that there is no value: a mean of no rows is neither 0 nor unrecorded.
+
+    >>> from staypower.features.settings import FeatureSettings
+    >>> share = Feature(name="weekend_share_28d", table="usage", aggregation="mean", column="weekend", window=28, unit="share",
+    ...                 description="share of usage on weekends", lever=None)
+    >>> absent(share, Catalogue(FeatureSettings(), (share,)))
+    'no usage to measure'
     """
     kind = kind_of(definition)
     if kind == "category" or definition.name.startswith("account_") or definition.description.startswith("days until "):
-        return "unknown"
+        return "not recorded"
     if kind in ("change", "fall"):
         return "nothing to compare"
     if kind == "flag":
@@ -122,7 +133,17 @@ def absent(definition: Definition) -> str:
     how = definition.how if isinstance(definition, Combination) else definition.aggregation
     if how in _SEVERAL or definition.unit == "times":
         return "too few to measure"
-    return "nothing to measure" if how in ("mean", "ratio") or kind == "share" else "none"
+    return f"no {_measured(definition, catalogue)} to measure" if how in ("mean", "ratio") or kind == "share" else "none"
+
+
+def _measured(definition: Definition, catalogue: Catalogue) -> str:
+    """Name the rows that a feature is computed from."""
+    everything = {each.name: each for each in catalogue.everything}
+    found: Definition | None = definition
+    while isinstance(found, Combination):
+        # of a ratio the last input is the denominator
+        found = everything.get(found.inputs[-1])
+    return _MEASURED.get("" if found is None else source_of(found.table), "data")
 
 
 def written_value(catalogue: Catalogue, definition: Definition, value: float) -> str:
@@ -131,7 +152,7 @@ def written_value(catalogue: Catalogue, definition: Definition, value: float) ->
     >>> from staypower.features.settings import FeatureSettings
     >>> falling = Combination(name="fall", how="change", inputs=("a", "b"), unit="", description="change of use", lever=None)
     >>> written_value(Catalogue(FeatureSettings(), (falling,)), falling, -0.5)
-    '-67 %'
+    '-67%'
     """
     return write(catalogue, definition, float(round_as_written(definition, np.array([value]))[0]))
 
@@ -143,12 +164,12 @@ def number(written: float) -> str:
     ['1,234', '0.25', '12.5']
     """
     if written == round(written):
-        return f"{written:,.0f}"
-    return f"{written:.1f}" if abs(written) >= 10 else f"{written:.2g}"
+        return count(written)
+    return decimal(written, 1) if abs(written) >= 10 else f"{written:.2g}"
 
 
 def subject_of(definition: Definition) -> str:
-    """Return what is measured, with its stretch of history, starting with a capital letter."""
+    """Return what is measured, with its window, starting with a capital letter."""
     subject = capitalised(definition.description.removesuffix(_FLAG))
     if isinstance(definition, Combination):
         window = re.search(r"_(\d+)d\Z", definition.name)
@@ -158,7 +179,7 @@ def subject_of(definition: Definition) -> str:
 
 
 def capitalised(text: str) -> str:
-    """Begin with a capital letter, leaving the rest as it is.
+    """Start with a capital letter and leave the rest as it is.
 
     >>> capitalised("last NPS answer")
     'Last NPS answer'
@@ -167,7 +188,7 @@ def capitalised(text: str) -> str:
 
 
 def lower_first(text: str) -> str:
-    """Begin with a small letter, unless the first word is an abbreviation.
+    """Start with a small letter, unless the first word is an abbreviation.
 
     >>> lower_first("Last answer"), lower_first("NPS answers")
     ('last answer', 'NPS answers')

@@ -8,12 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.explanation.choosing import NOTHING, choose_topics, leading_members, sum_topics
-from staypower.explanation.manner import Manner
-from staypower.explanation.reasons import explain_scores
-from staypower.explanation.settings import ExplanationSettings
-from staypower.explanation.topics import Topic
-from staypower.explanation.usual import UsualValues
+from staypower.explanation.reasons import Explanation
+from staypower.explanation.topics import NOTHING, Topic, choose_topics, leading_members, sum_topics
+from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
@@ -22,9 +19,9 @@ LEVERS = ("engagement", "engagement", "engagement", "support", None, "billing")
 TOPICS = tuple(Topic(f"t{number}", f"topic {number}", lever, (number,)) for number, lever in enumerate(LEVERS))
 
 
-def choose(sums: list[float], count: int = 5, per_lever: int = 2, protective: int | None = None) -> list[int]:
+def choose(sums: list[float], count: int = 5) -> list[int]:
     values = np.array([sums])
-    found = choose_topics(values, np.abs(values), TOPICS, count=count, per_lever=per_lever, protective=protective)[0]
+    found = choose_topics(values, np.abs(values), TOPICS, count)[0]
     return [number for number in found.tolist() if number != NOTHING]
 
 
@@ -34,7 +31,6 @@ def test_the_strongest_come_first_and_nothing_says_nothing():
 
 def test_two_of_one_lever_and_then_what_else_matters():
     assert choose([0.9, 0.8, 0.7, 0.2, 0.1, 0.3], count=4) == [0, 1, 5, 3]
-    assert choose([0.9, 0.8, 0.7, 0.2, 0.1, 0.3], count=4, per_lever=3) == [0, 1, 2, 5]
 
 
 def test_a_third_of_one_lever_when_nothing_else_matters():
@@ -43,21 +39,10 @@ def test_a_third_of_one_lever_when_nothing_else_matters():
     assert choose([0.9, 0.8, 0.7, 0.091, 0.07, 0.06], count=3) == [0, 1, 3]
 
 
-def test_what_nobody_can_pull_on_has_no_limit():
+def test_topics_without_a_lever_have_no_limit():
     topics = tuple(Topic(f"t{number}", "", None, (number,)) for number in range(4))
     values = np.array([[0.4, 0.3, 0.2, 0.1]])
-    assert choose_topics(values, values, topics, count=4, per_lever=1, protective=None).tolist() == [[0, 1, 2, 3]]
-
-
-def test_places_kept_for_what_protects():
-    sums = [0.9, 0.0, 0.7, -0.2, -0.3, 0.4]
-    assert choose(sums, count=3) == [0, 2, 5]
-    assert choose(sums, count=3, protective=1) == [0, 2, 4]
-    assert choose(sums, count=3, protective=2) == [0, 4, 3]
-    assert choose(sums, count=3, protective=0) == [0, 2, 5]
-    assert choose(sums, count=3, protective=9) == [0, 4, 3]
-    # too few of a kind leave their places to the other
-    assert choose([0.9, 0.0, 0.7, 0.5, 0.0, 0.4], count=4, protective=2) == [0, 2, 3, 5]
+    assert choose_topics(values, values, topics, 4).tolist() == [[0, 1, 2, 3]]
 
 
 def test_equal_strength_is_decided_by_order():
@@ -66,7 +51,7 @@ def test_equal_strength_is_decided_by_order():
 
 def test_more_places_than_topics():
     values = np.array([[0.1, 0.0, 0.0, 0.0, 0.0, 0.2]])
-    found = choose_topics(values, values, TOPICS, count=9, per_lever=2, protective=None)
+    found = choose_topics(values, values, TOPICS, 9)
     assert found.tolist() == [[5, 0, *[NOTHING] * 7]]
 
 
@@ -89,21 +74,20 @@ FEATURES = tuple(
 )
 
 
-def explained(contributions: list[list[float]], settings: ExplanationSettings | None = None, account: str = "a"):
+def explained(contributions: list[list[float]], account: str = "a"):
     X = pd.DataFrame([[7.0, 9.0, 1.0]] * len(contributions), columns=[feature.name for feature in FEATURES])
     names = np.array([f"{account}{number}" for number in range(len(contributions))], dtype=object)
-    usual = UsualValues({"tickets_28d": 1.0, "tickets_90d": 3.0, "logins_28d": 20.0})
-    manner = None if settings is None else Manner(settings)
+    typical = TypicalValues({"tickets_28d": 1.0, "tickets_90d": 3.0, "logins_28d": 20.0})
     catalogue = Catalogue(FeatureSettings(), FEATURES)
-    return explain_scores(names, X, np.array(contributions), -2.0, catalogue=catalogue, usual=usual, manner=manner)
+    return Explanation(names, X, np.array(contributions), -2.0, catalogue=catalogue, typical=typical)
 
 
 def test_windows_of_one_thing_are_one_reason_with_their_sum():
     first, second = explained([[0.3, 0.4, -0.6]]).reasons(0)
     assert (first.topic, first.feature, first.contribution) == ("number_of_tickets", "tickets_90d", pytest.approx(0.7))
-    assert first.sentence == "Support tickets opened in the last 90 days: 9; usual: 3 (raises the risk)"
+    assert first.sentence == "Support tickets opened in the last 90 days: 9; typical: 3 (raises the risk)"
     assert first.raises
-    assert (second.direction, second.statement) == ("lowers the risk", "Logins in the last 28 days: 1; usual: 20")
+    assert (second.direction, second.statement) == ("lowers the risk", "Logins in the last 28 days: 1; typical: 20")
     assert not second.raises
 
 
@@ -114,16 +98,10 @@ def test_an_account_without_contributions_has_no_reasons():
     assert made.waterfall(1) == ()
 
 
-def test_the_settings_of_the_model_decide_the_mix():
-    assert [one.raises for one in explained([[0.3, 0.4, -0.1]]).reasons(0, 1)] == [True]
-    protective = explained([[0.3, 0.4, -0.1]], ExplanationSettings(protective=1))
-    assert [one.raises for one in protective.reasons(0, 1)] == [False]
-
-
 def test_the_waterfall_ends_at_the_raw_score():
     made = explained([[0.3, 0.4, -0.6]])
     (name, value), (rest, left) = made.waterfall(0, 1)
-    assert (name, rest) == ("how often help is needed", "everything else")
+    assert (name, rest) == ("number of tickets", "everything else")
     assert made.base + value + left == pytest.approx(made.raw_scores[0])
 
 
@@ -131,7 +109,7 @@ def test_topics_of_one_title_are_told_apart_by_their_levers():
     made = explained([[0.3, 0.4, -0.6]])
     tickets, logins = made.topics
     made.__dict__["topics"] = (tickets, replace(logins, title=tickets.title, lever=None))
-    assert [name for name, _ in made.waterfall(0)] == ["how often help is needed (support)", "how often help is needed (none)"]
+    assert [name for name, _ in made.waterfall(0)] == ["number of tickets (support)", "number of tickets (no lever)"]
 
 
 def test_levers_come_in_the_order_in_which_they_raise_the_risk():

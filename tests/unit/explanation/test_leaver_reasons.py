@@ -9,12 +9,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from staypower.explanation.leavers import LeaverWords, learn_leaver_words
-from staypower.explanation.manner import Manner
-from staypower.explanation.reasons import explain_scores
+from staypower.explanation.leaver_reasons import LeaverReasons, fit_leaver_reasons
+from staypower.explanation.reasons import Explanation
 from staypower.explanation.settings import ExplanationSettings
 from staypower.explanation.topics import Topic
-from staypower.explanation.usual import UsualValues
+from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
@@ -32,7 +31,7 @@ def leavers(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def test_what_leavers_named_is_learned():
-    said = learn_leaver_words(*leavers(400), TOPICS)
+    said = fit_leaver_reasons(*leavers(400), TOPICS)
     assert said is not None
     assert dict(zip(said.levers, said.share, strict=True)) == pytest.approx({"engagement": 0.6, "support": 0.4}, abs=0.05)
     shares = said.shares_for(np.array([[1.0, 0.4], [1.0, -0.1]]))
@@ -42,7 +41,7 @@ def test_what_leavers_named_is_learned():
 
 
 def test_they_put_the_named_lever_first_and_leave_contributions_alone():
-    said = learn_leaver_words(*leavers(400), TOPICS)
+    said = fit_leaver_reasons(*leavers(400), TOPICS)
     features = tuple(
         Feature(name=name, table="t", aggregation="count", unit="", description=name, lever=lever)
         for name, lever in (("use", "engagement"), ("tickets", "support"))
@@ -50,10 +49,10 @@ def test_they_put_the_named_lever_first_and_leave_contributions_alone():
     X = pd.DataFrame([[1.0, 9.0]] * 2, columns=["use", "tickets"])
     contributions = np.array([[1.0, 0.4], [1.0, -0.1]])
     given = (np.array(["a", "b"], dtype=object), X, contributions, 0.0)
-    shared = {"catalogue": Catalogue(FeatureSettings(), features), "usual": UsualValues({})}
+    shared = {"catalogue": Catalogue(FeatureSettings(), features), "typical": TypicalValues({})}
     # topics are named after the features here
-    said = LeaverWords(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
-    plain, told = explain_scores(*given, **shared), explain_scores(*given, **shared, manner=Manner(leavers=said))
+    said = LeaverReasons(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
+    plain, told = Explanation(*given, **shared), Explanation(*given, **shared, leavers=said)
     assert [one.lever for one in plain.reasons(0)] == ["engagement", "support"]
     assert [one.lever for one in told.reasons(0)] == ["support", "engagement"]
     assert [one.lever for one in told.reasons(1)] == ["engagement", "support"]
@@ -62,62 +61,66 @@ def test_they_put_the_named_lever_first_and_leave_contributions_alone():
 
 
 def test_words_learned_for_other_topics_are_not_used():
-    said = learn_leaver_words(*leavers(400), TOPICS)
+    said = fit_leaver_reasons(*leavers(400), TOPICS)
     feature = Feature(name="other", table="t", aggregation="count", unit="", description="other", lever="support")
-    made = explain_scores(
+    made = Explanation(
         *(np.array(["a"], dtype=object), pd.DataFrame({"other": [1.0]}), np.array([[0.5]]), 0.0),
         catalogue=Catalogue(FeatureSettings(), (feature,)),
-        usual=UsualValues({}),
-        manner=Manner(leavers=said),
+        typical=TypicalValues({}),
+        leavers=said,
     )
     assert made.strength.tolist() == [[0.5]]
 
 
 @pytest.mark.parametrize("rows", [0, 60])
 def test_too_few_leavers_say_nothing(rows):
-    assert learn_leaver_words(*leavers(rows), TOPICS) is None
+    assert fit_leaver_reasons(*leavers(rows), TOPICS) is None
 
 
 def test_an_account_counts_once_at_however_many_cutoffs():
     sums, named, accounts = leavers(300)
     many = np.arange(300) % 60
-    assert learn_leaver_words(sums, named, accounts[many], TOPICS) is None
+    assert fit_leaver_reasons(sums, named, accounts[many], TOPICS) is None
 
 
 def test_one_account_that_is_looked_at_often_is_still_one_voice():
     sums, named, accounts = leavers(400)
     loud = np.flatnonzero(named == "support")[:1].repeat(300)
     rows = np.concatenate([np.arange(400), loud])
-    once, often = (learn_leaver_words(sums[take], named[take], accounts[take], TOPICS) for take in (np.arange(400), rows))
+    once, often = (fit_leaver_reasons(sums[take], named[take], accounts[take], TOPICS) for take in (np.arange(400), rows))
     assert often.share == pytest.approx(once.share, abs=0.01)
 
 
 def test_what_protects_keeps_its_place():
     made = np.array([[1.0, -0.4], [-1.0, 0.4]])
-    said = LeaverWords(("engagement", "support"), ("use", "tickets"), (0.9, 0.1), (1.0, 1.0), (0.0, 0.0), ((0.0, 0.0),) * 2)
+    said = LeaverReasons(("engagement", "support"), ("use", "tickets"), (0.9, 0.1), (1.0, 1.0), (0.0, 0.0), ((0.0, 0.0),) * 2)
     emphasis = said.emphasis(made, TOPICS)
     assert emphasis.tolist() == [[pytest.approx((0.5 / 0.9) ** 2), 16.0]] * 2
     features = tuple(
         Feature(name=name, table="t", aggregation="count", unit="", description=name, lever=lever)
         for name, lever in (("use", "engagement"), ("tickets", "support"))
     )
-    told = LeaverWords(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
+    told = LeaverReasons(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
     X = pd.DataFrame([[1.0, 9.0]] * 2, columns=["use", "tickets"])
-    found = explain_scores(
+    found = Explanation(
         *(np.array(["a", "b"], dtype=object), X, made, 0.0),
         catalogue=Catalogue(FeatureSettings(), features),
-        usual=UsualValues({}),
-        manner=Manner(leavers=told),
+        typical=TypicalValues({}),
+        leavers=told,
     )
     assert found.strength.tolist() == [[pytest.approx((0.5 / 0.9) ** 2), 0.4], [1.0, pytest.approx(6.4)]]
 
 
 def test_it_is_read_as_it_was_written():
-    manner = Manner(
-        ExplanationSettings(protective=1, leavers_said={"support": "slow"}), learn_leaver_words(*leavers(400), TOPICS)
-    )
-    assert Manner.of({"reasons": json.loads(json.dumps(manner.to_dict()))}) == manner
-    assert Manner.of({}) == Manner()
+    fitted = fit_leaver_reasons(*leavers(400), TOPICS)
+    assert LeaverReasons.of({"reasons": {"leavers": json.loads(json.dumps(fitted.to_dict()))}}) == fitted
+    assert LeaverReasons.of({"reasons": {"leavers": None}}) is None
+    assert LeaverReasons.of({}) is None
+
+
+def test_models_sealed_with_settings_of_reasons_are_read():
+    sealed = {"reasons": {"settings": {"protective": 1, "per_lever": 3}, "leavers": None}}
+    assert LeaverReasons.of(sealed) is None
 
 
 def test_words_of_an_end_reason():
@@ -132,7 +135,7 @@ def test_words_of_an_end_reason():
     ("said", "fix"),
     [
         ({"suport": ["slow"]}, "write `support`"),
-        ({"support": []}, "write what leavers say"),
+        ({"support": []}, "write what churned customers say"),
         ({"support": [" "]}, "no words"),
     ],
 )

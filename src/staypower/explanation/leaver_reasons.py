@@ -1,0 +1,179 @@
+"""Why churned accounts left: how often those with contributions like an account's named each lever.
+
+A prediction relies on whatever shows trouble best, mostly on falling usage, whatever made usage fall. Churned accounts
+often said why they left. A small model (multinomial, linear in the contributions of the topics) is fitted to the levers that
+they named; reasons whose lever was named more often by similar churned accounts than by churned accounts in general move up,
+others down. Contributions do not change, only their order does. It needs reasons for leaving and words that assign them to levers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staypower.explanation.topics import Topic, sum_topics, topics_of
+from staypower.features.definition import LEVERS
+from staypower.labels.settings import LabelSettings
+from staypower.spells import find_spells
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staypower.dataset.building import Dataset
+    from staypower.explanation.settings import ExplanationSettings
+    from staypower.models.churn import ChurnClassifier
+    from staypower.tables import Tables
+
+__all__ = ["LEAST_LEAVERS", "LeaverReasons", "find_leaver_reasons", "fit_leaver_reasons", "named_levers"]
+
+LEAST_LEAVERS = 100  # with fewer churned accounts that said why, nothing is fitted
+
+_LEAST_OF_A_LEVER = 10
+_REGULARISATION = 0.01
+_FLOOR = 0.02
+_MOST = 16.0
+_KEY = "reasons"  # in a bundle's learned definitions
+
+
+@dataclass(frozen=True)
+class LeaverReasons:
+    """How the levers that churned accounts named depend on the contributions of the topics.
+
+    >>> fitted = LeaverReasons(("support", "billing"), ("tickets",), (0.5, 0.5), (1.0,), (0.0, 0.0), ((1.0, -1.0),))
+    >>> fitted.shares_for(np.array([[0.0], [1.0]])).round(2).tolist()
+    [[0.5, 0.5], [0.88, 0.12]]
+    """
+
+    levers: tuple[str, ...]  # those that enough churned accounts named
+    topics: tuple[str, ...]  # names of the topics
+    share: tuple[float, ...]  # how often each lever was named, in (0, 1)
+    scale: tuple[float, ...]  # what a contribution is divided by
+    intercept: tuple[float, ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    def shares_for(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how often churned accounts similar to each account named each lever."""
+        # column by column, so that the bits do not depend on which other accounts are explained
+        score = np.tile(np.asarray(self.intercept), (len(sums), 1))
+        for topic, (scale, weights) in enumerate(zip(self.scale, self.weights, strict=True)):
+            score += (sums[:, topic] / scale)[:, None] * np.asarray(weights)
+        score -= score.max(axis=1, keepdims=True)
+        chance = np.exp(score)
+        total = np.zeros(len(sums))
+        for lever in range(len(self.levers)):
+            total += chance[:, lever]
+        found: NDArray[np.float64] = chance / total[:, None]
+        return found
+
+    def emphasis(self, sums: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.float64]:
+        """Return what the strength of each topic is multiplied by where it raises the risk; 1 for levers that were not named.
+
+        The square of how much more often than in general its lever is named: on simulated companies it was better than the
+        plain ratio.
+        """
+        ratio = self.shares_for(sums) / np.asarray(self.share)
+        factor = np.clip(ratio * ratio, 1.0 / _MOST, _MOST)
+        found = np.ones(sums.shape)
+        for number, topic in enumerate(topics):
+            if topic.lever in self.levers:
+                found[:, number] = factor[:, self.levers.index(topic.lever)]
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            "levers": list(self.levers),
+            "topics": list(self.topics),
+            "share": list(self.share),
+            "scale": list(self.scale),
+            "intercept": list(self.intercept),
+            "weights": [list(row) for row in self.weights],
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> LeaverReasons:
+        """Rebuild what `to_dict` wrote."""
+        lists = {name: tuple(plain[name]) for name in ("levers", "topics", "share", "scale", "intercept")}
+        return cls(**lists, weights=tuple(tuple(row) for row in plain["weights"]))
+
+    @classmethod
+    def of(cls, learned: Mapping[str, Any]) -> LeaverReasons | None:
+        """Read them from a bundle's learned definitions; None for a model that was sealed without."""
+        plain = learned.get(_KEY, {}).get("leavers")
+        return None if plain is None else cls.from_dict(plain)
+
+
+def find_leaver_reasons(
+    model: ChurnClassifier, dataset: Dataset, tables: Tables, label: LabelSettings, settings: ExplanationSettings
+) -> tuple[LeaverReasons | None, tuple[str, ...]]:
+    """Fit reasons for leaving to the churned training and calibration rows, with a note that says how many there were."""
+    if not settings.leavers_said:
+        return None, ()
+    churned = dataset.rows("training", "calibration") & (dataset.y == 1)
+    named = named_levers(dataset, tables, label, settings, churned)
+    topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
+    sums = sum_topics(model.contributions(dataset.X[churned])[0], topics)
+    accounts = dataset.matrix.accounts[churned]
+    fitted = fit_leaver_reasons(sums, named, accounts, topics)
+    explained, all_of_them = (len(set(accounts[rows])) for rows in (named != None, slice(None)))  # noqa: E711 - elementwise
+    words = f"{explained:,} of {all_of_them:,} churned accounts gave a reason found in `explanation.leavers_said`"
+    if fitted is None:
+        return None, (f"{words}: too few, so reasons are ordered by their contributions alone",)
+    return fitted, (f"{words}: reasons are ordered by what similar churned accounts named",)
+
+
+def named_levers(
+    dataset: Dataset, tables: Tables, label: LabelSettings, settings: ExplanationSettings, rows: NDArray[np.bool_]
+) -> NDArray[np.object_]:
+    """Return the lever that each churned row named when it left."""
+    accounts, cutoffs = dataset.matrix.accounts[rows], dataset.matrix.cutoffs[rows]
+    named = np.full(len(accounts), None, dtype=object)
+    if not label.by_subscriptions or not tables.has("subscriptions", "end_reason", "ended_at"):
+        return named
+    listed = sorted(set(accounts.tolist()))
+    spells = find_spells(tables["subscriptions"], grace_days=label.outcome.grace, accounts=listed)
+    levers = np.array([settings.lever_of(reason) for reason in spells.end_reason], dtype=object)
+    place = {account: number for number, account in enumerate(listed)}
+    number = np.array([place[account] for account in accounts], dtype=np.int64)
+    for cutoff in np.unique(cutoffs).tolist():
+        ends = label.outcome.contains(spells.ended, cutoff)
+        lever = np.full(len(listed), None, dtype=object)
+        lever[spells.account[ends]] = levers[ends]
+        at = cutoffs == cutoff
+        named[at] = lever[number[at]]
+    return named
+
+
+def fit_leaver_reasons(
+    sums: NDArray[np.float64], named: NDArray[np.object_], accounts: NDArray[np.object_], topics: Sequence[Topic]
+) -> LeaverReasons | None:
+    """Fit the levers that churned accounts named; None when too few did."""
+    counted = {lever: len(set(accounts[named == lever])) for lever in LEVERS}
+    levers = tuple(lever for lever in LEVERS if counted[lever] >= _LEAST_OF_A_LEVER)
+    chosen = np.isin(named.astype(str), levers)
+    if len(levers) < 2 or len(set(accounts[chosen])) < LEAST_LEAVERS:
+        return None
+    # only fitting needs scikit-learn
+    from sklearn.linear_model import LogisticRegression
+
+    rows, classes = sums[chosen], np.array([levers.index(lever) for lever in named[chosen]])
+    _, number, times = np.unique(accounts[chosen].astype(str), return_inverse=True, return_counts=True)
+    weight = 1.0 / times[number]
+    weight *= len(weight) / weight.sum()
+    scale = rows.std(axis=0) + _FLOOR
+    model = LogisticRegression(C=_REGULARISATION, max_iter=2000).fit(rows / scale, classes, sample_weight=weight)
+    coefficients, intercept = model.coef_, model.intercept_
+    if len(levers) == 2:
+        coefficients, intercept = np.vstack([-coefficients, coefficients]) / 2, np.array([-intercept[0], intercept[0]]) / 2
+    share = np.bincount(classes, weights=weight, minlength=len(levers)) / weight.sum()
+    return LeaverReasons(
+        levers,
+        tuple(topic.name for topic in topics),
+        tuple(share.tolist()),
+        tuple(scale.tolist()),
+        tuple(intercept.tolist()),
+        tuple(map(tuple, coefficients.T.tolist())),
+    )
