@@ -3,7 +3,8 @@
 A prediction relies on whatever shows trouble best, mostly on falling usage, whatever made usage fall. Churned accounts
 often said why they left. A small model (multinomial, linear in the contributions of the topics) is fitted to the levers that
 they named; reasons whose lever was named more often by similar churned accounts than by churned accounts in general move up,
-others down. Contributions do not change, only their order does. It needs reasons for leaving and words that assign them to levers.
+others down. Contributions do not change, only their order does. It needs reasons for leaving, and words that assign them to
+levers.
 """
 
 from __future__ import annotations
