@@ -149,5 +149,7 @@ def test_explaining_does_not_load_shap():
 
 def test_the_model_carries_what_leavers_said(company):
     learned = company.result.trained.bundle.learned["reasons"]
-    assert any("churned accounts gave a reason found in `explanation.leavers_said`" in n for n in company.result.trained.warnings)
+    assert any(
+        "churned accounts gave a reason found in `explanation.leavers_said`" in n for n in company.result.trained.warnings
+    )
     assert learned["leavers"] is None or math.isclose(sum(learned["leavers"]["share"]), 1.0)
