@@ -1,4 +1,4 @@
-"""Loyalty tiers of the silent: how well they are predicted, what weighting fixes, and what bias stays.
+"""Loyalty tiers of the silent: how well they are predicted, and what bias stays.
 
 The simulator knows the true tier of every account, also of those that never answer a survey. For both kinds of silence (by
 the attitude itself, or only by what usage shows) and several seeds this learns the tier from answers, as users must, and
@@ -21,7 +21,6 @@ from staypower.evaluation.tier import evaluate_tiers
 from staypower.labels.tier import TierRows, find_tiers
 from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.probability import calibration_error
-from staypower.models.propensity import answer_weights, tilt_for_silence
 from staypower.models.tier_prediction import settle_tiers
 
 OBSERVED_UNTIL = "2025-06-30"
@@ -91,7 +90,7 @@ def true_tiers(truth: pd.DataFrame, accounts: np.ndarray, cutoffs: np.ndarray) -
     return found.map({name: number for number, name in enumerate(TIERS)}).to_numpy(dtype=np.int64)
 
 
-def fit(company: Company, y: np.ndarray, rows: np.ndarray, weight: np.ndarray | None = None) -> LoyaltyTierClassifier:
+def fit(company: Company, y: np.ndarray, rows: np.ndarray) -> LoyaltyTierClassifier:
     """Learn from some rows of the training and calibration cutoffs."""
     model = LoyaltyTierClassifier(
         range(3),
@@ -100,13 +99,7 @@ def fit(company: Company, y: np.ndarray, rows: np.ndarray, weight: np.ndarray | 
         calibration_cutoffs=company.calibration,
         categorical_features=company.categories or None,
     )
-    return model.fit(
-        company.X[rows],
-        y[rows],
-        cutoffs=company.cutoffs[rows],
-        accounts=company.accounts[rows],
-        sample_weight=None if weight is None else weight[rows],
-    )
+    return model.fit(company.X[rows], y[rows], cutoffs=company.cutoffs[rows], accounts=company.accounts[rows])
 
 
 def predict(company: Company) -> dict[str, np.ndarray]:
@@ -115,26 +108,6 @@ def predict(company: Company) -> dict[str, np.ndarray]:
     taught = learned & rows.answered
     test = company.X[company.test]
     found = {"model": fit(company, answers, taught).predict_proba(test)}
-    for by in ("features", "answer"):
-        weights = answer_weights(
-            company.X[learned],
-            rows.answered[learned],
-            rows.invited[learned],
-            accounts=company.accounts[learned],
-            cutoffs=company.cutoffs[learned],
-            by=by,
-            value=rows.value[learned],
-            categorical_features=company.categories or None,
-        )
-        every = np.ones(len(learned))
-        every[learned] = weights.weight
-        print(
-            f"    by {by}: {weights.rate:.1%} of the invited answered; weights {every[taught].min():.2f} to "
-            f"{every[taught].max():.2f}, {weights.capped} capped, {weights.effective:,.0f} of {taught.sum():,} effective"
-        )
-        if by == "answer":
-            print(f"    {weights.notes[0]}")
-        found[f"model, weighted by {by}"] = fit(company, answers, taught, every).predict_proba(test)
     found["taught the truth of all"] = fit(company, company.true, learned).predict_proba(test)
     found["taught the truth of answerers"] = fit(company, company.true, taught).predict_proba(test)
     return found
@@ -181,9 +154,7 @@ def study(silence: str, accounts: int, seeds: range, bootstrap: int) -> None:
     print("\nanswerers, against the band that they did answer")
     print_evaluation(own.frame())
     print_calibration(band[answered], model[answered])
-    by_answer = likely["model, weighted by answer"]
-    for name, chosen in (("model", model), ("model, weighted by answer", by_answer)):
-        print_composition(name, true, chosen, answered)
+    print_composition("model", true, model, answered)
     print_curve(true, model, ~answered)
     print_abstention(true, model, answered)
     print_stability(true, model, who, cutoffs)
@@ -225,6 +196,16 @@ def print_composition(name: str, true: np.ndarray, model: np.ndarray, answered: 
     print(pd.DataFrame(lines, columns=columns).round(3).T.to_string(header=False))
     same = sum(lines[0][1 + tier] * lines[1][7 + tier] for tier in range(3))
     print(f"accuracy among the silent if they had the answerers' mixture of true tiers: {same:.3f}")
+
+
+def tilt_for_silence(probabilities: np.ndarray, log_odds_per_tier: float) -> np.ndarray:
+    """Say how the tiers of silent accounts would look if better tiers answered more readily than features show.
+
+    With log-odds of answering a(x) + d tier, P(tier | x, silent) is proportional to P(tier | x, answered) exp(-d tier): the
+    selection model of Scharfstein, Rotnitzky and Robins (1999).
+    """
+    tilted = probabilities * np.exp(-log_odds_per_tier * np.arange(probabilities.shape[1]))
+    return tilted / tilted.sum(axis=1, keepdims=True)
 
 
 def print_curve(true: np.ndarray, model: np.ndarray, silent: np.ndarray) -> None:

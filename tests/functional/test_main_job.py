@@ -227,16 +227,3 @@ def test_previous_scores_keep_tiers_steady_and_say_who_moved(company, tmp_path):
     later, out, err = run("score", "-c", str(company.config), "--cutoff", "2025-03-01", "--previous", str(before))
     assert later == 2
     assert "not the earlier" in err
-
-
-@pytest.mark.parametrize("weighting", ["features", "answer"])
-def test_answers_can_be_weighed_by_how_unlikely_they_were(company, tmp_path, weighting):
-    code, out, err = run(
-        "train", "-c", str(company.config), "--json", "--quiet", "--set", f"tier.weighting={weighting}",
-        "--set", f"tracking.folder={tmp_path / 'mlruns'}", "--set", f"models_folder={tmp_path / 'models'}",
-    )  # fmt: skip
-    assert code == 0, err
-    result = json.loads(out)
-    assert any(f"answers weighed by {weighting}" in warning for warning in result["warnings"])
-    plain = company.result.trained.bundle.companions["tier_above_0"].model_text
-    assert read_bundle(Path(result["bundle"])).companions["tier_above_0"].model_text != plain

@@ -33,11 +33,6 @@ def _read_range(value: object) -> object:
     return value
 
 
-def _read_off(value: object) -> object:
-    """Take the `off` that YAML reads as false for the word."""
-    return "off" if value is False else value
-
-
 Bands = dict[str, Annotated[Range, BeforeValidator(_read_range)]]
 
 
@@ -86,10 +81,6 @@ class TierSettings(BaseModel):
         ge=0.0,
         le=1.0,
         description="a tier changes against the previous one only when it is this much more probable",
-    )
-    weighting: Annotated[Literal["off", "features", "answer"], BeforeValidator(_read_off)] = Field(
-        default="off",
-        description="weigh answers by how unlikely they were to come, given the `features` or given the `answer` itself",
     )
 
     @model_validator(mode="after")

@@ -194,7 +194,6 @@ class LoyaltyTierClassifier(TreeClassifier):
         accounts : array, shape (n,), optional
             Account of each row. Without them every row is its own account.
         sample_weight : array of float, shape (n,), optional
-            Such as those of `answer_weights`.
 
         Returns
         -------

@@ -13,12 +13,11 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import Outcome
 from staypower.dataset.building import Dataset
 from staypower.evaluation.tier import TierEvaluation, evaluate_tiers
-from staypower.labels.tier import TierLabels, find_tiers
+from staypower.labels.tier import find_tiers
 from staypower.models import kinds
 from staypower.models.companion import CompanionModel
 from staypower.models.horizons import fit_horizons
 from staypower.models.kinds import fit_kinds
-from staypower.models.propensity import answer_weights
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.tier_prediction import predict_tiers
 from staypower.tables import Tables
@@ -66,9 +65,6 @@ def _fit_tier(
     # an answer that came after the first test cutoff was not known when the test began
     early = outcome.mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
     taught = dataset.rows("training", "calibration") & early
-    if chosen.weighting != "off":
-        # who answers is learned where rows are together as all were; otherwise weights make up for those left out
-        taught &= dataset.drawn
     learned = taught & (tier >= 0)
     short = _shortfall(tier[learned], dataset.matrix.accounts[learned], labels.classes)
     if short:
@@ -80,12 +76,12 @@ def _fit_tier(
         categorical_features=list(dataset.matrix.categories) or None,
     )
     keys = dataset.matrix.cutoffs, dataset.matrix.accounts
-    weights, said = _weights(dataset, labels, told & taught, settings)
+    weights = np.ones(len(dataset.y)) if dataset.weights is None else dataset.weights
     model.fit(
         dataset.X[learned], tier[learned], cutoffs=keys[0][learned], accounts=keys[1][learned], sample_weight=weights[learned]
     )
     companions = model.to_companions(metadata={"tiers": list(labels.classes), "tier_horizon_days": chosen.horizon})
-    tested, left = dataset.rows("test") & (tier >= 0), dataset.weights if chosen.weighting == "off" else None
+    tested, left = dataset.rows("test") & (tier >= 0), dataset.weights
     if not tested.any():
         return companions, ("loyalty tier: nobody answered in the test",), None
     evaluation = evaluate_tiers(
@@ -99,38 +95,13 @@ def _fit_tier(
         train_frequencies=_frequencies(tier[learned], None if left is None else left[learned], len(labels.classes)),
         seed=settings.model.seed,
     )
-    return companions, tuple(f"loyalty tier: {note}" for note in (*said, *model.notes_)), evaluation
+    return companions, tuple(f"loyalty tier: {note}" for note in model.notes_), evaluation
 
 
 def _frequencies(tier: NDArray[np.int64], weights: NDArray[np.float64] | None, classes: int) -> NDArray[np.float64]:
     """Return the share of each tier among all answers, those of rows that were left out included."""
     counts = np.bincount(tier, weights=weights, minlength=classes)
     return np.asarray(counts / counts.sum(), dtype=np.float64)
-
-
-def _weights(
-    dataset: Dataset, labels: TierLabels, asked: NDArray[np.bool_], settings: Settings
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return what each answer counts for: 1, more where it was unlikely to come, less where rows like it were left out."""
-    by = settings.tier.weighting
-    if by == "off":
-        return np.ones(len(dataset.y)) if dataset.weights is None else dataset.weights, ()
-    weights = np.ones(len(dataset.y))
-    rows = labels.rows(dataset.matrix.accounts[asked], dataset.matrix.cutoffs[asked])
-    found = answer_weights(
-        dataset.X[asked],
-        rows.answered,
-        rows.invited,
-        accounts=dataset.matrix.accounts[asked],
-        cutoffs=dataset.matrix.cutoffs[asked],
-        by=by,
-        value=rows.value if by == "answer" else None,
-        settings=settings.model,
-        categorical_features=list(dataset.matrix.categories) or None,
-    )
-    weights[asked] = found.weight
-    effective = f"answers weighed by {by}: {found.rate:.0%} of the invited answered, {found.effective:,.0f} effective answers"
-    return weights, (effective, *found.notes)
 
 
 def has_answers(tables: Tables, instrument: str) -> bool:

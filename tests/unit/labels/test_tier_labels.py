@@ -268,11 +268,9 @@ def test_settings_survive_being_written_down() -> None:
         assert TierSettings(**settings.model_dump(mode="json")) == settings
 
 
-def test_weighting_may_be_written_as_yaml_reads_it() -> None:
-    assert TierSettings(weighting=False).weighting == "off"
-    assert TierSettings(weighting="answer").weighting == "answer"
-    with pytest.raises(ValueError, match="off"):
-        TierSettings(weighting=True)
+def test_weighting_of_answers_is_no_setting() -> None:
+    with pytest.raises(ValueError, match="weighting"):
+        TierSettings(weighting="answer")  # type: ignore[call-arg]
 
 
 def test_rows_counts_and_shortfall() -> None:

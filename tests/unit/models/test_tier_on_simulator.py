@@ -14,7 +14,6 @@ from staypower.cutoffs import DAY, instant_of
 from staypower.labels.tier import find_tiers
 from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.ordinal import accuracy, ranked_probability_score
-from staypower.models.propensity import answer_weights
 
 PAGE = Path(__file__).parents[3] / "docs" / "tiers.md"
 TABLES = ("accounts", "usage", "tickets", "surveys", "subscriptions", "payments")
@@ -42,18 +41,18 @@ def company():
     truth = made.truth.assign(cutoff=made.truth["cutoff"].dt.as_unit("us").astype("int64"))
     keys = pd.DataFrame({"account_id": dataset.matrix.accounts, "cutoff": dataset.matrix.cutoffs})
     joined = keys.merge(truth.astype({"account_id": object}), how="left", on=["account_id", "cutoff"])
-    return dataset, rows, joined["tier"].map(TIERS.index).to_numpy(), joined["attitude"].to_numpy()
+    return dataset, rows, joined["tier"].map(TIERS.index).to_numpy()
 
 
 def test_answers_are_noisy_but_true_and_the_silent_are_less_loyal(company):
-    _, rows, true, _ = company
+    _, rows, true = company
 
     assert (rows.tier == true)[rows.answered].mean() > 0.6
     assert true[rows.answered].mean() > true[~rows.answered].mean() + 0.2
 
 
 def test_the_silent_get_a_better_tier_than_their_last_answer_or_the_frequencies(company):
-    dataset, rows, true, _ = company
+    dataset, rows, true = company
     test = dataset.rows("test")
     taught, silent = ~test & rows.answered, test & ~rows.answered
     model = LoyaltyTierClassifier(range(3), max_trees=120, n_jobs=1)
@@ -67,19 +66,6 @@ def test_the_silent_get_a_better_tier_than_their_last_answer_or_the_frequencies(
     assert told > accuracy(true[silent], last, classes=3) + 0.03
     baseline = np.tile(shares, (silent.sum(), 1))
     assert ranked_probability_score(true[silent], likely) < 0.7 * ranked_probability_score(true[silent], baseline)
-
-
-def test_weights_by_answer_bring_the_answerers_nearer_to_everybody(company):
-    dataset, rows, _, attitude = company
-    X, accounts, cutoffs = dataset.X, dataset.matrix.accounts, dataset.matrix.cutoffs
-    found = answer_weights(X, rows.answered, rows.invited, accounts=accounts, cutoffs=cutoffs, by="answer", value=rows.value)
-
-    everybody = attitude[rows.invited].mean()
-    plain = attitude[rows.answered].mean() - everybody
-    fixed = np.average(attitude[rows.answered], weights=found.weight[rows.answered]) - everybody
-    assert found.slope > 0.3
-    assert plain > 0.15
-    assert abs(fixed) < 0.6 * plain
 
 
 def test_examples_of_the_page_run():
