@@ -47,7 +47,7 @@ from staypower.features.streams import make_stream
 from staypower.labels.settings import NonContractualLabel
 from staypower.metrics.probability import calibration_error, log_losses
 from staypower.metrics.tally import Ranking
-from staypower.pipelines.fitting import fit_classifier
+from staypower.models.fitting import fit_classifier
 from staypower.tables import Table, Tables
 
 Floats = NDArray[np.float64]
@@ -133,7 +133,7 @@ def simulated(accounts: int, seed: int) -> Case:
 
 def ours(case: Case) -> Floats:
     """Predict as `staypower train` and `staypower score` do."""
-    return np.asarray(fit_classifier(case.dataset, case.settings).predict_proba(case.dataset.X[case.test])[:, 1])
+    return np.asarray(fit_classifier(case.dataset, case.settings.model).predict_proba(case.dataset.X[case.test])[:, 1])
 
 
 def recency(case: Case) -> Floats | None:

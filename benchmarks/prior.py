@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from staypower import build_features, load_config, metrics, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import build_dataset
+from staypower.models.fitting import calibrated_base_rate, fit_classifier
 from staypower.models.prior import PriorCorrection, estimate_prior
-from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier
 
 Floats = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def prepare(accounts: int, seed: int) -> tuple[Rows, float]:
     dataset = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
     if tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test) != TEST:
         raise SystemExit("the plan's test cutoffs moved")
-    model, test = fit_classifier(dataset, settings), dataset.rows("test")
+    model, test = fit_classifier(dataset, settings.model), dataset.rows("test")
     known = company.truth.set_index([company.truth["account_id"].astype(str), company.truth["cutoff"]])
     keys = [dataset.matrix.accounts[test].astype(str), _times(dataset.matrix.cutoffs[test])]
     truth = known.loc[pd.MultiIndex.from_arrays(keys), "churn_probability"].to_numpy(dtype=np.float64)

@@ -38,7 +38,7 @@ from staypower import ChurnClassifier, build_dataset, load_config, read_tables, 
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset
-from staypower.pipelines.fitting import fit_classifier
+from staypower.models.fitting import fit_classifier
 
 Floats = NDArray[np.float64]
 
@@ -125,7 +125,7 @@ def measure(accounts: int, seed: int, copies: int, together: int) -> Measured:
     settings, dataset, truth = prepare(accounts, seed, copies)
     others = [prepare(accounts, OTHERS + seed * together + number, 2)[1] for number in range(together)]
     begun = time.process_time()
-    model = fit_together(dataset, others) if others else fit_classifier(dataset, settings)
+    model = fit_together(dataset, others) if others else fit_classifier(dataset, settings.model)
     spent = time.process_time() - begun
     test, learned = dataset.rows("test"), dataset.rows("training", "calibration")
     found = model.predict_proba(dataset.X.loc[test, list(model.feature_names_in_)])[:, 1]

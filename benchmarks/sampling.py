@@ -38,7 +38,7 @@ from staypower.cutoffs import instant_of
 from staypower.dataset.building import build_dataset
 from staypower.features.builder import build_matrix
 from staypower.labels.churn import find_labels
-from staypower.pipelines.fitting import fit_classifier
+from staypower.models.fitting import fit_classifier
 from staypower.pipelines.loading import load_tables
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
@@ -77,7 +77,7 @@ def learn(folder: Path, sample: str, accounts: int, seed: int) -> dict[str, Any]
     tables, sampling = open_to_learn(settings, progress=_QUIET)
     shown = {"label": settings.label, "features": settings.features, "cutoffs": settings.cutoffs}
     dataset = build_dataset(tables, **shown, sampling=sampling)
-    model = fit_classifier(dataset, settings)
+    model = fit_classifier(dataset, settings.model)
     spent, peak = time.process_time() - begun, peak_megabytes()
     truth, X = _later(folder, settings, dataset)
     odds = model.decision_function(X[list(model.feature_names_in_)])

@@ -25,9 +25,9 @@ from staypower import ChurnClassifier, build_dataset, load_config, read_tables, 
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
 from staypower.dataset.building import Dataset
+from staypower.models.fitting import fit_classifier
 from staypower.models.shapley.explainer import Explainer
 from staypower.models.trees import contributions_of
-from staypower.pipelines.fitting import fit_classifier
 
 Floats = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def log_loss(predicted: Floats, truth: Floats) -> Floats:
 def fitted(dataset: Dataset, settings: Settings, shape: dict[str, int], seed: int) -> ChurnClassifier:
     """Fit the shipped model with another shape."""
     model = settings.model.model_copy(update={**shape, "seed": seed})
-    return fit_classifier(dataset, settings.model_copy(update={"model": model}))
+    return fit_classifier(dataset, model)
 
 
 def rates(model: ChurnClassifier, features: Floats) -> dict[str, float]:

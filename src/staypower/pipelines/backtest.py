@@ -20,7 +20,8 @@ from staypower.errors import UsageError
 from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.backtest.predictions import FoldPredictions
 from staypower.evaluation.backtest.result import Backtest
-from staypower.pipelines.fitting import fit_classifier, predict_by_halves
+from staypower.models.fitting import fit_classifier
+from staypower.pipelines.fitting import predict_by_halves
 from staypower.pipelines.judging import LOGISTIC, baselines_of, capacity_of, sample_remarks, tenure_of
 from staypower.pipelines.row_facts import find_row_facts
 from staypower.pipelines.sampling import open_to_learn
@@ -118,7 +119,7 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
 
 def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
-    model, learned = fit_classifier(dataset, settings), dataset.rows("training", "calibration")
+    model, learned = fit_classifier(dataset, settings.model), dataset.rows("training", "calibration")
     fresh = dataset.matrix.cutoffs == dataset.plan.test[0]
     tested = np.flatnonzero(dataset.rows("test"))
     # by cutoff, and by account within: the same order in every fold

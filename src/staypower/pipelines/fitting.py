@@ -1,4 +1,4 @@
-"""Fit the churn model as `train` does, on all rows to learn from or on some of them."""
+"""Predict accounts by models that saw them, and by models that did not."""
 
 from __future__ import annotations
 
@@ -11,45 +11,12 @@ from staypower.config.settings import Settings
 from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
 from staypower.evaluation.memory import AccountMemory, account_memory
-from staypower.models.churn import ChurnClassifier
+from staypower.models.fitting import fit_classifier
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["calibrated_base_rate", "fit_classifier", "half_of", "measure_memory", "predict_by_halves"]
-
-
-def fit_classifier(dataset: Dataset, settings: Settings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
-    """Fit the churn classifier on the training and calibration rows of a data set."""
-    learned = dataset.rows("training", "calibration")
-    if rows is not None:
-        learned = learned & rows
-    plan, chosen = dataset.plan, settings.model
-    if chosen.split == "auto" and plan.split != "temporal":
-        chosen = chosen.model_copy(update={"split": "grouped"})
-    # where the later cutoffs hold too few churners to calibrate on, `auto` cross-fits over accounts instead
-    if plan.split == "temporal":
-        chosen = chosen.model_copy(update={"calibration_cutoffs": len(plan.calibration)})
-    model = ChurnClassifier.from_settings(
-        chosen, embargo_days=plan.embargo, categorical_features=list(dataset.matrix.categories) or None
-    )
-    model.fit(
-        dataset.X[learned],
-        dataset.y[learned],
-        cutoffs=dataset.matrix.cutoffs[learned],
-        accounts=dataset.matrix.accounts[learned],
-    )
-    # all odds are too high by what was left out where the calibration map was fitted
-    temporal = model.split_.startswith("temporal")
-    kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
-    return model.correct_odds(float(np.log(kept)))
-
-
-def calibrated_base_rate(dataset: Dataset) -> float:
-    """Return the share that churned among the rows that the calibration map was fitted to: what the probabilities add up to."""
-    if dataset.rows("calibration").any():
-        return dataset.base_rate("calibration")
-    return dataset.base_rate("training", "calibration")
+__all__ = ["half_of", "measure_memory", "predict_by_halves"]
 
 
 def half_of(accounts: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -74,7 +41,9 @@ def predict_by_halves(
         return f"Known and never seen accounts are not compared: {few}."
     own = half[rows]
     try:
-        by_half = [fit_classifier(dataset, settings, half == side).predict_proba(dataset.X[rows])[:, 1] for side in (0, 1)]
+        by_half = [
+            fit_classifier(dataset, settings.model, half == side).predict_proba(dataset.X[rows])[:, 1] for side in (0, 1)
+        ]
     except UsageError as error:
         return f"Known and never seen accounts are not compared: {error.problems[0].problem}."
     return np.where(own == 0, *by_half), np.where(own == 0, *by_half[::-1])

@@ -15,8 +15,9 @@ from staypower.evaluation.baselines import last_answer_rule, recency_rule, tenur
 from staypower.evaluation.logistic import logistic_baseline
 from staypower.evaluation.memory import AccountMemory
 from staypower.evaluation.result import Evaluation
+from staypower.models.fitting import calibrated_base_rate
 from staypower.models.prior import prior_of
-from staypower.pipelines.fitting import calibrated_base_rate, measure_memory
+from staypower.pipelines.fitting import measure_memory
 from staypower.pipelines.row_facts import RowFacts, find_row_facts
 from staypower.tables import Tables
 

@@ -22,11 +22,11 @@ from staypower.explanation.typical import find_typical_values
 from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
+from staypower.models.fitting import calibrated_base_rate, fit_classifier
 from staypower.pipelines.card import write_card
 from staypower.pipelines.companions import fit_companions
 from staypower.pipelines.comparing import unfit_because
 from staypower.pipelines.comparison import Comparison
-from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier
 from staypower.pipelines.judging import judge
 from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
 from staypower.pipelines.registry import compare_versions
@@ -41,7 +41,7 @@ from staypower.tracking.tracker import Tracker
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TrainResult", "fit_classifier", "run_train", "seal"]
+__all__ = ["TrainResult", "run_train", "seal"]
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     with tracker.run("train", tags={"split": dataset.plan.split}) as run:
         with progress.step("fitting"):
-            model = fit_classifier(dataset, settings)
+            model = fit_classifier(dataset, settings.model)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings, tables=tables)
         with progress.step("fitting kinds, horizons and tier"):

@@ -22,8 +22,8 @@ from staypower.errors import UsageError
 from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.resampling import Estimate
 from staypower.metrics.probability import log_losses
+from staypower.models.fitting import fit_classifier
 from staypower.models.settings import TreeShape
-from staypower.pipelines.fitting import fit_classifier
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.sources.fingerprints import fingerprint
@@ -148,7 +148,7 @@ def _with(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
 def _predict(
     dataset: Dataset, settings: Settings, overrides: Mapping[str, Any], rows: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    made = fit_classifier(dataset, _with(settings, overrides)).predict_proba(dataset.X[rows])
+    made = fit_classifier(dataset, _with(settings, overrides).model).predict_proba(dataset.X[rows])
     return np.asarray(made[:, 1], dtype=np.float64)
 
 

@@ -14,7 +14,8 @@ from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.building import build_dataset
 from staypower.errors import UsageError
 from staypower.metrics.ranking import auroc
-from staypower.pipelines.fitting import calibrated_base_rate, fit_classifier, half_of, measure_memory, predict_by_halves
+from staypower.models.fitting import calibrated_base_rate, fit_classifier
+from staypower.pipelines.fitting import half_of, measure_memory, predict_by_halves
 from staypower.pipelines.judging import judge
 from staypower.pipelines.row_facts import find_row_facts
 
@@ -160,7 +161,7 @@ def test_a_model_that_reads_a_sensitive_attribute_is_said_to(tables):
 def test_the_table_holds_model_baselines_health_score_groups_and_fairness(dataset, tables):
     chosen = settings_of()
     test = dataset.rows("test")
-    model = fit_classifier(dataset, chosen)
+    model = fit_classifier(dataset, chosen.model)
     found = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], chosen, tables=tables, prior=0.2)
     expected = [
         "model",
@@ -196,7 +197,7 @@ def test_each_row_is_predicted_with_and_without_its_half(dataset):
     chosen, test = settings_of(), dataset.rows("test")
     known, unseen = predict_by_halves(dataset, chosen, test)
     half = half_of(dataset.matrix.accounts)
-    first = fit_classifier(dataset, chosen, half == 0).predict_proba(dataset.X[test])[:, 1]
+    first = fit_classifier(dataset, chosen.model, half == 0).predict_proba(dataset.X[test])[:, 1]
     own = half[test] == 0
     assert known[own].tolist() == first[own].tolist()
     assert unseen[~own].tolist() == first[~own].tolist()
@@ -218,7 +219,7 @@ def test_an_identity_that_trees_can_learn_is_found_out(dataset):
     assert remembered.known["auroc"].value > remembered.unseen["auroc"].value + 0.05
     assert not honest.easier
     test = named.rows("test")
-    full = fit_classifier(named, chosen).predict_proba(named.X[test])[:, 1]
+    full = fit_classifier(named, chosen.model).predict_proba(named.X[test])[:, 1]
     assert auroc(named.y[test], full) > remembered.unseen["auroc"].value + 0.05, (
         "the plain test figure alone would have looked good"
     )
