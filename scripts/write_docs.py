@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 FAMILIES = ("usage", "onboarding", "support", "surveys", "billing", "payments", "orders", "relationship", "profile")
@@ -13,28 +14,34 @@ FAMILIES = ("usage", "onboarding", "support", "surveys", "billing", "payments", 
 
 def generated_pages() -> Mapping[Path, str]:
     """Return every generated page as it should read."""
-    from staypower.config.reference import replace_reference
-    from staypower.features.document import renew as renew_features
-    from staypower.sources.schema_docs import renew as renew_inputs
+    from documentation.parts import parts_of, renew
 
     docs = ROOT / "docs"
     pages = {docs / "features" / f"{family}.md": drawn_page(family) for family in FAMILIES}
-    parts = {"features.md": renew_features, "inputs.md": renew_inputs, "configuration.md": replace_reference}
-    pages |= {docs / name: renew((docs / name).read_text(encoding="utf-8")) for name, renew in parts.items()}
+    for path in sorted(docs.glob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        if parts_of(page):
+            pages[path] = renew(page)
     return pages
 
 
 def drawn_page(family: str) -> str:
-    """Return the page of a family, from the drawn tables of its specification test."""
+    """Return the page of a family."""
     from drawn_tables import write_page
 
+    drawn = drawn_tables_of(family)
+    return write_page(drawn.TITLE, drawn.INTRODUCTION, drawn.CASES)
+
+
+def drawn_tables_of(family: str) -> ModuleType:
+    """Return the specification test of a family, which draws its tables."""
     place = ROOT / "tests" / "spec" / f"test_features_{family}.py"
     spec = importlib.util.spec_from_file_location(place.stem, place)
     assert spec is not None
     assert spec.loader is not None
     drawn = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(drawn)
-    return write_page(drawn.TITLE, drawn.INTRODUCTION, drawn.CASES)
+    return drawn
 
 
 def main() -> None:

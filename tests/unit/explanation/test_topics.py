@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from documentation.features import every_family
+
 from staypower.explanation.topics import TOPICS, topics_of
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature, expand
-from staypower.features.document import every_family
 from staypower.features.settings import FeatureSettings
 
 

@@ -1,4 +1,4 @@
-"""Write the reference of all settings from the settings themselves."""
+"""The generated part of `docs/configuration.md`: every key with its type, default and meaning, from the settings classes."""
 
 from __future__ import annotations
 
@@ -19,25 +19,20 @@ from staypower.sources.settings import TableSource
 from staypower.sources.vocabulary import RESERVED, SURVEY_SCALE_COLUMNS
 from staypower.tables import SCHEMAS, Column
 
-__all__ = ["config_reference", "replace_reference"]
+__all__ = ["document_settings"]
 
-_BEGIN, _END = "<!-- reference: begin -->", "<!-- reference: end -->"
 _EVERY_TABLE = "Every table has `account_id`, and may have `known_at`.\n"
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "none"}
 
 
-def config_reference() -> str:
-    """Write every key with its type, default and meaning as Markdown tables.
-
-    >>> "| `capacity` |" in config_reference()
-    True
-    """
+def document_settings() -> str:
+    """Write every key with its type, default and meaning as Markdown tables."""
     parts = ["### Top level\n", *_table(Settings, sections=True)]
     parts += ["", "### Columns of the canonical tables\n", _EVERY_TABLE, *_columns()]
     for name, field in Settings.model_fields.items():
         for model in _models(field.annotation):
             parts += ["", f"### `{name}`{_kind(model)}\n", *_table(model), *_inner_tables(name, model)]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts)
 
 
 def _columns() -> Iterator[str]:
@@ -54,20 +49,6 @@ def _columns() -> Iterator[str]:
 def _column(column: Column) -> str:
     """Name a column, and mark what changes while the row lives: used only with `valid_from`, or when declared `fixed`."""
     return f"`{column.name}`{'*' if column.mutable else ''}"
-
-
-def replace_reference(page: str) -> str:
-    """Put the current reference between the markers of a page.
-
-    >>> page = replace_reference("above <!-- reference: begin --> outdated <!-- reference: end --> below")
-    >>> "outdated" in page, "`observed_until`" in page, page[-5:]
-    (False, True, 'below')
-    """
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {_BEGIN} ... {_END}")
-    return f"{before}{begin}\n\n{config_reference()}\n{end}{after}"
 
 
 def _kind(model: type[BaseModel]) -> str:

@@ -1,8 +1,8 @@
-"""The pages about features, written from the declarations, so that they cannot say anything else."""
+"""The generated parts of `docs/features.md`: the catalogue, the aggregations and the combinations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from staypower.features.aggregations import AGGREGATIONS
@@ -14,7 +14,7 @@ from staypower.features.families.surveys import instrument_features, touchpoint_
 from staypower.features.families.usage import event_features, named_event_features
 from staypower.features.settings import FeatureSettings
 
-__all__ = ["GENERATED", "document_aggregations", "document_catalogue", "document_combinations", "every_family", "renew"]
+__all__ = ["document_aggregations", "document_catalogue", "document_combinations", "every_family"]
 
 Entries = Sequence[Definition | Template]
 _INSTRUMENTS = ("nps", "csat", "ces1", "ces2")
@@ -22,11 +22,7 @@ _HEAD = "| feature | unit | window | table | aggregation | empty | lever | descr
 
 
 def every_family() -> Mapping[str, Entries]:
-    """Return every declaration by family, those learned from the data with `name` in the place of what is learned.
-
-    >>> [entry.name for entry in every_family()["profile"]]
-    ['account_name', 'account_name']
-    """
+    """Return every declaration by family, those learned from the data with `name` in the place of what is learned."""
     defaults = FeatureSettings()
     more: dict[str, Entries] = {
         "usage": (*event_features("the event", "name"), *named_event_features((), ("named in the settings",))),
@@ -42,15 +38,11 @@ def every_family() -> Mapping[str, Entries]:
     return MappingProxyType(families)
 
 
-def document_catalogue(windows: Sequence[int] | None = None) -> str:
-    """Write every feature of every family in Markdown.
-
-    >>> "| `tickets_open_now` | tickets | now | tickets |" in document_catalogue()
-    True
-    """
-    chosen = FeatureSettings().windows if windows is None else tuple(sorted(windows))
+def document_catalogue() -> str:
+    """Write every feature of every family in Markdown."""
+    windows = FeatureSettings().windows
     return "\n\n".join(
-        f"### {family.capitalize()}\n\n{_HEAD}\n" + "\n".join(dict.fromkeys(_row(entry, chosen) for entry in declared))
+        f"### {family.capitalize()}\n\n{_HEAD}\n" + "\n".join(dict.fromkeys(_row(entry, windows) for entry in declared))
         for family, declared in every_family().items()
     )
 
@@ -77,11 +69,7 @@ def _of(feature: Feature) -> str:
 
 
 def document_aggregations() -> str:
-    """Write every aggregation in Markdown.
-
-    >>> "| `count` | - | 0 | number of rows |" in document_aggregations()
-    True
-    """
+    """Write every aggregation in Markdown."""
     rows = [
         f"| `{how.name}` | {how.needs_column or '-'} | {'0' if how.empty == 0 else 'missing'} | {how.meaning} |"
         for how in AGGREGATIONS.values()
@@ -90,30 +78,6 @@ def document_aggregations() -> str:
 
 
 def document_combinations() -> str:
-    """Write every way to combine two features in Markdown.
-
-    >>> "| `difference` | a minus b |" in document_combinations()
-    True
-    """
+    """Write every way to combine two features in Markdown."""
     rows = [f"| `{name}` | {meaning.format('a', 'b')} |" for name, meaning in COMBINATIONS.items()]
     return "| combination of a and b | meaning |\n|---|---|\n" + "\n".join(rows)
-
-
-GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"catalogue": document_catalogue, "aggregations": document_aggregations, "combinations": document_combinations}
-)
-
-
-def renew(page: str) -> str:
-    """Write the generated parts of a page anew, between their markers.
-
-    >>> page = "<!-- generated: aggregations -->" + chr(10) + "outdated" + chr(10) + "<!-- end: aggregations -->"
-    >>> "outdated" in renew(page)
-    False
-    """
-    for name, write in GENERATED.items():
-        start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
-        if start in page and end in page:
-            before, _, rest = page.partition(start)
-            page = f"{before}{start}\n{write()}\n{end}{rest.partition(end)[2]}"
-    return page

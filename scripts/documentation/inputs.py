@@ -1,23 +1,16 @@
-"""The parts of `docs/inputs.md` that are written from the code, so that they cannot drift from it."""
+"""The generated parts of `docs/inputs.md`: tables and columns, keys of a mapping, functions of expressions."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from staypower.sources.expressions import ALLOWED_FUNCTIONS
 from staypower.sources.vocabulary import RESERVED, SURVEY_SCALE_COLUMNS
 from staypower.tables import SCHEMAS, Column, TableSchema
 
-__all__ = ["GENERATED", "document_expressions", "document_keys", "document_schemas", "renew"]
+__all__ = ["document_expressions", "document_keys", "document_schemas"]
 
 
 def document_schemas() -> str:
-    """Write every canonical table and column in Markdown.
-
-    >>> "### `usage`" in document_schemas()
-    True
-    """
+    """Write every canonical table and column in Markdown."""
     return "\n\n".join(_table(schema) for schema in SCHEMAS.values())
 
 
@@ -47,41 +40,12 @@ def _row(column: Column, schema: TableSchema) -> str:
 
 
 def document_keys() -> str:
-    """Write the reserved keys of a mapping in Markdown.
-
-    >>> "| `where` |" in document_keys()
-    True
-    """
+    """Write the reserved keys of a mapping in Markdown."""
     rows = [f"| `{key}` | {meaning} |" for key, meaning in RESERVED.items()]
     return "| key | meaning |\n|---|---|\n" + "\n".join(rows)
 
 
 def document_expressions() -> str:
-    """Write the functions that an expression may use in Markdown.
-
-    >>> "date_trunc" in document_expressions()
-    True
-    """
+    """Write the functions that an expression may use in Markdown."""
     rows = [f"| `{function.replace('|', chr(92) + '|')}` | {meaning} |" for function, meaning in ALLOWED_FUNCTIONS.items()]
     return "| function | meaning |\n|---|---|\n" + "\n".join(rows)
-
-
-GENERATED: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"tables": document_schemas, "keys": document_keys, "functions": document_expressions}
-)
-
-
-def renew(page: str) -> str:
-    """Write the generated parts of a page anew, between their markers.
-
-    >>> page = "<!-- generated: keys -->" + chr(10) + "outdated" + chr(10) + "<!-- end: keys -->"
-    >>> "outdated" in renew(page)
-    False
-    """
-    for name, write in GENERATED.items():
-        start, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
-        if start in page and end in page:
-            before, _, rest = page.partition(start)
-            after = rest.partition(end)[2]
-            page = f"{before}{start}\n{write()}\n{end}{after}"
-    return page

@@ -1,0 +1,39 @@
+"""Every generated part by its name, and the one way in which a page is renewed.
+
+A page holds a part between `<!-- generated: NAME -->` and `<!-- end: NAME -->`; what stands outside is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from documentation.features import document_aggregations, document_catalogue, document_combinations
+from documentation.inputs import document_expressions, document_keys, document_schemas
+from documentation.settings import document_settings
+
+__all__ = ["PARTS", "parts_of", "renew"]
+
+PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {
+        "catalogue": document_catalogue,
+        "aggregations": document_aggregations,
+        "combinations": document_combinations,
+        "tables": document_schemas,
+        "keys": document_keys,
+        "functions": document_expressions,
+        "settings": document_settings,
+    }
+)
+_MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
+
+
+def parts_of(page: str) -> list[str]:
+    """Name the generated parts of a page."""
+    return [found[2] for found in _MARKED.finditer(page)]
+
+
+def renew(page: str) -> str:
+    """Write the generated parts of a page anew, between their markers."""
+    return _MARKED.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}\n{found[3]}", page)
