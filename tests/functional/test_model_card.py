@@ -36,7 +36,7 @@ def test_every_score_with_its_intervals(company, card):
     head, *rows = table(card, "score")
     assert [row[0] for row in rows] == list(evaluation.scorers)
     known = {"AUROC": ("auroc", 3), "average precision": ("average_precision", 3), "log loss": ("log_loss", 4)}
-    known |= {"Brier": ("brier", 4), "calibration error": ("calibration_error", 4), "lift at 10 %": ("lift_10", 2)}
+    known |= {"Brier": ("brier", 4), "calibration error": ("calibration_error", 4), "lift at 10%": ("lift_10", 2)}
     assert set(head[1:]) == set(known)
     for row in rows:
         for label, cell in zip(head[1:], row[1:], strict=True):
@@ -84,7 +84,7 @@ def test_what_it_was_learned_from_and_for_whom(company, card):
     assert f"ends within {settings.label.horizon} days after the cutoff" in card
     assert f"- **Data observed until**: {text_of(settings.observed_until)}" in card
     assert re.search(r"- \*\*Made\*\*: \d{4}-\d\d-\d\d \d\d:\d\d UTC by staypower", card)
-    assert "nobody is named: set `owner` in the config" in card
+    assert "not named: set `owner` in the config" in card
 
 
 def test_tables_and_their_rows(company, card):
@@ -126,7 +126,7 @@ def test_label_and_population_in_words(company, card):
 
 
 def test_costs_stand_beside_what_follows_from_them(company, card):
-    assert "an account kept is worth 6,000, the incentive 300, a contact 40; 30% of would-be leavers take the incentive" in card
+    assert "lifetime value of a retained account 6,000, incentive 300, contact 40; 30% of accounts about to churn" in card
     empc = company.result.trained.evaluation.scorers["model"]["empc"]
     line = next(line for line in card.splitlines() if line.startswith("- Expected maximum profit (EMPC)"))
     assert numbers(line.split("(EMPC) ")[1].split(" per account")[0]) == rounded(empc, 2)
@@ -136,8 +136,8 @@ def test_costs_stand_beside_what_follows_from_them(company, card):
 def test_what_was_not_looked_at_is_said(card):
     limits = card[card.index("\n## Limits\n") :]
     assert "No attribute is declared sensitive" in limits
-    assert "not of which were learned from" in limits
-    assert "There was no test in time" not in limits
+    assert "not the choice of training accounts" in limits
+    assert "The test is not temporal" not in limits
 
 
 def test_the_summary_of_training_begins_with_the_verdict_too(company):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.quality import quality_of
 from staypower.monitoring.drift import find_drift
 from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
@@ -14,7 +15,6 @@ from staypower.portfolio.quadrants import sizes_of
 from staypower.portfolio.result import Portfolio
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.reporting.page.contents import AccountPage, Lane, Mark, Report, Said, Timeline
-from staypower.reporting.page.quality import quality_of
 
 HOSTILE = "<script>window.broken=1</script>&\"'</script><!--"
 CUTOFF = instant_of("2025-07-01")

@@ -15,6 +15,7 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of, text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
+from staypower.evaluation.quality import quality_of
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation
 from staypower.explanation.leaver_reasons import find_leaver_reasons
@@ -23,7 +24,6 @@ from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import calibrated_base_rate, fit_classifier
-from staypower.pipelines.card import write_card
 from staypower.pipelines.companions import fit_companions
 from staypower.pipelines.comparing import unfit_because
 from staypower.pipelines.comparison import Comparison
@@ -32,7 +32,7 @@ from staypower.pipelines.logging import log_comparison, log_data, log_evaluation
 from staypower.pipelines.registry import compare_versions
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
-from staypower.reporting.page.quality import quality_of
+from staypower.reporting.card import write_card
 from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
 from staypower.tracking.registry import ModelVersion
@@ -165,10 +165,15 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
         leavers, told = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
         notes = (*model.notes_, *beside.notes, *told)
         card = write_card(
-            *(settings, dataset, tables, evaluation),
+            *(evaluation, dataset, tables),
+            name=settings.name,
+            owner=settings.owner,
+            label=settings.label,
+            features=settings.features,
             fit=model.split_,
             data=data,
             made_at=datetime.now(UTC),
+            version=__version__,
             tier=beside.tier,
             notes=notes,
         )

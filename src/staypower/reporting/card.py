@@ -1,0 +1,280 @@
+"""The model card: what a reader must know before relying on a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from staypower.cutoffs import ALWAYS, DAY, text_of
+from staypower.dataset.building import Dataset
+from staypower.evaluation.groups import Group
+from staypower.evaluation.resampling import Estimate
+from staypower.evaluation.result import Evaluation
+from staypower.evaluation.tier import TierEvaluation
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import LabelSettings
+from staypower.results.numbers import count, decimal, interval, percent, plural, signed
+from staypower.tables import Table, Tables
+
+__all__ = ["write_card"]
+
+_METRICS = (
+    ("auroc", "AUROC", 3),
+    ("average_precision", "average precision", 3),
+    ("log_loss", "log loss", 4),
+    ("brier", "Brier", 4),
+    ("calibration_error", "calibration error", 4),
+    ("lift_10", "lift at 10%", 2),
+)
+
+
+def write_card(
+    evaluation: Evaluation,
+    dataset: Dataset,
+    tables: Tables,
+    *,
+    name: str,
+    owner: str | None,
+    label: LabelSettings,
+    features: FeatureSettings,
+    fit: str,
+    data: str,
+    made_at: datetime,
+    version: str,
+    tier: TierEvaluation | None = None,
+    notes: Iterable[str] = (),
+) -> str:
+    """Write the model card in Markdown."""
+    sections = (
+        ("", _opening(evaluation, tables, owner, f"{made_at:%Y-%m-%d %H:%M} UTC by staypower {version}")),
+        ("Intended use", _intended_use(label)),
+        ("Data", _data(tables, data)),
+        ("What is predicted, and for whom", _target(label, dataset)),
+        ("Training", _training(dataset, fit, notes)),
+        ("Test", _test(dataset, evaluation)),
+        ("Calibration", _calibration(evaluation)),
+        ("Slices", _slices(evaluation, features)),
+        ("Accounts known from training and new accounts", _accounts(evaluation)),
+        ("Money and capacity", _money(evaluation)),
+        ("Loyalty tier", _tier(tier)),
+        ("Notes on the test", _listed_notes(evaluation)),
+        ("Limits", _limits(evaluation, features)),
+    )
+    parts = [f"## {title}\n\n{body}" if title else body for title, body in sections if body]
+    return "\n\n".join([f"# Model card: {_safe(name)}", *parts]) + "\n"
+
+
+def _opening(evaluation: Evaluation, tables: Tables, owner: str | None, made: str) -> str:
+    facts = (
+        ("Owner", owner or "not named: set `owner` in the config"),
+        ("Made", made),
+        ("Data observed until", f"{text_of(tables.observed_until)} (exclusive)"),
+    )
+    return f"{_safe(evaluation.headline)}\n\n{_listed(facts)}"
+
+
+def _intended_use(label: LabelSettings) -> str:
+    return (
+        f"To rank the accounts that are active today by how likely they are {label.outcome_in_words()},\n"
+        "so that a team can decide whom to contact first, with reasons for each score. Do not use it for decisions about\n"
+        "prices, credit or individuals, for accounts unlike those in training, or as proof of what causes churn."
+    )
+
+
+def _data(tables: Tables, data: str) -> str:
+    rows = [["table", "rows", "first", "last"]]
+    rows += [[name, count(len(table)), *_span(table)] for name, table in tables.items()]
+    return f"Fingerprint of the tables: `{data}`\n\n{_table(rows)}"
+
+
+def _span(table: Table) -> tuple[str, str]:
+    """Return the first and the last day of a table's own times."""
+    known = table.own_instants()
+    known = known[known > ALWAYS]
+    return ("", "") if not len(known) else (_day(int(known.min())), _day(int(known.max())))
+
+
+def _day(instant: int) -> str:
+    return text_of(instant // DAY * DAY)
+
+
+def _target(label: LabelSettings, dataset: Dataset) -> str:
+    counts = dataset.labels.frame()
+    left_out = {name: int(counts[name].sum()) for name in ("notice_given", "too_new", "left_in_gap", "unlabelled")}
+    excluded = ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in left_out.items())
+    active = counts["active"]
+    facts = (
+        ("Label", label.churn_in_words()),
+        ("Population", label.population_in_words()),
+        ("Customers at a cutoff", " to ".join(dict.fromkeys(count(int(number)) for number in (active.min(), active.max())))),
+        ("Excluded rows (account and cutoff)", excluded),
+    )
+    return _listed(facts)
+
+
+def _training(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
+    plan, learned = dataset.plan, dataset.rows("training", "calibration")
+    features = dataset.catalogue.frame()
+    families = ", ".join(f"{number} from {_origin(str(table))}" for table, number in features["table"].value_counts().items())
+    facts = (
+        ("Split", plan.words),
+        ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.trained_until)}"),
+        ("Cutoffs", f"{len(plan.training)} for training, {len(plan.calibration)} for calibration"),
+        ("Rows", f"{count(int(learned.sum()))} of {plural(len(set(dataset.matrix.accounts[learned])), 'account')}"),
+        *((("Sample", f"{dataset.sampling}; seed {dataset.sampling.seed}"),) if dataset.sampling.is_on else ()),
+        ("Churned", percent(dataset.base_rate("training", "calibration"))),
+        ("Features", f"{len(features)}: {families}"),
+        ("Fit", fit),
+    )
+    return "\n".join([_listed(facts), *(f"- {_safe(note)}" for note in notes)])
+
+
+def _origin(table: str) -> str:
+    return "several tables" if table == "(combined)" else table.replace("_", " ")
+
+
+def _test(dataset: Dataset, evaluation: Evaluation) -> str:
+    base = evaluation.base_rate
+    facts = (
+        ("Split", evaluation.split),
+        ("Cutoffs", ", ".join(text_of(cutoff) for cutoff in evaluation.cutoffs)),
+        ("Embargo", f"{dataset.plan.embargo} days between training and test"),
+        ("Rows", f"{count(evaluation.rows)} of {plural(evaluation.accounts, 'account')}"),
+        ("Churned", f"{count(evaluation.churned)}: {_percent(base)}"),
+        ("Intervals", f"95%, {evaluation.replicates} bootstrap samples of accounts"),
+    )
+    shown = [entry for entry in _METRICS if any(row[entry[0]].known for row in evaluation.scorers.values())]
+    rows = [["score", *(label for _, label, _ in shown)]]
+    rows += [[name, *(_shown(row[metric], digits) for metric, _, digits in shown)] for name, row in evaluation.scorers.items()]
+    apart = [["model minus", *(label for _, label, _ in shown[:3])]]
+    apart += [
+        [name, *(_shown(row[metric], digits, write=_signed) for metric, _, digits in shown[:3])]
+        for name, row in evaluation.differences.items()
+    ]
+    return "\n\n".join([_listed(facts), _table(rows), "Paired differences, on the same bootstrap samples:", _table(apart)])
+
+
+def _calibration(evaluation: Evaluation) -> str:
+    bins = [each for each in evaluation.reliability if each.scorer == evaluation.model]
+    if not bins:
+        return ""
+    error, mean = (evaluation.scorers[evaluation.model][name] for name in ("calibration_error", "mean_score"))
+    summary = (
+        f"Calibration error {_shown(error, 4)}; mean probability {percent(mean.value)}, observed "
+        f"{_percent(evaluation.base_rate)}."
+    )
+    rows = [["rows", "mean probability", "churned"]]
+    rows += [[count(each.rows), percent(each.predicted), _percent(each.observed)] for each in bins]
+    return f"{summary}\n\n{_table(rows)}"
+
+
+def _slices(evaluation: Evaluation, features: FeatureSettings) -> str:
+    groups = [group for group in evaluation.groups if group.partition != "account"]
+    if not groups:
+        return ""
+    worst = _safe(evaluation.worst_slice.words) if evaluation.worst_slice else "no slice is large enough."
+    rows = [["slice", "accounts", "churned rows", "observed", "predicted", "AUROC"]]
+    rows += [_group_row(group) for group in groups]
+    fair = "\n".join(f"- {_safe(gap.words)}" for gap in evaluation.fairness)
+    used = "are also features" if features.sensitive_as_features else "are not used as features"
+    more = f"\n\nThe two groups that differ most, by column declared sensitive; these columns {used}:\n\n{fair}" if fair else ""
+    return f"Worst slice: {worst}\n\n{_table(rows)}{more}"
+
+
+def _group_row(group: Group) -> list[str]:
+    measured = group.note or _shown(group.auroc, 3)
+    counts = [count(group.accounts), count(group.churned), percent(group.observed), percent(group.predicted)]
+    return [f"{group.partition} {group.name}", *counts, measured]
+
+
+def _accounts(evaluation: Evaluation) -> str:
+    groups = [group for group in evaluation.groups if group.partition == "account"]
+    parts = [evaluation.memory.words] if evaluation.memory else []
+    if groups:
+        head = ["accounts in the test", "accounts", "churned rows", "observed", "predicted", "AUROC"]
+        rows = [[group.name, *_group_row(group)[1:]] for group in groups]
+        parts.append(_table([head, *rows]))
+    return "\n\n".join(parts)
+
+
+def _money(evaluation: Evaluation) -> str:
+    model, given = evaluation.scorers[evaluation.model], evaluation.costs.complete
+    lines = [_costs(evaluation)] if given else []
+    lines += [f"- {plan.words}" for plan in evaluation.contact_plans]
+    if evaluation.capacity is not None:
+        precision, recall = (_shown(model[name], 3) for name in ("precision_at_capacity", "recall_at_capacity"))
+        contacted = plural(evaluation.capacity, "account")
+        lines.append(f"- {contacted} contacted at each cutoff: precision {precision}, recall {recall}")
+    amounts = "the costs above" if given else "published amounts; use it to compare models only, the amounts are not yours"
+    lines.append(f"- Expected maximum profit (EMPC) {_shown(model['empc'], 2)} per account, at {amounts}")
+    if not given:
+        lines.append("- No profit threshold: give `clv`, `incentive` and `contact` under `costs`.")
+    return "\n".join(lines)
+
+
+def _costs(evaluation: Evaluation) -> str:
+    costs = evaluation.costs
+    clv, incentive, contact = costs.amounts
+    return (
+        f"- Costs, in the currency of the config: lifetime value of a retained account {clv:,.10g}, incentive "
+        f"{incentive:,.10g}, contact {contact:,.10g}; {percent(costs.acceptance, 0)} of accounts about to churn accept the "
+        "incentive"
+    )
+
+
+def _tier(tier: TierEvaluation | None) -> str:
+    return "" if tier is None else f"```\n{tier.text().rstrip()}\n```"
+
+
+def _listed_notes(evaluation: Evaluation) -> str:
+    return "\n".join(f"- {_safe(note)}" for note in evaluation.notes)
+
+
+def _limits(evaluation: Evaluation, features: FeatureSettings) -> str:
+    lines = [
+        "Probabilities hold for accounts like those in training; later changes of prices, product or market are not covered.",
+        "Intervals cover the choice of test accounts, not the choice of training accounts and not later months.",
+        "Reasons say what moved the score. They do not prove causes.",
+        "Acting on a score changes the outcome it predicts: measure actions against a holdout.",
+    ]
+    if evaluation.split.startswith("snapshot"):
+        lines.insert(0, "The test is not temporal: it does not show how the model performs in later months.")
+    if not features.sensitive:
+        lines.append("No attribute is declared sensitive (`features.sensitive`), so fairness between groups was not measured.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _listed(facts: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{name}**: {_safe(value)}" for name, value in facts)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table; what comes from the data can neither end a cell nor be taken for HTML."""
+    head, *body = [[_safe(cell).replace("|", "\\|") for cell in row] for row in rows]
+    ruler = ["---", *("---:" for _ in head[1:])]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ruler, *body))
+
+
+def _safe(text: str) -> str:
+    """Keep texts of the data and the config from being read as markup."""
+    plain = " ".join(text.split())
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _shown(estimate: Estimate, digits: int, *, write: Callable[[float, int], str] = decimal) -> str:
+    """Write an estimate with its interval, blank when it is not known."""
+    if not estimate.known:
+        return ""
+    value = write(estimate.value, digits)
+    if not estimate.bounded or estimate.low == estimate.high:
+        return value
+    return f"{value} ({interval(estimate.low, estimate.high, lambda end: write(end, digits))})"
+
+
+def _signed(value: float, digits: int) -> str:
+    return signed(value, lambda number: decimal(number, digits))
+
+
+def _percent(estimate: Estimate) -> str:
+    ends = f" ({interval(estimate.low, estimate.high, percent)})" if estimate.bounded else ""
+    return f"{percent(estimate.value)}{ends}"
