@@ -43,7 +43,7 @@ from staypower.evaluation.baselines import recency_rule
 from staypower.evaluation.logistic import logistic_baseline
 from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.resampling import estimate, row_weights
-from staypower.features.streams import make_stream
+from staypower.features.streams.making import make_stream
 from staypower.labels.settings import NonContractualLabel
 from staypower.metrics.probability import calibration_error, log_losses
 from staypower.metrics.tally import Ranking

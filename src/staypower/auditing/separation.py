@@ -12,7 +12,7 @@ from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.checking.leaks import SEPARATION, leak_suspects, suspicious_name
 from staypower.features.definition import Definition, Feature
-from staypower.features.streams import source_of
+from staypower.features.streams.making import source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.features.definition import Feature
-from staypower.features.streams import source_of
+from staypower.features.streams.making import source_of
 from staypower.tables import SCHEMAS, Table
 
 __all__ = ["list_unproven"]

@@ -16,7 +16,7 @@ from staypower.explanation.typical import TypicalValues
 from staypower.explanation.values import round_as_written
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
-from staypower.features.streams import source_of
+from staypower.features.streams.making import source_of
 from staypower.results.blocks import Block, Heading, Items
 from staypower.results.numbers import plural
 from staypower.results.result import Result

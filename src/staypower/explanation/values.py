@@ -10,7 +10,7 @@ import numpy as np
 
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Definition, Feature
-from staypower.features.streams import source_of
+from staypower.features.streams.making import source_of
 from staypower.results.numbers import count, decimal, percent, signed
 
 if TYPE_CHECKING:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from collections.abc import Sequence as Listed
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,31 +15,58 @@ import pyarrow.compute as pc
 
 from staypower.engines.embedded import map_buckets
 from staypower.features.catalogue import Catalogue
-from staypower.features.combining import combine
 from staypower.features.definition import Combination, Feature
-from staypower.features.matrix import FeatureMatrix
-from staypower.features.parts import Part
+from staypower.features.parts import SequencePart
 from staypower.features.programs import plan_sequences
 from staypower.features.rows import StreamRows
-from staypower.features.sequences import Asked, Sequence
-from staypower.features.streams import make_stream, source_of
+from staypower.features.sequences import AskedPairs, RowSequence
+from staypower.features.streams.making import make_stream, source_of
 from staypower.tables import Table, Tables, TableSchema
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FeatureMatrix", "build_matrix"]
+__all__ = ["FeatureMatrix", "build_matrix", "combine"]
 
 _WANTED = "(wanted)"
 # what a processor's own memory holds of a few columns
 _ROWS_AT_ONCE = 16_384
 
 
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """Features of accounts at cutoffs.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame, shape (n, n_features)
+        Doubles, missing as NaN; categories as codes.
+    accounts : array of str, shape (n,)
+    cutoffs : array of int64, shape (n,)
+        Instants. Rows are sorted by account and cutoff.
+    categories : tuple of str
+        The columns that are codes.
+    """
+
+    features: pd.DataFrame
+    accounts: NDArray[np.object_]
+    cutoffs: NDArray[np.int64]
+    categories: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.accounts)
+
+    def frame(self) -> pd.DataFrame:
+        """Return one frame with `account_id` and `cutoff` (UTC) before the features."""
+        keys = pd.DataFrame({"account_id": self.accounts, "cutoff": pd.to_datetime(self.cutoffs, unit="us", utc=True)})
+        return pd.concat([keys, self.features], axis=1)
+
+
 def build_matrix(
     tables: Tables,
     catalogue: Catalogue,
     *,
-    accounts: Listed[str],
+    accounts: Sequence[str],
     cutoffs: NDArray[np.int64],
     rows: NDArray[np.bool_] | None = None,
     buckets: int | None = None,
@@ -74,7 +100,7 @@ def build_matrix(
     )
 
 
-def _ascending(accounts: Listed[str]) -> bool:
+def _ascending(accounts: Sequence[str]) -> bool:
     return all(one < other for one, other in itertools.pairwise(accounts))
 
 
@@ -115,16 +141,16 @@ def _build(
     names = dict.fromkeys((*catalogue.names, *(definition.name for definition in everything)))
     place = {name: number for number, name in enumerate(names)}
     values = np.empty((len(place), len(account)))
-    asked = Asked.of(account, cutoff, len(accounts))
+    asked = AskedPairs.of(account, cutoff, len(accounts))
     plain = [definition for definition in everything if isinstance(definition, Feature)]
     with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for stream in dict.fromkeys(feature.table for feature in plain):
             rows = StreamRows(make_stream(stream, tables, catalogue.settings), accounts)
             features = [(place[feature.name], feature) for feature in plain if feature.table == stream]
             for plan in plan_sequences(features, rows, cutoffs):
-                sequence = Sequence(rows, plan, cutoffs, catalogue.codes, asked, pool)
+                sequence = RowSequence(rows, plan, cutoffs, catalogue.codes, asked, pool)
                 for numbers in sequence.rounds():
-                    list(pool.map(lambda number, one=sequence: Part(one, number).compute(values), numbers))
+                    list(pool.map(lambda number, one=sequence: SequencePart(one, number).compute(values), numbers))
         combined = [definition for definition in everything if isinstance(definition, Combination)]
         for _ in pool.map(lambda rows: _combine(combined, values[:, rows], place), _stretches(len(account))):
             pass
@@ -135,7 +161,30 @@ def _stretches(n: int) -> list[slice]:
     return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, n, _ROWS_AT_ONCE)]
 
 
-def _combine(combinations: Listed[Combination], values: NDArray[np.float64], place: Mapping[str, int]) -> None:
+def _combine(combinations: Sequence[Combination], values: NDArray[np.float64], place: Mapping[str, int]) -> None:
     for definition in combinations:
         first, second = (values[place[name]] for name in definition.inputs)
         values[place[definition.name]] = combine(definition, first, second)
+
+
+def combine(definition: Combination, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Combine two columns; where either is missing, so is the result.
+
+    >>> share = Combination(name="share", how="ratio", inputs=("a", "b"), unit="", description="a by b", lever=None)
+    >>> combine(share, np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
+    [0.25, nan]
+    """
+    if definition.how == "ratio":
+        share: NDArray[np.float64] = np.divide(first, second, out=np.full(len(first), np.nan), where=second != 0)
+        return share
+    if definition.how == "change":
+        total = first + second
+        made = np.divide(first - second, total, out=np.zeros(len(first)), where=total != 0)
+    elif definition.how == "difference":
+        return first - second
+    elif definition.how == "both_fall":
+        made = np.maximum(np.minimum(-first, -second), 0.0)
+    else:
+        made = (first < second).astype(np.float64)
+    made[np.isnan(first) | np.isnan(second)] = np.nan
+    return made

@@ -9,27 +9,42 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
-from staypower.errors import UsageError, nearest
+from staypower.errors import Problem, UsageError, nearest
 from staypower.features.catalogue import Catalogue, in_order, needed_by
-from staypower.features.definition import Combination, Definition, Feature, Template, expand
-from staypower.features.families.every import FAMILIES
-from staypower.features.families.relationship import attribute_feature
-from staypower.features.families.support import priority_features
-from staypower.features.families.surveys import instrument_features, touchpoint_feature
-from staypower.features.families.usage import event_features, named_event_features
-from staypower.features.own_features import known_when, own_features
-from staypower.features.sensitive import refuse_unknown_attributes, sensitive_columns
-from staypower.features.settings import FeatureSettings
-from staypower.features.streams import STREAMS, make_stream, source_of
+from staypower.features.definition import Combination, Definition, Feature, Filter, Template, expand
+from staypower.features.families.billing import BILLING, PAYMENTS
+from staypower.features.families.orders import ORDERS
+from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature
+from staypower.features.families.support import SUPPORT, priority_features
+from staypower.features.families.surveys import SURVEYS, instrument_features, touchpoint_feature
+from staypower.features.families.usage import USAGE, event_features, named_event_features
+from staypower.features.settings import FeatureSettings, OwnFeature
+from staypower.features.streams.making import STREAMS, make_stream, source_of
 from staypower.features.texts import ColumnTexts, TextColumn, texts_in
 from staypower.tables import BucketedTables, Table, Tables
 
-__all__ = ["declare", "slug_of"]
+__all__ = ["FAMILIES", "declare", "known_when", "own_features", "refuse_unknown_attributes", "sensitive_columns", "slug_of"]
+
+FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
+    {
+        "usage": USAGE,
+        "support": SUPPORT,
+        "surveys": SURVEYS,
+        "billing": BILLING,
+        "payments": PAYMENTS,
+        "orders": ORDERS,
+        "relationship": RELATIONSHIP,
+        "outreach": OUTREACH,
+    }
+)
 
 _MOST_TOUCHPOINTS = 5
 _EVENTS = TextColumn("usage", "event")
 _INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
+# columns that the stream of accounts makes of an attribute
+_MADE_OF: Mapping[str, str] = MappingProxyType({"owner_changed": "owner", "setup_days": "setup_completed_at"})
 
 
 def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()) -> Catalogue:
@@ -188,3 +203,94 @@ def _codes(texts: ColumnTexts, settings: FeatureSettings) -> dict[str, int]:
     # few accounts must not turn every text into `other`
     rare = min(settings.rare, max(2, texts.accounts // 100))
     return {text: code for code, text in enumerate(texts.commonest(rare), start=1)}
+
+
+def own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred: frozenset[str]) -> list[Definition]:
+    """Make the definitions of a user's own features.
+
+    >>> own_features((), {}, frozenset())
+    []
+    """
+    made: list[Definition] = []
+    problems: list[Problem] = []
+    for feature in own:
+        try:
+            made += _own(feature, streams, barred)
+        except UsageError as error:
+            problems += error.problems
+    if problems:
+        raise UsageError(problems)
+    return made
+
+
+def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) -> tuple[Definition, ...]:
+    if own.table not in streams:
+        raise UsageError.of("unknown table", f"features.own.{own.name}: {own.table}", nearest(own.table, streams))
+    feature = Feature(
+        name=own.name,
+        table=own.table,
+        aggregation=own.aggregation,
+        column=own.column,
+        time=own.time,
+        until=own.until,
+        where=tuple(Filter(f.column, f.values, f.at_least, f.below) for f in own.filter),
+        unit=own.unit,
+        description=own.description,
+        lever=own.lever,
+        category=own.aggregation == "last_code",
+    )
+    stream = streams[own.table]
+    read = sensitive_columns(feature, barred)
+    if read:
+        where = f"features.own.{own.name}: {', '.join(read)}"
+        fix = "leave the feature out, or write `sensitive_as_features: true`"
+        raise UsageError.of("a feature reads a sensitive attribute", where, fix)
+    for column in feature.columns:
+        if not stream.has(column):
+            where = f"features.own.{own.name}: {own.table}.{column}"
+            raise UsageError.of("unknown column", where, nearest(column, stream.data.column_names))
+        if not known_when(stream, column):
+            fix = f"map `{stream.schema.column(column).known_from}`, or declare the column `fixed`"  # type: ignore[union-attr]
+            raise UsageError.of("nobody can say from when a column is known", f"features.own.{own.name}: {column}", fix)
+    return expand([Template(feature)], own.windows) if own.windows else (feature,)
+
+
+def known_when(stream: Table, column: str) -> bool:
+    """Say whether the time from which a column is known is there.
+
+    >>> import pyarrow as pa
+    >>> from staypower.tables import SCHEMAS
+    >>> known_when(Table(SCHEMAS["tickets"], pa.table({"category": ["billing"]})), "category")
+    False
+    """
+    described = stream.schema.column(column)
+    return described is None or described.known_from is None or stream.has(described.known_from)
+
+
+def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None:
+    """Refuse sensitive attributes that the accounts do not have: misspelt, one would silently become a feature.
+
+    >>> refuse_unknown_attributes(Tables({}, 0), FeatureSettings())
+    """
+    if not settings.sensitive:
+        return
+    there = [name for name in tables["accounts"].data.column_names if name != "account_id"]
+    problems = [
+        Problem("no such attribute of accounts", f"features.sensitive: {name}", nearest(name, there))
+        for name in settings.sensitive
+        if name not in there
+    ]
+    if problems:
+        raise UsageError(problems)
+
+
+def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[str]:
+    """Name the barred attributes that a definition reads.
+
+    >>> from staypower.features.families.relationship import attribute_feature
+    >>> sensitive_columns(attribute_feature("sex", "sex", number=False), {"sex"})
+    ['`sex`']
+    """
+    if isinstance(definition, Combination) or source_of(definition.table) != "accounts":
+        return []
+    return [f"`{column}`" for column in definition.columns if _MADE_OF.get(column, column) in barred]

@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staypower.crossings import rows_before
-from staypower.cutoffs import MISSING, entry
-from staypower.features.answers import answer
-from staypower.features.kernel import counts, lists, values
-from staypower.features.kernel.sorting import place_by_account, sort_accounts
-from staypower.features.programs import Group, ReadColumn
-from staypower.features.sequences import Sequence
+from staypower.cutoffs import DAY, MISSING, entry
+from staypower.features.kernel import counts, lists, stretches, values
+from staypower.features.kernel.lists import place_by_account, sort_accounts
+from staypower.features.kernel.stretches import GAPS, TIMES
+from staypower.features.kernel.values import EXTREMES
+from staypower.features.programs import Operation, Output, ReadColumn, RowGroup
+from staypower.features.sequences import RowSequence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Listed", "Part"]
+__all__ = ["ANSWERED", "ListedRows", "SequencePart"]
 
+_LAST = ("last", "last_code", "days_until_last")
+# every aggregation that the kernel knows
+ANSWERED = frozenset(
+    {"count", "sum", "mean", "distinct", "active_days", "spread", "trend", "unanswered_in_a_row"}
+    | {*_LAST, *EXTREMES, *GAPS, *TIMES}
+)
 _NEVER = np.iinfo(np.int64).max
 
 
-class Part:
+class SequencePart:
     """The rows of some accounts of a sequence, and the pairs asked of them."""
 
-    def __init__(self, sequence: Sequence, number: int) -> None:
+    def __init__(self, sequence: RowSequence, number: int) -> None:
         self.sequence, self.plan, self.number = sequence, sequence.plan, number
         first, end = sequence.parts[number]
         pairs = sequence.asked.start[first : end + 1]
@@ -106,24 +113,24 @@ class Part:
         """The filters that each row passes."""
         return self.sequence.bits(len(self.at), self.read)
 
-    def list_of(self, group: Group) -> Listed:
+    def list_of(self, group: RowGroup) -> ListedRows:
         """List the rows that a group of features reads, and find where the windows of each pair begin and end among them."""
         enter = self._enter(group)
         if enter is not None or group.ends:
             return self._list_known(group, enter)
         if group.bit < 0:
-            return Listed(self, len(self.at), self._same, self.at, None, {days: self.end(days) for days in group.days})
+            return ListedRows(self, len(self.at), self._same, self.at, None, {days: self.end(days) for days in group.days})
         return self._list_passing(group)
 
-    def _list_passing(self, group: Group) -> Listed:
+    def _list_passing(self, group: RowGroup) -> ListedRows:
         """List rows once for all cutoffs: those that a cutoff sees are the first of an account's."""
         n = len(self.at)
         position, upto = np.empty(n + 1, dtype=np.int32), np.empty(n + 1, dtype=np.int32)
         times = np.empty(n + 1, dtype=np.int64)
         n = lists.list_passing(group.bit, self.bits, self.at, position, times, upto)
-        return Listed(self, n, position, times, None, {days: upto.take(self.end(days)) for days in group.days})
+        return ListedRows(self, n, position, times, None, {days: upto.take(self.end(days)) for days in group.days})
 
-    def _list_known(self, group: Group, enter: NDArray[np.int32] | None) -> Listed:
+    def _list_known(self, group: RowGroup, enter: NDArray[np.int32] | None) -> ListedRows:
         """List rows for every pair anew, since they become known, or stop counting, in another order than they happened."""
         ends = np.stack([self.end(days) for days in group.days])
         room = int((ends[-1] - ends[0]).sum(dtype=np.int64))
@@ -133,9 +140,9 @@ class Part:
         known = enter if enter is not None else np.zeros(len(self.at), dtype=np.int32)
         rows = group.bit, bits, self.at, known, self._until(group), position, owner, times
         n = lists.list_known(ends[0], ends[-1], self.cutoff, *rows, ends, found)
-        return Listed(self, n, position, times, owner, dict(zip(group.days, found, strict=True)))
+        return ListedRows(self, n, position, times, owner, dict(zip(group.days, found, strict=True)))
 
-    def _enter(self, group: Group) -> NDArray[np.int32] | None:
+    def _enter(self, group: RowGroup) -> NDArray[np.int32] | None:
         """Find the first cutoff that knows everything read of each row; None when that is so from its own instant on."""
         late = self.at
         for gate in group.gates:
@@ -145,7 +152,7 @@ class Part:
             return None
         return entry(late, self.sequence.cutoffs, offset_days=group.gate_days)
 
-    def _until(self, group: Group) -> NDArray[np.int32]:
+    def _until(self, group: RowGroup) -> NDArray[np.int32]:
         cutoffs = self.sequence.cutoffs
         until = np.full(len(self.index), len(cutoffs), dtype=np.int32)
         for name, days in group.ends:
@@ -153,12 +160,12 @@ class Part:
         return until
 
 
-class Listed:
+class ListedRows:
     """The rows that a group of features reads, in order, and where the windows of each pair begin and end among them."""
 
     def __init__(
         self,
-        part: Part,
+        part: SequencePart,
         n: int,
         position: NDArray[np.int32],
         times: NDArray[np.int64],
@@ -200,3 +207,63 @@ class Listed:
         previous = np.empty(self.n, dtype=np.int32)
         lists.find_previous(self.n, numbers, self.position, np.full(most, -1, dtype=np.int32), previous)
         return previous
+
+
+def answer(operation: Operation, listed: ListedRows, target: NDArray[np.float64]) -> None:
+    """Compute the features of one operation."""
+    prepared = _prepare(operation, listed)
+    for output in operation.outputs:
+        _answer_one(operation.aggregation, output, listed, prepared, target[output.column])
+
+
+def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
+    """Make what the windows of an operation have in common."""
+    column = operation.column
+    if operation.aggregation == "active_days" or operation.aggregation in GAPS:
+        return listed.days
+    if column is None:
+        return ()
+    if column.kind == "key":
+        return (listed.previous(column),)
+    return listed.sums(column) if column.kind == "amount" else (listed.values(column),)
+
+
+def _answer_one(how: str, output: Output, listed: ListedRows, prepared: tuple[Any, ...], target: NDArray[np.float64]) -> None:
+    high, low, empty = listed.ends[output.high], listed.ends[output.low], output.empty
+    if how == "count":
+        counts.count_rows(high, low, target)
+    elif how == "sum":
+        counts.take_sums(high, low, prepared[0], target)
+    elif how == "mean":
+        sums, there = prepared
+        counts.take_means(high, low, sums, there, empty, target)
+    elif how == "distinct":
+        counts.count_different(high, low, prepared[0], target)
+    elif how == "active_days":
+        counts.count_days(high, low, prepared[0], target)
+    elif how in GAPS:
+        now, (rank, day, squares, ranked) = listed.now(output.high), prepared
+        stretches.of_gaps(GAPS[how], high, low, now, listed.times, rank, day, squares, ranked, empty, target)
+    elif how in TIMES:
+        now = listed.now(output.high)
+        stretches.of_times(TIMES[how], high, low, now, output.window, listed.times, empty, target)
+    else:
+        _answer_from_values(how, output, listed, prepared[0], target)
+
+
+def _answer_from_values(
+    how: str, output: Output, listed: ListedRows, read: NDArray[np.float64], target: NDArray[np.float64]
+) -> None:
+    high, low, empty = listed.ends[output.high], listed.ends[output.low], output.empty
+    if how in _LAST:
+        values.take_last(high, low, listed.times, read, empty, target)
+    elif how in EXTREMES:
+        values.take_extremes(EXTREMES[how], high, low, read, empty, target)
+    elif how == "spread":
+        values.take_spreads(high, low, read, empty, target)
+    elif how == "trend":
+        values.take_trends(high, low, listed.now(output.high), listed.times, read, empty, target)
+    else:
+        values.count_unanswered(high, low, listed.cutoff, read, target)
+    if how.startswith("days_until"):
+        target -= listed.now(output.high) / DAY

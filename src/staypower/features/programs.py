@@ -21,7 +21,7 @@ from staypower.features.rows import StreamRows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOST_FILTERS", "Group", "Operation", "Output", "ReadColumn", "SequencePlan", "plan_sequences"]
+__all__ = ["MOST_FILTERS", "RowGroup", "Operation", "Output", "ReadColumn", "SequencePlan", "plan_sequences"]
 
 # one bit a filter
 MOST_FILTERS = 62
@@ -71,10 +71,10 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Features that read the same rows.
 
-    >>> Group(-1, (), 0, (), (Operation("count", None, (Output(0, 0, 28, 28, 0.0), Output(1, 28, None, 0, 0.0))),)).days
+    >>> RowGroup(-1, (), 0, (), (Operation("count", None, (Output(0, 0, 28, 28, 0.0), Output(1, 28, None, 0, 0.0))),)).days
     (None, 28, 0)
     """
 
@@ -99,7 +99,7 @@ class SequencePlan:
 
     time: str | None  # the time that places rows in history; None for the stream's own
     filters: tuple[tuple[Filter, ...], ...]  # the conditions behind each bit
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
     days: tuple[int, ...]  # the bounds: days before the cutoff at which any window ends or begins, ascending
     limits: NDArray[np.int64]  # shape (n_limits,): Every cutoff less the days of every bound, ascending
     bounds: NDArray[np.int64]  # shape (n_bounds, n_cutoffs): Which limit a bound is at each cutoff
@@ -114,19 +114,19 @@ def plan_sequences(
     features: Iterable[tuple[int, Feature]], stream: StreamRows, cutoffs: NDArray[np.int64]
 ) -> list[SequencePlan]:
     """Plan how the features of one stream are computed."""
-    planners: list[_Planner] = []
+    planners: list[_SequencePlanner] = []
     for column, feature in features:
         fitting = (planner for planner in planners if planner.takes(feature))
         planner = next(fitting, None)
         if planner is None:
-            planner = _Planner(feature.time, stream)
+            planner = _SequencePlanner(feature.time, stream)
             planners.append(planner)
         planner.add(column, feature)
     return [planner.plan(cutoffs) for planner in planners]
 
 
 @dataclass
-class _Planner:
+class _SequencePlanner:
     """Collects the features of one sequence."""
 
     time: str | None
@@ -150,7 +150,7 @@ class _Planner:
 
     def plan(self, cutoffs: NDArray[np.int64]) -> SequencePlan:
         groups = tuple(
-            Group(*key, tuple(Operation(*named, tuple(outputs)) for named, outputs in operations.items()))
+            RowGroup(*key, tuple(Operation(*named, tuple(outputs)) for named, outputs in operations.items()))
             for key, operations in self.groups.items()
         )
         outputs = [output for group in groups for operation in group.operations for output in operation.outputs]

@@ -17,9 +17,8 @@ import pyarrow.compute as pc
 
 from staypower.errors import UsageError
 from staypower.features.definition import Feature, Filter
-from staypower.features.kernel.counts import SCALE
-from staypower.features.kernel.operations import MISSING_AMOUNT
-from staypower.features.streams import SUPERSEDED
+from staypower.features.kernel.counts import MISSING_AMOUNT, SCALE
+from staypower.features.streams.columns import SUPERSEDED
 from staypower.hashing import numbers_of_texts
 from staypower.tables import Table, numbered
 

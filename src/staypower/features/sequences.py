@@ -11,7 +11,7 @@ import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, entry
 from staypower.features.definition import Filter
-from staypower.features.kernel.sorting import count_rows_of, list_rows_of, spread
+from staypower.features.kernel.lists import count_rows_of, list_rows_of, spread
 from staypower.features.programs import ReadColumn, SequencePlan
 from staypower.features.rows import StreamRows, whole_amounts
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Read = Callable[[str, str], NDArray[Any]]
 
-__all__ = ["Asked", "Sequence"]
+__all__ = ["AskedPairs", "RowSequence"]
 
 # what a processor's own memory holds
 _ROWS_AT_ONCE = 65_536
@@ -31,10 +31,10 @@ _ROWS_TOGETHER = 25_000_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedPairs:
     """The pairs of account and cutoff that are asked for, sorted by both.
 
-    >>> Asked.of(np.array([0, 0, 2]), np.array([0, 1, 1]), 3).start.tolist()
+    >>> AskedPairs.of(np.array([0, 0, 2]), np.array([0, 1, 1]), 3).start.tolist()
     [0, 2, 2, 3]
     """
 
@@ -42,12 +42,12 @@ class Asked:
     cutoff: NDArray[np.int32]  # shape (n,): Cutoff number of each pair
 
     @classmethod
-    def of(cls, account: NDArray[np.int64], cutoff: NDArray[np.int64], n_accounts: int) -> Asked:
+    def of(cls, account: NDArray[np.int64], cutoff: NDArray[np.int64], n_accounts: int) -> AskedPairs:
         """Make it from the numbers of accounts and cutoffs of each pair."""
         return cls(_running(np.bincount(account, minlength=n_accounts)), cutoff.astype(np.int32))
 
 
-class Sequence:
+class RowSequence:
     """The rows of a stream that one of its times places in history, those of some accounts together."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Sequence:
         plan: SequencePlan,
         cutoffs: NDArray[np.int64],
         codes: Mapping[str, Mapping[str, int]],
-        asked: Asked,
+        asked: AskedPairs,
         pool: Executor,
     ) -> None:
         self.stream, self.plan, self.cutoffs, self.asked = stream, plan, cutoffs, asked

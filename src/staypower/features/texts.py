@@ -12,7 +12,7 @@ import numpy as np
 
 from staypower.cutoffs import before
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams import make_stream, source_of
+from staypower.features.streams.making import make_stream, source_of
 from staypower.tables import BucketedTables, Table, Tables, numbered
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from staypower.errors import Problem, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
-from staypower.features.streams import make_stream, source_of
+from staypower.features.streams.making import make_stream, source_of
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.tables import Table, Tables

@@ -11,7 +11,7 @@ import numpy as np
 
 from staypower.cutoffs import HOUR, before
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.tickets import ticket_stream
+from staypower.features.streams.support import ticket_stream
 from staypower.portfolio.figures import Cell, Figure
 from staypower.portfolio.intervals import NONE, Resampler
 from staypower.spells import instants_or_missing, number_accounts

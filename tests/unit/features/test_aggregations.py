@@ -5,8 +5,9 @@ import math
 import pytest
 
 from staypower.features.aggregations import AGGREGATIONS
-from staypower.features.answers import ANSWERED
-from staypower.features.kernel.operations import EXTREMES, GAPS, TIMES
+from staypower.features.kernel.stretches import GAPS, TIMES
+from staypower.features.kernel.values import EXTREMES
+from staypower.features.parts import ANSWERED
 
 
 def test_only_counts_and_sums_of_nothing_are_zero():

@@ -11,9 +11,8 @@ from drawn_tables import Case
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.features import sequences
-from staypower.features.builder import build_matrix
+from staypower.features.builder import build_matrix, combine
 from staypower.features.catalogue import Catalogue
-from staypower.features.combining import combine
 from staypower.features.declaring import declare
 from staypower.features.definition import Combination, Feature
 from staypower.features.settings import FeatureSettings

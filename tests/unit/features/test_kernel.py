@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from staypower.cutoffs import DAY
-from staypower.features.kernel import counts, lists, sorting, stretches, values
-from staypower.features.kernel.operations import EXTREMES, GAPS, MISSING_AMOUNT, TIMES
+from staypower.features.kernel import counts, lists, stretches, values
+from staypower.features.kernel.counts import MISSING_AMOUNT
+from staypower.features.kernel.stretches import GAPS, TIMES
+from staypower.features.kernel.values import EXTREMES
 
 NAN = math.nan
 
@@ -52,13 +54,13 @@ def test_a_window_without_rows_has_the_empty_value(name):
 def test_rows_are_brought_together_by_part_and_account():
     number, part_of = i32(2, 0, 1, -1, 2, 2), np.array([0, -1, 1, -1], dtype=np.int16)
     rows, part, account = np.zeros(5, dtype=np.int32), np.zeros(5, dtype=np.int16), i32(1, 0, 1)
-    sorting.list_rows_of(number, part_of, rows, part)
+    lists.list_rows_of(number, part_of, rows, part)
     assert (rows[:4].tolist(), part[:4].tolist()) == ([0, 1, 4, 5], [1, 0, 1, 1])
     together = np.zeros(4)
-    sorting.spread(rows[:4], part[:4], i64(0, 1), np.array([5.0, 6.0, 7.0, 7.5, 8.0, 9.0]), together)
+    lists.spread(rows[:4], part[:4], i64(0, 1), np.array([5.0, 6.0, 7.0, 7.5, 8.0, 9.0]), together)
     assert together.tolist() == [6.0, 5.0, 8.0, 9.0]
     index = i64(0, 0, 0)
-    sorting.place_by_account(account, i64(0, 1), index)
+    lists.place_by_account(account, i64(0, 1), index)
     assert index.tolist() == [1, 0, 2]
 
 
@@ -67,7 +69,7 @@ def test_every_account_is_sorted_by_itself(n):
     rng = np.random.default_rng(n)
     at, start = rng.integers(0, n, 2 * n), i64(0, n, 2 * n)
     index, given = np.arange(2 * n), at.copy()
-    sorting.sort_accounts(start, at, index)
+    lists.sort_accounts(start, at, index)
     for first, end in ((0, n), (n, 2 * n)):
         assert at[first:end].tolist() == sorted(given[first:end].tolist())
     assert (given[index] == at).all()

@@ -10,10 +10,10 @@ import pytest
 
 from staypower.cutoffs import DAY
 from staypower.features.definition import Feature, Filter
-from staypower.features.parts import Part
+from staypower.features.parts import SequencePart
 from staypower.features.programs import MOST_FILTERS, plan_sequences
 from staypower.features.rows import StreamRows
-from staypower.features.sequences import Asked, Sequence
+from staypower.features.sequences import AskedPairs, RowSequence
 from staypower.tables import Column, Table, TableSchema
 
 TIME = pa.timestamp("us", "UTC")
@@ -59,11 +59,11 @@ def seen(one: Feature, **changes: list) -> dict[str, list[list[int]]]:
     """For each account the days of the rows that each cutoff sees in the feature's window."""
     stream = stream_of(**changes)
     (plan,) = plan_sequences([(0, one)], stream, CUTOFFS)
-    asked = Asked.of(np.repeat([0, 1], 4), np.tile(np.arange(4), 2), 2)
+    asked = AskedPairs.of(np.repeat([0, 1], 4), np.tile(np.arange(4), 2), 2)
     with ThreadPoolExecutor(1) as pool:
-        sequence = Sequence(stream, plan, CUTOFFS, {}, asked, pool)
+        sequence = RowSequence(stream, plan, CUTOFFS, {}, asked, pool)
         assert list(next(sequence.rounds())) == [0]
-        part = Part(sequence, 0)
+        part = SequencePart(sequence, 0)
     (group,) = plan.groups
     listed = part.list_of(group)
     (output,) = group.operations[0].outputs
@@ -164,9 +164,9 @@ def test_accounts_of_which_nothing_is_asked_cost_nothing():
     stream = stream_of()
     (plan,) = plan_sequences([(0, feature())], stream, CUTOFFS)
     with ThreadPoolExecutor(1) as pool:
-        sequence = Sequence(stream, plan, CUTOFFS, {}, Asked.of(np.array([1]), np.array([2]), 2), pool)
+        sequence = RowSequence(stream, plan, CUTOFFS, {}, AskedPairs.of(np.array([1]), np.array([2]), 2), pool)
         next(sequence.rounds())
-        part, target = Part(sequence, 0), np.zeros((1, 1))
+        part, target = SequencePart(sequence, 0), np.zeros((1, 1))
     assert len(part.at) == 1
     part.compute(target)
     assert target.tolist() == [[1.0]]

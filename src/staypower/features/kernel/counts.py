@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from staypower.compiled import jit
-from staypower.features.kernel.operations import MISSING_AMOUNT
 
-__all__ = ["SCALE", "count_days", "count_different", "count_rows", "run_sums", "take_means", "take_sums"]
+__all__ = ["MISSING_AMOUNT", "SCALE", "count_days", "count_different", "count_rows", "run_sums", "take_means", "take_sums"]
 
 # sums are made of whole ten-thousandths: exact, whatever is added and taken out
 SCALE = 10_000
+# an amount that is missing
+MISSING_AMOUNT = int(np.iinfo(np.int64).min)
 
 
 @jit

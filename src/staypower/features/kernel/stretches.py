@@ -9,16 +9,26 @@ from __future__ import annotations
 import math
 
 from staypower.compiled import jit
-from staypower.features.kernel.operations import GAP_MEAN, GAP_SPREAD, GAP_TREND, MEAN_AGE, SILENCE, SINCE_FIRST, SINCE_LAST
 
-__all__ = ["of_gaps", "of_times"]
+__all__ = ["GAPS", "TIMES", "of_gaps", "of_times"]
 
 _DAY = 86_400_000_000
+# the operations of each routine
+SINCE_LAST, SINCE_FIRST, SILENCE, MEAN_AGE, RATE_SLOPE = range(5)
+GAP_MEAN, GAP_SPREAD, GAP_TREND, GAP_QUANTILE = range(4)
+TIMES = {
+    "days_since_last": SINCE_LAST,
+    "days_since_first": SINCE_FIRST,
+    "longest_silence": SILENCE,
+    "mean_age": MEAN_AGE,
+    "rate_slope": RATE_SLOPE,
+}
+GAPS = {"gap_mean": GAP_MEAN, "gap_spread": GAP_SPREAD, "gap_trend": GAP_TREND, "gap_quantile": GAP_QUANTILE}
 
 
 @jit
 def of_times(operation, high, low, now, window, times, empty, target):  # type: ignore[no-untyped-def]
-    """Answer from the instants themselves: one of `operations.TIMES`."""
+    """Answer from the instants themselves: one of `TIMES`."""
     for pair in range(len(target)):
         begin = low[pair]
         end = high[pair]
@@ -65,7 +75,7 @@ def _rate_slope(begin, end, now, window, times):  # type: ignore[no-untyped-def]
 
 @jit
 def of_gaps(operation, high, low, now, times, rank, day, squares, ranked, empty, target):  # type: ignore[no-untyped-def]
-    """Answer from the gaps between successive calendar days with a row (`number_days`): one of `operations.GAPS`."""
+    """Answer from the gaps between successive calendar days with a row (`number_days`): one of `GAPS`."""
     for pair in range(len(target)):
         begin = low[pair]
         end = high[pair]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 
 from staypower.compiled import jit
-from staypower.features.kernel.operations import SMALLEST
 
-__all__ = ["count_unanswered", "list_values", "take_extremes", "take_last", "take_spreads", "take_trends"]
+__all__ = ["EXTREMES", "count_unanswered", "list_values", "take_extremes", "take_last", "take_spreads", "take_trends"]
 
 _DAY = 86_400_000_000
+SMALLEST, LARGEST = range(2)
+EXTREMES = {"minimum": SMALLEST, "maximum": LARGEST, "days_until_next": SMALLEST}
 
 
 @jit
@@ -56,7 +57,7 @@ def _sort(listed, begin, end):  # type: ignore[no-untyped-def]
 
 @jit
 def take_extremes(operation, high, low, values, empty, target):  # type: ignore[no-untyped-def]
-    """Take the smallest or the largest value: one of `operations.EXTREMES`."""
+    """Take the smallest or the largest value: one of `EXTREMES`."""
     for pair in range(len(target)):
         found = empty
         for j in range(low[pair], high[pair]):

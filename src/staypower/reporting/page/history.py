@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY, MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams import make_stream
+from staypower.features.streams.making import make_stream
 from staypower.reporting.page.contents import Lane, Mark, Timeline, Tone
 from staypower.tables import Table, Tables
 

@@ -1,4 +1,4 @@
-"""One row a state of a subscription: the stretch during which nothing of it changed."""
+"""One row per state of a subscription, the stretch during which nothing about it changed; one row per payment."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import NEVER, SUPERSEDED, least_later, with_columns, without_columns
+from staypower.features.streams.columns import (
+    NEVER,
+    SUPERSEDED,
+    arrivals,
+    group_numbers,
+    least_later,
+    with_columns,
+    without_columns,
+)
 from staypower.spells import read_versions
 from staypower.tables import Column, Table, Tables
 
-__all__ = ["subscription_end_stream", "subscription_stream"]
+__all__ = ["payment_stream", "subscription_end_stream", "subscription_stream"]
 
 
 def subscription_stream(tables: Tables, settings: FeatureSettings) -> Table:
@@ -78,3 +86,25 @@ def _versions(tables: Tables) -> tuple[Table, np.ndarray, np.ndarray]:
 def _starts(table: Table) -> np.ndarray:
     started = table.instants("started_at")
     return np.maximum(table.instants("valid_from"), started) if table.has("valid_from") else started
+
+
+def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
+    """Return the payments with `recovered_at`: for a failed one, the account's next payment that went through."""
+    table = tables["payments"]
+    if not table.has("status"):
+        return table
+    status = table.data.column("status").combine_chunks()
+    failed = np.asarray(pc.fill_null(pc.equal(status, "failed"), False).to_numpy(zero_copy_only=False), dtype=bool)
+    # a payment refunded later had gone through when it was made
+    through = pc.is_in(status, value_set=pa.array(["paid", "refunded"]))
+    paid = np.asarray(pc.fill_null(through, False).to_numpy(zero_copy_only=False), dtype=bool)
+    at = table.instants("at")
+    arrived = arrivals(table, at)
+    group = group_numbers(table.data.column("account_id"))
+    order = np.lexsort((paid, at, group))
+    # known from the first later payment to arrive, which need not be the first to be made
+    through_at = np.where(paid & (arrived != MISSING), arrived, NEVER)
+    recovered = np.full(len(table), NEVER, dtype=np.int64)
+    recovered[order] = least_later(through_at[order], group[order])
+    recovered[~failed | (recovered == NEVER) | (at == MISSING)] = MISSING
+    return with_columns(table, (Column("recovered_at", "time", "recovered_at"), recovered))
