@@ -246,17 +246,17 @@ def own_probability(case: Case, split: str) -> Floats:
 
 def judge_kinds(case: Case) -> dict[str, object]:
     """Measure P(voluntary | churn), trees whatever the number of churners."""
-    companion, _ = fit_kinds(case.dataset, case.label, ModelSettings())
-    if companion is None:
+    sealed, _ = fit_kinds(case.dataset, case.label, ModelSettings())
+    if sealed is None:
         raise SystemExit("no kinds in this company")
     weight = case.truth[OWN]
     truth = np.clip(case.voluntary / np.maximum(weight, 1e-12), 0, 1)
-    rows = companion.metadata["rows"]
+    rows = sealed.metadata["rows"]
     everybody = np.full(len(truth), rows["voluntary"] / sum(rows.values()))
     least = expected_log_loss(truth, truth, weight)
-    trees = expected_log_loss(companion.predict(case.X_test), truth, weight) - least
+    trees = expected_log_loss(sealed.predict(case.X_test), truth, weight) - least
     share = expected_log_loss(everybody, truth, weight) - least
-    return {**rows, "rarer": companion.metadata["rarer_accounts"], "excess_trees": trees, "excess_one_share": share}
+    return {**rows, "rarer": sealed.metadata["rarer_accounts"], "excess_trees": trees, "excess_one_share": share}
 
 
 def main_kinds(accounts: int, seeds: list[int]) -> None:
@@ -277,7 +277,7 @@ def main_days(accounts: int, seeds: list[int]) -> None:
     for seed in seeds:
         case = prepare(accounts, seed, tuple(days for days in range(10, 181, 10) if days != OWN))
         steps, _ = fit_horizons(case.dataset, case.tables, case.label, HorizonSettings(days=HORIZONS), ModelSettings())
-        model = HorizonModel(OWN, 0, HORIZONS, {companion.metadata["step"]: companion for companion in steps.values()})
+        model = HorizonModel(OWN, 0, HORIZONS, {sealed.metadata["step"]: sealed for sealed in steps.values()})
         true = staying_days(case.truth)
         found = {
             "the true curve, three horizons": staying_days({days: case.truth[days] for days in HORIZONS}),

@@ -17,12 +17,11 @@ import pytest
 
 from staypower.errors import UsageError
 from staypower.models import bundle as bundle_module
-from staypower.models import companion as companion_module
-from staypower.models.bundle import CompanionModel, read_bundle, write_bundle
+from staypower.models.bundle import SealedModel, read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.seal import FILES, companion_files
+from staypower.models.seal import FILES, secondary_files
 
-TREES, VALUES = companion_files("kinds")
+TREES, VALUES = secondary_files("kinds")
 ALL = [*FILES, TREES, VALUES]
 MODELS = ["model.txt", TREES]
 
@@ -34,8 +33,8 @@ def original():
     X[:, 2] = rng.integers(0, 30, 2000)
     y = X[:, 0] + 2 * (X[:, 2] % 3) + rng.normal(size=2000) > 2
     model = ChurnClassifier(max_trees=5, categorical_features=[2], n_jobs=1, feature_fraction=1.0).fit(X, y)
-    kinds = CompanionModel(model.model_text_, model.calibration_, ("a", "b", "c"), {"for": "kinds"})
-    return replace(model.to_bundle(metadata={"name": "acme"}, card="card"), companions={"kinds": kinds})
+    kinds = SealedModel(model.model_text_, model.calibration_, ("a", "b", "c"), {"for": "kinds"})
+    return replace(model.to_bundle(metadata={"name": "acme"}, card="card"), secondary={"kinds": kinds})
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def unread(monkeypatch):
         raise AssertionError("LightGBM was given a bundle that should have been refused")
 
     monkeypatch.setattr(bundle_module, "booster_of", never)
-    monkeypatch.setattr(companion_module, "booster_of", never)
+    monkeypatch.setattr(bundle_module, "booster_of", never)
 
 
 def seal_again(folder, names=ALL):
@@ -133,20 +132,20 @@ def test_a_manifest_cannot_name_other_files(folder, path):
 
 @pytest.mark.usefixtures("unread")
 @pytest.mark.parametrize("gone", [TREES, VALUES])
-def test_half_a_companion_is_refused_even_when_sealed_again(folder, gone):
+def test_half_a_secondary_model_is_refused_even_when_sealed_again(folder, gone):
     (folder / gone).unlink()
     seal_again(folder, [name for name in ALL if name != gone])
     refused(folder, "does not list the bundle's files")
 
 
 @pytest.mark.usefixtures("unread")
-def test_a_companion_cannot_be_taken_away_or_slipped_in(folder, original):
+def test_a_secondary_model_cannot_be_taken_away_or_slipped_in(folder, original):
     for name in (TREES, VALUES):
         os.rename(folder / name, folder.parent / name)
     refused(folder, "a file of the bundle is missing")
     seal_again(folder, FILES)
     refused(folder, "not the one that was sealed", digest=original.digest)
-    assert not read_bundle(folder).companions
+    assert not read_bundle(folder).secondary
     for name in (TREES, VALUES):
         os.rename(folder.parent / name, folder / name)
     refused(folder, "no part of the bundle")

@@ -1,32 +1,32 @@
-"""Everything that scoring needs of a trained model, as text and plain values; never a pickle."""
+"""Sealed models: all that prediction needs of a trained model, as text and plain values; never a pickle."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
-from staypower.models.companion import CompanionModel, name_problems, take_features
 from staypower.models.frames import encode
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
-    COMPANION,
-    companion_files,
-    companion_names,
+    SECONDARY_NAME,
     digest_of,
     json_bytes,
     json_values,
     open_folder,
     seal_folder,
+    secondary_files,
+    secondary_names,
 )
 from staypower.models.shapley.explainer import Explained, explainer_of
 from staypower.models.trees import booster_of, raw_scores_of
@@ -34,16 +34,108 @@ from staypower.models.trees import booster_of, raw_scores_of
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["Bundle", "CompanionModel", "read_bundle", "write_bundle"]
+__all__ = ["Bundle", "SealedModel", "read_bundle", "take_features", "write_bundle"]
 
 Floats = NDArray[np.float64]
 
-_MOST_COMPANIONS = 64
+_MOST_SECONDARY = 64
+_PARTS = {"calibration", "features", "metadata"}
+_TRAIN_AGAIN = "fetch the bundle again or train it anew"
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A trained model, sealed.
+class SealedModel:
+    """One trained booster with its calibration.
+
+    >>> from staypower.models.churn import ChurnClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame(rng.normal(size=(200, 2)), columns=["seats", "tickets"])
+    >>> model = ChurnClassifier(max_trees=5).fit(X, X["seats"] > 0)
+    >>> sealed = SealedModel(model.model_text_, model.calibration_, ("seats", "tickets"))
+    >>> bool((sealed.predict(X.assign(more=1.0)) == model.predict_proba(X)[:, 1]).all())
+    True
+    """
+
+    model_text: str  # LightGBM text of the trees, with feature names f0, f1, ...
+    calibration: CalibrationMap | None  # from raw score to probability; None: the trees' own, 1 / (1 + exp(-raw))
+    feature_names: tuple[str, ...]  # our names of the features, in the order of the trees
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # what readers need to know, JSON-able
+
+    def __post_init__(self) -> None:
+        problems = list(self._problems())
+        if problems:
+            raise UsageError(problems)
+        check_model_text(self.model_text, features=len(self.feature_names))
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
+        self._copy_as_json("metadata")
+
+    def _problems(self) -> Iterator[Problem]:
+        names = list(self.feature_names)
+        if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
+            yield Problem("unusable feature names", str(names[:5]), "give every feature a name of its own")
+
+    def _copy_as_json(self, *names: str) -> None:
+        """Keep values as JSON would give them back, so that what is read is what was written, whatever the caller changes."""
+        for name in names:
+            object.__setattr__(self, name, json.loads(json_bytes(getattr(self, name), name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the trees as JSON-able values."""
+        return {
+            "calibration": None if self.calibration is None else self.calibration.to_dict(),
+            "features": list(self.feature_names),
+            "metadata": self.metadata,
+        }
+
+    @classmethod
+    def from_dict(cls, model_text: str, values: Mapping[str, Any], *, file: str) -> Self:
+        """Build a model from its checked files."""
+        calibration, names, metadata = (values.get(part) for part in sorted(_PARTS))
+        fine = set(values) == _PARTS and isinstance(names, list) and isinstance(metadata, dict)
+        if not fine or not (calibration is None or isinstance(calibration, dict)):
+            raise UsageError.of("unusable bundle", file, _TRAIN_AGAIN)
+        found = None if calibration is None else calibration_from_dict(calibration)
+        return cls(model_text, found, tuple(names or ()), metadata or {})
+
+    @cached_property
+    def booster(self) -> lightgbm.Booster:
+        """The trees, read when first used."""
+        return booster_of(self.model_text)
+
+    def matrix(self, X: pd.DataFrame | Floats) -> Floats:
+        """Return the features in the order of the trees; a frame may hold other columns besides."""
+        return take_features(X, self.feature_names, more=True)
+
+    def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+        """Return the raw score of the trees, in uncalibrated log-odds."""
+        features = self.matrix(X)
+        if not len(features):
+            return np.empty(0)
+        return raw_scores_of(self.booster, features, threads=threads)
+
+    def log_odds(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+        """Return the calibrated log-odds of each row."""
+        raw = self.raw_score(X, threads=threads)
+        return raw if self.calibration is None else self.calibration.log_odds(raw)
+
+    def predict(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+        """Return the calibrated probability of each row."""
+        raw = self.raw_score(X, threads=threads)
+        return np.asarray(expit(raw)) if self.calibration is None else self.calibration.apply(raw)
+
+    def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
+        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP."""
+        found = self.explain(X, threads=threads)
+        return found.contributions, found.base
+
+    def explain(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Explained:
+        """Return contributions, base and raw scores from one walk through the trees."""
+        return explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
+
+
+@dataclass(frozen=True)
+class Bundle(SealedModel):
+    """The churn model with everything that scoring needs, secondary models included.
 
     >>> from staypower.models.churn import ChurnClassifier
     >>> rng = np.random.default_rng(0)
@@ -54,41 +146,31 @@ class Bundle:
     True
     """
 
-    model_text: str  # lightGBM text of the trees, with feature names f0, f1, ...
-    calibration: CalibrationMap  # from raw score to probability
-    feature_names: tuple[str, ...]  # our names of the features, in the order of the trees
+    calibration: CalibrationMap
     categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # codes of each categorical feature
     learned: Mapping[str, Any] = field(default_factory=dict)  # learned definitions, JSON-able; opaque here
-    # name, version, horizon, gap, cutoffs, metrics and the like, JSON-able
-    metadata: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""  # the model card, Markdown
-    # more boosters, by names of a to z, 0 to 9 and _: what they are for is their readers' affair
-    companions: Mapping[str, CompanionModel] = field(default_factory=dict)
+    # kinds of churn, other horizons, the tier, by names of a to z, 0 to 9 and _
+    secondary: Mapping[str, SealedModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        problems = list(self._problems())
-        if problems:
-            raise UsageError(problems)
-        check_model_text(self.model_text, features=len(self.feature_names))
-        object.__setattr__(self, "feature_names", tuple(self.feature_names))
-        for name in ("categories", "learned", "metadata"):
-            # A copy as JSON would give it back: what is written is what is read, whatever the caller does to his own.
-            object.__setattr__(self, name, json.loads(json_bytes(getattr(self, name), name)))
-        object.__setattr__(self, "companions", {name: self.companions[name] for name in sorted(self.companions)})
+        super().__post_init__()
+        self._copy_as_json("categories", "learned")
+        object.__setattr__(self, "secondary", {name: self.secondary[name] for name in sorted(self.secondary)})
 
     def _problems(self) -> Iterator[Problem]:
+        yield from super()._problems()
         names = list(self.feature_names)
-        yield from name_problems(names)
         for feature, codes in self.categories.items():
             if feature not in names:
                 yield Problem("categories of a feature that is not there", str(feature), nearest(str(feature), names))
             if not all(isinstance(code, int) and not isinstance(code, bool) and code >= 0 for code in codes.values()):
-                yield Problem("a category code is no code", str(feature), "give whole numbers from 0")
-        for name in self.companions:
-            if not isinstance(name, str) or not COMPANION.fullmatch(name):
-                yield Problem("unusable name of a companion", repr(name), "use a to z, 0 to 9 and _, at most 40")
-        if len(self.companions) > _MOST_COMPANIONS:
-            yield Problem("too many companions", str(len(self.companions)), f"seal at most {_MOST_COMPANIONS}")
+                yield Problem("unusable category code", str(feature), "give whole numbers from 0")
+        for name in self.secondary:
+            if not isinstance(name, str) or not SECONDARY_NAME.fullmatch(name):
+                yield Problem("unusable name of a secondary model", repr(name), "use a to z, 0 to 9 and _, at most 40")
+        if len(self.secondary) > _MOST_SECONDARY:
+            yield Problem("too many secondary models", str(len(self.secondary)), f"seal at most {_MOST_SECONDARY}")
 
     @property
     def digest(self) -> str:
@@ -106,10 +188,10 @@ class Bundle:
             "metadata.json": json_bytes(self.metadata, "metadata"),
             "card.md": self.card.encode(),
         }
-        for name, companion in self.companions.items():
-            trees, values = companion_files(name)
-            files[trees] = companion.model_text.encode()
-            files[values] = json_bytes(companion.to_dict(), f"companion {name}")
+        for name, model in self.secondary.items():
+            trees, values = secondary_files(name)
+            files[trees] = model.model_text.encode()
+            files[values] = json_bytes(model.to_dict(), f"secondary model {name}")
         return files
 
     @classmethod
@@ -119,11 +201,11 @@ class Bundle:
         names, categories = schema.get("features"), schema.get("categories")
         maps = isinstance(categories, dict) and all(isinstance(codes, dict) for codes in categories.values())
         if not isinstance(names, list) or not maps:
-            raise UsageError.of("unusable bundle", "schema.json", "fetch the bundle again or train it anew")
-        companions = {}
-        for name in companion_names(files):
-            text, rest = companion_files(name)
-            companions[name] = CompanionModel.from_dict(files[text].decode(), values[rest], file=rest)
+            raise UsageError.of("unusable bundle", "schema.json", _TRAIN_AGAIN)
+        secondary = {}
+        for name in secondary_names(files):
+            text, rest = secondary_files(name)
+            secondary[name] = SealedModel.from_dict(files[text].decode(), values[rest], file=rest)
         return cls(
             model_text=files["model.txt"].decode(),
             calibration=calibration_from_dict(values["calibration.json"]),
@@ -132,37 +214,37 @@ class Bundle:
             learned=values["learned.json"],
             metadata=values["metadata.json"],
             card=files["card.md"].decode(),
-            companions=companions,
+            secondary=secondary,
         )
 
-    @cached_property
-    def booster(self) -> lightgbm.Booster:
-        """The trees, read when first used."""
-        return booster_of(self.model_text)
-
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
-        """Return the features in the order of the trees."""
+        """Return the features in the order of the trees, texts as codes; no other columns are allowed."""
         return take_features(encode(X, self.categories) if self.categories else X, self.feature_names)
 
-    def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the raw score of the trees, in uncalibrated log-odds."""
-        features = self.matrix(X)
-        if not len(features):
-            return np.empty(0)
-        return raw_scores_of(self.booster, features, threads=threads)
 
-    def predict(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the calibrated churn probability of each row."""
-        return self.calibration.apply(self.raw_score(X, threads=threads))
+def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool = False) -> Floats:
+    """Return features in the order in which trees read them.
 
-    def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
-        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP."""
-        found = self.explain(X, threads=threads)
-        return found.contributions, found.base
-
-    def explain(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Explained:
-        """Return contributions, base and raw scores from one walk through the trees."""
-        return explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
+    >>> take_features(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]).tolist()
+    [[2.0, 1.0]]
+    """
+    if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):  # a polars frame: never take its columns by position
+        X = pd.DataFrame({str(name): np.asarray(X[name], dtype=np.float64) for name in X.columns})
+    if isinstance(X, pd.DataFrame):
+        known = [str(column) for column in X.columns]
+        missing = [name for name in names if name not in set(known)]
+        extra = [] if more else [name for name in known if name not in set(names)]
+        problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:10]]
+        problems += [Problem("a feature the model does not know", name, "leave the column out") for name in extra[:10]]
+        if problems:
+            raise UsageError(problems)
+        X = X.set_axis(known, axis=1)[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+    features = np.ascontiguousarray(X, dtype=np.float64)
+    if features.ndim != 2 or features.shape[1] != len(names):
+        raise UsageError.of("wrong shape", str(features.shape), f"give {len(names)} features a row")
+    if np.isinf(features).any():
+        raise UsageError.of("infinite feature value", f"{int(np.isinf(features).sum())} values", "give a missing value")
+    return features
 
 
 def write_bundle(bundle: Bundle, folder: str | Path) -> str:

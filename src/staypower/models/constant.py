@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
+from staypower.models.bundle import SealedModel
 from staypower.models.calibration import SigmoidMap
-from staypower.models.companion import CompanionModel
 from staypower.models.rows import Rows
 from staypower.models.settings import TreeShape
 from staypower.models.trees import Grower, portable_text
@@ -17,8 +17,8 @@ from staypower.models.trees import Grower, portable_text
 __all__ = ["constant_model"]
 
 
-def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str, Any]) -> CompanionModel:
-    """Make a companion that predicts the same for every row.
+def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str, Any]) -> SealedModel:
+    """Make a model that predicts the same for every row.
 
     >>> constant_model(8, 0, feature="seats", metadata={}).predict(np.array([[1.0], [np.nan]])).round(6).tolist()
     [0.9, 0.9]
@@ -29,4 +29,4 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     # one leaf of value 0; the calibration map alone says the share
     text = portable_text(Grower(shape, max_trees=1, patience=1, seed=0, threads=1).grow(rows, trees=1), trees=1)
     calibration = SigmoidMap(slope=1.0, intercept=float(logit(share)))
-    return CompanionModel(text, calibration, (feature,), {**metadata, "method": "share", "share": share})
+    return SealedModel(text, calibration, (feature,), {**metadata, "method": "share", "share": share})

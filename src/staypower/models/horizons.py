@@ -21,9 +21,8 @@ from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
 from staypower.labels.churn import find_horizon_labels
 from staypower.labels.settings import LabelSettings
-from staypower.models.bundle import Bundle
+from staypower.models.bundle import Bundle, SealedModel
 from staypower.models.churn import ChurnClassifier
-from staypower.models.companion import CompanionModel
 from staypower.models.constant import constant_model
 from staypower.models.positions import positions_of
 from staypower.models.settings import ModelSettings
@@ -66,7 +65,7 @@ class HorizonSettings(BaseModel):
 
 @dataclass(frozen=True)
 class HorizonModel:
-    """The curve of churn over time, read from a bundle's companions.
+    """The curve of churn over time, read from a bundle's secondary models.
 
     >>> steps = {
     ...     30: constant_model(1, 2, feature="seats", metadata={}),
@@ -83,16 +82,16 @@ class HorizonModel:
     days: tuple[int, ...]  # horizons to report, ascending
     # of a horizon before the own one: P(churn within it | churn within the next longer one). Of one after it: P(churn within
     # it | no churn within the next shorter one)
-    steps: Mapping[int, CompanionModel]
+    steps: Mapping[int, SealedModel]
 
     @classmethod
     def of(cls, bundle: Bundle) -> HorizonModel | None:
-        """Find the model among a bundle's companions; None when it has none."""
-        found = [companion for name, companion in bundle.companions.items() if name.startswith(_PREFIX)]
+        """Find the model among a bundle's secondary models; None when it has none."""
+        found = [sealed for name, sealed in bundle.secondary.items() if name.startswith(_PREFIX)]
         if not found:
             return None
         shared = found[0].metadata
-        steps = {int(companion.metadata["step"]): companion for companion in found}
+        steps = {int(sealed.metadata["step"]): sealed for sealed in found}
         return cls(int(shared["own"]), int(shared["gap"]), tuple(shared["days"]), steps)
 
     def curve(
@@ -149,7 +148,7 @@ class _Step:
 
 def fit_horizons(
     dataset: Dataset, tables: Tables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
-) -> tuple[dict[str, CompanionModel], tuple[str, ...]]:
+) -> tuple[dict[str, SealedModel], tuple[str, ...]]:
     """Learn the steps between the label's own horizon and the others."""
     asked = [days for days in settings.days if days != label.horizon]
     if not asked:
@@ -160,12 +159,12 @@ def fit_horizons(
     steps, notes = _steps(dataset, tables, label, asked)
     made = sorted([step.days for step in steps] + [label.horizon])
     shared: dict[str, Any] = {"own": label.horizon, "gap": label.gap, "days": [days for days in settings.days if days in made]}
-    companions = {}
+    secondary = {}
     for step in steps:
-        companion, more = _fit(dataset, step, shared, model)
-        companions[f"{_PREFIX}{step.days}"] = companion
+        sealed, more = _fit(dataset, step, shared, model)
+        secondary[f"{_PREFIX}{step.days}"] = sealed
         notes += more
-    return companions, tuple(notes)
+    return secondary, tuple(notes)
 
 
 def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
@@ -191,9 +190,7 @@ def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequen
     return steps, notes
 
 
-def _fit(
-    dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings
-) -> tuple[CompanionModel, tuple[str, ...]]:
+def _fit(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings) -> tuple[SealedModel, tuple[str, ...]]:
     accounts, names, cutoffs = dataset.matrix.accounts, dataset.catalogue.names, dataset.matrix.cutoffs
     y = step.churned[step.rows]
     ones, zeros = int((y == 1).sum()), int((y == 0).sum())
@@ -206,15 +203,15 @@ def _fit(
         "cutoffs": [text_of(int(cutoff)) for cutoff in np.unique(cutoffs[step.rows])],
     }
     if rarer < LEAST_OF_A_SIDE:
-        companion = constant_model(ones, zeros, feature=names[0], metadata=metadata)
+        sealed = constant_model(ones, zeros, feature=names[0], metadata=metadata)
         of = "of the churners" if step.among_churners else "of those who stayed until then"
         note = (
             f"{step.days} days: only {rarer} accounts on the rarer side (under {LEAST_OF_A_SIDE}): "
-            f"{100 * companion.metadata['share']:.0f} % {of}, whatever the account"
+            f"{100 * sealed.metadata['share']:.0f} % {of}, whatever the account"
         )
-        return companion, (note,)
+        return sealed, (note,)
     chosen = model.model_copy(update={"split": "grouped", **(_AMONG_CHURNERS if step.among_churners else {})})
     fitted = ChurnClassifier.from_settings(chosen, categorical_features=list(dataset.matrix.categories) or None)
     fitted.fit(dataset.X[step.rows], y, cutoffs=cutoffs[step.rows], accounts=accounts[step.rows])
     found = {**metadata, "method": "trees", "fit": fitted.split_}
-    return CompanionModel(fitted.model_text_, fitted.calibration_, tuple(names), found), ()
+    return SealedModel(fitted.model_text_, fitted.calibration_, tuple(names), found), ()

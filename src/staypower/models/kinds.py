@@ -12,9 +12,8 @@ from staypower.dataset.building import Dataset
 from staypower.errors import UsageError
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import LabelSettings
-from staypower.models.bundle import Bundle
+from staypower.models.bundle import Bundle, SealedModel
 from staypower.models.churn import ChurnClassifier
-from staypower.models.companion import CompanionModel
 from staypower.models.constant import constant_model
 from staypower.models.positions import positions_of
 from staypower.models.settings import ModelSettings
@@ -26,7 +25,7 @@ __all__ = ["LEAST_OF_A_KIND", "NAME", "KindModel", "fit_kinds", "kinds_of", "spl
 
 
 NAME = "kinds"
-"""The companion's name in the bundle."""
+"""The model's name in the bundle."""
 
 LEAST_OF_A_KIND = 30
 """With fewer accounts of the rarer kind the share of the training rows is taken for everybody."""
@@ -38,19 +37,19 @@ _RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "lea
 
 @dataclass(frozen=True)
 class KindModel:
-    """P(voluntary | churn), read from a bundle's companion.
+    """P(voluntary | churn), read from a bundle's secondary model.
 
     >>> from staypower.models.constant import constant_model
-    >>> companion = constant_model(6, 2, feature="seats", metadata={})
-    >>> KindModel(companion).split(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).to_dict("records")
+    >>> sealed = constant_model(6, 2, feature="seats", metadata={})
+    >>> KindModel(sealed).split(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).to_dict("records")
     [{'p_voluntary': 0.14, 'p_involuntary': 0.06}]
     """
 
-    companion: CompanionModel
+    sealed: SealedModel
 
     def share(self, X: pd.DataFrame, *, threads: int | None = None) -> NDArray[np.float64]:
         """Return P(voluntary | churn) of each row."""
-        return self.companion.predict(X, threads=threads)
+        return self.sealed.predict(X, threads=threads)
 
     def split(self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None) -> pd.DataFrame:
         """Divide each churn probability between the kinds; see `split_by_kind`."""
@@ -77,7 +76,7 @@ def split_by_kind(
     return np.where(mostly, larger, smaller), np.where(mostly, smaller, larger)
 
 
-def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -> tuple[CompanionModel | None, tuple[str, ...]]:
+def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -> tuple[SealedModel | None, tuple[str, ...]]:
     """Learn P(voluntary | churn) on the churners of the training and calibration rows.
 
     Churners whose end has no reason are left out: they are taken to be of the same kinds as others with the same features,
@@ -94,30 +93,30 @@ def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -
         return None, ("kinds of churn: no churner in training has an `end_reason`",)
     unknown, of = int((churned & ~known).sum()), int(churned.sum())
     notes = (f"kinds of churn: {unknown} of {of} churned rows have no end reason and taught nothing",) if unknown else ()
-    companion, more = _fit(dataset, known, kind == ChurnKind.VOLUNTARY, settings)
-    return companion, notes + more
+    sealed, more = _fit(dataset, known, kind == ChurnKind.VOLUNTARY, settings)
+    return sealed, notes + more
 
 
 def _fit(
     dataset: Dataset, known: NDArray[np.bool_], voluntary: NDArray[np.bool_], settings: ModelSettings
-) -> tuple[CompanionModel, tuple[str, ...]]:
+) -> tuple[SealedModel, tuple[str, ...]]:
     accounts, names = dataset.matrix.accounts, dataset.catalogue.names
     rarer = min(len(np.unique(accounts[known & (voluntary == side)])) for side in (True, False))
     counts = {"voluntary": int((known & voluntary).sum()), "involuntary": int((known & ~voluntary).sum())}
     if rarer < LEAST_OF_A_KIND:
-        companion = constant_model(*counts.values(), feature=names[0], metadata={"rows": counts, "rarer_accounts": rarer})
+        sealed = constant_model(*counts.values(), feature=names[0], metadata={"rows": counts, "rarer_accounts": rarer})
         note = (
             f"kinds of churn: only {rarer} accounts churned in the rarer way (under {LEAST_OF_A_KIND}): every account gets the "
-            f"share of the training rows, {100 * companion.metadata['share']:.0f} % voluntary"
+            f"share of the training rows, {100 * sealed.metadata['share']:.0f} % voluntary"
         )
-        return companion, (note,)
+        return sealed, (note,)
     chosen = settings.model_copy(update={"split": "grouped", **_RESTRAINT})
     model = ChurnClassifier.from_settings(chosen, categorical_features=list(dataset.matrix.categories) or None)
     model.fit(
         dataset.X[known], voluntary[known].astype(np.int8), cutoffs=dataset.matrix.cutoffs[known], accounts=accounts[known]
     )
     metadata = {"method": "trees", "rows": counts, "rarer_accounts": rarer, "fit": model.split_}
-    return CompanionModel(model.model_text_, model.calibration_, tuple(names), metadata), ()
+    return SealedModel(model.model_text_, model.calibration_, tuple(names), metadata), ()
 
 
 def kinds_of(
@@ -126,7 +125,7 @@ def kinds_of(
     """Divide churn probabilities by kind with a sealed model."""
     if len(X) != len(churn_probability):
         raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
-    companion = bundle.companions.get(NAME)
-    if companion is None:
+    sealed = bundle.secondary.get(NAME)
+    if sealed is None:
         return pd.DataFrame(index=pd.RangeIndex(len(X)))
-    return KindModel(companion).split(X, churn_probability, threads=threads)
+    return KindModel(sealed).split(X, churn_probability, threads=threads)

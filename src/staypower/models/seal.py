@@ -21,10 +21,10 @@ from typing import Any
 from staypower.errors import Problem, UsageError
 
 __all__ = [
-    "COMPANION",
+    "SECONDARY_NAME",
     "FILES",
-    "companion_files",
-    "companion_names",
+    "secondary_files",
+    "secondary_names",
     "digest_of",
     "json_bytes",
     "json_values",
@@ -42,11 +42,11 @@ FILES: Mapping[str, int] = {
 }
 """The files of every bundle and the most bytes each may have."""
 
-COMPANION = re.compile(r"[a-z0-9_]{1,40}")
-"""What a companion may be called: its name is part of a file's name."""
+SECONDARY_NAME = re.compile(r"[a-z0-9_]{1,40}")
+"""What a secondary model may be called: its name is part of a file's name."""
 
-_COMPANION_FILE = re.compile(rf"companion_({COMPANION.pattern})\.(txt|json)")
-_COMPANION_LIMITS = {"txt": 1 << 30, "json": 1 << 26}
+_SECONDARY_FILE = re.compile(rf"companion_({SECONDARY_NAME.pattern})\.(txt|json)")
+_SECONDARY_LIMITS = {"txt": 1 << 30, "json": 1 << 26}
 
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 16
@@ -54,29 +54,29 @@ _FORMAT = "staypower bundle 1"
 _AGAIN = "fetch the bundle again or train it anew"
 
 
-def companion_files(name: str) -> tuple[str, str]:
-    """Name the two files of a companion: its trees, and the values beside them.
+def secondary_files(name: str) -> tuple[str, str]:
+    """Name the two files of a secondary model: its trees, and its other values.
 
-    >>> companion_files("tier_1")
+    >>> secondary_files("tier_1")
     ('companion_tier_1.txt', 'companion_tier_1.json')
     """
     return f"companion_{name}.txt", f"companion_{name}.json"
 
 
-def companion_names(files: Iterable[str]) -> tuple[str, ...]:
-    """Name the companions whose files are among some files, sorted.
+def secondary_names(files: Iterable[str]) -> tuple[str, ...]:
+    """Name the secondary models whose files are among some files, sorted.
 
-    >>> companion_names(["model.txt", "companion_kinds.txt", "companion_kinds.json"])
+    >>> secondary_names(["model.txt", "companion_kinds.txt", "companion_kinds.json"])
     ('kinds',)
     """
-    found = (_COMPANION_FILE.fullmatch(file) for file in files)
+    found = (_SECONDARY_FILE.fullmatch(file) for file in files)
     return tuple(sorted({match.group(1) for match in found if match}))
 
 
 def _limit_of(file: str) -> int | None:
     """Return the most bytes a file may have, None when it can be no part of a bundle."""
-    match = _COMPANION_FILE.fullmatch(file)
-    return _COMPANION_LIMITS[match.group(2)] if match else FILES.get(file)
+    match = _SECONDARY_FILE.fullmatch(file)
+    return _SECONDARY_LIMITS[match.group(2)] if match else FILES.get(file)
 
 
 def json_bytes(values: Any, name: str) -> bytes:
@@ -242,9 +242,9 @@ def _listed(manifest: bytes) -> dict[str, Any]:
 
 
 def _fit_together(names: set[str]) -> bool:
-    """Say whether names are the files of every bundle and whole companions, and nothing else."""
-    companions = {file for name in companion_names(names) for file in companion_files(name)}
-    return names == {*FILES, *companions}
+    """Say whether names are the files of every bundle and whole secondary models, and nothing else."""
+    secondary = {file for name in secondary_names(names) for file in secondary_files(name)}
+    return names == {*FILES, *secondary}
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from staypower.models.companion import CompanionModel
+from staypower.models.bundle import SealedModel
 from staypower.models.estimator import TreeClassifier
 from staypower.models.rows import FitError, Rows, ordered_rows
 from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.shapley.explainer import explainer_of
 from staypower.models.tier_blend import Blend, fit_blend
-from staypower.models.tier_prediction import TIER_COMPANION, tier_probabilities
+from staypower.models.tier_prediction import TIER_MODEL, tier_probabilities
 from staypower.models.training import Trained, allows_temporal, train
 from staypower.models.trees import booster_of, raw_scores_of
 
@@ -299,7 +299,7 @@ class LoyaltyTierClassifier(TreeClassifier):
         mean: Floats = np.divide(gains, totals, out=np.zeros_like(gains), where=totals > 0).mean(axis=0)
         return mean
 
-    def to_companions(self, *, metadata: Mapping[str, Any] | None = None) -> dict[str, CompanionModel]:
+    def to_secondary_models(self, *, metadata: Mapping[str, Any] | None = None) -> dict[str, SealedModel]:
         """Give each booster with its calibration, to be sealed into the churn model's bundle.
 
         Parameters
@@ -309,13 +309,13 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Returns
         -------
-        dict of str to CompanionModel
+        dict of str to SealedModel
             `tier_above_0`, `tier_above_1`, ...; `predict_tiers` turns them into probabilities.
         """
         check_is_fitted(self)
         classes = [str(name) for name in self.classes_]
         return {
-            TIER_COMPANION.format(step): CompanionModel(
+            TIER_MODEL.format(step): SealedModel(
                 text,
                 calibration,
                 self._names(),

@@ -15,15 +15,15 @@ from staypower.models.tier_blend import Blend
 if TYPE_CHECKING:
     import pandas as pd
 
-    from staypower.models.companion import CompanionModel
+    from staypower.models.bundle import SealedModel
 
-__all__ = ["TIER_COMPANION", "UNKNOWN", "predict_tiers", "settle_tiers", "tier_companions", "tier_probabilities"]
+__all__ = ["TIER_MODEL", "UNKNOWN", "predict_tiers", "settle_tiers", "tier_models", "tier_probabilities"]
 
 Floats = NDArray[np.float64]
 
 #: The number of the tier that is not told.
 UNKNOWN = -1
-TIER_COMPANION = "tier_above_{}"
+TIER_MODEL = "tier_above_{}"
 _NAME = re.compile(r"tier_above_(\d+)")
 
 
@@ -44,30 +44,25 @@ def tier_probabilities(above: ArrayLike) -> Floats:
     return found
 
 
-def tier_companions(companions: Mapping[str, CompanionModel]) -> tuple[str, ...]:
-    """Name the tier's boosters among the companions of a bundle, P(tier > 0) first.
+def tier_models(secondary: Mapping[str, SealedModel]) -> tuple[str, ...]:
+    """Name the tier's boosters among the secondary models of a bundle, P(tier > 0) first.
 
-    >>> tier_companions({})
+    >>> tier_models({})
     ()
     """
-    numbers = sorted(int(found.group(1)) for name in companions if (found := _NAME.fullmatch(name)))
+    numbers = sorted(int(found.group(1)) for name in secondary if (found := _NAME.fullmatch(name)))
     if numbers != list(range(len(numbers))):
         raise UsageError.of("a booster of the tier model is missing", str(numbers), "train the model anew")
-    return tuple(TIER_COMPANION.format(number) for number in numbers)
+    return tuple(TIER_MODEL.format(number) for number in numbers)
 
 
-def predict_tiers(companions: Mapping[str, CompanionModel], X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-    """Return the probabilities of the tiers from the companions of a bundle: no estimator is needed."""
-    names = tier_companions(companions)
+def predict_tiers(secondary: Mapping[str, SealedModel], X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+    """Return the probabilities of the tiers from the secondary models of a bundle: no estimator is needed."""
+    names = tier_models(secondary)
     if not names:
-        raise UsageError.of("the bundle predicts no tier", f"{len(companions)} companions", "train with `tier` and answers")
-    blend = Blend.of_steps([companions[name].metadata.get("blend") for name in names])
-    return tier_probabilities(blend.above(np.column_stack([_log_odds(companions[name], X, threads) for name in names])))
-
-
-def _log_odds(companion: CompanionModel, X: pd.DataFrame | Floats, threads: int | None) -> Floats:
-    raw = companion.raw_score(X, threads=threads)
-    return raw if companion.calibration is None else companion.calibration.log_odds(raw)
+        raise UsageError.of("the bundle predicts no tier", f"{len(secondary)} other models", "train with answers to surveys")
+    blend = Blend.of_steps([secondary[name].metadata.get("blend") for name in names])
+    return tier_probabilities(blend.above(np.column_stack([secondary[name].log_odds(X, threads=threads) for name in names])))
 
 
 def settle_tiers(

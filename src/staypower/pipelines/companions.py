@@ -15,7 +15,7 @@ from staypower.dataset.building import Dataset
 from staypower.evaluation.tier import TierEvaluation, evaluate_tiers
 from staypower.labels.tier import find_tiers
 from staypower.models import kinds
-from staypower.models.companion import CompanionModel
+from staypower.models.bundle import SealedModel
 from staypower.models.horizons import fit_horizons
 from staypower.models.kinds import fit_kinds
 from staypower.models.tier import LoyaltyTierClassifier
@@ -32,7 +32,7 @@ __all__ = ["Companions", "fit_companions", "has_answers"]
 class Companions:
     """Models to be sealed beside the churn model."""
 
-    models: Mapping[str, CompanionModel] = field(default_factory=dict)
+    models: Mapping[str, SealedModel] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what a reader should know: what is not predicted, and why
     tier: TierEvaluation | None = None  # the tier model on the test rows that answered
 
@@ -48,7 +48,7 @@ def fit_companions(dataset: Dataset, tables: Tables, settings: Settings) -> Comp
 
 def _fit_tier(
     dataset: Dataset, tables: Tables, settings: Settings
-) -> tuple[dict[str, CompanionModel], tuple[str, ...], TierEvaluation | None]:
+) -> tuple[dict[str, SealedModel], tuple[str, ...], TierEvaluation | None]:
     chosen = settings.tier
     if dataset.plan.split == "snapshot":
         return {}, ("loyalty tier: none, a snapshot has no later answers",), None
@@ -80,7 +80,7 @@ def _fit_tier(
     model.fit(
         dataset.X[learned], tier[learned], cutoffs=keys[0][learned], accounts=keys[1][learned], sample_weight=weights[learned]
     )
-    companions = model.to_companions(metadata={"tiers": list(labels.classes), "tier_horizon_days": chosen.horizon})
+    companions = model.to_secondary_models(metadata={"tiers": list(labels.classes), "tier_horizon_days": chosen.horizon})
     tested, left = dataset.rows("test") & (tier >= 0), dataset.weights
     if not tested.any():
         return companions, ("loyalty tier: nobody answered in the test",), None

@@ -178,7 +178,7 @@ def run_train(settings: Settings, *, progress: Progress, as_of: str | None = Non
             notes=notes,
         )
         learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
-        bundle = replace(bundle, companions=beside.models, card=card, learned=learned)
+        bundle = replace(bundle, secondary=beside.models, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
             log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))

@@ -16,7 +16,7 @@ from staypower.models.bundle import Bundle
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
 from staypower.models.prior import PriorCorrection
-from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_companions
+from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_models
 from staypower.portfolio.quadrants import quadrants_of
 from staypower.portfolio.settings import QuadrantSettings
 from staypower.tables import Tables
@@ -60,7 +60,7 @@ def beside_churn(
     parts = [made(bundle, features, churn_probability, threads=threads) for made in (kinds_of, horizons_of)]
     tier: NDArray[np.object_] | None = None
     classes: tuple[str, ...] = TIERS
-    if tier_companions(bundle.companions):
+    if tier_models(bundle.secondary):
         told = _tiers(bundle, tables, features, accounts, cutoff, settings.tier, previous, threads)
         tier = told["tier"].to_numpy(dtype=object)
         classes = tuple(str(name)[2:] for name in told.columns if str(name).startswith("p_"))
@@ -81,9 +81,9 @@ def _tiers(
     previous: pd.DataFrame | None,
     threads: int | None,
 ) -> pd.DataFrame:
-    first = bundle.companions[tier_companions(bundle.companions)[0]]
+    first = bundle.secondary[tier_models(bundle.secondary)[0]]
     classes = [str(name) for name in first.metadata["tiers"]]
-    probabilities = predict_tiers(bundle.companions, features, threads=threads)
+    probabilities = predict_tiers(bundle.secondary, features, threads=threads)
     never = _never_invited(tables, accounts, cutoff, settings)
     withheld = never if settings.never_invited == "unknown" else None
     before = _previous_tiers(previous, accounts, classes)

@@ -15,7 +15,7 @@ from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
-from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_companions
+from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_models
 from staypower.scoring.bands import RiskBands
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class FeatureRowScorer:
         probability = self.bundle.calibration.apply(explained.raw_score)
         found = pd.DataFrame({"churn_probability": probability, "churn_risk_band": self._bands.of(probability)})
         beside = [kinds_of(self.bundle, features, probability), horizons_of(self.bundle, features, probability)]
-        beside += [self._tiers(features)] if tier_companions(self.bundle.companions) else []
+        beside += [self._tiers(features)] if tier_models(self.bundle.secondary) else []
         told = Explanation(
             np.arange(len(features)).astype(object),
             features,
@@ -103,9 +103,9 @@ class FeatureRowScorer:
         return pd.DataFrame(found, columns=list(self.bundle.feature_names))
 
     def _tiers(self, features: pd.DataFrame) -> pd.DataFrame:
-        first = self.bundle.companions[tier_companions(self.bundle.companions)[0]]
+        first = self.bundle.secondary[tier_models(self.bundle.secondary)[0]]
         classes = [str(name) for name in first.metadata["tiers"]]
-        probabilities = predict_tiers(self.bundle.companions, features)
+        probabilities = predict_tiers(self.bundle.secondary, features)
         told = settle_tiers(probabilities, abstain_below=self._abstain_below)
         names = np.array([*classes, "unknown"], dtype=object)
         found = pd.DataFrame({"tier": names[np.where(told == UNKNOWN, len(classes), told)]})

@@ -43,7 +43,7 @@ def fitted(here):
 
 @pytest.fixture(scope="module")
 def bundle(model, fitted):
-    return replace(model.to_bundle(), companions=fitted[0])
+    return replace(model.to_bundle(), secondary=fitted[0])
 
 
 def test_the_curve_by_hand():
@@ -128,11 +128,11 @@ def test_it_knows_more_than_the_passing_of_time(bundle, here):
 
 
 def test_each_horizon_learns_from_cutoffs_that_are_mature_for_it(fitted, here):
-    companions, notes = fitted
-    assert sorted(companions) == ["horizon_180", "horizon_30"]
+    secondary, notes = fitted
+    assert sorted(secondary) == ["horizon_180", "horizon_30"]
     assert notes == ()
     first_test = int(here.dataset.plan.test[0])
-    last = {name: instant_of(companion.metadata["cutoffs"][-1]) for name, companion in companions.items()}
+    last = {name: instant_of(sealed.metadata["cutoffs"][-1]) for name, sealed in secondary.items()}
     learned = [int(cutoff) for cutoff in (*here.dataset.plan.training, *here.dataset.plan.calibration)]
     assert last["horizon_30"] == max(learned)
     assert last["horizon_180"] == max(cutoff for cutoff in learned if cutoff + 210 * DAY <= first_test) < max(learned)
@@ -156,27 +156,27 @@ def test_nothing_that_happens_after_the_test_begins_is_learned(fitted, here):
 
 def test_too_few_on_a_side_get_one_share_and_it_is_said(here, monkeypatch):
     monkeypatch.setattr(horizons_module, "LEAST_OF_A_SIDE", 10**6)
-    companions, notes = fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(), MODEL)
-    for name, companion in companions.items():
-        rows = companion.metadata["rows"]
+    secondary, notes = fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(), MODEL)
+    for name, sealed in secondary.items():
+        rows = sealed.metadata["rows"]
         share = (rows["churned"] + 1) / (rows["churned"] + rows["not"] + 2)
-        assert companion.predict(here.X_test.iloc[:3]).tolist() == pytest.approx([share] * 3, rel=1e-12)
+        assert sealed.predict(here.X_test.iloc[:3]).tolist() == pytest.approx([share] * 3, rel=1e-12)
         assert any(note.startswith(name.removeprefix("horizon_") + " days: only ") for note in notes)
     churners = here.dataset.y[here.dataset.rows("training", "calibration")].sum()
-    rows = companions["horizon_30"].metadata["rows"]
+    rows = secondary["horizon_30"].metadata["rows"]
     assert rows["churned"] + rows["not"] == churners
 
 
 def test_a_horizon_longer_than_history_is_left_out_and_said(here):
-    companions, notes = fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(days=(90, 1500)), MODEL)
-    assert companions == {}
+    secondary, notes = fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(days=(90, 1500)), MODEL)
+    assert secondary == {}
     assert notes == ("1500 days: no training cutoff has so long an outcome complete before the first test cutoff, 2025-01-02",)
 
 
 def test_horizons_that_there_are_none_of(here, model):
     for label in (NonContractualLabel(), GivenLabel(flag="left")):
-        companions, notes = fit_horizons(here.dataset, here.tables, label, HorizonSettings(), MODEL)
-        assert companions == {}
+        secondary, notes = fit_horizons(here.dataset, here.tables, label, HorizonSettings(), MODEL)
+        assert secondary == {}
         assert notes[0].startswith("other horizons: none, ")
     for days in ((), (90,)):
         assert fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(days=days), MODEL) == ({}, ())

@@ -56,20 +56,20 @@ def test_an_account_that_is_not_scored_has_no_parts():
 
 
 def test_kinds_are_learned_from_churners_of_known_kind(fitted, here):
-    companion, notes = fitted
+    sealed, notes = fitted
     labels = here.dataset.labels
     kind = labels.kind[positions_of(here.dataset, labels.population.accounts, here.dataset.plan.all)]
     teaching = here.dataset.rows("training", "calibration") & (here.dataset.y == 1)
     voluntary, involuntary, unknown = (int((teaching & (kind == each)).sum()) for each in (1, 2, 3))
-    assert companion.metadata["method"] == "trees"
-    assert companion.metadata["rows"] == {"voluntary": voluntary, "involuntary": involuntary}
+    assert sealed.metadata["method"] == "trees"
+    assert sealed.metadata["rows"] == {"voluntary": voluntary, "involuntary": involuntary}
     total = voluntary + involuntary + unknown
     assert notes == (f"kinds of churn: {unknown} of {total} churned rows have no end reason and taught nothing",)
     assert unknown > 0
 
 
 def test_kinds_are_nearer_the_truth_than_one_share_for_all(fitted, here, model, tmp_path):
-    bundle = replace(model.to_bundle(), companions={NAME: fitted[0]})
+    bundle = replace(model.to_bundle(), secondary={NAME: fitted[0]})
     again = read_bundle(tmp_path / "b", digest=write_bundle(bundle, tmp_path / "b"))
     whole = np.clip(here.truth["churn_probability"].to_numpy(), 1e-12, 1)
     found = kinds_of(again, here.X_test, whole)
@@ -97,17 +97,17 @@ def test_the_kinds_of_the_churners_are_what_is_learned(fitted, here):
         turned[kind == ChurnKind.VOLUNTARY], turned[kind == ChurnKind.INVOLUNTARY] = 2, 1
         return turned
 
-    companion, _ = fit_kinds(with_kinds(here, turn), here.label, MODEL)
-    forth, back = (found.predict(here.X_test) for found in (fitted[0], companion))
+    sealed, _ = fit_kinds(with_kinds(here, turn), here.label, MODEL)
+    forth, back = (found.predict(here.X_test) for found in (fitted[0], sealed))
     assert np.corrcoef(forth, back)[0, 1] < -0.9
 
 
 def test_too_few_of_a_kind_get_the_share_of_the_training_rows_and_it_is_said(here, monkeypatch, fitted):
     monkeypatch.setattr(kinds_module, "LEAST_OF_A_KIND", 1000)
-    companion, notes = fit_kinds(here.dataset, here.label, MODEL)
+    sealed, notes = fit_kinds(here.dataset, here.label, MODEL)
     rows = fitted[0].metadata["rows"]
     share = (rows["voluntary"] + 1) / (sum(rows.values()) + 2)
-    assert companion.predict(here.X_test).tolist() == pytest.approx([share] * len(here.X_test), rel=1e-12)
+    assert sealed.predict(here.X_test).tolist() == pytest.approx([share] * len(here.X_test), rel=1e-12)
     rarer = fitted[0].metadata["rarer_accounts"]
     assert notes[-1] == (
         f"kinds of churn: only {rarer} accounts churned in the rarer way (under 1000): every account gets the share of the "
@@ -116,10 +116,8 @@ def test_too_few_of_a_kind_get_the_share_of_the_training_rows_and_it_is_said(her
 
 
 def test_one_kind_alone_is_never_certain(here):
-    companion, notes = fit_kinds(
-        with_kinds(here, lambda kind, _: np.where(kind == 2, 1, kind).astype(np.int8)), here.label, MODEL
-    )
-    share = companion.predict(here.X_test.iloc[:1])[0]
+    sealed, notes = fit_kinds(with_kinds(here, lambda kind, _: np.where(kind == 2, 1, kind).astype(np.int8)), here.label, MODEL)
+    share = sealed.predict(here.X_test.iloc[:1])[0]
     assert 0.99 < share < 1
     assert "only 0 accounts" in notes[-1]
 
@@ -132,8 +130,8 @@ def test_kinds_that_cannot_be_told(here, model):
         (here.label.model_copy(update={"of": "voluntary"}), "about voluntary churn alone"),
         (NonContractualLabel(), "names no end reasons"),
     ):
-        companion, notes = fit_kinds(here.dataset, label, MODEL)
-        assert companion is None
+        sealed, notes = fit_kinds(here.dataset, label, MODEL)
+        assert sealed is None
         assert why in notes[0]
     found = kinds_of(model.to_bundle(), here.X_test, np.zeros(len(here.X_test)))
     assert found.shape == (len(here.X_test), 0)

@@ -119,7 +119,7 @@ def test_a_bundle_does_not_follow_its_makers_later_changes(model):
         ({"metadata": {"auroc": float("nan")}}, "not JSON-able: metadata"),
         ({"learned": {"set": {1, 2}}}, "not JSON-able: learned"),
         ({"categories": {"paln": {"a": 0}}}, "Fix: write `plan`"),
-        ({"categories": {"plan": {"a": -1}}}, "a category code is no code: plan"),
+        ({"categories": {"plan": {"a": -1}}}, "unusable category code: plan"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(model, parts, problem):

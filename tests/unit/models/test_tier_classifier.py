@@ -14,7 +14,7 @@ from staypower.models.bundle import Bundle, read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.rows import FitError
 from staypower.models.settings import ModelSettings
-from staypower.models.tier_prediction import predict_tiers, tier_companions, tier_probabilities
+from staypower.models.tier_prediction import predict_tiers, tier_models, tier_probabilities
 
 TIERS = np.array(["detractor", "passive", "promoter"])
 
@@ -191,25 +191,28 @@ def test_contributions_add_up_to_each_boosters_raw_score(model, fresh):
     assert model.feature_importances_.sum() == pytest.approx(1)
 
 
-def test_companions_predict_the_same_from_a_sealed_folder(model, history, fresh, tmp_path):
+def test_secondary_models_predict_the_same_from_a_sealed_folder(model, history, fresh, tmp_path):
     X, tier, names, _ = history
     churn = ChurnClassifier(n_jobs=1, max_trees=5, folds=3).fit(X, tier == 0, accounts=names)
     sealed = churn.to_bundle()
     bundle = Bundle(
-        sealed.model_text, sealed.calibration, sealed.feature_names, companions=model.to_companions(metadata={"horizon": 90})
+        sealed.model_text,
+        sealed.calibration,
+        sealed.feature_names,
+        secondary=model.to_secondary_models(metadata={"horizon": 90}),
     )
     digest = write_bundle(bundle, tmp_path / "bundle")
 
     read = read_bundle(tmp_path / "bundle", digest=digest)
 
-    assert tier_companions(read.companions) == ("tier_above_0", "tier_above_1")
-    assert read.companions["tier_above_1"].metadata["classes"] == TIERS.tolist()
-    assert read.companions["tier_above_1"].metadata["above"] == "passive"
-    assert read.companions["tier_above_0"].metadata["horizon"] == 90
-    assert (predict_tiers(read.companions, fresh[0]) == model.predict_proba(fresh[0])).all()
+    assert tier_models(read.secondary) == ("tier_above_0", "tier_above_1")
+    assert read.secondary["tier_above_1"].metadata["classes"] == TIERS.tolist()
+    assert read.secondary["tier_above_1"].metadata["above"] == "passive"
+    assert read.secondary["tier_above_0"].metadata["horizon"] == 90
+    assert (predict_tiers(read.secondary, fresh[0]) == model.predict_proba(fresh[0])).all()
     shuffled = fresh[0][["noise", "plan", "nps, last", "silence"]]
-    assert (predict_tiers(read.companions, shuffled) == model.predict_proba(fresh[0])).all(), "columns go by name"
-    assert predict_tiers(read.companions, fresh[0].head(0)).shape == (0, 3)
+    assert (predict_tiers(read.secondary, shuffled) == model.predict_proba(fresh[0])).all(), "columns go by name"
+    assert predict_tiers(read.secondary, fresh[0].head(0)).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +227,7 @@ def test_companions_predict_the_same_from_a_sealed_folder(model, history, fresh,
     ],
 )
 def test_a_bundle_with_unusable_numbers_is_refused(model, blend):
-    both = model.to_companions()
+    both = model.to_secondary_models()
     other = replace(both["tier_above_1"], metadata={**both["tier_above_1"].metadata, "blend": blend})
 
     with pytest.raises(UsageError, match="unusable tier calibration"):
@@ -232,7 +235,7 @@ def test_a_bundle_with_unusable_numbers_is_refused(model, blend):
 
 
 def test_a_bundle_without_a_whole_ladder_is_refused(model):
-    both = model.to_companions()
+    both = model.to_secondary_models()
     with pytest.raises(UsageError, match="predicts no tier"):
         predict_tiers({}, np.zeros((1, 4)))
     with pytest.raises(UsageError, match="missing"):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from staypower.models.companion import CompanionModel
+from staypower.models.bundle import SealedModel
 
 
 def test_scores_from_the_walk_of_the_reasons_are_the_predictions(model, history):
@@ -15,8 +15,8 @@ def test_scores_from_the_walk_of_the_reasons_are_the_predictions(model, history)
 
 def test_reasons_are_lightgbms(model, history):
     bundle = model.to_bundle()
-    companion = CompanionModel(model.model_text_, None, tuple(history.X.columns))
+    sealed = SealedModel(model.model_text_, None, tuple(history.X.columns))
     theirs = bundle.booster.predict(bundle.matrix(history.X), pred_contrib=True)
-    for values, base in (bundle.contributions(history.X), companion.contributions(history.X), model.contributions(history.X)):
+    for values, base in (bundle.contributions(history.X), sealed.contributions(history.X), model.contributions(history.X)):
         np.testing.assert_allclose(values, theirs[:, :-1], rtol=0, atol=1e-12)
         assert base == theirs[0, -1]
