@@ -38,7 +38,7 @@ from staypower.actions.settings import ActionSettings
 from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import text_of
 from staypower.features.definition import LEVERS
-from staypower.portfolio.customer_value.account_values import account_values
+from staypower.portfolio.customer_value import account_values
 from staypower.portfolio.settings import QUADRANTS
 
 CONFIG = """

@@ -23,7 +23,7 @@ from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.choosing import action_columns, choose_for
 from staypower.pipelines.loading import open_tables
-from staypower.portfolio.customer_value.account_values import account_values
+from staypower.portfolio.customer_value import account_values
 from staypower.progress import Progress
 from staypower.sources.disk_tables import DiskTables
 

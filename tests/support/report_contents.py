@@ -13,7 +13,6 @@ from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.quadrants import sizes_of
 from staypower.portfolio.result import Portfolio
-from staypower.portfolio.settings import PortfolioSettings
 from staypower.reporting.page.contents import AccountPage, Lane, Mark, Report, Said, Timeline
 
 HOSTILE = "<script>window.broken=1</script>&\"'</script><!--"
@@ -88,7 +87,7 @@ def made_report(count: int = 300) -> Report:
         statuses={"scored": count},
         watch=watch,
         quadrants=sizes_of(watch),
-        portfolio=Portfolio(figures, Periods(starts, ends, CUTOFF), PortfolioSettings(), {}),
+        portfolio=Portfolio(figures, Periods(starts, ends, CUTOFF), {}),
         levers=[Said("Usage fell", 0.1, "engagement")],
         lever_words="The mean score rose.",
         quality=quality_of(found),

@@ -15,7 +15,7 @@ from staypower.config.playbooks import DEFAULT_PLAYBOOK, load_playbook
 from staypower.config.settings import Settings
 from staypower.models.bundle import Bundle
 from staypower.pipelines.account_facts import ORDERED, gather_facts
-from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
+from staypower.portfolio.customer_value import account_values, monthly_revenue
 from staypower.scoring.parts import ScoredParts
 from staypower.scoring.score import Scores
 from staypower.tables import BucketedTables

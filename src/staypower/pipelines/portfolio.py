@@ -11,7 +11,6 @@ from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.portfolio.building import measure_portfolio
 from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
-from staypower.reporting.portfolio_plots import plot_portfolio
 from staypower.tables import Tables
 from staypower.writing import write_table
 
@@ -55,5 +54,5 @@ def run_portfolio(settings: Settings, *, progress: Progress) -> PortfolioResult:
     folder = settings.output_folder / "portfolio"
     rows = write_table(portfolio.frame(), folder / f"portfolio.{settings.output.format}")
     with progress.step("drawing"):
-        pictures = plot_portfolio(portfolio, folder)
+        pictures = portfolio.write_pictures(folder)
     return PortfolioResult(portfolio, rows, tuple(pictures))

@@ -17,7 +17,7 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings, OwnFeature
-from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
+from staypower.portfolio.customer_value import account_values, monthly_revenue
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The portfolio's own numbers: NPS, CSAT, CES, churn, revenue retention, cohorts, worth and support, exactly defined."""
+"""The portfolio: NPS, CSAT, CES, churn, revenue retention, cohorts, customer value and support, exactly defined."""

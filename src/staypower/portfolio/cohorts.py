@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.portfolio.customer_value.money import as_money
+from staypower.portfolio.customer_value import as_money
 from staypower.portfolio.customers import Customers
-from staypower.portfolio.figures import Cell, Figure
+from staypower.portfolio.figures import Figure, PortfolioCell, join_notes
 from staypower.portfolio.intervals import Resampler, wilson_interval
-from staypower.portfolio.revenue import CustomerRevenue, ratio
+from staypower.portfolio.revenue import CustomerRevenue, ratio, without_mrr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["logo_cohort_figures", "observed_ages", "revenue_cohort_figures"]
 
-UNSURE = "the data begin shortly before: some of these accounts may have been customers already"
+_UNSURE = "the data begin shortly before: some of these accounts may have been customers already"
 
 
 def observed_ages(customers: Customers, cohort: int) -> int:
@@ -27,10 +27,10 @@ def observed_ages(customers: Customers, cohort: int) -> int:
     Age a is the boundary a periods after the end of the cohort's own period. It is fully observed when that boundary and the
     grace after it lie before the end of knowledge.
     """
-    return int(customers.periods.settled(float(customers.grace))[cohort:].sum())
+    return int(customers.periods.ended_for(float(customers.grace))[cohort:].sum())
 
 
-def logo_cohort_figures(customers: Customers, cell: Cell, began_in: NDArray[np.int64]) -> Iterator[Figure]:
+def logo_cohort_figures(customers: Customers, cell: PortfolioCell, began_in: NDArray[np.int64]) -> Iterator[Figure]:
     """Yield the share of a cohort's accounts that are still in their first stay, by age."""
     ages = observed_ages(customers, cell.position)
     members = (began_in == cell.position) & cell.members
@@ -38,14 +38,14 @@ def logo_cohort_figures(customers: Customers, cell: Cell, began_in: NDArray[np.i
     if not ages or not n:
         return
     kept = customers.unbroken(cell.position)[members].sum(axis=0)
-    note = "" if customers.readable(cell.position) else UNSURE
+    note = "" if customers.readable(cell.position) else _UNSURE
     for age in range(ages):
         share = int(kept[age])
         yield cell.figure("cohort_retention", share / n, wilson_interval(share, n), n=n, accounts=n, note=note, age=age)
 
 
 def revenue_cohort_figures(
-    customers: Customers, revenue: CustomerRevenue, cell: Cell, began_in: NDArray[np.int64], resampler: Resampler
+    customers: Customers, revenue: CustomerRevenue, cell: PortfolioCell, began_in: NDArray[np.int64], resampler: Resampler
 ) -> Iterator[Figure]:
     """Yield a cohort's revenue by age, and its gross and net retention against age 0.
 
@@ -57,11 +57,10 @@ def revenue_cohort_figures(
     if not ages or not members.any():
         return
     here = slice(cell.position + 1, cell.position + 1 + ages)
-    loyal = customers.unbroken(cell.position)[members, :ages]
-    told: NDArray[np.bool_] = np.all(revenue.known[members, here] | ~loyal, axis=1)
-    amount = np.where(loyal, revenue.amount[members, here], 0)[told]
-    blank = int(len(told) - told.sum())
-    note = f"{blank:,} accounts without `mrr` left out" if blank else ""
+    staying = customers.unbroken(cell.position)[members, :ages]
+    known: NDArray[np.bool_] = np.all(revenue.known[members, here] | ~staying, axis=1)
+    amount = np.where(staying, revenue.amount[members, here], 0)[known]
+    note = without_mrr(int(len(known) - known.sum()))
     n = len(amount)
     for age in range(ages):
         yield cell.figure("cohort_mrr", as_money(amount[:, age].sum()), n=n, accounts=n, note=note, age=age)
@@ -70,5 +69,4 @@ def revenue_cohort_figures(
             ("cohort_net_revenue_retention", amount[:, age]),
         ):
             value, interval, empty = ratio(kept, amount[:, 0], resampler, f"{metric}|{cell.name}|{age}")
-            said = "; ".join(part for part in (empty, note) if part)
-            yield cell.figure(metric, value, interval, n=n, accounts=n, note=said, age=age)
+            yield cell.figure(metric, value, interval, n=n, accounts=n, note=join_notes(empty, note), age=age)

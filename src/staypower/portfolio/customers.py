@@ -1,8 +1,9 @@
-"""Who was a customer at each boundary between periods, in which unbroken stay, and how stays ended."""
+"""Who was a customer at each boundary between periods, how stays ended, and the churn, retention and referrals of a period."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,23 +14,38 @@ from staypower.labels.churn import definition_of, find_population
 from staypower.labels.contractual import kinds_of_ends
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import LabelSettings
+from staypower.portfolio.figures import Figure, PortfolioCell, join_notes
+from staypower.portfolio.intervals import NONE, wilson_interval
 from staypower.portfolio.periods import Periods
-from staypower.spells import Spells, find_spells
+from staypower.results.numbers import plural
+from staypower.spells import Spells, find_spells, instants_or_missing, number_accounts
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Customers", "customers_problem", "find_customers"]
+__all__ = [
+    "Customers",
+    "churn_figures",
+    "customers_problem",
+    "find_customers",
+    "open_ends_note",
+    "read_referrals",
+    "referral_figures",
+]
+
+_TOO_SHORT = "the data begin too late: no account can have been inactive for the whole activity window yet"
+_REFERRAL = "referral"
+_KINDS = (
+    ("voluntary_churn_rate", ChurnKind.VOLUNTARY),
+    ("involuntary_churn_rate", ChurnKind.INVOLUNTARY),
+    ("unknown_churn_rate", ChurnKind.UNKNOWN),
+)
 
 
 @dataclass(frozen=True)
 class Customers:
-    """The customers of a portfolio over its periods.
-
-    >>> Customers.__name__
-    'Customers'
-    """
+    """The customers of a portfolio over its periods."""
 
     accounts: tuple[str, ...]
     periods: Periods
@@ -41,7 +57,7 @@ class Customers:
     # shape (n_accounts,): Instant of an end that a return within the grace could still undo; `MISSING` where there is none
     open_since: NDArray[np.int64]
     grace: int  # days within which a return undoes an end
-    kinds_told: bool  # whether voluntary and involuntary ends can be told apart
+    kinds_known: bool  # whether voluntary and involuntary ends can be told apart
     readable_from: int  # instant before which the data are too short to tell who is a customer
     carries: bool  # whether an account between two subscriptions may be a customer
 
@@ -77,10 +93,10 @@ def customers_problem(tables: Tables, label: LabelSettings) -> str | None:
 
     >>> from staypower.labels.settings import GivenLabel
     >>> customers_problem(Tables({}, 0), GivenLabel(flag="left"))
-    'a flag says who left, not when'
+    'a flag shows who left, but not when'
     """
     if label.is_snapshot:
-        return "a flag says who left, not when"
+        return "a flag shows who left, but not when"
     if label.by_subscriptions and not tables.has("subscriptions", "started_at", "ended_at"):
         return "the subscriptions have no `ended_at`"
     return None
@@ -108,7 +124,7 @@ def find_customers(tables: Tables, label: LabelSettings, periods: Periods, *, ac
         began=began,
         open_since=np.full(len(accounts), MISSING, dtype=np.int64),
         grace=0,
-        kinds_told=False,
+        kinds_known=False,
         readable_from=readable_from,
         carries=False,
     )
@@ -132,7 +148,7 @@ def _from_spells(spells: Spells, label: LabelSettings, periods: Periods) -> Cust
         began=began,
         open_since=_open_since(spells, label.outcome.grace, periods.observed_until),
         grace=label.outcome.grace,
-        kinds_told=bool(label.involuntary_words) and any(reason is not None for reason in spells.end_reason),
+        kinds_known=bool(label.involuntary_words) and any(reason is not None for reason in spells.end_reason),
         readable_from=MISSING,
         carries=True,
     )
@@ -166,3 +182,63 @@ def _first_seen(tables: Tables, label: LabelSettings, accounts: Sequence[str]) -
     began = np.full(len(accounts), np.iinfo(np.int64).max, dtype=np.int64)
     np.minimum.at(began, rows.account, rows.at)
     return np.where(began == np.iinfo(np.int64).max, MISSING, began), readable_from
+
+
+def churn_figures(customers: Customers, cell: PortfolioCell) -> Iterator[Figure]:
+    """Yield the customers of a cell, its churn rate, retention, and churn by kind.
+
+    Churn rate = customers at the start and gone at the end / customers at the start; retention = 1 - churn rate. The kinds
+    are shares of the same customers and add up to the churn rate. The kind is that of the stay that held the start.
+    """
+    at_start = customers.at_start(cell.position) & cell.members
+    gone = at_start & ~customers.at_end(cell.position)
+    n, lost = int(at_start.sum()), int(gone.sum())
+    final, caution = open_ends_note(customers, cell)
+    counted = int((customers.at_end(cell.position) & cell.members).sum())
+    yield cell.figure("customers_at_start", n, n=n, accounts=n, complete=final, note=caution)
+    yield cell.figure("customers_at_end", counted, n=counted, accounts=counted, complete=final, note=caution)
+    why = "no customers at the start" if not n else "" if customers.readable(cell.position) else _TOO_SHORT
+    note = join_notes(why, caution)
+
+    def rate(metric: str, count: int) -> Figure:
+        value, interval = (math.nan, NONE) if why else (count / n, wilson_interval(count, n))
+        return cell.figure(metric, value, interval, n=n, accounts=n, complete=final, note=note)
+
+    yield rate("customer_churn_rate", lost)
+    yield rate("customer_retention", n - lost)
+    if customers.kinds_known:
+        kinds = customers.kind[customers.stay[gone, cell.position]]
+        for metric, kind in _KINDS:
+            yield rate(metric, int(np.count_nonzero(kinds == kind)))
+
+
+def open_ends_note(customers: Customers, cell: PortfolioCell) -> tuple[bool, str]:
+    """Say whether every churn that a cell counts is final, and if not, how many are not."""
+    count = int((customers.open_ends(cell.position) & cell.members).sum())
+    if not count:
+        return True, ""
+    ends = plural(count, "churned customer")
+    return False, f"provisional: {ends} may still come back within the grace of {customers.grace} days"
+
+
+def read_referrals(tables: Tables, customers: Customers) -> NDArray[np.bool_]:
+    """Say which account referred somebody in which period."""
+    table = tables["advocacy"]
+    kind = np.array([str(word).strip().casefold() == _REFERRAL for word in table.texts("kind")], dtype=bool)
+    at = table.own_instants()
+    known = before(np.maximum(at, instants_or_missing(table, "known_at")), tables.observed_until)
+    account, period = number_accounts(table, customers.accounts), customers.periods.number(at)
+    rows = kind & known & (account >= 0) & (period >= 0)
+    found = np.zeros((len(customers.accounts), len(customers.periods)), dtype=bool)
+    found[account[rows], period[rows]] = True
+    return found
+
+
+def referral_figures(customers: Customers, referred: NDArray[np.bool_], cell: PortfolioCell) -> Iterator[Figure]:
+    """Yield the share of the customers at the start of a cell who referred somebody in it."""
+    starters = customers.at_start(cell.position) & cell.members
+    n, count = int(starters.sum()), int((starters & referred[:, cell.position]).sum())
+    if not n:
+        yield cell.figure("referral_rate", math.nan, n=0, accounts=0, note="no customers at the start")
+        return
+    yield cell.figure("referral_rate", count / n, wilson_interval(count, n), n=n, accounts=n)

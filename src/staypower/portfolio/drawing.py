@@ -1,7 +1,6 @@
-"""Pictures of a portfolio: attitude, customers, revenue, support and cohorts over time.
+"""Pictures of a portfolio: satisfaction, customers, revenue, support, orders and cohorts over time.
 
-A period that still runs, or whose figure may change, is drawn hollow. Figures without a value leave a gap. Nothing else of
-this package needs matplotlib.
+A period that still runs, or whose figure may change, is drawn hollow. Figures without a value leave a gap.
 """
 
 from __future__ import annotations
@@ -14,49 +13,35 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from staypower.portfolio.catalogue import METRICS
-from staypower.portfolio.segments import ALL
-from staypower.portfolio.wording import period_name
-from staypower.results.pictures import Picture, find_picture
+from staypower.portfolio.catalogue import METRICS, PICTURES, charts
+from staypower.portfolio.figures import ALL, Figure
+from staypower.portfolio.result import Portfolio
+from staypower.results.pictures import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from staypower.portfolio.figures import Figure
-    from staypower.portfolio.result import Portfolio
-
-__all__ = ["draw", "pictures_of"]
+__all__ = ["pictures"]
 
 # Okabe and Ito's colours can be told apart with any colour vision.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-_OVER_TIME = {
-    "attitude": ("NPS and CSAT", ("nps", "nps_by_account", "csat"), "points, or of 100"),
-    "customers": ("Customers lost", ("customer_churn_rate", "voluntary_churn_rate", "involuntary_churn_rate"), "share"),
-    "revenue": ("Recurring revenue kept", ("gross_revenue_retention", "net_revenue_retention"), "share"),
-    "support": ("Promises kept", ("sla_attainment",), "share"),
-    "orders": ("Margin per active account", ("margin_per_active_account",), "money"),
-}
 _COHORTS = "cohort_retention"
 
 
-def pictures_of(portfolio: Portfolio) -> dict[str, Callable[[Portfolio], Picture]]:
+def pictures(portfolio: Portfolio) -> dict[str, Callable[[], Picture]]:
     """Return what draws each picture that a portfolio has."""
-    found: dict[str, Callable[[Portfolio], Picture]] = {
-        name: partial(_over_time, name=name) for name in _OVER_TIME if _lines(portfolio, name)
+    found: dict[str, Callable[[], Picture]] = {
+        name: partial(_over_time, portfolio, name) for name in PICTURES if _lines(portfolio, name)
     }
     if _line_of(portfolio, _COHORTS):
-        found["cohorts"] = _cohorts
+        found["cohorts"] = partial(_cohorts, portfolio)
     return found
-
-
-def draw(portfolio: Portfolio, picture: str) -> Picture:
-    """Draw one of the pictures."""
-    return find_picture(picture, pictures_of(portfolio))(portfolio)
 
 
 def _lines(portfolio: Portfolio, name: str) -> dict[str, list[Figure]]:
     """Return the figures of each metric of a picture that has a value at all."""
-    lines = {metric: _line_of(portfolio, metric) for metric in _OVER_TIME[name][1]}
+    metrics = [metric.name for chart in PICTURES[name].charts for metric in charts()[chart]]
+    lines = {metric: _line_of(portfolio, metric) for metric in metrics}
     return {metric: line for metric, line in lines.items() if any(math.isfinite(each.value) for each in line)}
 
 
@@ -65,26 +50,25 @@ def _line_of(portfolio: Portfolio, metric: str) -> list[Figure]:
 
 
 def _over_time(portfolio: Portfolio, name: str) -> Picture:
-    title, _, unit = _OVER_TIME[name]
-    picture, axes = _single(title)
+    picture, axes = _single(PICTURES[name].title)
     place = {start: number for number, start in enumerate(portfolio.periods.starts)}
     for number, (metric, line) in enumerate(_lines(portfolio, name).items()):
         colour = _COLOURS[number % len(_COLOURS)]
         x = np.array([place[each.period_start] for each in line])
         value, low, high = (np.array([getattr(each, end) for each in line]) for end in ("value", "low", "high"))
         final = np.array([each.complete for each in line])
-        label = f"{METRICS[metric].label.removeprefix('... ')}"
-        axes.plot(x, value, color=colour, linewidth=1.6, label=label, marker="o", markersize=4, markevery=np.flatnonzero(final))
+        label, whole = METRICS[metric].label, np.flatnonzero(final)
+        axes.plot(x, value, color=colour, linewidth=1.6, label=label, marker="o", markersize=4, markevery=whole)
         axes.plot(x[~final], value[~final], "o", color=colour, markerfacecolor="white", markersize=5, zorder=4)
         bounded = np.isfinite(low) & np.isfinite(high)
         axes.fill_between(x, np.where(bounded, low, np.nan), np.where(bounded, high, np.nan), color=colour, alpha=0.12)
-    names = [period_name(start, portfolio.settings.period) for start in place]
+    names = [portfolio.periods.name(start) for start in place]
     step = max(1, len(names) // 8)
     axes.set_xticks(range(0, len(names), step), names[::step], fontsize=8)
-    if unit == "share":
+    if PICTURES[name].axis == "share":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_ylabel(unit)
-    axes.legend(fontsize=8, title="hollow: may still change; band: 95 % interval", title_fontsize=8, framealpha=0.85)
+    axes.set_ylabel(PICTURES[name].axis)
+    axes.legend(fontsize=8, title="hollow: may still change; band: 95% interval", title_fontsize=8, framealpha=0.85)
     return picture
 
 
@@ -101,9 +85,9 @@ def _cohorts(portfolio: Portfolio) -> Picture:
     for row, column in zip(*np.nonzero(np.isfinite(grid)), strict=True):
         share = float(grid[row, column])
         axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color="w" if share > 0.6 else "k")
-    axes.set_yticks(range(len(starts)), [period_name(start, portfolio.settings.period) for start in starts], fontsize=8)
+    axes.set_yticks(range(len(starts)), [portfolio.periods.name(start) for start in starts], fontsize=8)
     axes.set_xticks(range(ages))
-    axes.set_xlabel(f"age, whole {portfolio.settings.period}s after the one in which they began (%)")
+    axes.set_xlabel(f"age, whole {portfolio.periods.period}s after the one in which they began (%)")
     axes.set_ylabel("began in")
     return picture
 

@@ -28,27 +28,37 @@ class Periods:
     (3, [False, False, True])
     """
 
-    starts: tuple[int, ...]  # calendar beginnings, and ends (exclusive), as instants
-    ends: tuple[int, ...]  # calendar beginnings, and ends (exclusive), as instants
-    observed_until: int  # instant (exclusive) at which knowledge ends
+    starts: tuple[int, ...]  # instants
+    ends: tuple[int, ...]  # instants, exclusive
+    observed_until: int  # instant (exclusive) at which the data end
+    period: Literal["month", "quarter"] = "month"
 
     def __len__(self) -> int:
         return len(self.starts)
 
     @property
     def bounds(self) -> NDArray[np.int64]:
-        """The k + 1 instants between which periods lie; a running period ends where knowledge does."""
+        """The k + 1 instants between which periods lie; a running period ends where the data do."""
         if not self.starts:
             return np.empty(0, dtype=np.int64)
         return np.array([*self.starts, min(self.ends[-1], self.observed_until)], dtype=np.int64)
 
+    def name(self, start: int) -> str:
+        """Name a calendar period by its first instant.
+
+        >>> Periods((), (), 0).name(0), Periods((), (), 0, "quarter").name(0)
+        ('1970-01', '1970-Q1')
+        """
+        moment = _EPOCH + timedelta(microseconds=start)
+        return f"{moment:%Y-%m}" if self.period == "month" else f"{moment:%Y}-Q{(moment.month + 2) // 3}"
+
     @property
     def running(self) -> NDArray[np.bool_]:
         """Which periods have not ended yet."""
-        return ~self.settled(0.0)
+        return ~self.ended_for(0.0)
 
-    def settled(self, days: float) -> NDArray[np.bool_]:
-        """Say which periods ended at least so many days before knowledge does."""
+    def ended_for(self, days: float) -> NDArray[np.bool_]:
+        """Say which periods ended at least so many days before the data do."""
         return np.array(self.ends, dtype=np.int64) + round(days * DAY) <= self.observed_until
 
     def number(self, instants: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -71,7 +81,7 @@ def make_periods(observed_until: int, *, first: int, period: Literal["month", "q
     running = _begin(latest + step) > observed_until
     wanted = [latest - step * back for back in range(count + int(running))][::-1]
     kept = [month for month in wanted if _begin(month + step) > first]
-    return Periods(tuple(map(_begin, kept)), tuple(_begin(month + step) for month in kept), observed_until)
+    return Periods(tuple(map(_begin, kept)), tuple(_begin(month + step) for month in kept), observed_until, period)
 
 
 def _begin(month: int) -> int:

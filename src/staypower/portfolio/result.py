@@ -1,74 +1,72 @@
-"""The result: every figure as a frame, as JSON and as text."""
+"""The portfolio's result: every figure, as a frame, as JSON, in words and as pictures."""
 
 from __future__ import annotations
 
-import html
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
 from staypower.portfolio.catalogue import METRICS
-from staypower.portfolio.figures import Figure
+from staypower.portfolio.figures import ALL, RUNNING, TOO_SMALL, Figure
 from staypower.portfolio.periods import Periods
-from staypower.portfolio.segments import ALL
-from staypower.portfolio.settings import PortfolioSettings
-from staypower.portfolio.wording import summary_frame, text_of_portfolio
-
-if TYPE_CHECKING:
-    from staypower.results.pictures import Picture
+from staypower.results.blocks import Block, Heading, Items, TableBlock
+from staypower.results.numbers import count, decimal, interval, plain
+from staypower.results.result import Result
 
 __all__ = ["Portfolio"]
 
+_PERIODS, _AGES, _NAMED = 3, 7, 3  # how many the text shows
+_SMALL = "too small"
+_COSTLY = "acquiring an account costs more than its lifetime value"
+
 
 @dataclass(frozen=True, eq=False)
-class Portfolio:
+class Portfolio(Result, drawn_by="staypower.portfolio.drawing"):
     """The figures of a portfolio by period, segment and cohort.
 
-    Made by `measure_portfolio`.
+    The text shows the latest periods, the segments of the last complete one, customer value and cohorts. The pictures are
+    `customers`, `revenue`, `attitude`, `support`, `orders` and `cohorts`, as far as there are figures.
 
     Parameters
     ----------
     figures : tuple of Figure
     periods : Periods
-    settings : PortfolioSettings
     left_out : mapping of str to str
         What could not be measured, and why.
 
     Examples
     --------
-    >>> nothing = Portfolio((), Periods((), (), 0), PortfolioSettings(), {})
+    >>> nothing = Portfolio((), Periods((), (), 0), {})
     >>> nothing.alerts
     ()
     """
 
     figures: tuple[Figure, ...]
     periods: Periods
-    settings: PortfolioSettings
     left_out: Mapping[str, str]
 
     @property
     def alerts(self) -> tuple[str, ...]:
-        """Whom it costs more to win than they are worth."""
-        found = [each for each in self.figures if each.metric == "clv_to_cac" and each.note.startswith("ALERT")]
-        return tuple(f"{_who(each)}: CLV is {each.value:.2f} times CAC: {each.note.removeprefix('ALERT: ')}" for each in found)
+        """Where acquiring an account costs more than its lifetime value."""
+        found = [each for each in self.figures if each.metric == "clv_to_cac" and each.value < 1]
+        return tuple(f"{_who(each)}: CLV is {decimal(each.value, 2)} times CAC: {_COSTLY}" for each in found)
 
     def __repr__(self) -> str:
         return f"Portfolio of {len(self.periods.starts)} periods, {len(self.figures):,} figures"
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a figure.
+        """Return one row per figure.
 
         Returns
         -------
         DataFrame
             `metric`, `period_start`, `period_end` (exclusive, UTC), `complete`, `segment` and `segment_value` (both `all` for
-            everybody), `age` (cohorts: periods since the end of their first), `value`, `low` and `high` (95 % interval), `n`
-            (what the value is a share or mean of), `unit`, `note`.
+            all accounts), `age` (cohorts: periods since the end of their first), `value`, `low` and `high` (95% interval),
+            `n` (what the value is a share or mean of), `unit`, `note`.
         """
         columns = {name: [getattr(each, name) for each in self.figures] for name in Figure.__dataclass_fields__}
         frame = pd.DataFrame(columns)
@@ -87,46 +85,22 @@ class Portfolio:
         """Return plain values for JSON; what is missing is None."""
         return {
             "observed_until": text_of(self.periods.observed_until),
-            "period": self.settings.period,
+            "period": self.periods.period,
             "alerts": list(self.alerts),
             "left_out": dict(self.left_out),
             "figures": [_plain(each) for each in self.figures],
         }
 
-    def text(self) -> str:
-        """Return the latest periods, segments and cohorts as plain text of at most 100 columns."""
-        return text_of_portfolio(self)
-
-    def plot(self, picture: str = "customers") -> Picture:
-        """Draw a picture.
-
-        Parameters
-        ----------
-        picture : str, default "customers"
-            One of `attitude`, `customers`, `revenue`, `support`, `orders` and `cohorts`, as far as there are figures.
-
-        Returns
-        -------
-        Picture
-            A matplotlib figure.
-
-        Raises
-        ------
-        UsageError
-            When there is no such picture of this result.
-        """
-        # only a picture needs matplotlib; scoring must do without it
-        from staypower.portfolio.drawing import draw
-
-        return draw(self, picture)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        lines = [*self.alerts, *(f"{name} left out: {why}" for name, why in self.left_out.items())]
-        said = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-        return f"{summary_frame(self).to_html(na_rep='')}<ul>{said}</ul>"
+    def blocks(self) -> Sequence[Block]:
+        """Return the latest periods, the segments of the last complete one, value, cohorts, alerts and notes."""
+        until = text_of(self.periods.observed_until - 1)[:10]
+        about = f"Portfolio by {self.periods.period}, data until {until}"
+        found: list[Block] = [f"{about} (* still running; [..] 95% interval)", *_summary(self), *_segments(self)]
+        found += [*_value(self), *_cohorts(self)]
+        lists = {"Alerts": self.alerts, "Notes": _notes(self), "Left out": [f"{n}: {why}" for n, why in self.left_out.items()]}
+        for title, lines in lists.items():
+            found += [Heading(title), Items(lines)] if lines else []
+        return found
 
 
 def _who(figure: Figure) -> str:
@@ -134,8 +108,101 @@ def _who(figure: Figure) -> str:
 
 
 def _plain(figure: Figure) -> dict[str, Any]:
-    found = {name: getattr(figure, name) for name in Figure.__dataclass_fields__}
-    for name in ("value", "low", "high"):
-        found[name] = found[name] if math.isfinite(found[name]) else None
-    dates = {name: text_of(found[name]) for name in ("period_start", "period_end")}
-    return {**found, **dates, "unit": METRICS[figure.metric].unit}
+    values = {name: plain(getattr(figure, name)) for name in Figure.__dataclass_fields__}
+    dates = {name: text_of(getattr(figure, name)) for name in ("period_start", "period_end")}
+    return {**values, **dates, "unit": METRICS[figure.metric].unit}
+
+
+def _written(figure: Figure | None, *, ends: bool = True) -> str:
+    """Write a figure, and the ends of its interval unless its sampling error says little, as of money."""
+    if figure is None:
+        return ""
+    if figure.note.startswith(TOO_SMALL):
+        return _SMALL
+    metric = METRICS[figure.metric]
+    value = metric.write(figure.value)
+    bounds = interval(figure.low, figure.high, lambda end: metric.write(end).removesuffix("%"))
+    return f"{value} [{bounds}]" if ends and bounds and metric.unit != "money" else value
+
+
+def _over_time(portfolio: Portfolio) -> Iterator[Figure]:
+    """Yield the figures of all accounts, a value per period."""
+    for each in portfolio.figures:
+        if each.segment == ALL and METRICS[each.metric].place in ("periods", "segments"):
+            yield each
+
+
+def _summary(portfolio: Portfolio) -> Iterator[TableBlock]:
+    latest = portfolio.periods.starts[-_PERIODS:]
+    running = dict(zip(portfolio.periods.starts, portfolio.periods.running, strict=True))
+    found = {(each.metric, each.period_start): each for each in _over_time(portfolio)}
+    there = {metric for metric, _ in found}
+    rows = [
+        [metric.label, *(_written(found.get((name, start))) for start in latest)]
+        for name, metric in METRICS.items()
+        if name in there
+    ]
+    if rows:
+        yield TableBlock(["", *(portfolio.periods.name(start) + "*" * bool(running[start]) for start in latest)], rows)
+
+
+def _segments(portfolio: Portfolio) -> Iterator[TableBlock]:
+    """Show the segments of the last complete period, a table per attribute."""
+    complete = [start for start, busy in zip(portfolio.periods.starts, portfolio.periods.running, strict=True) if not busy]
+    here = [each for each in portfolio.figures if complete and each.period_start == complete[-1] and each.age is None]
+    for column in dict.fromkeys(each.segment for each in here if each.segment != ALL):
+        own = {(each.metric, each.segment_value): each for each in here if each.segment == column}
+        there = {metric for metric, _ in own}
+        metrics = [name for name in METRICS if name in there and METRICS[name].place == "segments"][:_PERIODS]
+        values = dict.fromkeys(value for _, value in own)
+        rows = [[value, *(_written(own.get((name, value))) for name in metrics)] for value in values]
+        head = f"By {column}, {portfolio.periods.name(complete[-1])}"
+        yield TableBlock([head, *(METRICS[name].label for name in metrics)], rows)
+
+
+def _value(portfolio: Portfolio) -> Iterator[Block]:
+    own = [each for each in portfolio.figures if METRICS[each.metric].place == "value"]
+    if not own:
+        return
+    found = {(each.metric, _who(each)): each for each in own}
+    metrics = [name for name in METRICS if any(name == metric for metric, _ in found)]
+    rows = [
+        [who, *(_written(found.get((name, who)), ends=False) for name in metrics)]
+        for who in dict.fromkeys(who for _, who in found)
+    ]
+    head = f"Value, months until {text_of(own[0].period_end - 1)[:10]}"
+    yield TableBlock([head, *(METRICS[name].label for name in metrics)], rows)
+    yield f"CLV: {found['clv', 'all accounts'].note}"
+
+
+def _cohorts(portfolio: Portfolio) -> Iterator[TableBlock]:
+    own = [each for each in portfolio.figures if each.metric == "cohort_retention" and each.segment == ALL]
+    rows = []
+    for start in dict.fromkeys(each.period_start for each in own):
+        ages = {each.age: each for each in own if each.period_start == start}
+        shares = [_written(ages.get(age), ends=False) for age in range(1, _AGES + 1)]
+        rows.append([portfolio.periods.name(start), count(ages[0].n or 0), *shares])
+    if rows:
+        columns = ["began", "n", *(f"age {age}" for age in range(1, _AGES + 1))]
+        yield TableBlock(columns, rows, title="Cohorts: share still customers")
+
+
+def _notes(portfolio: Portfolio) -> list[str]:
+    """Write the notes of the periods shown; metrics and periods with the same note stand together."""
+    shown = portfolio.periods.starts[-_PERIODS:]
+    grouped: dict[str, list[Figure]] = {}
+    for each in _over_time(portfolio):
+        note = each.note.removeprefix(RUNNING).removeprefix("; ")
+        if note and each.period_start in shown:
+            grouped.setdefault(note, []).append(each)
+    return [f"{_named(figures)}{_dated(portfolio.periods, figures, shown)}: {note}" for note, figures in grouped.items()]
+
+
+def _named(figures: Iterable[Figure]) -> str:
+    labels = list(dict.fromkeys(METRICS[each.metric].label for each in figures))
+    return ", ".join(labels) if len(labels) <= _NAMED else f"{len(labels)} figures"
+
+
+def _dated(periods: Periods, figures: Iterable[Figure], shown: Sequence[int]) -> str:
+    names = list(dict.fromkeys(periods.name(each.period_start) for each in figures))
+    return "" if len(names) == len(shown) else f" ({', '.join(names)})"

@@ -1,26 +1,172 @@
-"""Recurring revenue kept, grown and lost in a period, in exact money."""
+"""Recurring revenue: what every account pays a month at any instant, and what a period kept, gained and lost of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.portfolio.customer_value.money import as_money
-from staypower.portfolio.customer_value.recurring import MonthlyRevenue, monthly_revenue, revenue_problem
-from staypower.portfolio.customers import Customers
-from staypower.portfolio.figures import Cell, Figure
+from staypower.cutoffs import entry
+from staypower.errors import UsageError
+from staypower.labels.runs import count_runs, newer_version
+from staypower.portfolio.customer_value import as_money, whole_amounts
+from staypower.portfolio.customers import Customers, open_ends_note
+from staypower.portfolio.figures import Figure, PortfolioCell, join_notes
 from staypower.portfolio.intervals import NONE, Interval, Resampler, first_over_last
-from staypower.portfolio.retention import unsettled
-from staypower.tables import Tables
+from staypower.results.numbers import plural
+from staypower.spells import SubscriptionVersions, instants_or_missing, read_versions
+from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CustomerRevenue", "customer_revenue", "ratio", "revenue_figures", "without_revenue"]
+__all__ = [
+    "CustomerRevenue",
+    "RecurringRevenue",
+    "customer_revenue",
+    "ratio",
+    "recurring_revenue",
+    "revenue_figures",
+    "revenue_problem",
+    "without_mrr",
+]
+
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True)
+class RecurringRevenue:
+    """What every account pays a month, at every instant.
+
+    >>> one = np.array([[10_000]])
+    >>> RecurringRevenue(one, one > 0, one > 0, one * 0).amount.tolist()
+    [[10000]]
+    """
+
+    # shape (n_accounts, k): Whole ten-thousandths, summed over the subscriptions that cover the instant; 0 where none does
+    amount: NDArray[np.int64]
+    known: NDArray[np.bool_]  # shape (n_accounts, k): False where a subscription that covers the instant has no `mrr`
+    covered: NDArray[np.bool_]  # shape (n_accounts, k): Whether a subscription covers the instant
+    # shape (n_accounts, k): What was paid in the moment before the latest end that the instant sees, in whole ten-
+    # thousandths; 0 where nothing ended yet, -1 where that subscription has no `mrr`
+    carried: NDArray[np.int64]
+
+
+def revenue_problem(tables: Tables) -> str | None:
+    """Say why the tables do not tell monthly revenue over time; None when they do.
+
+    >>> revenue_problem(Tables({}, 0))
+    'there is no table `subscriptions`'
+    """
+    if "subscriptions" not in tables:
+        return "there is no table `subscriptions`"
+    return _mrr_problem(tables["subscriptions"])
+
+
+def _mrr_problem(subscriptions: Table) -> str | None:
+    if not subscriptions.has("mrr"):
+        return "the subscriptions have no `mrr`"
+    if not subscriptions.has("valid_from") and "mrr" not in subscriptions.fixed:
+        return "`mrr` may have changed since: give its versions with `valid_from`, or declare it `fixed`"
+    return None
+
+
+def recurring_revenue(
+    subscriptions: Table, instants: NDArray[np.int64], *, accounts: Sequence[str], observed_until: int
+) -> RecurringRevenue:
+    """Return the monthly recurring revenue of accounts just before each instant, as it is known in hindsight.
+
+    A subscription counts where it began before the instant and did not end before it. A version of it speaks from its
+    `valid_from` until the next version's; before the first `valid_from` nothing is known.
+
+    >>> import pyarrow as pa
+    >>> from staypower.tables import SCHEMAS
+    >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
+    >>> rows = pa.table({"account_id": ["a", "a"], "started_at": time(0, 2), "ended_at": time(4, None), "mrr": [5.0, 7.5]})
+    >>> table = Table(SCHEMAS["subscriptions"], rows, fixed=frozenset({"mrr"}))
+    >>> found = recurring_revenue(table, np.array([1, 3, 5]), accounts=["a"], observed_until=9)
+    >>> found.amount.tolist()
+    [[50000, 125000, 75000]]
+    """
+    problem = _mrr_problem(subscriptions)
+    if problem is not None:
+        raise UsageError.of("no monthly revenue over time", "subscriptions", problem)
+    amounts, known = whole_amounts(subscriptions, "mrr")
+    versions = read_versions(subscriptions, accounts, observed_until=observed_until)
+    shape = (len(accounts), len(instants))
+    ended, started = _of_subscription(versions)
+    valid_from = np.maximum(versions.started, instants_or_missing(subscriptions, "valid_from")[versions.row])
+    # a version written when the subscription closed never spoke
+    spoke = (ended < 0) | (valid_from < ended)
+    speaking = versions.take(spoke)
+    valid_from, ended_spoken = valid_from[spoke], ended[spoke]
+    enters, leaves = entry(valid_from, instants), entry(ended_spoken, instants)
+    stop = np.minimum(newer_version(speaking.subscription, enters, len(instants)), leaves)
+    has_amount = known[speaking.row]
+    paid = amounts[speaking.row]
+    first = np.flatnonzero(np.diff(versions.subscription, prepend=-1))
+    covering = count_runs(versions.account[first], entry(started[first], instants), entry(ended[first], instants), shape)
+    known_count = count_runs(speaking.account[has_amount], enters[has_amount], stop[has_amount], shape)
+    return RecurringRevenue(
+        amount=_sum_runs(speaking.account, enters, stop, paid, shape),
+        known=known_count == covering,
+        covered=covering > 0,
+        carried=_carried(speaking, ended_spoken, np.where(has_amount, paid, _UNKNOWN), instants, shape),
+    )
+
+
+def _of_subscription(versions: SubscriptionVersions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each version when its subscription ended, by the last version, and when it started, by the earliest."""
+    if not len(versions):
+        return versions.ended, versions.started
+    first = np.flatnonzero(np.diff(versions.subscription, prepend=-1))
+    count = np.diff(np.append(first, len(versions)))
+    last = first + count - 1
+    return np.repeat(versions.ended[last], count), np.repeat(np.minimum.reduceat(versions.started, first), count)
+
+
+def _sum_runs(
+    account: NDArray[np.int64],
+    first: NDArray[np.int32],
+    stop: NDArray[np.int64],
+    amount: NDArray[np.int64],
+    shape: tuple[int, int],
+) -> NDArray[np.int64]:
+    """Add each row's amount at the positions `[first, stop)` of its account, in whole numbers."""
+    real = first < stop
+    change = np.zeros((shape[0], shape[1] + 1), dtype=np.int64)
+    np.add.at(change, (account[real], first[real]), amount[real])
+    np.subtract.at(change, (account[real], stop[real]), amount[real])
+    return change.cumsum(axis=1)[:, : shape[1]]
+
+
+def _carried(
+    speaking: SubscriptionVersions,
+    ended: NDArray[np.int64],
+    paid: NDArray[np.int64],
+    instants: NDArray[np.int64],
+    shape: tuple[int, int],
+) -> NDArray[np.int64]:
+    """Return what was paid in the moment before the latest end that each instant sees."""
+    found = np.zeros(shape, dtype=np.int64)
+    last = np.flatnonzero(np.append(np.diff(speaking.subscription) != 0, True)) if len(speaking) else np.empty(0, np.int64)
+    last = last[(entry(ended[last], instants) < len(instants)) & (ended[last] > speaking.started[last])]
+    if not len(last):
+        return found
+    order = last[np.lexsort((ended[last], speaking.account[last]))]
+    account, end = speaking.account[order], ended[order]
+    first = np.flatnonzero((np.diff(account, prepend=-1) != 0) | (np.diff(end, prepend=end[0] - 1) != 0))
+    closing = paid[order]
+    total = np.add.reduceat(closing, first)
+    total[np.minimum.reduceat(closing, first) == _UNKNOWN] = _UNKNOWN
+    latest = np.zeros(shape, dtype=np.int64)
+    # ascending ends: of several that enter at the same instant the latest is written last
+    np.maximum.at(latest, (account[first], entry(end[first], instants)), np.arange(1, len(first) + 1))
+    latest = np.maximum.accumulate(latest, axis=1)
+    return np.append(0, total)[latest]
 
 
 @dataclass(frozen=True)
@@ -35,21 +181,12 @@ class CustomerRevenue:
     known: NDArray[np.bool_]  # shape (n_accounts, k + 1): False for a customer whose revenue is not written down
 
 
-def without_revenue(tables: Tables) -> str | None:
-    """Say why revenue cannot be told over time; None when it can.
-
-    >>> without_revenue(Tables({}, 0))
-    'there is no table `subscriptions`'
-    """
-    return revenue_problem(tables["subscriptions"]) if "subscriptions" in tables else "there is no table `subscriptions`"
-
-
 def customer_revenue(tables: Tables, customers: Customers) -> CustomerRevenue:
     """Find what each customer pays a month at each boundary.
 
     A customer between two subscriptions, in a hole that the grace closes, is counted with what it paid when the hole began.
     """
-    found: MonthlyRevenue = monthly_revenue(
+    found = recurring_revenue(
         tables["subscriptions"],
         customers.periods.bounds,
         accounts=customers.accounts,
@@ -63,7 +200,9 @@ def customer_revenue(tables: Tables, customers: Customers) -> CustomerRevenue:
     return CustomerRevenue(np.where(present & known, amount, 0), known | ~present)
 
 
-def revenue_figures(customers: Customers, revenue: CustomerRevenue, cell: Cell, resampler: Resampler) -> Iterator[Figure]:
+def revenue_figures(
+    customers: Customers, revenue: CustomerRevenue, cell: PortfolioCell, resampler: Resampler
+) -> Iterator[Figure]:
     """Yield the movements of monthly recurring revenue, and gross and net revenue retention.
 
     Over the customers at the start: gross = sum of min(start, end) / sum of start, at most 1; net = sum of end / sum of
@@ -74,9 +213,8 @@ def revenue_figures(customers: Customers, revenue: CustomerRevenue, cell: Cell, 
     concerned = cell.members & (before | after)
     known = concerned & revenue.known[:, cell.position] & revenue.known[:, cell.position + 1]
     start, end = (revenue.amount[:, place] for place in (cell.position, cell.position + 1))
-    settled, caution = unsettled(customers, cell)
-    missing = int(concerned.sum() - known.sum())
-    blank = f"{missing:,} accounts without `mrr` left out" if missing else ""
+    final, caution = open_ends_note(customers, cell)
+    note = join_notes(without_mrr(int(concerned.sum() - known.sum())), caution)
     stayed = known & before & after
     change = np.where(stayed, end - start, 0)
     came = known & ~before & after
@@ -91,19 +229,21 @@ def revenue_figures(customers: Customers, revenue: CustomerRevenue, cell: Cell, 
         "mrr_at_end": end[known & after].sum(),
     }
     count = int(known.sum())
-    note = "; ".join(part for part in (blank, caution) if part)
     for metric, amount in sums.items():
-        yield cell.figure(metric, as_money(amount), n=count, accounts=count, complete=settled, note=note)
+        yield cell.figure(metric, as_money(amount), n=count, accounts=count, complete=final, note=note)
     starters = known & before
     n = int(starters.sum())
     if not customers.readable(cell.position):
         return
     for metric, kept in (("gross_revenue_retention", np.minimum(start, end)), ("net_revenue_retention", end)):
         value, interval, empty = ratio(kept[starters], start[starters], resampler, f"{metric}|{cell.name}")
-        said = "; ".join(
-            part for part in ("" if n else "no customers with `mrr` at the start", empty if n else "", note) if part
-        )
-        yield cell.figure(metric, value, interval, n=n, accounts=n, complete=settled, note=said)
+        why = empty if n else "no customers with `mrr` at the start"
+        yield cell.figure(metric, value, interval, n=n, accounts=n, complete=final, note=join_notes(why, note))
+
+
+def without_mrr(accounts: int) -> str:
+    """Say how many accounts were left out because their `mrr` is blank."""
+    return f"{plural(accounts, 'account')} without `mrr` left out" if accounts else ""
 
 
 def ratio(parts: NDArray[np.int64], wholes: NDArray[np.int64], resampler: Resampler, name: str) -> tuple[float, Interval, str]:

@@ -88,7 +88,7 @@ class PortfolioSettings(BaseModel):
 class QuadrantSettings(BaseModel):
     """Which tiers count as loyal.
 
-    >>> QuadrantSettings().rules(TIERS)["passive"]
+    >>> QuadrantSettings().rules(("detractor", "passive", "promoter"))["passive"]
     ('content', 'loyal_but_leaving')
     """
 

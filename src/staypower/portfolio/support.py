@@ -1,4 +1,4 @@
-"""First response and the promise kept, of the tickets opened in a cell."""
+"""Support: hours to the first response and SLA attainment of the tickets opened in a period."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import numpy as np
 from staypower.cutoffs import HOUR, before
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.support import ticket_stream
-from staypower.portfolio.figures import Cell, Figure
+from staypower.portfolio.figures import Figure, PortfolioCell, join_notes
 from staypower.portfolio.intervals import NONE, Resampler
+from staypower.results.numbers import plural
 from staypower.spells import instants_or_missing, number_accounts
 from staypower.tables import Tables
 
@@ -22,24 +23,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Tickets", "censored_median", "read_tickets", "support_figures"]
 
-_WHOLE_DAYS = "a time without a clock is known to the day only: no more than whole days are told apart"
+_WHOLE_DAYS = "dates without a clock: waiting times are known to whole days only"
 
 
 @dataclass(frozen=True)
 class Tickets:
-    """Tickets with how long they waited.
-
-    >>> Tickets.__name__
-    'Tickets'
-    """
+    """Tickets with how long they waited."""
 
     account: NDArray[np.int64]  # shape (n,)
-    at: NDArray[np.int64]  # shape (n,): Instants of opening
-    hours: NDArray[np.float64]  # shape (n,): Until somebody saw to the ticket, or until knowledge ends
-    waiting: NDArray[np.bool_]  # shape (n,): Nobody has seen to it yet: `hours` is only how long it has waited so far
-    kept: NDArray[np.bool_]  # shape (n,): The first response came within the promise
-    decided: NDArray[np.bool_]  # shape (n,): It is settled whether the promise was kept
-    caution: str = ""  # what the times do not tell
+    at: NDArray[np.int64]  # shape (n,): instants of opening
+    hours: NDArray[np.float64]  # shape (n,): until the first response, or until the data end
+    waiting: NDArray[np.bool_]  # shape (n,): not answered yet, so that `hours` is only the time so far
+    kept: NDArray[np.bool_]  # shape (n,): answered within the SLA
+    decided: NDArray[np.bool_]  # shape (n,): whether it was answered within the SLA is certain
+    caution: str = ""  # what the times do not show
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Tickets:
         """Return some of the tickets."""
@@ -63,7 +60,7 @@ def read_tickets(tables: Tables, features: FeatureSettings, *, accounts: Sequenc
     waiting = ~before(seen_to, until)
     hours = stream.hours_between("opened_at", "first_response_at")
     if stream.has("resolved_at"):
-        # as the stream has it: resolved without a noted response, or before it, waits no longer
+        # as in the stream: a ticket resolved without a recorded response, or before it, waits no longer
         answered = before(stream.instants("first_response_at"), until)
         hours = np.fmin(np.where(answered, hours, np.nan), stream.hours_between("opened_at", "resolved_at"))
     hours = np.where(waiting, (until - opened) / HOUR, hours)
@@ -81,8 +78,8 @@ def read_tickets(tables: Tables, features: FeatureSettings, *, accounts: Sequenc
     return found.take(real)
 
 
-def support_figures(tickets: Tickets, cell: Cell, *, sla_hours: float, resampler: Resampler) -> Iterator[Figure]:
-    """Yield mean and median hours to the first response, and the share of promises kept.
+def support_figures(tickets: Tickets, cell: PortfolioCell, *, sla_hours: float, resampler: Resampler) -> Iterator[Figure]:
+    """Yield mean and median hours to the first response, and the share answered within the SLA.
 
     A ticket that still waits counts with its hours so far, so that the mean is a lower bound while there are any. The median
     is Kaplan and Meier's (1958): the shortest time after which at most half of the tickets still wait.
@@ -93,36 +90,27 @@ def support_figures(tickets: Tickets, cell: Cell, *, sla_hours: float, resampler
             yield cell.figure(metric, math.nan, n=0, accounts=0, note="no tickets")
         return
     open_now = int(tickets.waiting.sum())
-    answered = not open_now
-    still = f"{open_now:,} of {n:,} still wait" if open_now else ""
-    mean, bound = float(tickets.hours.mean()), f"at least: {still}" if still else ""
-    yield cell.figure(
-        "first_response_hours_mean", mean, n=n, accounts=accounts, complete=answered, note=_joined(bound, tickets.caution)
-    )
+    still = f"{open_now:,} of {plural(n, 'ticket')} not answered yet" if open_now else ""
     median = censored_median(tickets.hours, ~tickets.waiting)
-    unknown = "more than half still wait" if math.isnan(median) else still
-    yield cell.figure(
-        "first_response_hours_median", median, n=n, accounts=accounts, complete=answered, note=_joined(unknown, tickets.caution)
-    )
+    bound = f"a lower bound: {still}" if still else ""
+    unknown = "more than half not answered yet" if math.isnan(median) else still
+    for name, value, why in (("mean", float(tickets.hours.mean()), bound), ("median", median, unknown)):
+        note, metric = join_notes(why, tickets.caution), f"first_response_hours_{name}"
+        yield cell.figure(metric, value, n=n, accounts=accounts, complete=not open_now, note=note)
     decided, kept = int(tickets.decided.sum()), int((tickets.kept & tickets.decided).sum())
-    undecided = f"{n - decided:,} open tickets are younger than {sla_hours:g} h" if decided < n else ""
+    undecided = f"{plural(n - decided, 'open ticket')} younger than {sla_hours:g} h not counted" if decided < n else ""
     share = kept / decided if decided else math.nan
-    settled = tickets.take(tickets.decided)
-    interval = resampler.share(settled.account, settled.kept, name=f"sla_attainment|{cell.name}") if decided else NONE
-    counted = len(np.unique(settled.account))
+    counted = tickets.take(tickets.decided)
+    interval = resampler.share(counted.account, counted.kept, name=f"sla_attainment|{cell.name}") if decided else NONE
     yield cell.figure(
         "sla_attainment",
         share,
         interval,
         n=decided,
-        accounts=counted,
+        accounts=len(np.unique(counted.account)),
         complete=decided == n,
-        note=_joined(undecided, tickets.caution),
+        note=join_notes(undecided, tickets.caution),
     )
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
 
 
 def censored_median(hours: NDArray[np.float64], answered: NDArray[np.bool_]) -> float:

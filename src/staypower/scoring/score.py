@@ -25,7 +25,7 @@ from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
-from staypower.portfolio.customer_value.account_values import account_values, monthly_revenue
+from staypower.portfolio.customer_value import account_values, monthly_revenue
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.scoring.bands import RiskBands
 from staypower.scoring.beside import BesideSettings, beside_churn

@@ -112,7 +112,7 @@ def test_an_account_without_mrr_is_left_out_of_revenue_and_counted(measure, pick
     found = measure({"subscriptions": (text, FIXED)})
     row = pick(found, "gross_revenue_retention", "2025-02-01")
     assert (row["value"], row["n"]) == (0.5, 2)
-    assert row["note"] == "1 accounts without `mrr` left out"
+    assert row["note"] == "1 account without `mrr` left out"
     assert pick(found, "customer_churn_rate", "2025-02-01")["n"] == 3
 
 
@@ -153,7 +153,7 @@ def test_an_end_that_could_still_be_undone_makes_a_past_month_provisional(measur
     row = pick(found, "customer_churn_rate", "2025-02-01")
     # b c d f are gone, and each could be back until 30 days after its end
     assert (row["value"], row["complete"]) == (0.8, False)
-    assert row["note"] == "provisional: 4 ends could still be undone within the grace of 30 days"
+    assert row["note"] == "provisional: 4 churned customers may still come back within the grace of 30 days"
     later = pick(
         measure({"subscriptions": (HISTORY, FIXED)}, label=LABEL, until="2025-04-30"), "customer_churn_rate", "2025-02-01"
     )
@@ -192,7 +192,7 @@ def test_given_dates_and_a_given_flag(measure, pick):
     flagged = measure(
         {"accounts": "account_id,signed_up_at,left\na,2024-01-01,Yes\n", "usage": usage}, label=GivenLabel(flag="left")
     )
-    assert flagged.left_out["churn and retention"] == "a flag says who left, not when"
+    assert flagged.left_out["churn and retention"] == "a flag shows who left, but not when"
 
 
 def test_referrals_are_shares_of_the_customers_at_the_start(measure, pick):

@@ -1,4 +1,4 @@
-"""First response and the promise kept, open tickets censored."""
+"""First response and SLA attainment, open tickets censored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from staypower.portfolio.support import censored_median
 HEAD = "account_id,ticket_id,opened_at,first_response_at,resolved_at\n"
 
 
-def test_hours_and_promises(measure, pick):
+def test_hours_and_sla_attainment(measure, pick):
     text = HEAD + (
         "a,1,2025-02-03T10:00,2025-02-03T12:00,\n"  # 2 h
         "b,2,2025-02-03T10:00,2025-02-04T10:00,\n"  # 24 h: just in time
@@ -29,20 +29,20 @@ def test_hours_and_promises(measure, pick):
 def test_open_tickets_are_censored_not_dropped(measure, pick):
     text = HEAD + (
         "a,1,2025-02-26T00:00,2025-02-26T02:00,\n"
-        "b,2,2025-02-26T00:00,,\n"  # waits since 72 h when knowledge ends: the promise is broken
+        "b,2,2025-02-26T00:00,,\n"  # waiting for 72 h when the data end: outside the SLA
         "c,3,2025-02-28T12:00,,\n"  # waits since 12 h: undecided
     )
     found = measure({"tickets": text}, until="2025-02-28")
     mean = pick(found, "first_response_hours_mean", "2025-02-01")
     assert mean["value"] == pytest.approx((2 + 72 + 12) / 3)
-    assert mean["note"] == "at least: 2 of 3 still wait"
+    assert mean["note"] == "a lower bound: 2 of 3 tickets not answered yet"
     assert not mean["complete"]
     sla = pick(found, "sla_attainment", "2025-02-01")
     assert (sla["value"], sla["n"]) == (0.5, 2)
-    assert sla["note"] == "1 open tickets are younger than 24 h"
+    assert sla["note"] == "1 open ticket younger than 24 h not counted"
     median = pick(found, "first_response_hours_median", "2025-02-01")
     assert math.isnan(median["value"])
-    assert median["note"] == "more than half still wait"
+    assert median["note"] == "more than half not answered yet"
 
 
 def test_no_tickets_and_times_without_a_clock(measure, pick):

@@ -13,7 +13,6 @@ from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.result import Portfolio
-from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.pictures import Picture, find_picture, write_pictures
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -47,10 +46,10 @@ def test_a_picture_that_is_not_there_is_refused_with_the_nearest(evaluation):
 def test_portfolio_and_backtest_draw_themselves():
     month = 2_678_400_000_000
     figure = Figure("nps", 0, month, True, "all", "all", 30.0, 10.0, 50.0, n=80)
-    portfolio = Portfolio((figure,), Periods((0,), (month,), month), PortfolioSettings(), {})
+    portfolio = Portfolio((figure,), Periods((0,), (month,), month), {})
     assert portfolio.plot("attitude")._suptitle.get_text() == "NPS and CSAT"
     with pytest.raises(UsageError, match="attitude"):
-        portfolio.plot()
+        portfolio.plot("customers")
     backtest = backtest_of(folds_of()[2][-1:], replicates=20)
     assert "1 folds" in backtest.plot()._suptitle.get_text()
     with pytest.raises(UsageError, match="folds"):

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from staypower.evaluation.rows import BASE_RATE
-from staypower.portfolio.catalogue import METRICS
-from staypower.portfolio.segments import ALL
-from staypower.portfolio.wording import period_name
+from staypower.portfolio.catalogue import charts
+from staypower.portfolio.figures import ALL
 from staypower.reporting.page.drawings import Line, Point, draw_curves, draw_lines
 from staypower.reporting.page.scales import written
 
@@ -21,19 +20,6 @@ if TYPE_CHECKING:
     from staypower.portfolio.result import Portfolio
 
 __all__ = ["Chart", "portfolio_charts", "quality_charts"]
-
-_OVER_TIME: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("NPS", ("nps", "nps_by_account")),
-    ("CSAT, satisfied of 100", ("csat",)),
-    ("Effort (CES 1, low is good)", ("ces1_mean",)),
-    ("Effort (CES 2, high is good)", ("ces2_mean",)),
-    ("Customers lost", ("customer_churn_rate", "voluntary_churn_rate", "involuntary_churn_rate")),
-    ("Customers kept", ("customer_retention",)),
-    ("Recurring revenue kept", ("gross_revenue_retention", "net_revenue_retention")),
-    ("Promises kept (SLA)", ("sla_attainment",)),
-    ("Accounts that ordered", ("active_accounts",)),
-    ("Margin per active account", ("margin_per_active_account",)),
-)
 
 
 @dataclass(frozen=True)
@@ -50,15 +36,15 @@ class Chart:
 
 def portfolio_charts(portfolio: Portfolio) -> list[Chart]:
     """Draw what there is of the portfolio over time."""
-    names = [period_name(start, portfolio.settings.period) for start in portfolio.periods.starts]
+    names = [portfolio.periods.name(start) for start in portfolio.periods.starts]
     place = {start: number for number, start in enumerate(portfolio.periods.starts)}
     overall = [each for each in portfolio.figures if each.segment == ALL and each.age is None]
     made = []
-    for title, metrics in _OVER_TIME:
-        lines = [_line(metric, [each for each in overall if each.metric == metric], place) for metric in metrics]
+    for title, metrics in charts().items():
+        lines = [_line(metric.label, [each for each in overall if each.metric == metric.name], place) for metric in metrics]
         there = [line for line in lines if any(math.isfinite(each.value) for each in line.points)]
         if there:
-            unit = METRICS[metrics[0]].unit
+            unit = metrics[0].unit
             drawing = draw_lines(title, names, there, unit=unit)
             heads = ("period", *(line.label for line in there))
             rows = tuple(
@@ -68,12 +54,12 @@ def portfolio_charts(portfolio: Portfolio) -> list[Chart]:
     return made
 
 
-def _line(metric: str, figures: Sequence[Figure], place: Mapping[int, int]) -> Line:
+def _line(label: str, figures: Sequence[Figure], place: Mapping[int, int]) -> Line:
     points = [Point(math.nan)] * len(place)
     for each in figures:
         if each.period_start in place:
             points[place[each.period_start]] = Point(each.value, each.low, each.high, each.complete)
-    return Line(METRICS[metric].label.removeprefix("... "), points)
+    return Line(label, points)
 
 
 def quality_charts(quality: Mapping[str, Any]) -> list[Chart]:

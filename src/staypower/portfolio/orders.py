@@ -1,22 +1,24 @@
-"""What purchases without a contract bring: net order amounts in exact money."""
+"""Purchases without a contract: net order amounts in exact money, and what they bring in a period."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from staypower.cutoffs import before
-from staypower.portfolio.customer_value.money import whole_amounts
+from staypower.portfolio.customer_value import as_money, whole_amounts
+from staypower.portfolio.figures import Figure, PortfolioCell
 from staypower.spells import instants_or_missing, number_accounts
 from staypower.tables import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["OrderAmounts", "read_order_amounts"]
+__all__ = ["OrderAmounts", "order_figures", "read_order_amounts"]
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,14 @@ def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until
     bought = ~cancelled & ~taken_back & ~(amount < 0)
     unknown = int((seen & bought & ~known).sum())
     return OrderAmounts(account[seen], at[seen], amount[seen], bought[seen], unknown)
+
+
+def order_figures(orders: OrderAmounts, rows: NDArray[np.int64], cell: PortfolioCell, margin: float) -> Iterator[Figure]:
+    """Yield accounts that ordered, what orders brought, and the mean margin per active account."""
+    active = len(np.unique(orders.account[rows[orders.bought[rows]]]))
+    total = as_money(orders.amount[rows].sum())
+    yield cell.figure("active_accounts", active, n=active, accounts=active)
+    yield cell.figure("order_revenue", total, n=active, accounts=active, note="net of returns")
+    note = "no orders" if not active else "margin of this period per account, not a lifetime value"
+    value = margin * total / active if active else math.nan
+    yield cell.figure("margin_per_active_account", value, n=active, accounts=active, note=note)

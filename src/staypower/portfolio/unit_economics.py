@@ -1,4 +1,4 @@
-"""Lifetime value, acquisition cost and what orders bring."""
+"""Unit economics: lifetime value, acquisition cost, and their ratio."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.portfolio.customer_value.closed_form import CONVENTION, lifetime_value
-from staypower.portfolio.customer_value.money import MONEY_SCALE, as_money, whole_amounts
-from staypower.portfolio.customer_value.orders import OrderAmounts
+from staypower.portfolio.customer_value import CONVENTION, MONEY_SCALE, as_money, lifetime_value, whole_amounts
 from staypower.portfolio.customers import Customers
-from staypower.portfolio.figures import Cell, Figure
+from staypower.portfolio.figures import Figure, PortfolioCell
 from staypower.portfolio.intervals import NONE, Resampler
 from staypower.portfolio.revenue import CustomerRevenue
 from staypower.portfolio.settings import PortfolioSettings
+from staypower.results.numbers import decimal, plural
 from staypower.spells import instants_or_missing, number_accounts
 from staypower.tables import Tables
 
@@ -27,7 +26,6 @@ __all__ = [
     "AcquisitionCosts",
     "acquisition_figures",
     "costs_problem",
-    "order_figures",
     "read_costs",
     "value_figures",
 ]
@@ -35,18 +33,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class AcquisitionCosts:
-    """What winning each account cost.
+    """The acquisition cost of each account."""
 
-    >>> AcquisitionCosts(np.array([5]), np.array([True])).amount.tolist()
-    [5]
-    """
-
-    amount: NDArray[np.int64]  # shape (n_accounts,): Whole ten-thousandths
+    amount: NDArray[np.int64]  # shape (n_accounts,): whole ten-thousandths
     known: NDArray[np.bool_]  # shape (n_accounts,)
 
 
 def costs_problem(tables: Tables, column: str) -> str | None:
-    """Say why the cost of winning accounts is not known; None when it is.
+    """Say why acquisition costs are not known; None when they are.
 
     >>> import pyarrow as pa
     >>> from staypower.tables import SCHEMAS, Table
@@ -68,38 +62,37 @@ def _is_number(kind: object) -> bool:
 
 
 def read_costs(tables: Tables, column: str, *, accounts: Sequence[str]) -> AcquisitionCosts:
-    """Read the cost of winning each account: the first that was written down."""
+    """Read the acquisition cost of each account: the first one recorded."""
     table = tables["accounts"]
     amount, known = whole_amounts(table, column)
     account = number_accounts(table, accounts)
     rows = np.flatnonzero(known & (account >= 0))
     rows = rows[np.lexsort((rows, instants_or_missing(table, "valid_from")[rows]))][::-1]
     found = np.zeros(len(accounts), dtype=np.int64)
-    told = np.zeros(len(accounts), dtype=bool)
-    found[account[rows]], told[account[rows]] = amount[rows], True
-    return AcquisitionCosts(found, told)
+    has_cost = np.zeros(len(accounts), dtype=bool)
+    found[account[rows]], has_cost[account[rows]] = amount[rows], True
+    return AcquisitionCosts(found, has_cost)
 
 
-def acquisition_figures(costs: AcquisitionCosts, began_in: NDArray[np.int64], cell: Cell) -> Iterator[Figure]:
-    """Yield the mean cost of the accounts won in a cell."""
-    won = (began_in == cell.position) & cell.members
-    yield _mean_cost(costs, won, cell, "cac")
+def acquisition_figures(costs: AcquisitionCosts, began_in: NDArray[np.int64], cell: PortfolioCell) -> Iterator[Figure]:
+    """Yield the mean acquisition cost of the accounts that began in a cell."""
+    yield _mean_cost(costs, (began_in == cell.position) & cell.members, cell, "cac")
 
 
-def _mean_cost(costs: AcquisitionCosts, won: NDArray[np.bool_], cell: Cell, metric: str) -> Figure:
-    told = won & costs.known
-    n, blank = int(told.sum()), int(won.sum() - told.sum())
-    said = f"{blank:,} accounts without a cost left out" if blank else ""
+def _mean_cost(costs: AcquisitionCosts, began: NDArray[np.bool_], cell: PortfolioCell, metric: str) -> Figure:
+    counted = began & costs.known
+    n, blank = int(counted.sum()), int(began.sum() - counted.sum())
+    note = f"{plural(blank, 'account')} without a cost left out" if blank else ""
     if not n:
-        return cell.figure(metric, math.nan, n=0, accounts=0, note=said or "no accounts won")
-    return cell.figure(metric, as_money(costs.amount[told].sum()) / n, n=n, accounts=n, note=said)
+        return cell.figure(metric, math.nan, n=0, accounts=0, note=note or "no new accounts")
+    return cell.figure(metric, as_money(costs.amount[counted].sum()) / n, n=n, accounts=n, note=note)
 
 
 def value_figures(
     customers: Customers,
     revenue: CustomerRevenue,
     costs: AcquisitionCosts | None,
-    cell: Cell,
+    cell: PortfolioCell,
     settings: PortfolioSettings,
     resampler: Resampler,
 ) -> Iterator[Figure]:
@@ -110,13 +103,13 @@ def value_figures(
     """
     months = len(customers.periods)
     here = (customers.stay[:, :months] >= 0) & cell.members
-    told = here & revenue.known[:, :months]
+    paying = here & revenue.known[:, :months]
     sums = np.column_stack(
         [
             (here & (customers.stay[:, 1:] >= 0)).sum(axis=1),
             here.sum(axis=1),
-            np.where(told, revenue.amount[:, :months], 0).sum(axis=1),
-            told.sum(axis=1),
+            np.where(paying, revenue.amount[:, :months], 0).sum(axis=1),
+            paying.sum(axis=1),
         ]
     )[here.any(axis=1)]
     accounts, total = len(sums), sums.sum(axis=0)
@@ -129,7 +122,7 @@ def value_figures(
     def retained(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
         return drawn[:, 0] / drawn[:, 1]
 
-    def worth(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    def value_of(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
         margin = settings.margin * drawn[:, 2] / drawn[:, 3] / MONEY_SCALE
         return lifetime_value(margin, retention=retained(drawn), discount=settings.discount_rate)
 
@@ -138,42 +131,32 @@ def value_figures(
     yield cell.figure("monthly_retention", stays, interval, n=n, accounts=accounts, note=f"{months} months pooled")
     value, interval, note = math.nan, NONE, "no customer month with a known `mrr`"
     if total[3]:
-        value = float(worth(total[None, :].astype(np.float64))[0])
-        interval = resampler.interval(sums, worth, name=f"clv|{cell.name}")
-        note = _say(settings, as_money(total[2]) / int(total[3]), stays)
+        value = float(value_of(total[None, :].astype(np.float64))[0])
+        interval = resampler.interval(sums, value_of, name=f"clv|{cell.name}")
+        note = _convention(settings, as_money(total[2]) / int(total[3]), stays)
     if not math.isfinite(value) and total[3]:
-        value, interval, note = math.nan, NONE, "nobody was lost and money is not discounted: without bound"
+        value, interval, note = math.nan, NONE, "undefined: no churn and no discount rate, so lifetime value is infinite"
     clv = cell.figure("clv", value, interval, n=n, accounts=accounts, note=note)
     yield clv
     if costs is not None:
         yield from _against_cost(customers, costs, cell, clv)
 
 
-def _say(settings: PortfolioSettings, revenue: float, retention: float) -> str:
+def _convention(settings: PortfolioSettings, revenue: float, retention: float) -> str:
     of = "of revenue, not of margin: set `portfolio.margin`; " if settings.margin == 1 else ""
-    return f"{of}{CONVENTION}; m = {settings.margin * revenue:.2f}, r = {retention:.4f}, d = {settings.discount_rate:g}"
+    margin, kept = decimal(settings.margin * revenue, 2), decimal(retention, 4)
+    return f"{of}{CONVENTION}; m = {margin}, r = {kept}, d = {settings.discount_rate:g}"
 
 
-def _against_cost(customers: Customers, costs: AcquisitionCosts, cell: Cell, clv: Figure) -> Iterator[Figure]:
+def _against_cost(customers: Customers, costs: AcquisitionCosts, cell: PortfolioCell, clv: Figure) -> Iterator[Figure]:
     began = customers.began_in()
     won = (began >= 0) & cell.members[np.arange(len(began)), np.maximum(began, 0)]
     cac = _mean_cost(costs, won, cell, "cac_of_months")
     yield cac
     if not (math.isfinite(clv.value) and math.isfinite(cac.value)) or cac.value == 0:
-        note = next((each.note for each in (clv, cac) if not math.isfinite(each.value)), "accounts were won for nothing")
+        note = next((each.note for each in (clv, cac) if not math.isfinite(each.value)), "the acquisition cost is 0")
         yield replace(cac, metric="clv_to_cac", value=math.nan, n=None, note=note)
         return
     ratio, low, high = (end / cac.value for end in (clv.value, clv.low, clv.high))
-    note = "ALERT: an account is worth less than winning it cost" if clv.value < cac.value else ""
+    note = "ALERT: acquiring an account costs more than its lifetime value" if clv.value < cac.value else ""
     yield replace(clv, metric="clv_to_cac", value=ratio, low=low, high=high, n=cac.n, note=note)
-
-
-def order_figures(orders: OrderAmounts, rows: NDArray[np.int64], cell: Cell, settings: PortfolioSettings) -> Iterator[Figure]:
-    """Yield accounts that ordered, what orders brought, and the mean margin per active account."""
-    active = len(np.unique(orders.account[rows[orders.bought[rows]]]))
-    total = as_money(orders.amount[rows].sum())
-    yield cell.figure("active_accounts", active, n=active, accounts=active)
-    yield cell.figure("order_revenue", total, n=active, accounts=active, note="returns taken off")
-    note = "no order" if not active else "what an account brought in this period; not a lifetime value"
-    value = settings.margin * total / active if active else math.nan
-    yield cell.figure("margin_per_active_account", value, n=active, accounts=active, note=note)

@@ -77,15 +77,15 @@ def test_repeated_answers_take_the_bootstrap_over_accounts(measure, pick):
     assert pick(measure(everybody(text)), "nps", "2025-02-01")["low"] == row["low"]
 
 
-def test_nobody_answered(measure, pick):
+def test_no_answers(measure, pick):
     text = HEAD + "a,1,2025-02-03,,nps,0-10,\na,2,2025-03-03,2025-03-04,nps,0-10,9\n"
     found = measure(everybody(text))
     row = pick(found, "nps", "2025-02-01")
     assert math.isnan(row["value"])
-    assert (row["n"], row["note"]) == (0, "nobody answered")
+    assert (row["n"], row["note"]) == (0, "no answers")
     rate = pick(found, "nps_response_rate", "2025-02-01")
     assert (rate["value"], rate["n"]) == (0.0, 1)
-    assert pick(found, "nps_response_rate", "2025-04-01")["note"] == "nobody was invited"
+    assert pick(found, "nps_response_rate", "2025-04-01")["note"] == "no invitations"
 
 
 def test_csat_takes_the_threshold_of_each_scale(measure, pick):

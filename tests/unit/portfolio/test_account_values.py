@@ -1,4 +1,4 @@
-"""What an account is worth if it stays, and how much of it is at risk."""
+"""The value of an account if it stays, and how much of it is at risk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from staypower.errors import UsageError
-from staypower.portfolio.customer_value.account_values import MONTH_DAYS, account_values, monthly_revenue
+from staypower.portfolio.customer_value import MONTH_DAYS, account_values, monthly_revenue
 
 QUARTER = 3 * MONTH_DAYS
 

@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from staypower.errors import UsageError
-from staypower.portfolio.customer_value.closed_form import lifetime_value, to_period_probability, value_at_risk
-from staypower.portfolio.customer_value.money import whole_amounts
-from staypower.portfolio.customer_value.recurring import monthly_revenue
+from staypower.portfolio.customer_value import lifetime_value, to_period_probability, value_at_risk, whole_amounts
+from staypower.portfolio.revenue import recurring_revenue
 from staypower.tables import SCHEMAS, Table
 
 
@@ -70,7 +69,7 @@ def test_versions_speak_from_their_own_time_and_the_closing_one_never():
         ended_at=[None, None, 20],
         mrr=[1.0, 2.0, 0.0],
     )
-    found = monthly_revenue(table, np.array([5, 10, 11, 20, 21]), accounts=["a"], observed_until=99)
+    found = recurring_revenue(table, np.array([5, 10, 11, 20, 21]), accounts=["a"], observed_until=99)
     # at 10 the version of 10 is not known yet; at 20 the subscription still ran just before; then the last 2 is remembered
     assert found.amount.tolist() == [[10_000, 10_000, 20_000, 20_000, 0]]
     assert found.covered.tolist() == [[True, True, True, True, False]]
@@ -81,14 +80,14 @@ def test_a_blank_amount_is_unknown_not_nothing():
     table = subscriptions(
         account_id=["a", "a"], subscription_id=["s", "t"], started_at=[0, 5], ended_at=[20, 20], mrr=[1.0, None]
     )
-    found = monthly_revenue(table, np.array([3, 8, 30]), accounts=["a"], observed_until=99)
+    found = recurring_revenue(table, np.array([3, 8, 30]), accounts=["a"], observed_until=99)
     assert found.known.tolist() == [[True, False, True]]
     assert found.carried.tolist()[0][2] == -1
 
 
 def test_an_end_that_was_not_observed_yet_is_no_end():
     table = subscriptions(account_id=["a"], subscription_id=["s"], started_at=[0], ended_at=[50], mrr=[1.0])
-    assert monthly_revenue(table, np.array([60]), accounts=["a"], observed_until=40).amount.tolist() == [[10_000]]
+    assert recurring_revenue(table, np.array([60]), accounts=["a"], observed_until=40).amount.tolist() == [[10_000]]
 
 
 def test_amounts_too_large_to_be_exact_are_refused_with_the_row():
