@@ -157,15 +157,16 @@ def change_sentence(catalogue: Catalogue, definition: Definition, before: float,
 
 
 def _change(description: str, written: float, value: str) -> str:
-    """Turn "change of use against before" into "Use fell by 20% compared with before"."""
-    thing, *before = re.split(" against | compared with ", description.removeprefix("change of "), maxsplit=1)
+    """Turn "change in usage compared with before" into "Usage fell by 20% compared with before"."""
+    # older bundles say "change of use against before"
+    thing, *before = re.split(" against | compared with ", re.sub(r"\Achange (?:in|of) ", "", description), maxsplit=1)
     against = f" compared with {before[0]}" if before else ""
     if math.isnan(written):
         return f"{capitalised(description)}: {value}"
     if math.isinf(written):
         return f"{capitalised(thing)} started from zero{against}"
     if written == 0.0:
-        return f"No change of {thing}{against}"
+        return f"No change in {thing}{against}"
     if written == -100.0:
         return f"{capitalised(thing)} fell to zero{against}"
     if written >= _MANIFOLD:

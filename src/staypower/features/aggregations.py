@@ -1,4 +1,4 @@
-"""How rows become one number: each aggregation owns its value on no rows and says itself in words.
+"""How rows become one number: each aggregation says what it means and what its value is when there are no rows.
 
 `kernel` names the compiled routine: *additive* and *distinct* cost the same for one cutoff as for fifty, *ordered* ones
 walk the rows of a window for each cutoff.
@@ -36,7 +36,7 @@ class Aggregation:
 _ALL = (
     Aggregation("count", "additive", 0.0, False, "number of rows"),
     Aggregation("sum", "additive", 0.0, "number", "sum, to four decimals"),
-    Aggregation("mean", "additive", NAN, "number", "mean of the values that are there, to four decimals each"),
+    Aggregation("mean", "additive", NAN, "number", "mean of the recorded values, each to four decimals"),
     Aggregation("distinct", "distinct", 0.0, "code", "number of different values"),
     Aggregation("active_days", "distinct", 0.0, False, "number of different UTC calendar days with a row"),
     Aggregation("minimum", "ordered", NAN, "number", "smallest value"),
@@ -62,13 +62,11 @@ _ALL = (
         "days by which each gap exceeds the one before on average (slope), missing under four days",
     ),
     Aggregation(
-        "gap_quantile", "ordered", NAN, False, "share of the account's own past gaps that were shorter than the present one"
+        "gap_quantile", "ordered", NAN, False, "share of the account's earlier gaps that were shorter than the current one"
     ),
+    Aggregation("unanswered_in_a_row", "ordered", 0.0, "time", "latest rows in a row whose second time is missing"),
     Aggregation(
-        "unanswered_in_a_row", "ordered", 0.0, "time", "latest rows, counted backwards, whose second time has not come"
-    ),
-    Aggregation(
-        "days_until_next", "ordered", NAN, "time", "days from the cutoff to the nearest of the times named, negative when past"
+        "days_until_next", "ordered", NAN, "time", "days from the cutoff to the nearest named time, negative when past"
     ),
     Aggregation(
         "days_until_last",
@@ -80,7 +78,7 @@ _ALL = (
     Aggregation(
         "rate_slope", "ordered", 0.0, False, "least-squares slope of the daily number of rows over the window, per 30 days"
     ),
-    Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows began"),
+    Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows started"),
 )
 
 AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType({how.name: how for how in _ALL})

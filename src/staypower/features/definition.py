@@ -159,7 +159,7 @@ class Feature:
     @property
     def window_text(self) -> str:
         """The stretch of history in words."""
-        if self.until:
+        if self.until and self.window is None:
             return f"as of {self.offset} days earlier" if self.offset else "now"
         if self.window is None:
             return "ever"

@@ -20,47 +20,47 @@ BILLING = (
     now.feature("mrr_90_days_ago", "sum", "mrr", offset=90) + says("monthly recurring revenue", unit="per month"),
     now.feature("mrr_365_days_ago", "sum", "mrr", offset=365) + says("monthly recurring revenue", unit="per month"),
     now.combined("mrr_change_28_days", "change", "mrr_now", "mrr_28_days_ago")
-    + says("change of monthly recurring revenue against 28 days ago", lever="billing"),
+    + says("change in monthly recurring revenue compared with 28 days ago", lever="billing"),
     now.combined("mrr_change_90_days", "change", "mrr_now", "mrr_90_days_ago")
-    + says("change of monthly recurring revenue against 90 days ago", lever="billing"),
+    + says("change in monthly recurring revenue compared with 90 days ago", lever="billing"),
     now.combined("mrr_change_365_days", "change", "mrr_now", "mrr_365_days_ago")
-    + says("change of monthly recurring revenue against a year ago", lever="billing"),
+    + says("change in monthly recurring revenue compared with a year ago", lever="billing"),
     now.feature("seats_now", "sum", "seats") + says("paid seats", unit="seats"),
     now.feature("seats_90_days_ago", "sum", "seats", offset=90) + says("paid seats", unit="seats"),
     now.combined("seats_change_90_days", "change", "seats_now", "seats_90_days_ago")
-    + says("change of paid seats against 90 days ago", lever="relationship"),
+    + says("change in paid seats compared with 90 days ago", lever="relationship"),
     now.combined("mrr_per_seat", "ratio", "mrr_now", "seats_now")
     + says("monthly recurring revenue per seat", unit="per month"),
     now.feature("discount_now", "maximum", "discount") + says("discount", lever="billing"),
     now.feature("discount_90_days_ago", "maximum", "discount", offset=90) + says("discount", lever="billing"),
     now.combined("discount_change_90_days", "difference", "discount_now", "discount_90_days_ago")
-    + says("change of the discount against 90 days ago", lever="billing"),
+    + says("change in the discount compared with 90 days ago", lever="billing"),
     now.feature("term_months_now", "maximum", "term_months") + says("contract length", unit="months"),
     now.feature("days_to_renewal", "days_until_next", "renews_at") + says("days to the next renewal", unit="days"),
     now.feature("auto_renew_off_now", "count", where=Filter("auto_renew", below=0.5))
-    + says("contracts with automatic renewal off", unit="contracts", lever="billing"),
+    + says("contracts with auto-renewal turned off", unit="contracts", lever="billing"),
     # of several contracts; an account that cancels all of them has given notice and is not predicted
     now.feature("subscriptions_cancelled_now", "count", time="cancel_requested_at")
-    + says("running subscriptions that are cancelled already", unit="subscriptions", lever="relationship"),
-    now.feature("subscriptions_now", "count") + says("running subscriptions", unit="subscriptions", lever="relationship"),
-    now.feature("products_now", "distinct", "product") + says("products held", unit="products", lever="relationship"),
+    + says("active subscriptions that have been cancelled", unit="subscriptions", lever="relationship"),
+    now.feature("subscriptions_now", "count") + says("active subscriptions", unit="subscriptions", lever="relationship"),
+    now.feature("products_now", "distinct", "product") + says("subscribed products", unit="products", lever="relationship"),
     now.feature("plan_now", "last_code", "plan", category=True) + says("plan"),
     now.feature("billing_period_now", "last_code", "billing_period", category=True) + says("billing period"),
     subscriptions.feature("days_since_subscription_change", "days_since_last")
-    + says("days since a subscription began or changed", unit="days", lever=None),
+    + says("days since a subscription started or changed", unit="days", lever=None),
     subscriptions.every_window("subscriptions_started", "count", shortest=90, where=Filter("first_state", at_least=1.0))
-    + says("subscriptions begun", unit="subscriptions"),
+    + says("subscriptions started", unit="subscriptions"),
     ends.every_window("subscriptions_ended", "count", shortest=90) + says("subscriptions ended", unit="subscriptions"),
     ends.feature("subscriptions_ended_ever", "count") + says("subscriptions ended", unit="subscriptions"),
     subscriptions.every_window("mrr_raises", "count", shortest=90, where=Filter("mrr_change", at_least=0.005))
-    + says("changes to a higher price", unit="changes", lever="billing"),
+    + says("increases in monthly recurring revenue", unit="changes", lever="billing"),
     subscriptions.every_window("mrr_cuts", "count", shortest=90, where=Filter("mrr_change", below=-0.005))
-    + says("changes to a lower price", unit="changes", lever="billing"),
+    + says("decreases in monthly recurring revenue", unit="changes", lever="billing"),
     subscriptions.every_window("seats_raises", "count", shortest=90, where=Filter("seats_change", at_least=1.0))
-    + says("additions of seats", unit="changes"),
-    subscriptions.every_window("seats_cuts", "count", shortest=90, where=_SEATS_CUT) + says("cuts of seats", unit="changes"),
+    + says("seat additions", unit="changes"),
+    subscriptions.every_window("seats_cuts", "count", shortest=90, where=_SEATS_CUT) + says("seat reductions", unit="changes"),
     subscriptions.feature("days_since_seats_cut", "days_since_last", where=_SEATS_CUT)
-    + says("days since the last cut of seats", unit="days"),
+    + says("days since the last seat reduction", unit="days"),
 )
 
 payments = TableFeatures("payments", lever="billing")
@@ -68,18 +68,17 @@ failed = TableFeatures("payments", lever="billing", where=Filter("status", ("fai
 
 PAYMENTS = (
     failed.every_window("payments_failed", "count", shortest=28) + says("failed payments", unit="payments"),
-    payments.feature("payments_365d", "count", window=365) + says("payments and attempts", unit="payments", lever=None),
+    payments.feature("payments_365d", "count", window=365) + says("payment attempts", unit="payments", lever=None),
     payments.combined("payments_failed_share_365d", "ratio", "payments_failed_365d", "payments_365d")
-    + says("share of payments and attempts that failed", unit="share"),
+    + says("share of payment attempts that failed", unit="share"),
     failed.every_window("payments_recovered", "count", shortest=90, time="recovered_at")
-    + says("failed payments that were recovered", unit="payments"),
+    + says("failed payments later recovered", unit="payments"),
     payments.every_window("amount_paid", "sum", "amount", shortest=28, where=Filter("status", ("paid", "refunded")))
     + says("amount paid", unit="amount"),
     failed.feature("payments_failed_open_now", "count", until="recovered_at")
-    + says("failed payments not made good", unit="payments"),
-    failed.feature("days_since_failed_payment", "days_since_last") + says("days since a payment failed", unit="days"),
-    payments.feature("days_since_last_payment", "days_since_last")
-    + says("days since the last payment or attempt", unit="days"),
+    + says("failed payments not yet recovered", unit="payments"),
+    failed.feature("days_since_failed_payment", "days_since_last") + says("days since the last failed payment", unit="days"),
+    payments.feature("days_since_last_payment", "days_since_last") + says("days since the last payment attempt", unit="days"),
     payments.every_window("refunds", "count", shortest=90, time="refunded_at") + says("refunds", unit="refunds"),
     payments.feature("days_to_method_expiry", "days_until_last", "method_expires_at")
     + says("days until the payment method expires", unit="days"),

@@ -14,41 +14,40 @@ ORDERS = (
     orders.every_window("orders", "count") + says("orders", unit="orders"),
     orders.every_window("order_amount", "sum", "amount") + says("amount ordered", unit="amount", lever="value"),
     orders.every_window("order_days", "active_days", shortest=28) + says("days with an order", unit="days"),
-    orders.every_window("order_quantity", "sum", "quantity", shortest=28)
-    + says("pieces ordered", unit="pieces", lever="value"),
+    orders.every_window("order_quantity", "sum", "quantity", shortest=28) + says("items ordered", unit="items", lever="value"),
     orders.every_window("order_basket", "mean", "amount", shortest=28)
-    + says("mean amount of an order", unit="amount", lever="value"),
+    + says("average order amount", unit="amount", lever="value"),
     orders.every_window("order_lines_mean", "mean", "lines", shortest=90)
-    + says("mean lines of an order", unit="lines", lever="value"),
+    + says("average lines per order", unit="lines", lever="value"),
     lines.every_window("order_products", "distinct", "product", shortest=28)
     + says("different products ordered", unit="products"),
-    returns.every_window("returns", "count", shortest=90) + says("returned lines", unit="returns"),
+    returns.every_window("returns", "count", shortest=90) + says("order lines returned", unit="returns"),
     returns.every_window("return_amount", "sum", "amount", shortest=90) + says("amount returned", unit="amount"),
     orders.feature("days_since_last_order", "days_since_last") + says("days since the last order", unit="days"),
     orders.feature("days_since_first_order", "days_since_first") + says("days since the first order", unit="days", lever=None),
     returns.feature("days_since_last_return", "days_since_last") + says("days since the last return", unit="days"),
     orders.feature("orders_ever", "count") + says("orders", unit="orders"),
     orders.feature("order_amount_ever", "sum", "amount") + says("amount ordered", unit="amount", lever="value"),
-    orders.feature("order_basket_largest", "maximum", "amount") + says("largest order", unit="amount", lever="value"),
+    orders.feature("order_basket_largest", "maximum", "amount") + says("largest order amount", unit="amount", lever="value"),
     orders.feature("last_order_amount", "last", "amount") + says("amount of the last order", unit="amount", lever="value"),
-    orders.feature("basket_spread", "spread", "amount") + says("spread of the amounts of orders", unit="amount", lever="value"),
-    orders.feature("days_between_orders", "gap_mean") + says("mean days between days with an order", unit="days"),
+    orders.feature("basket_spread", "spread", "amount") + says("spread of order amounts", unit="amount", lever="value"),
+    orders.feature("days_between_orders", "gap_mean") + says("average days between orders", unit="days"),
     orders.feature("days_between_orders_spread", "gap_spread") + says("spread of the days between orders", unit="days"),
     orders.feature("days_between_orders_trend", "gap_trend")
-    + says("mean change from one pause between orders to the next", unit="days"),
+    + says("average change from one gap between orders to the next", unit="days"),
     orders.feature("pause_against_own_rhythm", "gap_quantile")
-    + says("share of the account's own past pauses that were shorter than the present one", unit="share"),
+    + says("share of the account's earlier gaps between orders that were shorter than the current one", unit="share"),
     orders.feature("orders_before_90d", "count", window=90, offset=90) + says("orders", unit="orders"),
     orders.feature("order_amount_before_90d", "sum", "amount", window=90, offset=90)
     + says("amount ordered", unit="amount", lever="value"),
     orders.combined("orders_trend_90d", "change", "orders_90d", "orders_before_90d")
-    + says("change of orders against the 90 days before"),
+    + says("change in orders compared with the 90 days before"),
     orders.combined("order_amount_trend_90d", "change", "order_amount_90d", "order_amount_before_90d")
-    + says("change of the amount ordered against the 90 days before", lever="value"),
+    + says("change in the amount ordered compared with the 90 days before", lever="value"),
     orders.combined("pause_over_usual", "ratio", "days_since_last_order", "days_between_orders")
-    + says("present pause against the account's own mean pause", unit="times"),
+    + says("current gap between orders compared with the account's own average gap", unit="times"),
     orders.combined("orders_per_day", "ratio", "orders_ever", "days_since_first_order")
-    + says("orders per day since the first", unit="per day"),
+    + says("orders per day since the first order", unit="per day"),
     orders.combined("amount_per_day", "ratio", "order_amount_ever", "days_since_first_order")
-    + says("amount per day since the first order", unit="per day", lever="value"),
+    + says("amount ordered per day since the first order", unit="per day", lever="value"),
 )

@@ -17,30 +17,29 @@ RELATIONSHIP = (
     accounts.feature("tenure_days", "days_since_first", time="signed_up_at")
     + says("days as a customer", unit="days", lever=None),
     accounts.feature("days_since_setup_completed", "days_since_last", time="setup_completed_at")
-    + says("days since set-up was completed", unit="days", lever="onboarding"),
+    + says("days since setup was completed", unit="days", lever="onboarding"),
     accounts.feature("days_to_setup", "last", "setup_days", time="setup_completed_at")
-    + says("days from sign-up to completed set-up", unit="days", lever="onboarding"),
-    owners.feature("owner_changes_365d", "count", window=365)
-    + says("changes of the person who looks after the account", unit="changes"),
-    owners.feature("owner_changes_ever", "count") + says("changes of the person who looks after the account", unit="changes"),
+    + says("days from sign-up to completed setup", unit="days", lever="onboarding"),
+    owners.feature("owner_changes_365d", "count", window=365) + says("changes of account owner", unit="changes"),
+    owners.feature("owner_changes_ever", "count") + says("changes of account owner", unit="changes"),
     owners.feature("days_since_owner_change", "days_since_last")
-    + says("days since the last change of the person who looks after the account", unit="days"),
+    + says("days since the last change of account owner", unit="days"),
     advocacy.every_window("advocacy", "count", shortest=90)
-    + says("acts of advocacy (referrals, reviews, case studies)", unit="acts"),
-    advocacy.feature("advocacy_ever", "count") + says("acts of advocacy", unit="acts"),
+    + says("advocacy activities (referrals, reviews, case studies)", unit="activities"),
+    advocacy.feature("advocacy_ever", "count") + says("advocacy activities", unit="activities"),
     advocacy.feature("referrals_ever", "count", where=Filter("kind", ("referral",))) + says("referrals", unit="referrals"),
     advocacy.feature("reviews_ever", "count", where=Filter("kind", ("review",))) + says("reviews", unit="reviews"),
-    advocacy.feature("days_since_advocacy", "days_since_last") + says("days since the last act of advocacy", unit="days"),
+    advocacy.feature("days_since_advocacy", "days_since_last") + says("days since the last advocacy activity", unit="days"),
     goals.feature("goals_set", "count") + says("goals agreed", unit="goals"),
     goals.feature("goals_met", "count", time="met_at") + says("goals met", unit="goals"),
-    goals.feature("goals_open_now", "count", until="met_at") + says("goals open", unit="goals"),
-    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at") + says("goals overdue", unit="goals"),
+    goals.feature("goals_open_now", "count", until="met_at") + says("open goals", unit="goals"),
+    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at") + says("overdue goals", unit="goals"),
     goals.feature("goals_met_365d", "count", window=365, time="met_at") + says("goals met", unit="goals"),
     goals.feature("goals_missed_365d", "count", window=365, time="due_at", until="met_at")
-    + says("goals that came due and are not met", unit="goals"),
-    goals.feature("days_since_goal_met", "days_since_last", time="met_at") + says("days since a goal was met", unit="days"),
-    goals.combined("goals_met_share", "ratio", "goals_met", "goals_set")
-    + says("share of agreed goals that are met", unit="share"),
+    + says("goals that were due and not met", unit="goals"),
+    goals.feature("days_since_goal_met", "days_since_last", time="met_at")
+    + says("days since the last goal was met", unit="days"),
+    goals.combined("goals_met_share", "ratio", "goals_met", "goals_set") + says("share of agreed goals met", unit="share"),
 )
 
 OUTREACH = (

@@ -12,51 +12,51 @@ tickets = TableFeatures("tickets", lever="support")
 SUPPORT = (
     tickets.every_window("tickets", "count") + says("support tickets opened", unit="tickets"),
     tickets.every_window("ticket_channels", "distinct", "channel", shortest=90)
-    + says("different channels through which help was sought", unit="channels"),
+    + says("different support channels used", unit="channels"),
     tickets.every_window("ticket_agents", "distinct", "agent", shortest=90)
-    + says("different people who answered", unit="agents"),
+    + says("different agents who answered", unit="agents"),
     tickets.every_window("ticket_categories", "distinct", "category", shortest=90)
-    + says("different categories of tickets", unit="categories"),
+    + says("different ticket categories", unit="categories"),
     tickets.every_window("repeat_contacts", "sum", "repeat", shortest=28)
     + says("repeat tickets (same category within 30 days)", unit="tickets"),
     tickets.every_window("tickets_reopened", "count", shortest=28, time="reopened_at")
     + says("tickets reopened", unit="tickets"),
     tickets.every_window("first_response_hours_mean", "mean", "first_response_hours", shortest=28, time="first_response_at")
-    + says("mean hours to the first response", unit="hours"),
+    + says("average hours to first response", unit="hours"),
     tickets.every_window("first_response_hours_total", "sum", "first_response_hours", shortest=28, time="first_response_at")
     + says("total hours waited for first responses", unit="hours"),
     tickets.every_window("first_response_hours_worst", "maximum", "first_response_hours", shortest=28, time="first_response_at")
     + says("longest wait for a first response", unit="hours"),
     tickets.feature("first_response_hours_spread_365d", "spread", "first_response_hours", window=365, time="first_response_at")
-    + says("spread of the hours to the first response", unit="hours"),
+    + says("spread of the hours to first response", unit="hours"),
     tickets.every_window("within_sla_share", "mean", "within_sla", shortest=28, time="sla_decided_at")
-    + says("share of tickets answered within the promised time", unit="share"),
+    + says("share of tickets answered within the SLA", unit="share"),
     tickets.every_window("resolution_hours_mean", "mean", "resolution_hours", shortest=28, time="resolved_at")
-    + says("mean hours to the resolution", unit="hours"),
+    + says("average hours to resolution", unit="hours"),
     tickets.every_window("resolution_hours_total", "sum", "resolution_hours", shortest=28, time="resolved_at")
     + says("total hours until tickets were resolved", unit="hours"),
     tickets.every_window("resolution_hours_worst", "maximum", "resolution_hours", shortest=90, time="resolved_at")
-    + says("longest time to a resolution", unit="hours"),
-    tickets.feature("tickets_open_now", "count", until="resolved_at") + says("tickets open", unit="tickets"),
+    + says("longest time to resolution", unit="hours"),
+    tickets.feature("tickets_open_now", "count", until="resolved_at") + says("open tickets", unit="tickets"),
     tickets.feature("oldest_open_ticket_days", "days_since_first", until="resolved_at")
     + says("age of the oldest open ticket", unit="days"),
     tickets.feature("tickets_waiting_now", "count", until="waiting_until") + says("unanswered tickets", unit="tickets"),
     tickets.feature("waiting_so_far_days", "days_since_first", until="waiting_until")
-    + says("longest wait so far of an unanswered ticket", unit="days"),
+    + says("longest wait of an unanswered ticket", unit="days"),
     tickets.feature("days_since_last_ticket", "days_since_last") + says("days since the last ticket", unit="days", lever=None),
     tickets.feature("tickets_before_90d", "count", window=90, offset=90) + says("support tickets opened", unit="tickets"),
     tickets.combined("agents_per_ticket_365d", "ratio", "ticket_agents_365d", "tickets_365d")
-    + says("different people who answered, per ticket, in the last 365 days", unit="agents"),
+    + says("different agents per ticket in the last 365 days", unit="agents"),
     tickets.every_window("hand_overs", "sum", "handed_over", shortest=90)
-    + says("hand-overs (tickets answered by another person than the one before)", unit="tickets"),
+    + says("handovers (tickets answered by a different agent than the one before)", unit="tickets"),
     tickets.combined("tickets_trend_90d", "change", "tickets_90d", "tickets_before_90d")
-    + says("change of tickets against the 90 days before"),
+    + says("change in tickets compared with the 90 days before"),
     tickets.combined("tickets_reopened_share_90d", "ratio", "tickets_reopened_90d", "tickets_90d")
-    + says("tickets reopened against tickets opened in the last 90 days", unit="share"),
+    + says("tickets reopened as a share of tickets opened in the last 90 days", unit="share"),
     tickets.combined("tickets_per_active_user_28d", "ratio", "tickets_28d", "active_users_28d")
-    + says("tickets per active person in the last 28 days", unit="tickets"),
+    + says("tickets per active user in the last 28 days", unit="tickets"),
     tickets.combined("silence_tickets_and_use_fall_90d", "both_fall", "tickets_trend_90d", "usage_trend_90d")
-    + says("tickets and use falling together", lever="engagement"),
+    + says("fall in both tickets and usage", lever="engagement"),
 )
 
 
@@ -68,7 +68,7 @@ def priority_features(high: tuple[str, ...]) -> tuple[Template | Combination, ..
     """
     return (
         tickets.every_window("high_priority_tickets", "count", shortest=28, where=Filter("priority", high))
-        + says("tickets of high priority", unit="tickets"),
+        + says("high-priority tickets", unit="tickets"),
         tickets.combined("high_priority_share_365d", "ratio", "high_priority_tickets_365d", "tickets_365d")
-        + says("share of tickets of high priority in the last 365 days", unit="share"),
+        + says("share of tickets with high priority in the last 365 days", unit="share"),
     )

@@ -15,20 +15,20 @@ SURVEYS = (
     surveys.every_window("surveys_sent", "count", shortest=90, time="sent_at")
     + says("survey invitations", unit="invitations", lever=None),
     surveys.every_window("surveys_answered", "count", shortest=90, time="sent_at", after="answered_at")
-    + says("survey invitations that were answered", unit="answers"),
+    + says("survey invitations answered", unit="answers"),
     Template(
         surveys.combined("survey_response_rate", "ratio", "surveys_answered", "surveys_sent")
         + says("share of survey invitations answered", unit="share"),
         shortest=90,
     ),
     surveys.feature("surveys_unanswered_in_a_row", "unanswered_in_a_row", "answered_at", time="sent_at")
-    + says("latest survey invitations left unanswered in a row", unit="invitations"),
+    + says("survey invitations left unanswered in a row", unit="invitations"),
     answers.feature("days_since_last_answer", "days_since_last") + says("days since the last survey answer", unit="days"),
     answers.feature("survey_respondents_365d", "distinct", "respondent_id", window=365)
     + says("different people who answered surveys", unit="people"),
     answers.feature("disagreement_365d", "spread", "answer", window=365) + says("spread of the survey answers (0-1 scale)"),
     answers.feature("csat_after_slow_ticket_365d", "mean", "answer", window=365, where=_CSAT_AFTER_SLOW_TICKET)
-    + says("mean satisfaction after slow tickets (0 worst, 1 best)", lever="support"),
+    + says("average satisfaction after slow tickets (0 worst, 1 best)", lever="support"),
 )
 
 _WORDS = {
@@ -51,7 +51,8 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
         one.feature(f"{instrument}_last", "last", "answer") + says(f"last {word} answer (0 worst, 1 best)"),
         one.feature(f"{instrument}_worst_365d", "minimum", "answer", window=365)
         + says(f"worst {word} answer (0 worst, 1 best)"),
-        one.every_window(f"{instrument}_mean", "mean", "answer", shortest=90) + says(f"mean {word} answer (0 worst, 1 best)"),
+        one.every_window(f"{instrument}_mean", "mean", "answer", shortest=90)
+        + says(f"average {word} answer (0 worst, 1 best)"),
         one.feature(f"{instrument}_trend_365d", "trend", "answer", window=365)
         + says(f"trend of the {word} answers (0-1 scale)", unit="per 30 days"),
         one.feature(f"{instrument}_spread_365d", "spread", "answer", window=365)
@@ -65,21 +66,21 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
         return made
     return (
         *made,
-        one.feature("nps_detractor_last", "last", "detractor") + says("last NPS answer was a detractor's (1) or not (0)"),
-        one.feature("nps_promoter_last", "last", "promoter") + says("last NPS answer was a promoter's (1) or not (0)"),
+        one.feature("nps_detractor_last", "last", "detractor") + says("last NPS answer was from a detractor (1) or not (0)"),
+        one.feature("nps_promoter_last", "last", "promoter") + says("last NPS answer was from a promoter (1) or not (0)"),
         one.feature("nps_detractor_share_365d", "mean", "detractor", window=365)
-        + says("share of NPS answers that were detractors'", unit="share"),
+        + says("share of NPS answers from detractors", unit="share"),
     )
 
 
 def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
-    """Declare the mean satisfaction at one touchpoint (found in the data).
+    """Declare the average satisfaction at one touchpoint (found in the data).
 
     >>> touchpoint_feature("Onboarding call", "onboarding_call").name
     'csat_at_onboarding_call_365d'
     """
     there = (Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,)))
-    words = f"mean satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)"
+    words = f"average satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)"
     return answers.feature(f"csat_at_{slug}_365d", "mean", "answer", window=365, where=there) + says(
         words, lever="satisfaction"
     )

@@ -14,54 +14,53 @@ USAGE = (
     usage.every_window("usage_quantity", "sum", "quantity") + says("units used", unit="units"),
     usage.every_window("units_per_event", "mean", "quantity", shortest=28, longest=90)
     + says("units used per usage event", unit="units"),
-    usage.every_window("active_days", "active_days") + says("days with any use", unit="days"),
-    usage.every_window("active_users", "distinct", "user_id")
-    + says("people who used the product", unit="users", lever="adoption"),
+    usage.every_window("active_days", "active_days") + says("days with any usage", unit="days"),
+    usage.every_window("active_users", "distinct", "user_id") + says("active users", unit="users", lever="adoption"),
     usage.every_window("features_used", "distinct", "event")
     + says("different product features used", unit="features", lever="adoption"),
     usage.every_window("products_used", "distinct", "product", shortest=28)
     + says("different products used", unit="products", lever="adoption"),
     usage.every_window("weekend_share", "mean", "weekend", shortest=28)
-    + says("share of use on weekends", unit="share", lever=None),
+    + says("share of usage on weekends", unit="share", lever=None),
     usage.feature("days_since_last_use", "days_since_last") + says("days since the last use", unit="days"),
     usage.feature("days_since_first_use", "days_since_first") + says("days since the first use", unit="days", lever=None),
-    usage.feature("longest_silence_90d", "longest_silence", window=90) + says("longest stretch without use", unit="days"),
+    usage.feature("longest_silence_90d", "longest_silence", window=90) + says("longest period without usage", unit="days"),
     usage.feature("silence_against_own_rhythm_365d", "gap_quantile", window=365)
-    + says("share of the account's own past pauses in use that were shorter than the present one", unit="share"),
-    usage.feature("days_between_use_90d", "gap_mean", window=90) + says("mean days between days of use", unit="days"),
+    + says("share of the account's earlier gaps in usage that were shorter than the current one", unit="share"),
+    usage.feature("days_between_use_90d", "gap_mean", window=90) + says("average days between days with usage", unit="days"),
     usage.feature("irregularity_of_use_90d", "gap_spread", window=90)
-    + says("spread of the days between days of use", unit="days"),
+    + says("spread of the days between days with usage", unit="days"),
     usage.feature("usage_slope_90d", "rate_slope", window=90)
-    + says("change of the daily use per 30 days", unit="events per day"),
+    + says("trend of daily usage, per 30 days", unit="events per day"),
     usage.combined("pause_in_use_over_usual_90d", "ratio", "days_since_last_use", "days_between_use_90d")
-    + says("present pause in use against the account's own mean pause", unit="times"),
+    + says("current gap in usage compared with the account's own average gap", unit="times"),
     usage.feature("usage_before_28d", "count", window=28, offset=28) + says("usage events", unit="events"),
     usage.feature("usage_before_90d", "count", window=90, offset=90) + says("usage events", unit="events"),
-    usage.feature("active_days_before_28d", "active_days", window=28, offset=28) + says("days with any use", unit="days"),
+    usage.feature("active_days_before_28d", "active_days", window=28, offset=28) + says("days with any usage", unit="days"),
     usage.feature("active_users_before_28d", "distinct", "user_id", window=28, offset=28)
-    + says("people who used the product", unit="users", lever="adoption"),
+    + says("active users", unit="users", lever="adoption"),
     usage.feature("features_used_ever", "distinct", "event")
     + says("different product features used", unit="features", lever="adoption"),
     usage.combined("usage_trend_28d", "change", "usage_events_28d", "usage_before_28d")
-    + says("change of use against the 28 days before"),
+    + says("change in usage compared with the 28 days before"),
     usage.combined("usage_trend_90d", "change", "usage_events_90d", "usage_before_90d")
-    + says("change of use against the 90 days before"),
+    + says("change in usage compared with the 90 days before"),
     usage.combined("usage_recent_share_28d", "ratio", "usage_events_28d", "usage_events_90d")
-    + says("share of the last 90 days' use that fell into the last 28 days", unit="share"),
+    + says("share of the last 90 days' usage that fell in the last 28 days", unit="share"),
     usage.combined("usage_recent_share_7d", "ratio", "usage_events_7d", "usage_events_28d")
-    + says("share of the last 28 days' use that fell into the last 7 days", unit="share"),
+    + says("share of the last 28 days' usage that fell in the last 7 days", unit="share"),
     usage.combined("usage_recent_share_of_year", "ratio", "usage_events_28d", "usage_events_365d")
-    + says("share of the last year's use that fell into the last 28 days", unit="share"),
+    + says("share of the last year's usage that fell in the last 28 days", unit="share"),
     usage.combined("active_days_trend_28d", "change", "active_days_28d", "active_days_before_28d")
-    + says("change of days with use against the 28 days before"),
+    + says("change in days with usage compared with the 28 days before"),
     usage.combined("active_users_trend_28d", "change", "active_users_28d", "active_users_before_28d")
-    + says("change of active people against the 28 days before", lever="adoption"),
+    + says("change in active users compared with the 28 days before", lever="adoption"),
     usage.combined("features_no_longer_used", "difference", "features_used_ever", "features_used_90d")
-    + says("product features once used and not in the last 90 days", unit="features", lever="adoption"),
+    + says("product features once used but not in the last 90 days", unit="features", lever="adoption"),
     usage.combined("events_per_active_user_28d", "ratio", "usage_events_28d", "active_users_28d")
-    + says("usage events per active person in the last 28 days", unit="events"),
+    + says("usage events per active user in the last 28 days", unit="events"),
     usage.combined("share_of_seats_active_28d", "ratio", "active_users_28d", "seats_now")
-    + says("share of paid seats that were active in the last 28 days", unit="share", lever="adoption"),
+    + says("share of paid seats active in the last 28 days", unit="share", lever="adoption"),
 )
 
 
@@ -101,6 +100,6 @@ def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, .
     if self_service:
         forum = TableFeatures("usage", lever="support", where=Filter("event", self_service))
         made.append(
-            forum.every_window("self_service", "count", shortest=28) + says("uses of self-service and forum", unit="events")
+            forum.every_window("self_service", "count", shortest=28) + says("uses of self-service and the forum", unit="events")
         )
     return tuple(made)
