@@ -148,7 +148,7 @@ ALIKE = TypicalValues(VALUES, "plan_now", {1.0: {**VALUES, "tickets_28d": 4.0, "
         ("use_trend", -0.5, "Usage fell by 67% compared with the 28 days before; typical: no change"),
         ("use_trend", 0.25, "Usage rose by 67% compared with the 28 days before; typical: no change"),
         ("use_trend", 0.6, "Usage rose 4-fold compared with the 28 days before; typical: no change"),
-        ("use_trend", math.nan, "Change of use against the 28 days before: nothing to compare; typical: no change"),
+        ("use_trend", math.nan, "Change in usage compared with the 28 days before: nothing to compare; typical: no change"),
         ("use_trend", -1.0, "Usage fell to zero compared with the 28 days before; typical: no change"),
         ("use_trend", 1.0, "Usage started from zero compared with the 28 days before; typical: no change"),
         ("survey_response_rate_90d", 0.0, "Share of survey invitations answered in the last 90 days: 0%; typical: 40%"),
