@@ -82,7 +82,7 @@ def test_every_feature_of_every_cutoff_is_the_same_bits(spark, company, tmp_path
 
 
 def test_rows_are_written_as_a_table_and_read_back(spark):
-    from staypower.engines.spark_writing import place_of, read_back, write_on_spark
+    from staypower.engines.spark.writing import place_of, read_back, write_on_spark
 
     place = place_of(Path("table:scores_of_a_test"), "out", "scores")
     for rows in ("values (1), (2)", "values (3)"):
@@ -180,7 +180,7 @@ def plainly() -> Callable[[Tables], dict[str, tuple]]:
     ],
 )
 def test_messy_exports_give_the_same_tables(spark, tmp_path, chosen, options):
-    from staypower.engines.spark import gather_on_spark
+    from staypower.engines.spark.gathering import gather_on_spark
 
     write_exports(tmp_path)
     sources = sources_of({name: SOURCES[name] for name in chosen})
@@ -212,11 +212,11 @@ def test_messy_exports_give_the_same_tables(spark, tmp_path, chosen, options):
         ("orders", {"source": "orders.jsonl"}, "does not read json"),
         ("orders", {"source": "missing.parquet"}, "Spark cannot do it"),
         ("accounts", {"encoding": "cp1252"}, "does not read cp1252"),
-        ("orders", {"account_id": "'someone'"}, "most rows are of accounts that are not in accounts"),
+        ("orders", {"account_id": "'someone'"}, "rows of 1 account not in `accounts`"),
     ],
 )
 def test_problems_of_sources_are_told_in_words(spark, tmp_path, table, changes, said):
-    from staypower.engines.spark import gather_on_spark
+    from staypower.engines.spark.gathering import gather_on_spark
 
     write_exports(tmp_path)
     listed = {name: SOURCES[name] for name in ("accounts", "usage", "orders")}
@@ -235,7 +235,7 @@ class _nothing:  # noqa: N801 - stands where a context manager of pytest stands
 
 
 def test_a_problem_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
-    from staypower.engines.spark import gather_on_spark
+    from staypower.engines.spark.gathering import gather_on_spark
 
     write_exports(tmp_path)
     surveys = {"source": "desk.csv", "account_id": "acct", "answered_at": "opened", "value": "reply_min", "scale": "1-5"}

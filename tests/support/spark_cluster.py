@@ -30,7 +30,7 @@ def small_cluster(folder: Path) -> Iterator[Any]:
         pytest.skip("pyspark is not installed: pip install 'staypower[spark]'")
     if shutil.which("java") is None:
         pytest.skip("there is no Java: install Java 17")
-    from staypower.engines.spark_session import spark_session
+    from staypower.engines.spark.session import spark_session
 
     places = {"spark.local.dir": str(folder / "local"), "spark.sql.warehouse.dir": str(folder / "tables")}
     settings = ENGINE.model_copy(update={"options": {**ENGINE.options, **places}})

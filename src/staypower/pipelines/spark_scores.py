@@ -38,7 +38,7 @@ class SparkScores:
         """Let Spark count what was written."""
         from pyspark.sql import functions  # an extra: this module is there without it
 
-        from staypower.engines.spark_session import speaking_with_spark
+        from staypower.engines.spark.session import speaking_with_spark
 
         with speaking_with_spark("scores"):
             counted = written.groupBy("status").count().collect()

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.errors import UsageError
 from staypower.sources.drafts import Draft, own_midnights
 from staypower.sources.extracting import ARROW_TYPES, Extract
-from staypower.sources.findings import Finding
+from staypower.sources.findings import Counted, Finding
 from staypower.sources.keys import positions
 from staypower.sources.planning import Plan
 from staypower.sources.settings import TableSource
@@ -27,10 +26,6 @@ __all__ = ["derive_accounts", "fill_sign_up", "first_per_account", "name_left_at
 
 def derive_accounts(tables: Sequence[Table]) -> Draft:
     """Make one account per id, signed up at its first row."""
-    if not any(len(table) for table in tables):
-        raise UsageError.of(
-            "there are no accounts", "tables", "check the sources, the ids, the times and `observed_until`: no row is left"
-        )
     days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
     told = [
         _first_times(table.data.column("account_id"), own_midnights(table) if days else table.own_instants())
@@ -41,7 +36,8 @@ def derive_accounts(tables: Sequence[Table]) -> Draft:
     date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
     draft = Draft(Table(SCHEMAS["accounts"], data, date_only=date_only, derived=True))
     meaning = "signed up at their first row at the latest; tenure counts from there"
-    draft.find("note", "", 0, f"{len(first):,} accounts were derived from {', '.join(table.name for table in tables)}", meaning)
+    problem = f"{{accounts}} derived from {', '.join(table.name for table in tables)}"
+    draft.find("note", "", 0, problem, meaning, accounts=len(first))
     return draft
 
 
@@ -87,11 +83,11 @@ def name_left_attributes(found: Extract, plan: Plan, source: TableSource) -> Non
     if "valid_from" in found.kinds:
         found.usable = frozenset(attributes)
     unused = [name for name in attributes if name not in found.usable]
-    meaning = "left out: nobody knows since when an attribute has its value"
+    meaning = "dropped: no date says when this value became valid"
     fix = "list those that never change under `static:`, or give rows with `valid_from`"
     for name in (name for name in unused if name not in source.leave_out):
-        found.findings.append(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, fix))
+        found.findings.append(Counted(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, fix)))
     left = [name for name in plan.left if name not in source.leave_out]
     if left:
         problem = f"{len(left)} source {'column is' if len(left) == 1 else 'columns are'} not read"
-        found.findings.append(Finding("note", "accounts", "", 0, problem, "left out", fix, tuple(left[:12])))
+        found.findings.append(Counted(Finding("note", "accounts", "", 0, problem, "left out", fix, tuple(left[:12]))))

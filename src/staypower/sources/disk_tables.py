@@ -4,28 +4,44 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from staypower.errors import Problem, UsageError
-from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account
+from staypower.cutoffs import MISSING
 from staypower.sources.drafts import Draft, assemble
-from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, texts_as_numbers
-from staypower.sources.rules import clear_negative_durations, drop_future
-from staypower.sources.surveys import payment_problems, survey_problems
+from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, not_finite, texts_as_numbers
+from staypower.sources.findings import Counted, merge, refuse
+from staypower.sources.keys import keep_found
+from staypower.sources.resolving import drop_uncounted, finish, tidy
+from staypower.sources.rules import name_lookalikes
+from staypower.sources.surveys import CHECKED, check_words
 from staypower.sources.values import quoted_text
-from staypower.tables import SCHEMAS, BucketedTables, Kind, Table, Tables
+from staypower.tables import BucketedTables, Kind, Tables
 
-__all__ = ["BUCKET", "IN_BUCKETS", "MANIFEST", "ROW", "StoredSource", "StoredTable", "DiskTables", "parquet_files"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "BUCKET",
+    "IN_BUCKETS",
+    "MANIFEST",
+    "ROW",
+    "VIA_KEY",
+    "VIA_START",
+    "aside",
+    "StoredSource",
+    "StoredTable",
+    "DiskTables",
+    "parquet_files",
+]
 
 MANIFEST = "manifest.json"
 BUCKET = "bucket"
@@ -33,20 +49,17 @@ BUCKET = "bucket"
 IN_BUCKETS = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({BUCKET}), WRITE_PARTITION_COLUMNS true"
 # no source column's canonical name holds a blank
 ROW = "row number"
-# the tables whose words are checked and folded
-_WORDS: Mapping[str, Callable[[Draft], list[Problem]]] = MappingProxyType(
-    {"surveys": survey_problems, "payments": payment_problems}
-)
+# how rows stand that were found through another table: the key and when what it names began
+VIA_KEY, VIA_START = "via key", "via start"
 
 
-def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None) -> str:
+def parquet_files(into: Path, folders: Sequence[str], bucket: str = "[0-9]*") -> str:
     """Name the rows in some folders for the database, their bucket beside them.
 
     >>> parquet_files(Path("nowhere"), ["0-0"])
     ''
     """
-    which = "[0-9]*" if bucket is None else str(bucket)
-    files = sorted(str(file) for folder in folders for file in (into / folder).glob(f"{BUCKET}={which}/*.parquet"))
+    files = sorted(str(file) for folder in folders for file in (into / folder).glob(f"{BUCKET}={bucket}/*.parquet"))
     if not files:
         return ""
     named = ", ".join(quoted_text(glob.escape(file)) for file in files)
@@ -55,23 +68,25 @@ def parquet_files(into: Path, folders: Sequence[str], bucket: int | None = None)
 
 @dataclass(frozen=True)
 class StoredSource:
-    """What is known of one source of a spilled table.
+    """What is known of one source of a table on disk.
 
     >>> StoredSource("1-0", {"account_id": "id"}, (), ()).decimal
     '.'
     """
 
-    folder: str  # where its rows lie, under the folder of the spilled tables
+    folder: str  # where its rows are, under the folder of the tables
     kinds: Mapping[str, Kind]
     date_only: tuple[str, ...]  # time columns without a clock in the whole table
     usable: tuple[str, ...]  # columns declared fixed, or static attributes
     texts: tuple[str, ...] = ()  # numbers that are still texts
     decimal: str = "."  # what stands before the fraction in those
+    via: str | None = None  # the table through whose id the account was found
+    via_dated: bool = False  # whether that table's own time has no clock
 
 
 @dataclass(frozen=True)
 class StoredTable:
-    """What is known of a spilled table.
+    """What is known of a table on disk.
 
     >>> StoredTable("usage", "at", ()).rows
     0
@@ -89,18 +104,20 @@ class StoredTable:
 class DiskTables(BucketedTables):
     """The tables of one company on disk, cut into buckets of accounts.
 
-    All rows of an account lie in one bucket. What a rule needs to know of other accounts (until when the data were watched,
-    which row of an id was the first, whether a column has a clock) was found out once for all buckets.
+    All rows of an account are in one bucket. What a rule needs to know of other accounts (until when the data were observed,
+    which row of an id was the first, whether a column has a clock) was asked once for all buckets. Rows that never count
+    are in buckets of their own, with numbers below 0: only `findings` reads them.
 
     >>> DiskTables(Path("cache"), 0, (), {}).names
     ()
     """
 
     folder: Path  # written by `write_buckets`
-    observed_until: int  # instant (exclusive) until which the data were watched
+    observed_until: int
     holding: tuple[int, ...]  # numbers of the buckets that hold accounts
     listed: Mapping[str, StoredTable]  # every table that was given
     derive_from: str | None = None  # the table that accounts are derived from
+    hashed: int = 0  # how many buckets there are, those without accounts included
 
     @property
     def buckets(self) -> tuple[int, ...]:
@@ -129,49 +146,62 @@ class DiskTables(BucketedTables):
     def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
         """Read one bucket."""
         wanted = [name for name in self.listed if only is None or name in only or "accounts" not in self.listed]
-        drafts = {name: self._draft(name, number) for name in wanted if name != "accounts"}
+        if only is not None and self.derive_from is not None and self.derive_from not in wanted:
+            wanted.append(self.derive_from)
+        drafts = {name: self._rows(name, number) for name in wanted if name != "accounts"}
+        refuse(one for draft in drafts.values() for one in check_words(draft))
         for draft in drafts.values():
-            clear_negative_durations(draft)
-            drop_future(draft, self.observed_until)
-        accounts = self._accounts(number, drafts)
-        kept = [accounts, *(draft for name, draft in drafts.items() if only is None or name in only)]
+            tidy(draft)
+        given = self._rows("accounts", number) if "accounts" in self.listed else None
+        accounts, *others = finish(given, drafts, self.derive_from, self.observed_until, thorough=False)
+        kept = [accounts, *(draft for draft in others if only is None or draft.name in only)]
         return Tables({draft.name: draft.table for draft in kept}, self.observed_until)
 
+    def findings(self) -> list[Counted]:
+        """Look at all rows, bucket by bucket, and return what the data rules find."""
+        found: list[Counted] = []
+        ids: dict[str, list[pa.Array]] = {name: [] for name in ("accounts", *self.listed)}
+        for number in range(self.hashed):
+            given = self._rows("accounts", number, thorough=True) if "accounts" in self.listed else None
+            known = None if given is None else pc.unique(given.table.data.column("account_id")).drop_null()
+            drafts = {name: self._rows(name, number, thorough=True) for name in self.listed if name != "accounts"}
+            for name, draft in drafts.items():
+                ids[name].append(drop_uncounted(draft, known))
+                check_words(draft)
+                tidy(draft)
+            every = finish(given, drafts, self.derive_from, self.observed_until, thorough=True)
+            ids["accounts"].append(pc.unique(every[0].table.data.column("account_id")))
+            found = merge([*found, *(one for draft in every for one in draft.findings)])
+        accounts = _all_ids(ids["accounts"])
+        alike = self.listed if "accounts" in self.listed else ("accounts",)
+        return [*found, *(one for name in alike for one in name_lookalikes(name, _all_ids(ids[name]), accounts))]
+
     def stored(self, folder: str, number: int) -> pa.Table | None:
-        """Return what lies in a folder for a bucket, None where there is nothing."""
-        return _read(self.folder / folder, number)
+        """Return what is in a folder for a bucket, None where there is nothing."""
+        files = sorted((self.folder / folder / f"{BUCKET}={number}").glob("*.parquet"))
+        return pa.concat_tables([pq.ParquetFile(file).read() for file in files]) if files else None
 
-    def require_usable(self, number: int) -> None:
-        """Refuse survey answers and payment statuses of a bucket that cannot be what they must be."""
-        problems = [problem for name in _WORDS if name in self.listed for problem in _WORDS[name](self._rows(name, number))]
-        if problems:
-            raise UsageError(problems)
+    def require_usable(self) -> None:
+        """Refuse survey answers and payment statuses that cannot be what they must be."""
+        totals = dict.fromkeys((name for name in CHECKED if name in self.listed), 0)
+        found: list[Counted] = []
+        for number in self.buckets if totals else ():
+            for name in totals:
+                draft = self._rows(name, number)
+                totals[name] += len(draft.table)
+                found += check_words(draft)
+        refuse(found, totals)
 
-    def _rows(self, name: str, number: int) -> Draft:
+    def _rows(self, name: str, number: int, *, thorough: bool = False) -> Draft:
+        """Put the rows of a table in a bucket under one another; a thorough look takes those that never count, too."""
         table = self.listed[name]
-        repeats = _row_numbers(self.stored(table.repeats, number)) if table.repeats else None
-        extracts = [_extract(name, source, self.stored(source.folder, number), repeats) for source in table.sources]
+        repeats = _row_numbers(self.stored(table.repeats, number)) if table.repeats else np.zeros(0, dtype=np.int64)
+        extracts = []
+        for source in table.sources:
+            parts = [self.stored(source.folder, n) for n in ((number, aside(number)) if thorough else (number,))]
+            there = [part for part in parts if part is not None]
+            extracts.append(_extract(name, source, pa.concat_tables(there) if there else None, repeats))
         return assemble(name, extracts, table.own_time)
-
-    def _draft(self, name: str, number: int) -> Draft:
-        draft = self._rows(name, number)
-        problems = _WORDS[name](draft) if name in _WORDS else []
-        if problems:
-            raise UsageError(problems)
-        return draft
-
-    def _accounts(self, number: int, drafts: Mapping[str, Draft]) -> Draft:
-        chosen = [draft for name, draft in drafts.items() if self.derive_from in (None, name)] or list(drafts.values())
-        if "accounts" not in self.listed:
-            return _derived(chosen)
-        given = self._draft("accounts", number)
-        first_per_account(given)
-        if self.derive_from is not None:
-            if not drafts:
-                chosen = [self._draft(self.derive_from, number)]
-            fill_sign_up(given, _derived(chosen).table)
-        given.table = replace(given.table, data=given.table.data.replace_schema_metadata(None))
-        return given
 
     def write(self) -> None:
         """Write the manifest: from now on the folder is whole."""
@@ -180,6 +210,7 @@ class DiskTables(BucketedTables):
             "observed_until": self.observed_until,
             "buckets": self.buckets,
             "derive_from": self.derive_from,
+            "hashed": self.hashed,
             "tables": listed,
         }
         temporary = self.folder / f"{MANIFEST}.tmp"
@@ -191,7 +222,7 @@ class DiskTables(BucketedTables):
         """Open a folder whose manifest was written."""
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         listed = {entry["name"]: _table_of(entry) for entry in values["tables"]}
-        return cls(folder, values["observed_until"], tuple(values["buckets"]), listed, values["derive_from"])
+        return cls(folder, values["observed_until"], tuple(values["buckets"]), listed, values["derive_from"], values["hashed"])
 
 
 def _table_of(entry: dict[str, Any]) -> StoredTable:
@@ -203,44 +234,51 @@ def _source_of(entry: dict[str, Any]) -> StoredSource:
     return StoredSource(**{**entry, **lists})
 
 
-def _derived(chosen: Sequence[Draft]) -> Draft:
-    """Make one account per id of some tables, none where they have no rows."""
-    tables = [draft.table for draft in chosen]
-    if any(len(table) for table in tables):
-        return derive_accounts(tables)
-    days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
-    columns = {"account_id": ARROW_TYPES["id"], "signed_up_at": ARROW_TYPES["time"]}
-    nobody = pa.schema(columns).empty_table()
-    date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
-    return Draft(Table(SCHEMAS["accounts"], nobody, date_only=date_only, derived=True))
+def aside(number: int) -> int:
+    """Return the number of the bucket for those rows of a bucket that never count.
+
+    >>> aside(0), aside(aside(3))
+    (-1, 3)
+    """
+    return -1 - number
 
 
-def _extract(table: str, source: StoredSource, data: pa.Table | None, repeats: np.ndarray | None) -> Extract:
+def _extract(table: str, source: StoredSource, data: pa.Table | None, repeats: NDArray[np.int64]) -> Extract:
     """Turn what is stored of one source in one bucket into its canonical rows."""
     if data is None:
         data = pa.schema({name: ARROW_TYPES[kind] for name, kind in source.kinds.items()}).empty_table()
-    if repeats is not None and ROW in data.column_names:
-        data = data.filter(pc.invert(pc.is_in(data.column(ROW), value_set=pa.array(repeats))))
+    repeated = None
     if table == "accounts" and ROW in data.column_names:
         # of an account given twice the first row counts
         data = data.sort_by(ROW)
-    columns = {name: _canonical(data.column(name), kind, source, name) for name, kind in source.kinds.items()}
-    found = Extract(pa.table(columns), dict(source.kinds), set(source.date_only), frozenset(source.usable))
+    elif ROW in data.column_names:
+        repeated = np.asarray(pc.is_in(data.column(ROW), value_set=pa.array(repeats)))
+    found = Extract(pa.table({}), dict(source.kinds), set(source.date_only), frozenset(source.usable), repeated=repeated)
+    columns = {}
+    for name, kind in source.kinds.items():
+        columns[name], broken = _canonical(data.column(name), kind, source, name)
+        if broken:
+            found.findings.append(not_finite(table, name, broken))
+    found.data = pa.table(columns)
     below_minimum(table, found)
+    if source.via is not None and VIA_KEY in data.column_names:
+        starts = np.asarray(pc.fill_null(data.column(VIA_START), MISSING), dtype=np.int64)
+        keep_found(table, found, source.via, data.column(VIA_KEY), starts, dated=source.via_dated)
     return found
 
 
-def _canonical(values: pa.ChunkedArray, kind: Kind, source: StoredSource, name: str) -> pa.ChunkedArray:
+def _canonical(values: pa.ChunkedArray, kind: Kind, source: StoredSource, name: str) -> tuple[pa.ChunkedArray, int]:
+    """Give a stored column its type, and count the numbers that are not finite."""
     if name not in source.texts or not pa.types.is_string(values.type):
-        return values.cast(ARROW_TYPES[kind])
+        return values.cast(ARROW_TYPES[kind]), 0
     numbers = texts_as_numbers(values, source.decimal)
-    return pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
+    finite = pc.is_finite(numbers)
+    return pc.if_else(finite, numbers, pa.scalar(None, pa.float64())), int(pc.sum(pc.invert(finite)).as_py() or 0)
 
 
-def _read(folder: Path, number: int) -> pa.Table | None:
-    files = sorted((folder / f"{BUCKET}={number}").glob("*.parquet"))
-    return pa.concat_tables([pq.ParquetFile(file).read() for file in files]) if files else None
-
-
-def _row_numbers(rows: pa.Table | None) -> np.ndarray:
+def _row_numbers(rows: pa.Table | None) -> NDArray[np.int64]:
     return np.zeros(0, dtype=np.int64) if rows is None else np.asarray(rows.column(ROW).to_numpy(), dtype=np.int64)
+
+
+def _all_ids(parts: Sequence[pa.Array]) -> pa.Array:
+    return pa.concat_arrays([part.cast(pa.string()) for part in parts]) if parts else pa.array([], pa.string())

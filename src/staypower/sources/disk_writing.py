@@ -1,16 +1,16 @@
 """Put tables that are larger than memory on disk, in hashed buckets of accounts, under a limit of memory.
 
 DuckDB reads each source row by row and writes the rows of each account into its bucket. Only what must be known of all rows
-is asked of all rows: what each column is (`typed_queries`), until when the data were watched, and which row of an id was the
-first (`spilled_rules`). Every other rule looks at one row or one account: `DiskTables` applies it when it reads a bucket,
-by the code that reads whole tables too.
+is asked of all rows: what each column is (`typed_queries`), until when the data were observed, and which row of an id was the
+first (`disk_questions`). Every other rule looks at one row or one account: `DiskTables` applies it when it reads a bucket,
+by the code that is applied to tables in memory.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,28 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.errors import Problem, UsageError
+from staypower.sources.disk_questions import resolve
 from staypower.sources.disk_tables import (
     BUCKET,
     IN_BUCKETS,
     MANIFEST,
     ROW,
+    VIA_KEY,
+    VIA_START,
     DiskTables,
     StoredSource,
     StoredTable,
     parquet_files,
 )
-from staypower.sources.findings import Finding
-from staypower.sources.global_rules import settle
+from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
+from staypower.sources.keys import shared_ids
 from staypower.sources.opening import open_source
 from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
-from staypower.sources.reading import Moment, derived_table, name_problems
+from staypower.sources.reading import derived_table, name_problems
+from staypower.sources.resolving import Moment
+from staypower.sources.rules import no_rows_left, unknown_accounts
 from staypower.sources.settings import TableSource
 from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
 from staypower.sources.values import quoted_name, quoted_text
@@ -43,11 +48,6 @@ from staypower.sources.working_database import one_writer, working_database
 from staypower.tables import SCHEMAS
 
 __all__ = ["write_buckets"]
-
-# the bucket of the rows whose account is not in `accounts`
-_STRANGERS = -1
-# more unknown accounts than known ones: the wrong column is mapped
-_MOSTLY = 0.5
 
 
 def write_buckets(
@@ -60,25 +60,27 @@ def write_buckets(
     threads: int = 2,
     observed_until: Moment | None = None,
     as_of: Moment | None = None,
+    thorough: bool = False,
 ) -> tuple[DiskTables, tuple[Finding, ...]]:
-    """Read every source into buckets of accounts on disk."""
+    """Read every source into buckets of accounts on disk; a thorough look finds what reading into memory finds."""
     if (into / MANIFEST).is_file():
         return DiskTables.read(into), ()
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     with working_database(into / "temporary", memory=memory, threads=threads) as connection:
-        spilling = _Spilling(sources, folder, into, buckets, connection)
-        listed = spilling.run()
-        made = settle(connection, into, listed, derived_table(sources), observed_until=observed_until, as_of=as_of)
+        writing = _Writing(sources, folder, into, buckets, connection, thorough)
+        listed = writing.run()
+        made, repeats = resolve(connection, into, listed, derived_table(sources), observed_until=observed_until, as_of=as_of)
+        made = replace(made, hashed=buckets)
     shutil.rmtree(into / "temporary", ignore_errors=True)
-    for number in made.buckets:
-        made.require_usable(number)
+    made.require_usable()
+    found = [*writing.findings, *repeats, *made.findings()] if thorough else writing.findings
     made.write()
-    return made, tuple(spilling.findings)
+    return made, add_up(found)
 
 
 @dataclass
-class _Spilling:
+class _Writing:
     """Plans every source, then writes its rows into buckets."""
 
     sources: Mapping[str, Sequence[TableSource]]
@@ -86,17 +88,18 @@ class _Spilling:
     into: Path
     buckets: int
     connection: Any
+    thorough: bool
     planned: dict[str, list[PlannedSource]] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    findings: list[Counted] = field(default_factory=list)
 
     def run(self) -> dict[str, StoredTable]:
-        """Write every table and say what lies where."""
+        """Write every table and say what is where."""
         self.plan(list(name_problems(self.sources)))
         written: dict[str, StoredTable] = {}
-        # the accounts come first: rows of others are put aside
+        # the accounts come first: rows of others are told from theirs
         for name in sorted(self.planned, key=lambda name: name != "accounts"):
-            written[name] = self.spill(name, number=len(written))
+            written[name] = self.write(name, number=len(written))
         return {name: written[name] for name in self.planned}
 
     def plan(self, problems: list[Problem]) -> None:
@@ -116,29 +119,36 @@ class _Spilling:
                 self.planned.setdefault(name, []).append(PlannedSource(source, place, plan, facts))
         if problems:
             raise UsageError(problems)
+        if self.thorough:
+            self.findings += [one for name, each in self.planned.items() for planned in each for one in planned.findings(name)]
 
-    def spill(self, name: str, number: int) -> StoredTable:
-        """Write the rows of a table that can ever count: those with an account, a time and an arrival."""
+    def write(self, name: str, number: int) -> StoredTable:
+        """Write the rows of a table: those that count into their bucket, the others aside."""
         listed = self.planned[name]
         for planned in listed:
             self.find_keys(planned.source.key_via, (name,))
-        date_only = without_clock([planned.facts for planned in listed])
+        date_only = self.date_only(name)
         arrivals = any("known_at" in planned.facts for planned in listed)
         sources, rows = [], _Numbered()
         for each, planned in enumerate(listed):
-            outline = planned.outline(name, f"{number}-{each}", date_only)
+            via = planned.source.key_via
+            via_dated = via is not None and SCHEMAS[via].times[0] in self.date_only(via)
+            outline = planned.outline(name, f"{number}-{each}", date_only, via_dated=via_dated)
             sources.append(outline)
-            self.pour(planned, date_only, rows, self.copying(name, outline, planned.source.key_via, arrivals=arrivals))
+            self.run_over(planned, date_only, rows, self.copying(name, outline, arrivals=arrivals))
         own_time = next((planned.source.time for planned in listed if planned.source.time), "at")
         if name == "accounts":
             files = parquet_files(self.into, [source.folder for source in sources])
             given = f"SELECT DISTINCT account_id AS known FROM {files}" if files else "SELECT '' AS known LIMIT 0"
             self.connection.execute(f"CREATE TABLE known_accounts AS {given}")
         else:
-            self.judge(name, sources)
+            self.count_rows(name, sources)
         return StoredTable(name, own_time, tuple(sources))
 
-    def pour(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, statement: str) -> None:
+    def date_only(self, name: str) -> frozenset[str]:
+        return without_clock([planned.facts for planned in self.planned[name]])
+
+    def run_over(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, statement: str) -> None:
         """Run a statement over the typed rows of a source, there called `source_rows`."""
         with open_source(planned.source, planned.place, self.folder, {}) as opened:
             query = Query(planned.source, opened, planned.plan)
@@ -157,84 +167,97 @@ class _Spilling:
             finally:
                 self.connection.unregister("source_rows")
 
-    def copying(self, name: str, outline: StoredSource, via: str | None, *, arrivals: bool) -> str:
+    def copying(self, name: str, outline: StoredSource, *, arrivals: bool) -> str:
         """Write the statement that puts the rows of a source into buckets."""
         columns = [quoted_name(column) for column in outline.kinds]
-        bucket = f"CAST(hash(account_id) % {self.buckets} AS INTEGER)"
-        relation, needed = self.with_account(via, outline), ["account_id IS NOT NULL"]
+        relation, needed = self.with_account(outline), ["account_id IS NOT NULL"]
         if name != "accounts":
             times = SCHEMAS[name].times if name in SCHEMAS else (self.own_time(name),)
             there = ", ".join(quoted_name(time) for time in times if time in outline.kinds)
             needed.append(f"coalesce({there}, NULL) IS NOT NULL")
-        if name != "accounts" and "accounts" in self.planned:
-            relation += " LEFT JOIN known_accounts ON account_id = known"
-            bucket = f"CASE WHEN known IS NULL THEN {_STRANGERS} ELSE {bucket} END"
         if name != "accounts" and arrivals:
             needed.append("known_at IS NOT NULL" if "known_at" in outline.kinds else "FALSE")
+        counts = " AND ".join(needed)
+        kept = "" if self.thorough else f" WHERE {counts}"
+        if name != "accounts" and "accounts" in self.planned:
+            relation += " LEFT JOIN known_accounts ON account_id = known"
+            counts += " AND known IS NOT NULL"
+        row = quoted_name(ROW)
+        # rows of nobody are spread over all buckets
+        hashed = f"CASE WHEN account_id IS NULL THEN {row} % {self.buckets} ELSE hash(account_id) % {self.buckets} END"
+        bucket = f"CAST(CASE WHEN {counts} THEN {hashed} ELSE -1 - CAST({hashed} AS BIGINT) END AS INTEGER)"
         if name == "accounts" or (name in SCHEMAS and SCHEMAS[name].row_id in outline.kinds):
-            columns.append(quoted_name(ROW))
+            columns.append(row)
+        if outline.via is not None and self.thorough:
+            columns += [quoted_name(VIA_KEY), quoted_name(VIA_START)]
         return (
-            f"COPY (SELECT {', '.join(columns)}, {bucket} AS {BUCKET} FROM {relation} WHERE {' AND '.join(needed)}) "
+            f"COPY (SELECT {', '.join(columns)}, {bucket} AS {BUCKET} FROM {relation}{kept}) "
             f"TO {quoted_text(str(self.into / outline.folder))} ({IN_BUCKETS})"
         )
 
     def own_time(self, name: str) -> str:
         return next((planned.source.time for planned in self.planned[name] if planned.source.time), "at")
 
-    def with_account(self, via: str | None, outline: StoredSource) -> str:
+    def with_account(self, outline: StoredSource) -> str:
         """Name the rows of the source with their account, found through the id of another table where it says so."""
-        if via is None:
+        if outline.via is None:
             return "source_rows"
-        key = quoted_name(SCHEMAS[via].row_id or "")
+        key = quoted_name(SCHEMAS[outline.via].row_id or "")
         kept = "" if key.strip('"') in outline.kinds else f" EXCLUDE ({key})"
+        via = f"source_rows.{key} AS {quoted_name(VIA_KEY)}, found.start AS {quoted_name(VIA_START)}"
         return (
-            f"(SELECT found.account_id, source_rows.*{kept} FROM source_rows JOIN {self.keys[via]} AS found "
-            f"ON source_rows.{key} = found.{key} WHERE found.account_id IS NOT NULL)"
+            f"(SELECT found.account_id, {via}, source_rows.*{kept} FROM source_rows LEFT JOIN keys_{outline.via} AS found "
+            f"ON source_rows.{key} = found.{key})"
         )
 
     def find_keys(self, via: str | None, asked: tuple[str, ...]) -> None:
-        """Keep the account of each id of a table: that of its first row."""
+        """Keep the account of each id of a table, and when what it names began: those of its first row."""
         if via is None or via in self.keys:
             return
         if via in asked:
             fix = "map `account_id` in one of the tables"
             raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", fix)
-        key = SCHEMAS[via].row_id or ""
-        table, rows = f"keys_{via}", _Numbered()
-        self.connection.execute(f"CREATE TABLE {table}_rows ({quoted_name(key)} VARCHAR, account_id VARCHAR, row BIGINT)")
+        schema, table, rows = SCHEMAS[via], f"keys_{via}", _Numbered()
+        key, row = quoted_name(schema.row_id or ""), quoted_name(ROW)
+        self.connection.execute(f"CREATE TABLE {table}_rows ({key} VARCHAR, account_id VARCHAR, start BIGINT, row BIGINT)")
         for planned in self.planned[via]:
             self.find_keys(planned.source.key_via, (*asked, via))
             outline = planned.outline(via, "", frozenset())
-            relation = self.with_account(planned.source.key_via, outline)
-            chosen = f"SELECT {quoted_name(key)}, account_id, {quoted_name(ROW)} FROM {relation}"
-            self.pour(planned, frozenset(), rows, f"INSERT INTO {table}_rows {chosen}")
-        self.connection.execute(
-            f"CREATE TABLE {table} AS SELECT {quoted_name(key)}, arg_min_null(account_id, row) AS account_id "
-            f"FROM {table}_rows WHERE {quoted_name(key)} IS NOT NULL GROUP BY {quoted_name(key)}"
-        )
+            found = f"{self.with_account(outline)} WHERE account_id IS NOT NULL" if outline.via else "source_rows"
+            began = f"epoch_us({quoted_name(schema.times[0])})" if schema.times[0] in outline.kinds else "NULL"
+            chosen = f"SELECT {key}, account_id, {began}, {row} FROM {found}"
+            self.run_over(planned, self.date_only(via), rows, f"INSERT INTO {table}_rows {chosen}")
+        first = f"arg_min_null(account_id, row) AS account_id, arg_min_null(start, row) AS start FROM {table}_rows"
+        self.connection.execute(f"CREATE TABLE {table} AS SELECT {key}, {first} WHERE {key} IS NOT NULL GROUP BY {key}")
+        if self.thorough:
+            known = f"SELECT {key} FROM {table}_rows WHERE {key} IS NOT NULL GROUP BY {key}"
+            self.findings += shared_ids(via, self.ask(f"SELECT count(*) FROM ({known} HAVING count(DISTINCT account_id) > 1)"))
         self.connection.execute(f"DROP TABLE {table}_rows")
-        self.keys[via] = table
+        self.keys.add(via)
 
-    def judge(self, name: str, sources: Sequence[StoredSource]) -> None:
+    def count_rows(self, name: str, sources: Sequence[StoredSource]) -> None:
         """Say when a table holds nothing, or mostly rows of accounts that are not there."""
-        kept = parquet_files(self.into, [source.folder for source in sources])
-        strange = parquet_files(self.into, [source.folder for source in sources], bucket=_STRANGERS)
-        rows = self.count(kept)
-        unknown = self.count(strange)
-        if unknown > _MOSTLY * (rows + unknown):
-            asked = f"SELECT count(DISTINCT account_id), list(DISTINCT account_id)[:3] FROM {strange}"
-            count, shown = self.connection.execute(asked).fetchall()[0]
-            problem = f"rows of {count:,} {'account that is' if count == 1 else 'accounts that are'} not in accounts"
-            fix = "complete accounts, or fix the ids"
-            self.findings.append(Finding("error", name, "account_id", unknown, problem, "dropped", fix, tuple(shown)))
+        rows = self.count(parquet_files(self.into, [source.folder for source in sources]))
         if not rows:
-            meaning, fix = "its features are missing for every account", "check the source, `where` and the ids"
-            self.findings.append(Finding("error", name, "", 0, "no rows are left", meaning, fix))
+            self.findings.append(no_rows_left(name))
+        if self.thorough:
+            # what is aside is looked at bucket by bucket
+            return
+        strange = parquet_files(self.into, [source.folder for source in sources], bucket="-*")
+        unknown = self.count(strange)
+        if unknown > MOSTLY * (rows + unknown):
+            asked = f"SELECT count(DISTINCT account_id), list(DISTINCT account_id)[:3] FROM {strange}"
+            accounts, shown = self.connection.execute(asked).fetchall()[0]
+            self.findings.append(unknown_accounts(name, unknown, rows + unknown, int(accounts), tuple(shown)))
         for source in sources:
-            shutil.rmtree(self.into / source.folder / f"{BUCKET}={_STRANGERS}", ignore_errors=True)
+            for left in (self.into / source.folder).glob(f"{BUCKET}=-*"):
+                shutil.rmtree(left)
 
     def count(self, files: str) -> int:
-        return int(self.connection.execute(f"SELECT count(*) FROM {files}").fetchall()[0][0]) if files else 0
+        return self.ask(f"SELECT count(*) FROM {files}") if files else 0
+
+    def ask(self, sql: str) -> int:
+        return int(self.connection.execute(sql).fetchall()[0][0])
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from staypower.cutoffs import MISSING, end_of_day
 from staypower.sources.extracting import ARROW_TYPES, Extract
-from staypower.sources.findings import Finding, Severity
+from staypower.sources.findings import Counted, Finding, Severity
 from staypower.tables import SCHEMAS, Column, Kind, Table, TableSchema
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ class Draft:
     """A table while the data rules are applied to it."""
 
     table: Table  # the rows as they stand now
-    findings: list[Finding] = field(default_factory=list)  # what was found so far
+    findings: list[Counted] = field(default_factory=list)  # what was found so far
+    repeated: NDArray[np.bool_] | None = None  # rows whose id was there before, where that was asked of all rows
 
     @property
     def name(self) -> str:
@@ -41,13 +42,19 @@ class Draft:
         meaning: str,
         fix: str = "",
         examples: Sequence[str] = (),
+        *,
+        accounts: int = 0,
+        total: int = 0,
     ) -> None:
         """Record a finding about this table."""
-        self.findings.append(Finding(severity, self.name, column, rows, problem, meaning, fix, tuple(examples)))
+        found = Finding(severity, self.name, column, rows, problem, meaning, fix, tuple(examples))
+        self.findings.append(Counted(found, total, accounts))
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Keep only these rows."""
         if not rows.all():
+            if self.repeated is not None:
+                self.repeated = self.repeated[rows]
             self.table = replace(self.table, data=self.table.data.filter(pa.array(rows)))
 
     def put(self, column: str, values: pa.Array | pa.ChunkedArray) -> None:
@@ -82,7 +89,14 @@ def assemble(name: str, extracts: Sequence[Extract], own_time: str = "at") -> Dr
     schema = SCHEMAS.get(name) or _declared_schema(name, kinds, own_time)
     usable = frozenset().union(*(extract.usable for extract in extracts))
     table = Table(schema, pa.concat_tables(parts), date_only=date_only, fixed=usable & set(kinds))
-    return Draft(table, [finding for extract in extracts for finding in extract.findings])
+    return Draft(table, [finding for extract in extracts for finding in extract.findings], _repeated(extracts))
+
+
+def _repeated(extracts: Sequence[Extract]) -> NDArray[np.bool_] | None:
+    if all(extract.repeated is None for extract in extracts):
+        return None
+    marks = [np.zeros(len(e.data), dtype=np.bool_) if e.repeated is None else e.repeated for e in extracts]
+    return np.concatenate(marks)
 
 
 def _common_kinds(extracts: Sequence[Extract]) -> dict[str, Kind]:

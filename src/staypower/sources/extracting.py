@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
 from staypower.errors import Problem
-from staypower.sources.findings import Finding
+from staypower.sources.findings import Counted, Finding, Severity
 from staypower.sources.opening import OpenSource
 from staypower.sources.parquet_files import read_parquet
 from staypower.sources.planning import Plan, PlannedColumn
@@ -28,7 +28,19 @@ from staypower.tables import SCHEMAS, Column, Kind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ARROW_TYPES", "EARLIEST", "LATEST", "Extract", "below_minimum", "extract", "kind_of_texts", "texts_as_numbers"]
+__all__ = [
+    "ARROW_TYPES",
+    "EARLIEST",
+    "LATEST",
+    "LONG_ID",
+    "ColumnFacts",
+    "Extract",
+    "below_minimum",
+    "extract",
+    "kind_of_texts",
+    "not_finite",
+    "texts_as_numbers",
+]
 
 ARROW_TYPES: Mapping[Kind, pa.DataType] = {
     "id": pa.string(),
@@ -37,7 +49,55 @@ ARROW_TYPES: Mapping[Kind, pa.DataType] = {
     "number": pa.float64(),
     "flag": pa.bool_(),
 }
+LONG_ID = 16  # digits that a fraction does not hold exactly
 EARLIEST, LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
+
+
+@dataclass(frozen=True)
+class ColumnFacts:
+    """What all values of a source's column together say; the counts of several stretches of rows add up.
+
+    >>> [one.worded.problem for one in ColumnFacts("time", filled=9, unzoned=9).findings("usage", "at")]
+    ['times without a zone']
+    """
+
+    kind: Kind
+    filled: int  # how many rows have a value
+    date_only: bool = False  # a time column without a clock
+    fractions: bool = False  # ids of which each is written as a fraction (`17850.0`)
+    clockless: int = 0  # dates without a clock among times with one
+    unzoned: int = 0  # times without a zone
+    nonfinite: int = 0  # numbers that are not finite
+    long: int = 0  # long ids held as fractions
+
+    def findings(self, table: str, column: str) -> list[Counted]:
+        """Say what is worth knowing about the column."""
+
+        def note(severity: Severity, rows: int, problem: str, meaning: str, fix: str = "") -> Counted:
+            return Counted(Finding(severity, table, column, rows, problem, meaning, fix))
+
+        found = []
+        if self.clockless and not self.date_only:
+            meaning = "taken as known at the end of their UTC day"
+            found.append(note("note", self.clockless, "dates without a clock among times with one", meaning))
+        if self.unzoned and not self.date_only:
+            fix = "write the zone in the source if it is another"
+            found.append(note("note", self.unzoned, "times without a zone", "taken as UTC", fix))
+        if self.nonfinite:
+            found.append(not_finite(table, column, self.nonfinite))
+        if self.long:
+            meaning = "their last digits are lost, and several ids may have become one"
+            fix = "store the column as text in the source"
+            found.append(note("warning", self.long, "long ids held as fractions", meaning, fix))
+        if self.fractions:
+            problem = "ids written as fractions (17850.0)"
+            found.append(note("note", self.filled, problem, "read as whole numbers (17850)"))
+        return found
+
+
+def not_finite(table: str, column: str, rows: int) -> Counted:
+    """Say that numbers are not finite."""
+    return Counted(Finding("warning", table, column, rows, "numbers that are not finite", "missing", "fix the source"))
 
 
 @dataclass
@@ -48,7 +108,8 @@ class Extract:
     kinds: dict[str, Kind] = field(default_factory=dict)
     date_only: set[str] = field(default_factory=set)  # time columns without a clock
     usable: frozenset[str] = frozenset()  # columns declared fixed, or static attributes
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Counted] = field(default_factory=list)
+    repeated: NDArray[np.bool_] | None = None  # rows whose id was there before, where that was asked of all rows
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -65,11 +126,12 @@ def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, pla
         kind = column.kind or kind_of_texts(raw.column(column.name), source.decimal)
         columns[column.name] = reader.read(kind)
         found.kinds[column.name] = kind
+        found.findings += reader.facts.findings(table, column.name)
     found.data = pa.table(columns) if columns else raw
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Reader:
     """Turns one raw column into its canonical type, collecting what is wrong with it."""
 
@@ -79,6 +141,7 @@ class _Reader:
     raw: pa.Table
     found: Extract
     place: str
+    facts: ColumnFacts = field(default_factory=lambda: ColumnFacts("text", 0))
 
     def read(self, kind: Kind) -> pa.ChunkedArray:
         raw = self.raw.column(self.column.name)
@@ -96,10 +159,6 @@ class _Reader:
         value = f"{self.place}.{self.column.name}: {count:,} of {self.raw.num_rows:,} values, such as {shown}"
         self.found.problems.append(Problem(f"{self.column.written} holds values that are not {what}", value, fix))
 
-    def note(self, severity: str, rows: int, problem: str, meaning: str, fix: str = "", examples: tuple[str, ...] = ()) -> None:
-        finding = Finding(severity, self.table, self.column.name, rows, problem, meaning, fix, examples)  # type: ignore[arg-type]
-        self.found.findings.append(finding)
-
     def times(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         instants = _as_int64(raw)
         there = instants[instants != MISSING] if raw.null_count else instants
@@ -109,36 +168,25 @@ class _Reader:
             self.problem(int(bad.sum()), "times", _OUTSIDE, fix)
             return _timestamps(np.where(bad, MISSING, instants))
         only_days = len(there) > 0 and _all_midnights(there)
-        if only_days or self.is_date():
+        if only_days or self.query.is_date(self.column):
             self.found.date_only.add(self.column.name)
             return raw.cast(ARROW_TYPES["time"])
         return self.with_clocks(raw, instants)
 
-    def is_date(self) -> bool:
-        return self.column.raw and all(self.query.opened.types[name].upper() == "DATE" for name in self.column.used)
-
     def with_clocks(self, raw: pa.ChunkedArray, instants: NDArray[np.int64]) -> pa.ChunkedArray:
         """Keep clock times; a date among them is known at the end of its day."""
-        name, unzoned = self.column.name, 0
+        unzoned, clockless = 0, 0
         if self.column.value.kind == "text":
-            how = _as_int64(self.raw.column(name + " how"))
+            how = _as_int64(self.raw.column(self.column.name + " how"))
             unzoned = int((how == NO_ZONE).sum())
             dates = how == NO_CLOCK
-            if dates.any():
-                meaning = "taken as known at the end of their UTC day"
-                self.note("note", int(dates.sum()), "dates without a clock among times with one", meaning)
+            clockless = int(dates.sum())
+            if clockless:
                 raw = _timestamps(np.where(dates, end_of_day(instants), instants))
-        elif self.without_zone():
+        elif self.query.is_unzoned(self.column):
             unzoned = int((instants != MISSING).sum())
-        if unzoned:
-            fix = "write the zone in the source if it is another"
-            self.note("note", unzoned, "times without a zone", "taken as UTC", fix)
+        self.facts = ColumnFacts("time", 0, clockless=clockless, unzoned=unzoned)
         return raw.cast(ARROW_TYPES["time"])
-
-    def without_zone(self) -> bool:
-        types = [self.query.opened.types[name].upper() for name in self.column.used]
-        parsed = re.search(r"(parse_time|strptime)\s*\(", self.column.written) and "%z" not in self.column.written.lower()
-        return bool(parsed) or (bool(types) and all(re.match("TIMESTAMP(?!TZ)", kind) and "ZONE" not in kind for kind in types))
 
     def numbers(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type):
@@ -152,8 +200,7 @@ class _Reader:
             numbers = np.where(bad, np.nan, numbers)
         finite = np.isfinite(numbers)
         broken = int((~finite).sum()) - raw.null_count - int(bad.sum())
-        if broken:
-            self.note("warning", broken, "numbers that are not finite", "missing", "fix the source")
+        self.facts = ColumnFacts("number", 0, nonfinite=broken)
         return pa.chunked_array([pa.array(numbers, mask=~finite)])
 
     def flags(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -165,12 +212,10 @@ class _Reader:
 
     def ids(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         if self.column.value.kind == "number" and not self.column.value.whole:
-            long = int(pc.sum(pc.greater_equal(pc.utf8_length(raw), 16)).as_py() or 0)
-            if long:
-                meaning = "their last digits are lost, and several ids may have become one"
-                self.note("warning", long, "long ids held as fractions", meaning, "store the column as text in the source")
+            long = int(pc.sum(pc.greater_equal(pc.utf8_length(raw), LONG_ID)).as_py() or 0)
+            self.facts = ColumnFacts("id", 0, long=long)
         elif _all_fractions(raw):
-            self.note("note", len(raw) - raw.null_count, "ids written as fractions (17850.0)", "read as whole numbers (17850)")
+            self.facts = ColumnFacts("id", len(raw) - raw.null_count, fractions=True)
             return pc.replace_substring_regex(raw.cast(pa.string()), r"\.0+$", "")
         return raw
 
@@ -259,7 +304,8 @@ def below_minimum(table: str, found: Extract) -> None:
         count = int(pc.sum(low).as_py() or 0)
         if count:
             shown = tuple(str(value) for value in pc.unique(values.filter(low))[:3].to_pylist())
-            problem = f"numbers below {column.minimum:g}, which cannot be meant"
-            found.findings.append(Finding("warning", table, name, count, problem, "missing", "fix the source", shown))
+            problem = f"numbers below {column.minimum:g}, which are not valid here"
+            finding = Finding("warning", table, name, count, problem, "set to missing", "fix the source", shown)
+            found.findings.append(Counted(finding))
             cleared: Any = pc.if_else(low, pa.scalar(None, pa.float64()), values)
             found.data = found.data.set_column(found.data.column_names.index(name), name, cleared)

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from staypower.sources.accounts import name_left_attributes
 from staypower.sources.disk_tables import StoredSource
-from staypower.sources.extracting import Extract
+from staypower.sources.extracting import ColumnFacts, Extract
+from staypower.sources.findings import Counted
 from staypower.sources.planning import Plan
 from staypower.sources.settings import TableSource
-from staypower.sources.typed_queries import ColumnFacts
 from staypower.tables import SCHEMAS
 
 __all__ = ["PlannedSource", "without_clock"]
@@ -22,7 +22,7 @@ __all__ = ["PlannedSource", "without_clock"]
 class PlannedSource:
     """One source, planned, and what was learned of its columns.
 
-    >>> facts = {"account_id": ColumnFacts("id", filled=True), "at": ColumnFacts("time", filled=True, date_only=True)}
+    >>> facts = {"account_id": ColumnFacts("id", 9), "at": ColumnFacts("time", 9, date_only=True)}
     >>> plan = Plan((), None, frozenset(), frozenset(), ())
     >>> PlannedSource(TableSource(), "tables.usage", plan, facts).outline("usage", "0-0", frozenset({"at"})).date_only
     ('at',)
@@ -33,8 +33,17 @@ class PlannedSource:
     plan: Plan
     facts: Mapping[str, ColumnFacts]  # what all its rows together say of each column
 
-    def outline(self, table: str, folder: str, date_only: frozenset[str]) -> StoredSource:
-        """Say what its rows are when they are put aside."""
+    def findings(self, table: str) -> list[Counted]:
+        """Say what is worth knowing about its columns."""
+        found = [one for name, facts in self.facts.items() for one in facts.findings(table, name)]
+        if table == "accounts":
+            left = Extract(pa.table({}), {name: facts.kind for name, facts in self.facts.items()}, usable=self.plan.usable)
+            name_left_attributes(left, self.plan, self.source)
+            found += left.findings
+        return found
+
+    def outline(self, table: str, folder: str, date_only: frozenset[str], *, via_dated: bool = False) -> StoredSource:
+        """Say what its rows are when they are stored."""
         kinds = {name: facts.kind for name, facts in self.facts.items()}
         via = self.source.key_via
         if via is not None:
@@ -47,13 +56,14 @@ class PlannedSource:
             name_left_attributes(extract, self.plan, self.source)
         texts = tuple(c.name for c in self.plan.columns if c.kind is None and kinds.get(c.name) == "number")
         dated = tuple(name for name in kinds if name in date_only)
-        return StoredSource(folder, kinds, dated, tuple(sorted(extract.usable)), texts, self.source.decimal)
+        usable = tuple(sorted(extract.usable))
+        return StoredSource(folder, kinds, dated, usable, texts, self.source.decimal, via, via_dated)
 
 
 def without_clock(sources: Sequence[Mapping[str, ColumnFacts]]) -> frozenset[str]:
     """Name the time columns that have no clock in any source that fills them.
 
-    >>> day, clock = ColumnFacts("time", filled=True, date_only=True), ColumnFacts("time", filled=True)
+    >>> day, clock = ColumnFacts("time", 9, date_only=True), ColumnFacts("time", 9)
     >>> sorted(without_clock([{"at": day, "known_at": day}, {"at": clock}]))
     ['known_at']
     """

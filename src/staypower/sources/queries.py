@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -97,6 +98,19 @@ class Query:
         """Read a value as a time; what is no time leaves a mark."""
         trimmed = Value(f"trim({value.sql}, {_SPACES})", "text") if value.kind == "text" else value
         return _marked(value, as_time(trimmed, lenient=True), "TIMESTAMPTZ '-infinity'")
+
+    def is_date(self, column: PlannedColumn) -> bool:
+        """Say whether a column has the database's type of a day."""
+        return column.raw and all(kind == "DATE" for kind in self._types(column))
+
+    def is_unzoned(self, column: PlannedColumn) -> bool:
+        """Say whether a column that is no text holds times without a zone."""
+        types = self._types(column)
+        parsed = re.search(r"(parse_time|strptime)\s*\(", column.written) and "%z" not in column.written.lower()
+        return bool(parsed) or (bool(types) and all(re.match("TIMESTAMP(?!TZ)", kind) and "ZONE" not in kind for kind in types))
+
+    def _types(self, column: PlannedColumn) -> list[str]:
+        return [self.opened.types[name].upper() for name in column.used]
 
     def blame(self, place: str) -> None:
         """Find the expression that does not fit its values, and raise for it."""

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pyarrow.compute as pc
 
-from staypower.cutoffs import MISSING, instant_of
 from staypower.errors import Problem, UsageError, nearest
-from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account, name_left_attributes
-from staypower.sources.drafts import Draft, assemble, own_midnights
+from staypower.sources.accounts import name_left_attributes
+from staypower.sources.drafts import Draft, assemble
 from staypower.sources.extracting import Extract, below_minimum, extract
-from staypower.sources.findings import Finding
-from staypower.sources.keys import drop_blank, drop_unknown, join_account, name_lookalikes
+from staypower.sources.findings import Counted, Finding, add_up, refuse
+from staypower.sources.keys import join_account
 from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
-from staypower.sources.rules import (
-    clear_negative_durations,
-    drop_duplicates,
-    drop_future,
-    drop_unarrived,
-    name_early,
-    name_exact_duplicates,
-)
+from staypower.sources.resolving import Moment, drop_uncounted, end_of_observation, finish, refuse_no_accounts, rows_of, tidy
+from staypower.sources.rules import name_lookalikes, no_rows_left
 from staypower.sources.settings import TableSource
-from staypower.sources.surveys import payment_problems, survey_problems
+from staypower.sources.surveys import check_words
 from staypower.tables import SCHEMAS, Tables
 
-__all__ = ["Moment", "derived_table", "name_problems", "read_tables"]
-
-Moment = str | date | datetime | int
+__all__ = ["derived_table", "name_problems", "read_tables"]
 
 
 def read_tables(
@@ -43,8 +32,9 @@ def read_tables(
     observed_until: Moment | None = None,
     as_of: Moment | None = None,
     objects: Mapping[str, object] | None = None,
+    thorough: bool = True,
 ) -> tuple[Tables, tuple[Finding, ...]]:
-    """Read every source into canonical tables.
+    """Read every source into canonical tables in memory.
 
     Parameters
     ----------
@@ -54,12 +44,14 @@ def read_tables(
     folder : Path
         What relative paths are relative to.
     observed_until : str, date, datetime, int or None, default None
-        Until when the data were watched; a date counts to its end. None: the latest time of an event, after events dated
+        Until when the data were observed; a date counts to its end. None: the latest time of an event, after events dated
         later than the latest `known_at` (or `as_of`) are set aside.
     as_of : str, date, datetime, int or None, default None
         When the data were exported.
     objects : mapping of str to object or None, default None
         pandas, polars or Arrow tables that sources name.
+    thorough : bool, default True
+        Whether to look for what is kept though doubtful, too: repeated rows, rows before the sign-up, ids that look alike.
 
     Returns
     -------
@@ -83,20 +75,28 @@ def read_tables(
     """
     reading = _Reading(sources, folder, dict(objects or {}))
     drafts = reading.drafts()
-    accounts = drafts.pop("accounts", None)
-    for draft in drafts.values():
-        _settle_rows(draft, accounts)
-    until = _until(drafts, accounts, observed_until, as_of)
-    for draft in drafts.values():
-        drop_future(draft, until)
-    accounts = _settle_accounts(accounts, drafts, reading.derive_from, until)
-    every = [accounts, *drafts.values()]
-    for draft in drafts.values():
-        name_exact_duplicates(draft)
-        name_early(draft, accounts.table)
-    name_lookalikes(accounts, pc.unique(accounts.table.data.column("account_id")))
-    tables = Tables({draft.name: draft.table for draft in every}, until)
-    return tables, tuple(finding for draft in every for finding in draft.findings)
+    given = drafts.pop("accounts", None)
+    known = None if given is None else pc.unique(given.table.data.column("account_id")).drop_null()
+    found: list[Counted] = []
+    ids = {name: drop_uncounted(draft, known) for name, draft in drafts.items()}
+    refuse(one for draft in drafts.values() for one in check_words(draft))
+    for name, draft in drafts.items():
+        if thorough and known is not None:
+            found += name_lookalikes(name, ids[name], known)
+        tidy(draft)
+        if not len(draft.table):
+            found.append(no_rows_left(name))
+    rows = {name: rows_of(draft) for name, draft in drafts.items()}
+    until = end_of_observation(rows, None if given is None else rows_of(given), observed_until, as_of)
+    every = finish(given, drafts, reading.derive_from, until, thorough=thorough)
+    accounts = every[0].table
+    if not len(accounts):
+        raise refuse_no_accounts(given is not None)
+    if thorough:
+        own = pc.unique(accounts.data.column("account_id"))
+        found += name_lookalikes("accounts", own, own)
+    counted = [*(one for draft in every for one in draft.findings), *found]
+    return Tables({draft.name: draft.table for draft in every}, until), add_up(counted)
 
 
 def derived_table(sources: Mapping[str, Sequence[TableSource]]) -> str | None:
@@ -191,76 +191,9 @@ class _Reading:
                 join_account(name, found, via)
         own_time = next((source.time for source in listed if source.time), "at")
         draft = assemble(name, extracts, own_time)
-        check: Callable[[Draft], list[Problem]] | None = {"surveys": survey_problems, "payments": payment_problems}.get(name)
-        self.problems.extend(check(draft) if check is not None else [])
         self.made[name] = draft
         return draft
 
 
 def _declares(source: TableSource) -> bool:
     return bool(source.columns) or source.time is not None
-
-
-def _settle_rows(draft: Draft, accounts: Draft | None) -> None:
-    """Apply the rules that need no knowledge of the other events."""
-    drop_blank(draft)
-    drop_unarrived(draft)
-    if accounts is not None:
-        ids = pc.unique(accounts.table.data.column("account_id")).drop_null()
-        name_lookalikes(draft, ids)
-        drop_unknown(draft, ids)
-    clear_negative_durations(draft)
-    drop_duplicates(draft)
-    if not len(draft.table):
-        meaning = "its features are missing for every account"
-        draft.find("error", "", 0, "no rows are left", meaning, "check the source, `where` and the ids")
-
-
-def _until(drafts: Mapping[str, Draft], accounts: Draft | None, told: Moment | None, as_of: Moment | None) -> int:
-    """Say until when the data were watched, as an exclusive instant."""
-    if told is not None:
-        watched = instant_of(told, end=True)
-        return watched if as_of is None else min(watched, instant_of(as_of, end=True))
-    limit = instant_of(as_of, end=True) - 1 if as_of is not None else _latest_arrival(drafts)
-    times = []
-    for draft in drafts.values():
-        own = draft.table.own_instants()
-        # a date is compared as written: its row may have arrived within that day
-        kept = own if limit is None else own[own_midnights(draft.table) <= limit]
-        times.append(int(kept.max(initial=MISSING)))
-    latest = max(times, default=MISSING)
-    if latest == MISSING and as_of is not None:
-        return instant_of(as_of, end=True)
-    if latest == MISSING and accounts is not None and accounts.table.has("signed_up_at"):
-        named = np.asarray(pc.is_valid(accounts.table.data.column("account_id")))
-        latest = int(accounts.table.instants("signed_up_at")[named].max(initial=MISSING))
-    if latest == MISSING:
-        empty = ", ".join(name for name, draft in drafts.items() if not len(draft.table))
-        if empty:
-            raise UsageError.of("the table has no rows", empty, "check the source and its `where`: only a header was found")
-        raise UsageError.of(
-            "no event has a time", "observed_until", "write until when the data were watched: `observed_until: 2025-12-31`"
-        )
-    return latest + 1
-
-
-def _latest_arrival(drafts: Mapping[str, Draft]) -> int | None:
-    arrivals = [draft.table.instants("known_at") for draft in drafts.values() if draft.table.has("known_at")]
-    latest = max((int(times.max(initial=MISSING)) for times in arrivals), default=MISSING)
-    return None if latest == MISSING else latest
-
-
-def _settle_accounts(given: Draft | None, drafts: Mapping[str, Draft], derive_from: str | None, until: int) -> Draft:
-    """Settle the given accounts, or make one per id of the other tables."""
-    chosen = [drafts[derive_from]] if derive_from is not None and derive_from in drafts else list(drafts.values())
-    if given is None:
-        return derive_accounts([draft.table for draft in chosen])
-    drop_blank(given)
-    first_per_account(given)
-    if derive_from is not None:
-        fill_sign_up(given, derive_accounts([draft.table for draft in chosen]).table)
-    drop_future(given, until)
-    if not len(given.table):
-        raise UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
-    given.table = replace(given.table, data=given.table.data.replace_schema_metadata(None))
-    return given

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING, text_of
 from staypower.hashing import count_repeats, mix_in, numbers_of_texts
 from staypower.sources.drafts import Draft
+from staypower.sources.findings import Counted, Finding
 from staypower.sources.keys import comparable, positions, whole_days
 from staypower.tables import Table, numbered
 
@@ -21,11 +23,18 @@ if TYPE_CHECKING:
 __all__ = [
     "LATER_COLUMNS",
     "clear_negative_durations",
+    "different_ids",
+    "drop_blank",
     "drop_duplicates",
     "drop_future",
     "drop_unarrived",
+    "drop_unknown",
     "name_early",
     "name_exact_duplicates",
+    "name_lookalikes",
+    "no_rows_left",
+    "repeated_ids",
+    "unknown_accounts",
 ]
 
 # Columns that cannot lie before the row's own start; one that does becomes missing.
@@ -41,14 +50,82 @@ LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
+def drop_blank(draft: Draft) -> None:
+    """Drop rows without an account, and event rows without any time."""
+    blank = np.asarray(pc.is_null(draft.table.data.column("account_id")))
+    if blank.any():
+        draft.find("warning", "account_id", int(blank.sum()), "blank ids", "dropped", "fill them in at the source")
+        draft.keep(~blank)
+    if draft.name == "accounts":
+        return
+    timeless = draft.table.own_instants() == MISSING
+    if timeless.any():
+        column = next((time for time in draft.table.schema.times if draft.table.has(time)), draft.table.schema.times[0])
+        draft.find("warning", column, int(timeless.sum()), "rows without a time", "dropped: no date says when they were known")
+        draft.keep(~timeless)
+
+
+def drop_unknown(draft: Draft, accounts: pa.Array) -> None:
+    """Drop rows of accounts that `accounts` does not have."""
+    numbers, words = numbered(draft.table.data.column("account_id"))
+    strangers = positions(pa.chunked_array([words]), accounts) < 0
+    if not strangers.any():
+        draft.findings.append(unknown_accounts(draft.name, 0, len(draft.table), 0))
+        return
+    unknown = np.append(strangers, False)[numbers]
+    count = len(np.unique(numbers[unknown]))
+    shown = tuple(dict.fromkeys(draft.shown("account_id", unknown, 20)))[:3]
+    draft.findings.append(unknown_accounts(draft.name, int(unknown.sum()), len(unknown), count, shown))
+    draft.keep(~unknown)
+
+
+def unknown_accounts(table: str, rows: int, total: int, accounts: int, shown: tuple[str, ...] = ()) -> Counted:
+    """Say that rows are of accounts that `accounts` does not have; an error when most rows are."""
+    problem, fix = "rows of {accounts} not in `accounts`", "complete accounts, or fix the ids"
+    finding = Finding("warning", table, "account_id", rows, problem, "dropped", fix, shown)
+    return Counted(finding, total, accounts, mostly=True)
+
+
+def no_rows_left(table: str) -> Counted:
+    """Say that a table has no rows."""
+    meaning, fix = "its features are missing for every account", "check the source, `where` and the ids"
+    return Counted(Finding("error", table, "", 0, "no rows are left", meaning, fix))
+
+
+def different_ids(ids: pa.ChunkedArray) -> pa.Array:
+    """Return each id once."""
+    numbers, words = numbered(ids)
+    there = np.zeros(len(words) + 1, dtype=bool)
+    there[numbers] = True
+    return words.filter(pa.array(there[:-1]))
+
+
+def name_lookalikes(table: str, ids: pa.Array, accounts: pa.Array) -> list[Counted]:
+    """Name ids that differ from a known one only in leading zeros, case or surrounding blanks; they are not merged."""
+    every = pc.unique(pa.chunked_array([accounts.cast(pa.string()), ids]))
+    folded = pc.utf8_ltrim(pc.utf8_lower(pc.utf8_trim_whitespace(every)), characters="0").dictionary_encode().indices
+    codes = np.asarray(folded)
+    alike = np.bincount(codes, minlength=1)[codes] > 1 if len(codes) else np.zeros(0, dtype=bool)
+    mine = np.asarray(pc.is_in(every, value_set=ids))
+    # only groups that hold an id of this table
+    touched = np.isin(codes, codes[mine]) & alike
+    if not touched.any():
+        return []
+    order = np.argsort(codes[touched], kind="stable")[:4]
+    shown = tuple(repr(value) for value in every.filter(pa.array(touched)).take(pa.array(order)).to_pylist())
+    problem = f"{int(touched.sum()):,} ids that differ only in leading zeros, case or surrounding blanks"
+    fix = "if they are one account, write one of `trim(id)`, `lower(id)`, or fix the source"
+    return [Counted(Finding("warning", table, "account_id", 0, problem, "taken as different accounts", fix, shown))]
+
+
 def drop_unarrived(draft: Draft) -> None:
-    """Drop rows whose arrival is blank where the table tells arrivals: nobody can say from when they were known."""
+    """Drop rows without `known_at` where the table has it: no date says when they were known."""
     if not draft.table.has("known_at"):
         return
     blank = draft.table.instants("known_at") == MISSING
     if blank.any():
-        meaning = "dropped: nobody can say from when they were known"
-        draft.find("warning", "known_at", int(blank.sum()), "blank arrivals", meaning, "fill them in at the source")
+        meaning = "dropped: no date says when they were known"
+        draft.find("warning", "known_at", int(blank.sum()), "rows without `known_at`", meaning, "fill them in at the source")
         draft.keep(~blank)
 
 
@@ -74,6 +151,10 @@ def clear_negative_durations(draft: Draft) -> None:
 def drop_duplicates(draft: Draft) -> None:
     """Keep the first known row of each declared id."""
     table, key = draft.table, draft.table.schema.row_id
+    if draft.repeated is not None:
+        # they were named when all rows were asked
+        draft.keep(~draft.repeated)
+        return
     if key is None or not table.has(key):
         return
     codes = _codes(table, key)
@@ -90,13 +171,18 @@ def drop_duplicates(draft: Draft) -> None:
     later[order[1:][codes[order[1:]] == codes[order[:-1]]]] = True
     holders = np.unique(np.stack([codes[repeated], _codes(table, "account_id")[repeated]]), axis=1)[0]
     across = int((np.unique(holders, return_counts=True)[1] > 1).sum())
+    shown = tuple(dict.fromkeys(draft.shown(key, later)))
+    draft.findings.append(repeated_ids(draft.name, key, int(later.sum()), across, shown))
+    draft.keep(~later)
+
+
+def repeated_ids(table: str, key: str, rows: int, across: int, shown: tuple[str, ...]) -> Counted:
+    """Say that rows have an id that another row had before them."""
     meaning = "the first known row of each is kept"
     if across:
-        meaning += f"; {across:,} of these ids stand under several accounts"
+        meaning += f"; {across:,} of these ids appear under several accounts"
     fix = f"leave `{key}` out if it does not name a row"
-    shown = tuple(dict.fromkeys(draft.shown(key, later)))
-    draft.find("warning", key, int(later.sum()), "rows whose id was there before", meaning, fix, shown)
-    draft.keep(~later)
+    return Counted(Finding("warning", table, key, rows, "rows whose id was there before", meaning, fix, shown))
 
 
 def _codes(table: Table, column: str) -> NDArray[np.int64]:
@@ -153,7 +239,7 @@ def _as_numbers(table: Table, column: str) -> NDArray[np.int64]:
 
 
 def drop_future(draft: Draft, observed_until: int) -> None:
-    """Take out rows dated later than the data were watched; accounts stay, since each is asked for by name."""
+    """Take out rows dated later than the data were observed; accounts stay, since each is asked for by name."""
     table = draft.table
     times = table.own_instants() if draft.name != "accounts" else _signed_up(table)
     if draft.name != "accounts" and table.has("valid_from"):
@@ -162,7 +248,7 @@ def drop_future(draft: Draft, observed_until: int) -> None:
     if not future.any():
         return
     column = _own(table)
-    problem = f"rows dated after {text_of(observed_until - 1)[:10]}, until when the data were watched"
+    problem = f"rows dated after {text_of(observed_until - 1)[:10]}, the end of the observed data"
     meaning = "invisible at every cutoff" if draft.name != "accounts" else "kept: such accounts are not customers yet"
     fix = "fix the dates, or write a later `observed_until`"
     draft.find("warning", column, int(future.sum()), problem, meaning, fix, [text[:19] for text in draft.shown(column, future)])
@@ -195,11 +281,12 @@ def name_early(draft: Draft, accounts: Table) -> None:
         if found.any() or timed.any():
             early |= found & ~timed & (times != MISSING)
         timed |= times != MISSING
-    if early.any():
-        share = f"rows before the account signed up, {early.mean():.1%} of the table"
+    if len(table):
+        share = "rows before the account signed up, {share} of the table"
         meaning = "kept; tenure-like values are missing where they would be negative"
         shown = draft.shown("account_id", early)
-        draft.find("warning", _own(table), int(early.sum()), share, meaning, "fix `signed_up_at`, or the dates", shown)
+        fix = "fix `signed_up_at`, or the dates"
+        draft.find("warning", _own(table), int(early.sum()), share, meaning, fix, shown, total=len(table))
 
 
 def _own(table: Table) -> str:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.errors import Problem, nearest
+from staypower.errors import nearest
 from staypower.sources.drafts import Draft
+from staypower.sources.findings import Counted, Finding
 from staypower.sources.vocabulary import DIRECTIONS, INSTRUMENTS, PAYMENT_STATUSES, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["payment_problems", "survey_problems"]
+__all__ = ["CHECKED", "check_words"]
 
 _NPS_SCALES = (Scale(0, 10), Scale(1, 10))
 
@@ -48,13 +50,18 @@ class _Words:
         ).dictionary_decode()
 
 
-def survey_problems(draft: Draft) -> list[Problem]:
+def check_words(draft: Draft) -> list[Counted]:
+    """Fold the words of surveys and payments, and return what they are refused for."""
+    return CHECKED[draft.name](draft) if draft.name in CHECKED else []
+
+
+def _survey_problems(draft: Draft) -> list[Counted]:
     """Check every answer against its scale, and put the scale's ends beside it."""
     table = draft.table
     values = table.numbers("value") if table.has("value") else np.full(len(table), np.nan)
     answered = np.isfinite(values)
     instrument, scale, direction = (_Words(draft, column) for column in ("instrument", "scale", "direction"))
-    problems: list[Problem] = []
+    problems: list[Counted] = []
 
     def refuse(rows: NDArray[np.bool_], problem: str, column: str, fix: str) -> None:
         if rows.any():
@@ -110,7 +117,7 @@ def _put(draft: Draft, words: Sequence[_Words], low: NDArray[Any], high: NDArray
             draft.find("warning", "answered_at", int(lost.sum()), "answers without the time they were given", meaning, "map it")
 
 
-def payment_problems(draft: Draft) -> list[Problem]:
+def _payment_problems(draft: Draft) -> list[Counted]:
     """Fold the statuses of payments to paid, failed and refunded; refuse other words."""
     if not draft.table.has("status"):
         return []
@@ -119,20 +126,22 @@ def payment_problems(draft: Draft) -> list[Problem]:
     if unknown.any():
         fix = "translate to paid, failed or refunded: `status: case when state = 'ok' then 'paid' else 'failed' end`"
         words = pc.value_counts(draft.table.data.column("status").filter(pa.array(unknown))).to_pylist()
-        shown = ", ".join(f"{word['values']!r} ({word['counts']:,})" for word in sorted(words, key=lambda w: -w["counts"])[:5])
-        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
-        where = f"payments.status: {int(unknown.sum()):,} of {len(unknown):,} rows: {shown}{more}"
-        return [Problem("unknown payment statuses", where, fix)]
+        found = Finding("error", "payments", "status", int(unknown.sum()), "unknown payment statuses", "", fix)
+        return [Counted(found, len(unknown), words={word["values"]: word["counts"] for word in words})]
     draft.put("status", status.array())
     return []
 
 
-def _problem(draft: Draft, rows: NDArray[np.bool_], problem: str, column: str, fix: str) -> Problem:
+def _problem(draft: Draft, rows: NDArray[np.bool_], problem: str, column: str, fix: str) -> Counted:
     """Name the first rows concerned: the value, and what else tells the row."""
     table = draft.table
     telling = [name for name in dict.fromkeys((column, "instrument", "scale", "account_id", table.schema.row_id)) if name]
     shown = [name for name in telling if table.has(name)]
     first = table.data.select(shown).take(pa.array(np.flatnonzero(rows)[:3])).to_pylist()
-    texts = ["(" + ", ".join(f"{name} {value}" for name, value in row.items()) + ")" for row in first]
-    counted = f"{int(rows.sum()):,} {'row' if rows.sum() == 1 else 'rows'}"
-    return Problem(problem, f"{draft.name}.{column}: {counted}, such as {', '.join(texts)}", fix)
+    texts = tuple("(" + ", ".join(f"{name} {value}" for name, value in row.items()) + ")" for row in first)
+    return Counted(Finding("error", draft.name, column, int(rows.sum()), problem, "", fix, texts), len(table))
+
+
+CHECKED: Mapping[str, Callable[[Draft], list[Counted]]] = MappingProxyType(
+    {"surveys": _survey_problems, "payments": _payment_problems}
+)

@@ -7,58 +7,43 @@ exactly as `extract` does with the whole table at hand.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
 
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
-from staypower.sources.extracting import EARLIEST, LATEST, extract, kind_of_texts
+from staypower.sources.extracting import EARLIEST, LATEST, LONG_ID, ColumnFacts, extract, kind_of_texts
 from staypower.sources.opening import OpenSource
 from staypower.sources.planning import Plan, PlannedColumn
-from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, Query
+from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
 from staypower.sources.values import quoted_name
 from staypower.tables import Kind
 
-__all__ = ["ColumnFacts", "learn_facts", "stream_typed", "typed_select"]
+__all__ = ["learn_facts", "stream_typed", "typed_select"]
 
 _BATCH = 100_000
-
-
-@dataclass(frozen=True)
-class ColumnFacts:
-    """What all values of a source's column together say.
-
-    >>> ColumnFacts("time", filled=True, date_only=True).fractions
-    False
-    """
-
-    kind: Kind
-    filled: bool  # whether any row has a value
-    date_only: bool = False  # A time column without a clock
-    fractions: bool = False  # ids of which each is written as a fraction (`17850.0`)
 
 
 def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> dict[str, ColumnFacts]:
     """Ask a source what its planned columns are."""
     query = Query(source, opened, plan)
     kinds = {column.name: column.kind or _kind(query, column, place) for column in plan.columns}
-    asked = [piece for column in plan.columns for piece in _questions(query, column, kinds[column.name])]
-    named = ", ".join(f"{question} AS answer_{number}" for number, question in enumerate(asked))
-    answers = iter(_ask(query, f"SELECT {named} FROM ({_raw(query, plan.columns)})", place).to_pylist()[0].values())
+    asked = {column.name: _questions(query, column, kinds[column.name]) for column in plan.columns}
+    every = [f"{sql} AS {quoted_name(f'{name} {what}')}" for name, each in asked.items() for what, sql in each.items()]
+    answers = _ask(query, f"SELECT {', '.join(every)} FROM ({_raw(query, plan.columns)})", place).to_pylist()[0]
     facts: dict[str, ColumnFacts] = {}
     bad: list[PlannedColumn] = []
     for column in plan.columns:
-        filled, wrong, every = int(next(answers)), int(next(answers)), bool(next(answers))
-        if wrong:
+        told = {what: int(answers[f"{column.name} {what}"] or 0) for what in asked[column.name]}
+        if told.pop("wrong", 0):
             bad.append(column)
-        date_only = (bool(filled) and every) if kinds[column.name] == "time" else False
-        date_only |= kinds[column.name] == "time" and _is_date(query, column)
-        fractions = kinds[column.name] == "id" and bool(filled) and every
-        facts[column.name] = ColumnFacts(kinds[column.name], bool(filled), date_only, fractions)
+        kind = kinds[column.name]
+        days = bool(told.pop("days", 0)) or (kind == "time" and query.is_date(column))
+        facts[column.name] = ColumnFacts(kind, date_only=days, fractions=bool(told.pop("fractions", 0)), **told)
     if bad:
         raise UsageError(extract(table, source, opened, replace(plan, columns=tuple(bad)), place).problems)
     return facts
@@ -84,26 +69,31 @@ def _kind(query: Query, column: PlannedColumn, place: str) -> Kind:
     return kind_of_texts(_ask(query, distinct, place).column(0), query.source.decimal)
 
 
-def _questions(query: Query, column: PlannedColumn, kind: Kind) -> Iterator[str]:
-    """Write three aggregates: how many values, how many that cannot be read, and whether all are of the special form."""
-    name = quoted_name(column.name)
-    yield f"count({name})"
+def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str]:
+    """Write what to ask of a column: how many values, how many that cannot be read, and what is special about them."""
+    name, how = quoted_name(column.name), quoted_name(f"{column.name} how")
+    asked = {"filled": f"count({name})"}
     if kind == "time":
         outside = f"epoch_us({name}) < {EARLIEST} OR epoch_us({name}) >= {LATEST}"
-        yield f"count(*) FILTER (WHERE CASE WHEN isfinite({name}) THEN {outside} ELSE {name} IS NOT NULL END)"
-        yield f"bool_and(CASE WHEN isfinite({name}) THEN epoch_us({name}) % {DAY} = 0 END)"
-        return
-    wrong = {"number": f"CAST({BAD_NUMBER} AS DOUBLE)", "flag": "2"}.get(kind if column.kind else "text")
-    yield "0" if wrong is None else f"count(*) FILTER (WHERE {name} = {wrong})"
-    if kind == "id" and not (column.value.kind == "number" and not column.value.whole):
+        asked["wrong"] = f"count(*) FILTER (WHERE CASE WHEN isfinite({name}) THEN {outside} ELSE {name} IS NOT NULL END)"
+        asked["days"] = f"bool_and(CASE WHEN isfinite({name}) THEN epoch_us({name}) % {DAY} = 0 END)"
+        if column.value.kind == "text":
+            asked["clockless"] = f"count(*) FILTER (WHERE {how} = {NO_CLOCK})"
+            asked["unzoned"] = f"count(*) FILTER (WHERE {how} = {NO_ZONE})"
+        elif query.is_unzoned(column):
+            asked["unzoned"] = f"count({name})"
+    elif kind == "number" and column.kind:
+        asked["wrong"] = f"count(*) FILTER (WHERE {name} = CAST({BAD_NUMBER} AS DOUBLE))"
+        asked["nonfinite"] = f"count(*) FILTER (WHERE NOT isfinite({name}))"
+    elif kind == "flag":
+        asked["wrong"] = f"count(*) FILTER (WHERE {name} = 2)"
+    elif kind == "id" and column.value.kind == "number" and not column.value.whole:
+        asked["long"] = f"count(*) FILTER (WHERE length({name}) >= {LONG_ID})"
+    elif kind == "id":
         # most ids hold no point at all: looking for one is cheap
-        yield f"bool_and(CASE WHEN contains({name}, '.') THEN regexp_full_match({name}, '[0-9]+\\.0+') ELSE {name} IS NULL END)"
-    else:
-        yield "false"
-
-
-def _is_date(query: Query, column: PlannedColumn) -> bool:
-    return column.raw and all(query.opened.types[name].upper() == "DATE" for name in column.used)
+        fraction = f"CASE WHEN contains({name}, '.') THEN regexp_full_match({name}, '[0-9]+\\.0+') ELSE {name} IS NULL END"
+        asked["fractions"] = f"count({name}) > 0 AND bool_and({fraction})"
+    return asked
 
 
 def typed_select(query: Query, facts: Mapping[str, ColumnFacts], date_only: Collection[str]) -> str:

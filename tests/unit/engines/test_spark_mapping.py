@@ -8,9 +8,9 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'st
 
 import pyarrow as pa
 
-from staypower.engines.spark_mapping import facts_of, learn_rows, map_rows, plan_mapping, told_problems, typed_schema
-from staypower.engines.spark_session import problems_in, telling_problems
-from staypower.engines.spark_tables import Gathering, _as_agreed, slots_of
+from staypower.engines.spark.mapping import facts_of, learn_rows, map_rows, plan_mapping, told_problems, typed_schema
+from staypower.engines.spark.session import problems_in, telling_problems
+from staypower.engines.spark.tables import Gathering, _as_agreed, slots_of
 from staypower.errors import Problem, UsageError
 from staypower.sources.disk_tables import StoredSource, StoredTable
 from staypower.sources.settings import TableSource

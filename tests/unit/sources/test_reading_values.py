@@ -159,8 +159,8 @@ def test_numbers_that_are_not_finite_or_too_small_are_missing(tmp_path):
     table, findings = read(tmp_path, text, table="subscriptions")
     assert table.data.column("mrr").to_pylist() == [None, None, None, 0.0]
     assert table.data.column("seats").to_pylist() == [None, 2.0, None, None]
-    assert said(findings, "mrr") == {"numbers that are not finite": 2, "numbers below 0, which cannot be meant": 1}
-    assert said(findings, "seats") == {"numbers that are not finite": 1, "numbers below 0, which cannot be meant": 1}
+    assert said(findings, "mrr") == {"numbers that are not finite": 2, "numbers below 0, which are not valid here": 1}
+    assert said(findings, "seats") == {"numbers that are not finite": 1, "numbers below 0, which are not valid here": 1}
 
 
 def test_decimal_comma(tmp_path):

@@ -62,7 +62,7 @@ def test_the_first_known_row_of_an_id_is_kept(tmp_path):
     assert column(tables, "usage", "event") == ["first", "one", "two", "three"]
     finding = found(findings, "usage", "usage_id", "was there before")
     assert finding.rows == 3
-    assert "1 of these ids stand under several accounts" in finding.meaning
+    assert "1 of these ids appear under several accounts" in finding.meaning
     assert finding.examples == ("u1", "u2")
 
 
@@ -138,13 +138,13 @@ def test_unknown_accounts_are_dropped(tmp_path):
     files = {"accounts": "account_id\na\nb\n", "usage": "account_id,at\n" + "a,2024-01-01\n" * 5 + "x,2024-01-01\n" * 2}
     tables, findings = read(tmp_path, files)
     assert len(tables["usage"]) == 5
-    finding = found(findings, "usage", "account_id", "rows of 1 account that is")
+    finding = found(findings, "usage", "account_id", "rows of 1 account not in `accounts`")
     assert (finding.rows, finding.severity, finding.examples) == (2, "warning", ("x",))
 
 
 def test_mostly_unknown_accounts_are_an_error(tmp_path):
     files = {"accounts": "account_id\na\n", "usage": "account_id,at\nx,2024-01-01\ny,2024-01-01\na,2024-01-01\n"}
-    assert found(read(tmp_path, files)[1], "usage", "account_id", "not in accounts").severity == "error"
+    assert found(read(tmp_path, files)[1], "usage", "account_id", "not in `accounts`").severity == "error"
 
 
 def test_accounts_given_twice(tmp_path):
@@ -297,7 +297,7 @@ def test_instruments_and_scales_may_differ_by_row(tmp_path):
             11,
             5,
             {"instrument": "nps", "scale": "0-10"},
-            "answers outside their scale: surveys.value: 1 row, such as (value 11.0",
+            "answers outside their scale: surveys.value: 1 of 2 rows, such as (value 11.0",
         ),
         (0, 5, {"instrument": "csat", "scale": "1-5"}, "answers outside their scale"),
         (3, 5, {"instrument": "csat"}, "answers on an undeclared scale"),
@@ -383,5 +383,5 @@ def test_blank_arrivals_are_dropped_and_counted():
     source = TableSource.model_validate({"source": "rows"})
     tables, findings = read_tables({"usage": [source]}, folder=Path(), objects={"rows": rows})
     assert len(tables["usage"]) == 1
-    blank = [finding for finding in findings if finding.column == "known_at" and finding.problem == "blank arrivals"]
+    blank = [finding for finding in findings if finding.column == "known_at" and finding.problem == "rows without `known_at`"]
     assert [finding.rows for finding in blank] == [1]

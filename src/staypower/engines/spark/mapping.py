@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from staypower.engines.spark_reading import ORDER
+from staypower.engines.spark.reading import ORDER
 from staypower.errors import Problem, UsageError
-from staypower.sources.extracting import ARROW_TYPES
+from staypower.sources.extracting import ARROW_TYPES, ColumnFacts
 from staypower.sources.opening import open_source
 from staypower.sources.planning import Plan, PlannedColumn, plan_source
 from staypower.sources.queries import Query
 from staypower.sources.settings import TableSource
-from staypower.sources.typed_queries import ColumnFacts, learn_facts, stream_typed, typed_select
+from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
 from staypower.tables import Kind
 
@@ -104,7 +104,8 @@ def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], told: Sequence[str]) 
             # a column of texts is one of numbers when every text is a number
             kind = "number" if seen and all(one.kind == "number" for one in seen) else "text"
         days = base.date_only or (bool(seen) and all(one.date_only for one in seen))
-        found[column.name] = ColumnFacts(kind, bool(seen), days, bool(seen) and all(one.fractions for one in seen))
+        fractions = bool(seen) and all(one.fractions for one in seen)
+        found[column.name] = ColumnFacts(kind, sum(one.filled for one in seen), days, fractions)
     return found
 
 

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import to_arrow_type
 from pyspark.sql.types import StringType, StructField, StructType
 
-from staypower.engines.spark_session import speaking_with_spark
+from staypower.engines.spark.session import speaking_with_spark
 from staypower.errors import UsageError
 from staypower.sources.csv_files import PLAIN_ENCODINGS
 from staypower.sources.opening import path_of

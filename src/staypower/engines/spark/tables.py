@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from pyspark.sql import functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from staypower.engines.spark_reading import ORDER
-from staypower.engines.spark_session import speaking_with_spark, telling_problems
+from staypower.engines.spark.reading import ORDER
+from staypower.engines.spark.session import speaking_with_spark, telling_problems
 from staypower.errors import UsageError
 from staypower.sources.disk_tables import BUCKET, ROW, DiskTables, StoredTable
 from staypower.sources.extracting import ARROW_TYPES
@@ -30,7 +30,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["SOURCE", "BucketTables", "Gathering", "SparkTables", "slots_of"]
+__all__ = ["SOURCE", "RowsOfBucket", "Gathering", "SparkTables", "slots_of"]
 
 SOURCE = "source"
 Made = TypeVar("Made")
@@ -60,10 +60,10 @@ def slots_of(schema: pa.Schema) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class BucketTables(DiskTables):
+class RowsOfBucket(DiskTables):
     """The tables of one bucket, whose rows are at hand.
 
-    >>> BucketTables(Path(), 0, (0,), {}).stored("0-0", 0) is None
+    >>> RowsOfBucket(Path(), 0, (0,), {}).stored("0-0", 0) is None
     True
     """
 
@@ -96,7 +96,7 @@ class Gathering:
     def tables(self, rows: pa.Table, only: Collection[str] | None = None) -> Tables:
         """Return the tables of a bucket."""
         parts = {tag: self._part(rows, tag, number) for tag, number in self.numbers.items()}
-        return BucketTables(Path(), self.observed_until, (0,), self.listed, self.derive_from, parts).bucket(0, only)
+        return RowsOfBucket(Path(), self.observed_until, (0,), self.listed, self.derive_from, parts=parts).bucket(0, only)
 
     def _part(self, rows: pa.Table, tag: str, number: int) -> pa.Table:
         mine = rows.filter(pc.equal(rows.column(SOURCE), number))

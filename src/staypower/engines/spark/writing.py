@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from staypower.engines.spark_session import speaking_with_spark
+from staypower.engines.spark.session import speaking_with_spark
 from staypower.errors import UsageError
 
 if TYPE_CHECKING:

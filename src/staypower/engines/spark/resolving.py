@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, Window, functions
 
 from staypower.cutoffs import DAY
-from staypower.engines.spark_reading import ORDER, column_of
-from staypower.engines.spark_session import speaking_with_spark
-from staypower.errors import UsageError
+from staypower.engines.spark.reading import ORDER, column_of
+from staypower.engines.spark.session import speaking_with_spark
 from staypower.sources.disk_tables import StoredTable
-from staypower.sources.findings import Finding
-from staypower.sources.global_rules import _until
-from staypower.sources.reading import Moment
+from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
+from staypower.sources.resolving import Moment, end_of_observation, refuse_no_accounts
+from staypower.sources.rules import no_rows_left, unknown_accounts
 from staypower.tables import SCHEMAS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = ["ARRIVED", "KNOWN", "OWN", "STATED", "VERSION", "WRITTEN", "Settling", "first_known", "instants_of"]
+__all__ = ["ARRIVED", "KNOWN", "OWN", "STATED", "VERSION", "WRITTEN", "Questions", "first_known", "instants_of"]
 
 KNOWN, OWN, WRITTEN, ARRIVED, VERSION = "known account", "own instant", "own as written", "arrived", "version"
 STATED = (KNOWN, OWN, WRITTEN, ARRIVED, VERSION)
-# more rows of unknown accounts than of known ones: the wrong column is mapped
-_MOSTLY = 0.5
 
 
 def instants_of(table: StoredTable, columns: frozenset[str], date_only: frozenset[str]) -> dict[str, Column]:
@@ -60,33 +57,31 @@ def first_known(rows: DataFrame, key: str) -> DataFrame:
 
 
 @dataclass(frozen=True)
-class Settling:
-    """Asks the rows of all tables."""
+class Questions:
+    """What is asked of the rows of all tables."""
 
     frame: Any  # `source`, the slots and the columns of `STATED`
     listed: Mapping[str, StoredTable]
-    numbers: Mapping[str, int]  # the number of each source
+    slots: Mapping[str, Mapping[str, str]]  # for each source which slot holds which column
 
     def findings(self) -> tuple[Finding, ...]:
         """Say which tables hold nothing, or mostly rows of accounts that are not there."""
-        found = []
+        found: list[Counted] = []
         for name in (name for name in self.listed if name != "accounts"):
             rows, unknown = self.count(name, "rows"), self.count(name, "unknown")
-            if unknown > _MOSTLY * (rows + unknown):
-                problem, fix = "most rows are of accounts that are not in accounts", "complete accounts, or fix the ids"
-                found.append(Finding("error", name, "account_id", unknown, problem, "dropped", fix))
+            if unknown > MOSTLY * (rows + unknown):
+                found.append(unknown_accounts(name, unknown, rows + unknown, self.strangers(name)))
             if not rows:
-                meaning, fix = "its features are missing for every account", "check the source, `where` and the ids"
-                found.append(Finding("error", name, "", 0, "no rows are left", meaning, fix))
-        return tuple(found)
+                found.append(no_rows_left(name))
+        return add_up(found)
 
-    def until(self, told: Moment | None) -> int:
-        """Say until when the data were watched."""
+    def until(self, given: Moment | None) -> int:
+        """Say until when the data were observed."""
         events: dict[str, Any] = {name: _Asked(self, table) for name, table in self.listed.items() if name != "accounts"}
         accounts: Any = _Asked(self, self.listed["accounts"]) if "accounts" in self.listed else None
-        return _until(events, accounts, told, None)
+        return end_of_observation(events, accounts, given, None)
 
-    def settled(self, until: int, derive_from: str | None) -> dict[str, StoredTable]:
+    def resolved(self, until: int, derive_from: str | None) -> dict[str, StoredTable]:
         """Say how many rows of each table count, and when the first happened."""
         accounts = functions.col("source").isin(self.tags("accounts")) if "accounts" in self.listed else functions.lit(False)
         counts = accounts | ((column_of(OWN) < until) & functions.coalesce(column_of(VERSION) < until, functions.lit(True)))
@@ -101,14 +96,22 @@ class Settling:
             listed[name] = replace(table, rows=sum(row["rows"] for row in mine), first=first)
         telling = ["accounts"] if "accounts" in listed else [derive_from] if derive_from in listed else list(listed)
         if not any(listed[str(name)].rows for name in telling):
-            place = "tables.accounts" if "accounts" in listed else "tables"
-            fix = "check the sources, the ids, the times and `observed_until`: no row is left"
-            raise UsageError.of("there are no accounts", place, fix)
+            raise refuse_no_accounts("accounts" in listed)
         return listed
 
     def tags(self, name: str) -> list[int]:
         """Return the numbers of a table's sources."""
-        return [self.numbers[source.folder] for source in self.listed[name].sources]
+        numbers = {tag: number for number, tag in enumerate(self.slots)}
+        return [numbers[source.folder] for source in self.listed[name].sources]
+
+    def strangers(self, name: str) -> int:
+        """Return how many accounts of a table are not known."""
+        ids = [
+            self.frame.where(~column_of(KNOWN) & (functions.col("source") == tag)).select(column_of(slots["account_id"]))
+            for tag, slots in zip(self.tags(name), (self.slots[each.folder] for each in self.listed[name].sources), strict=True)
+        ]
+        with speaking_with_spark("tables"):
+            return int(reduce(lambda one, other: one.union(other), ids).distinct().count())
 
     def count(self, name: str, what: str) -> int:
         """Return how many rows of a table there are, or are of unknown accounts."""
@@ -150,21 +153,21 @@ class Settling:
 class _Asked:
     """What is asked of one table, as the tables on disk are asked."""
 
-    settling: Settling
+    questions: Questions
     table: StoredTable
 
     @property
-    def files(self) -> bool:
-        return self.settling.count(self.table.name, "rows") > 0
+    def has_rows(self) -> bool:
+        return self.questions.count(self.table.name, "rows") > 0
 
     def times(self) -> list[str]:
         own = SCHEMAS[self.table.name].times if self.table.name in SCHEMAS else (self.table.own_time,)
         return [name for name in own if any(name in source.kinds for source in self.table.sources)]
 
     def latest_arrival(self) -> int | None:
-        seen = self.settling.seen
-        told = (seen[tag]["arrived"] for tag in self.settling.tags(self.table.name) if tag in seen)
+        seen = self.questions.seen
+        told = (seen[tag]["arrived"] for tag in self.questions.tags(self.table.name) if tag in seen)
         return max((int(one) for one in told if one is not None), default=None)
 
     def latest(self, limit: int | None) -> int | None:
-        return self.settling.last(self.table.name, limit)
+        return self.questions.last(self.table.name, limit)

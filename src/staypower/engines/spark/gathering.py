@@ -1,6 +1,6 @@
 """The engine of a cluster: the rows of each account come together by one shuffle, the same functions run on every bucket.
 
-Spark reads, shuffles and writes. What a row means (`spark_mapping`), what a bucket of accounts holds (`sources.disk_tables`)
+Spark reads, shuffles and writes. What a row means (`mapping`), what a bucket of accounts holds (`sources.disk_tables`)
 and what is made of it (features, scores) is the code that runs on one machine too, so the results are the same bits.
 """
 
@@ -18,7 +18,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from staypower.engines.spark_mapping import (
+from staypower.engines.spark.mapping import (
     FACTS,
     MappedSource,
     facts_of,
@@ -29,17 +29,18 @@ from staypower.engines.spark_mapping import (
     told_problems,
     typed_schema,
 )
-from staypower.engines.spark_reading import ORDER, arrow_schema, column_of, open_on_spark, row_order
-from staypower.engines.spark_session import speaking_with_spark, telling_problems
-from staypower.engines.spark_settling import ARRIVED, KNOWN, OWN, STATED, Settling, first_known, instants_of
-from staypower.engines.spark_tables import SOURCE, Gathering, SparkTables, slots_of
+from staypower.engines.spark.reading import ORDER, arrow_schema, column_of, open_on_spark, row_order
+from staypower.engines.spark.resolving import ARRIVED, KNOWN, OWN, STATED, Questions, first_known, instants_of
+from staypower.engines.spark.session import speaking_with_spark, telling_problems
+from staypower.engines.spark.tables import SOURCE, Gathering, SparkTables, slots_of
 from staypower.errors import Problem, UsageError
 from staypower.sources.disk_tables import BUCKET, StoredTable
+from staypower.sources.extracting import ColumnFacts
 from staypower.sources.findings import Finding
 from staypower.sources.planned_sources import PlannedSource, without_clock
-from staypower.sources.reading import Moment, derived_table, name_problems
+from staypower.sources.reading import derived_table, name_problems
+from staypower.sources.resolving import Moment
 from staypower.sources.settings import TableSource
-from staypower.sources.typed_queries import ColumnFacts
 from staypower.tables import SCHEMAS
 
 __all__ = ["gather_on_spark"]
@@ -62,17 +63,16 @@ def gather_on_spark(
     kept = gathered.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
     run.held.append(kept)
     try:
-        numbers = {tag: number for number, tag in enumerate(run.slots)}
-        settling = Settling(kept, listed, numbers)
-        findings = settling.findings()
+        questions = Questions(kept, listed, run.slots)
+        findings = questions.findings()
         if findings:
             yield SparkTables(Path(), 0, (0,), listed, run.derive_from), findings
             return
-        until = settling.until(observed_until)
-        settled = settling.settled(until, run.derive_from)
-        gathering = Gathering(until, settled, run.derive_from, run.slots)
+        until = questions.until(observed_until)
+        resolved = questions.resolved(until, run.derive_from)
+        gathering = Gathering(until, resolved, run.derive_from, run.slots)
         rows = kept.where(column_of(KNOWN)).drop(*STATED)
-        yield SparkTables(Path(), until, tuple(range(buckets)), settled, run.derive_from, rows, gathering), ()
+        yield SparkTables(Path(), until, tuple(range(buckets)), resolved, run.derive_from, frame=rows, gathering=gathering), ()
     finally:
         for frame in run.held:
             frame.unpersist()
@@ -158,7 +158,7 @@ class _Run:
             accounts = ids.distinct().withColumn(KNOWN, functions.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
             self.held.append(accounts)
         every = [
-            frame for name, table in listed.items() for frame in self.placed(table, self.judged(table, frames[name], accounts))
+            frame for name, table in listed.items() for frame in self.placed(table, self.marked(table, frames[name], accounts))
         ]
         return {name: listed[name] for name in self.sources}, _together(every)
 
@@ -188,7 +188,7 @@ class _Run:
         columns = [column_of(name) for name in sorted(mapped.plan.used)]
         if source.ordered:
             columns.append(row_order(frame, number).alias(ORDER))
-            mapped, facts[ORDER] = in_order(mapped), ColumnFacts("text", filled=True)
+            mapped, facts[ORDER] = in_order(mapped), ColumnFacts("text", 1)
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -224,7 +224,7 @@ class _Run:
             self.keys[via] = first.where(column_of("account_id").isNotNull())
         return self.keys[via]
 
-    def judged(self, table: StoredTable, frames: list[DataFrame], accounts: DataFrame | None) -> list[DataFrame]:
+    def marked(self, table: StoredTable, frames: list[DataFrame], accounts: DataFrame | None) -> list[DataFrame]:
         """Say which rows are of known accounts, and keep the first known row of each declared id."""
         if table.name == "accounts" or accounts is None:
             known = [rows.withColumn(KNOWN, functions.lit(True)) for rows in frames]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from staypower.cutoffs import DAY, instant_of
-from staypower.errors import UsageError
+from staypower.cutoffs import DAY
 from staypower.sources.disk_tables import BUCKET, IN_BUCKETS, ROW, DiskTables, StoredTable, parquet_files
-from staypower.sources.reading import Moment
+from staypower.sources.findings import Counted
+from staypower.sources.resolving import Moment, end_of_observation, refuse_no_accounts
+from staypower.sources.rules import repeated_ids
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer
 from staypower.tables import SCHEMAS
 
-__all__ = ["settle"]
+__all__ = ["resolve"]
 
 
-def settle(
+def resolve(
     connection: Any,
     into: Path,
     listed: Mapping[str, StoredTable],
@@ -26,23 +27,19 @@ def settle(
     *,
     observed_until: Moment | None,
     as_of: Moment | None,
-) -> DiskTables:
-    """Find which rows repeat an id, until when the data were watched, and what then counts."""
+) -> tuple[DiskTables, list[Counted]]:
+    """Find which rows repeat an id, until when the data were observed, and what then counts."""
     rows = {name: _Rows(connection, into, table) for name, table in listed.items()}
     events = {name: each for name, each in rows.items() if name != "accounts"}
-    for each in events.values():
-        each.find_repeats()
+    repeats = [one for each in events.values() for one in each.find_repeats()]
     accounts = rows.get("accounts")
-    until = _until(events, accounts, observed_until, as_of)
-    settled = {name: each.settled(until) for name, each in rows.items()}
+    until = end_of_observation(events, accounts, observed_until, as_of)
+    resolved = {name: each.resolved(until) for name, each in rows.items()}
     telling = [accounts] if accounts is not None else [events[derive_from]] if derive_from in events else list(events.values())
     buckets = sorted({number for each in telling for number in each.numbers(until)})
     if not buckets:
-        if accounts is not None:
-            raise UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
-        fix = "check the sources, the ids, the times and `observed_until`: no row is left"
-        raise UsageError.of("there are no accounts", "tables", fix)
-    return DiskTables(into, until, tuple(buckets), settled, derive_from)
+        raise refuse_no_accounts(accounts is not None)
+    return DiskTables(into, until, tuple(buckets), resolved, derive_from), repeats
 
 
 @dataclass
@@ -56,6 +53,10 @@ class _Rows:
     @property
     def files(self) -> str:
         return parquet_files(self.into, [source.folder for source in self.table.sources])
+
+    @property
+    def has_rows(self) -> bool:
+        return bool(self.files)
 
     @property
     def columns(self) -> set[str]:
@@ -93,31 +94,38 @@ class _Rows:
     def ask(self, sql: str) -> Any:
         return self.connection.execute(sql).fetchall()
 
-    def find_repeats(self) -> None:
+    def find_repeats(self) -> list[Counted]:
         """Put aside which rows have an id that another row had before them."""
         key = SCHEMAS[self.table.name].row_id if self.table.name in SCHEMAS else None
         if key is None or key not in self.columns or not self.files:
-            return
+            return []
         known = f"greatest({self.own()}, {self.instant('known_at')})" if "known_at" in self.columns else self.own()
         version = quoted_name("valid_from") if "valid_from" in self.columns else "NULL"
         row = quoted_name(ROW)
         named = (
-            f"SELECT {BUCKET}, {row}, {quoted_name(key)} AS id, {version} AS version, {known} AS known FROM {self.files} "
-            f"WHERE {quoted_name(key)} IS NOT NULL"
+            f"SELECT {BUCKET}, {row}, account_id, {quoted_name(key)} AS id, {version} AS version, {known} AS known "
+            f"FROM {self.files} WHERE {quoted_name(key)} IS NOT NULL"
         )
         folder = f"{self.table.sources[0].folder}-repeats"
         self.connection.execute(
             f"CREATE TABLE repeats AS WITH named AS ({named}), "
             "several AS (SELECT id, version FROM named GROUP BY ALL HAVING count(*) > 1) "
-            f"SELECT {row}, {BUCKET} FROM (SELECT named.*, row_number() OVER (PARTITION BY named.id, named.version "
+            f"SELECT {row}, {BUCKET}, id FROM (SELECT named.*, row_number() OVER (PARTITION BY named.id, named.version "
             f"ORDER BY known, {row}) AS place FROM named SEMI JOIN several "
             "ON named.id = several.id AND named.version IS NOT DISTINCT FROM several.version) WHERE place > 1"
         )
+        count, shown = self.ask("SELECT count(*), list(DISTINCT id)[:3] FROM repeats")[0]
+        of_repeats = f"SELECT id, version, account_id FROM ({named}) WHERE id IN (SELECT id FROM repeats)"
+        several = f"SELECT 1 FROM ({of_repeats}) GROUP BY id, version HAVING count(DISTINCT account_id) > 1"
+        across = self.ask(f"SELECT count(*) FROM ({several})")[0][0] if count else 0
         with one_writer(self.connection):
-            self.connection.execute(f"COPY repeats TO {quoted_text(str(self.into / folder))} ({IN_BUCKETS})")
+            rows = "SELECT * EXCLUDE (id) FROM repeats"
+            self.connection.execute(f"COPY ({rows}) TO {quoted_text(str(self.into / folder))} ({IN_BUCKETS})")
         self.connection.execute("DROP TABLE repeats")
-        if parquet_files(self.into, [folder]):
-            self.table = replace(self.table, repeats=folder)
+        if not count:
+            return []
+        self.table = replace(self.table, repeats=folder)
+        return [repeated_ids(self.table.name, key, int(count), int(across), tuple(shown))]
 
     def latest_arrival(self) -> int | None:
         if "known_at" not in self.columns or not self.files:
@@ -139,7 +147,7 @@ class _Rows:
         versions = f" AND coalesce({self.instant('valid_from')} < {until}, TRUE)" if "valid_from" in self.columns else ""
         return f"(SELECT * FROM {self.counting()} WHERE {self.own()} < {until}{versions})"
 
-    def settled(self, until: int) -> StoredTable:
+    def resolved(self, until: int) -> StoredTable:
         if not self.files:
             return self.table
         first = f"min({self.own()})" if self.times() else "NULL"
@@ -154,30 +162,3 @@ class _Rows:
     def _instant(self, sql: str) -> int | None:
         found = self.ask(sql)[0][0]
         return None if found is None else int(found)
-
-
-def _until(events: Mapping[str, _Rows], accounts: _Rows | None, told: Moment | None, as_of: Moment | None) -> int:
-    """Say until when the data were watched, as `read_tables` does."""
-    exported = None if as_of is None else instant_of(as_of, end=True)
-    if told is not None:
-        watched = instant_of(told, end=True)
-        return watched if exported is None else min(watched, exported)
-    arrivals = [each.latest_arrival() for each in events.values()]
-    limit = max((one for one in arrivals if one is not None), default=None) if exported is None else exported - 1
-    latest = _last([each.latest(limit) for each in events.values()])
-    if latest is None and exported is not None:
-        return exported
-    if latest is None and accounts is not None and accounts.times():
-        latest = accounts.latest(None)
-    if latest is None:
-        empty = ", ".join(name for name, each in events.items() if not each.files)
-        if empty:
-            raise UsageError.of("the table has no rows", empty, "check the source and its `where`: only a header was found")
-        raise UsageError.of(
-            "no event has a time", "observed_until", "write until when the data were watched: `observed_until: 2025-12-31`"
-        )
-    return latest + 1
-
-
-def _last(found: Sequence[int | None]) -> int | None:
-    return max((one for one in found if one is not None), default=None)

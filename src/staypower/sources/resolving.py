@@ -1,0 +1,170 @@
+"""How rows become tables: the data rules, applied to all accounts or to those of one bucket, and what is asked of all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.cutoffs import MISSING, instant_of
+from staypower.errors import UsageError
+from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account
+from staypower.sources.drafts import Draft, own_midnights
+from staypower.sources.rules import (
+    clear_negative_durations,
+    different_ids,
+    drop_blank,
+    drop_duplicates,
+    drop_future,
+    drop_unarrived,
+    drop_unknown,
+    name_early,
+    name_exact_duplicates,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["AllRows", "Moment", "drop_uncounted", "end_of_observation", "finish", "refuse_no_accounts", "rows_of", "tidy"]
+
+Moment = str | date | datetime | int
+
+
+def drop_uncounted(draft: Draft, accounts: pa.Array | None) -> pa.Array:
+    """Drop rows that count at no cutoff: without an account, a time or an arrival, or of an unknown account; return all ids."""
+    drop_blank(draft)
+    drop_unarrived(draft)
+    ids = different_ids(draft.table.data.column("account_id"))
+    if accounts is not None:
+        drop_unknown(draft, accounts)
+    return ids
+
+
+def tidy(draft: Draft) -> None:
+    """Apply the rules for rows that count."""
+    clear_negative_durations(draft)
+    drop_duplicates(draft)
+
+
+def finish(
+    given: Draft | None, drafts: Mapping[str, Draft], derive_from: str | None, until: int, *, thorough: bool
+) -> list[Draft]:
+    """Take out the future and resolve the accounts; a thorough look names rows that are odd, too."""
+    for draft in drafts.values():
+        drop_future(draft, until)
+    accounts = _resolve_accounts(given, drafts, derive_from)
+    if thorough:
+        if given is not None:
+            drop_future(accounts, until)
+        for draft in drafts.values():
+            name_exact_duplicates(draft)
+            name_early(draft, accounts.table)
+    return [accounts, *drafts.values()]
+
+
+def _resolve_accounts(given: Draft | None, drafts: Mapping[str, Draft], derive_from: str | None) -> Draft:
+    """Keep one row for each given account, or make one for each id of the other tables."""
+    chosen = [draft.table for name, draft in drafts.items() if derive_from in (None, name)]
+    chosen = chosen or [draft.table for draft in drafts.values()]
+    if given is None:
+        return derive_accounts(chosen)
+    drop_blank(given)
+    first_per_account(given)
+    if derive_from is not None:
+        fill_sign_up(given, derive_accounts(chosen).table)
+    given.table = replace(given.table, data=given.table.data.replace_schema_metadata(None))
+    return given
+
+
+def refuse_no_accounts(given: bool) -> UsageError:
+    """Say that no account is left."""
+    if given:
+        return UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
+    fix = "check the sources, the ids, the times and `observed_until`: no row is left"
+    return UsageError.of("there are no accounts", "tables", fix)
+
+
+class AllRows(Protocol):
+    """What is asked of all rows of one table, wherever they are."""
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is any row that counts."""
+
+    def times(self) -> Sequence[str]:
+        """Name the columns of the rows' own time that the table has."""
+
+    def latest_arrival(self) -> int | None:
+        """Return the last instant at which a row arrived."""
+
+    def latest(self, limit: int | None) -> int | None:
+        """Return the latest own instant, of the rows that are written at or before a limit."""
+
+
+def end_of_observation(
+    events: Mapping[str, AllRows], accounts: AllRows | None, given: Moment | None, as_of: Moment | None
+) -> int:
+    """Say until when the data were observed, as an exclusive instant."""
+    exported = None if as_of is None else instant_of(as_of, end=True)
+    if given is not None:
+        until = instant_of(given, end=True)
+        return until if exported is None else min(until, exported)
+    limit = _last([each.latest_arrival() for each in events.values()]) if exported is None else exported - 1
+    latest = _last([each.latest(limit) for each in events.values()])
+    if latest is None and exported is not None:
+        return exported
+    if latest is None and accounts is not None and accounts.times():
+        latest = accounts.latest(None)
+    if latest is None:
+        empty = ", ".join(name for name, each in events.items() if not each.has_rows)
+        if empty:
+            raise UsageError.of("the table has no rows", empty, "check the source and its `where`: only a header was found")
+        fix = "write until when the data were observed: `observed_until: 2025-12-31`"
+        raise UsageError.of("no event has a time", "observed_until", fix)
+    return latest + 1
+
+
+def _last(found: Sequence[int | None]) -> int | None:
+    return max((one for one in found if one is not None), default=None)
+
+
+@dataclass(frozen=True)
+class _DraftRows:
+    """The rows of a table in memory."""
+
+    draft: Draft
+
+    @property
+    def has_rows(self) -> bool:
+        return len(self.draft.table) > 0
+
+    def times(self) -> Sequence[str]:
+        return [time for time in self.draft.table.schema.times if self.draft.table.has(time)]
+
+    def latest_arrival(self) -> int | None:
+        return _latest(self.draft.table.instants("known_at")) if self.draft.table.has("known_at") else None
+
+    def latest(self, limit: int | None) -> int | None:
+        table = self.draft.table
+        own = table.own_instants()
+        if limit is not None:
+            # a date is compared as written: its row may have arrived within that day
+            own = own[own_midnights(table) <= limit]
+        elif table.name == "accounts":
+            own = own[np.asarray(pc.is_valid(table.data.column("account_id")))]
+        return _latest(own)
+
+
+def rows_of(draft: Draft) -> AllRows:
+    """Let the rows of a table in memory be asked."""
+    return _DraftRows(draft)
+
+
+def _latest(instants: NDArray[np.int64]) -> int | None:
+    latest = int(instants.max(initial=MISSING))
+    return None if latest == MISSING else latest
