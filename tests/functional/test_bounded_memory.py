@@ -20,7 +20,7 @@ from bucketed_tables import assert_same_tables, whole_and_buckets
 from command_line import run
 
 from staypower.pipelines import score as score_pipeline
-from staypower.scoring.score import Scorer
+from staypower.scoring.scorer import Scorer
 
 BUCKETS = 40
 

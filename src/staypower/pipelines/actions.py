@@ -16,7 +16,7 @@ from staypower.pipelines.choosing import choose_for
 from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.score import scores_of
 from staypower.progress import Progress
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 from staypower.tables import Tables
 from staypower.writing import require_table_path, write_table
 

@@ -16,8 +16,7 @@ from staypower.config.settings import Settings
 from staypower.models.bundle import Bundle
 from staypower.pipelines.account_facts import ORDERED, gather_facts
 from staypower.portfolio.customer_value import account_values, monthly_revenue
-from staypower.scoring.parts import ScoredParts
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import ScoredParts, Scores
 from staypower.tables import BucketedTables
 
 __all__ = ["USED_COLUMNS", "action_columns", "choose_for"]

@@ -23,7 +23,7 @@ from staypower.pipelines.report import ReportResult, run_report
 from staypower.pipelines.score import ScoreResult, run_score
 from staypower.pipelines.train import TrainResult, run_train
 from staypower.progress import Progress
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 from staypower.simulation.company import simulate_to
 
 __all__ = ["DemoResult", "demo_config", "run_demo"]

@@ -20,7 +20,7 @@ from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.pipelines.score import scores_of
 from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 from staypower.tables import Tables
 from staypower.writing import read_table
 

@@ -15,7 +15,7 @@ from staypower.cutoffs import text_of
 from staypower.explanation.changes import Change, Changes
 from staypower.explanation.reasons import Explanation, Reason
 from staypower.pipelines.account_story import AccountStory, shown, standing
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 
 if TYPE_CHECKING:
     import shap

@@ -31,7 +31,7 @@ from staypower.pipelines.score import scores_of
 from staypower.pipelines.train import TrainResult, run_train
 from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 from staypower.tables import Tables
 
 __all__ = [

@@ -30,7 +30,7 @@ from staypower.pipelines.loading import refuse_errors
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.progress import Progress
-from staypower.scoring.shipped import ShippedScorer
+from staypower.scoring.scorer import ShippedScorer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -10,8 +10,7 @@ from staypower.errors import UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
-from staypower.scoring.beside import BesideSettings
-from staypower.scoring.score import Scorer
+from staypower.scoring.scorer import Scorer, ScoringOptions
 from staypower.tables import BucketedTables
 
 __all__ = ["prepare_scorer", "trained_base_rate"]
@@ -37,7 +36,7 @@ def prepare_scorer(
         accounts=accounts,
         reasons=settings.output.reasons,
         model_version=place.version,
-        beside=BesideSettings(
+        options=ScoringOptions(
             settings.tier,
             settings.quadrants,
             settings.costs,

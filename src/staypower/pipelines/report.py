@@ -36,7 +36,7 @@ from staypower.progress import Progress
 from staypower.reporting.page.contents import Report
 from staypower.reporting.page.rendering import render_report
 from staypower.reporting.page.watching import WATCH_COLUMNS
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 from staypower.tables import Tables
 from staypower.writing import write_atomically
 
@@ -151,7 +151,7 @@ def _html_path(path: Path) -> Path:
 
 def _movement(explained: Explanations) -> pd.DataFrame | None:
     earlier = explained.earlier
-    if earlier is None or not (earlier.tells_tiers and explained.scores.tells_tiers):
+    if earlier is None or not (earlier.has_tiers and explained.scores.has_tiers):
         return None
     return movement(earlier.table, explained.scores.table).frame()
 

@@ -28,9 +28,8 @@ from staypower.pipelines.preparing import prepare_scorer, trained_base_rate
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
-from staypower.scoring.parts import ScoredParts
-from staypower.scoring.rows import typed_rows
-from staypower.scoring.score import Scorer, Scores
+from staypower.scoring.scorer import Scorer
+from staypower.scoring.scores import ScoredParts, Scores, typed_rows
 from staypower.tables import BucketedTables, Tables
 from staypower.writing import read_table, require_table_path, write_rows
 
@@ -65,7 +64,7 @@ class ScoreResult:
                 lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({', '.join(told)})")
                 reasons = [row.get(f"reason_{n}") for n in (1, 2, 3)]
                 lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
-        if self.scores.tells_tiers:
+        if self.scores.has_tiers:
             lines += ["", "quadrants:"]
             for row in self.scores.quadrants().to_dict("records"):
                 revenue = "" if pd.isna(row["mrr"]) else f", {row['mrr']:,.0f} per month"
@@ -152,7 +151,7 @@ def run_score(
             sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, beside=beside) as (schema, rows),
         ):
             write_rows(rows, schema, path, staging=folder)
-    return ScoreResult(scores, path, scorer.beside.prior)
+    return ScoreResult(scores, path, scorer.options.prior)
 
 
 def scores_of(
@@ -189,7 +188,7 @@ def _at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTabl
         chances = everybody.everyone(whole).table["churn_probability"]
     population = chances.dropna().to_numpy(dtype=np.float64)
     prior = prior_of("estimate", trained_base_rate(scorer.bundle), population)
-    return replace(scorer, beside=replace(scorer.beside, prior=prior))
+    return replace(scorer, options=replace(scorer.options, prior=prior))
 
 
 def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> tuple[Scores | ScoredParts, list[Path]]:

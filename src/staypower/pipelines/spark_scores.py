@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.portfolio.settings import QUADRANTS
+from staypower.scoring.scores import ScoreSummary
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -20,7 +21,7 @@ _MOST_WATCHED = 10
 
 
 @dataclass(frozen=True)
-class SparkScores:
+class SparkScores(ScoreSummary):
     """Scores on a cluster.
 
     >>> len(SparkScores(0, {"scored": 3, "not_active": 1}, pd.DataFrame(), {}))
@@ -51,13 +52,10 @@ class SparkScores:
         order = dict(sorted(statuses.items(), key=lambda entry: (-entry[1], entry[0])))
         return cls(cutoff, order, pd.DataFrame([row.asDict() for row in top], columns=written.columns), placed)
 
-    def __len__(self) -> int:
-        return sum(self.statuses.values())
-
     @property
-    def tells_tiers(self) -> bool:
-        """Whether any account has a tier."""
-        return "tier" in self.watched and bool(self.watched["tier"].notna().any())
+    def rows(self) -> pd.DataFrame:
+        """The accounts of highest risk: the others stay on the cluster."""
+        return self.watched
 
     def counts(self) -> dict[str, int]:
         """Return how many accounts have each status."""

@@ -18,7 +18,7 @@ from staypower.features.settings import FeatureSettings
 from staypower.pipelines.account_story import shown, standing
 from staypower.pipelines.explain import nearest_accounts
 from staypower.pipelines.explanations import Explanations
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 
 EVIL = ("<script>alert(1)</script>", '=HYPERLINK("http://x")', "a\x1b[2Jb\nc", "‮moc")
 CATALOGUE = Catalogue(

@@ -18,7 +18,7 @@ from staypower.pipelines.check import population_text
 from staypower.pipelines.features import FeatureResult
 from staypower.pipelines.registry import ModelList
 from staypower.pipelines.score import ScoreResult
-from staypower.scoring.score import Scores
+from staypower.scoring.scores import Scores
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 

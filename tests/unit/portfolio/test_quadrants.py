@@ -7,7 +7,7 @@ from staypower.errors import UsageError
 from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold, twice_the_base_rate
 from staypower.portfolio.quadrants import GONE, NEW, movement, quadrants_of, sizes_of
 from staypower.portfolio.settings import QUADRANTS, QuadrantSettings
-from staypower.scoring.bands import RiskBands
+from staypower.scoring.predictions import RiskBands
 
 TIERS = ["promoter", "passive", "detractor", "unknown", None]
 LOW, HIGH = 0.1, 0.5

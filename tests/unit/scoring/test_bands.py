@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from staypower.scoring.bands import RiskBands
+from staypower.scoring.predictions import RiskBands
 
 
 @pytest.mark.parametrize(("base_rate", "high"), [(0.1, 0.2), (0.3, 0.6), (0.5, 0.75)])

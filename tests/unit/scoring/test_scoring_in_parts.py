@@ -16,10 +16,8 @@ from staypower.explanation.typical import find_typical_values
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.churn import ChurnClassifier
-from staypower.scoring.beside import BesideSettings
-from staypower.scoring.parts import ScoredParts
-from staypower.scoring.rows import typed_rows
-from staypower.scoring.score import Scorer, Scores
+from staypower.scoring.scorer import Scorer, ScoringOptions
+from staypower.scoring.scores import ScoredParts, Scores, typed_rows
 from staypower.tables import Tables
 
 
@@ -35,7 +33,7 @@ def scorer() -> tuple[Scorer, Tables]:
         learned={"catalogue": dataset.catalogue.to_dict(), "usual": usual.to_dict()},
     )
     cutoff = int(dataset.plan.test[-1])
-    return Scorer.of(bundle, made.tables, made.label, cutoff=cutoff, beside=BesideSettings()), made.tables
+    return Scorer.of(bundle, made.tables, made.label, cutoff=cutoff, options=ScoringOptions()), made.tables
 
 
 def test_parts_say_what_the_whole_says(scorer, tmp_path):
@@ -45,7 +43,7 @@ def test_parts_say_what_the_whole_says(scorer, tmp_path):
     told = ScoredParts.of(parts, score.cutoff)
     assert len(told) == len(whole)
     assert told.counts() == whole.counts()
-    assert told.tells_tiers == whole.tells_tiers
+    assert told.has_tiers == whole.has_tiers
     pd.testing.assert_frame_equal(told.quadrants(), whole.quadrants())
     assert told.watch_list(7)["account_id"].tolist() == whole.watch_list(7)["account_id"].tolist()
     assert told.watch_list(7)["reason_1"].tolist() == whole.watch_list(7)["reason_1"].tolist()
@@ -75,8 +73,8 @@ def test_a_column_without_values_has_its_type(tmp_path):
     parts = [keep_part(typed_rows(each), tmp_path / f"{number}") for number, each in enumerate(rows)]
     told = ScoredParts.of(parts, 0)
     assert told.watch_list()["account_id"].tolist() == ["b", "a"]
-    assert told.tells_tiers
-    assert not Scores(nobody, None, 0).tells_tiers
+    assert told.has_tiers
+    assert not Scores(nobody, None, 0).has_tiers
     assert told.counts() == {"scored": 1, "too_new": 1}
 
 

@@ -1,0 +1,310 @@
+"""Score accounts from their tables: one row for every account asked for, none missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from staypower.cutoffs import text_of
+from staypower.evaluation.settings import CostSettings
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings
+from staypower.labels.churn import find_population
+from staypower.labels.population import Status
+from staypower.labels.settings import LabelSettings
+from staypower.labels.tier import find_survey_state
+from staypower.labels.tier_settings import TierSettings
+from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold
+from staypower.models.agreement import require_same_label, require_what_is_read
+from staypower.models.bundle import Bundle
+from staypower.models.prior import PriorCorrection
+from staypower.models.seal import digest_of, json_values
+from staypower.models.tier_prediction import UNKNOWN
+from staypower.portfolio.customer_value import account_values, monthly_revenue
+from staypower.portfolio.quadrants import movement, quadrants_of
+from staypower.portfolio.settings import QuadrantSettings
+from staypower.scoring.predictions import Predictor
+from staypower.scoring.scores import Scores, typed_rows
+from staypower.tables import BucketedTables, Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from staypower.explanation.reasons import Explanation
+
+__all__ = ["Scorer", "ScoringOptions", "ShippedScorer"]
+
+# satisfaction and revenue are listed next to the risk, whether or not the model reads them
+_KNOWN = {
+    "mrr_now": "mrr",
+    "csat_last": "satisfaction",
+    "days_since_csat": "satisfaction_age_days",
+    "surveys_unanswered_in_a_row": "asked_unanswered",
+}
+# stands in for recurring revenue where there are only orders
+_ORDERED = "order_amount_365d"
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """What decides tiers, quadrants and values.
+
+    >>> ScoringOptions().capacity is None
+    True
+    """
+
+    tier: TierSettings = field(default_factory=TierSettings)  # when a tier is given
+    quadrants: QuadrantSettings = field(default_factory=QuadrantSettings)  # which tiers count as loyal
+    costs: CostSettings = field(default_factory=CostSettings)
+    capacity: int | None = None  # accounts the team can contact
+    margin: float = 1.0  # share of revenue that is margin
+    discount_rate: float = 0.01  # per month
+    prior: PriorCorrection | None = None  # rescales every probability of the run to another base rate
+
+    def high_above(self, bundle: Bundle) -> float:
+        """Return the probability above which an account is in a quadrant of high risk."""
+        clv, incentive, contact = self.costs.amounts
+        pays = None
+        if self.costs.complete:
+            acceptance = self.costs.acceptance
+            pays = profit_threshold(clv=clv, incentive_cost=incentive, contact_cost=contact, acceptance=acceptance)
+        cut = None
+        if self.capacity is not None and "risk_reference" in bundle.metadata:
+            # the reference may be a sample of the accounts, of which the team can contact its share
+            share = float(bundle.metadata.get("risk_reference_share", 1.0))
+            cut = RiskReference.from_dict(bundle.metadata["risk_reference"]).cut(max(1, round(self.capacity * share)))
+            # the cut is a probability as the model gave it: it is rescaled like the others
+            cut = cut if self.prior is None else float(self.prior.apply([cut])[0])
+        return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays)
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores accounts at one cutoff: those of all tables, or those of one bucket of them.
+
+    The score of an account depends on its own rows alone, so a bucket is scored as the whole would be. Any engine may call the
+    scorer for each bucket: it is a plain value, and it returns plain rows.
+    """
+
+    predictor: Predictor
+    label: LabelSettings
+    cutoff: int  # instant of knowledge
+    known: Catalogue  # revenue and satisfaction, which are listed next to the risk
+    accounts: tuple[str, ...] = ()  # whom to score; everybody when empty
+    reasons: int = 5
+    model_version: str = ""
+    options: ScoringOptions = field(default_factory=ScoringOptions)
+    previous: pd.DataFrame | None = None  # scores of an earlier cutoff
+    threads: int = 2  # for one call
+    scored_at: str = ""  # ISO time, written with every score
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        tables: BucketedTables,
+        label: LabelSettings,
+        *,
+        cutoff: int,
+        accounts: Sequence[str] = (),
+        reasons: int = 5,
+        model_version: str = "",
+        options: ScoringOptions | None = None,
+        previous: pd.DataFrame | None = None,
+        threads: int = 2,
+    ) -> Scorer:
+        """Prepare scoring: the model, the label and the tables must belong together."""
+        predictor = Predictor.of(bundle)
+        require_same_label(bundle, label)
+        require_what_is_read(predictor.catalogue, tables.empty)
+        return cls(
+            predictor=predictor,
+            label=label,
+            cutoff=cutoff,
+            known=_declare_known(tables, predictor.catalogue.settings, cutoff),
+            accounts=tuple(sorted(set(accounts))),
+            reasons=reasons,
+            model_version=model_version,
+            options=options or ScoringOptions(),
+            previous=previous,
+            threads=threads,
+            scored_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    @property
+    def bundle(self) -> Bundle:
+        """The sealed model."""
+        return self.predictor.bundle
+
+    def __call__(self, bucket: Tables) -> pa.Table:
+        """Return the rows of the accounts of one bucket."""
+        there = set(bucket.account_ids)
+        asked = [account for account in self.accounts if account in there] if self.accounts else sorted(there)
+        return typed_rows(self.score(bucket, asked).table)
+
+    def strangers(self, tables: Tables, known: pa.ChunkedArray | Sequence[str]) -> pa.Table:
+        """Return the rows of accounts that were asked for and are in no bucket."""
+        ids = set(known.to_pylist() if isinstance(known, pa.ChunkedArray) else known)
+        return typed_rows(self.score(tables, [account for account in self.accounts if account not in ids]).table)
+
+    def everyone(self, tables: Tables) -> Scores:
+        """Score the accounts asked for, by default all, and find who moved since the previous scores."""
+        scores = self.score(tables, list(self.accounts) or tables.account_ids)
+        return scores if self.previous is None else replace(scores, movement=movement(self.previous, scores.table))
+
+    def score(self, tables: Tables, asked: list[str]) -> Scores:
+        """Score accounts."""
+        population = find_population(tables, self.label, np.array([self.cutoff], dtype=np.int64))
+        status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
+        scored = [account for account in asked if status.get(account) == Status.SCORED]
+        probability, explanation = self._churn(tables, scored)
+        table = pd.DataFrame({"account_id": pd.array(asked, dtype="str"), "cutoff": text_of(self.cutoff)})
+        table["horizon_days"] = self.label.horizon
+        table["status"] = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
+        table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
+        table["churn_risk_band"] = self.predictor.bands.of(table["churn_probability"].to_numpy())
+        # columns of each account by itself; those that need all accounts are joined when the list is written
+        known = self._known(tables, asked)
+        secondary = self._secondary(tables, explanation, probability)
+        for part in (secondary, self._values(table, known), known.drop(columns=_ORDERED, errors="ignore")):
+            placed = part.reindex(asked)
+            for name in placed.columns:
+                table[str(name)] = placed[name].to_numpy()
+        table = table.merge(explanation.frame(self.reasons), on="account_id", how="left", sort=False)
+        table["model_name"] = str(self.bundle.metadata.get("name", ""))
+        table["model_version"] = self.model_version
+        table["run_id"] = str(self.bundle.metadata.get("run_id", ""))
+        table["scored_at"] = self.scored_at
+        return Scores(table, explanation, self.cutoff)
+
+    def _churn(self, tables: Tables, accounts: list[str]) -> tuple[NDArray[np.float64], Explanation]:
+        matrix = self._build(tables, self.predictor.catalogue, accounts)
+        features = matrix[list(self.bundle.feature_names)].reset_index(drop=True)
+        ids = np.asarray(accounts, dtype=object)
+        probability, explanation = self.predictor.churn(features, ids, threads=self.threads)
+        return probability if self.options.prior is None else self.options.prior.apply(probability), explanation
+
+    def _build(self, tables: Tables, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
+        cutoffs = np.array([self.cutoff], dtype=np.int64)
+        matrix = build_matrix(tables, catalogue, accounts=accounts, cutoffs=cutoffs, threads=self.threads)
+        return matrix.features.set_index(pd.Index(matrix.accounts))
+
+    def _secondary(self, tables: Tables, explanation: Explanation, probability: NDArray[np.float64]) -> pd.DataFrame:
+        """Predict kinds of churn, other horizons and the tier, and place the accounts in quadrants."""
+        features, accounts, predictor = explanation.features, explanation.accounts, self.predictor
+        found = predictor.secondary(features, probability, threads=self.threads)
+        if predictor.tiers:
+            rules = self.options.tier
+            never = self._never_invited(tables, accounts)
+            tiers = predictor.loyalty(
+                features,
+                previous=self._previous_tiers(accounts),
+                margin=rules.margin,
+                abstain_below=rules.abstain_below,
+                withheld=never if rules.never_invited == "unknown" else None,
+                threads=self.threads,
+            )
+            found = pd.concat([found, tiers.assign(never_invited=never)], axis=1)
+        found["quadrant"] = quadrants_of(
+            probability,
+            found["tier"].to_numpy(dtype=object) if predictor.tiers else None,
+            high_above=self.options.high_above(self.bundle),
+            settings=self.options.quadrants,
+            tiers=predictor.quadrant_tiers,
+        )
+        return found.set_index(pd.Index(accounts))
+
+    def _previous_tiers(self, accounts: NDArray[np.object_]) -> NDArray[np.int64] | None:
+        previous = self.previous
+        if previous is None or "tier" not in previous:
+            return None
+        previous = previous[previous["account_id"].isin(set(accounts))].drop_duplicates("account_id")
+        tiers = previous.set_index(previous["account_id"].astype(object))["tier"]
+        numbers = tiers.map({name: number for number, name in enumerate(self.predictor.tiers)})
+        return np.asarray(numbers.reindex(accounts).fillna(UNKNOWN), dtype=np.int64)
+
+    def _never_invited(self, tables: Tables, accounts: NDArray[np.object_]) -> NDArray[np.bool_]:
+        rules, cutoffs = self.options.tier, np.array([self.cutoff], dtype=np.int64)
+        if rules.kind != "survey" or not tables.has("surveys", "instrument"):
+            return np.ones(len(accounts), dtype=np.bool_)
+        # among the accounts of one bucket perhaps nobody answered
+        state = find_survey_state(tables, rules, tuple(accounts), cutoffs, need_answers=False)
+        never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
+        return never
+
+    def _known(self, tables: Tables, asked: Sequence[str]) -> pd.DataFrame:
+        """Build revenue and satisfaction for every account asked for, scored or not."""
+        if not self.known.names:
+            return pd.DataFrame(index=pd.Index(asked))
+        there = set(tables.account_ids)
+        built = self._build(tables, self.known, [account for account in asked if account in there])
+        return built[[name for name in (*_KNOWN, _ORDERED) if name in built]].rename(columns=_KNOWN)
+
+    def _values(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """Compute the lifetime value of each account if it stays, and how much of it is at risk; nothing without revenue."""
+        paid, options = known.reindex(table["account_id"]), self.options
+        monthly = monthly_revenue(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", _ORDERED)))
+        if monthly is None and options.costs.clv is None:
+            return pd.DataFrame(index=paid.index)
+        found = account_values(
+            monthly,
+            table["churn_probability"].to_numpy(),
+            base_rate=float(self.bundle.metadata["base_rate"]),
+            horizon_days=self.label.horizon,
+            margin=options.margin,
+            discount_rate=options.discount_rate,
+            average=options.costs.clv,
+        )
+        return pd.DataFrame({"clv": found.clv, "value_at_risk": found.value_at_risk}, index=paid.index)
+
+
+def _declare_known(tables: BucketedTables, settings: FeatureSettings, cutoff: int) -> Catalogue:
+    plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing", "orders"))
+    return declare(tables, plain, cutoff=cutoff).only([*_KNOWN, _ORDERED])
+
+
+# the models that this process has opened, by their seal: a worker scores many buckets with one
+_OPENED: dict[str, Predictor] = {}
+
+
+@dataclass(frozen=True)
+class ShippedScorer:
+    """A scorer sent to other machines: the model travels as the bytes of its files, and its seal is checked on arrival.
+
+    >>> ShippedScorer(None, "", {"threads": 1}).settings["threads"]
+    1
+    """
+
+    files: Any  # its `value` is what `Bundle.files` gave: for example a broadcast variable, which each machine gets once
+    digest: str  # the seal of the bundle
+    settings: Mapping[str, Any]  # every parameter of `Scorer` but the model
+
+    @classmethod
+    def of(cls, scorer: Scorer, files: Any) -> ShippedScorer:
+        """Prepare a scorer for sending."""
+        others = {field.name: getattr(scorer, field.name) for field in fields(scorer) if field.name != "predictor"}
+        return cls(files, scorer.bundle.digest, {**others, "threads": 1})
+
+    def __call__(self, bucket: Tables) -> pa.Table:
+        """Return the rows of the accounts of one bucket."""
+        return Scorer(predictor=_open(self.files.value, self.digest), **self.settings)(bucket)
+
+
+def _open(files: Mapping[str, bytes], digest: str) -> Predictor:
+    """Open a model, once in each process."""
+    if digest not in _OPENED:
+        if digest_of(files) != digest:
+            raise RuntimeError("the model that arrived is not the one that was sent")
+        values = {name: json_values(content, name) for name, content in files.items() if name.endswith(".json")}
+        _OPENED.clear()
+        _OPENED[digest] = Predictor.of(Bundle.from_files(MappingProxyType(dict(files)), values))
+    return _OPENED[digest]

@@ -1,0 +1,216 @@
+"""What scoring found: one row per account, in memory or in files, and the summary that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from staypower.cutoffs import text_of
+from staypower.portfolio.quadrants import Movement, movement, sizes_of
+from staypower.results.blocks import Block, Heading, Items, TableBlock
+from staypower.results.numbers import chance, count, money, plain, plural
+from staypower.results.result import Result
+
+if TYPE_CHECKING:
+    from staypower.explanation.reasons import Explanation
+
+__all__ = ["ScoreSummary", "ScoredParts", "Scores", "typed_rows"]
+
+_NOBODY = "No account has the status `scored`: none was active, so there is no probability."
+_SHOWN = 5
+_TEXTS = ("account_id", "cutoff", "status", "churn_risk_band", "tier", "quadrant", "scored_at", "run_id")
+_TEXT_BEGINNINGS = ("reason_", "lever_", "model_")
+_OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
+_NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
+_MOST_WATCHED = 100
+
+
+class ScoreSummary(Result):
+    """Counts, accounts of highest risk, quadrants and movement of scores, wherever their rows are."""
+
+    cutoff: int
+    movement: Movement | None
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Some columns of every account: `status`, and `tier, quadrant, mrr` where they are known."""
+        raise NotImplementedError
+
+    def watch_list(self, count: int = 10) -> pd.DataFrame:
+        """Return the accounts of highest risk."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return sum(self.counts().values())
+
+    @property
+    def has_tiers(self) -> bool:
+        """Whether any account has a tier."""
+        return "tier" in self.rows and bool(self.rows["tier"].notna().any())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many accounts have each status."""
+        return {str(status): int(number) for status, number in self.rows["status"].value_counts().items()}
+
+    def quadrants(self) -> pd.DataFrame:
+        """Return accounts and revenue of each quadrant."""
+        return sizes_of(self.rows)
+
+    def blocks(self) -> list[Block]:
+        """Return the counts, the accounts of highest risk with their reasons, the quadrants and who moved."""
+        counts = ", ".join(f"{count(number)} {status}" for status, number in self.counts().items())
+        shown: list[Block] = [f"{plural(len(self), 'account')} at {text_of(self.cutoff)}: {counts}"]
+        shown += [Heading("Highest risk")] if "scored" in self.counts() else [_NOBODY]
+        for row in self.watch_list(_SHOWN).to_dict("records"):
+            if row["status"] == "scored":
+                shown += _account(row)
+        if self.has_tiers:
+            rows = [
+                [row["words"], count(row["accounts"]), "" if pd.isna(row["mrr"]) else money(row["mrr"])]
+                for row in self.quadrants().to_dict("records")
+            ]
+            shown.append(TableBlock(("quadrant", "accounts", "revenue per month"), rows, "Quadrants"))
+        if self.movement is not None:
+            moved = [row for row in self.movement.frame().to_dict("records") if row["before"] != row["now"]]
+            rows = [[f"{row['before']} -> {row['now']}", count(row["accounts"])] for row in moved]
+            shown.append(TableBlock(("moved since the previous scores", "accounts"), rows))
+        return shown
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        found = plain(
+            {
+                "cutoff": text_of(self.cutoff),
+                "accounts": len(self),
+                "statuses": self.counts(),
+                "quadrants": self.quadrants().to_dict("records"),
+                "movement": None if self.movement is None else self.movement.frame().to_dict("records"),
+                "highest_risk": self.watch_list().to_dict("records"),
+            }
+        )
+        return cast("dict[str, Any]", found)
+
+
+def _account(row: dict[Any, Any]) -> list[Block]:
+    """Write one account of the watch list."""
+    facts = [row["churn_risk_band"], *(row[name] for name in ("tier", "quadrant") if isinstance(row.get(name), str))]
+    line = f"{row['account_id']}: {chance(row['churn_probability'])} within {row['horizon_days']} days ({', '.join(facts)})"
+    reasons = [row.get(f"reason_{number}") for number in (1, 2, 3)]
+    return [line, Items([reason for reason in reasons if isinstance(reason, str)])]
+
+
+@dataclass(frozen=True)
+class Scores(ScoreSummary):
+    """What scoring found.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row per account, sorted by `account_id`.
+    explanation : Explanation
+        Contributions of the accounts that were scored.
+    cutoff : int
+        Instant.
+    movement : Movement or None
+        Who moved between quadrants since the previous scores, when those were given.
+
+    Notes
+    -----
+    Columns: `account_id, cutoff, horizon_days, status, churn_probability, churn_risk_band`, then the secondary outputs of the
+    model (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
+    p_promoter, never_invited`) and `quadrant`, then where they are known `clv, value_at_risk, mrr,
+    satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
+    `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability.
+    """
+
+    table: pd.DataFrame
+    explanation: Explanation
+    cutoff: int
+    movement: Movement | None = None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The table."""
+        return self.table
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table."""
+        return self.table
+
+    def watch_list(self, count: int = 10) -> pd.DataFrame:
+        """Return the accounts of highest risk."""
+        return self.table.sort_values(["churn_probability", "account_id"], ascending=[False, True]).head(count)
+
+
+@dataclass(frozen=True)
+class ScoredParts(ScoreSummary):
+    """Scores as files, one per bucket, of which only a few narrow columns are kept in memory."""
+
+    parts: tuple[Path, ...]  # parquet files; each account is in exactly one
+    cutoff: int  # instant
+    narrow: pd.DataFrame  # `account_id, cutoff, status, tier, quadrant, mrr` of every account, sorted by `account_id`
+    watched: pd.DataFrame  # the accounts of highest risk, all columns
+    movement: Movement | None = None  # who moved between quadrants since the previous scores, when those were given
+
+    @classmethod
+    def of(cls, parts: Sequence[Path], cutoff: int, previous: pd.DataFrame | None = None) -> ScoredParts:
+        """Read what is needed of the parts."""
+        narrow = _columns(parts, _NARROW)
+        moved = None if previous is None else movement(previous, narrow)
+        return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The narrow columns."""
+        return self.narrow
+
+    def frame(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Read columns of all rows, sorted by `account_id`; only while the parts exist."""
+        return _columns(self.parts, columns)
+
+    def watch_list(self, count: int = 10) -> pd.DataFrame:
+        """Return the accounts of highest risk, at most 100."""
+        return self.watched.head(count)
+
+
+def _columns(parts: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
+    there = [name for name in pq.read_schema(parts[0]).names if name in columns or not columns]
+    rows = pa.concat_tables([pq.read_table(part, columns=there, partitioning=None) for part in parts])
+    frame: pd.DataFrame = rows.sort_by("account_id").to_pandas()
+    return frame
+
+
+def _riskiest(parts: Sequence[Path]) -> pd.DataFrame:
+    order = [("churn_probability", "descending"), ("account_id", "ascending")]
+    best: list[pa.Table] = []
+    for part in parts:
+        together = pa.concat_tables([*best, pq.read_table(part, partitioning=None)])
+        best = [together.take(pc.sort_indices(together, sort_keys=order)[:_MOST_WATCHED])]
+    frame: pd.DataFrame = best[0].to_pandas()
+    return frame
+
+
+def typed_rows(scores: pd.DataFrame) -> pa.Table:
+    """Turn scored rows into an Arrow table with the same columns and types whoever is among the accounts.
+
+    >>> typed_rows(pd.DataFrame({"account_id": ["a"], "tier": [None], "mrr": [None]})).schema.types
+    [DataType(string), DataType(string), DataType(double)]
+    """
+    schema = pa.schema([(str(name), _type_of(str(name))) for name in scores.columns])
+    return pa.Table.from_pandas(scores, schema=schema, preserve_index=False).replace_schema_metadata(None)
+
+
+def _type_of(name: str) -> pa.DataType:
+    if name in _TEXTS or name.startswith(_TEXT_BEGINNINGS):
+        return pa.string()
+    return _OTHERS.get(name, pa.float64())
