@@ -22,7 +22,7 @@ from staypower.labels.churn import find_population
 from staypower.labels.population import Status
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
-from staypower.monitoring.drift import Drift, find_drift
+from staypower.monitoring import Drift, find_drift
 from staypower.pipelines.account_pages import account_pages, moved_levers, moved_words
 from staypower.pipelines.audit import run_audit
 from staypower.pipelines.choosing import choose_for

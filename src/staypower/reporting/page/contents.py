@@ -10,7 +10,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from staypower.auditing.report import AuditReport
-    from staypower.monitoring.drift import Drift
+    from staypower.monitoring import Drift
     from staypower.portfolio.result import Portfolio
 
 __all__ = ["AccountPage", "Lane", "Mark", "Report", "Said", "Timeline"]

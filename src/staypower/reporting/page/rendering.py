@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from staypower.cutoffs import text_of
-from staypower.monitoring.drift import Drift
+from staypower.monitoring import Drift
 from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.page.account_drawings import MARKS, draw_timeline, draw_waterfall
 from staypower.reporting.page.charts import portfolio_charts, quality_charts

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.monitoring.drift import find_drift, population_stability
+from staypower.monitoring import find_drift, population_stability
 
 
 def test_the_index_by_hand():
@@ -51,6 +52,8 @@ def test_verdicts_and_order():
     assert verdicts == {"gone": "moved", "slow": "shifting", "still": "steady"}
     assert list(drift.features["feature"]) == ["gone", "slow", "still"]
     assert drift.headline == "1 of 3 features moved (gone); the score: steady"
+    assert max(map(len, drift.text(width=100).splitlines())) <= 100
+    assert [row["feature"] for row in json.loads(json.dumps(drift.to_dict()))["rows"]] == ["score", "gone", "slow", "still"]
 
 
 def test_no_rows_have_no_index():

@@ -1,9 +1,9 @@
-"""How far features and scores have moved since the model learned: the population stability index.
+"""How far features and scores have moved since the model was trained: the population stability index.
 
 PSI sums (p - q) ln(p / q) over bins, where q is the share of accounts in a bin then and p the share now. A missing value is a
-bin of its own, because a source that stops arriving shows there first. The usual reading: under 0.1 steady, from 0.25 moved.
-With few accounts chance alone makes a PSI: it is about (bins - 1) (1 / n then + 1 / n now), so that amount is given beside it
-and nothing is called moved that chance explains.
+bin of its own, because a source that stops arriving shows there first. Common practice: under 0.1 steady, from 0.25 moved.
+With few accounts chance alone makes a PSI of about (bins - 1) (1 / n then + 1 / n now): the amount is given with it, and what
+chance explains is not called moved.
 
 References
 ----------
@@ -13,12 +13,17 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
+
+from staypower.results.blocks import Block, TableBlock
+from staypower.results.numbers import decimal, percent, plain, plural
+from staypower.results.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,23 +33,24 @@ __all__ = ["MOVED", "STEADY", "Drift", "find_drift", "population_stability"]
 STEADY, MOVED = 0.1, 0.25
 _BINS = 10
 _LEVEL = 0.99
+_SHOWN = 15  # rows of the text
 
 
 @dataclass(frozen=True)
-class Drift:
-    """What moved between the last cutoff that was learned from and now.
+class Drift(Result):
+    """What moved between the last training cutoff and now.
 
     >>> X = pd.DataFrame({"a": np.arange(1000.0)})
     >>> find_drift(X, X, np.arange(1000.0), np.arange(1000.0), then_words="May", now_words="June").headline
     'nothing moved between May and June'
     """
 
-    # one row a feature, most moved first: `feature, psi, by_chance, verdict, usual_then, usual_now, missing_then,
+    # one row per feature, most moved first: `feature, psi, by_chance, verdict, usual_then, usual_now, missing_then,
     # missing_now`
     features: pd.DataFrame
     score: pd.DataFrame  # the same, one row, for the model's score
-    then: str  # the two cutoffs
-    now: str  # the two cutoffs
+    then: str  # the last training cutoff
+    now: str  # the cutoff compared with it
     accounts_then: int
     accounts_now: int
 
@@ -61,12 +67,8 @@ class Drift:
         if not names and score == "steady":
             return f"nothing moved between {self.then} and {self.now}"
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        said = (
-            f"{len(names)} of {len(self.features)} features moved ({', '.join(names[:3])}{more})"
-            if names
-            else "no feature moved"
-        )
-        return f"{said}; the score: {score}"
+        moved = f"{len(names)} of {plural(len(self.features), 'feature')} moved ({', '.join(names[:3])}{more})"
+        return f"{moved if names else 'no feature moved'}; the score: {score}"
 
     def frame(self) -> pd.DataFrame:
         """Return score and features as one frame."""
@@ -74,15 +76,23 @@ class Drift:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        rows = self.frame().astype(object).where(self.frame().notna(), None).to_dict("records")
+        rows = plain(self.frame().to_dict("records"))
         return {"headline": self.headline, "then": self.then, "now": self.now, "rows": rows}
 
-    def text(self, most: int = 15) -> str:
-        """Return the headline and the most moved."""
-        return f"{self.headline}\n\n{self.frame().head(most).to_string(index=False, float_format=lambda value: f'{value:.3f}')}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self.headline}</p>{self.frame().head(20).round(3).to_html(index=False)}"
+    def blocks(self) -> Sequence[Block]:
+        """Return the headline, and the score and the features that moved most."""
+        columns = ["feature", "PSI", "by chance", "verdict", "typical then", "typical now", "missing then", "missing now"]
+        rows = [
+            [
+                str(row.feature),
+                *(decimal(value) for value in (row.psi, row.by_chance)),
+                str(row.verdict),
+                *(decimal(value) for value in (row.usual_then, row.usual_now)),
+                *(percent(value) for value in (row.missing_then, row.missing_now)),
+            ]
+            for row in self.frame().head(_SHOWN).itertuples()
+        ]
+        return [self.headline, TableBlock(columns, rows)]
 
 
 def population_stability(then: NDArray[np.float64], now: NDArray[np.float64], *, category: bool = False) -> tuple[float, float]:
@@ -128,7 +138,7 @@ def find_drift(
     now_words: str = "",
     categories: tuple[str, ...] = (),
 ) -> Drift:
-    """Compare what the model saw when it learned with what it sees now."""
+    """Compare what the model was trained on with what it sees now."""
     rows = [
         _row(str(name), then[name].to_numpy(dtype=np.float64), now[name].to_numpy(dtype=np.float64), name in categories)
         for name in then.columns
@@ -146,13 +156,13 @@ def _row(name: str, then: NDArray[np.float64], now: NDArray[np.float64], categor
         "psi": psi,
         "by_chance": by_chance,
         "verdict": verdict,
-        "usual_then": _middle(then),
-        "usual_now": _middle(now),
+        "usual_then": _median(then),
+        "usual_now": _median(now),
         "missing_then": float(np.isnan(then).mean()) if len(then) else float("nan"),
         "missing_now": float(np.isnan(now).mean()) if len(now) else float("nan"),
     }
 
 
-def _middle(values: NDArray[np.float64]) -> float:
+def _median(values: NDArray[np.float64]) -> float:
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else float("nan")

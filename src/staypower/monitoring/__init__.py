@@ -1,1 +1,0 @@
-"""Whether what a model sees now is still what it learned from."""
