@@ -84,13 +84,13 @@ class Drift(Result):
         columns = ["feature", "PSI", "by chance", "verdict", "typical then", "typical now", "missing then", "missing now"]
         rows = [
             [
-                str(row.feature),
-                *(decimal(value) for value in (row.psi, row.by_chance)),
-                str(row.verdict),
-                *(decimal(value) for value in (row.usual_then, row.usual_now)),
-                *(percent(value) for value in (row.missing_then, row.missing_now)),
+                row["feature"],
+                *(decimal(row[name]) for name in ("psi", "by_chance")),
+                row["verdict"],
+                *(decimal(row[name]) for name in ("usual_then", "usual_now")),
+                *(percent(row[name]) for name in ("missing_then", "missing_now")),
             ]
-            for row in self.frame().head(_SHOWN).itertuples()
+            for row in self.frame().head(_SHOWN).to_dict("records")
         ]
         return [self.headline, TableBlock(columns, rows)]
 

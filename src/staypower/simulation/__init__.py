@@ -1,1 +1,1 @@
-"""A software company with known truth, to judge models, tiers and reasons on."""
+"""A simulated software company with known truth, to test models, tiers and reasons on."""

@@ -1,4 +1,4 @@
-"""What every table of a block is written from, and how columns become Arrow."""
+"""What every table of a block is written from: its history, its random streams, its users, and how columns become Arrow."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.cutoffs import DAY, HOUR
+from staypower.simulation.calendar import Calendar
 from staypower.simulation.history import History
 from staypower.simulation.parameters import Parameters
 from staypower.simulation.state import NEVER
-from staypower.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +22,20 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-__all__ = ["BLANK_TIME", "Block", "codes", "ids_of", "in_week", "times"]
+__all__ = [
+    "BLANK_TIME",
+    "Block",
+    "champion_number",
+    "champion_user",
+    "codes",
+    "ids_of",
+    "in_week",
+    "times",
+    "user_names",
+]
 
 BLANK_TIME = int(np.iinfo(np.int64).min)
+_CHAMPION = 1000  # user numbers from here on are champions
 #: How much happens on each weekday, Monday first.
 _WEEKDAY_WEIGHT = np.array([1.0, 1.05, 1.05, 1.0, 0.85, 0.18, 0.15])
 
@@ -34,7 +45,7 @@ class Block:
     """One block of accounts, lived through, with a random stream for each table."""
 
     history: History
-    timeline: Timeline
+    calendar: Calendar
     parameters: Parameters
     seed: int  # of the whole company
     number: int  # which block
@@ -59,19 +70,19 @@ class Block:
     def spell_starts(self) -> Whole:
         """Instant at which each spell starts."""
         spells = self.history.spells
-        return self.timeline.instants(spells["start_day"]) + self.start_clock[spells["account"]]
+        return self.calendar.instants(spells["start_day"]) + self.start_clock[spells["account"]]
 
     @cached_property
     def spell_ends(self) -> Whole:
         """Instant at which each spell ends, `BLANK_TIME` while it lasts."""
         spells = self.history.spells
-        ends = self.timeline.instants(spells["end_day"]) + self.start_clock[spells["account"]]
+        ends = self.calendar.instants(spells["end_day"]) + self.start_clock[spells["account"]]
         return np.where(spells["end_day"] == NEVER, BLANK_TIME, ends)
 
     @cached_property
     def opened_at(self) -> Whole:
         """Instant, by day and account, before which nothing happens on that day, because a spell starts in it."""
-        opened = np.zeros((self.timeline.days, self.history.count), dtype=np.int64)
+        opened = np.zeros((self.calendar.days, self.history.count), dtype=np.int64)
         spells = self.history.spells
         inside = spells["start_day"] >= 0
         opened[spells["start_day"][inside], spells["account"][inside]] = self.spell_starts[inside]
@@ -79,9 +90,9 @@ class Block:
 
     def happens(self, account: Whole, instant: Whole) -> NDArray[np.bool_]:
         """Say which instants fall into a spell of their account."""
-        day = instant // DAY - self.timeline.first_day
-        inside = (day >= 0) & (day < self.timeline.days)
-        day = np.clip(day, 0, self.timeline.days - 1)
+        day = instant // DAY - self.calendar.first_day
+        inside = (day >= 0) & (day < self.calendar.days)
+        day = np.clip(day, 0, self.calendar.days - 1)
         allowed: NDArray[np.bool_] = inside & self.history.active[day, account] & (instant >= self.opened_at[day, account])
         return allowed
 
@@ -95,13 +106,13 @@ class Block:
         return found
 
 
-def in_week(timeline: Timeline, week: Whole, rng: np.random.Generator, hours: tuple[float, float]) -> Whole:
+def in_week(calendar: Calendar, week: Whole, rng: np.random.Generator, hours: tuple[float, float]) -> Whole:
     """Draw an instant of a week for each row, rarely on weekends, between two hours of the day."""
-    first = int(timeline.weekday[0])
+    first = int(calendar.weekday[0])
     weights = np.cumsum(np.roll(_WEEKDAY_WEIGHT, -first))
     day = week * 7 + np.searchsorted(weights / weights[-1], rng.random(len(week)), side="right")
     clock = hours[0] * HOUR + rng.beta(2.0, 2.0, len(week)) * (hours[1] - hours[0]) * HOUR
-    return timeline.instants(day) + clock.astype(np.int64) // 1_000_000 * 1_000_000
+    return calendar.instants(day) + clock.astype(np.int64) // 1_000_000 * 1_000_000
 
 
 def times(instants: Whole, end: int | None = None) -> pa.Array:
@@ -122,3 +133,26 @@ def ids_of(prefix: str, ids: NDArray[np.object_], account: Whole) -> pa.Array:
     first = np.searchsorted(account, account, side="left")
     number = np.arange(len(account)) - first + 1
     return pa.array([f"{prefix}-{ids[a]}-{n}" for a, n in zip(account.tolist(), number.tolist(), strict=True)], pa.string())
+
+
+def champion_number(block: Block) -> Whole:
+    """Return, by week and account, how many champions the account has had before the present one."""
+    numbers: Whole = np.cumsum(block.history.events["champion_found"], axis=0)
+    return numbers
+
+
+def user_names(block: Block, account: Whole, user: Whole) -> pa.Array:
+    """Name users: `<account>-u3`, and champions `<account>-c0`, `-c1`, ..."""
+    keys, position = np.unique(account * 10_000 + user, return_inverse=True)
+    words = [
+        f"{block.ids[key // 10_000]}-c{key % 10_000 - _CHAMPION}"
+        if key % 10_000 >= _CHAMPION
+        else f"{block.ids[key // 10_000]}-u{key % 10_000}"
+        for key in keys.tolist()
+    ]
+    return codes(position.astype(np.int64), words)
+
+
+def champion_user(number: Whole) -> Whole:
+    """Return the user number of the n-th champion."""
+    return number + _CHAMPION

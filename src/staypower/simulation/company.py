@@ -6,26 +6,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.errors import UsageError, nearest
-from staypower.simulation.behaviour import usage_table
+from staypower.errors import Problem, UsageError, nearest
+from staypower.simulation.behaviour import accounts_table, advocacy_table, goals_table, usage_table
 from staypower.simulation.block import Block
-from staypower.simulation.ceiling import Ceiling, ceiling_of
-from staypower.simulation.commerce import payments_table, sign_contracts, subscriptions_table
+from staypower.simulation.calendar import Calendar
+from staypower.simulation.contracts import payments_table, sign_contracts, subscriptions_table
 from staypower.simulation.history import live
 from staypower.simulation.parameters import PARAMETERS
-from staypower.simulation.plan import Plan, Silence, checked_plan
-from staypower.simulation.relations import accounts_table, advocacy_table, goals_table
-from staypower.simulation.truth import truth_frame
-from staypower.simulation.voice import surveys_table, tickets_table
+from staypower.simulation.tickets_and_surveys import surveys_table, tickets_table
+from staypower.simulation.truth import Ceiling, ceiling_of, truth_frame
 from staypower.simulation.writing import Format, TableFiles
 
-__all__ = ["Simulation", "simulate", "simulate_to"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Simulation", "SimulationPlan", "simulate", "simulate_to"]
+
+Silence = Literal["attitude", "features"]
+
+#: Accounts that share one random stream; fixed, so that the rows do not depend on how many are held at a time.
+BLOCK = 256
+#: Days after an outcome until no end can be undone any more.
+_GRACE = 30
 
 _LIVE, _TRUTH = 0, 50
 
@@ -46,14 +55,14 @@ class Simulation:
     # what the tables do not show, one row per cutoff and active account: `account_id`, `cutoff`, `notice_given`,
     # `churn_probability` within the horizon, `p_voluntary`, `p_involuntary`, `churn_probability_30d`, `..._180d`, `tier`,
     # `attitude`, `p_detractor`, `p_passive`, `p_promoter` (of an answer given now), `cause` (the lever that raises the risk
-    # most), `effect_<lever>`, and what happened: `churned`, `churn_kind` (missing while it is not settled)
+    # most), `effect_<lever>`, and what happened: `churned`, `churn_kind` (missing while it is not decided)
     truth: pd.DataFrame = field(repr=False)
     cutoffs: tuple[int, ...]  # instants at which the truth is known
     horizon: int  # days
     observed_until: int  # instant (exclusive) at which the history ends
 
     def ceiling(self, cutoff: str | date | int | None = None) -> Ceiling:
-        """Say what the true probabilities reach: no model that sees only the tables can do better on average."""
+        """Measure the true probabilities: no model that sees only the tables does better on average."""
         if cutoff is None:
             return ceiling_of(self.truth)
         instant = instant_of(cutoff)
@@ -97,9 +106,9 @@ def simulate(
     start : str, default "2023-01-01"
         First day.
     cutoffs : sequence of str, date or int, or None, default None
-        Midnights at which the truth is told; they do not change the tables. None: the end of the history, the last cutoff
-        whose outcome is settled (horizon + 30 days earlier), and up to three more, each one horizon earlier. An empty
-        sequence tells no truth.
+        Midnights at which the truth is given; they do not change the tables. None: the end of the history, the last cutoff
+        whose outcome is known (horizon + 30 days earlier), and up to three more, each one horizon earlier. An empty
+        sequence gives no truth.
     horizon : int, default 90
         Days of the true churn probability; 1 to 365.
     silence : {"attitude", "features"}, default "attitude"
@@ -128,13 +137,13 @@ def simulate(
     >>> company.tables["tickets"].column_names[:3]
     ['account_id', 'ticket_id', 'opened_at']
     """
-    plan = checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
+    plan = _checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
     parts = list(_blocks(plan))
     tables = {name: pa.concat_tables([tables[name] for tables, _ in parts]).combine_chunks() for name in parts[0][0]}
     truth = pd.concat([truth for _, truth in parts], ignore_index=True)
     truth = truth.sort_values(["account_id", "cutoff"], ignore_index=True, kind="stable")
-    instants = tuple(int(plan.timeline.start + day * DAY) for day in plan.cutoff_days)
-    return Simulation(tables, truth, instants, plan.horizon, plan.timeline.end)
+    instants = tuple(int(plan.calendar.start + day * DAY) for day in plan.cutoff_days)
+    return Simulation(tables, truth, instants, plan.horizon, plan.calendar.end)
 
 
 def simulate_to(
@@ -158,7 +167,7 @@ def simulate_to(
     >>> files["usage"].name
     'usage.parquet'
     """
-    plan = checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
+    plan = _checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
     with TableFiles(Path(folder), format) as files:
         for tables, truth in _blocks(plan):
             for name, table in tables.items():
@@ -167,25 +176,25 @@ def simulate_to(
     return files.paths
 
 
-def _blocks(plan: Plan) -> Iterator[tuple[dict[str, pa.Table], pd.DataFrame]]:
+def _blocks(plan: SimulationPlan) -> Iterator[tuple[dict[str, pa.Table], pd.DataFrame]]:
     """Yield tables and truth block by block, accounts ascending."""
     for number in range(plan.blocks):
         yield _block(plan, number)
 
 
-def _block(plan: Plan, number: int) -> tuple[dict[str, pa.Table], pd.DataFrame]:
+def _block(plan: SimulationPlan, number: int) -> tuple[dict[str, pa.Table], pd.DataFrame]:
     ids = plan.ids(number)
     rng = np.random.default_rng([plan.seed, number, _LIVE])
-    history = live(len(ids), plan.timeline, PARAMETERS, rng, plan.cutoff_days)
-    block = Block(history, plan.timeline, PARAMETERS, plan.seed, number, ids, plan.silence)
+    history = live(len(ids), plan.calendar, PARAMETERS, rng, plan.cutoff_days)
+    block = Block(history, plan.calendar, PARAMETERS, plan.seed, number, ids, plan.silence)
     contracts = sign_contracts(block)
     usage, seen = usage_table(block, contracts)
-    tickets, asked = tickets_table(block)
+    tickets, resolved = tickets_table(block)
     tables = {
         "accounts": accounts_table(block),
         "usage": usage,
         "tickets": tickets,
-        "surveys": surveys_table(block, contracts, asked, seen),
+        "surveys": surveys_table(block, contracts, resolved, seen),
         "subscriptions": subscriptions_table(block, contracts),
         "payments": payments_table(block, contracts),
         "advocacy": advocacy_table(block),
@@ -194,7 +203,7 @@ def _block(plan: Plan, number: int) -> tuple[dict[str, pa.Table], pd.DataFrame]:
     return tables, _truth(plan, block)
 
 
-def _truth(plan: Plan, block: Block) -> pd.DataFrame:
+def _truth(plan: SimulationPlan, block: Block) -> pd.DataFrame:
     frames = [
         truth_frame(
             block.history,
@@ -202,7 +211,7 @@ def _truth(plan: Plan, block: Block) -> pd.DataFrame:
             day,
             plan.horizon,
             plan.siblings,
-            plan.timeline,
+            plan.calendar,
             PARAMETERS,
             np.random.default_rng([plan.seed, block.number, _TRUTH, day]),
             plan.copies,
@@ -213,4 +222,86 @@ def _truth(plan: Plan, block: Block) -> pd.DataFrame:
         return pd.concat(frames, ignore_index=True)
     empty = replace(block.history, snapshots={0: block.history.traits})
     rng = np.random.default_rng(0)
-    return truth_frame(empty, block.ids, 0, plan.horizon, plan.siblings, plan.timeline, PARAMETERS, rng, 2).iloc[:0]
+    return truth_frame(empty, block.ids, 0, plan.horizon, plan.siblings, plan.calendar, PARAMETERS, rng, 2).iloc[:0]
+
+
+@dataclass(frozen=True)
+class SimulationPlan:
+    """What to simulate."""
+
+    accounts: int
+    calendar: Calendar
+    seed: int
+    cutoff_days: tuple[int, ...]  # day numbers of the cutoffs, ascending
+    horizon: int  # days
+    siblings: tuple[int, ...]  # further horizons, days
+    silence: Silence
+    copies: int  # runs ahead per account and cutoff
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks the accounts fill."""
+        return -(-self.accounts // BLOCK)
+
+    def ids(self, number: int) -> NDArray[np.object_]:
+        """Return the ids of a block's accounts."""
+        first = number * BLOCK
+        return np.array([f"A{n:07d}" for n in range(first, min(first + BLOCK, self.accounts))], dtype=object)
+
+
+def _checked_plan(
+    accounts: int,
+    months: int,
+    seed: int,
+    start: str,
+    cutoffs: Sequence[str | date | datetime | int] | None,
+    horizon: int,
+    silence: str,
+    siblings: Sequence[int],
+    copies: int,
+) -> SimulationPlan:
+    """Check every argument of `simulate`; all problems at once.
+
+    >>> _checked_plan(300, 6, 0, "2023-01-01", [], 90, "attitude", (30, 90), 8).blocks
+    2
+    """
+    limits = (
+        ("accounts", accounts, 1, 10**7 - 1),
+        ("months", months, 6, 240),
+        ("seed", seed, 0, 2**63 - 1),
+        ("horizon", horizon, 1, 365),
+        ("copies", copies, 2, 10_000),
+        *(("siblings", sibling, 1, 365) for sibling in siblings),
+    )
+    problems = [
+        Problem(f"{name} is out of range", str(value), f"give a whole number from {least} to {most}")
+        for name, value, least, most in limits
+        if not least <= value <= most
+    ]
+    if silence not in get_args(Silence):
+        problems.append(Problem("unknown kind of silence", silence, nearest(silence, get_args(Silence))))
+    if problems:
+        raise UsageError(problems)
+    calendar = Calendar.of(start, months)
+    days = _cutoff_days(calendar, cutoffs, horizon)
+    kind: Silence = "attitude" if silence == "attitude" else "features"
+    return SimulationPlan(accounts, calendar, seed, days, horizon, tuple(s for s in siblings if s != horizon), kind, copies)
+
+
+def _cutoff_days(calendar: Calendar, cutoffs: Sequence[str | date | datetime | int] | None, horizon: int) -> tuple[int, ...]:
+    if cutoffs is None:
+        known = calendar.days - horizon - _GRACE
+        return tuple(sorted({calendar.days, *(day for k in range(4) if (day := known - k * horizon) > 0)}))
+    instants = [instant_of(cutoff) for cutoff in cutoffs]
+    problems = [
+        Problem(
+            "cutoff without a truth",
+            text_of(instant),
+            f"choose a midnight after {text_of(calendar.start)} and not after {text_of(calendar.end)}",
+        )
+        for instant in instants
+        if instant % DAY or not calendar.start < instant <= calendar.end
+    ]
+    if problems:
+        raise UsageError(problems)
+    return tuple(sorted({(instant - calendar.start) // DAY for instant in instants}))

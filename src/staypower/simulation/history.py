@@ -1,4 +1,4 @@
-"""One block of accounts lived through, day by day: what happened, before anything is written as rows."""
+"""One block of accounts lived through, day by day: what happened, before any row is written."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.simulation.dynamics import Anchors, WeekEvents, advance_day, advance_week
-from staypower.simulation.levers import LEVERS, lever_terms
+from staypower.simulation.calendar import Calendar
+from staypower.simulation.dynamics import LEVERS, Anchors, WeekEvents, advance_day, advance_week, lever_terms
 from staypower.simulation.parameters import Parameters
 from staypower.simulation.state import NEVER, State, draw_accounts
-from staypower.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-__all__ = ["BLANK", "INVOLUNTARY", "VOLUNTARY", "History", "Spells", "live"]
+__all__ = ["BLANK", "INVOLUNTARY", "VOLUNTARY", "History", "SimulatedSpells", "live"]
 
 VOLUNTARY, INVOLUNTARY = 1, 2
 #: Reason codes: a lever's number, or one of these.
@@ -29,7 +28,7 @@ _BLANK_SHARE = 0.12
 
 
 @dataclass
-class Spells:
+class SimulatedSpells:
     """Every stretch of being a customer, one list entry each, in the order in which they began.
 
     `end_day` and `notice_day` are `NEVER` where there is none; `pause` says that the end is undone within 25 days.
@@ -71,7 +70,7 @@ class History:
         return len(self.traits.fit)
 
 
-_WEEKLY = ("engagement", "usual", "adoption", "steps", "attitude", "satisfaction", "value", "tight", "champion")
+_WEEKLY = ("engagement", "typical", "adoption", "steps", "attitude", "satisfaction", "value", "tight", "champion")
 
 
 class Realised:
@@ -80,7 +79,7 @@ class Realised:
     def __init__(self, count: int, parameters: Parameters, rng: np.random.Generator) -> None:
         self.parameters = parameters
         self.rng = rng
-        self.spells = Spells()
+        self.spells = SimulatedSpells()
         self.open_spell = np.full(count, -1, dtype=np.int64)
         self.back_on = np.full(count, NEVER, dtype=np.int64)
         self.invoices: list[tuple[Whole, NDArray[np.bool_], int, int]] = []
@@ -101,7 +100,7 @@ class Realised:
             self.spells.pause.append(False)
 
     def close(self, state: State, who: Whole, day: int, kind: int) -> None:
-        """End the open spells and settle who comes back, and when."""
+        """End the open spells and decide who comes back, and when."""
         p = self.parameters
         state.active[who] = False
         state.leaving_on[who] = NEVER
@@ -118,7 +117,7 @@ class Realised:
             self.spells.pause[spell] = pause
 
     def morning(self, state: State, fresh: State, day: int) -> Whole:
-        """Start, end and resume what was settled for this day; return the accounts that begin anew."""
+        """Start, end and resume what was decided for this day; return the accounts that begin anew."""
         self.close(state, np.flatnonzero(state.active & (state.leaving_on == day)), day, VOLUNTARY)
         back = np.flatnonzero(self.back_on == day)
         if len(back):
@@ -146,9 +145,11 @@ class Realised:
             return
         terms = lever_terms(state, decided, going, self.parameters)
         # Gumbel noise turns the largest term into a draw in proportion to exp(term).
-        said = np.argmax(np.stack([terms[lever] for lever in LEVERS]) + self.rng.gumbel(size=(len(LEVERS), len(going))), axis=0)
-        said = np.where(self.rng.random(len(going)) < _BLANK_SHARE, BLANK, said)
-        for account, reason in zip(going.tolist(), said.tolist(), strict=True):
+        reasons = np.argmax(
+            np.stack([terms[lever] for lever in LEVERS]) + self.rng.gumbel(size=(len(LEVERS), len(going))), axis=0
+        )
+        reasons = np.where(self.rng.random(len(going)) < _BLANK_SHARE, BLANK, reasons)
+        for account, reason in zip(going.tolist(), reasons.tolist(), strict=True):
             self.spells.reason[self.open_spell[account]] = reason
             if ends > decided:
                 self.spells.notice_day[self.open_spell[account]] = decided
@@ -158,7 +159,7 @@ class Realised:
             self.close(state, going, ends, VOLUNTARY)
 
     def vanish(self, state: State, who: Whole, chance: float, ends: int) -> None:
-        """Draw who ends at once for a reason that nothing foretells."""
+        """Draw who ends at once for a reason that nothing predicts."""
         going = who[self.rng.random(len(who)) < chance]
         for account in going.tolist():
             self.spells.reason[self.open_spell[account]] = OTHER
@@ -169,9 +170,9 @@ class Realised:
         lost = who[self.rng.random(len(who)) < chance]
         if not len(lost):
             return
-        said = np.where(state.card_failed[lost], CARD_EXPIRED, PAYMENT_FAILED)
-        said = np.where(self.rng.random(len(lost)) < _BLANK_SHARE / 2, BLANK, said)
-        for account, reason in zip(lost.tolist(), said.tolist(), strict=True):
+        reasons = np.where(state.card_failed[lost], CARD_EXPIRED, PAYMENT_FAILED)
+        reasons = np.where(self.rng.random(len(lost)) < _BLANK_SHARE / 2, BLANK, reasons)
+        for account, reason in zip(lost.tolist(), reasons.tolist(), strict=True):
             self.spells.reason[self.open_spell[account]] = reason
         self.close(state, lost, ends, INVOLUNTARY)
 
@@ -188,28 +189,28 @@ class Realised:
 
 
 def live(
-    count: int, timeline: Timeline, parameters: Parameters, rng: np.random.Generator, snapshot_days: Collection[int] = ()
+    count: int, calendar: Calendar, parameters: Parameters, rng: np.random.Generator, snapshot_days: Collection[int] = ()
 ) -> History:
     """Let one block of accounts live through the history."""
-    fresh = draw_accounts(count, timeline, parameters, rng)
+    fresh = draw_accounts(count, calendar, parameters, rng)
     state = fresh.repeat(np.arange(count), 1)
     anchors = Anchors(state.anchor)
     exits = Realised(count, parameters, rng)
-    active = np.zeros((timeline.days, count), dtype=np.bool_)
-    weekly = {name: np.zeros((timeline.weeks, count)) for name in _WEEKLY}
+    active = np.zeros((calendar.days, count), dtype=np.bool_)
+    weekly = {name: np.zeros((calendar.weeks, count)) for name in _WEEKLY}
     weeks: list[WeekEvents] = []
     snapshots = {}
-    for day in range(timeline.days + 1):
+    for day in range(calendar.days + 1):
         if day in snapshot_days:
             snapshots[day] = state.repeat(np.arange(count), 1)
-        if day == timeline.days:
+        if day == calendar.days:
             break
         if day % 7 == 0:
-            weeks.append(advance_week(state, day, timeline, parameters, rng))
+            weeks.append(advance_week(state, day, calendar, parameters, rng))
         new = exits.morning(state, fresh, day)
         for name, kept in weekly.items():
             kept[day // 7, new if day % 7 else slice(None)] = getattr(state, name)[new if day % 7 else slice(None)]
-        advance_day(state, day, anchors, timeline, parameters, exits, rng)
+        advance_day(state, day, anchors, calendar, parameters, exits, rng)
         active[day] = state.active
     return _written(fresh, exits, active, weekly, weeks, snapshots)
 

@@ -1,6 +1,7 @@
 """Every number of the simulated company, with its meaning.
 
-They were fixed before any feature was tuned on the company, so that it stays a judge; `docs/simulator.md` prints this table.
+They were fixed before any feature was tuned on the company, so that it stays a fair test; `docs/simulator.md` shows this
+table.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Parameters:
     step_rate: float = _number(
         0.45, "chance of finishing an onboarding step in a week, times sigmoid(0.2 + fit + 0.8 champion - effort / 2)"
     )
-    step_weeks: float = _number(26.0, "weeks after which nobody works on the onboarding any more")
+    step_weeks: float = _number(26.0, "weeks after which onboarding stops")
     adoption_pull: float = _number(0.06, "weekly pull of adoption towards 0.6 fit + 1.2 (steps done / 4) - 1.0")
     adoption_noise: float = _number(0.08, "weekly noise of adoption")
 
@@ -70,7 +71,7 @@ class Parameters:
     budget_relaxes: float = _number(0.045, "chance that a tight budget relaxes")
     engagement_pull: float = _number(0.28, "weekly pull of engagement towards its target")
     engagement_noise: float = _number(0.1, "weekly noise of engagement")
-    usual_pull: float = _number(0.035, "weekly pull of the account's usual engagement towards the present one")
+    typical_pull: float = _number(0.035, "weekly pull of the account's usual engagement towards the present one")
 
     # Leaving by choice: terms of the log-odds at a monthly renewal
     leave_base: float = _number(-4.6, "log-odds of a typical account at a monthly renewal")
@@ -78,11 +79,11 @@ class Parameters:
     leave_auto_renew_off: float = _number(1.1, "added when automatic renewal was switched off")
     auto_renew_off_rate: float = _number(0.05, "chance of switching automatic renewal off, times sigmoid(log-odds + 1.5)")
     leave_anyhow: float = _number(
-        0.0045, "chance, each month, of ending at once for a reason that nothing foretells, whatever the term"
+        0.0045, "chance, each month, of ending at once for a reason that nothing predicts, whatever the term"
     )
     lever_onboarding: float = _number(2.6, "per whole onboarding that is behind schedule, fading over the first year")
     lever_adoption: float = _number(0.55, "per unit of adoption below typical")
-    lever_engagement: float = _number(2.1, "per unit of engagement below the account's own usual")
+    lever_engagement: float = _number(2.1, "per unit of engagement below what is typical of the account")
     lever_support: float = _number(1.1, "per unit of log effort above typical; half as much again when value is low")
     lever_satisfaction: float = _number(0.45, "per unit of satisfaction below typical")
     lever_billing: float = _number(1.15, "while the budget is tight; two thirds of it for 90 days after a discount ends")
@@ -105,7 +106,9 @@ class Parameters:
     usage_spread: float = _number(0.55, "spread of the accounts' own rhythm, log scale")
     usage_slope: float = _number(1.25, "log usage per unit of engagement")
     answer_base: float = _number(-0.75, "log-odds of answering an NPS invitation")
-    answer_slope: float = _number(0.9, "added per unit of attitude (or of usage against the usual, when silence is observable)")
+    answer_slope: float = _number(
+        0.9, "added per unit of attitude (or of usage against what is typical, when silence is observable)"
+    )
     nps_mean: float = _number(7.2, "NPS answer at attitude zero")
     nps_slope: float = _number(1.75, "NPS points per unit of attitude")
     nps_noise: float = _number(0.75, "spread of one answer around the attitude, points")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staypower.simulation.calendar import Calendar
 from staypower.simulation.parameters import Parameters
-from staypower.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,7 +39,7 @@ class State:
 
     Traits stay; the rest moves weekly (`dynamics.advance_week`) or at billing days (`dynamics.advance_day`).
 
-    >>> state = draw_accounts(4, Timeline.of("2023-01-01", 6), Parameters(), np.random.default_rng(0))
+    >>> state = draw_accounts(4, Calendar.of("2023-01-01", 6), Parameters(), np.random.default_rng(0))
     >>> len(state.repeat(np.array([0, 2]), 3).fit)
     6
     """
@@ -68,7 +68,7 @@ class State:
     service: Floats
     satisfaction: Floats
     engagement: Floats
-    usual: Floats
+    typical: Floats
     champion: Flags
     alone_weeks: Whole
     tight: Flags
@@ -88,15 +88,15 @@ class State:
         return 0.6 * self.satisfaction + 0.5 * self.value + 0.15 * self.fit
 
 
-def draw_accounts(count: int, timeline: Timeline, parameters: Parameters, rng: np.random.Generator) -> State:
+def draw_accounts(count: int, calendar: Calendar, parameters: Parameters, rng: np.random.Generator) -> State:
     """Draw accounts as they are when they sign up, or, for the stock, when the history starts."""
     p = parameters
     noise = rng.standard_normal((7, count))
     chance = rng.random((12, count))
     stock = chance[0] < p.stock_share
     tenure_days = np.minimum(-np.log1p(-chance[1]) * p.stock_tenure_weeks * 7, 2000).astype(np.int64) + 14
-    first_day = np.where(stock, -tenure_days, (chance[1] * timeline.days).astype(np.int64))
-    month, day_of_month = timeline.date_parts(first_day)
+    first_day = np.where(stock, -tenure_days, (chance[1] * calendar.days).astype(np.int64))
+    month, day_of_month = calendar.date_parts(first_day)
     fit = noise[0] + np.where(stock, p.stock_fit, 0.0)
     segment = np.searchsorted([0.5, 0.85], chance[2], side="right").astype(np.int64)
     steps = np.where(stock, np.where(chance[3] < 0.88, 4.0, 2.0), 0.0)
@@ -104,7 +104,7 @@ def draw_accounts(count: int, timeline: Timeline, parameters: Parameters, rng: n
     value = 0.5 * fit + 0.4 * adoption + 0.3 * noise[2]
     engagement = 0.5 * value + 0.3 * adoption + 0.2 * noise[3]
     has_discount = chance[4] < 0.3
-    month_start_today = timeline.date_parts(np.maximum(first_day, 0))[0]
+    month_start_today = calendar.date_parts(np.maximum(first_day, 0))[0]
     never = np.full(count, NEVER, dtype=np.int64)
     off = np.zeros(count, dtype=np.bool_)
     return State(
@@ -132,7 +132,7 @@ def draw_accounts(count: int, timeline: Timeline, parameters: Parameters, rng: n
         service=0.7 * noise[5],
         satisfaction=0.5 * value + 0.25 * fit + 0.3 * noise[6],
         engagement=engagement,
-        usual=engagement.copy(),
+        typical=engagement.copy(),
         champion=~off,
         alone_weeks=np.zeros(count, dtype=np.int64),
         tight=stock & (chance[10] < 0.08),

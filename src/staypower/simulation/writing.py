@@ -74,6 +74,6 @@ class TableFiles:
         """Append rows to the truth's file."""
         table = pa.Table.from_pandas(truth, preserve_index=False)
         kind = table.schema.get_field_index("churn_kind")
-        # A block in which nobody left would give the column no type of its own.
+        # A block without churn would give the column no type of its own.
         table = table.set_column(kind, "churn_kind", table.column(kind).cast(pa.string()))
         self.add("truth", table.replace_schema_metadata(None), folder=self.folder / "truth")

@@ -10,17 +10,15 @@ import pytest
 
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
-from staypower.simulation.ceiling import ceiling_of
+from staypower.simulation.calendar import Calendar
 from staypower.simulation.company import Simulation, simulate
-from staypower.simulation.dynamics import Anchors, advance_day, advance_week
+from staypower.simulation.dynamics import LEVERS, Anchors, advance_day, advance_week
 from staypower.simulation.history import History, Realised, live
-from staypower.simulation.levers import LEVERS
 from staypower.simulation.parameters import PARAMETERS
 from staypower.simulation.state import NEVER
-from staypower.simulation.timeline import Timeline
-from staypower.simulation.truth import Expected, outlook, truth_frame
+from staypower.simulation.truth import Expected, ceiling_of, outlook, truth_frame
 
-_TIMELINE = Timeline.of("2023-01-01", 24)
+_TIMELINE = Calendar.of("2023-01-01", 24)
 _DAYS = (250, 370, 490, 610)
 _COUNT = 256
 

@@ -57,19 +57,19 @@ class Contracts:
 
 def month_number(block: Block, account: Whole, day: Whole) -> Whole:
     """Return the entry of `Contracts` that holds on a day."""
-    timeline = block.timeline
+    calendar = block.calendar
     day = np.maximum(day, 0)
-    passed = timeline.day_of_month[day] >= block.history.traits.anchor[account]
-    number: Whole = timeline.month[day] - timeline.month[0] + passed
+    passed = calendar.day_of_month[day] >= block.history.traits.anchor[account]
+    number: Whole = calendar.month[day] - calendar.month[0] + passed
     return number
 
 
 def sign_contracts(block: Block) -> Contracts:
     """Let seats, plans and add-ons grow and shrink on billing days, with engagement and budget."""
-    history, timeline, rng = block.history, block.timeline, block.stream(1)
+    history, calendar, rng = block.history, block.calendar, block.stream(1)
     count = history.count
     segment, anchor = history.traits.segment, history.traits.anchor
-    months = int(timeline.month[timeline.days - 1] - timeline.month[0]) + 1
+    months = int(calendar.month[calendar.days - 1] - calendar.month[0]) + 1
     seats = np.zeros((months + 1, count), dtype=np.int64)
     plan = np.zeros((months + 1, count), dtype=np.int64)
     add_ons = np.zeros((months + 1, 2, count), dtype=np.bool_)
@@ -77,17 +77,17 @@ def sign_contracts(block: Block) -> Contracts:
     plan[0] = np.clip(segment + (rng.random(count) < 0.25) - (rng.random(count) < 0.25), 0, 2)
     add_ons[0] = rng.random((2, count)) < 0.13
     discount = np.where(history.traits.discount_ends == NEVER, 0.0, np.where(rng.random(count) < 0.5, 0.15, 0.25))
-    first_of_month = np.searchsorted(timeline.month, timeline.month[0] + np.arange(months))
-    offset = int(timeline.day_of_month[0]) - 1
+    first_of_month = np.searchsorted(calendar.month, calendar.month[0] + np.arange(months))
+    offset = int(calendar.day_of_month[0]) - 1
     for month in range(months):
         day = first_of_month[month] + anchor - 1 - (offset if month == 0 else 0)
-        valid = (day >= 0) & (day < timeline.days)
-        day = np.clip(day, 0, timeline.days - 1)
+        valid = (day >= 0) & (day < calendar.days)
+        day = np.clip(day, 0, calendar.days - 1)
         everyone = np.arange(count)
         billed = valid & history.active[day, everyone] & (history.traits.first_day < day)
         week = day // 7
         engagement = history.weekly["engagement"][week, everyone]
-        falling = np.maximum(history.weekly["usual"][week, everyone] - engagement, 0.0)
+        falling = np.maximum(history.weekly["typical"][week, everyone] - engagement, 0.0)
         tight = history.weekly["tight"][week, everyone] > 0
         chance = rng.random((6, count))
         step = np.maximum(1, np.round(seats[month] * (0.1 + 0.2 * chance[4]))).astype(np.int64)
@@ -117,29 +117,29 @@ def _monthly_prices(block: Block, contracts: Contracts, account: Whole, day: Who
 
 def _anniversaries(block: Block, account: int, start_day: int, until: int) -> list[int]:
     """Return the days from a start at which a twelve-month term begins again, and the next one after `until`."""
-    timeline = block.timeline
-    first_month = int(np.datetime64(timeline.first_day + start_day, "D").astype("M8[M]").astype(np.int64))
+    calendar = block.calendar
+    first_month = int(np.datetime64(calendar.first_day + start_day, "D").astype("M8[M]").astype(np.int64))
     anchor = int(block.history.traits.anchor[account])
     found: list[int] = []
     year = 1
     while not found or found[-1] < until:
         first_of_month = int(np.datetime64(first_month + 12 * year, "M").astype("M8[D]").astype(np.int64))
-        found.append(first_of_month + anchor - 1 - timeline.first_day)
+        found.append(first_of_month + anchor - 1 - calendar.first_day)
         year += 1
     return found
 
 
 def _core_versions(block: Block, contracts: Contracts, spell: int) -> list[tuple[int, int, bool]]:
     """List the versions of a spell's core subscription: day, next renewal day, whether it renews by itself."""
-    history, timeline = block.history, block.timeline
+    history, calendar = block.history, block.calendar
     account, start, end = (int(history.spells[name][spell]) for name in ("account", "start_day", "end_day"))
-    until = timeline.days if end == NEVER else end
+    until = calendar.days if end == NEVER else end
     annual = bool(history.spells["annual"][spell])
     renewals = _anniversaries(block, account, start, until) if annual else []
     off_days = np.flatnonzero(history.events["auto_renew_off"][:, account]) * 7 if annual else np.zeros(0, dtype=np.int64)
     changed = np.flatnonzero((np.diff(contracts.seats[:, account]) != 0) | (np.diff(contracts.plan[:, account]) != 0))
-    dates = (changed + int(timeline.month[0])).astype("M8[M]").astype("M8[D]").astype(np.int64)
-    billing = dates - timeline.first_day + int(history.traits.anchor[account]) - 1
+    dates = (changed + int(calendar.month[0])).astype("M8[M]").astype("M8[D]").astype(np.int64)
+    billing = dates - calendar.first_day + int(history.traits.anchor[account]) - 1
     discount_end = int(history.traits.discount_ends[account])
     days = {start, *billing.tolist(), *renewals, *off_days.tolist(), discount_end}
     versions = []
@@ -153,18 +153,18 @@ def _core_versions(block: Block, contracts: Contracts, spell: int) -> list[tuple
 
 def _add_on_stretches(block: Block, contracts: Contracts, spell: int, number: int) -> list[tuple[int, int]]:
     """List from which day to which (`NEVER` while it lasts) an add-on was held within a spell."""
-    history, timeline = block.history, block.timeline
+    history, calendar = block.history, block.calendar
     account, start, end = (int(history.spells[name][spell]) for name in ("account", "start_day", "end_day"))
     held = contracts.add_ons[:, number, account]
     if not held.any():
         return []
-    first_month = int(timeline.month[0])
+    first_month = int(calendar.month[0])
     edges = np.flatnonzero(np.diff(np.concatenate([[False], held, [False]]).astype(np.int8)))
     anchor = int(history.traits.anchor[account])
 
     def billing_day(entry: int) -> int:
         date = np.datetime64(first_month + entry - 1, "M").astype("M8[D]").astype(np.int64)
-        return int(date) - timeline.first_day + anchor - 1
+        return int(date) - calendar.first_day + anchor - 1
 
     found = []
     for begin, stop in edges.reshape(-1, 2).tolist():
@@ -172,7 +172,7 @@ def _add_on_stretches(block: Block, contracts: Contracts, spell: int, number: in
         stop_day = NEVER if stop == len(held) else billing_day(stop)
         closed = [day for day in (stop_day, end) if day != NEVER]
         stop_day = min(closed) if closed else NEVER
-        if (stop_day == NEVER or stop_day > begin_day) and begin_day < timeline.days:
+        if (stop_day == NEVER or stop_day > begin_day) and begin_day < calendar.days:
             found.append((begin_day, stop_day))
     return found
 
@@ -205,21 +205,21 @@ def _subscription_rows(
 ) -> pa.Table:
     table = np.array(rows, dtype=np.int64).reshape(-1, 8)
     account, spell, taken, add_on, day, ahead, renews, end = table.T
-    spells, timeline = block.history.spells, block.timeline
+    spells, calendar = block.history.spells, block.calendar
     core = add_on < 0
     clock = block.start_clock[account]
     first = np.where(core, spells["start_day"][spell], day)
-    begun = timeline.instants(first) + clock
+    begun = calendar.instants(first) + clock
     closes_spell = (end == spells["end_day"][spell]) & (end != NEVER)
-    ended = np.where(end == NEVER, BLANK_TIME, timeline.instants(end) + clock)
-    valid_from = np.where(day == first, begun, timeline.instants(day) + block.billing_clock[account] - HOUR // 2)
+    ended = np.where(end == NEVER, BLANK_TIME, calendar.instants(end) + clock)
+    valid_from = np.where(day == first, begun, calendar.instants(day) + block.billing_clock[account] - HOUR // 2)
     prices = _monthly_prices(block, contracts, account, day)
     number = month_number(block, account, day)
     extra = prices[1][np.maximum(add_on, 0), np.arange(len(account))]
     annual = spells["annual"][spell] == 1
     prepaid = annual & block.history.traits.prepaid[account]
     cut = np.where(core & (day < block.history.traits.discount_ends[account]), contracts.discount[account], 0.0)
-    notice = np.where(spells["notice_day"][spell] == NEVER, BLANK_TIME, timeline.instants(spells["notice_day"][spell]) + clock)
+    notice = np.where(spells["notice_day"][spell] == NEVER, BLANK_TIME, calendar.instants(spells["notice_day"][spell]) + clock)
     reason = np.where(closes_spell, spells["reason"][spell], len(END_REASONS) - 1)
     # An add-on dropped on its own was simply not wanted any more.
     reason = np.where(~core & ~closes_spell & (end != NEVER), END_REASONS.index("not using it"), reason)
@@ -230,8 +230,8 @@ def _subscription_rows(
             "account_id": codes(account, block.ids),
             "subscription_id": pa.array(names, pa.string()),
             "started_at": times(begun),
-            "ended_at": times(ended, timeline.end),
-            "cancel_requested_at": times(np.where(core, notice, BLANK_TIME), timeline.end),
+            "ended_at": times(ended, calendar.end),
+            "cancel_requested_at": times(np.where(core, notice, BLANK_TIME), calendar.end),
             "mrr": np.where(core, prices[0], extra),
             "discount": cut,
             "term_months": np.where(annual, 12.0, 1.0),
@@ -239,9 +239,9 @@ def _subscription_rows(
             "plan": codes(contracts.plan[number, account], PLANS),
             "product": codes(add_on + 1, ("core", *ADD_ONS)),
             "seats": contracts.seats[number, account].astype(np.float64),
-            "end_reason": codes(np.where(ended >= timeline.end, len(END_REASONS) - 1, reason), END_REASONS),
+            "end_reason": codes(np.where(ended >= calendar.end, len(END_REASONS) - 1, reason), END_REASONS),
             "auto_renew": pa.array(renews == 1),
-            "renews_at": times(np.where(ahead == NEVER, BLANK_TIME, timeline.instants(ahead) + clock)),
+            "renews_at": times(np.where(ahead == NEVER, BLANK_TIME, calendar.instants(ahead) + clock)),
             "valid_from": times(valid_from),
         }
     )
@@ -250,7 +250,7 @@ def _subscription_rows(
 
 def payments_table(block: Block, contracts: Contracts) -> pa.Table:
     """Write the payments: one at each start, then every invoice and every retry."""
-    history, timeline, rng = block.history, block.timeline, block.stream(2)
+    history, calendar, rng = block.history, block.calendar, block.stream(2)
     spells, invoices = history.spells, history.invoices
     begins = np.flatnonzero(spells["start_day"] >= 0)
     account = np.concatenate([invoices["account"], spells["account"][begins]])
@@ -258,7 +258,7 @@ def payments_table(block: Block, contracts: Contracts) -> pa.Table:
     attempt = np.concatenate([invoices["attempt"], np.full(len(begins), -1)])
     paid = np.concatenate([invoices["paid"], np.ones(len(begins), dtype=np.int64)])
     card = np.concatenate([invoices["card_month"], history.traits.card_month[spells["account"][begins]]])
-    at = timeline.instants(day) + np.where(attempt < 0, block.start_clock[account], block.billing_clock[account])
+    at = calendar.instants(day) + np.where(attempt < 0, block.start_clock[account], block.billing_clock[account])
     invoiced = day - np.array([0, *RETRY_DAYS])[np.maximum(attempt, 0)]
     core, extra = _monthly_prices(block, contracts, account, invoiced)
     annual = spells["annual"][block.spell_at(account, day)] == 1
@@ -273,7 +273,7 @@ def payments_table(block: Block, contracts: Contracts) -> pa.Table:
             "at": times(at),
             "amount": np.round(amount, 2),
             "status": codes(paid, ("failed", "paid")),
-            "refunded_at": times(np.where(refunded, refund, BLANK_TIME), timeline.end),
+            "refunded_at": times(np.where(refunded, refund, BLANK_TIME), calendar.end),
             "method_expires_at": times(card_ends),
         }
     ).take(pa.array(order))

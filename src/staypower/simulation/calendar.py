@@ -14,18 +14,18 @@ from staypower.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AHEAD", "Timeline"]
+__all__ = ["AHEAD", "Calendar"]
 
 #: Days that are known beyond the end, so that truth at the last cutoff can look as far ahead.
 AHEAD = 400
 
 
 @dataclass(frozen=True)
-class Timeline:
+class Calendar:
     """Day numbers of a history: day 0 is its first day, `days` the first one after it.
 
-    >>> timeline = Timeline.of("2023-01-01", 30)
-    >>> timeline.days, int(timeline.day_of_month[31]), int(timeline.weekday[0])
+    >>> calendar = Calendar.of("2023-01-01", 30)
+    >>> calendar.days, int(calendar.day_of_month[31]), int(calendar.weekday[0])
     (912, 1, 6)
     """
 
@@ -33,7 +33,7 @@ class Timeline:
     days: int  # length of the history in days
 
     @classmethod
-    def of(cls, start: str, months: int) -> Timeline:
+    def of(cls, start: str, months: int) -> Calendar:
         """Lay out `months` calendar months from a first day."""
         midnight = instant_of(start)
         if midnight % DAY:

@@ -1,4 +1,4 @@
-"""What accounts say: tickets and surveys."""
+"""Tickets and surveys."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.cutoffs import DAY
-from staypower.simulation.behaviour import champion_number, champion_user, user_names
-from staypower.simulation.block import BLANK_TIME, Block, codes, ids_of, in_week, times
-from staypower.simulation.commerce import Contracts, month_number
+from staypower.simulation.block import (
+    BLANK_TIME,
+    Block,
+    champion_number,
+    champion_user,
+    codes,
+    ids_of,
+    in_week,
+    times,
+    user_names,
+)
+from staypower.simulation.contracts import Contracts, month_number
 from staypower.simulation.state import sigmoid
 
 if TYPE_CHECKING:
@@ -31,7 +40,7 @@ _INSTRUMENTS = tuple(_SCALES)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ResolvedTickets:
     """Tickets as surveys need them; arrays of shape (tickets,), sorted by account and time."""
 
     account: Whole
@@ -45,13 +54,13 @@ def _seconds(hours: Floats) -> Whole:
     return (hours * 3600).astype(np.int64) * 1_000_000
 
 
-def tickets_table(block: Block) -> tuple[pa.Table, Asked]:
+def tickets_table(block: Block) -> tuple[pa.Table, ResolvedTickets]:
     """Write the tickets of the weeks; also return what surveys after them need."""
-    history, timeline, rng = block.history, block.timeline, block.stream(4)
+    history, calendar, rng = block.history, block.calendar, block.stream(4)
     counts = history.events["tickets"]
     cell = np.repeat(np.arange(counts.size), counts.ravel())
     week, account = cell // history.count, cell % history.count
-    opened = in_week(timeline, week, rng, (7.0, 20.0))
+    opened = in_week(calendar, week, rng, (7.0, 20.0))
     kept = np.flatnonzero(block.happens(account, opened))
     kept = kept[np.lexsort((opened[kept], account[kept]))]
     cell, week, account, opened = cell[kept], week[kept], account[kept], opened[kept]
@@ -66,7 +75,7 @@ def tickets_table(block: Block) -> tuple[pa.Table, Asked]:
     responded = opened + _seconds(np.exp(np.log(4.5) + 1.05 * slowness + 0.3 * noise[0] - 0.3 * urgent))
     resolved = responded + _seconds(np.exp(np.log(12.0) + 0.8 * slowness + 0.6 * noise[1]))
     again = np.where(reopened, resolved + _seconds(1 + 71 * chance[0]), BLANK_TIME)
-    young = (opened // DAY - timeline.first_day - history.traits.first_day[account]) < 60
+    young = (opened // DAY - calendar.first_day - history.traits.first_day[account]) < 60
     weights = np.cumsum(np.array([0.30, 0.27, 0.17, 0.12, 0.14]))
     category = np.where(young & (chance[1] < 0.5), 0, np.searchsorted(weights[:-1], chance[2], side="right"))
     tight = history.weekly["tight"].ravel()[cell] > 0
@@ -81,16 +90,16 @@ def tickets_table(block: Block) -> tuple[pa.Table, Asked]:
             "account_id": codes(account, block.ids),
             "ticket_id": names,
             "opened_at": times(opened),
-            "first_response_at": times(responded, timeline.end),
-            "resolved_at": times(resolved, timeline.end),
-            "reopened_at": times(again, timeline.end),
+            "first_response_at": times(responded, calendar.end),
+            "resolved_at": times(resolved, calendar.end),
+            "reopened_at": times(again, calendar.end),
             "priority": codes(np.where(urgent, 2, np.where(chance[0] < 0.3, 0, 1)), PRIORITIES),
             "category": codes(category, CATEGORIES),
             "channel": codes(channel, CHANNELS),
             "agent": codes(agent, [f"agent-{n + 1:02d}" for n in range(_AGENTS)]),
         }
     )
-    return table, Asked(account, resolved, slowness, reopened, names)
+    return table, ResolvedTickets(account, resolved, slowness, reopened, names)
 
 
 @dataclass(frozen=True)
@@ -107,33 +116,33 @@ class _Invitations:
 
 def _quarterly(block: Block, contracts: Contracts) -> _Invitations:
     """Ask every account each 91 days, from its 45th day on; larger ones through two people."""
-    history, timeline, rng = block.history, block.timeline, block.stream(5)
-    rounds = int((timeline.days - history.traits.first_day.min()) // 91) + 1
+    history, calendar, rng = block.history, block.calendar, block.stream(5)
+    rounds = int((calendar.days - history.traits.first_day.min()) // 91) + 1
     account = np.repeat(np.arange(history.count), rounds)
     day = history.traits.first_day[account] + 45 + 91 * np.tile(np.arange(rounds), history.count)
-    inside = (day >= 0) & (day < timeline.days)
+    inside = (day >= 0) & (day < calendar.days)
     account, day = account[inside], day[inside]
     seats = contracts.seats[month_number(block, account, day), account]
     twice = np.flatnonzero(seats >= 5)
     second = np.concatenate([np.zeros(len(account), dtype=np.bool_), np.ones(len(twice), dtype=np.bool_)])
     account, day = np.concatenate([account, account[twice]]), np.concatenate([day, day[twice]])
-    sent = timeline.instants(day) + _seconds(9 + 3 * rng.random(len(day)))
+    sent = calendar.instants(day) + _seconds(9 + 3 * rng.random(len(day)))
     blank = np.full(len(day), -1, dtype=np.int64)
     return _Invitations(account, sent, np.zeros(len(day), dtype=np.int64), second, blank, np.zeros(len(day)))
 
 
-def _after_tickets(block: Block, asked: Asked) -> _Invitations:
+def _after_tickets(block: Block, resolved: ResolvedTickets) -> _Invitations:
     """Ask for satisfaction after 60 % of the resolved tickets and for effort after another 25 %."""
     rng = block.stream(6)
-    size = len(asked.account)
+    size = len(resolved.account)
     chance = rng.random(size)
-    sent = asked.resolved_at + _seconds(1 + 23 * rng.random(size))
-    chosen = np.flatnonzero((chance < 0.85) & (sent < block.timeline.end))
+    sent = resolved.resolved_at + _seconds(1 + 23 * rng.random(size))
+    chosen = np.flatnonzero((chance < 0.85) & (sent < block.calendar.end))
     instrument = np.where(chance[chosen] < 0.6, 1, 2)
-    late = np.clip(asked.slowness[chosen], 0, 2.5)
-    shift = -0.55 * late - 0.8 * asked.reopened[chosen]
+    late = np.clip(resolved.slowness[chosen], 0, 2.5)
+    shift = -0.55 * late - 0.8 * resolved.reopened[chosen]
     second = rng.random(len(chosen)) < 0.5
-    return _Invitations(asked.account[chosen], sent[chosen], instrument, second, chosen, shift)
+    return _Invitations(resolved.account[chosen], sent[chosen], instrument, second, chosen, shift)
 
 
 def _willingness(block: Block, account: Whole, week: Whole, usage: Whole) -> Floats:
@@ -143,9 +152,9 @@ def _willingness(block: Block, account: Whole, week: Whole, usage: Whole) -> Flo
     running = np.cumsum(np.concatenate([np.zeros((1, usage.shape[1])), usage]), axis=0)
     recent = running[week, account] - running[np.maximum(week - 4, 0), account]
     earlier = running[week, account] - running[np.maximum(week - 26, 0), account]
-    usual = earlier * 4 / np.maximum(np.minimum(week, 26), 1)
+    typical = earlier * 4 / np.maximum(np.minimum(week, 26), 1)
     shown: Floats = (
-        np.clip(np.log((recent + 2) / (usual + 2)) / 0.5, -2, 1) + np.clip((np.log1p(recent) - 3.0) / 1.2, -2, 1.5) / 2
+        np.clip(np.log((recent + 2) / (typical + 2)) / 0.5, -2, 1) + np.clip((np.log1p(recent) - 3.0) / 1.2, -2, 1.5) / 2
     )
     return shown
 
@@ -158,32 +167,32 @@ def _points(instrument: Whole, attitude: Floats, shift: Floats, noise: Floats, b
     return np.where(instrument == 0, nps, np.where(instrument == 1, csat, effort))
 
 
-def surveys_table(block: Block, contracts: Contracts, asked: Asked, usage: Whole) -> pa.Table:
+def surveys_table(block: Block, contracts: Contracts, resolved: ResolvedTickets, usage: Whole) -> pa.Table:
     """Write the invitations, and the answers of those who answered."""
-    history, timeline, p, rng = block.history, block.timeline, block.parameters, block.stream(7)
-    parts = (_quarterly(block, contracts), _after_tickets(block, asked))
+    history, calendar, p, rng = block.history, block.calendar, block.parameters, block.stream(7)
+    parts = (_quarterly(block, contracts), _after_tickets(block, resolved))
     names = ("account", "sent_at", "instrument", "second_person", "ticket", "mean_shift")
     account, sent, instrument, second, ticket, shift = (np.concatenate([getattr(part, n) for part in parts]) for n in names)
     kept = np.flatnonzero(block.happens(account, sent))
     kept = kept[np.lexsort((instrument[kept], sent[kept], account[kept]))]
     account, sent, instrument, second, ticket, shift = (x[kept] for x in (account, sent, instrument, second, ticket, shift))
     size = len(account)
-    day = sent // DAY - timeline.first_day
+    day = sent // DAY - calendar.first_day
     week = day // 7
     willing = p.answer_base + 0.25 * (instrument > 0) + p.answer_slope * _willingness(block, account, week, usage)
     answers = rng.random(size) < sigmoid(willing)
     delay = _seconds(0.2 + 60 * rng.exponential(1.0, size))
-    answered = np.where(answers & (sent + delay < timeline.end), sent + delay, BLANK_TIME)
+    answered = np.where(answers & (sent + delay < calendar.end), sent + delay, BLANK_TIME)
     answer_week = np.where(
-        answered == BLANK_TIME, week, np.minimum((answered // DAY - timeline.first_day) // 7, timeline.weeks - 1)
+        answered == BLANK_TIME, week, np.minimum((answered // DAY - calendar.first_day) // 7, calendar.weeks - 1)
     )
     points = _points(instrument, history.weekly["attitude"][answer_week, account], shift, rng.standard_normal(size), block)
     there = history.weekly["champion"][week, account] > 0
     seats = contracts.seats[month_number(block, account, day), account]
     user = np.where(second | ~there, 1, champion_user(champion_number(block)[week, account]))
     user = np.where(second & (seats < 2), champion_user(champion_number(block)[week, account]), user)
-    no_ticket = len(asked.account)
-    ticket_names = pa.concat_arrays([asked.ticket_id, pa.array([None], pa.string())])
+    no_ticket = len(resolved.account)
+    ticket_names = pa.concat_arrays([resolved.ticket_id, pa.array([None], pa.string())])
     return pa.table(
         {
             "account_id": codes(account, block.ids),
