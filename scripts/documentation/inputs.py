@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from staypower.schemas import SCHEMAS, Column, TableSchema
 from staypower.sources.expressions import ALLOWED_FUNCTIONS
-from staypower.sources.vocabulary import RESERVED, SURVEY_SCALE_COLUMNS
-from staypower.tables import SCHEMAS, Column, TableSchema
+from staypower.sources.formats.registry import FORMATS
+from staypower.sources.settings import RESERVED
+from staypower.sources.vocabulary import SURVEY_SCALE_COLUMNS
 
 __all__ = ["document_expressions", "document_keys", "document_schemas"]
 
@@ -37,6 +39,17 @@ def _row(column: Column, schema: TableSchema) -> str:
     if column.minimum is not None:
         notes.append(f"below {column.minimum:g} is missing")
     return f"| `{column.name}` | {column.kind} | {known} | {'; '.join(notes)} |"
+
+
+def document_formats() -> str:
+    """Write the formats of files in Markdown."""
+    rows = []
+    for form in FORMATS.values():
+        endings = ", ".join(f"`{ending}`" for ending in form.endings)
+        spark = "yes" if form.on_spark is not None else "no: write Parquet"
+        rows.append(f"| {form.label} | `{form.name}` | {endings} | {spark} | {form.example} |")
+    head = "| files | `format` | endings (`.gz` may follow) | on Spark | how to write it |\n|---|---|---|---|---|"
+    return head + "\n" + "\n".join(rows)
 
 
 def document_keys() -> str:

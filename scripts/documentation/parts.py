@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from documentation.features import document_aggregations, document_catalogue, document_combinations
-from documentation.inputs import document_expressions, document_keys, document_schemas
+from documentation.inputs import document_expressions, document_formats, document_keys, document_schemas
 from documentation.settings import document_settings
 
 __all__ = ["PARTS", "parts_of", "renew"]
@@ -21,6 +21,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "aggregations": document_aggregations,
         "combinations": document_combinations,
         "tables": document_schemas,
+        "formats": document_formats,
         "keys": document_keys,
         "functions": document_expressions,
         "settings": document_settings,

@@ -15,9 +15,9 @@ from pydantic.fields import FieldInfo
 
 from staypower.config.problems import is_kind
 from staypower.config.settings import Settings
-from staypower.sources.settings import TableSource
-from staypower.sources.vocabulary import RESERVED, SURVEY_SCALE_COLUMNS
-from staypower.tables import SCHEMAS, Column
+from staypower.schemas import SCHEMAS, Column
+from staypower.sources.settings import RESERVED, TableSource
+from staypower.sources.vocabulary import SURVEY_SCALE_COLUMNS
 
 __all__ = ["document_settings"]
 
@@ -77,8 +77,6 @@ def _table(model: type[BaseModel], *, sections: bool = False) -> Iterator[str]:
 
 def _documented(model: type[BaseModel]) -> dict[str, str]:
     """Read what a class's docstring says about its parameters, for fields that do not describe themselves."""
-    if model is TableSource:
-        return dict(RESERVED)
     _, _, parameters = inspect.cleandoc(model.__doc__ or "").partition("Parameters\n----------\n")
     meanings: dict[str, str] = {}
     for block in re.split(r"\n(?=\S)", parameters.partition("\n\n")[0]):

@@ -32,7 +32,7 @@ def number_accounts(table: Table, accounts: Sequence[str]) -> NDArray[np.int64]:
     """Say at which position of a list of accounts each row's account stands.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> number_accounts(Table(SCHEMAS["usage"], pa.table({"account_id": ["b", "x", "a"]})), ["a", "b"]).tolist()
     [1, -1, 0]
     """
@@ -45,7 +45,7 @@ def instants_or_missing(table: Table, column: str) -> NDArray[np.int64]:
     """Return the instants of a time column, all `MISSING` when the table has no such column.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> usage = Table(SCHEMAS["usage"], pa.table({"account_id": ["a"]}))
     >>> instants_or_missing(usage, "known_at").tolist() == [MISSING]
     True
@@ -58,7 +58,7 @@ class SubscriptionVersions:
     """The rows of `subscriptions` as versions, sorted by account, subscription and `valid_from`.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> rows = pa.table({"account_id": ["a"], "started_at": pa.array([5], pa.timestamp("us", "UTC"))})
     >>> read_versions(Table(SCHEMAS["subscriptions"], rows), ["a"]).known.tolist()
     [5]
@@ -95,7 +95,7 @@ def read_versions(subscriptions: Table, accounts: Sequence[str], *, observed_unt
     subscriptions of their own; in a table with `valid_from`, those that agree in account, product and start are one.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
     >>> rows = {"account_id": ["a", "a"], "subscription_id": ["s", "s"], "started_at": time(1, 1), "valid_from": time(9, 1)}
     >>> read_versions(Table(SCHEMAS["subscriptions"], pa.table(rows)), ["a"]).row.tolist()
@@ -152,7 +152,7 @@ class Spells:
     """Spells of many accounts, sorted by account and start.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> time = lambda *days: pa.array([day * DAY for day in days], pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "started_at": time(0, 35), "ended_at": time(30, 60)})
     >>> spells = find_spells(Table(SCHEMAS["subscriptions"], rows), grace_days=5)
@@ -196,7 +196,7 @@ def find_spells(
     the subscription that started last, then the reason later in the alphabet: row order plays no part.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> time = lambda *days: pa.array([day * DAY for day in days], pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "started_at": time(0, 36), "ended_at": time(30, 60)})
     >>> len(find_spells(Table(SCHEMAS["subscriptions"], rows), grace_days=5))

@@ -1,9 +1,6 @@
-"""The canonical tables: their columns, from when each column is known, and the rows themselves.
+"""The rows of tables in memory, and tables in buckets of accounts wherever they are.
 
-Whatever the source, a table arrives here under these names and types: ids and text as strings, times as UTC timestamps in
-microseconds, numbers as doubles, flags as booleans. Texts of the largest tables may be numbered instead (a dictionary array):
-`numbered` gives the numbers and words of either. A column that is filled in or changed later names the column whose instant
-makes it known (`known_from`); code that builds features reads a value only from that instant on.
+Texts of the largest tables may be numbered (a dictionary array): `numbered` gives the numbers and words of either.
 """
 
 from __future__ import annotations
@@ -11,179 +8,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, HOUR, MISSING, earliest, end_of_day
+from staypower.schemas import TableSchema
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "EVENT_TABLES",
-    "SCHEMAS",
-    "BucketedTables",
-    "Column",
-    "Kind",
-    "Table",
-    "TableSchema",
-    "Tables",
-    "is_return",
-    "numbered",
-]
+__all__ = ["BucketedTables", "Table", "Tables", "is_return", "numbered"]
 
 Made = TypeVar("Made")
-
-Kind = Literal["id", "time", "number", "text", "flag"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A canonical column.
-
-    >>> Column("value", "number", known_from="answered_at").known_from
-    'answered_at'
-    """
-
-    name: str  # canonical name
-    kind: Kind  # physical type: `id` and `text` are strings, `time` a UTC timestamp in microseconds, `number` a double
-    known_from: str | None = None  # the time column from whose instant the value is known; None means the table's own time
-    # the value changes while the row lives: it is used only from a row with `valid_from` or when declared `fixed`
-    mutable: bool = False
-    minimum: float | None = None  # the smallest value that can be meant; what lies below becomes missing and is counted
-
-
-@dataclass(frozen=True)
-class TableSchema:
-    """A canonical table: its time and its columns.
-
-    >>> SCHEMAS["tickets"].times
-    ('opened_at',)
-    """
-
-    name: str  # canonical name
-    times: tuple[str, ...]  # the row's own time: the first of these columns that is filled in
-    # everything the table may carry besides `account_id` and `known_at`; `accounts` may carry any attribute more
-    columns: tuple[Column, ...]
-    row_id: str | None = None  # the column that names a row: a second row with the same value is a duplicate
-
-    def column(self, name: str) -> Column | None:
-        """Return the column of this name, None when the schema has none."""
-        return next((column for column in self.columns if column.name == name), None)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every canonical column name of the table, `account_id` and `known_at` included."""
-        return ("account_id", *(column.name for column in self.columns), "known_at")
-
-
-def _schema(name: str, times: str, *columns: Column, row_id: str | None = None) -> TableSchema:
-    time_columns = tuple(times.split())
-    own = tuple(Column(time, "time", known_from=time) for time in time_columns)
-    named = {column.name for column in columns}
-    return TableSchema(name, time_columns, (*(c for c in own if c.name not in named), *columns), row_id)
-
-
-def _time(name: str, known_from: str | None = None) -> Column:
-    return Column(name, "time", known_from=known_from or name)
-
-
-_ALL = (
-    _schema(
-        "accounts",
-        "signed_up_at",
-        Column("valid_from", "time"),
-        Column("setup_completed_at", "time", "setup_completed_at"),
-    ),
-    _schema(
-        "usage",
-        "at",
-        Column("event", "text"),
-        Column("quantity", "number"),
-        Column("user_id", "id"),
-        Column("product", "text"),
-        Column("usage_id", "id"),
-        row_id="usage_id",
-    ),
-    _schema(
-        "tickets",
-        "opened_at",
-        Column("ticket_id", "id"),
-        _time("first_response_at"),
-        _time("resolved_at"),
-        _time("reopened_at"),
-        Column("priority", "text", "resolved_at", mutable=True),
-        Column("category", "text", "resolved_at", mutable=True),
-        Column("channel", "text"),
-        Column("agent", "text"),
-        row_id="ticket_id",
-    ),
-    _schema(
-        "surveys",
-        "sent_at answered_at",
-        Column("survey_id", "id"),
-        Column("instrument", "text"),
-        Column("value", "number", "answered_at"),
-        Column("scale", "text"),
-        Column("direction", "text"),
-        Column("low", "number"),
-        Column("high", "number"),
-        Column("higher_is_better", "flag"),
-        Column("respondent_id", "id"),
-        Column("touchpoint", "text"),
-        Column("ticket_id", "id"),
-        row_id="survey_id",
-    ),
-    _schema(
-        "subscriptions",
-        "started_at",
-        Column("subscription_id", "id"),
-        _time("ended_at"),
-        _time("cancel_requested_at"),
-        Column("mrr", "number", mutable=True, minimum=0.0),
-        Column("discount", "number", mutable=True),
-        Column("seats", "number", mutable=True, minimum=0.0),
-        Column("plan", "text", mutable=True),
-        Column("auto_renew", "flag", mutable=True),
-        Column("renews_at", "time", mutable=True),
-        Column("term_months", "number", minimum=0.0),
-        Column("billing_period", "text"),
-        Column("product", "text"),
-        Column("end_reason", "text", "ended_at"),
-        Column("valid_from", "time"),
-        row_id="subscription_id",
-    ),
-    _schema(
-        "payments",
-        "at",
-        Column("payment_id", "id"),
-        Column("amount", "number"),
-        Column("status", "text"),
-        _time("refunded_at"),
-        Column("method_expires_at", "time"),
-        row_id="payment_id",
-    ),
-    _schema(
-        "orders",
-        "at",
-        Column("order_id", "id"),
-        Column("amount", "number"),
-        Column("quantity", "number"),
-        Column("product", "text"),
-        Column("cancelled", "flag"),
-        _time("returned_at"),
-    ),
-    _schema("advocacy", "at", Column("kind", "text"), Column("value", "number")),
-    _schema("goals", "set_at", Column("due_at", "time"), _time("met_at")),
-    _schema("outreach", "at", Column("action", "text"), Column("holdout", "flag")),
-)
-
-SCHEMAS: Mapping[str, TableSchema] = MappingProxyType({schema.name: schema for schema in _ALL})
-EVENT_TABLES: tuple[str, ...] = tuple(name for name in SCHEMAS if name != "accounts")
 
 
 @dataclass(frozen=True)
@@ -191,6 +30,7 @@ class Table:
     """The rows of one canonical table.
 
     >>> import pyarrow as pa
+    >>> from staypower.schemas import SCHEMAS
     >>> rows = pa.table({"account_id": ["a"], "at": pa.array([0], pa.timestamp("us", "UTC"))})
     >>> Table(SCHEMAS["usage"], rows, date_only=frozenset({"at"})).instants("at").tolist()
     [86399999999]
@@ -286,6 +126,7 @@ def is_return(orders: Table) -> NDArray[np.bool_]:
     column is `fixed`, or when the table does not tell `returned_at`. Otherwise the flag was set later on the order's own row,
     and only `returned_at` says from when.
 
+    >>> from staypower.schemas import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "b"], "cancelled": [True, False]})
     >>> is_return(Table(SCHEMAS["orders"], rows)).tolist()
     [True, False]

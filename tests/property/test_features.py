@@ -18,7 +18,8 @@ from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature, Filter
 from staypower.features.settings import FeatureSettings
-from staypower.tables import Column, Table, Tables, TableSchema
+from staypower.schemas import Column, TableSchema
+from staypower.tables import Table, Tables
 
 TIME = pa.timestamp("us", "UTC")
 CUTOFFS = np.array([100 * DAY, 103 * DAY + 7, 130 * DAY], dtype=np.int64)

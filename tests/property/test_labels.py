@@ -18,8 +18,9 @@ from staypower.cutoffs import DAY
 from staypower.labels.churn import Labels, find_labels, find_population
 from staypower.labels.population import Status
 from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
+from staypower.schemas import SCHEMAS, Column, TableSchema
 from staypower.spells import find_spells
-from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema
+from staypower.tables import Table, Tables
 
 Row = dict[str, Any]
 Data = dict[str, list[Row]]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from staypower.cutoffs import DAY
 from staypower.dataset.sampling import Sampling
 from staypower.engines.embedded import map_buckets
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 shares = st.floats(0.01, 1.0)
 samplings = st.builds(Sampling, accounts=shares, negatives=shares, seed=st.integers(0, 2**31 - 1))

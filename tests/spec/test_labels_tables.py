@@ -16,7 +16,8 @@ from staypower.cutoffs import instant_of
 from staypower.labels.churn import Labels, find_labels
 from staypower.labels.population import ChurnKind, Status
 from staypower.labels.settings import LabelSettings
-from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema
+from staypower.schemas import SCHEMAS, Column, TableSchema
+from staypower.tables import Table, Tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "labels.md"
 CHURN = TableSchema("churn", ("churned_at",), (Column("churned_at", "time"),))

@@ -12,7 +12,8 @@ import pyarrow as pa
 from staypower.actions.holdout import held_back
 from staypower.actions.playbook.settings import Playbook
 from staypower.cutoffs import DAY, instant_of
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 START = instant_of("2025-01-01")
 

@@ -5,8 +5,9 @@ from typing import Any
 import pyarrow as pa
 
 from staypower.cutoffs import DAY, MISSING
+from staypower.schemas import SCHEMAS
 from staypower.spells import Spells, find_spells, read_versions
-from staypower.tables import SCHEMAS, Table
+from staypower.tables import Table
 
 TIMES = {"started_at", "ended_at", "cancel_requested_at", "valid_from", "known_at"}
 

@@ -13,7 +13,8 @@ from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import find_population
 from staypower.labels.population import Status
 from staypower.labels.settings import NonContractualLabel
-from staypower.tables import SCHEMAS, Table, Tables, is_return
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables, is_return
 
 TIME = pa.timestamp("us", "UTC")
 

@@ -21,7 +21,8 @@ def owners_of(tables: Tables, accounts: Sequence[str], *, cutoff: int) -> NDArra
     """Return the owner of each account.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> rows = pa.table({"account_id": ["a", "b"], "owner": ["ann", None]})
     >>> accounts = Table(SCHEMAS["accounts"], rows, fixed=frozenset({"owner"}))
     >>> owners_of(Tables({"accounts": accounts}, 9), ["b", "a"], cutoff=9).tolist()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.cutoffs import MISSING, before
-from staypower.tables import SCHEMAS, Table
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,8 @@ from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.features.definition import Feature
 from staypower.features.streams.making import source_of
-from staypower.tables import SCHEMAS, Table
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table
 
 __all__ = ["list_unproven"]
 

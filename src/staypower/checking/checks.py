@@ -29,7 +29,7 @@ def check_tables(
     """Check whether tables can be used.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))
     >>> check_tables(Tables({"accounts": accounts}, 0)).errors[0].problem
     'neither an event table nor a usable attribute'
@@ -43,7 +43,7 @@ def attribute_frame(accounts: Table) -> pd.DataFrame:
     """Give the attributes of each account, one row per account, the last given row of each.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "b"], "plan": ["x", "y"]})
     >>> attribute_frame(Table(SCHEMAS["accounts"], rows, fixed=frozenset({"plan"}))).loc["b"].to_dict()
     {'plan': 'y'}

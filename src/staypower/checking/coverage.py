@@ -8,8 +8,9 @@ from types import MappingProxyType
 import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, text_of
+from staypower.schemas import SCHEMAS
 from staypower.sources.findings import Finding
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.tables import Table, Tables
 
 __all__ = ["TABLE_FEATURES", "absent", "blanks", "changing", "history", "nothing_to_learn"]
 

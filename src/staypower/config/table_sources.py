@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from staypower.config.problems import Origins, unknown_key
 from staypower.config.reading import Value
 from staypower.errors import Problem, nearest
-from staypower.sources.vocabulary import RESERVED
-from staypower.tables import SCHEMAS
+from staypower.schemas import SCHEMAS
+from staypower.sources.settings import RESERVED
 
 __all__ = ["table_problems"]
 

@@ -33,7 +33,7 @@ def map_buckets(
 ) -> pa.Table:
     """Run a function on every bucket of accounts and put the results together.
 
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
     >>> map_buckets(Tables({"accounts": accounts}, 0), lambda bucket: bucket["accounts"].data, buckets=2).to_pylist()
     [{'account_id': 'a'}, {'account_id': 'b'}]
@@ -54,7 +54,7 @@ def map_to_parts(
     """Run a function on every bucket of accounts and keep each result in a file, so that no more than one is held.
 
     >>> import tempfile
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
     >>> tables, folder = Tables({"accounts": accounts}, 0), Path(tempfile.mkdtemp())
     >>> [part.name for part in map_to_parts(tables, lambda bucket: bucket["accounts"].data, folder)]

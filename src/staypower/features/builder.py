@@ -21,7 +21,8 @@ from staypower.features.programs import plan_sequences
 from staypower.features.rows import StreamRows
 from staypower.features.sequences import AskedPairs, RowSequence
 from staypower.features.streams.making import make_stream, source_of
-from staypower.tables import Table, Tables, TableSchema
+from staypower.schemas import TableSchema
+from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

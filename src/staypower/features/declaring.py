@@ -259,7 +259,7 @@ def known_when(stream: Table, column: str) -> bool:
     """Say whether the time from which a column is known is there.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> known_when(Table(SCHEMAS["tickets"], pa.table({"category": ["billing"]})), "category")
     False
     """

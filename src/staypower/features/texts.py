@@ -59,7 +59,7 @@ def count_texts(tables: Tables, column: TextColumn, settings: FeatureSettings, c
     """Count the texts of a column over the rows known before a cutoff.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "a"], "at": pa.array([1, 9], pa.timestamp("us", "UTC")), "event": ["x", "y"]})
     >>> count_texts(Tables({"usage": Table(SCHEMAS["usage"], rows)}, 99), TextColumn("usage", "event"), FeatureSettings(), 5)
     ColumnTexts(counts={'x': 1}, accounts=0)

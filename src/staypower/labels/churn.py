@@ -67,7 +67,8 @@ def find_population(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.in
 
     >>> import pyarrow as pa
     >>> from staypower.labels.settings import GivenLabel
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
     >>> found = find_population(Tables({"accounts": accounts}, 9), GivenLabel(flag="left"), np.array([9]))
     >>> found.accounts, found.status.tolist()
@@ -137,7 +138,8 @@ def find_labels(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
     >>> from staypower.labels.settings import GivenLabel
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"], "left": ["Yes", "No"]}))
     >>> labels = find_labels(Tables({"accounts": accounts}, DAY), GivenLabel(flag="left"), np.array([DAY]))
     >>> labels.churned.tolist()
@@ -214,7 +216,8 @@ def find_horizon_labels(
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
     >>> from staypower.labels.settings import GivenLabel
-    >>> from staypower.tables import SCHEMAS, Column, Table, TableSchema
+    >>> from staypower.schemas import SCHEMAS, Column, TableSchema
+    >>> from staypower.tables import Table
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
     >>> left = pa.table({"account_id": ["a"], "churned_at": pa.array([40 * DAY], pa.timestamp("us", "UTC"))})
     >>> schema = TableSchema("churn", ("churned_at",), (Column("churned_at", "time"),))

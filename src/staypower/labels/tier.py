@@ -144,7 +144,8 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
 
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
     >>> answers = {"account_id": ["a"], "answered_at": pa.array([2 * DAY], pa.timestamp("us", "UTC")), "value": [9.0]}
     >>> words = {"instrument": ["nps"], "low": [0.0], "high": [10.0]}

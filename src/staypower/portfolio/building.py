@@ -74,7 +74,8 @@ def measure_portfolio(
 
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> time = lambda *days: pa.array([None if day is None else day * DAY for day in days], pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "b"], "started_at": time(0, 0), "ended_at": time(40, None)})
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
@@ -104,7 +105,8 @@ def has_a_past(tables: Tables) -> bool:
     """Say whether any row has a time: one snapshot of accounts has none, and nothing to measure over time.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> has_a_past(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0))
     False
     """

@@ -169,7 +169,7 @@ def whole_amounts(table: Table, column: str, *, times: int = 1) -> tuple[NDArray
     """Return a number column as whole ten-thousandths, and which rows have a number.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> rows = pa.table({"account_id": ["a", "a"], "amount": pa.array([0.1, None], pa.float64())})
     >>> amounts, known = whole_amounts(Table(SCHEMAS["orders"], rows), "amount")
     >>> amounts.tolist(), known.tolist()

@@ -16,8 +16,9 @@ from staypower.errors import Problem, UsageError, nearest
 from staypower.labels.settings import text_of_value
 from staypower.portfolio.intervals import NONE, Interval
 from staypower.portfolio.periods import Periods
+from staypower.schemas import SCHEMAS
 from staypower.spells import number_accounts
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -45,7 +45,7 @@ def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until
     when its own amount is positive.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> time = pa.array([1, 2], pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "at": time, "amount": [5.0, -2.0], "quantity": [1.0, -1.0]})
     >>> found = read_order_amounts(Table(SCHEMAS["orders"], rows), accounts=["a"], observed_until=9)

@@ -83,7 +83,7 @@ def recurring_revenue(
     `valid_from` until the next version's; before the first `valid_from` nothing is known.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "started_at": time(0, 2), "ended_at": time(4, None), "mrr": [5.0, 7.5]})
     >>> table = Table(SCHEMAS["subscriptions"], rows, fixed=frozenset({"mrr"}))

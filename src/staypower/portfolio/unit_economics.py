@@ -43,7 +43,8 @@ def costs_problem(tables: Tables, column: str) -> str | None:
     """Say why acquisition costs are not known; None when they are.
 
     >>> import pyarrow as pa
-    >>> from staypower.tables import SCHEMAS, Table
+    >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Table
     >>> costs_problem(Tables({"accounts": Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))}, 0), "acquisition_cost")
     'the accounts have no `acquisition_cost`'
     """

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from staypower.schemas import SCHEMAS
 from staypower.sources.drafts import Draft, own_midnights
 from staypower.sources.extracting import ARROW_TYPES, Extract
 from staypower.sources.findings import Counted, Finding
 from staypower.sources.keys import positions
 from staypower.sources.planning import Plan
 from staypower.sources.settings import TableSource
-from staypower.tables import SCHEMAS, Table, numbered
+from staypower.tables import Table, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from staypower.cutoffs import DAY
+from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, IN_BUCKETS, ROW, DiskTables, StoredTable, parquet_files
 from staypower.sources.findings import Counted
 from staypower.sources.resolving import Moment, end_of_observation, refuse_no_accounts
 from staypower.sources.rules import repeated_ids
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer
-from staypower.tables import SCHEMAS
 
 __all__ = ["resolve"]
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from staypower.cutoffs import MISSING
+from staypower.schemas import Kind
 from staypower.sources.drafts import Draft, assemble
 from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, not_finite, texts_as_numbers
 from staypower.sources.findings import Counted, merge, refuse
@@ -24,7 +25,7 @@ from staypower.sources.resolving import drop_uncounted, finish, tidy
 from staypower.sources.rules import name_lookalikes
 from staypower.sources.surveys import CHECKED, check_words
 from staypower.sources.values import quoted_text
-from staypower.tables import BucketedTables, Kind, Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.errors import Problem, UsageError
+from staypower.schemas import SCHEMAS
 from staypower.sources.disk_questions import resolve
 from staypower.sources.disk_tables import (
     BUCKET,
@@ -45,7 +46,6 @@ from staypower.sources.settings import TableSource
 from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
-from staypower.tables import SCHEMAS
 
 __all__ = ["write_buckets"]
 

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.cutoffs import MISSING, end_of_day
+from staypower.schemas import SCHEMAS, Column, Kind, TableSchema
 from staypower.sources.extracting import ARROW_TYPES, Extract
 from staypower.sources.findings import Counted, Finding, Severity
-from staypower.tables import SCHEMAS, Column, Kind, Table, TableSchema
+from staypower.tables import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

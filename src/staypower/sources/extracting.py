@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
 from staypower.errors import Problem
+from staypower.schemas import SCHEMAS, Column, Kind
 from staypower.sources.findings import Counted, Finding, Severity
 from staypower.sources.opening import OpenSource
 from staypower.sources.parquet_files import read_parquet
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
-from staypower.tables import SCHEMAS, Column, Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,7 +116,7 @@ class Extract:
 def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> Extract:
     """Read the planned columns of a source."""
     query = Query(source, opened, plan)
-    raw = read_parquet(table, source, opened.parquet, plan)
+    raw = read_parquet(table, source, opened.columnar, plan)
     if raw is None:
         raw = query.run(place)
     found = Extract(pa.table({}), usable=plan.usable)

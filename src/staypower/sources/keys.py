@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING
+from staypower.schemas import SCHEMAS
 from staypower.sources.drafts import Draft, assemble
 from staypower.sources.extracting import Extract
 from staypower.sources.findings import Counted, Finding
-from staypower.tables import SCHEMAS, numbered
+from staypower.tables import numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

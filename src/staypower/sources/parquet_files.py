@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from staypower.compiled import jit
 from staypower.hashing import TextEncoder, text_buffers
+from staypower.schemas import SCHEMAS
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.settings import TableSource
-from staypower.tables import SCHEMAS
 
 __all__ = ["NUMBERED_TABLES", "read_parquet"]
 

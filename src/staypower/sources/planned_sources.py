@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from staypower.schemas import SCHEMAS
 from staypower.sources.accounts import name_left_attributes
 from staypower.sources.disk_tables import StoredSource
 from staypower.sources.extracting import ColumnFacts, Extract
 from staypower.sources.findings import Counted
 from staypower.sources.planning import Plan
 from staypower.sources.settings import TableSource
-from staypower.tables import SCHEMAS
 
 __all__ = ["PlannedSource", "without_clock"]
 

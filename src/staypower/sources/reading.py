@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from staypower.errors import Problem, UsageError, nearest
+from staypower.schemas import SCHEMAS
 from staypower.sources.accounts import name_left_attributes
 from staypower.sources.drafts import Draft, assemble
 from staypower.sources.extracting import Extract, below_minimum, extract
@@ -20,7 +21,7 @@ from staypower.sources.resolving import Moment, drop_uncounted, end_of_observati
 from staypower.sources.rules import name_lookalikes, no_rows_left
 from staypower.sources.settings import TableSource
 from staypower.sources.surveys import check_words
-from staypower.tables import SCHEMAS, Tables
+from staypower.tables import Tables
 
 __all__ = ["derived_table", "name_problems", "read_tables"]
 

@@ -5,56 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from staypower.sources.vocabulary import RESERVED
-from staypower.tables import Kind
+from staypower.errors import nearest
+from staypower.schemas import Kind
+from staypower.sources.formats.registry import FORMATS
 
-__all__ = ["Scalar", "TableSource"]
+__all__ = ["RESERVED", "Scalar", "TableSource"]
 
 Scalar = str | int | float | bool
-Format = Literal["csv", "parquet", "json", "duckdb"]
+_FORMATS = " or ".join(f"`{name}`" for name in FORMATS)
 
 
 class TableSource(BaseModel):
     """One source of one table: where its rows are, and which of its columns are which of ours.
 
     Every key that is not reserved maps a canonical column onto a source column, an expression or a constant.
-
-    Parameters
-    ----------
-    source : str or None, default None
-        A path (relative to the configuration), a glob, a folder, or the name of an object given in Python.
-    format : {"csv", "parquet", "json", "duckdb"} or None, default None
-        None reads it off the file's ending.
-    table, query : str or None, default None
-        What to read in a DuckDB file: a table, or the rows of one SELECT.
-    delimiter, encoding, decimal : str
-        How a CSV file is written.
-    blank : tuple of str, default empty
-        Words that mean that nothing is known.
-    where : str or None, default None
-        Only rows for which this expression is true are read.
-    constant : mapping of str to str, int, float or bool, default empty
-        The same value in every row.
-    fixed : tuple of str, default empty
-        Columns that never change while a row lives.
-    static : tuple of str or "all", default empty
-        Attributes of an account that never change.
-    leave_out : tuple of str, default empty
-        With `static="all"`: source columns that are not attributes.
-    derive_from : str or None, default None
-        Make one account per id of this table.
-    key_via : str or None, default None
-        Find `account_id` through the id of this table.
-    time : str or None, default None
-        A declared table's own time.
-    columns : mapping of str to kind, default empty
-        The kinds of a declared table's columns, or of attributes.
-    mapping : mapping of str to str, int, float or bool
-        Every other key: canonical column to source column, expression or constant.
 
     >>> usage = TableSource.model_validate({"source": "usage.csv", "account_id": "acct", "at": "when"})
     >>> dict(usage.mapping)
@@ -63,24 +32,44 @@ class TableSource(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str | None = None
-    format: Format | None = None
-    table: str | None = None
-    query: str | None = None
-    delimiter: str | None = None
-    encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
-    blank: tuple[str, ...] = ()
-    where: str | None = None
-    constant: Mapping[str, Scalar] = Field(default_factory=dict)
-    fixed: tuple[str, ...] = ()
-    static: tuple[str, ...] | Literal["all"] = ()
-    leave_out: tuple[str, ...] = ()
-    derive_from: str | None = None
-    key_via: str | None = None
-    time: str | None = None
-    columns: Mapping[str, Kind] = Field(default_factory=dict)
-    mapping: Mapping[str, Scalar] = Field(default_factory=dict)
+    source: str | None = Field(
+        default=None,
+        description="where the rows are: a path, a glob (`data/*.parquet`), a folder, or the name of an object given in Python",
+    )
+    format: str | None = Field(
+        default=None, description=f"{_FORMATS}, when the file's ending does not say it", json_schema_extra={"words": _FORMATS}
+    )
+    table: str | None = Field(default=None, description="the table to read in a DuckDB file")
+    query: str | None = Field(default=None, description="one SELECT to run in a DuckDB file, instead of `table`")
+    delimiter: str | None = Field(
+        default=None, description="the character between the columns of a CSV file, when it is not found by itself"
+    )
+    encoding: str = Field(default="utf-8", description="the encoding of a CSV file; default `utf-8`")
+    decimal: Literal[".", ","] = Field(default=".", description="`,` where a CSV file writes numbers as 1.234,50; default `.`")
+    blank: tuple[str, ...] = Field(
+        default=(), description='words that mean *not known*, such as `[NA, "-"]`; empty cells always do'
+    )
+    where: str | None = Field(default=None, description="an expression; only rows for which it is true are read")
+    constant: Mapping[str, Scalar] = Field(default_factory=dict, description="`{column: value}`: the same value in every row")
+    fixed: tuple[str, ...] = Field(
+        default=(), description="columns that never change while a row lives, so that they may be used from its start"
+    )
+    static: tuple[str, ...] | Literal["all"] = Field(
+        default=(), description="`accounts` only: attributes that never change, or `all`"
+    )
+    leave_out: tuple[str, ...] = Field(default=(), description="with `static: all`: source columns that are not attributes")
+    derive_from: str | None = Field(
+        default=None, description="`accounts` only: make one account per id of the table named here"
+    )
+    key_via: str | None = Field(
+        default=None, description="find `account_id` through a foreign key: the name of the table that has both"
+    )
+    time: str | None = Field(default=None, description="a declared table only: which of its columns is its time; default `at`")
+    columns: Mapping[str, Kind] = Field(
+        default_factory=dict,
+        description="`{column: kind}` (id, time, number, text, flag): of a declared table's columns, or of attributes",
+    )
+    mapping: Mapping[str, Scalar] = Field(default_factory=dict)  # every other key
 
     @model_validator(mode="before")
     @classmethod
@@ -94,6 +83,13 @@ class TableSource(BaseModel):
         already = given.get("mapping", {})
         kept["mapping"] = {**(already if isinstance(already, Mapping) else {"mapping": already}), **mapped}
         return kept
+
+    @field_validator("format")
+    @classmethod
+    def _check_format(cls, given: str | None) -> str | None:
+        if given is not None and given not in FORMATS:
+            raise ValueError(f"no such format Fix: {nearest(given, FORMATS)}")
+        return given
 
     @field_validator("mapping", "constant", mode="before")
     @classmethod
@@ -110,3 +106,9 @@ class TableSource(BaseModel):
         if isinstance(given, list | tuple):
             return tuple(str(word) if isinstance(word, int | float) else word for word in cast("list[Any]", given))
         return given
+
+
+# the keys that map no column, and what each means
+RESERVED: Mapping[str, str] = MappingProxyType(
+    {name: field.description or "" for name, field in TableSource.model_fields.items() if name != "mapping"}
+)

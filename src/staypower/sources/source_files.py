@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from staypower.sources.formats.registry import by_ending
 from staypower.sources.opening import files_of
 from staypower.sources.settings import TableSource
 
@@ -17,7 +15,6 @@ __all__ = ["SourceFile", "source_files"]
 # rows are guessed from bytes where a file does not tell them: too many is safe, it only makes more buckets
 _BYTES_PER_ROW = 40
 _PACKED = 6
-_PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,11 @@ class SourceFile:
 
     @property
     def rows(self) -> int:
-        """How many rows it has: exact for Parquet, else what its size lets expect."""
-        if self.path.suffix.lower() in _PARQUET:
-            try:
-                return int(pq.read_metadata(self.path).num_rows)
-            except (pa.ArrowInvalid, OSError):
-                # whoever reads it will say what is wrong
-                return 0
+        """How many rows it has: exact where its format says so, else estimated from its size."""
+        form = by_ending(self.path)
+        known = form.count_rows(self.path) if form is not None and form.count_rows is not None else None
+        if known is not None:
+            return known
         packed = _PACKED if self.path.suffix.lower() == ".gz" else 1
         return self.size * packed // _BYTES_PER_ROW
 

@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
+from staypower.schemas import Kind
 from staypower.sources.extracting import EARLIEST, LATEST, LONG_ID, ColumnFacts, extract, kind_of_texts
 from staypower.sources.opening import OpenSource
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
 from staypower.sources.values import quoted_name
-from staypower.tables import Kind
 
 __all__ = ["learn_facts", "stream_typed", "typed_select"]
 

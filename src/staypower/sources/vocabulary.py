@@ -1,4 +1,4 @@
-"""The words that sources and tables share: reserved mapping keys, instruments, statuses, flags, well-known attributes."""
+"""The words that sources and tables share: instruments, statuses, flags, well-known attributes."""
 
 from __future__ import annotations
 
@@ -14,34 +14,11 @@ __all__ = [
     "FALSE_WORDS",
     "INSTRUMENTS",
     "PAYMENT_STATUSES",
-    "RESERVED",
     "SURVEY_SCALE_COLUMNS",
     "TRUE_WORDS",
     "VOCABULARY",
     "Scale",
 ]
-
-RESERVED: Mapping[str, str] = MappingProxyType(
-    {
-        "source": "where the rows are: a path, a glob (`data/*.parquet`), a folder, or the name of an object given in Python",
-        "format": "`csv`, `parquet`, `json` or `duckdb`, when the file's ending does not say it",
-        "table": "the table to read in a DuckDB file",
-        "query": "one SELECT to run in a DuckDB file, instead of `table`",
-        "delimiter": "the character between the columns of a CSV file, when it is not found by itself",
-        "encoding": "the encoding of a CSV file; default `utf-8`",
-        "decimal": "`,` where a CSV file writes numbers as 1.234,50; default `.`",
-        "blank": 'words that mean *nothing is known*, such as `[NA, "-"]`; empty cells always do',
-        "where": "an expression; only rows for which it is true are read",
-        "constant": "`{column: value}`: the same value in every row",
-        "fixed": "columns that never change while a row lives, so that they may be used from its start",
-        "static": "`accounts` only: attributes that never change, or `all`",
-        "leave_out": "with `static: all`: source columns that are not attributes",
-        "derive_from": "`accounts` only: make one account per id of the table named here",
-        "key_via": "find `account_id` through a foreign key: the name of the table that has both",
-        "time": "a declared table only: which of its columns is its time; default `at`",
-        "columns": "`{column: kind}` (id, time, number, text, flag): of a declared table's columns, or of attributes",
-    }
-)
 
 INSTRUMENTS: Mapping[str, bool] = MappingProxyType({"nps": True, "csat": True, "ces1": False, "ces2": True})
 PAYMENT_STATUSES = ("paid", "failed", "refunded")
@@ -79,8 +56,8 @@ class Scale:
     5.0
     """
 
-    low: float  # the lowest and the highest answer that can be given; `low < high`
-    high: float  # the lowest and the highest answer that can be given; `low < high`
+    low: float  # the lowest answer that can be given
+    high: float  # the highest, above `low`
 
     @classmethod
     def parse(cls, text: str) -> Scale:

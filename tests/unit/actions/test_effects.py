@@ -17,7 +17,8 @@ from staypower.actions.outcomes import Outcomes, find_outcomes
 from staypower.actions.outreach import read_outreach
 from staypower.cutoffs import DAY, instant_of
 from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 LABEL = ContractualLabel(horizon=90, grace=30)
 PLANTED = {"helps": 0.4, "useless": 0.0, "harms": -0.3}

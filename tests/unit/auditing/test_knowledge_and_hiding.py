@@ -9,7 +9,8 @@ import pytest
 from staypower.auditing.hiding import Place, hide_future, places_of
 from staypower.auditing.knowledge import LATE, late_columns, rows_after, undated_columns
 from staypower.cutoffs import DAY
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 CUTOFF = 100 * DAY
 

@@ -17,7 +17,8 @@ from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.cutoff_plan import plan_snapshot
 from staypower.labels.settings import GivenLabel
 from staypower.models import partition
-from staypower.tables import SCHEMAS, Column, Table, Tables, TableSchema
+from staypower.schemas import SCHEMAS, Column, TableSchema
+from staypower.tables import Table, Tables
 
 
 def said(check):

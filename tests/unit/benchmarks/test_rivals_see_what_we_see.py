@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from staypower.cutoffs import DAY, instant_of
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 CUTOFF = instant_of("2024-06-01")
 

@@ -15,7 +15,8 @@ from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import ContractualLabel, GivenLabel
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 TIME = pa.timestamp("us", "UTC")
 START = instant_of("2023-01-01")

@@ -18,7 +18,8 @@ from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import find_labels
 from staypower.labels.settings import ContractualLabel, GivenLabel
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 TIME = pa.timestamp("us", "UTC")
 START, UNTIL = instant_of("2023-01-01"), instant_of("2024-12-31")

@@ -7,7 +7,8 @@ import pytest
 
 from staypower.engines import embedded
 from staypower.engines.embedded import map_buckets
-from staypower.tables import Table, Tables, TableSchema
+from staypower.schemas import TableSchema
+from staypower.tables import Table, Tables
 
 
 def table(name: str, accounts: list[str]) -> Table:

@@ -10,7 +10,8 @@ import pytest
 from staypower.engines import parts as parts_module
 from staypower.engines.embedded import map_to_parts
 from staypower.engines.parts import keep_part, sorted_parts
-from staypower.tables import Table, Tables, TableSchema
+from staypower.schemas import TableSchema
+from staypower.tables import Table, Tables
 
 IDS = [f"{n:03d}" for n in range(200)] + ["z'ü", "A", ""]
 TABLES = Tables({"accounts": Table(TableSchema("accounts", (), ()), pa.table({"account_id": pa.array(IDS, pa.string())}))}, 0)

@@ -13,7 +13,8 @@ from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
-from staypower.tables import SCHEMAS, Table, Tables, TableSchema
+from staypower.schemas import SCHEMAS, TableSchema
+from staypower.tables import Table, Tables
 
 TIME = pa.timestamp("us", "UTC")
 START = instant_of("2025-01-01")

@@ -14,7 +14,8 @@ from staypower.features.parts import SequencePart
 from staypower.features.programs import MOST_FILTERS, plan_sequences
 from staypower.features.rows import StreamRows
 from staypower.features.sequences import AskedPairs, RowSequence
-from staypower.tables import Column, Table, TableSchema
+from staypower.schemas import Column, TableSchema
+from staypower.tables import Table
 
 TIME = pa.timestamp("us", "UTC")
 SCHEMA = TableSchema(

@@ -9,7 +9,8 @@ from staypower.errors import UsageError
 from staypower.features.definition import Feature, Filter
 from staypower.features.kernel.counts import MISSING_AMOUNT, SCALE
 from staypower.features.rows import StreamRows, account_numbers, whole_amounts
-from staypower.tables import Column, Table, TableSchema
+from staypower.schemas import Column, TableSchema
+from staypower.tables import Table
 
 TIME = pa.timestamp("us", "UTC")
 COLUMNS = (

@@ -9,7 +9,8 @@ from staypower.errors import UsageError
 from staypower.features.declaring import declare
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 AT = instant_of("2025-01-01")
 TIME = pa.timestamp("us", "UTC")

@@ -14,7 +14,8 @@ from staypower.cutoffs import MISSING, instant_of, text_of
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import NEVER, arrivals, group_numbers, least_later, text_ranks
 from staypower.features.streams.making import STREAMS, make_stream, source_of
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 
 def tables(drawn: str, **mapping: dict) -> Tables:

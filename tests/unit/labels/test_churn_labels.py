@@ -11,7 +11,8 @@ from staypower.errors import UsageError
 from staypower.labels.churn import find_labels, find_population, require_enough
 from staypower.labels.population import Population, Status, require_active
 from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 
 def times(*days: float | None) -> pa.Array:

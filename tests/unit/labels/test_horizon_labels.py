@@ -6,7 +6,8 @@ from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
 from staypower.labels.churn import find_horizon_labels, find_labels
 from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 CUTOFF = instant_of("2025-01-01")
 UNTIL = instant_of("2025-12-31")

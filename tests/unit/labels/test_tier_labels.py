@@ -10,7 +10,8 @@ from staypower.cutoffs import DAY
 from staypower.errors import UsageError
 from staypower.labels.tier import find_survey_state, find_tiers, last_tier_cutoff
 from staypower.labels.tier_settings import TierSettings
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 DETRACTOR, PASSIVE, PROMOTER, NONE = 0, 1, 2, -1
 SHORT = TierSettings(horizon=30)

@@ -11,7 +11,8 @@ import pytest
 from staypower.errors import UsageError
 from staypower.portfolio.customer_value import lifetime_value, to_period_probability, value_at_risk, whole_amounts
 from staypower.portfolio.revenue import recurring_revenue
-from staypower.tables import SCHEMAS, Table
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table
 
 
 def test_the_closed_form_is_the_sum_of_its_payments():

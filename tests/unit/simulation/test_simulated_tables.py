@@ -7,8 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from staypower.schemas import SCHEMAS
 from staypower.simulation.company import Simulation
-from staypower.tables import SCHEMAS, Table
+from staypower.tables import Table
 
 _TYPES = {
     "id": pa.string(),

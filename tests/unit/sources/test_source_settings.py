@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from staypower.sources.settings import TableSource
-from staypower.sources.vocabulary import RESERVED, Scale
+from staypower.sources.settings import RESERVED, TableSource
+from staypower.sources.vocabulary import Scale
 
 
-def test_every_reserved_key_is_a_field():
+def test_every_reserved_key_is_a_field_and_says_what_it_means():
     assert set(TableSource.model_fields) - {"mapping"} == set(RESERVED)
+    assert all(RESERVED.values())
 
 
 def test_unreserved_keys_are_the_mapping():

@@ -34,6 +34,7 @@ from staypower.engines.spark.resolving import ARRIVED, KNOWN, OWN, STATED, Quest
 from staypower.engines.spark.session import speaking_with_spark, telling_problems
 from staypower.engines.spark.tables import SOURCE, Gathering, SparkTables, slots_of
 from staypower.errors import Problem, UsageError
+from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, StoredTable
 from staypower.sources.extracting import ColumnFacts
 from staypower.sources.findings import Finding
@@ -41,7 +42,6 @@ from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment
 from staypower.sources.settings import TableSource
-from staypower.tables import SCHEMAS
 
 __all__ = ["gather_on_spark"]
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from staypower.engines.spark.reading import ORDER
 from staypower.errors import Problem, UsageError
+from staypower.schemas import Kind
 from staypower.sources.extracting import ARROW_TYPES, ColumnFacts
 from staypower.sources.opening import open_source
 from staypower.sources.planning import Plan, PlannedColumn, plan_source
@@ -23,7 +24,6 @@ from staypower.sources.queries import Query
 from staypower.sources.settings import TableSource
 from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
-from staypower.tables import Kind
 
 __all__ = [
     "FACTS",

@@ -12,11 +12,11 @@ from pyspark.sql import Column, Window, functions
 from staypower.cutoffs import DAY
 from staypower.engines.spark.reading import ORDER, column_of
 from staypower.engines.spark.session import speaking_with_spark
+from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import StoredTable
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
 from staypower.sources.resolving import Moment, end_of_observation, refuse_no_accounts
 from staypower.sources.rules import no_rows_left, unknown_accounts
-from staypower.tables import SCHEMAS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

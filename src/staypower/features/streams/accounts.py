@@ -10,7 +10,8 @@ import pyarrow as pa
 from staypower.cutoffs import ALWAYS, DAY, HOUR, MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import arrivals, group_numbers, text_ranks, with_columns, without_columns
-from staypower.tables import SCHEMAS, Column, Kind, Table, Tables
+from staypower.schemas import SCHEMAS, Column, Kind
+from staypower.tables import Table, Tables
 
 __all__ = ["account_stream"]
 

@@ -19,8 +19,9 @@ from staypower.features.streams.columns import (
     with_columns,
     without_columns,
 )
+from staypower.schemas import Column
 from staypower.spells import read_versions
-from staypower.tables import Column, Table, Tables
+from staypower.tables import Table, Tables
 
 __all__ = ["payment_stream", "subscription_end_stream", "subscription_stream"]
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING
-from staypower.tables import Column, Table
+from staypower.schemas import Column
+from staypower.tables import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,8 @@ import pyarrow as pa
 from staypower.cutoffs import MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import SUPERSEDED, arrivals, as_time, group_numbers, with_columns
-from staypower.tables import Column, Table, Tables, is_return
+from staypower.schemas import Column
+from staypower.tables import Table, Tables, is_return
 
 __all__ = ["CENTS", "order_line_stream", "order_stream", "return_stream"]
 

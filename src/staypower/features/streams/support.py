@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from staypower.cutoffs import ALWAYS, DAY, HOUR, MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import NEVER, arrivals, group_numbers, text_ranks, with_columns
-from staypower.tables import Column, Table, Tables
+from staypower.schemas import Column
+from staypower.tables import Table, Tables
 
 __all__ = ["REPEAT_DAYS", "survey_stream", "ticket_stream"]
 

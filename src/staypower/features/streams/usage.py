@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from staypower.cutoffs import ALWAYS, DAY, MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import arrivals, with_columns
-from staypower.tables import Column, Table, Tables, numbered
+from staypower.schemas import Column
+from staypower.tables import Table, Tables, numbered
 
 __all__ = ["usage_stream"]
 

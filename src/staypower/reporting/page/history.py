@@ -33,7 +33,7 @@ _Rows = Mapping[str, Any]
 def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, Timeline]:
     """Tell the last year of some accounts.
 
-    >>> from staypower.tables import SCHEMAS
+    >>> from staypower.schemas import SCHEMAS
     >>> at = pa.array([20 * _WEEK, 40 * _WEEK], pa.timestamp("us", "UTC"))
     >>> usage = Table(SCHEMAS["usage"], pa.table({"account_id": ["a", "a"], "at": at}))
     >>> people = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))

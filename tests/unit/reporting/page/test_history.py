@@ -6,7 +6,8 @@ import pytest
 from staypower.cutoffs import DAY, instant_of
 from staypower.features.settings import FeatureSettings
 from staypower.reporting.page.history import WEEKS, timelines_of
-from staypower.tables import SCHEMAS, Table, Tables
+from staypower.schemas import SCHEMAS
+from staypower.tables import Table, Tables
 
 CUTOFF = instant_of("2025-07-01")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import glob
 import gzip
 import re
 from collections.abc import Mapping, Sequence
@@ -11,26 +10,27 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
-
 from staypower.errors import UsageError
-from staypower.sources.settings import TableSource
+from staypower.sources.formats.format import Format, Given, Opening, listed
 from staypower.sources.values import quoted_text
 
-__all__ = ["PLAIN_ENCODINGS", "csv_relation", "decoded_csv", "listed"]
+__all__ = ["FORMAT"]
 
-PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
+_PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
     {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
 )
 
 
-def csv_relation(source: TableSource, files: Sequence[Path], hive: str, place: str) -> str:
+def _relation(opening: Opening) -> str:
     """Read CSV with every value as text.
 
     Nothing is detected but what stands between the columns, so that no odd line is skipped or taken for a comment; files
     with other columns are put under one another by name.
     """
+    source, files, place = opening.source, opening.files, opening.place
+    if source.encoding.lower() not in _PLAIN_ENCODINGS:
+        opening.connection.register("given_object", _decoded(files, source, place))
+        return "given_object"
     headers: dict[tuple[str, ...], list[Path]] = {}
     delimiter = source.delimiter
     for file in files:
@@ -41,9 +41,9 @@ def csv_relation(source: TableSource, files: Sequence[Path], hive: str, place: s
             fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
             raise UsageError.of(f"the file is not in {source.encoding}", f"{place}: {file}", fix) from error
     delimiter = str(delimiter)
-    options = [f"delim={quoted_text(delimiter)}", f"encoding={quoted_text(PLAIN_ENCODINGS[source.encoding.lower()])}"]
+    options = [f"delim={quoted_text(delimiter)}", f"encoding={quoted_text(_PLAIN_ENCODINGS[source.encoding.lower()])}"]
     options += ["auto_detect=false", "header=true", "skip=0", "quote='\"'", "escape='\"'", "strict_mode=true"]
-    options += ["null_padding=false", f"hive_partitioning={hive}", "hive_types_autocast=false"]
+    options += ["null_padding=false", opening.folders]
     reads = []
     for names, alike in headers.items():
         columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
@@ -70,25 +70,28 @@ def _header(file: Path, encoding: str, delimiter: str) -> tuple[str, ...]:
 def _delimiter(file: Path, encoding: str) -> str:
     """Find what stands between the names of the first line."""
     with _text_of(file, encoding) as lines:
-        bare = re.sub(r'"[^"]*"', "", lines.readline(1_000_000))
+        return _most_common(lines.readline(1_000_000))
+
+
+def _most_common(header: str) -> str:
+    bare = re.sub(r'"[^"]*"', "", header)
     return max(",;\t|", key=bare.count)
 
 
 def _text_of(file: Path, encoding: str) -> IO[str]:
     """Open a CSV file for its first line; the byte order mark that some programs write is no part of it."""
-    plain = "utf-8-sig" if PLAIN_ENCODINGS.get(encoding.lower()) == "utf-8" else encoding
+    plain = "utf-8-sig" if _PLAIN_ENCODINGS.get(encoding.lower()) == "utf-8" else encoding
     head: Any = gzip.open if file.suffix.lower() == ".gz" else open
     opened: IO[str] = head(file, "rt", encoding=plain, newline="")
     return opened
 
 
-def listed(files: Sequence[Path]) -> str:
-    """List files for the database; the signs of a pattern in a name are escaped."""
-    return "[" + ", ".join(quoted_text(glob.escape(str(file))) for file in files) + "]"
-
-
-def decoded_csv(files: Sequence[Path], source: TableSource, place: str) -> pa.Table:
+def _decoded(files: Sequence[Path], source: Given, place: str) -> Any:
     """Read CSV files in an encoding that the database does not know, every value as text."""
+    # pyarrow takes long to import: declaring a format must not
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
     tables = []
     for file in files:
         try:
@@ -104,3 +107,40 @@ def decoded_csv(files: Sequence[Path], source: TableSource, place: str) -> pa.Ta
             problem = f"the file cannot be read as {source.encoding}: {str(error)[:120]}"
             raise UsageError.of(problem, f"{place}: {file}", "write the right `encoding` and `delimiter`") from error
     return pa.concat_tables(tables, promote_options="default")
+
+
+def _on_spark(session: Any, source: Given, path: str, place: str) -> Any:
+    """Read CSV with every value as text; files with other columns than the first are refused."""
+    # an extra: this module is there without it
+    from pyspark.sql.types import StringType, StructField, StructType
+
+    encoding = _PLAIN_ENCODINGS.get(source.encoding.lower())
+    if encoding is None:
+        fix = "write it in UTF-8, or use the engine `embedded`"
+        raise UsageError.of(f"the Spark engine does not read {source.encoding}", f"{place}: {path}", fix)
+    line = session.read.option("encoding", encoding).text(path).head()
+    if line is None:
+        raise UsageError.of("the file is empty", f"{place}: {path}", "give a file with a header and rows")
+    header = str(line[0]).removeprefix("\ufeff")
+    delimiter = source.delimiter or _most_common(header)
+    names = next(csv.reader([header], delimiter=delimiter), [])
+    if not all(names) or len({name.casefold() for name in names}) < len(names):
+        raise UsageError.of("a column without a name of its own", f"{place}: {path}", "fix the first line of the file")
+    schema = StructType([StructField(name, StringType()) for name in names])
+    options = {"sep": delimiter, "encoding": encoding, "quote": '"', "escape": '"', "mode": "FAILFAST"}
+    flags = {"header": True, "multiLine": True, "enforceSchema": False, "columnPruning": False}
+    return session.read.schema(schema).options(**options, **flags).csv(path)
+
+
+FORMAT = Format(
+    name="csv",
+    label="CSV",
+    endings=(".csv", ".tsv", ".txt"),
+    example=(
+        "`source: data/a.csv`. Every value is text until its column says otherwise, so ids keep leading zeros and length. The "
+        "delimiter is found in the first line, `;` and tabs too. Files that are not UTF-8 need `encoding: cp1252` (Windows, "
+        'Excel) or another; numbers such as 1.234,50 need `decimal: ","`'
+    ),
+    relation=_relation,
+    on_spark=_on_spark,
+)

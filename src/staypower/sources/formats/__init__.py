@@ -1,0 +1,1 @@
+"""The formats of sources: one module per format, each found by its `FORMAT`."""
