@@ -122,7 +122,7 @@ def simulated(accounts: int, seed: int) -> Case:
         path = Path(folder) / "config.yaml"
         path.write_text(_CONFIG)
         settings = load_config(path)
-    tables = read_tables(settings, **{name: made.tables[name] for name in settings.tables})
+    tables = read_tables(settings, {name: made.tables[name] for name in settings.tables})
     dataset = build_dataset(settings, tables)
     test = dataset.rows("test")
     times = pd.to_datetime(dataset.matrix.cutoffs[test], unit="us", utc=True).as_unit("us")

@@ -108,7 +108,7 @@ def measure(accounts: int, seeds: Sequence[int]) -> None:
                 "label": {"kind": "contractual", "horizon": 90, "grace": 30},
             }
         )
-        tables = read_tables(settings, **objects)
+        tables = read_tables(settings, objects)
         ids = tables.account_ids
         past = read_outreach(tables, ids, cutoff=tables.observed_until)
         found = measure_effects(
@@ -133,10 +133,10 @@ def target(accounts: int, seeds: Sequence[int]) -> None:
             company = simulate(accounts, seed=seed)
             (Path(folder) / "config.yaml").write_text(CONFIG)
             settings = load_config(Path(folder) / "config.yaml")
-            tables = read_tables(settings, **{name: company.tables[name] for name in settings.tables})
+            tables = read_tables(settings, {name: company.tables[name] for name in settings.tables})
             trained = train(settings, tables)
             cutoff = int(trained.dataset.plan.test[-1])
-            scores = score(settings, tables, cutoff=text_of(cutoff)).table
+            scores = score(settings, tables, cutoff=text_of(cutoff), write=False).frame()
             base_rate = float(trained.bundle.metadata["base_rate"])
         values = account_values(
             scores["mrr"].to_numpy(), scores["churn_probability"].to_numpy(), base_rate=base_rate, horizon_days=90

@@ -108,7 +108,7 @@ def prepare(accounts: int, seed: int, siblings: tuple[int, ...] = OTHERS) -> Cas
         (Path(folder) / "config.yaml").write_text(CONFIG)
         settings = load_config(Path(folder) / "config.yaml")
     company = simulate(accounts, months=30, seed=seed, cutoffs=list(TEST), siblings=siblings)
-    tables = read_tables(settings, **dict(company.tables))
+    tables = read_tables(settings, company.tables)
     dataset = build_dataset(settings, tables)
     plan, matrix = dataset.plan, dataset.matrix
     if tuple(text_of(int(cutoff)) for cutoff in plan.test) != TEST:

@@ -76,7 +76,7 @@ def prepare(accounts: int, seed: int) -> tuple[Rows, float]:
         settings = load_config(Path(folder) / "config.yaml")
     company = simulate(accounts, months=30, seed=seed, cutoffs=list(TEST), copies=32)
     names = list(settings.tables)
-    tables = read_tables(settings, **{name: company.tables[name] for name in names})
+    tables = read_tables(settings, {name: company.tables[name] for name in names})
     dataset = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
     if tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test) != TEST:
         raise SystemExit("the plan's test cutoffs moved")
@@ -87,7 +87,7 @@ def prepare(accounts: int, seed: int) -> tuple[Rows, float]:
     periods = company.tables["subscriptions"].to_pandas().drop_duplicates("account_id", keep="last")
     monthly = set(periods.loc[periods["billing_period"] == "monthly", "account_id"].astype(str))
     thinned = {**{name: company.tables[name] for name in names}, "usage": _thin(company.tables["usage"])}
-    made = build_features(settings, read_tables(settings, **thinned), cutoffs=list(TEST), catalogue=dataset.catalogue)
+    made = build_features(settings, read_tables(settings, thinned), cutoffs=list(TEST), catalogue=dataset.catalogue)
     late = made.features.set_index(pd.MultiIndex.from_arrays([made.accounts.astype(str), _times(made.cutoffs)]))
     rows = Rows(
         predicted=model.predict_proba(dataset.X[test])[:, 1],

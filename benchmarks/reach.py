@@ -87,7 +87,7 @@ def prepare(accounts: int, seed: int, copies: int) -> tuple[Settings, Dataset, F
         (Path(folder) / "config.yaml").write_text(CONFIG)
         settings = load_config(Path(folder) / "config.yaml")
     company = simulate(accounts, months=30, seed=seed, cutoffs=list(TEST), siblings=(), copies=copies)
-    dataset = build_dataset(settings, read_tables(settings, **dict(company.tables)))
+    dataset = build_dataset(settings, read_tables(settings, company.tables))
     if tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test) != TEST:
         raise SystemExit(f"the plan's test cutoffs moved: {dataset.plan.to_dict()['test']}")
     test, matrix = dataset.rows("test"), dataset.matrix

@@ -86,7 +86,7 @@ def make_company(accounts: int, seed: int) -> Company:
     last = settings.label.outcome.last_mature(instant_of(OBSERVED_UNTIL, end=True))
     told = [last - number * settings.cutoffs.every * DAY for number in range(settings.cutoffs.test_count)]
     made = simulate(accounts, seed=seed, cutoffs=told, siblings=(), copies=2)
-    tables = read_tables(settings, **made.tables)
+    tables = read_tables(settings, made.tables)
     dataset = build_dataset(settings, tables)
     held = np.array([is_test_account(account) for account in dataset.matrix.accounts])
     learned, test = dataset.rows("training", "calibration") & ~held, dataset.rows("test") & held

@@ -109,30 +109,28 @@ def config(folder: Path, data: Path, models: Path, out: str) -> Path:
 
 def learn(path: Path) -> None:
     """Train the default model on a small company."""
-    from staypower.config.loading import load_config
-    from staypower.pipelines.train import run_train
-    from staypower.progress import Progress
+    from staypower.pipelines.train import train
 
-    run_train(load_config(path), progress=Progress(quiet=True))
+    train(path)
 
 
 def score(path: Path, memory: str) -> int:
     """Score every account."""
     from staypower.config.loading import load_config
-    from staypower.pipelines.score import run_score
+    from staypower.pipelines.score import score as score_job
     from staypower.progress import Progress
 
     settings = load_config(path, [f"engine.memory={memory}"])
-    return len(run_score(settings, progress=Progress(), model="1").scores)
+    return len(score_job(settings, progress=Progress(), model="1").scores)
 
 
 def features(path: Path, memory: str) -> int:
     """Build the training matrix of 24 cutoffs."""
     from staypower.config.loading import load_config
-    from staypower.pipelines.features import run_features
+    from staypower.pipelines.features import list_features
     from staypower.progress import Progress
 
-    return run_features(load_config(path, [f"engine.memory={memory}"]), progress=Progress(), build=True).rows
+    return list_features(load_config(path, [f"engine.memory={memory}"]), progress=Progress(), build=True).rows
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def companies(accounts: int, seeds: list[int]) -> Iterator[tuple[Dataset, Settin
         settings = load_config(Path(folder) / "config.yaml")
     for seed in seeds:
         company = simulate(accounts, months=30, seed=seed, cutoffs=[instant_of(day) for day in TEST])
-        dataset = build_dataset(settings, read_tables(settings, **dict(company.tables)))
+        dataset = build_dataset(settings, read_tables(settings, company.tables))
         test, matrix = dataset.rows("test"), dataset.matrix
         times = pd.to_datetime(matrix.cutoffs[test], unit="us", utc=True).as_unit("us")
         truth = company.truth.set_index([company.truth["account_id"].astype(str), company.truth["cutoff"]])

@@ -25,12 +25,12 @@ from score import EVENTS, company, config, learn
 CALL = """
 import sys
 from pathlib import Path
-from staypower.config import load_config
-from staypower.pipelines.score import run_score
+from staypower.config.loading import load_config
+from staypower.pipelines.score import score
 from staypower.progress import Progress
 if __name__ == "__main__":
     settings = load_config(sys.argv[1], sys.argv[3:])
-    run_score(settings, progress=Progress(), model="1", output=Path(sys.argv[2]))
+    score(settings, progress=Progress(), model="1", output=Path(sys.argv[2]))
 """
 TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 

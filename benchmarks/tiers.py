@@ -65,7 +65,7 @@ def make_company(accounts: int, seed: int, silence: str) -> Company:
     last = settings.label.outcome.last_mature(instant_of(OBSERVED_UNTIL, end=True))
     told = [last - number * 30 * DAY for number in range(24)]
     made = simulate(accounts, seed=seed, silence=silence, cutoffs=told, horizon=1, siblings=(), copies=2)
-    tables = read_tables(settings, **made.tables)
+    tables = read_tables(settings, made.tables)
     dataset = build_dataset(settings, tables)
     labels = find_tiers(tables, TierSettings(), dataset.plan.all)
     rows = labels.rows(dataset.matrix.accounts, dataset.matrix.cutoffs)

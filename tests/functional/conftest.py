@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from staypower.config.loading import load_config
-from staypower.pipelines.demo import run_demo
-from staypower.progress import Progress
+from staypower.pipelines.demo import demo
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +19,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     before = Path.cwd()
     os.chdir(root)
     try:
-        result = run_demo(folder=Path("demo"), accounts=400, seed=3, progress=Progress(quiet=True))
+        result = demo(Path("demo"), accounts=400, seed=3)
     finally:
         os.chdir(before)
     config = root / "demo" / "staypower.yaml"

@@ -41,7 +41,7 @@ def tables(company):
 
 @pytest.fixture(scope="module")
 def chosen(company, tables):
-    return staypower.actions(company.settings, tables, scores=company.result.scored.scores)
+    return staypower.actions(company.settings, tables, scores=company.result.scored).actions
 
 
 def test_the_demo_writes_its_list_and_says_whom_first(company, chosen) -> None:
@@ -235,12 +235,12 @@ def test_orders_and_no_money_at_all(company) -> None:
     scores = company.result.scored.scores
     bare = type(scores)(scores.table.drop(columns=["mrr", "clv", "value_at_risk"]), scores.explanation, scores.cutoff)
     tables = staypower.read_tables(company.settings)
-    averaged = staypower.actions(company.settings, tables, scores=bare)
+    averaged = staypower.actions(company.settings, tables, scores=bare).actions
     assert averaged.without_value == 0
     assert set(averaged.table["clv"]) == {6000.0}
     assert "have the average value `costs.clv`" in averaged.text()
     poor = staypower.load_config(company.config, {"costs": {}})
-    ranked = staypower.actions(poor, tables, scores=bare)
+    ranked = staypower.actions(poor, tables, scores=bare).actions
     assert ranked.without_value == ranked.scored
     about_risk = ranked.table["probability_saved"].dropna()
     assert about_risk.is_monotonic_decreasing

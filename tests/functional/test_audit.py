@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import staypower
-from staypower.cli import app
+from staypower.cli.commands import app
 from staypower.simulation.company import simulate_to
 
 CONFIG = """\
@@ -80,7 +80,7 @@ def test_unusable_input_is_refused_without_a_run(folder):
 
 def test_the_same_from_python(folder):
     settings = staypower.load_config(folder / "staypower.yaml", ("features.families=[usage]",))
-    report = staypower.audit(settings, staypower.read_tables(settings), every_cutoff=True)
+    report = staypower.audit(settings, staypower.read_tables(settings), every_cutoff=True).report
     assert report.failed == ()
     assert report.frame()["check"].tolist()[0] == "time travel"
     assert report["time travel"].details["trips"][-1]["cutoff"] == "2024-04-02"

@@ -94,7 +94,7 @@ def test_the_text_fits_a_terminal_and_shows_known_and_unseen_accounts(call):
 def test_from_python(company, place):
     own = (f"tracking.folder={place}/mlruns", f"output.folder={place}/python")
     settings = staypower.load_config(company.config, (*own, "evaluation.unseen_accounts=false", "evaluation.bootstrap=0"))
-    found = staypower.backtest(settings, folds=1)
+    found = staypower.backtest(settings, folds=1).backtest
     assert len(found.folds) == 1
     assert found.frame("scorers")["scorer"].iloc[0] == "model"
 

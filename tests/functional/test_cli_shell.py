@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import staypower
-from staypower.cli import app
+from staypower.cli.commands import app
 from staypower.errors import Problem, UsageError
 
 HEAVY = ["pandas", "numpy", "scipy", "sklearn", "lightgbm", "mlflow", "shap", "duckdb", "numba", "matplotlib", "pyarrow"]
@@ -29,40 +29,54 @@ tables:
 label: {kind: non_contractual, table: usage}
 """
 
+SCORING = {"cutoff": None, "model": None, "accounts": None, "previous": None, "prior": None}
+
 COMMANDS = [
-    (["check"], "check", "run_check", {}),
-    (["features"], "features", "run_features", {"build": False, "output": None}),
-    (["features", "--list"], "features", "run_features", {"build": False, "output": None}),
-    (["features", "--build", "-o", "x.parquet"], "features", "run_features", {"build": True, "output": Path("x.parquet")}),
-    (["train"], "train", "run_train", {"as_of": None}),
-    (["train", "--as-of", "2025-10-06"], "train", "run_train", {"as_of": "2025-10-06"}),
-    (["evaluate", "--model", "2"], "evaluate", "run_evaluate", {"model": "2", "prior": None}),
-    (["evaluate", "--prior", "0.16"], "evaluate", "run_evaluate", {"model": None, "prior": "0.16"}),
-    (["backtest"], "backtest", "run_backtest", {"folds": 6}),
-    (["backtest", "--folds", "3"], "backtest", "run_backtest", {"folds": 3}),
-    (["score"], "score", "run_score", {"cutoff": None, "output": None, "model": None, "accounts": (), "previous": None}),
+    (["check"], "check", "check", {}),
+    (["features"], "features", "list_features", {"build": False, "output": None}),
+    (["features", "--list"], "features", "list_features", {"build": False, "output": None}),
+    (["features", "--build", "-o", "x.parquet"], "features", "list_features", {"build": True, "output": Path("x.parquet")}),
+    (["train"], "train", "train", {"as_of": None}),
+    (["train", "--as-of", "2025-10-06"], "train", "train", {"as_of": "2025-10-06"}),
+    (["evaluate", "--model", "2"], "evaluate", "evaluate", {"model": "2", "prior": None}),
+    (["evaluate", "--prior", "0.16"], "evaluate", "evaluate", {"model": None, "prior": "0.16"}),
+    (["backtest"], "backtest", "backtest", {"folds": 6}),
+    (["backtest", "--folds", "3"], "backtest", "backtest", {"folds": 3}),
+    (
+        ["score"],
+        "score",
+        "score",
+        {"cutoff": None, "output": None, "model": None, "accounts": None, "previous": None, "prior": None},
+    ),
     (
         ["score", "--cutoff", "2025-07-01", "--output", "s.csv", "--model", "1", "--account", "007", "--account", "a b"],
         "score",
-        "run_score",
-        {"cutoff": "2025-07-01", "output": Path("s.csv"), "model": "1", "accounts": ("007", "a b"), "previous": None},
+        "score",
+        {
+            "cutoff": "2025-07-01",
+            "output": Path("s.csv"),
+            "model": "1",
+            "accounts": ["007", "a b"],
+            "previous": None,
+            "prior": None,
+        },
     ),
-    (["actions"], "actions", "run_actions", {"cutoff": None, "output": None, "model": None}),
+    (["actions"], "actions", "actions", {"cutoff": None, "output": None, "model": None}),
     (
         ["actions", "--cutoff", "2025-07-01", "-o", "a.csv", "--model", "1"],
         "actions",
-        "run_actions",
+        "actions",
         {"cutoff": "2025-07-01", "output": Path("a.csv"), "model": "1"},
     ),
-    (["models", "list"], "registry", "run_models_list", {}),
+    (["models", "list"], "models", "list_models", {}),
     (
         ["models", "promote", "3", "--force", "--reason", "better"],
-        "registry",
-        "run_promote",
+        "models",
+        "promote",
         {"version": "3", "force": True, "reason": "better"},
     ),
-    (["models", "promote", "3"], "registry", "run_promote", {"version": "3", "force": False, "reason": ""}),
-    (["models", "rollback"], "registry", "run_rollback", {}),
+    (["models", "promote", "3"], "models", "promote", {"version": "3", "force": False, "reason": ""}),
+    (["models", "rollback"], "models", "rollback", {}),
 ]
 
 
@@ -141,7 +155,7 @@ def test_every_command_takes_the_common_options(
 
 def test_demo_needs_no_config(fake: Any, config: Path) -> None:
     config.unlink()
-    calls = fake("demo", "run_demo")
+    calls = fake("demo", "demo")
     assert call("demo", "--folder", "d", "--accounts", "500", "--seed", "3", "--json").exit_code == 0
     calls[0].pop("progress")
     assert calls == [{"settings": None, "folder": Path("d"), "accounts": 500, "seed": 3}]
@@ -151,32 +165,32 @@ def test_json_says_what_python_s_cannot(fake: Any) -> None:
     odd = FakeResult(
         nan=float("nan"), path=Path("a"), array=np.array([1.5, np.nan]), count=np.int64(3), some=(1,), flag=np.bool_(True)
     )
-    fake("check", "run_check", odd)
+    fake("check", "check", odd)
     read = json.loads(call("check", "--json").stdout, parse_constant=lambda word: pytest.fail(word))
     assert read == {"nan": None, "path": "a", "array": [1.5, None], "count": 3, "some": [1], "flag": True}
 
 
 def test_only_the_result_gets_to_standard_output(fake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake("check", "run_check")
+    fake("check", "check")
 
     def noisy(settings: Any, **_: Any) -> FakeResult:
         print("a library says hello")
         return FakeResult()
 
-    monkeypatch.setattr(sys.modules["staypower.pipelines.check"], "run_check", noisy)
+    monkeypatch.setattr(sys.modules["staypower.pipelines.check"], "check", noisy)
     result = call("check", "--json")
     assert json.loads(result.stdout) == {"churners": 3}
     assert "a library says hello" in result.stderr
 
 
 def test_a_check_that_finds_errors_exits_with_1(fake: Any) -> None:
-    fake("check", "run_check", FakeResult(exit_code=1))
+    fake("check", "check", FakeResult(exit_code=1))
     result = call("check")
     assert (result.exit_code, result.stdout) == (1, "all is well\n")
 
 
 def test_unusable_input_exits_with_2_and_no_traceback(fake: Any) -> None:
-    fake("train", "run_train", UsageError([Problem("one class only", "label", "widen the horizon"), Problem("b", "c", "d")]))
+    fake("train", "train", UsageError([Problem("one class only", "label", "widen the horizon"), Problem("b", "c", "d")]))
     result = call("train")
     assert result.exit_code == 2
     assert result.stdout == ""
@@ -208,18 +222,18 @@ def test_every_misuse_exits_with_2(arguments: list[str], expected: str) -> None:
 
 
 def test_our_problem_exits_with_3_and_a_traceback(fake: Any) -> None:
-    fake("train", "run_train", ZeroDivisionError("planted"))
+    fake("train", "train", ZeroDivisionError("planted"))
     result = call("train")
     assert result.exit_code == 3
     assert "ZeroDivisionError: planted" in result.stderr
     assert "please report" in result.stderr
-    fake("train", "run_train", FileNotFoundError(errno.ENOENT, "gone", "x"))
+    fake("train", "train", FileNotFoundError(errno.ENOENT, "gone", "x"))
     assert call("train").exit_code == 3
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR])
 def test_a_full_or_closed_disk_is_said_without_a_traceback(fake: Any, number: int) -> None:
-    fake("score", "run_score", OSError(number, "no room", "/out/scores.parquet"))
+    fake("score", "score", OSError(number, "no room", "/out/scores.parquet"))
     result = call("score")
     assert result.exit_code == 2
     assert "no room: /out/scores.parquet. Fix: " in result.stderr
@@ -227,7 +241,7 @@ def test_a_full_or_closed_disk_is_said_without_a_traceback(fake: Any, number: in
 
 
 def test_an_interrupt_exits_with_130(fake: Any) -> None:
-    fake("train", "run_train", KeyboardInterrupt())
+    fake("train", "train", KeyboardInterrupt())
     result = call("train")
     assert (result.exit_code, result.stderr) == (130, "stopped\n")
 
@@ -250,7 +264,9 @@ def test_version() -> None:
     assert call("--version").stdout == f"staypower {staypower.__version__}\n"
 
 
-@pytest.mark.parametrize("code", ["import staypower.cli; staypower.cli.app(['--help'])", "import staypower; dir(staypower)"])
+@pytest.mark.parametrize(
+    "code", ["from staypower.cli.commands import app; app(['--help'])", "import staypower; dir(staypower)"]
+)
 def test_nothing_heavy_is_loaded_for_help(code: str) -> None:
     script = f"""
 import sys

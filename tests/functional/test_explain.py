@@ -14,8 +14,7 @@ import pytest
 from command_line import run
 
 import staypower
-from staypower.pipelines.score import scores_of
-from staypower.progress import Progress
+from staypower.pipelines.score import score
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def test_levers_and_changes_add_up(company, told):
     (account,) = told["accounts"]
     assert account["base"] + sum(account["levers"].values()) == pytest.approx(account["raw_score"], abs=1e-6)
     assert told["previous_cutoff"] == "2025-06-01"
-    then = scores_of(company.settings, progress=Progress(quiet=True), cutoff="2025-06-01")
+    then = score(company.settings, cutoff="2025-06-01", write=False).scores
     before = dict(zip(then.explanation.accounts, then.explanation.raw_scores, strict=True)).get(account["account_id"])
     if before is None:
         assert account["change"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import mlflow
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from command_line import run
 
+import staypower
 from staypower.cutoffs import DAY, instant_of
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import read_champion
@@ -98,9 +100,8 @@ def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
 
 def test_score_reads_neither_mlflow_nor_shap(company):
     program = (
-        "import sys; from staypower.config.loading import load_config; from staypower.pipelines.score import scores_of;"
-        "from staypower.progress import Progress;"
-        f"scores_of(load_config({str(company.config)!r}), progress=Progress(quiet=True));"
+        "import sys; from staypower.pipelines.score import score;"
+        f"score({str(company.config)!r}, write=False);"
         "print(sorted({'mlflow', 'shap', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=company.root)
@@ -110,15 +111,34 @@ def test_score_reads_neither_mlflow_nor_shap(company):
 def test_scores_do_not_depend_on_who_else_is_asked_for(company, tmp_path):
     whole = pd.read_parquet(company.root / "demo" / "out" / "scores.parquet").set_index("account_id")
     some = [account for account in whole.index if whole.loc[account, "status"] == "scored"][:3]
-    asked = [word for account in some for word in ("--account", account)]
+    away = whole.index[whole["status"] != "scored"][0]
+    asked = [word for account in [*some, away] for word in ("--account", account)]
     path = tmp_path / "few.parquet"
-    code, out, _ = run("score", "-c", str(company.config), "--json", "--output", str(path), *asked, "--account", "nobody")
+    code, out, _ = run("score", "-c", str(company.config), "--json", "--output", str(path), *asked)
     assert code == 0
     assert json.loads(out)["accounts"] == 4
     few = pd.read_parquet(path).set_index("account_id")
-    assert few.loc["nobody", "status"] == "no_history"
     columns = [name for name in few.columns if name != "scored_at"]
-    pd.testing.assert_frame_equal(few.loc[some, columns], whole.loc[some, columns])
+    pd.testing.assert_frame_equal(few.loc[[*some, away], columns], whole.loc[[*some, away], columns])
+
+
+def test_an_unknown_account_is_refused_with_the_nearest_ids(company):
+    for more in ((), ("--set", "engine.buckets=3")):
+        code, out, err = run("score", "-c", str(company.config), "--account", "a0000012", *more)
+        assert (code, out) == (2, "")
+        assert "error: unknown account: a0000012. Fix: write `A0000012`" in err
+
+
+def test_python_scores_one_account_given_as_text_and_writes_nothing_when_told_so(company):
+    path = company.root / "demo" / "out" / "scores-selected.parquet"
+    account = company.result.scored.watch_list(1)["account_id"].iloc[0]
+    scored = staypower.score(str(company.config), accounts=account, write=False)
+    assert scored.frame()["account_id"].tolist() == [account]
+    assert scored.path is None
+    assert not path.exists()
+    previous = staypower.score(company.config, accounts=[account], cutoff=date(2025, 5, 1), write=False)
+    again = staypower.score(company.config, accounts=(account,), previous=previous, write=False)
+    assert again.scores.movement is not None
 
 
 def test_scoring_at_an_earlier_cutoff_sees_nothing_later(company, tmp_path):

@@ -16,8 +16,8 @@ from spark_cluster import small_cluster
 
 from staypower.config.loading import load_config
 from staypower.errors import UsageError
-from staypower.pipelines.features import run_features
-from staypower.pipelines.score import run_score
+from staypower.pipelines.features import list_features
+from staypower.pipelines.score import score
 from staypower.progress import Progress
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
@@ -36,8 +36,8 @@ def spark(tmp_path_factory):
 @pytest.fixture(scope="module")
 def scored(spark, company, tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("scored")
-    one = run_score(load_config(company.config, ["playbook=null"]), progress=QUIET, output=folder / "one.parquet")
-    many = run_score(load_config(company.config, ON_SPARK), progress=QUIET, output=folder / "many")
+    one = score(load_config(company.config, ["playbook=null"]), output=folder / "one.parquet")
+    many = score(load_config(company.config, ON_SPARK), output=folder / "many")
     return SimpleNamespace(one=one, many=many)
 
 
@@ -70,8 +70,8 @@ def test_what_is_said_of_the_scores_is_what_one_machine_says(scored):
 
 
 def test_every_feature_of_every_cutoff_is_the_same_bits(spark, company, tmp_path):
-    one = run_features(load_config(company.config), progress=QUIET, build=True, output=tmp_path / "one.parquet")
-    many = run_features(load_config(company.config, ON_SPARK), progress=QUIET, build=True, output=tmp_path / "many")
+    one = list_features(load_config(company.config), build=True, output=tmp_path / "one.parquet")
+    many = list_features(load_config(company.config, ON_SPARK), build=True, output=tmp_path / "many")
     assert many.catalogue == one.catalogue
     assert many.rows == one.rows > 1_000
     keys = ("account_id", "cutoff")

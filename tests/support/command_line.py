@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typer.testing import CliRunner
 
-from staypower.cli import app
+from staypower.cli.commands import app
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

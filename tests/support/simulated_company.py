@@ -44,7 +44,7 @@ def company(accounts: int, seed: int) -> Company:
         (Path(folder) / "config.yaml").write_text(_CONFIG)
         settings = load_config(Path(folder) / "config.yaml")
     names = list(settings.tables)
-    tables = read_tables(settings, **{name: simulated.tables[name] for name in names})
+    tables = read_tables(settings, {name: simulated.tables[name] for name in names})
     dataset = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
     rows = dataset.rows("test")
     cutoffs = pd.to_datetime(dataset.matrix.cutoffs[rows], unit="us", utc=True).as_unit("us")

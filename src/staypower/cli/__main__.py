@@ -1,5 +1,5 @@
 """Run the command line as `python -m staypower.cli`."""
 
-from staypower.cli import main
+from staypower.cli.commands import main
 
 main()

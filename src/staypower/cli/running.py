@@ -1,4 +1,4 @@
-"""Call a pipeline and turn what comes back, or what goes wrong, into output and an exit code.
+"""Make a command of a job, and turn what comes back or what goes wrong into output and an exit code.
 
 0: done. 1: it ran and found against you. 2: your input is unusable (problem, value, fix; no traceback). 3: a bug in staypower.
 """
@@ -8,23 +8,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import inspect
 import json
 import math
 import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
+from inspect import Parameter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from staypower.errors import ExitCode, Problem, UsageError
 from staypower.progress import Progress
 
-__all__ = ["Common", "run_guarded", "run_pipeline"]
+__all__ = ["command"]
 
 INTERRUPTED = 130
 _ABOUT_THE_PLACE: Mapping[int, str] = {
@@ -37,30 +38,65 @@ _ABOUT_THE_PLACE: Mapping[int, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Common:
-    """The options that every command takes."""
-
-    config: Path
-    overrides: tuple[str, ...]  # `key=value` texts
-    as_json: bool  # print the result as JSON
-    quiet: bool  # say nothing about progress
-
-
-def run_pipeline(common: Common, module: str, function: str, **arguments: object) -> None:
-    """Load the config, call one function of `staypower.pipelines` with it, print its result and exit."""
-
-    def call() -> Any:
-        from staypower.config.loading import load_config
-
-        settings = load_config(common.config, common.overrides)
-        pipeline = importlib.import_module(f"staypower.pipelines.{module}")
-        return getattr(pipeline, function)(settings, progress=Progress(quiet=common.quiet), **arguments)
-
-    run_guarded(call, as_json=common.as_json)
+Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The config file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, e.g. label.horizon=60. May be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; everything else goes to standard error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
-def run_guarded(call: Callable[[], Any], *, as_json: bool) -> None:
+def _common(*, config: bool) -> list[Parameter]:
+    """Return the options that every command takes; without a config only those of the output."""
+    settings = [_option("config", Path("staypower.yaml"), Config), _option("overrides", None, Overrides)]
+    return [*(settings if config else ()), _option("as_json", False, AsJson), _option("quiet", False, Quiet)]
+
+
+def _option(name: str, default: object, annotation: object) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def command(
+    app: typer.Typer, *, name: str | None = None, job: str = "", config: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a declaration of options a command that takes the common ones, too, and calls a job with the rest.
+
+    `job` is `module.function` within `staypower`; by default `pipelines.NAME.NAME` with the name of the declaration.
+    """
+
+    def declare(declared: Callable[..., None]) -> Callable[..., None]:
+        module, _, function = (job or f"pipelines.{declared.__name__}.{declared.__name__}").rpartition(".")
+        # typer reads the signature: the options of the command come before the common ones
+        hints = get_type_hints(declared, include_extras=True)
+        own = [one.replace(annotation=hints[one.name]) for one in inspect.signature(declared).parameters.values()]
+
+        def run(*, as_json: bool, quiet: bool, **options: Any) -> None:
+            def call() -> Any:
+                # a problem of the config is found before anything heavy is imported
+                settings = [_settings(options.pop("config"), options.pop("overrides"))] if config else []
+                called = getattr(importlib.import_module(f"staypower.{module}"), function)
+                return called(*settings, progress=Progress(quiet=quiet), **options)
+
+            _run(call, as_json=as_json)
+
+        run.__name__, run.__doc__ = declared.__name__, declared.__doc__
+        parameters = [*own, *_common(config=config)]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        app.command(name)(run)
+        return run
+
+    return declare
+
+
+def _settings(config: Path, overrides: list[str] | None) -> Any:
+    from staypower.config.loading import load_config
+
+    return load_config(config, overrides or ())
+
+
+def _run(call: Callable[[], Any], *, as_json: bool) -> None:
     """Make a call, print its result on standard output and exit; nothing else gets there."""
     try:
         with contextlib.redirect_stdout(sys.stderr):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from staypower.config.settings import Settings
+from staypower.progress import Progress
 
 __all__ = ["ShownConfig", "show_config"]
 
@@ -30,8 +31,8 @@ class ShownConfig:
         return {"settings": self.settings.to_dict(), "origins": self.settings.origins(), "root": str(self.settings.root)}
 
 
-def show_config(settings: Settings) -> ShownConfig:
-    """Prepare the settings for showing."""
+def show_config(settings: Settings, *, progress: Progress | None = None) -> ShownConfig:
+    """Show the settings in force; as every job it takes `progress`, though it has nothing to announce."""
     return ShownConfig(settings)
 
 

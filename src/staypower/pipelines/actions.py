@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from staypower.actions.result import ActionList
 from staypower.actions.wording import brief_of_list
 from staypower.config.playbooks import load_playbook
-from staypower.config.settings import Settings
+from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
-from staypower.pipelines.choosing import choose_for
-from staypower.pipelines.loading import load_tables, refuse_errors
-from staypower.pipelines.score import scores_of
+from staypower.pipelines.arguments import (
+    Moment,
+    SettingsLike,
+    TablesLike,
+    instant_from,
+    model_from,
+    output_from,
+    progress_from,
+    read_tables,
+    settings_from,
+)
+from staypower.pipelines.choosing import choose_from
+from staypower.pipelines.preparing import score_tables
+from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
 from staypower.scoring.scores import Scores
-from staypower.tables import Tables
 from staypower.writing import require_table_path, write_table
 
-__all__ = ["ActionsResult", "actions_of", "run_actions"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ActionsResult", "actions"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,17 @@ class ActionsResult:
 
     actions: ActionList
     path: Path
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per account on the list."""
+        return self.actions.frame()
+
+    def plot(self) -> Figure:
+        """Draw what is expected of the list."""
+        return self.actions.plot()
+
+    def _repr_html_(self) -> str:
+        return self.actions._repr_html_()
 
     def text(self) -> str:
         """Return the summary and the path."""
@@ -43,39 +69,60 @@ class ActionsResult:
         return {"path": str(self.path), **self.actions.to_dict()}
 
 
-def run_actions(
-    settings: Settings,
+def actions(
+    settings: SettingsLike,
+    tables: TablesLike = None,
     *,
-    progress: Progress,
-    cutoff: str | None = None,
-    output: Path | None = None,
-    model: str | None = None,
-    tables: Tables | None = None,
-    scores: Scores | None = None,
+    cutoff: Moment = None,
+    model: str | int | Path | None = None,
+    scores: Scores | ScoreResult | None = None,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> ActionsResult:
-    """Choose actions and write the list."""
-    path = require_table_path(output or settings.output_folder / f"actions.{settings.output.format}")
-    chosen = actions_of(settings, progress=progress, cutoff=cutoff, model=model, tables=tables, scores=scores)
+    """Choose whom to act on and how, and write the list; as `staypower actions`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    cutoff : str, date or datetime, optional
+        Instant of knowledge; by default the midnight UTC after everything that was observed.
+    model : str, int or Path, optional
+        A version or the folder of a bundle; the champion by default.
+    scores : ScoreResult or Scores, optional
+        From `score`, with the same tables and model; by default every account is scored.
+    output : str or Path, optional
+        A name that ends in `.parquet` or `.csv`; by default `actions.parquet` in the output folder.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    ActionsResult
+        One row per account on the list in `.frame()`; `.actions` holds the list with what was measured of past actions.
+    """
+    settings, progress, at = settings_from(settings), progress_from(progress), instant_from("cutoff", cutoff)
+    path = require_table_path(output_from(output) or settings.output_folder / f"actions.{settings.output.format}")
+    load_playbook(settings)  # its problems are named before any work begins
+    made = _scores_from(scores)
+    place = find_bundle(settings.models_path, settings.name, model_from(model))
+    bundle = read_bundle(place.folder, digest=place.digest)
+    tables = read_tables(settings, tables, progress=progress)
+    if made is None:
+        made = score_tables(settings, bundle, place, tables, progress=progress, cutoff=at)
+    chosen = choose_from(settings, bundle, tables, made, progress=progress)
     return ActionsResult(chosen, write_table(chosen.table, path))
 
 
-def actions_of(
-    settings: Settings,
-    *,
-    progress: Progress,
-    cutoff: str | None = None,
-    model: str | None = None,
-    tables: Tables | None = None,
-    scores: Scores | None = None,
-) -> ActionList:
-    """Choose actions without writing; parameters as in `run_actions`."""
-    playbook = load_playbook(settings)  # its problems are said before any work begins
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
-    if scores is None:
-        scores = scores_of(settings, progress=progress, cutoff=cutoff, model=model, tables=tables)
-    place = find_bundle(settings.models_path, settings.name, model)
-    bundle = read_bundle(place.folder, digest=place.digest)
-    with progress.step("choosing actions"):
-        return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
+def _scores_from(scores: Scores | ScoreResult | None) -> Scores | None:
+    held = scores.scores if isinstance(scores, ScoreResult) else scores
+    if held is None or isinstance(held, Scores):
+        return held
+    fix = (
+        "leave them out: accounts are then scored in memory"
+        if isinstance(scores, ScoreResult)
+        else "give what `score` returned"
+    )
+    raise UsageError.of("`scores` cannot be used", f"a {type(held).__name__}", fix)

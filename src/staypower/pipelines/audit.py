@@ -6,20 +6,28 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from staypower.auditing.case import Case
 from staypower.auditing.report import AuditReport
 from staypower.auditing.running import audit_dataset
-from staypower.config.settings import Settings
 from staypower.dataset.building import build_dataset
 from staypower.errors import ExitCode
+from staypower.pipelines.arguments import (
+    SettingsLike,
+    TablesLike,
+    progress_from,
+    require_flags,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.logging import log_data
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.sources.fingerprints import fingerprint
-from staypower.tables import Tables
 from staypower.tracking.tracker import Tracker
 
-__all__ = ["AuditResult", "run_audit"]
+__all__ = ["AuditResult", "audit"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,10 @@ class AuditResult:
         """1 when a check failed."""
         return self.report.exit_code
 
+    def frame(self) -> pd.DataFrame:
+        """Return one row per check."""
+        return self.report.frame()
+
     def text(self) -> str:
         """Return the table of checks and the run."""
         return f"{self.report.text()}\n\nrun: {self.run_id}"
@@ -43,11 +55,30 @@ class AuditResult:
         return {"run_id": self.run_id, **self.report.to_dict()}
 
 
-def run_audit(
-    settings: Settings, *, progress: Progress, every_cutoff: bool = False, tables: Tables | None = None
+def audit(
+    settings: SettingsLike, tables: TablesLike = None, *, every_cutoff: bool = False, progress: Progress | None = None
 ) -> AuditResult:
-    """Audit the features and labels that a config makes, and track the run."""
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
+    """Prove, as far as data can, that no feature sees the future, and track the run; as `staypower audit`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    every_cutoff : bool, default False
+        Whether to travel to every cutoff of the plan instead of the first, the middle and the last.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    AuditResult
+        One row per check in `.frame()`; `.report` holds the checks.
+    """
+    require_flags(every_cutoff=every_cutoff)
+    settings, progress = settings_from(settings), progress_from(progress)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
     threads = settings.model.threads or 2
     with progress.step("building features and labels"):
         dataset = build_dataset(

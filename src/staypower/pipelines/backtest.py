@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
@@ -21,6 +22,14 @@ from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.backtest.predictions import FoldPredictions
 from staypower.evaluation.backtest.result import Backtest
 from staypower.models.fitting import fit_classifier
+from staypower.pipelines.arguments import (
+    SettingsLike,
+    TablesLike,
+    progress_from,
+    require_number,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.fitting import predict_by_halves
 from staypower.pipelines.judging import LOGISTIC, baselines_of, capacity_of, sample_remarks, tenure_of
 from staypower.pipelines.row_facts import find_row_facts
@@ -32,7 +41,10 @@ from staypower.tables import Tables
 from staypower.tracking.tracker import Tracker
 from staypower.writing import write_atomically
 
-__all__ = ["FOLDS", "BacktestResult", "run_backtest"]
+if TYPE_CHECKING:
+    from staypower.results.pictures import Picture
+
+__all__ = ["FOLDS", "BacktestResult", "backtest"]
 
 FOLDS = 6
 
@@ -45,6 +57,17 @@ class BacktestResult:
     run_id: str
     pictures: tuple[Path, ...]  # files that were drawn
     path: Path  # the whole result as JSON
+
+    def frame(self, table: Literal["folds", "scorers", "ages", "calibration"] = "folds") -> pd.DataFrame:
+        """Return a table of the backtest."""
+        return self.backtest.frame(table)
+
+    def plot(self, picture: str = "folds") -> Picture:
+        """Draw a picture of the backtest."""
+        return self.backtest.plot(picture)
+
+    def _repr_html_(self) -> str:
+        return self.backtest._repr_html_()
 
     def text(self) -> str:
         """Return the tables, and where the pictures are."""
@@ -61,9 +84,30 @@ class BacktestResult:
         }
 
 
-def run_backtest(settings: Settings, *, progress: Progress, folds: int = FOLDS, tables: Tables | None = None) -> BacktestResult:
-    """Backtest the settings with a rolling origin, and track the run."""
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
+def backtest(
+    settings: SettingsLike, tables: TablesLike = None, *, folds: int = FOLDS, progress: Progress | None = None
+) -> BacktestResult:
+    """Test the settings on the past with a rolling origin, and track the run; as `staypower backtest`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    folds : int, default 6
+        How many folds at most, the latest; at least 1.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    BacktestResult
+        `.backtest` holds folds, tables and pictures.
+    """
+    require_number("folds", folds, least=1)
+    settings, progress = settings_from(settings), progress_from(progress)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
     plans = _plans(settings, tables, folds)
     with progress.step(f"building features and labels of {len(plans)} folds"):
         datasets = list(

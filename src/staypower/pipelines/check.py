@@ -18,13 +18,14 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.labels.churn import Labels, find_labels, require_enough
 from staypower.labels.tier import find_survey_state
+from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
 from staypower.pipelines.companions import has_answers
 from staypower.pipelines.loading import load_tables
 from staypower.progress import Progress
 from staypower.sources.findings import Finding
 from staypower.tables import Tables
 
-__all__ = ["CheckResult", "population_text", "run_check"]
+__all__ = ["CheckResult", "check", "population_text"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,10 @@ class CheckResult:
     def exit_code(self) -> ExitCode:
         """1 when an error was found in data that could be read."""
         return ExitCode.FOUND if self.report.errors else ExitCode.DONE
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per finding."""
+        return self.report.frame()
 
     def population(self) -> pd.DataFrame:
         """Return one row a cutoff: who is active, who is left out, who churned."""
@@ -108,17 +113,35 @@ def _use_of(cutoff: int, plan: CutoffPlan) -> str:
     return " and ".join(name for name, cutoffs in uses.items() if cutoff in cutoffs)
 
 
-def run_check(settings: Settings, *, progress: Progress, objects: Mapping[str, object] | None = None) -> CheckResult:
-    """Check config and tables."""
-    tables, found = load_tables(settings, progress=progress, objects=objects)
+def check(
+    settings: SettingsLike, tables: Mapping[str, object] | None = None, *, progress: Progress | None = None
+) -> CheckResult:
+    """Say what is wrong with config and tables, and how to fix it; as `staypower check`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : mapping of str to pandas.DataFrame, polars.DataFrame or pyarrow.Table, optional
+        Tables in memory, by the names that `source` gives.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    CheckResult
+        One row per finding in `.frame()`, one per cutoff in `.population()`.
+    """
+    settings, progress = settings_from(settings), progress_from(progress)
+    read, found = load_tables(settings, progress=progress, objects=frames_from(tables))
     findings = list(found)
     with progress.step("checking"):
-        plan, labels = _label(tables, settings, findings)
-        catalogue = _catalogue(tables, settings, plan, findings)
-        _tier(tables, settings, findings)
+        plan, labels = _label(read, settings, findings)
+        catalogue = _catalogue(read, settings, plan, findings)
+        _tier(read, settings, findings)
         target = _target(labels)
         report = check_tables(
-            tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=settings.label.hidden
+            read, findings, outcome_days=settings.label.outcome.embargo, target=target, label=settings.label.hidden
         )
     return CheckResult(report, catalogue, plan, labels)
 

@@ -16,10 +16,11 @@ from staypower.config.settings import Settings
 from staypower.models.bundle import Bundle
 from staypower.pipelines.account_facts import ORDERED, gather_facts
 from staypower.portfolio.customer_value import account_values, monthly_revenue
+from staypower.progress import Progress
 from staypower.scoring.scores import ScoredParts, Scores
-from staypower.tables import BucketedTables
+from staypower.tables import BucketedTables, Tables
 
-__all__ = ["USED_COLUMNS", "action_columns", "choose_for"]
+__all__ = ["USED_COLUMNS", "action_columns", "choose_for", "choose_from"]
 
 USED_COLUMNS = frozenset(
     {
@@ -52,6 +53,13 @@ def action_columns(
         rows = scores.frame()
     chosen = choose_for(settings, rows, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
     return pa.Table.from_pandas(chosen.table[["account_id", "action", "holdout"]], preserve_index=False)
+
+
+def choose_from(settings: Settings, bundle: Bundle, tables: Tables, scores: Scores, *, progress: Progress) -> ActionList:
+    """Choose actions for scores in memory by the playbook that the settings name."""
+    playbook = load_playbook(settings)
+    with progress.step("choosing actions"):
+        return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
 
 
 def choose_for(

@@ -16,17 +16,16 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import DAY
 from staypower.dataset.building import Dataset
 from staypower.metrics.ranking import auroc
-from staypower.pipelines.actions import ActionsResult, run_actions
-from staypower.pipelines.evaluate import EvaluateResult, run_evaluate
-from staypower.pipelines.loading import load_tables, refuse_errors
-from staypower.pipelines.report import ReportResult, run_report
-from staypower.pipelines.score import ScoreResult, run_score
-from staypower.pipelines.train import TrainResult, run_train
+from staypower.pipelines.actions import ActionsResult, actions
+from staypower.pipelines.arguments import output_from, progress_from, read_tables, require_number
+from staypower.pipelines.evaluate import EvaluateResult, evaluate
+from staypower.pipelines.report import ReportResult, report
+from staypower.pipelines.score import ScoreResult, score
+from staypower.pipelines.train import TrainResult, train
 from staypower.progress import Progress
-from staypower.scoring.scores import Scores
 from staypower.simulation.company import simulate_to
 
-__all__ = ["DemoResult", "demo_config", "run_demo"]
+__all__ = ["DemoResult", "demo", "demo_config"]
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,27 @@ def demo_config(data: str, out: str, mlruns: str, models: str) -> str:
     return text
 
 
-def run_demo(*, folder: Path, accounts: int, seed: int, progress: Progress) -> DemoResult:
-    """Simulate a company into a folder, then train, evaluate and score it, choose actions and write the report."""
+def demo(folder: str | Path = "demo", *, accounts: int = 3000, seed: int = 7, progress: Progress | None = None) -> DemoResult:
+    """Simulate a company, then train, evaluate and score it, choose actions and write the report; as `staypower demo`.
+
+    Parameters
+    ----------
+    folder : str or Path, default "demo"
+        Where everything goes.
+    accounts : int, default 3000
+        How many accounts to simulate, at least 200.
+    seed : int, default 7
+        Seed of the simulation.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    DemoResult
+    """
+    require_number("accounts", accounts, least=200)
+    require_number("seed", seed, least=0)
+    folder, progress = output_from(folder) or Path("demo"), progress_from(progress)
     here = Path(os.path.relpath(Path.cwd(), folder.absolute())).as_posix()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "staypower.yaml"
@@ -100,15 +118,13 @@ def run_demo(*, folder: Path, accounts: int, seed: int, progress: Progress) -> D
     settings = load_config(config)
     with progress.step(f"simulating {accounts:,} accounts"):
         made = simulate_to(folder / "data", accounts=accounts, seed=seed, cutoffs=_test_cutoffs(settings))
-    tables, findings = load_tables(settings, progress=progress)
-    refuse_errors(findings)
-    trained = run_train(settings, progress=progress, tables=tables)
-    evaluated = run_evaluate(settings, progress=progress, model=trained.registered.version, tables=tables)
-    scored = run_score(settings, progress=progress, model=trained.registered.version, tables=tables)
-    version, scores = trained.registered.version, scored.scores
-    made_before = scores if isinstance(scores, Scores) else None
-    acted = run_actions(settings, progress=progress, model=version, tables=tables, scores=made_before)
-    reported = run_report(settings, progress=progress, model=version, tables=tables)
+    tables = read_tables(settings, progress=progress)
+    trained = train(settings, tables, progress=progress)
+    version = trained.registered.version
+    evaluated = evaluate(settings, tables, model=version, progress=progress)
+    scored = score(settings, tables, model=version, progress=progress)
+    acted = actions(settings, tables, model=version, scores=scored, progress=progress)
+    reported = report(settings, tables, model=version, progress=progress)
     ceiling = _ceiling(trained.dataset, pd.read_parquet(made["truth"]))
     return DemoResult(config, trained, evaluated, scored, acted, reported, ceiling)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 from staypower.errors import Problem, UsageError
@@ -16,8 +15,8 @@ __all__ = ["engine_of_cluster"]
 def engine_of_cluster(
     *,
     accounts: tuple[str, ...] = (),
-    previous: Path | None = None,
-    tables: Tables | None = None,
+    previous: object | None = None,
+    tables: object | None = None,
     prior: float | str | None = None,
 ) -> Any:
     """Return the module of the jobs on a cluster."""
@@ -28,9 +27,15 @@ def engine_of_cluster(
     if previous is not None:
         problem = "the Spark engine does not compare with earlier scores"
         problems.append(Problem(problem, f"--previous {previous}", "leave it out, or use `--set engine=embedded`"))
-    if tables is not None:
+    if isinstance(tables, Tables):
         problem = "tables in memory cannot be scored on a cluster"
-        problems.append(Problem(problem, "tables", "leave them out: the sources of the config are read by the cluster"))
+        problems.append(
+            Problem(
+                problem,
+                "tables",
+                "give a mapping of Spark DataFrames, or leave them out: the cluster reads the sources of the config",
+            )
+        )
     if prior == "estimate":
         problem = "the Spark engine does not estimate a base rate"
         problems.append(Problem(problem, "scoring.prior: estimate", "give the rate itself, such as 0.16"))

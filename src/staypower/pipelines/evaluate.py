@@ -5,9 +5,10 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
@@ -16,12 +17,21 @@ from staypower.dataset.cache import MatrixCache
 from staypower.dataset.pairs import is_test_account
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
-from staypower.evaluation.result import Evaluation
+from staypower.evaluation.result import Evaluation, TableName
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import find_labels
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
+from staypower.pipelines.arguments import (
+    SettingsLike,
+    TablesLike,
+    model_from,
+    prior_from,
+    progress_from,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.judging import judge
 from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.pipelines.sampling import announcer, open_to_learn
@@ -31,7 +41,10 @@ from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
 from staypower.tracking.tracker import Tracker
 
-__all__ = ["EvaluateResult", "run_evaluate"]
+if TYPE_CHECKING:
+    from staypower.results.pictures import Picture
+
+__all__ = ["EvaluateResult", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,17 @@ class EvaluateResult:
     run_id: str
     pictures: tuple[Path, ...]
 
+    def frame(self, table: TableName = "scorers") -> pd.DataFrame:
+        """Return a table of the evaluation."""
+        return self.evaluation.frame(table)
+
+    def plot(self, picture: str = "lift_and_gain") -> Picture:
+        """Draw a picture of the evaluation."""
+        return self.evaluation.plot(picture)
+
+    def _repr_html_(self) -> str:
+        return self.evaluation._repr_html_()
+
     def text(self) -> str:
         """Return the tables, and where the pictures are."""
         places = "\n".join(f"  {path}" for path in self.pictures)
@@ -67,19 +91,38 @@ class EvaluateResult:
         }
 
 
-def run_evaluate(
-    settings: Settings,
+def evaluate(
+    settings: SettingsLike,
+    tables: TablesLike = None,
     *,
-    progress: Progress,
-    model: str | None = None,
-    prior: str | None = None,
-    tables: Tables | None = None,
+    model: str | int | Path | None = None,
+    prior: str | float | None = None,
+    progress: Progress | None = None,
 ) -> EvaluateResult:
-    """Evaluate the champion, or another model, and track the run."""
-    moved_to = _read_prior(prior)
-    place = find_bundle(settings.models_path, settings.name, model)
+    """Evaluate a model on later cutoffs beside its baselines, and track the run; as `staypower evaluate`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    model : str, int or Path, optional
+        A version or the folder of a bundle; the champion by default.
+    prior : float or "estimate", optional
+        A base rate above 0 and below 1 that the probabilities are rescaled to, too, so that both can be compared.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    EvaluateResult
+        `.evaluation` holds metrics, tables and pictures.
+    """
+    settings, progress, moved_to = settings_from(settings), progress_from(progress), prior_from(prior)
+    place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
     data = fingerprint(tables)
     with progress.step("building features and labels"):
         dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data), sampling, progress)
@@ -105,20 +148,6 @@ def run_evaluate(
         log_data(run, settings, dataset, data=data)
         log_evaluation(run, evaluation, importances={}, scratch=Path(scratch))
     return EvaluateResult(evaluation, place.version, run.run_id, tuple(pictures))
-
-
-def _read_prior(text: str | None) -> float | Literal["estimate"] | None:
-    if text is None or text == "estimate":
-        return None if text is None else "estimate"
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = float("nan")
-    if not 0 < rate < 1:
-        raise UsageError.of(
-            "not a base rate", f"--prior {text}", "give a share above 0 and below 1, such as 0.16, or `estimate`"
-        )
-    return rate
 
 
 def _accounts_learned_from(bundle: Bundle, tables: Tables, settings: Settings) -> set[str]:

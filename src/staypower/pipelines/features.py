@@ -4,25 +4,43 @@ from __future__ import annotations
 
 import secrets
 import textwrap
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 
 from staypower import __version__
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset.building import require_features
+from staypower.dataset.building import Dataset, require_features
+from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows, varying
 from staypower.engines.embedded import map_to_parts
 from staypower.engines.parts import sorted_parts
 from staypower.engines.sizing import database_memory
+from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
+from staypower.pipelines.arguments import (
+    Moment,
+    SettingsLike,
+    TablesLike,
+    frames_from,
+    instant_from,
+    output_from,
+    progress_from,
+    read_tables,
+    require_flags,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.engine_choice import engine_of_cluster
 from staypower.pipelines.loading import buckets_of, open_tables
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
@@ -30,7 +48,7 @@ from staypower.progress import Progress
 from staypower.tables import BucketedTables
 from staypower.writing import require_table_path, write_rows
 
-__all__ = ["FeatureResult", "run_features"]
+__all__ = ["FeatureResult", "build_dataset", "build_features", "list_features"]
 
 _WIDTH = 100
 # how many columns are reckoned with before the tables are looked at
@@ -44,6 +62,10 @@ class FeatureResult:
     catalogue: Catalogue
     path: Path | str | None = None  # the matrix, when it was written; on a cluster a folder or a table
     rows: int = 0
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per feature."""
+        return self.catalogue.frame()
 
     def text(self) -> str:
         """Return the list, what is not built, and the path."""
@@ -95,25 +117,57 @@ def _two_lines(row: Mapping[Hashable, str]) -> list[str]:
     ]
 
 
-def run_features(settings: Settings, *, progress: Progress, build: bool = False, output: Path | None = None) -> FeatureResult:
-    """List the features, or build them with labels for every cutoff of the plan and write them.
+def list_features(
+    settings: SettingsLike,
+    tables: TablesLike = None,
+    *,
+    build: bool = False,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
+) -> FeatureResult:
+    """List the features that the tables allow, or build them with labels and write them; as `staypower features`.
 
-    The matrix is made, written and put in order some accounts at a time: it may be larger than memory, as the tables may.
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes. With `engine: spark` the active session is used, else one is started.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives (with `engine: spark` Spark
+        DataFrames); by default the sources are read.
+    build : bool, default False
+        Whether to compute the features of every account at every cutoff of the plan, with labels, and write them. Rows are
+        made, sorted and written some accounts at a time, so neither they nor the tables need to fit in memory.
+    output : str or Path, optional
+        A name that ends in `.parquet` or `.csv`; with `engine: spark` a folder or `table:NAME`. By default `features.parquet`
+        in the output folder, on Spark the folder `features`.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    FeatureResult
+        One row per feature in `.frame()`; `.path` is what was written.
     """
+    require_flags(build=build)
+    settings, progress, output = settings_from(settings), progress_from(progress), output_from(output)
     if settings.engine.kind == "spark":
-        cluster = engine_of_cluster()
-        return FeatureResult(*cluster.features_on_spark(settings, progress=progress, build=build, output=output))
+        cluster, frames = engine_of_cluster(tables=tables), frames_from(tables)
+        return FeatureResult(
+            *cluster.features_on_spark(settings, progress=progress, build=build, output=output, objects=frames)
+        )
     path = require_table_path(output or settings.output_folder / "features.parquet")
-    buckets, files = buckets_of(settings, cutoffs=settings.cutoffs.count if build else 0, features=_EXPECTED)
+    given = tables_from(settings, tables, progress)
+    size = {"cutoffs": settings.cutoffs.count if build else 0, "features": _EXPECTED}
+    buckets, files = (1, ()) if given is not None else buckets_of(settings, **size)
     said = (__version__, version("duckdb"), settings.to_dict(), files, buckets)
     run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(*said)
     with working_folder(settings.output_folder / "cache", "features", run) as folder:
-        tables = open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
+        opened = given or open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
         if not build:
-            cutoff = midnight_after(tables.observed_until)
-            return FeatureResult(declare(tables, settings.features, cutoff=cutoff, hidden=settings.label.hidden))
+            cutoff = midnight_after(opened.observed_until)
+            return FeatureResult(declare(opened, settings.features, cutoff=cutoff, hidden=settings.label.hidden))
         with progress.step("building features and labels"):
-            catalogue, parts = _build(settings, tables, folder / "parts")
+            catalogue, parts = _build(settings, opened, folder / "parts")
         with progress.step("writing the matrix"):
             rows = _write(settings, parts, catalogue, path, folder)
     return FeatureResult(catalogue, path, rows)
@@ -138,3 +192,57 @@ def _write(settings: Settings, parts: list[Path], catalogue: Catalogue, path: Pa
     ):
         write_rows(batches, schema, path, staging=folder)
     return sum(pq.read_metadata(part).num_rows for part in parts)
+
+
+def build_features(
+    settings: SettingsLike,
+    tables: TablesLike = None,
+    *,
+    cutoffs: Moment | Sequence[Moment],
+    catalogue: Catalogue | None = None,
+    progress: Progress | None = None,
+) -> FeatureMatrix:
+    """Build the features of every account at some cutoffs, in memory.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    cutoffs : str, date or datetime, or list of them
+    catalogue : Catalogue, optional
+        What to build; by default everything that the tables allow, learned at the first cutoff.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    FeatureMatrix
+        One row per account and cutoff in `.frame()`.
+    """
+    settings, tables = settings_from(settings), read_tables(settings, tables, progress=progress)
+    asked = [cutoffs] if cutoffs is None or isinstance(cutoffs, (str, date)) else cutoffs
+    instants = np.unique(np.array([instant_from("cutoffs", cutoff) for cutoff in asked], dtype=np.int64))
+    declared = catalogue or declare(tables, settings.features, cutoff=int(instants[0]), hidden=settings.label.hidden)
+    return build_matrix(tables, declared, accounts=tables.account_ids, cutoffs=instants)
+
+
+def build_dataset(settings: SettingsLike, tables: TablesLike = None, *, progress: Progress | None = None) -> Dataset:
+    """Build features and labels at every cutoff of the plan, in memory.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    Dataset
+    """
+    settings, tables = settings_from(settings), read_tables(settings, tables, progress=progress)
+    return dataset_of(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)

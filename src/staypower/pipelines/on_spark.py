@@ -42,7 +42,7 @@ def score_on_spark(
     settings: Settings,
     *,
     progress: Progress,
-    cutoff: str | None = None,
+    cutoff: int | None = None,
     output: Path | str | None = None,
     model: str | None = None,
     objects: Mapping[str, object] | None = None,
@@ -54,11 +54,11 @@ def score_on_spark(
     settings : Settings
     progress : Progress
     cutoff : str, optional
-        As `run_score` takes it.
+        As `score` takes it.
     output : Path or str, optional
         A folder or `table:NAME`; by default the folder `scores` in the output folder.
     model : str, optional
-        As `run_score` takes it.
+        As `score` takes it.
     objects : mapping of str to object, optional
         Spark DataFrames, by the names that `source` gives.
 

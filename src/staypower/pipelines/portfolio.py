@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from staypower.config.settings import Settings
-from staypower.pipelines.loading import load_tables, refuse_errors
+import pandas as pd
+
+from staypower.pipelines.arguments import SettingsLike, TablesLike, progress_from, read_tables, settings_from
 from staypower.portfolio.building import measure_portfolio
 from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
-from staypower.tables import Tables
 from staypower.writing import write_table
 
-__all__ = ["PortfolioResult", "portfolio_of", "run_portfolio"]
+if TYPE_CHECKING:
+    from staypower.results.pictures import Picture
+
+__all__ = ["PortfolioResult", "portfolio"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,17 @@ class PortfolioResult:
     portfolio: Portfolio
     rows: Path
     pictures: tuple[Path, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per figure."""
+        return self.portfolio.frame()
+
+    def plot(self, picture: str = "customers") -> Picture:
+        """Draw a picture of the portfolio."""
+        return self.portfolio.plot(picture)
+
+    def _repr_html_(self) -> str:
+        return self.portfolio._repr_html_()
 
     def text(self) -> str:
         """Return the tables, and where the rows and pictures are."""
@@ -39,20 +53,29 @@ class PortfolioResult:
         }
 
 
-def portfolio_of(settings: Settings, *, progress: Progress, tables: Tables | None = None) -> Portfolio:
-    """Measure the portfolio of a config and write nothing."""
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
+def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Progress | None = None) -> PortfolioResult:
+    """Measure NPS, churn, revenue retention, cohorts, lifetime value and support; as `staypower portfolio`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    PortfolioResult
+        One row per figure in `.frame()`; `.portfolio` holds tables and pictures.
+    """
+    settings, progress = settings_from(settings), progress_from(progress)
+    read = read_tables(settings, tables, progress=progress)
     with progress.step("measuring the portfolio"):
-        return measure_portfolio(tables, settings.portfolio, label=settings.label, features=settings.features)
-
-
-def run_portfolio(settings: Settings, *, progress: Progress) -> PortfolioResult:
-    """Measure the portfolio of a config, write every figure and draw them."""
-    portfolio = portfolio_of(settings, progress=progress)
+        measured = measure_portfolio(read, settings.portfolio, label=settings.label, features=settings.features)
     folder = settings.output_folder / "portfolio"
-    rows = write_table(portfolio.frame(), folder / f"portfolio.{settings.output.format}")
+    rows = write_table(measured.frame(), folder / f"portfolio.{settings.output.format}")
     with progress.step("drawing"):
-        pictures = portfolio.write_pictures(folder)
-    return PortfolioResult(portfolio, rows, tuple(pictures))
+        pictures = measured.write_pictures(folder)
+    return PortfolioResult(measured, rows, tuple(pictures))

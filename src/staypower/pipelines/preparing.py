@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
 from staypower.config.settings import Settings
-from staypower.cutoffs import instant_of, midnight_after, text_of
+from staypower.cutoffs import midnight_after, text_of
+from staypower.engines.embedded import map_to_parts
 from staypower.errors import UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
+from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
-from staypower.tables import BucketedTables
+from staypower.scoring.scores import ScoredParts, Scores
+from staypower.tables import BucketedTables, Tables
 
-__all__ = ["prepare_scorer", "trained_base_rate"]
+__all__ = ["at_estimated_prior", "prepare_scorer", "score_tables", "trained_base_rate"]
 
 
 def prepare_scorer(
@@ -22,7 +29,7 @@ def prepare_scorer(
     place: BundlePlace,
     tables: BucketedTables,
     *,
-    cutoff: str | None,
+    cutoff: int | None,
     accounts: tuple[str, ...] = (),
     previous: pd.DataFrame | None = None,
 ) -> Scorer:
@@ -50,18 +57,51 @@ def prepare_scorer(
     )
 
 
+def score_tables(
+    settings: Settings,
+    bundle: Bundle,
+    place: BundlePlace,
+    tables: Tables,
+    *,
+    progress: Progress,
+    cutoff: int | None = None,
+    accounts: tuple[str, ...] = (),
+    previous: pd.DataFrame | None = None,
+) -> Scores:
+    """Score accounts of tables in memory, and write nothing."""
+    scorer = prepare_scorer(settings, bundle, place, tables, cutoff=cutoff, accounts=accounts, previous=previous)
+    with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
+        return at_estimated_prior(settings, scorer, tables, Path(), 1).everyone(tables)
+
+
+def at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> Scorer:
+    """Estimate the base rate when asked to: over everybody, whoever is scored, so that no score depends on its batch."""
+    if settings.scoring.prior != "estimate":
+        return scorer
+    everybody = replace(scorer, accounts=(), previous=None)
+    whole = tables.whole
+    if whole is None:
+        told = ScoredParts.of(map_to_parts(tables, replace(everybody, threads=1), folder, threads=threads), scorer.cutoff)
+        chances = told.frame(["churn_probability"])["churn_probability"]
+    else:
+        chances = everybody.everyone(whole).table["churn_probability"]
+    population = chances.dropna().to_numpy(dtype=np.float64)
+    prior = prior_of("estimate", trained_base_rate(scorer.bundle), population)
+    return replace(scorer, options=replace(scorer.options, prior=prior))
+
+
 def trained_base_rate(bundle: Bundle) -> float:
     """Return the base rate that a model's probabilities were calibrated for."""
     return float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"]))
 
 
-def _checked(cutoff: str, tables: BucketedTables) -> int:
-    at, last = instant_of(cutoff), midnight_after(tables.observed_until)
+def _checked(at: int, tables: BucketedTables) -> int:
+    last = midnight_after(tables.observed_until)
     first = tables.first
     if first is not None and first >= at:
         fix = f"choose a date after {text_of(first)}, when the tables begin, and {text_of(last)} at the latest"
-        raise UsageError.of("cutoff outside the data", cutoff, fix)
+        raise UsageError.of("cutoff outside the data", text_of(at), fix)
     if at > last:
         fix = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
-        raise UsageError.of("cutoff outside the data", cutoff, fix)
+        raise UsageError.of("cutoff outside the data", text_of(at), fix)
     return at

@@ -24,14 +24,28 @@ from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.monitoring import Drift, find_drift
 from staypower.pipelines.account_pages import account_pages, moved_levers, moved_words
-from staypower.pipelines.audit import run_audit
+from staypower.pipelines.arguments import (
+    Moment,
+    Previous,
+    SettingsLike,
+    TablesLike,
+    instant_from,
+    model_from,
+    output_from,
+    previous_from,
+    progress_from,
+    read_tables,
+    require_flags,
+    require_number,
+    settings_from,
+)
+from staypower.pipelines.audit import audit as run_audit
 from staypower.pipelines.choosing import choose_for
-from staypower.pipelines.explain import run_explain
+from staypower.pipelines.explain import explain_tables
 from staypower.pipelines.explanations import Explanations
-from staypower.pipelines.loading import load_tables, refuse_errors
-from staypower.pipelines.portfolio import portfolio_of
-from staypower.portfolio.building import has_a_past
+from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement, sizes_of
+from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
 from staypower.reporting.page.contents import Report
 from staypower.reporting.page.rendering import render_report
@@ -40,7 +54,7 @@ from staypower.scoring.scores import Scores
 from staypower.tables import Tables
 from staypower.writing import write_atomically
 
-__all__ = ["MOST_LISTED", "ReportResult", "run_report"]
+__all__ = ["MOST_LISTED", "ReportResult", "report"]
 
 MOST_LISTED = 10_000
 
@@ -93,44 +107,73 @@ class ReportResult:
         }
 
 
-def run_report(
-    settings: Settings,
+def report(
+    settings: SettingsLike,
+    tables: TablesLike = None,
     *,
-    progress: Progress,
-    cutoff: str | None = None,
-    output: Path | None = None,
-    model: str | None = None,
-    previous: Path | None = None,
+    cutoff: Moment = None,
+    model: str | int | Path | None = None,
+    previous: Previous = None,
     pages: int = 50,
     audit: bool = False,
-    tables: Tables | None = None,
+    output: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> ReportResult:
-    """Write one self-contained HTML file."""
-    path = _html_path(output or settings.output_folder / "report.html")
-    place = find_bundle(settings.models_path, settings.name, model)
+    """Write one HTML file that opens offline: whom to call, why, with what, and how far to trust it; as `staypower report`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    cutoff : str, date or datetime, optional
+        Instant of knowledge; by default the midnight UTC after everything that was observed.
+    model : str, int or Path, optional
+        A version or the folder of a bundle; the champion by default.
+    previous : str, Path, ScoreResult or table, optional
+        Scores of an earlier cutoff to compare with; by default accounts are scored one step earlier.
+    pages : int, default 50
+        How many of the accounts of highest risk get a page of their own, from 0 to 1000.
+    audit : bool, default False
+        Whether to run the audit and show it.
+    output : str or Path, optional
+        A name that ends in `.html`; by default `report.html` in the output folder.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    ReportResult
+        `.path` is the file.
+    """
+    require_flags(audit=audit)
+    require_number("pages", pages, least=0, most=1000)
+    settings, progress = settings_from(settings), progress_from(progress)
+    at, compared = instant_from("cutoff", cutoff), previous_from(previous)
+    path = _html_path(output_from(output) or settings.output_folder / "report.html")
+    place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
-    explained = run_explain(settings, progress=progress, cutoff=cutoff, model=model, previous=previous, tables=tables)
+    tables = read_tables(settings, tables, progress=progress)
+    explained = explain_tables(settings, bundle, place, tables, cutoff=at, previous=compared, progress=progress)
     scores = explained.scores
     chosen = _actions(settings, bundle, scores, tables)
     watch = _watched(scores, chosen)
     watched = list(watch["account_id"].head(pages))
-    report = Report(
+    contents = Report(
         name=settings.name,
         cutoff=text_of(scores.cutoff),
         facts=_facts(settings, bundle, place.version, scores),
         statuses=scores.counts(),
         watch=watch,
         quadrants=sizes_of(scores.table),
-        portfolio=portfolio_of(settings, progress=progress, tables=tables) if has_a_past(tables) else None,
+        portfolio=_portfolio(settings, tables, progress) if has_a_past(tables) else None,
         movement=_movement(explained),
         levers=moved_levers(explained.changes),
         lever_words=moved_words(explained),
         quality=bundle.metadata.get("quality"),
         drift=_drift(settings, bundle, scores, tables) if has_a_past(tables) else None,
-        audit=run_audit(settings, progress=progress, tables=tables).report if audit else None,
+        audit=run_audit(settings, tables, progress=progress).report if audit else None,
         accounts=account_pages(
             settings, explained, tables, watched, actions=_next_steps(chosen.frame()), without=_without(chosen)
         ),
@@ -138,15 +181,20 @@ def run_report(
         version=__version__,
     )
     with progress.step("writing the report"):
-        page = render_report(report).encode()
+        page = render_report(contents).encode()
         write_atomically(path, lambda place: place.write_bytes(page))
-    return ReportResult(report, path, len(page))
+    return ReportResult(contents, path, len(page))
 
 
 def _html_path(path: Path) -> Path:
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError.of("the report is one HTML file", str(path), "name a file that ends in `.html`")
     return path
+
+
+def _portfolio(settings: Settings, tables: Tables, progress: Progress) -> Portfolio:
+    with progress.step("measuring the portfolio"):
+        return measure_portfolio(tables, settings.portfolio, label=settings.label, features=settings.features)
 
 
 def _movement(explained: Explanations) -> pd.DataFrame | None:

@@ -4,39 +4,58 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from html import escape
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from staypower import __version__
-from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.engines.embedded import map_to_parts
 from staypower.engines.parts import keep_part, sorted_parts
 from staypower.engines.sizing import database_memory
+from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
-from staypower.models.prior import PriorCorrection, prior_of
+from staypower.models.prior import PriorCorrection
+from staypower.pipelines.arguments import (
+    AccountIds,
+    Moment,
+    Previous,
+    SettingsLike,
+    TablesLike,
+    accounts_from,
+    frames_from,
+    instant_from,
+    model_from,
+    output_from,
+    previous_from,
+    progress_from,
+    read_tables,
+    require_accounts,
+    require_flags,
+    settings_from,
+    tables_from,
+    with_prior,
+)
 from staypower.pipelines.choosing import action_columns
 from staypower.pipelines.engine_choice import engine_of_cluster
-from staypower.pipelines.loading import buckets_of, load_tables, open_tables, refuse_errors
-from staypower.pipelines.preparing import prepare_scorer, trained_base_rate
+from staypower.pipelines.loading import buckets_of, open_tables
+from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer
 from staypower.scoring.scores import ScoredParts, Scores, typed_rows
-from staypower.tables import BucketedTables, Tables
+from staypower.tables import BucketedTables
 from staypower.writing import read_table, require_table_path, write_rows
 
-__all__ = ["ScoreResult", "run_score", "scores_of"]
+__all__ = ["ScoreResult", "score"]
 
 _NOBODY = "no account has the status `scored`: nobody was active, so there is no probability to give"
-_COMPARED = ("account_id", "cutoff", "tier", "quadrant", "mrr")
 
 
 @dataclass(frozen=True)
@@ -46,8 +65,35 @@ class ScoreResult:
     # the second when the tables were too large for memory: their parts are put together in the list. The third when they are
     # on a cluster
     scores: Scores | ScoredParts | SparkScores
-    path: Path | str  # the list; on a cluster a folder or a table
+    path: Path | str | None = None  # the list, when it was written; on a cluster a folder or a table
     prior: PriorCorrection | None = None  # what moved the probabilities to another base rate, when that was asked for
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many accounts have each status."""
+        return self.scores.counts()
+
+    def watch_list(self, count: int = 10) -> pd.DataFrame:
+        """Return the accounts of highest risk."""
+        return self.scores.watch_list(count)
+
+    def quadrants(self) -> pd.DataFrame:
+        """Return accounts and revenue of each quadrant."""
+        return self.scores.quadrants()
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per account, sorted by `account_id`; see `Scores` for the columns."""
+        if isinstance(self.scores, Scores):
+            return self.scores.frame()
+        if isinstance(self.path, Path) and self.path.is_file():
+            return read_table(self.path)
+        fix = "read them with Spark, or score with `engine: embedded`"
+        raise UsageError.of("the scores lie on a cluster", str(self.path), fix)
+
+    def _repr_html_(self) -> str:
+        return self.scores._repr_html_() if isinstance(self.scores, Scores) else f"<pre>{escape(self.text())}</pre>"
 
     def text(self) -> str:
         """Return the counts, the accounts of highest risk and the path."""
@@ -76,12 +122,12 @@ class ScoreResult:
                 f"  {r['before']} -> {r['now']}: {r['accounts']:,}" for r in moved.to_dict("records") if r["before"] != r["now"]
             ]
         lines += ["", self.prior.words] if self.prior is not None else []
-        return "\n".join([*lines, "", f"scores: {self.path}"])
+        return "\n".join([*lines, *(() if self.path is None else ("", f"scores: {self.path}"))])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
-            "path": str(self.path),
+            "path": None if self.path is None else str(self.path),
             "cutoff": text_of(self.scores.cutoff),
             "accounts": len(self.scores),
             "statuses": self.scores.counts(),
@@ -97,33 +143,84 @@ def _percent(probability: float) -> str:
     return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability:.0%}"
 
 
-def run_score(
-    settings: Settings,
+def score(
+    settings: SettingsLike,
+    tables: TablesLike = None,
     *,
-    progress: Progress,
-    cutoff: str | None = None,
-    output: Path | None = None,
-    model: str | None = None,
-    accounts: tuple[str, ...] = (),
-    previous: Path | None = None,
-    tables: Tables | None = None,
+    cutoff: Moment = None,
+    model: str | int | Path | None = None,
+    accounts: AccountIds = None,
+    previous: Previous = None,
+    prior: str | float | None = None,
+    output: str | Path | None = None,
+    write: bool = True,
+    progress: Progress | None = None,
 ) -> ScoreResult:
-    """Score accounts and write one row for each.
+    """Score accounts with reasons and write one row for each; as `staypower score`.
 
     Tables that do not fit into `engine.memory` are put into buckets of accounts on disk and scored bucket by bucket, with the
-    same bytes in the end. A run that is killed leaves what it finished in `cache/` of the output folder; the same run begins
+    same bytes in the end. A run that is killed leaves what it finished in `cache/` of the output folder; the same run starts
     again there.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes. With `engine: spark` the active session is used, else one is started.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives (with `engine: spark` Spark
+        DataFrames); by default the sources are read.
+    cutoff : str, date or datetime, optional
+        Instant of knowledge; by default the midnight UTC after everything that was observed.
+    model : str, int or Path, optional
+        A version or the folder of a bundle; the champion by default.
+    accounts : str or list of str, optional
+        Whom to score; every account by default. Their list has a name of its own, so it never replaces that of all accounts.
+    previous : str, Path, ScoreResult or table, optional
+        Scores of an earlier cutoff: keeps tiers steady, and says who moved.
+    prior : float or "estimate", optional
+        Base rate above 0 and below 1 that probabilities are rescaled to; by default `scoring.prior` of the settings.
+    output : str or Path, optional
+        A name that ends in `.parquet` or `.csv`; with `engine: spark` a folder or `table:NAME`. By default the list is written
+        to the output folder.
+    write : bool, default True
+        Whether to write the list. Without it the tables are read into memory and nothing is written.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    ScoreResult
+        One row per account in `.frame()`; `.path` is the list.
+
+    Raises
+    ------
+    UsageError
+        When an account is unknown, or anything else cannot be used.
     """
+    require_flags(write=write)
+    settings, progress = with_prior(settings_from(settings), prior), progress_from(progress)
+    at, asked, output = instant_from("cutoff", cutoff), accounts_from(accounts), output_from(output)
     if settings.engine.kind == "spark":
-        cluster = engine_of_cluster(accounts=accounts, previous=previous, tables=tables, prior=settings.scoring.prior)
-        return ScoreResult(*cluster.score_on_spark(settings, progress=progress, cutoff=cutoff, output=output, model=model))
-    # a list of a few accounts must not replace everybody's
-    name = "scores-selected" if accounts else "scores"
-    path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
-    earlier = None if previous is None else read_table(previous, _COMPARED)
-    place = find_bundle(settings.models_path, settings.name, model)
+        cluster = engine_of_cluster(accounts=asked, previous=previous, tables=tables, prior=settings.scoring.prior)
+        frames = frames_from(tables)
+        made = cluster.score_on_spark(
+            settings, progress=progress, cutoff=at, output=output, model=model_from(model), objects=frames
+        )
+        return ScoreResult(*made)
+    earlier = previous_from(previous)
+    place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    buckets, files = (1, ()) if tables is not None else buckets_of(settings, features=len(bundle.feature_names))
+    compared = None if earlier is None else earlier.table
+    if not write:
+        given = read_tables(settings, tables, progress=progress)
+        require_accounts(asked, given.account_ids)
+        made = score_tables(settings, bundle, place, given, progress=progress, cutoff=at, accounts=asked, previous=compared)
+        return ScoreResult(made)
+    # a list of a few accounts must not replace everybody's
+    name = "scores-selected" if asked else "scores"
+    path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
+    in_memory = tables_from(settings, tables, progress)
+    buckets, files = (1, ()) if in_memory is not None else buckets_of(settings, features=len(bundle.feature_names))
     # only a run that is cut into buckets is worth continuing
     said = (
         version("duckdb"),
@@ -132,20 +229,21 @@ def run_score(
         files,
         buckets,
         bundle.digest,
-        cutoff,
-        accounts,
-        _state(previous),
+        at,
+        asked,
+        None if earlier is None else earlier.fingerprint(),
     )
     run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(*said)
     threads, memory = settings.engine.threads, database_memory(settings.engine.memory_bytes)
     with working_folder(settings.output_folder / "cache", "score", run) as folder:
-        opened = tables or open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
-        scorer = prepare_scorer(settings, bundle, place, opened, cutoff=cutoff, accounts=accounts, previous=earlier)
+        opened = in_memory or open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
+        require_accounts(asked, _ids(opened) if asked else ())
+        scorer = prepare_scorer(settings, bundle, place, opened, cutoff=at, accounts=asked, previous=compared)
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-            scorer = _at_estimated_prior(settings, scorer, opened, folder / "estimating", threads)
+            scorer = at_estimated_prior(settings, scorer, opened, folder / "estimating", threads)
             scores, parts = _score(scorer, opened, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
-            beside = None if accounts else action_columns(settings, scores, opened, bundle=bundle)
+            beside = None if asked else action_columns(settings, scores, opened, bundle=bundle)
         with (
             progress.step("writing the scores"),
             sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, beside=beside) as (schema, rows),
@@ -154,41 +252,9 @@ def run_score(
     return ScoreResult(scores, path, scorer.options.prior)
 
 
-def scores_of(
-    settings: Settings,
-    *,
-    progress: Progress,
-    cutoff: str | None = None,
-    model: str | None = None,
-    accounts: tuple[str, ...] = (),
-    previous: pd.DataFrame | None = None,
-    tables: Tables | None = None,
-) -> Scores:
-    """Score accounts in memory without writing; parameters as in `run_score`."""
-    place = find_bundle(settings.models_path, settings.name, model)
-    bundle = read_bundle(place.folder, digest=place.digest)
-    if tables is None:
-        tables, findings = load_tables(settings, progress=progress)
-        refuse_errors(findings)
-    scorer = prepare_scorer(settings, bundle, place, tables, cutoff=cutoff, accounts=accounts, previous=previous)
-    with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-        return _at_estimated_prior(settings, scorer, tables, Path(), 1).everyone(tables)
-
-
-def _at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> Scorer:
-    """Estimate the base rate when asked to: over everybody, whoever is scored, so that no score depends on its batch."""
-    if settings.scoring.prior != "estimate":
-        return scorer
-    everybody = replace(scorer, accounts=(), previous=None)
-    whole = tables.whole
-    if whole is None:
-        told = ScoredParts.of(map_to_parts(tables, replace(everybody, threads=1), folder, threads=threads), scorer.cutoff)
-        chances = told.frame(["churn_probability"])["churn_probability"]
-    else:
-        chances = everybody.everyone(whole).table["churn_probability"]
-    population = chances.dropna().to_numpy(dtype=np.float64)
-    prior = prior_of("estimate", trained_base_rate(scorer.bundle), population)
-    return replace(scorer, options=replace(scorer.options, prior=prior))
+def _ids(tables: BucketedTables) -> list[str]:
+    """Return the ids of all accounts."""
+    return sorted(chain.from_iterable(tables.each(lambda bucket: bucket.account_ids, only=())))
 
 
 def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> tuple[Scores | ScoredParts, list[Path]]:
@@ -199,11 +265,4 @@ def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -
         return scores, [keep_part(typed_rows(scores.table), folder / "everyone.parquet")]
     # several buckets are worked on at once: each by one thread
     parts = map_to_parts(tables, replace(scorer, threads=1), folder, threads=threads)
-    if scorer.accounts:
-        known = pq.read_table(parts, columns=["account_id"], partitioning=None).column("account_id")
-        parts = [*parts, keep_part(scorer.strangers(tables.empty, known), folder / "strangers.parquet")]
     return ScoredParts.of(parts, scorer.cutoff, scorer.previous), parts
-
-
-def _state(previous: Path | None) -> tuple[str, int, int] | None:
-    return None if previous is None else (str(previous.absolute()), previous.stat().st_size, previous.stat().st_mtime_ns)

@@ -12,7 +12,7 @@ import numpy as np
 
 from staypower import __version__
 from staypower.config.settings import Settings
-from staypower.cutoffs import instant_of, text_of
+from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.evaluation.quality import quality_of
@@ -24,24 +24,32 @@ from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import calibrated_base_rate, fit_classifier
+from staypower.pipelines.arguments import (
+    Moment,
+    SettingsLike,
+    TablesLike,
+    instant_from,
+    progress_from,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.companions import fit_companions
 from staypower.pipelines.comparing import unfit_because
 from staypower.pipelines.comparison import Comparison
 from staypower.pipelines.judging import judge
 from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
-from staypower.pipelines.registry import compare_versions
+from staypower.pipelines.models import compare_versions
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
 from staypower.sources.fingerprints import fingerprint
-from staypower.tables import Tables
 from staypower.tracking.registry import ModelVersion
 from staypower.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TrainResult", "run_train", "seal"]
+__all__ = ["TrainResult", "seal", "train"]
 
 
 @dataclass(frozen=True)
@@ -134,9 +142,33 @@ class TrainResult:
         }
 
 
-def run_train(settings: Settings, *, progress: Progress, as_of: str | None = None, tables: Tables | None = None) -> TrainResult:
-    """Train, evaluate, track and register a model."""
-    until = None if as_of is None else instant_of(as_of, end=True)
+def train(
+    settings: SettingsLike, tables: TablesLike = None, *, as_of: Moment = None, progress: Progress | None = None
+) -> TrainResult:
+    """Train, evaluate, track and register a model; as `staypower train`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    as_of : str, date or datetime, optional
+        Rows that arrived later than this day or time are set aside.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    UsageError
+        When the settings or tables cannot be used; every problem at once.
+    """
+    settings, progress = settings_from(settings), progress_from(progress)
+    until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
     tables, sampling = open_to_learn(settings, progress=progress, as_of=until, tables=tables)
     data = fingerprint(tables)
     with progress.step("building features and labels"):

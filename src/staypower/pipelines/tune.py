@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
@@ -24,6 +25,15 @@ from staypower.evaluation.resampling import Estimate
 from staypower.metrics.probability import log_losses
 from staypower.models.fitting import fit_classifier
 from staypower.models.settings import TreeShape
+from staypower.pipelines.arguments import (
+    SettingsLike,
+    TablesLike,
+    progress_from,
+    require_flags,
+    require_number,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.sources.fingerprints import fingerprint
@@ -37,7 +47,7 @@ from staypower.writing import write_atomically
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FOLDS", "TRIALS", "TuneResult", "run_tune"]
+__all__ = ["FOLDS", "TRIALS", "TuneResult", "tune"]
 
 FOLDS, TRIALS = 3, 30
 _COMPARED = ("log_loss", "auroc", "average_precision")
@@ -51,6 +61,10 @@ class TuneResult:
     path: Path  # the best settings as YAML
     run_id: str
 
+    def frame(self) -> pd.DataFrame:
+        """Return one row per trial."""
+        return self.tuning.frame()
+
     def text(self) -> str:
         """Return the search and where its settings are."""
         return f"{self.tuning.text()}\n\nsettings: {self.path}\nrun: {self.run_id}"
@@ -63,21 +77,46 @@ class TuneResult:
         return self.tuning._repr_html_()
 
 
-def run_tune(
-    settings: Settings,
+def tune(
+    settings: SettingsLike,
+    tables: TablesLike = None,
     *,
-    progress: Progress,
     trials: int | None = None,
     minutes: float | None = None,
     resume: bool = False,
-    tables: Tables | None = None,
+    progress: Progress | None = None,
 ) -> TuneResult:
-    """Search for better settings of the model, and say whether they are.
+    """Search for better settings of the model, and test whether they are better later; as `staypower tune`.
 
-    The folds see the tables as they were known at the first test cutoff, so nothing of the proof is searched over.
+    The folds see the tables as they were known at the first test cutoff, so the search never sees what they are tested on.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    trials : int, optional
+        Stop after so many trials, at least 1; 30 when no budget is given.
+    minutes : float, optional
+        Stop after so many minutes, above 0.
+    resume : bool, default False
+        Whether to continue an earlier search of the same settings and data.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    TuneResult
+        One row per trial in `.frame()`; `.path` holds the best settings as YAML.
     """
+    require_flags(resume=resume)
+    settings, progress = settings_from(settings), progress_from(progress)
+    for name, value in (("trials", trials), ("minutes", minutes)):
+        if value is not None:
+            require_number(name, value, least=1 if name == "trials" else 0.0)
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables)
+    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,

@@ -35,7 +35,7 @@ def company():
         450, months=18, seed=11, silence="attitude", horizon=1, siblings=(), copies=2,
         cutoffs=[last - number * 30 * DAY for number in range(12)],
     )  # fmt: skip
-    tables = read_tables(settings, **{name: made.tables[name] for name in TABLES})
+    tables = read_tables(settings, {name: made.tables[name] for name in TABLES})
     dataset = build_dataset(settings, tables)
     rows = find_tiers(tables, TierSettings(), dataset.plan.all).rows(dataset.matrix.accounts, dataset.matrix.cutoffs)
     truth = made.truth.assign(cutoff=made.truth["cutoff"].dt.as_unit("us").astype("int64"))

@@ -16,7 +16,7 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
 from staypower.pipelines.account_story import shown, standing
-from staypower.pipelines.explain import nearest_accounts
+from staypower.pipelines.arguments import nearest_accounts
 from staypower.pipelines.explanations import Explanations
 from staypower.scoring.scores import Scores
 

@@ -63,7 +63,7 @@ def tables():
         for month in range(12)
     ]
     health = pd.DataFrame(rows).assign(colour="green")
-    return read_tables(settings_of(), accounts=accounts, health=health, **objects)
+    return read_tables(settings_of(), {"accounts": accounts, "health": health, **objects})
 
 
 @pytest.fixture(scope="module")

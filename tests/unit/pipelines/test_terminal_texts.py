@@ -16,7 +16,7 @@ from staypower.labels.churn import find_labels
 from staypower.labels.settings import NonContractualLabel
 from staypower.pipelines.check import population_text
 from staypower.pipelines.features import FeatureResult
-from staypower.pipelines.registry import ModelList
+from staypower.pipelines.models import ModelList
 from staypower.pipelines.score import ScoreResult
 from staypower.scoring.scores import Scores
 from staypower.sources.reading import read_tables

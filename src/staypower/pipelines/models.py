@@ -12,6 +12,16 @@ from staypower.dataset.cache import MatrixCache
 from staypower.errors import ExitCode, UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
+from staypower.pipelines.arguments import (
+    SettingsLike,
+    TablesLike,
+    model_from,
+    progress_from,
+    require_flags,
+    require_text,
+    settings_from,
+    tables_from,
+)
 from staypower.pipelines.comparing import compare
 from staypower.pipelines.comparison import Comparison, not_compared, problems_of
 from staypower.pipelines.logging import log_comparison
@@ -21,7 +31,7 @@ from staypower.sources.fingerprints import fingerprint
 from staypower.tables import Tables
 from staypower.tracking.tracker import Tracker
 
-__all__ = ["ModelList", "Promotion", "compare_versions", "run_models_list", "run_promote", "run_rollback", "tracker_of"]
+__all__ = ["ModelList", "Promotion", "compare_versions", "list_models", "promote", "rollback"]
 
 _FACTS = ("version", "champion", "created_at", "split", "tested_at")
 _METRICS = ("auroc", "average_precision", "log_loss", "brier")
@@ -119,15 +129,60 @@ class Promotion:
         }
 
 
-def run_models_list(settings: Settings, *, progress: Progress) -> ModelList:
-    """List the versions of the model."""
+def list_models(settings: SettingsLike, *, progress: Progress | None = None) -> ModelList:
+    """List every trained version with its metrics, and which one is the champion; as `staypower models list`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    ModelList
+        One row per version in `.frame()`.
+    """
+    settings, _ = settings_from(settings), progress_from(progress)
     return ModelList(settings.name, tracker_of(settings).list_versions())
 
 
-def run_promote(
-    settings: Settings, *, version: str, force: bool, reason: str, progress: Progress, tables: Tables | None = None
+def promote(
+    settings: SettingsLike,
+    tables: TablesLike = None,
+    *,
+    version: str | int,
+    force: bool = False,
+    reason: str = "",
+    progress: Progress | None = None,
 ) -> Promotion:
-    """Make a version the champion when it wins against the champion on later cutoffs, or by force."""
+    """Make a version the champion when it beats the champion on the same later cutoffs; as `staypower models promote`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    tables : Tables, or mapping of str to table, optional
+        From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
+    version : str or int
+        The version that is to score from now on.
+    force : bool, default False
+        Whether to promote it whatever the comparison finds; needs a reason.
+    reason : str, default ""
+        Why; kept with the version.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    Promotion
+        `.refusal` says why it was not promoted; empty when it was.
+    """
+    require_flags(force=force)
+    require_text("reason", reason)
+    settings, progress = settings_from(settings), progress_from(progress)
+    version, given = model_from(version) or "", tables_from(settings, tables, progress)
     tracker = tracker_of(settings)
     record, now = tracker.registry.record_of(version), tracker.registry.champion()
     if force and not reason.strip():
@@ -135,7 +190,7 @@ def run_promote(
     if now is not None and (now.version, now.digest) == (record.version, record.digest):
         tracker.promote(version)
         return Promotion(settings.name, now.version, now.previous or "", version)
-    found = None if now is None else _compared(settings, record, now, tables, progress, forgiving=force)
+    found = None if now is None else _compared(settings, record, now, given, progress, forgiving=force)
     refusal = "" if force else _refusal(record, found)
     with tracker.run("promote", tags={"model_version": version, "decision": _decision(refusal, force)}) as run:
         log_comparison(run, found)
@@ -199,8 +254,21 @@ def _refusal(record: VersionRecord, found: Comparison | None) -> str:
     return "" if found.wins else found.verdict
 
 
-def run_rollback(settings: Settings, *, progress: Progress) -> Promotion:
-    """Make the champion before this one champion again."""
+def rollback(settings: SettingsLike, *, progress: Progress | None = None) -> Promotion:
+    """Make the previous champion the champion again; as `staypower models rollback`.
+
+    Parameters
+    ----------
+    settings : Settings, str, Path or mapping
+        From `load_config`, or what it takes.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    Promotion
+    """
+    settings, _ = settings_from(settings), progress_from(progress)
     tracker = tracker_of(settings)
     now = tracker.registry.champion()
     lock = tracker.rollback()
