@@ -37,9 +37,9 @@ from staypower.dataset.building import Dataset
 from staypower.labels.churn import find_horizon_labels
 from staypower.labels.settings import ContractualLabel
 from staypower.models import kinds
-from staypower.models.horizons import HorizonModel, HorizonSettings, fit_horizons
+from staypower.models.horizons import HorizonModel, fit_horizons
 from staypower.models.kinds import fit_kinds
-from staypower.models.settings import ModelSettings
+from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.tables import Tables
 
 Floats = NDArray[np.float64]

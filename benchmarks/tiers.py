@@ -21,7 +21,7 @@ from staypower.evaluation.tier import evaluate_tiers
 from staypower.labels.tier import TierRows, find_tiers
 from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.probability import calibration_error
-from staypower.models.tier_prediction import settle_tiers
+from staypower.models.tier_prediction import choose_tiers
 
 OBSERVED_UNTIL = "2025-06-30"
 TABLES = ("accounts", "usage", "tickets", "surveys", "subscriptions", "payments", "advocacy", "goals")
@@ -230,7 +230,7 @@ def print_abstention(true: np.ndarray, model: np.ndarray, answered: np.ndarray) 
     print("\nabstention: share of rows that are told a tier, and its accuracy")
     lines = []
     for below in (0.0, 0.4, 0.45, 0.5, 0.6):
-        told = settle_tiers(model, abstain_below=below)
+        told = choose_tiers(model, abstain_below=below)
         line: list[float] = [below]
         for mask in (answered, ~answered):
             known = mask & (told >= 0)
@@ -249,10 +249,10 @@ def print_stability(true: np.ndarray, model: np.ndarray, who: np.ndarray, cutoff
     moved_truly = float(np.mean([(true[kept[:, n]] != true[kept[:, n - 1]]).mean() for n in range(1, kept.shape[1])]))
     lines = []
     for margin in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
-        tier = settle_tiers(model[kept[:, 0]])
+        tier = choose_tiers(model[kept[:, 0]])
         changed = []
         for number in range(1, kept.shape[1]):
-            now = settle_tiers(model[kept[:, number]], tier, margin=margin)
+            now = choose_tiers(model[kept[:, number]], tier, margin=margin)
             changed.append((now != tier).mean())
             tier = now
         lines.append([margin, float(np.mean(changed)), (tier == true[kept[:, -1]]).mean()])

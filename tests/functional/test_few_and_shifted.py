@@ -98,7 +98,7 @@ def leaves(bundle) -> set[int]:
 
 def test_thirty_churners_get_small_trees_of_all_cutoffs_and_folds_by_account(thirty):
     told = " ".join(thirty.told["warnings"])
-    said = r"only (\d+) accounts bear the rarer label \(under 100\): trees held to 4 leaves and depth 2; expect wide intervals"
+    said = r"only (\d+) accounts have the rarer label \(under 100\): trees are limited to 4 leaves and depth 2; expect wide intervals"
     found = re.search(said, told)
     # who had given notice before every cutoff teaches nothing
     assert found is not None
@@ -126,7 +126,7 @@ def test_its_probabilities_stay_near_what_thirty_leavers_can_tell(thirty):
 
 
 def test_twelve_churners_are_learned_from_but_nobody_scores_with_them(twelve):
-    said = "is not fit to be champion by itself: only 12 accounts bear the rarer label where it learned, 20 are needed"
+    said = "is not fit to be champion by itself: only 12 accounts have the rarer label in training, 20 are needed"
     assert twelve.told["champion"] is False
     assert read_versions(twelve.folder / "models", "small")["1"].unfit == said
     code, out, _ = run("models", "promote", "1", "-c", str(twelve.config), "-q")

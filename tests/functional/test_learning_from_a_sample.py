@@ -239,8 +239,8 @@ def test_tables_that_do_not_fit_are_refused_before_they_are_read(company, place,
 
 def test_rows_left_out_weigh_again_where_tiers_are_learned(company, settings, dataset, tables, monkeypatch):
     """What a tier is learned from is weighed so that rows that stayed count as before; with no sample nothing is weighed."""
+    from staypower.models import fitting
     from staypower.models.tier import LoyaltyTierClassifier
-    from staypower.pipelines import companions
 
     given = {}
 
@@ -250,13 +250,12 @@ def test_rows_left_out_weigh_again_where_tiers_are_learned(company, settings, da
 
     monkeypatch.setattr(LoyaltyTierClassifier, "fit", fit)
     with pytest.raises(StopIteration):
-        companions._fit_tier(dataset, tables, settings)
+        fitting._fit_tier(dataset, tables, settings.tier, settings.model)
     place = {key: row for row, key in enumerate(zip(dataset.matrix.accounts, dataset.matrix.cutoffs, strict=True))}
     churned = np.array([dataset.y[place[key]] for key in given["keys"]]) == 1
     assert churned.any()
     assert given["weights"].tolist() == np.where(churned, 0.4, 1.0).tolist()
     whole = company.result.trained.dataset
     with pytest.raises(StopIteration):
-        companions._fit_tier(whole, tables, company.settings)
+        fitting._fit_tier(whole, tables, company.settings.tier, company.settings.model)
     assert set(given["weights"]) == {1.0}
-    assert companions._frequencies(np.array([0, 1, 1]), np.array([0.5, 1.0, 0.5]), 3).tolist() == [0.25, 0.75, 0.0]

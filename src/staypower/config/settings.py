@@ -22,8 +22,7 @@ from staypower.explanation.settings import ExplanationSettings
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier_settings import TierSettings
-from staypower.models.horizons import HorizonSettings
-from staypower.models.settings import ModelSettings
+from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.portfolio.settings import PortfolioSettings, QuadrantSettings
 from staypower.scoring.settings import ScoringSettings
 from staypower.sources.settings import TableSource
@@ -122,7 +121,9 @@ class Settings(BaseModel):
         default_factory=SamplingSettings, description="how many accounts and rows to learn from; by default all"
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="what is computed from the tables")
-    horizons: HorizonSettings = Field(default_factory=HorizonSettings, description="horizons to predict beside the label's own")
+    horizons: HorizonSettings = Field(
+        default_factory=HorizonSettings, description="horizons to predict besides the label's own"
+    )
     quadrants: QuadrantSettings = Field(default_factory=QuadrantSettings, description="which tiers count as loyal")
     model: ModelSettings = Field(default_factory=ModelSettings, description="how the model learns")
     costs: CostSettings = Field(default_factory=CostSettings, description="what an account is worth and acting costs")

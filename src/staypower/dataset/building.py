@@ -121,6 +121,11 @@ class Dataset:
         """Rows that are together as all rows were, each counted once: every row where none that stayed were left out."""
         return self.rows("test") | self.sampling.draws(self.matrix.accounts, self.matrix.cutoffs)
 
+    def places(self, accounts: Sequence[str], cutoffs: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return where each row stands in tables of sorted accounts by sorted cutoffs."""
+        found = np.searchsorted(np.asarray(accounts, dtype=str), self.matrix.accounts.astype(str))
+        return found, np.searchsorted(cutoffs, self.matrix.cutoffs)
+
     def frame(self) -> pd.DataFrame:
         """Return keys, part, label and features as one frame."""
         keys = self.matrix.frame()

@@ -21,11 +21,20 @@ from staypower.metrics.ordinal import (
     quadratic_weighted_kappa_of,
     ranked_probability_scores,
 )
+from staypower.models.fitting import TierTest
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FREQUENCIES", "LAST_ANSWER", "TIER_METRICS", "TierEvaluation", "evaluate_tiers", "last_tier_baseline"]
+__all__ = [
+    "FREQUENCIES",
+    "LAST_ANSWER",
+    "TIER_METRICS",
+    "TierEvaluation",
+    "evaluate_tier_test",
+    "evaluate_tiers",
+    "last_tier_baseline",
+]
 
 FREQUENCIES, LAST_ANSWER = "class frequencies", "last answer"
 EVERYONE = "all"
@@ -160,6 +169,23 @@ def last_tier_baseline(last_tier: ArrayLike, frequencies: ArrayLike) -> NDArray[
     certain = np.eye(len(shares))[np.maximum(last, 0)]
     found: NDArray[np.float64] = np.where(last[:, None] >= 0, certain, shares)
     return found
+
+
+def evaluate_tier_test(test: TierTest | None, *, split: str, seed: int) -> TierEvaluation | None:
+    """Evaluate the tier model on the test rows that answered; None without any."""
+    if test is None:
+        return None
+    return evaluate_tiers(
+        test.tier,
+        test.probabilities,
+        accounts=test.accounts,
+        cutoffs=test.cutoffs,
+        split=split,
+        classes=test.classes,
+        last_tier=test.last_tier,
+        train_frequencies=test.train_frequencies,
+        seed=seed,
+    )
 
 
 def evaluate_tiers(

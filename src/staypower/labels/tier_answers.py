@@ -20,9 +20,16 @@ from staypower.tables import Table, Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Answers", "read_answers"]
+__all__ = ["Answers", "has_answers", "read_answers"]
 
 _NPS_SCALES = ((0.0, 10.0), (1.0, 10.0))
+
+
+def has_answers(tables: Tables, instrument: str) -> bool:
+    """Say whether the surveys hold answers to an instrument."""
+    if not tables.has("surveys", "instrument", "answered_at", "value"):
+        return False
+    return bool(pc.any(pc.equal(tables["surveys"].data.column("instrument"), instrument)).as_py())
 
 
 @dataclass(frozen=True)

@@ -76,12 +76,6 @@ class TierSettings(BaseModel):
     never_invited: Literal["flag", "unknown"] = Field(
         default="flag", description="accounts that were never asked: flagged only (`flag`), or no tier told (`unknown`)"
     )
-    margin: float = Field(
-        default=0.1,
-        ge=0.0,
-        le=1.0,
-        description="a tier changes against the previous one only when it is this much more probable",
-    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> TierSettings:

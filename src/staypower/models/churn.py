@@ -161,6 +161,7 @@ class ChurnClassifier(TreeClassifier):
         settings: ModelSettings,
         *,
         embargo_days: float | None = None,
+        calibration_cutoffs: int | None = None,
         categorical_features: Sequence[str] | None = None,
     ) -> Self:
         """Build the estimator that the settings describe.
@@ -170,6 +171,8 @@ class ChurnClassifier(TreeClassifier):
         settings : ModelSettings
         embargo_days : float or None, default None
             Gap + horizon + grace of the label.
+        calibration_cutoffs : int or None, default None
+            How many of the latest cutoffs calibrate in the temporal split.
         categorical_features : sequence of str or None, default None
 
         Returns
@@ -178,8 +181,8 @@ class ChurnClassifier(TreeClassifier):
 
         Examples
         --------
-        >>> ChurnClassifier.from_settings(ModelSettings(folds=3), embargo_days=120)
-        ChurnClassifier(embargo_days=120, folds=3)
+        >>> ChurnClassifier.from_settings(ModelSettings(max_trees=300), embargo_days=120)
+        ChurnClassifier(embargo_days=120, max_trees=300)
         """
         values = settings.model_dump(exclude={"seed", "threads", "min_churners"})
         return cls(
@@ -187,6 +190,7 @@ class ChurnClassifier(TreeClassifier):
             random_state=settings.seed,
             n_jobs=settings.threads,
             embargo_days=embargo_days,
+            calibration_cutoffs=calibration_cutoffs,
             categorical_features=categorical_features,
         )
 

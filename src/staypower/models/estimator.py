@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, chec
 from staypower.errors import Problem
 from staypower.models.frames import encode, learn_categories
 from staypower.models.rows import FitError, categorical_positions
-from staypower.models.settings import ModelSettings
+from staypower.models.settings import FitSettings
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The base of the classifiers: its subclasses store the parameters that `ModelSettings` names.
+    """The base of the classifiers: its subclasses store the parameters that `FitSettings` names.
 
     >>> issubclass(TreeClassifier, ClassifierMixin)
     True
@@ -53,14 +53,14 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = [str(name) for name in getattr(self, "feature_names_in_", [])]
         return features, given, weights, categorical_positions([*declared, *self.categories_], names, features)
 
-    def _settings(self) -> ModelSettings:
-        names = (set(ModelSettings.model_fields) - {"seed", "threads", "min_churners"}) & set(self.get_params(deep=False))
+    def _settings(self) -> FitSettings:
+        names = (set(FitSettings.model_fields) - {"seed", "threads", "min_churners"}) & set(self.get_params(deep=False))
         values = {name: getattr(self, name) for name in names}
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = int(check_random_state(seed).randint(2**31 - 1))
         try:
-            return ModelSettings(**values, seed=int(seed), threads=self._threads())
+            return FitSettings(**values, seed=int(seed), threads=self._threads())
         except ValidationError as error:
             problems = [
                 Problem("unusable parameter", f"{problem['loc'][0]} = {problem['input']!r}", problem["msg"])

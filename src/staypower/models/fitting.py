@@ -1,19 +1,35 @@
-"""Fit the churn model to a data set: which rows train it, and what its probabilities add up to."""
+"""Fit models to a data set: the churn model, and the secondary models that are sealed with it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staypower.cutoffs import Outcome
 from staypower.dataset.building import Dataset
+from staypower.labels.settings import LabelSettings
+from staypower.labels.tier import find_tiers
+from staypower.labels.tier_answers import has_answers
+from staypower.labels.tier_settings import TierSettings
+from staypower.models import kinds
+from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
-from staypower.models.settings import ModelSettings
+from staypower.models.horizons import fit_horizons
+from staypower.models.settings import HorizonSettings, ModelSettings
+from staypower.models.tier import LoyaltyTierClassifier
+from staypower.models.tier_prediction import predict_tiers
+from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["calibrated_base_rate", "fit_classifier"]
+__all__ = ["SecondaryModels", "TierTest", "calibrated_base_rate", "fit_classifier", "fit_secondary_models"]
+
+# with fewer accounts of a tier, no tier is predicted
+_LEAST_OF_A_TIER = 20
 
 
 def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
@@ -24,11 +40,12 @@ def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.b
     plan, chosen = dataset.plan, settings
     if chosen.split == "auto" and plan.split != "temporal":
         chosen = chosen.model_copy(update={"split": "grouped"})
-    # where the later cutoffs hold too few churners to calibrate on, `auto` cross-fits over accounts instead
-    if plan.split == "temporal":
-        chosen = chosen.model_copy(update={"calibration_cutoffs": len(plan.calibration)})
     model = ChurnClassifier.from_settings(
-        chosen, embargo_days=plan.embargo, categorical_features=list(dataset.matrix.categories) or None
+        chosen,
+        embargo_days=plan.embargo,
+        # where the later cutoffs hold too few churners to calibrate on, `auto` cross-fits over accounts instead
+        calibration_cutoffs=len(plan.calibration) if plan.split == "temporal" else None,
+        categorical_features=list(dataset.matrix.categories) or None,
     )
     model.fit(
         dataset.X[trained],
@@ -47,3 +64,104 @@ def calibrated_base_rate(dataset: Dataset) -> float:
     if dataset.rows("calibration").any():
         return dataset.base_rate("calibration")
     return dataset.base_rate("training", "calibration")
+
+
+@dataclass(frozen=True)
+class TierTest:
+    """Predicted tiers of the test rows that have one, and what it takes to evaluate them."""
+
+    classes: tuple[str, ...]  # from worst to best
+    tier: NDArray[np.int64]  # shape (n,): position in `classes`
+    probabilities: NDArray[np.float64]  # shape (n, classes)
+    last_tier: NDArray[np.int64]  # shape (n,): of the last answer before the cutoff, -1 where there is none
+    accounts: NDArray[np.object_]  # shape (n,)
+    cutoffs: NDArray[np.int64]  # shape (n,)
+    train_frequencies: NDArray[np.float64]  # share of each tier among the training rows
+
+
+@dataclass(frozen=True)
+class SecondaryModels:
+    """Models to be sealed with the churn model."""
+
+    models: Mapping[str, SealedModel]
+    notes: tuple[str, ...]  # what is not predicted, and why
+    tier_test: TierTest | None
+
+
+def fit_secondary_models(
+    dataset: Dataset,
+    tables: Tables,
+    *,
+    label: LabelSettings,
+    horizons: HorizonSettings,
+    tier: TierSettings,
+    settings: ModelSettings,
+) -> SecondaryModels:
+    """Fit kinds of churn, other horizons and tier on the training and calibration rows of a data set."""
+    kind, kind_notes = kinds.fit_kinds(dataset, label, settings)
+    steps, step_notes = fit_horizons(dataset, tables, label, horizons, settings)
+    tiers, tier_notes, tier_test = _fit_tier(dataset, tables, tier, settings)
+    models = {**steps, **({} if kind is None else {kinds.NAME: kind}), **tiers}
+    notes = (*kind_notes, *step_notes, *(f"loyalty tier: {note}" for note in tier_notes))
+    return SecondaryModels(models, notes, tier_test)
+
+
+def _fit_tier(
+    dataset: Dataset, tables: Tables, tier: TierSettings, settings: ModelSettings
+) -> tuple[Mapping[str, SealedModel], list[str], TierTest | None]:
+    if dataset.plan.split == "snapshot":
+        return {}, ["not predicted, a snapshot has no later answers"], None
+    if tier.kind == "survey" and not has_answers(tables, tier.instrument):
+        return {}, [f"not predicted, there are no answers to {tier.instrument} surveys"], None
+    tiers, last_tiers = _tiers_of(dataset, tables, tier)
+    known = tiers >= 0
+    # an answer that came after the first test cutoff was not known when the test began
+    early = Outcome(horizon=tier.horizon).mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
+    trained, tested = dataset.rows("training", "calibration") & early & known, dataset.rows("test") & known
+    accounts, cutoffs = dataset.matrix.accounts, dataset.matrix.cutoffs
+    short = _shortfall(tiers[trained], accounts[trained], tier.classes)
+    if short:
+        return {}, [f"not predicted, {short}"], None
+    model = LoyaltyTierClassifier.from_settings(
+        settings.model_copy(update={"split": "auto"}),
+        classes_order=list(range(len(tier.classes))),
+        embargo_days=tier.horizon,
+        categorical_features=list(dataset.matrix.categories) or None,
+    )
+    weights = (np.ones(len(known)) if dataset.weights is None else dataset.weights)[trained]
+    model.fit(
+        *(dataset.X[trained], tiers[trained]),
+        cutoffs=cutoffs[trained],
+        accounts=accounts[trained],
+        sample_weight=weights,
+    )
+    models = model.to_secondary_models(metadata={"tiers": list(tier.classes), "tier_horizon_days": tier.horizon})
+    if not tested.any():
+        return models, ["not evaluated, there are no answers in the test period"], None
+    counts = np.bincount(tiers[trained], weights=weights, minlength=len(tier.classes))
+    found = TierTest(
+        classes=tier.classes,
+        tier=tiers[tested],
+        probabilities=predict_tiers(models, dataset.X[tested]),
+        last_tier=last_tiers[tested],
+        accounts=accounts[tested],
+        cutoffs=cutoffs[tested],
+        train_frequencies=counts / counts.sum(),
+    )
+    return models, model.notes_, found
+
+
+def _tiers_of(dataset: Dataset, tables: Tables, tier: TierSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the tier of every row and that of the last answer before; -1 where there is none, or the horizon is not complete."""
+    cutoffs = dataset.plan.all[Outcome(horizon=tier.horizon).mature(dataset.plan.all, tables.observed_until)]
+    mature = np.isin(dataset.matrix.cutoffs, cutoffs)
+    rows = find_tiers(tables, tier, cutoffs).rows(dataset.matrix.accounts[mature], dataset.matrix.cutoffs[mature])
+    found = np.full((2, len(mature)), -1, dtype=np.int64)
+    found[:, mature] = rows.tier, rows.last_tier
+    return found[0], found[1]
+
+
+def _shortfall(tier: NDArray[np.int64], accounts: NDArray[np.object_], classes: tuple[str, ...]) -> str:
+    found = {name: len(set(accounts[tier == number])) for number, name in enumerate(classes)}
+    few = ", ".join(f"{count} {name}" for name, count in found.items() if count < _LEAST_OF_A_TIER)
+    return f"too few accounts of a tier answered ({few}; {_LEAST_OF_A_TIER} of each are needed)" if few else ""

@@ -1,8 +1,8 @@
 """Churn within other horizons than the model's own, as hazards on either side of it.
 
-The churn model says how likely an account leaves within its own horizon. Everything else is asked about what it leaves open:
-of the accounts that churn within the horizon, how many in its first part; of those that stay, how many churn in the time after
-it. The answers are probabilities, so the curve they make passes through the churn model's own value and can only rise.
+The churn model gives the probability of churn within its own horizon. A step before it is P(churn within the shorter horizon |
+churn within the longer one), a step after it P(churn within the longer horizon | no churn within the shorter one). So the curve
+passes through the churn model's own probability and never falls.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset
@@ -22,51 +21,30 @@ from staypower.errors import UsageError
 from staypower.labels.churn import find_horizon_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle, SealedModel
-from staypower.models.churn import ChurnClassifier
-from staypower.models.constant import constant_model
-from staypower.models.positions import positions_of
-from staypower.models.settings import ModelSettings
+from staypower.models.secondary import fit_secondary
+from staypower.models.settings import HorizonSettings, ModelSettings
+from staypower.results.numbers import percent
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LEAST_OF_A_SIDE", "HorizonModel", "HorizonSettings", "fit_horizons", "horizons_of"]
+__all__ = ["LEAST_OF_A_SIDE", "HorizonModel", "fit_horizons", "horizons_of"]
 
 LEAST_OF_A_SIDE = 20
-"""With fewer accounts on the rarer side of a step the share of the training rows is taken for everybody."""
+"""With fewer accounts on the rarer side of a step the share among the training rows is taken for every account."""
 
 _PREFIX = "horizon_"
-_LONGEST = 3650
 
-# When a churner leaves is learned from churners alone, who are few: little trees, firmly shrunk.
+# Steps before the own horizon are fitted on churners alone, who are few: small trees, firmly shrunk.
 _AMONG_CHURNERS: dict[str, float] = {"num_leaves": 4, "max_depth": 2, "l2": 10.0}
-
-
-def _ascending(days: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(days)) != len(days):
-        raise ValueError("a horizon stands twice Fix: name each once")
-    return tuple(sorted(days))
-
-
-class HorizonSettings(BaseModel):
-    """Horizons to predict beside the label's own.
-
-    >>> HorizonSettings(days=(180, 30)).days
-    (30, 180)
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    days: Annotated[tuple[Annotated[int, Field(ge=1, le=_LONGEST)], ...], Field(max_length=12), AfterValidator(_ascending)] = (
-        Field(default=(30, 90, 180), description="days within which churn is predicted; `[]`: the label's horizon alone")
-    )
 
 
 @dataclass(frozen=True)
 class HorizonModel:
     """The curve of churn over time, read from a bundle's secondary models.
 
+    >>> from staypower.models.secondary import constant_model
     >>> steps = {
     ...     30: constant_model(1, 2, feature="seats", metadata={}),
     ...     180: constant_model(0, 2, feature="seats", metadata={}),
@@ -129,7 +107,7 @@ def horizons_of(
 ) -> pd.DataFrame:
     """Predict churn within the other horizons with a sealed model."""
     if len(X) != len(churn_probability):
-        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
+        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one per row")
     model = HorizonModel.of(bundle)
     if model is None:
         return pd.DataFrame(index=pd.RangeIndex(len(X)))
@@ -138,7 +116,7 @@ def horizons_of(
 
 @dataclass(frozen=True)
 class _Step:
-    """One question between two neighbouring horizons, and the rows that answer it."""
+    """The step between two neighbouring horizons, and the rows that it is fitted on."""
 
     days: int
     rows: NDArray[np.bool_]
@@ -149,7 +127,7 @@ class _Step:
 def fit_horizons(
     dataset: Dataset, tables: Tables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
 ) -> tuple[dict[str, SealedModel], tuple[str, ...]]:
-    """Learn the steps between the label's own horizon and the others."""
+    """Fit the steps between the label's own horizon and the others."""
     asked = [days for days in settings.days if days != label.horizon]
     if not asked:
         return {}, ()
@@ -169,10 +147,10 @@ def fit_horizons(
 
 def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
     plan, learned = dataset.plan, dataset.rows("training", "calibration")
-    # what is learned must have been known when the test begins; a snapshot's test is other accounts, not a later time
+    # training outcomes must be known when the test begins; a snapshot's test is other accounts, not a later time
     until = None if plan.split == "snapshot" else int(plan.test[0])
     found = find_horizon_labels(tables, label, plan.all, [*asked, label.horizon], known_until=until)
-    places = positions_of(dataset, found.population.accounts, plan.all)
+    places = dataset.places(found.population.accounts, plan.all)
     churned = {days: found.at(days)[places] for days in found.horizons}
     steps: list[_Step] = []
     shorter = [days for days in found.horizons if days <= label.horizon]
@@ -191,27 +169,17 @@ def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequen
 
 
 def _fit(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings) -> tuple[SealedModel, tuple[str, ...]]:
-    accounts, names, cutoffs = dataset.matrix.accounts, dataset.catalogue.names, dataset.matrix.cutoffs
-    y = step.churned[step.rows]
-    ones, zeros = int((y == 1).sum()), int((y == 0).sum())
-    rarer = min(len(np.unique(accounts[step.rows & (step.churned == side)])) for side in (0, 1))
-    metadata = {
-        **shared,
-        "step": step.days,
-        "rows": {"churned": ones, "not": zeros},
-        "rarer_accounts": rarer,
-        "cutoffs": [text_of(int(cutoff)) for cutoff in np.unique(cutoffs[step.rows])],
-    }
-    if rarer < LEAST_OF_A_SIDE:
-        sealed = constant_model(ones, zeros, feature=names[0], metadata=metadata)
-        of = "of the churners" if step.among_churners else "of those who stayed until then"
-        note = (
-            f"{step.days} days: only {rarer} accounts on the rarer side (under {LEAST_OF_A_SIDE}): "
-            f"{100 * sealed.metadata['share']:.0f} % {of}, whatever the account"
-        )
-        return sealed, (note,)
-    chosen = model.model_copy(update={"split": "grouped", **(_AMONG_CHURNERS if step.among_churners else {})})
-    fitted = ChurnClassifier.from_settings(chosen, categorical_features=list(dataset.matrix.categories) or None)
-    fitted.fit(dataset.X[step.rows], y, cutoffs=cutoffs[step.rows], accounts=accounts[step.rows])
-    found = {**metadata, "method": "trees", "fit": fitted.split_}
-    return SealedModel(fitted.model_text_, fitted.calibration_, tuple(names), found), ()
+    cutoffs = [text_of(int(cutoff)) for cutoff in np.unique(dataset.matrix.cutoffs[step.rows])]
+    sealed = fit_secondary(
+        *(dataset, step.rows, step.churned == 1),
+        model.model_copy(update={"split": "grouped", **(_AMONG_CHURNERS if step.among_churners else {})}),
+        least=LEAST_OF_A_SIDE,
+        names=("churned", "not"),
+        metadata={**shared, "step": step.days, "cutoffs": cutoffs},
+    )
+    if sealed.metadata["method"] == "trees":
+        return sealed, ()
+    of = "of those who churn" if step.among_churners else "of those who stayed until then"
+    rarer, share = sealed.metadata["rarer_accounts"], percent(sealed.metadata["share"], 0)
+    needed = f"only {rarer} accounts on the rarer side ({LEAST_OF_A_SIDE} are needed)"
+    return sealed, (f"{step.days} days: {needed}: {share} {of} is taken for every account",)

@@ -13,10 +13,9 @@ from staypower.errors import UsageError
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle, SealedModel
-from staypower.models.churn import ChurnClassifier
-from staypower.models.constant import constant_model
-from staypower.models.positions import positions_of
+from staypower.models.secondary import fit_secondary
 from staypower.models.settings import ModelSettings
+from staypower.results.numbers import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +27,7 @@ NAME = "kinds"
 """The model's name in the bundle."""
 
 LEAST_OF_A_KIND = 30
-"""With fewer accounts of the rarer kind the share of the training rows is taken for everybody."""
+"""With fewer accounts of the rarer kind the share among the training rows is taken for every account."""
 
 # Churners are few, and near copies of themselves at several cutoffs. Smaller trees (2 or 4 leaves) were never better in
 # benchmarks/horizons.py: what a failed payment says hangs on a failed payment *and* on how long ago it was.
@@ -39,7 +38,7 @@ _RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "lea
 class KindModel:
     """P(voluntary | churn), read from a bundle's secondary model.
 
-    >>> from staypower.models.constant import constant_model
+    >>> from staypower.models.secondary import constant_model
     >>> sealed = constant_model(6, 2, feature="seats", metadata={})
     >>> KindModel(sealed).split(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).to_dict("records")
     [{'p_voluntary': 0.14, 'p_involuntary': 0.06}]
@@ -77,46 +76,36 @@ def split_by_kind(
 
 
 def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -> tuple[SealedModel | None, tuple[str, ...]]:
-    """Learn P(voluntary | churn) on the churners of the training and calibration rows.
+    """Fit P(voluntary | churn) on the churned rows of training and calibration.
 
-    Churners whose end has no reason are left out: they are taken to be of the same kinds as others with the same features,
+    Churned rows without an end reason are left out: they are taken to be of the same kinds as others with the same features,
     so `p_voluntary + p_involuntary` is the whole churn probability, unknown reasons included.
     """
     if not label.involuntary_words:
-        return None, ("kinds of churn: not told apart, `label.involuntary` names no end reasons",)
+        return None, ("kinds of churn: not predicted, `label.involuntary` names no end reasons",)
     if label.predicted != "any":
-        return None, (f"kinds of churn: the label is about {label.predicted} churn alone",)
-    kind = dataset.labels.kind[positions_of(dataset, dataset.labels.population.accounts, dataset.plan.all)]
+        return None, (f"kinds of churn: not predicted, the label is about {label.predicted} churn only",)
+    kind = dataset.labels.kind[dataset.places(dataset.labels.population.accounts, dataset.plan.all)]
     churned = dataset.rows("training", "calibration") & (dataset.y == 1)
     known = churned & np.isin(kind, [ChurnKind.VOLUNTARY, ChurnKind.INVOLUNTARY])
     if not known.any():
-        return None, ("kinds of churn: no churner in training has an `end_reason`",)
+        return None, ("kinds of churn: not predicted, no churned row in training has an `end_reason`",)
     unknown, of = int((churned & ~known).sum()), int(churned.sum())
-    notes = (f"kinds of churn: {unknown} of {of} churned rows have no end reason and taught nothing",) if unknown else ()
-    sealed, more = _fit(dataset, known, kind == ChurnKind.VOLUNTARY, settings)
-    return sealed, notes + more
-
-
-def _fit(
-    dataset: Dataset, known: NDArray[np.bool_], voluntary: NDArray[np.bool_], settings: ModelSettings
-) -> tuple[SealedModel, tuple[str, ...]]:
-    accounts, names = dataset.matrix.accounts, dataset.catalogue.names
-    rarer = min(len(np.unique(accounts[known & (voluntary == side)])) for side in (True, False))
-    counts = {"voluntary": int((known & voluntary).sum()), "involuntary": int((known & ~voluntary).sum())}
-    if rarer < LEAST_OF_A_KIND:
-        sealed = constant_model(*counts.values(), feature=names[0], metadata={"rows": counts, "rarer_accounts": rarer})
-        note = (
-            f"kinds of churn: only {rarer} accounts churned in the rarer way (under {LEAST_OF_A_KIND}): every account gets the "
-            f"share of the training rows, {100 * sealed.metadata['share']:.0f} % voluntary"
-        )
-        return sealed, (note,)
-    chosen = settings.model_copy(update={"split": "grouped", **_RESTRAINT})
-    model = ChurnClassifier.from_settings(chosen, categorical_features=list(dataset.matrix.categories) or None)
-    model.fit(
-        dataset.X[known], voluntary[known].astype(np.int8), cutoffs=dataset.matrix.cutoffs[known], accounts=accounts[known]
+    notes = [f"kinds of churn: {unknown} of {of} churned rows have no end reason and were not used"] if unknown else []
+    sealed = fit_secondary(
+        *(dataset, known, kind == ChurnKind.VOLUNTARY),
+        settings.model_copy(update={"split": "grouped", **_RESTRAINT}),
+        least=LEAST_OF_A_KIND,
+        names=("voluntary", "involuntary"),
+        metadata={},
     )
-    metadata = {"method": "trees", "rows": counts, "rarer_accounts": rarer, "fit": model.split_}
-    return SealedModel(model.model_text_, model.calibration_, tuple(names), metadata), ()
+    if sealed.metadata["method"] == "share":
+        rarer, share = sealed.metadata["rarer_accounts"], percent(sealed.metadata["share"], 0)
+        notes.append(
+            f"kinds of churn: only {rarer} accounts churned in the rarer way ({LEAST_OF_A_KIND} are needed): {share} of churn "
+            "is taken as voluntary for every account"
+        )
+    return sealed, tuple(notes)
 
 
 def kinds_of(
@@ -124,7 +113,7 @@ def kinds_of(
 ) -> pd.DataFrame:
     """Divide churn probabilities by kind with a sealed model."""
     if len(X) != len(churn_probability):
-        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one a row")
+        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one per row")
     sealed = bundle.secondary.get(NAME)
     if sealed is None:
         return pd.DataFrame(index=pd.RangeIndex(len(X)))

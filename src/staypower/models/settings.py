@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["FEW", "LEAST_ACCOUNTS", "MANY", "SOME", "Calibration", "ModelSettings", "Split", "TreeShape"]
+__all__ = [
+    "FEW",
+    "LEAST_ACCOUNTS",
+    "MANY",
+    "SOME",
+    "Calibration",
+    "FitSettings",
+    "HorizonSettings",
+    "ModelSettings",
+    "Split",
+    "TreeShape",
+]
 
 Split = Literal["auto", "temporal", "grouped"]
 Calibration = Literal["auto", "sigmoid", "beta", "temperature"]
@@ -14,8 +25,9 @@ Calibration = Literal["auto", "sigmoid", "beta", "temperature"]
 FEW = 100
 SOME = 5_000
 MANY = 50_000
-# fewer accounts of the rarer label teach too little for a model to score by itself
+# with fewer accounts of the rarer label a model cannot be promoted automatically
 LEAST_ACCOUNTS = 20
+_LONGEST_HORIZON = 3650
 
 
 class _Restraint(TypedDict):
@@ -30,23 +42,6 @@ class _Restraint(TypedDict):
 class TreeShape(BaseModel):
     """The size and restraint of the trees, by the amount of evidence.
 
-    Parameters
-    ----------
-    num_leaves : int
-        Most leaves of a tree.
-    max_depth : int
-        Most splits from root to leaf. It bounds what an explanation costs.
-    learning_rate : float
-        How much of each tree is kept.
-    min_child_samples : int
-        Fewest rows in a leaf.
-    l2 : float
-        Shrinks the values of leaves with little evidence.
-    feature_fraction : float
-        Share of the features each tree may use.
-    bagging_fraction : float
-        Share of the rows each tree sees.
-
     >>> TreeShape.by_evidence(churners=40, accounts=500, rows=500).num_leaves
     4
     >>> TreeShape.by_evidence(churners=1_000, accounts=3_000, rows=9_000).max_depth
@@ -55,13 +50,13 @@ class TreeShape(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_leaves: int = Field(ge=2, le=255)
-    max_depth: int = Field(ge=1, le=16)
-    learning_rate: float = Field(gt=0.0, le=1.0)
-    min_child_samples: int = Field(ge=1)
-    l2: float = Field(ge=0.0)
-    feature_fraction: float = Field(gt=0.0, le=1.0)
-    bagging_fraction: float = Field(gt=0.0, le=1.0)
+    num_leaves: int = Field(ge=2, le=255, description="most leaves of a tree")
+    max_depth: int = Field(ge=1, le=16, description="most splits from root to leaf; it bounds the cost of an explanation")
+    learning_rate: float = Field(gt=0.0, le=1.0, description="how much of each tree is kept")
+    min_child_samples: int = Field(ge=1, description="fewest rows in a leaf")
+    l2: float = Field(ge=0.0, description="shrinks the values of leaves with little evidence")
+    feature_fraction: float = Field(gt=0.0, le=1.0, description="share of the features that each tree may use")
+    bagging_fraction: float = Field(gt=0.0, le=1.0, description="share of the rows that each tree sees")
 
     @classmethod
     def by_evidence(cls, *, churners: int, accounts: int, rows: int) -> TreeShape:
@@ -108,55 +103,78 @@ _LARGE: _Restraint = {**_MIDDLE, "num_leaves": 15, "max_depth": 5, "learning_rat
 _HUGE: _Restraint = {**_LARGE, "num_leaves": 31, "max_depth": 6, "l2": 5.0}
 
 
+def _shape(name: str) -> str:
+    return f"{TreeShape.model_fields[name].description}; by default it follows from the number of churned accounts"
+
+
 class ModelSettings(BaseModel):
     """Settings of the churn model; what is left out follows from the data.
 
-    Parameters
-    ----------
-    split : {"auto", "temporal", "grouped"}, default "auto"
-        Where the number of trees and the calibration map come from: later cutoffs, or account-grouped cross-fitting.
-    calibration : {"auto", "sigmoid", "beta", "temperature"}, default "auto"
-        The calibration map; "auto" takes the one with the lowest held-out log loss.
-    calibration_cutoffs : int or None, default None
-        How many of the latest training cutoffs the temporal split keeps for stopping and calibration; None: one in six.
-    refit : bool, default True
-        Grow the final trees of the temporal split anew on the rows of all training cutoffs, as many as before, under the
-        calibration map found on later cutoffs. False keeps the trees of the earlier cutoffs.
-    folds : int, default 5
-        Folds of the cross-fitting.
-    max_trees : int, default 1000
-        Most trees.
-    patience : int, default 50
-        Stop when the held-out log loss has not fallen for this many trees.
-    num_leaves, max_depth, learning_rate, min_child_samples, l2, feature_fraction, bagging_fraction : optional
-        Override the shape that follows from the number of churners, see `TreeShape.by_evidence`.
-    min_churners : int, default 20
-        Fewer churners than this in training are refused by the pipelines.
-    seed : int, default 0
-        Seeds every random choice.
-    threads : int or None, default None
-        Threads of LightGBM; None: all cores for large data, one for small. It changes no number.
-
-    >>> ModelSettings(calibration="sigmoid").folds
-    5
+    >>> ModelSettings(calibration="sigmoid").max_trees
+    1000
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    split: Split = "auto"
-    calibration: Calibration = "auto"
-    calibration_cutoffs: int | None = Field(default=None, ge=1)
-    refit: bool = True
-    folds: int = Field(default=5, ge=2, le=20)
-    max_trees: int = Field(default=1_000, ge=1, le=10_000)
-    patience: int = Field(default=50, ge=1)
-    num_leaves: int | None = Field(default=None, ge=2, le=255)
-    max_depth: int | None = Field(default=None, ge=1, le=16)
-    learning_rate: float | None = Field(default=None, gt=0.0, le=1.0)
-    min_child_samples: int | None = Field(default=None, ge=1)
-    l2: float | None = Field(default=None, ge=0.0)
-    feature_fraction: float | None = Field(default=None, gt=0.0, le=1.0)
-    bagging_fraction: float | None = Field(default=None, gt=0.0, le=1.0)
-    min_churners: int = Field(default=20, ge=2)
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    threads: int | None = Field(default=None, ge=1)
+    split: Split = Field(
+        default="auto",
+        description="source of the number of trees and the calibration: later cutoffs (`temporal`), or cross-fitting over "
+        "groups of accounts (`grouped`)",
+    )
+    calibration: Calibration = Field(
+        default="auto", description="form of the calibration; `auto` takes the one with the lowest held-out log loss"
+    )
+    refit: bool = Field(
+        default=True,
+        description="refit the final trees of the temporal split on the rows of all training cutoffs, with as many trees and "
+        "the calibration found on later cutoffs; `false` keeps the trees of the earlier cutoffs",
+    )
+    max_trees: int = Field(default=1_000, ge=1, le=10_000, description="most trees")
+    num_leaves: int | None = Field(default=None, ge=2, le=255, description=_shape("num_leaves"))
+    max_depth: int | None = Field(default=None, ge=1, le=16, description=_shape("max_depth"))
+    learning_rate: float | None = Field(default=None, gt=0.0, le=1.0, description=_shape("learning_rate"))
+    min_child_samples: int | None = Field(default=None, ge=1, description=_shape("min_child_samples"))
+    l2: float | None = Field(default=None, ge=0.0, description=_shape("l2"))
+    feature_fraction: float | None = Field(default=None, gt=0.0, le=1.0, description=_shape("feature_fraction"))
+    bagging_fraction: float | None = Field(default=None, gt=0.0, le=1.0, description=_shape("bagging_fraction"))
+    min_churners: int = Field(default=20, ge=2, description="refuse to train with fewer churned accounts than this")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="seeds every random choice")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="threads of LightGBM; by default all cores for large data, one for small; no number depends on it",
+    )
+
+
+class FitSettings(ModelSettings):
+    """What the estimators take besides the settings of a config.
+
+    >>> FitSettings(split="grouped").folds
+    5
+    """
+
+    calibration_cutoffs: int | None = Field(
+        default=None, ge=1, description="how many of the latest cutoffs calibrate in the temporal split; None: one in six"
+    )
+    folds: int = Field(default=5, ge=2, le=20, description="folds of the cross-fitting")
+    patience: int = Field(default=50, ge=1, description="stop when the held-out log loss has not fallen for this many trees")
+
+
+def _ascending(days: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(days)) != len(days):
+        raise ValueError("a horizon is given twice Fix: name each once")
+    return tuple(sorted(days))
+
+
+class HorizonSettings(BaseModel):
+    """Horizons to predict besides the label's own.
+
+    >>> HorizonSettings(days=(180, 30)).days
+    (30, 180)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    days: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=_LONGEST_HORIZON)], ...], Field(max_length=12), AfterValidator(_ascending)
+    ] = Field(default=(30, 90, 180), description="days within which churn is predicted; `[]`: the label's horizon alone")

@@ -160,8 +160,8 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Examples
         --------
-        >>> LoyaltyTierClassifier.from_settings(ModelSettings(folds=3), embargo_days=90)
-        LoyaltyTierClassifier(embargo_days=90, folds=3)
+        >>> LoyaltyTierClassifier.from_settings(ModelSettings(max_trees=300), embargo_days=90)
+        LoyaltyTierClassifier(embargo_days=90, max_trees=300)
         """
         values = settings.model_dump(exclude={"seed", "threads", "min_churners", "refit"})
         return cls(

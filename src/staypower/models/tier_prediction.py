@@ -1,4 +1,4 @@
-"""From cumulative probabilities to tiers: never crossing, told or withheld by a declared rule, and steady between runs."""
+"""From cumulative probabilities to tiers: never crossing, unknown by a declared rule, and steady between runs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from staypower.models.bundle import SealedModel
 
-__all__ = ["TIER_MODEL", "UNKNOWN", "predict_tiers", "settle_tiers", "tier_models", "tier_probabilities"]
+__all__ = ["TIER_MODEL", "UNKNOWN", "predict_tiers", "choose_tiers", "tier_models", "tier_probabilities"]
 
 Floats = NDArray[np.float64]
 
-#: The number of the tier that is not told.
+#: The number of an unknown tier.
 UNKNOWN = -1
+# a tier changes only when the new one is this much more probable than the previous one
+_MARGIN = 0.1
 TIER_MODEL = "tier_above_{}"
 _NAME = re.compile(r"tier_above_(\d+)")
 
@@ -65,18 +67,18 @@ def predict_tiers(secondary: Mapping[str, SealedModel], X: pd.DataFrame | Floats
     return tier_probabilities(blend.above(np.column_stack([secondary[name].log_odds(X, threads=threads) for name in names])))
 
 
-def settle_tiers(
+def choose_tiers(
     probabilities: ArrayLike,
     previous: ArrayLike | None = None,
     *,
-    margin: float = 0.1,
+    margin: float = _MARGIN,
     abstain_below: float = 0.0,
     withheld: ArrayLike | None = None,
 ) -> NDArray[np.int8]:
-    """Tell each row's tier: the most probable, unless the evidence is too thin or does not outweigh the previous one.
+    """Choose each row's tier: the most probable, unless it is too improbable, or hardly more probable than the previous one.
 
     >>> likely = [[0.50, 0.45, 0.05], [0.60, 0.35, 0.05], [0.36, 0.34, 0.30]]
-    >>> settle_tiers(likely, [1, 1, -1], margin=0.1, abstain_below=0.4).tolist()
+    >>> choose_tiers(likely, [1, 1, -1], margin=0.1, abstain_below=0.4).tolist()
     [1, 0, -1]
     """
     given = np.asarray(probabilities, dtype=np.float64)

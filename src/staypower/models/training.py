@@ -1,8 +1,8 @@
-"""The two ways of training: later cutoffs calibrate, or account-grouped cross-fitting does; then all rows grow the trees.
+"""The two ways of training: calibration on later cutoffs, or by cross-fitting over groups of accounts.
 
-Later cutoffs say best how probabilities hold in time, and cross-fitting over accounts says best how many trees to grow. So
+Later cutoffs show best whether probabilities hold over time, cross-fitting over accounts shows best how many trees to grow. So
 where history allows, trees of earlier cutoffs are calibrated on later ones, an embargo apart, and the final trees are then
-grown anew on the rows of all cutoffs, as many as before, under the same calibration map.
+refitted on the rows of all cutoffs, with as many trees and the same calibration.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_
 from staypower.models.cross_fitting import CrossFit, cross_fit, raw_of
 from staypower.models.partition import TemporalPartition, deal_folds, partition_by_time
 from staypower.models.rows import FitError, Rows
-from staypower.models.settings import FEW, LEAST_ACCOUNTS, SOME, ModelSettings, TreeShape
+from staypower.models.settings import FEW, LEAST_ACCOUNTS, SOME, FitSettings, TreeShape
 from staypower.models.trees import Grower, portable_text, threads_for
 
-__all__ = ["CrossFit", "Trained", "allows_temporal", "train"]
+__all__ = ["Trained", "allows_temporal", "train"]
 
 Floats = NDArray[np.float64]
 
 _BLIND_TREES = 20
-_BLIND = f"too few accounts of one class to hold any out: {_BLIND_TREES} trees, uncalibrated"
+_BLIND = f"too few accounts of one class to hold any out: {_BLIND_TREES} trees without calibration"
 # The curve of the held-out loss is flat around its lowest point: three folds place it as well as five.
 _COUNTING_FOLDS = 3
-# A map may lose so much against one fitted to the very rows it is judged on.
+# The calibration may be this much worse than one fitted to the rows that it is tested on.
 _WORSE = 0.02
 
 
@@ -46,33 +46,17 @@ class Trained:
     # shape (n,): Raw score of each row by trees that had not seen its account (grouped) or its cutoff (temporal); NaN where
     # every tree has seen the row
     held_out_raw: Floats | None = None
-    cross: CrossFit | None = None  # grouped split only: the boosters of the folds
-    # why there is too little to trust the model with: too few accounts of the rarer label. Empty when there is enough
+    # why there is too little to trust the model: too few accounts of the rarer label. Empty when there is enough
     lacking: str = ""
 
 
-def allows_temporal(rows: Rows, settings: ModelSettings, *, embargo_days: float | None) -> bool:
+def allows_temporal(rows: Rows, settings: FitSettings, *, embargo_days: float | None) -> bool:
     """Say whether `train` would take the temporal split for these rows."""
     return _partition(rows, settings, embargo_days) is not None
 
 
-def train(rows: Rows, settings: ModelSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
-    """Train by the split that the settings ask for, or that history allows.
-
-    Parameters
-    ----------
-    rows : Rows
-        Sorted by account and cutoff.
-    settings : ModelSettings
-    embargo_days : float or None
-        Days between a tree row's cutoff and the first calibration cutoff: gap + horizon + grace.
-    categorical : tuple of int
-        Positions of the features that are codes.
-
-    Returns
-    -------
-    Trained
-    """
+def train(rows: Rows, settings: FitSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
+    """Train by the split that the settings ask for, or that history allows; `categorical` are positions of features."""
     partition = _partition(rows, settings, embargo_days)
     if partition is not None:
         return _train_temporal(rows, partition, settings, categorical)
@@ -84,7 +68,7 @@ def train(rows: Rows, settings: ModelSettings, *, embargo_days: float | None, ca
     return _train_grouped(rows, folds, grower, settings, notes, lacking)
 
 
-def _partition(rows: Rows, settings: ModelSettings, embargo_days: float | None) -> TemporalPartition | None:
+def _partition(rows: Rows, settings: FitSettings, embargo_days: float | None) -> TemporalPartition | None:
     if settings.split == "grouped":
         return None
     asked = settings.split == "temporal"
@@ -111,7 +95,7 @@ def _require_both_sides(rows: Rows, partition: TemporalPartition) -> None:
             )
 
 
-def _shape(rows: Rows, settings: ModelSettings, churners: int) -> TreeShape:
+def _shape(rows: Rows, settings: FitSettings, churners: int) -> TreeShape:
     accounts = len(np.unique(rows.accounts))
     found = TreeShape.by_evidence(churners=churners, accounts=accounts, rows=len(rows))
     asked = {name: getattr(settings, name) for name in TreeShape.model_fields}
@@ -123,12 +107,12 @@ def _notes(rows: Rows, shape: TreeShape) -> tuple[str, ...]:
     if rarer >= FEW:
         return ()
     return (
-        f"only {rarer} accounts bear the rarer label (under {FEW}): trees held to {shape.num_leaves} leaves and depth "
+        f"only {rarer} accounts have the rarer label (under {FEW}): trees are limited to {shape.num_leaves} leaves and depth "
         f"{shape.max_depth}; expect wide intervals",
     )
 
 
-def _grower(rows: Rows, settings: ModelSettings, categorical: tuple[int, ...], *, churners: int) -> Grower:
+def _grower(rows: Rows, settings: FitSettings, categorical: tuple[int, ...], *, churners: int) -> Grower:
     threads = threads_for(settings.threads, rows.features.size)
     return Grower(_shape(rows, settings, churners), settings.max_trees, settings.patience, settings.seed, threads, categorical)
 
@@ -137,11 +121,11 @@ def _lacking(rows: Rows) -> str:
     rarer = rows.rarer_accounts
     if rarer >= LEAST_ACCOUNTS:
         return ""
-    bear = "account bears" if rarer == 1 else "accounts bear"
-    return f"only {rarer} {bear} the rarer label where it learned, {LEAST_ACCOUNTS} are needed"
+    have = "account has" if rarer == 1 else "accounts have"
+    return f"only {rarer} {have} the rarer label in training, {LEAST_ACCOUNTS} are needed"
 
 
-def _train_temporal(rows: Rows, partition: TemporalPartition, settings: ModelSettings, categorical: tuple[int, ...]) -> Trained:
+def _train_temporal(rows: Rows, partition: TemporalPartition, settings: FitSettings, categorical: tuple[int, ...]) -> Trained:
     growing, held = rows.take(partition.trees), rows.take(partition.calibration)
     # Earlier and final trees share their shape, so that a count and a map found with the ones fit the others.
     churners = (rows if settings.refit else growing).rarer_accounts
@@ -177,7 +161,7 @@ def _train_temporal(rows: Rows, partition: TemporalPartition, settings: ModelSet
 
 
 def _checked(
-    calibration: CalibrationMap, cross: CrossFit, held: Rows, dealt: NDArray[np.int64], settings: ModelSettings, threads: int
+    calibration: CalibrationMap, cross: CrossFit, held: Rows, dealt: NDArray[np.int64], settings: FitSettings, threads: int
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     """Keep the map where it holds for trees that have seen the later cutoffs, though not the account; else fit it to those."""
     raw = cross.raw(held.features, held.accounts, threads=threads)
@@ -186,14 +170,14 @@ def _checked(
     if as_it_is <= at_best * (1.0 + _WORSE):
         return calibration, ()
     note = (
-        f"the map of the earlier trees does not fit the refitted ones (log loss {as_it_is:.5f} against {at_best:.5f}): fitted "
-        "anew to cross-fitted scores of the same cutoffs"
+        f"recalibrated: the calibration from the first fit did not hold after refitting (log loss {as_it_is:.5f} against "
+        f"{at_best:.5f} with a calibration fitted to cross-fitted scores of the same cutoffs)"
     )
     return own, (note, *told)
 
 
 def _train_grouped(
-    rows: Rows, count: int, grower: Grower, settings: ModelSettings, notes: tuple[str, ...], lacking: str
+    rows: Rows, count: int, grower: Grower, settings: FitSettings, notes: tuple[str, ...], lacking: str
 ) -> Trained:
     cross = cross_fit(rows, grower, folds=count, seed=settings.seed)
     raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
@@ -203,7 +187,7 @@ def _train_grouped(
         f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; final "
         f"trees refitted on all {len(rows)} rows"
     )
-    return Trained(text, calibration, split, cross.loss, notes + told, held_out_raw=raw, cross=cross, lacking=lacking)
+    return Trained(text, calibration, split, cross.loss, notes + told, held_out_raw=raw, lacking=lacking)
 
 
 def _train_blind(rows: Rows, grower: Grower) -> Trained:
@@ -213,12 +197,12 @@ def _train_blind(rows: Rows, grower: Grower) -> Trained:
 
 
 def _calibrate(
-    settings: ModelSettings, raw: Floats, rows: Rows, folds: NDArray[np.int64]
+    settings: FitSettings, raw: Floats, rows: Rows, folds: NDArray[np.int64]
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     if settings.calibration != "auto":
         return fit_map(settings.calibration, raw, rows.labels, rows.weights), ()
     found, losses = choose_map(raw, rows.labels, folds, rows.weights)
     if not losses:
-        return found, ("too few held-out rows to compare calibration maps: sigmoid taken",)
+        return found, ("too few held-out rows to compare calibrations: sigmoid was used",)
     compared = ", ".join(f"{kind} {loss:.5f}" for kind, loss in losses.items())
     return found, (f"calibration {found.kind} chosen by held-out log loss ({compared})",)

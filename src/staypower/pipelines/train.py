@@ -17,13 +17,13 @@ from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.evaluation.quality import quality_of
 from staypower.evaluation.result import Evaluation
-from staypower.evaluation.tier import TierEvaluation
+from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.leaver_reasons import find_leaver_reasons
 from staypower.explanation.typical import find_typical_values
 from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.fitting import calibrated_base_rate, fit_classifier
+from staypower.models.fitting import calibrated_base_rate, fit_classifier, fit_secondary_models
 from staypower.pipelines.arguments import (
     Moment,
     SettingsLike,
@@ -33,7 +33,6 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.companions import fit_companions
 from staypower.pipelines.comparing import unfit_because
 from staypower.pipelines.comparison import Comparison
 from staypower.pipelines.judging import judge
@@ -192,10 +191,18 @@ def train(
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings, tables=tables)
         with progress.step("fitting kinds, horizons and tier"):
-            beside = fit_companions(dataset, tables, settings)
+            secondary = fit_secondary_models(
+                dataset,
+                tables,
+                label=settings.label,
+                horizons=settings.horizons,
+                tier=settings.tier,
+                settings=settings.model,
+            )
+            tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
         bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=data)
         leavers, told = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
-        notes = (*model.notes_, *beside.notes, *told)
+        notes = (*model.notes_, *secondary.notes, *told)
         card = write_card(
             *(evaluation, dataset, tables),
             name=settings.name,
@@ -206,15 +213,15 @@ def train(
             data=data,
             made_at=datetime.now(UTC),
             version=__version__,
-            tier=beside.tier,
+            tier=tier,
             notes=notes,
         )
         learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
-        bundle = replace(bundle, secondary=beside.models, card=card, learned=learned)
+        bundle = replace(bundle, secondary=secondary.models, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
             log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))
-            log_tier(run, beside.tier)
+            log_tier(run, tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
             run.log_model(bundle, folder, digest, reasons=settings.output.reasons, abstain_below=settings.tier.abstain_below)
@@ -224,7 +231,7 @@ def train(
             with progress.step("comparing with the champion"):
                 against = compare_versions(settings, tables, registered.version, now.version, data=data)
             log_comparison(run, against)
-    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, beside.tier, against)
+    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, tier, against)
 
 
 def _register(

@@ -20,7 +20,7 @@ from staypower.labels.tier_settings import TIERS
 from staypower.metrics.risk import twice_the_base_rate
 from staypower.models.horizons import horizons_of
 from staypower.models.kinds import kinds_of
-from staypower.models.tier_prediction import UNKNOWN, predict_tiers, settle_tiers, tier_models
+from staypower.models.tier_prediction import UNKNOWN, choose_tiers, predict_tiers, tier_models
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,7 +117,6 @@ class Predictor:
         features: pd.DataFrame,
         *,
         previous: NDArray[np.int64] | None = None,
-        margin: float = 0.1,
         abstain_below: float = 0.0,
         withheld: NDArray[np.bool_] | None = None,
         threads: int | None = None,
@@ -126,7 +125,7 @@ class Predictor:
         if not self.tiers:
             return pd.DataFrame(index=range(len(features)))
         probabilities = predict_tiers(self.bundle.secondary, features, threads=threads)
-        number = settle_tiers(probabilities, previous, margin=margin, abstain_below=abstain_below, withheld=withheld)
+        number = choose_tiers(probabilities, previous, abstain_below=abstain_below, withheld=withheld)
         names = np.array([*self.tiers, "unknown"], dtype=object)
         found = pd.DataFrame({"tier": names[np.where(number == UNKNOWN, len(self.tiers), number)]})
         for place, name in enumerate(self.tiers):

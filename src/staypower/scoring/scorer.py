@@ -208,7 +208,6 @@ class Scorer:
             tiers = predictor.loyalty(
                 features,
                 previous=self._previous_tiers(accounts),
-                margin=rules.margin,
                 abstain_below=rules.abstain_below,
                 withheld=never if rules.never_invited == "unknown" else None,
                 threads=self.threads,

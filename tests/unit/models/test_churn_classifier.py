@@ -399,7 +399,7 @@ def test_five_hundred_accounts_and_thirty_churners():
     X, y, accounts, cutoffs = five_hundred(30, 0)
     fitted = ChurnClassifier(embargo_days=120, n_jobs=1).fit(X, y, accounts=accounts, cutoffs=cutoffs)
     assert fitted.split_.startswith("grouped")
-    assert "only 30 accounts bear the rarer label (under 100): trees held to 4 leaves and depth 2" in fitted.notes_[0]
+    assert "only 30 accounts have the rarer label (under 100): trees are limited to 4 leaves and depth 2" in fitted.notes_[0]
     assert fitted.lacking_ == ""
     new, happened, _, _ = five_hundred(30, 1)
     probability = fitted.predict_proba(new)[:, 1]
@@ -412,6 +412,6 @@ def test_five_hundred_accounts_and_thirty_churners():
 def test_too_few_churners_are_said_to_be_too_few():
     X, y, accounts, cutoffs = five_hundred(12, 0)
     fitted = ChurnClassifier(embargo_days=120, n_jobs=1).fit(X, y, accounts=accounts, cutoffs=cutoffs)
-    assert fitted.lacking_ == "only 12 accounts bear the rarer label where it learned, 20 are needed"
+    assert fitted.lacking_ == "only 12 accounts have the rarer label in training, 20 are needed"
     one = ChurnClassifier(n_jobs=1).fit(X[:400], accounts[:400] == 0, accounts=accounts[:400])
     assert one.lacking_.startswith("only 1 account bears")

@@ -13,8 +13,8 @@ from staypower.labels.settings import GivenLabel, NonContractualLabel
 from staypower.models import horizons as horizons_module
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.horizons import HorizonModel, HorizonSettings, fit_horizons, horizons_of
-from staypower.models.settings import ModelSettings
+from staypower.models.horizons import HorizonModel, fit_horizons, horizons_of
+from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.tables import Tables
 
 MODEL = ModelSettings(threads=1)

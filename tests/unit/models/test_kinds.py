@@ -11,7 +11,6 @@ from staypower.labels.settings import NonContractualLabel
 from staypower.models import kinds as kinds_module
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.kinds import NAME, fit_kinds, kinds_of, split_by_kind
-from staypower.models.positions import positions_of
 from staypower.models.settings import ModelSettings
 
 MODEL = ModelSettings(threads=1)
@@ -30,7 +29,7 @@ def fitted(here):
 def with_kinds(here, change):
     """The data set with other kinds: `change` gets the kinds and which of them belong to rows that may teach."""
     labels, plan = here.dataset.labels, here.dataset.plan
-    places = positions_of(here.dataset, labels.population.accounts, plan.all)
+    places = here.dataset.places(labels.population.accounts, plan.all)
     teaching = np.zeros(labels.kind.shape, dtype=bool)
     teaching[places] = here.dataset.rows("training", "calibration") & (here.dataset.y == 1)
     return replace(here.dataset, labels=replace(labels, kind=change(labels.kind.copy(), teaching)))
@@ -58,13 +57,13 @@ def test_an_account_that_is_not_scored_has_no_parts():
 def test_kinds_are_learned_from_churners_of_known_kind(fitted, here):
     sealed, notes = fitted
     labels = here.dataset.labels
-    kind = labels.kind[positions_of(here.dataset, labels.population.accounts, here.dataset.plan.all)]
+    kind = labels.kind[here.dataset.places(labels.population.accounts, here.dataset.plan.all)]
     teaching = here.dataset.rows("training", "calibration") & (here.dataset.y == 1)
     voluntary, involuntary, unknown = (int((teaching & (kind == each)).sum()) for each in (1, 2, 3))
     assert sealed.metadata["method"] == "trees"
     assert sealed.metadata["rows"] == {"voluntary": voluntary, "involuntary": involuntary}
     total = voluntary + involuntary + unknown
-    assert notes == (f"kinds of churn: {unknown} of {total} churned rows have no end reason and taught nothing",)
+    assert notes == (f"kinds of churn: {unknown} of {total} churned rows have no end reason and were not used",)
     assert unknown > 0
 
 
@@ -110,8 +109,8 @@ def test_too_few_of_a_kind_get_the_share_of_the_training_rows_and_it_is_said(her
     assert sealed.predict(here.X_test).tolist() == pytest.approx([share] * len(here.X_test), rel=1e-12)
     rarer = fitted[0].metadata["rarer_accounts"]
     assert notes[-1] == (
-        f"kinds of churn: only {rarer} accounts churned in the rarer way (under 1000): every account gets the share of the "
-        f"training rows, {100 * share:.0f} % voluntary"
+        f"kinds of churn: only {rarer} accounts churned in the rarer way (1000 are needed): {100 * share:.0f}% of churn is "
+        "taken as voluntary for every account"
     )
 
 
@@ -127,7 +126,7 @@ def test_kinds_that_cannot_be_told(here, model):
     assert fit_kinds(with_kinds(here, none), here.label, MODEL)[0] is None
     for label, why in (
         (here.label.model_copy(update={"involuntary": ()}), "names no end reasons"),
-        (here.label.model_copy(update={"of": "voluntary"}), "about voluntary churn alone"),
+        (here.label.model_copy(update={"of": "voluntary"}), "about voluntary churn only"),
         (NonContractualLabel(), "names no end reasons"),
     ):
         sealed, notes = fit_kinds(here.dataset, label, MODEL)

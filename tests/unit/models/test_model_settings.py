@@ -28,7 +28,7 @@ def test_a_leaf_holds_so_many_accounts(churners, accounts, rows, fewest):
 
 
 @pytest.mark.parametrize(
-    "values", [{"folds": 1}, {"max_trees": 0}, {"learning_rate": 0.0}, {"calibration": "isotonic"}, {"leaves": 3}]
+    "values", [{"folds": 5}, {"max_trees": 0}, {"learning_rate": 0.0}, {"calibration": "isotonic"}, {"leaves": 3}]
 )
 def test_settings_out_of_bounds_are_refused(values):
     with pytest.raises(ValidationError):

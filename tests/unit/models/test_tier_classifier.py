@@ -267,13 +267,15 @@ def test_few_answers_still_give_probabilities():
     model = LoyaltyTierClassifier(n_jobs=1).fit(X, tier, accounts=names)
 
     assert model.predict_proba(X).sum(axis=1) == pytest.approx(1)
-    assert any("accounts bear the rarer label" in note for note in model.notes_)
+    assert any("accounts have the rarer label" in note for note in model.notes_)
 
 
 def test_settings_describe_the_estimator():
-    model = LoyaltyTierClassifier.from_settings(ModelSettings(folds=4, seed=3), classes_order=TIERS.tolist(), embargo_days=90)
+    model = LoyaltyTierClassifier.from_settings(
+        ModelSettings(max_trees=40, seed=3), classes_order=TIERS.tolist(), embargo_days=90
+    )
 
-    assert (model.folds, model.random_state, model.embargo_days, model.classes_order) == (4, 3, 90, TIERS.tolist())
+    assert (model.max_trees, model.random_state, model.embargo_days, model.classes_order) == (40, 3, 90, TIERS.tolist())
 
 
 def test_no_signal_is_no_confidence():

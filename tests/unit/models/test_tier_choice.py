@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from staypower.errors import UsageError
-from staypower.models.tier_prediction import UNKNOWN, settle_tiers
+from staypower.models.tier_prediction import UNKNOWN, choose_tiers
 
 
 def test_the_most_probable_tier_is_told_and_the_worse_of_equal_ones():
-    assert settle_tiers([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8]]).tolist() == [1, 0, 2]
+    assert choose_tiers([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8]]).tolist() == [1, 0, 2]
 
 
 @pytest.mark.parametrize(("second", "told"), [(0.44, 1), (0.40, 1), (0.399, 0), (0.3, 0)])
@@ -16,18 +16,18 @@ def test_a_tier_changes_only_when_the_margin_is_reached(second, told):
     # the first tier leads by 0.06, 0.10, 0.101 and 0.20 over the previous one, the second
     first = {0.44: 0.50, 0.40: 0.499, 0.399: 0.50, 0.3: 0.5}[second]
 
-    assert settle_tiers([[first, second, 1 - first - second]], [1], margin=0.1).tolist() == [told]
+    assert choose_tiers([[first, second, 1 - first - second]], [1], margin=0.1).tolist() == [told]
 
 
 def test_a_difference_of_exactly_the_margin_is_enough():
-    assert settle_tiers([[0.5, 0.4, 0.1], [0.6, 0.3, 0.1]], [1, 1], margin=0.1).tolist() == [0, 0]
+    assert choose_tiers([[0.5, 0.4, 0.1], [0.6, 0.3, 0.1]], [1, 1], margin=0.1).tolist() == [0, 0]
 
 
 def test_no_margin_follows_every_change_and_a_full_margin_none():
     likely = [[0.51, 0.49, 0.0]]
 
-    assert settle_tiers(likely, [1], margin=0.0).tolist() == [0]
-    assert settle_tiers([[0.99, 0.01, 0.0]], [2], margin=1.0).tolist() == [2]
+    assert choose_tiers(likely, [1], margin=0.0).tolist() == [0]
+    assert choose_tiers([[0.99, 0.01, 0.0]], [2], margin=1.0).tolist() == [2]
 
 
 def test_flapping_around_the_edge_is_stilled():
@@ -35,9 +35,9 @@ def test_flapping_around_the_edge_is_stilled():
     drift = 0.5 + 0.03 * rng.standard_normal(50)
     tier = {0.0: [], 0.1: []}
     for margin, told in tier.items():
-        now = settle_tiers([[drift[0], 1 - drift[0]]])
+        now = choose_tiers([[drift[0], 1 - drift[0]]])
         for value in drift[1:]:
-            now = settle_tiers([[value, 1 - value]], now, margin=margin)
+            now = choose_tiers([[value, 1 - value]], now, margin=margin)
             told.append(int(now[0]))
 
     changes = {margin: int(np.abs(np.diff(told)).sum()) for margin, told in tier.items()}
@@ -48,13 +48,13 @@ def test_flapping_around_the_edge_is_stilled():
 def test_thin_evidence_tells_nothing_and_the_threshold_does_not_flap_either():
     likely = [[0.39, 0.31, 0.30], [0.40, 0.30, 0.30], [0.39, 0.31, 0.30], [0.34, 0.33, 0.33]]
 
-    found = settle_tiers(likely, [-1, -1, 0, 0], margin=0.05, abstain_below=0.4)
+    found = choose_tiers(likely, [-1, -1, 0, 0], margin=0.05, abstain_below=0.4)
 
     assert found.tolist() == [UNKNOWN, 0, 0, UNKNOWN]
 
 
 def test_withheld_rows_are_unknown_whatever_the_evidence():
-    found = settle_tiers([[0.9, 0.1], [0.9, 0.1]], [0, 0], withheld=[True, False])
+    found = choose_tiers([[0.9, 0.1], [0.9, 0.1]], [0, 0], withheld=[True, False])
 
     assert found.tolist() == [UNKNOWN, 0]
     assert found.dtype == np.int8
@@ -72,6 +72,6 @@ def test_withheld_rows_are_unknown_whatever_the_evidence():
 )
 def test_what_cannot_be_settled_is_said(previous, settings, said):
     with pytest.raises(UsageError) as error:
-        settle_tiers([[0.9, 0.1], [0.9, 0.1]], previous, **settings)
+        choose_tiers([[0.9, 0.1], [0.9, 0.1]], previous, **settings)
 
     assert said in str(error.value)
