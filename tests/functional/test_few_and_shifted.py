@@ -98,7 +98,7 @@ def leaves(bundle) -> set[int]:
 
 def test_thirty_churners_get_small_trees_of_all_cutoffs_and_folds_by_account(thirty):
     told = " ".join(thirty.told["warnings"])
-    said = r"only (\d+) accounts have the rarer label \(under 100\): trees are limited to 4 leaves and depth 2; expect wide intervals"
+    said = r"only (\d+) accounts have the rarer label \(under 100\): trees are limited to 4 leaves and depth 2; expect wide"
     found = re.search(said, told)
     # who had given notice before every cutoff teaches nothing
     assert found is not None

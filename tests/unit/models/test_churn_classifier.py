@@ -19,7 +19,7 @@ from staypower.models import training
 from staypower.models.calibration import fit_map
 from staypower.models.churn import ChurnClassifier
 from staypower.models.rows import FitError
-from staypower.models.settings import ModelSettings
+from staypower.models.settings import FitSettings, ModelSettings
 
 FIRST = instant_of("2024-01-01")
 
@@ -123,7 +123,7 @@ def test_the_map_is_that_of_the_earlier_trees_on_the_later_cutoffs(make_history)
     month, X, y = (history.cutoffs - FIRST) // (30 * DAY), history.X.to_numpy(), np.asarray(history.y)
     early, later = month < 8, month >= 10
     rows = rows_module.ordered_rows(X[early], y[early], None, accounts=history.accounts[early], cutoffs=history.cutoffs[early])
-    settings = ModelSettings(max_trees=40, threads=1)
+    settings = FitSettings(max_trees=40, threads=1)
     grower = training._grower(rows, settings, (2,), churners=len(set(history.accounts[y == 1])))
     booster = grower.grow(rows, trees=fitted.best_iteration_)
     raw = np.asarray(booster.predict(X[later], raw_score=True, num_threads=1))
@@ -135,7 +135,7 @@ def test_the_map_is_that_of_the_earlier_trees_on_the_later_cutoffs(make_history)
 def test_a_map_that_does_not_hold_for_the_final_trees_is_fitted_anew(make_history, monkeypatch):
     history = make_history(accounts=200, cutoffs=12)
     honest = history.fit(embargo_days=90, calibration="sigmoid")
-    assert not [note for note in honest.notes_ if "does not fit" in note]
+    assert not [note for note in honest.notes_ if "recalibrated" in note]
     real = training.fit_map
     calls = []
 
@@ -146,7 +146,7 @@ def test_a_map_that_does_not_hold_for_the_final_trees_is_fitted_anew(make_histor
 
     monkeypatch.setattr(training, "fit_map", broken_at_first)
     fixed = history.fit(embargo_days=90, calibration="sigmoid")
-    assert [note for note in fixed.notes_ if "does not fit the refitted ones" in note]
+    assert [note for note in fixed.notes_ if "did not hold after refitting" in note]
     assert fixed.predict_proba(history.X)[:, 1].mean() == pytest.approx(history.y.mean(), abs=0.05)
 
 
@@ -310,7 +310,7 @@ def test_weights_move_the_base_rate(history):
 def test_few_churners_hold_the_trees_back_and_say_so(make_history):
     history = make_history(accounts=60, cutoffs=1)
     fitted = history.fit()
-    assert "(under 100): trees held to 4 leaves and depth 2" in fitted.notes_[0]
+    assert "(under 100): trees are limited to 4 leaves and depth 2" in fitted.notes_[0]
     assert "num_leaves=8" not in fitted.model_text_
     assert make_history(accounts=150).fit().notes_ != fitted.notes_
 
@@ -414,4 +414,4 @@ def test_too_few_churners_are_said_to_be_too_few():
     fitted = ChurnClassifier(embargo_days=120, n_jobs=1).fit(X, y, accounts=accounts, cutoffs=cutoffs)
     assert fitted.lacking_ == "only 12 accounts have the rarer label in training, 20 are needed"
     one = ChurnClassifier(n_jobs=1).fit(X[:400], accounts[:400] == 0, accounts=accounts[:400])
-    assert one.lacking_.startswith("only 1 account bears")
+    assert one.lacking_.startswith("only 1 account has")
