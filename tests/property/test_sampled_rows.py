@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY
 from staypower.dataset.sampling import Sampling
-from staypower.engines.embedded import map_buckets
+from staypower.engines.local import map_buckets
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table, Tables
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.engines.embedded import map_buckets
+from staypower.engines.local import map_buckets
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.parts import SequencePart

@@ -24,7 +24,7 @@ from staypower.pipelines.arguments import (
 from staypower.pipelines.logging import log_data
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
-from staypower.sources.fingerprints import fingerprint
+from staypower.tables import fingerprint
 from staypower.tracking.tracker import Tracker
 
 __all__ = ["AuditResult", "audit"]

@@ -36,8 +36,7 @@ from staypower.pipelines.row_facts import find_row_facts
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.backtest_plots import plot_backtest
-from staypower.sources.fingerprints import fingerprint
-from staypower.tables import Tables
+from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 from staypower.writing import write_atomically
 

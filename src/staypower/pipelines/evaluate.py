@@ -37,8 +37,7 @@ from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.plots import plot_evaluation
-from staypower.sources.fingerprints import fingerprint
-from staypower.tables import Tables
+from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from staypower.dataset.building import Dataset, require_features
 from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows, varying
-from staypower.engines.embedded import map_to_parts
-from staypower.engines.parts import sorted_parts
+from staypower.engines.local import map_to_parts, sorted_parts
 from staypower.engines.sizing import database_memory
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue

@@ -11,8 +11,8 @@ from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
 from staypower.sources.disk_writing import write_buckets
 from staypower.sources.findings import Finding
+from staypower.sources.opening import SourceFile, source_files
 from staypower.sources.reading import read_tables
-from staypower.sources.source_files import SourceFile, source_files
 from staypower.tables import BucketedTables, Tables
 
 __all__ = ["buckets_of", "load_of", "load_tables", "open_tables", "refuse_errors"]

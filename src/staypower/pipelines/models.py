@@ -27,8 +27,7 @@ from staypower.pipelines.comparison import Comparison, not_compared, problems_of
 from staypower.pipelines.logging import log_comparison
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
-from staypower.sources.fingerprints import fingerprint
-from staypower.tables import Tables
+from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 
 __all__ = ["ModelList", "Promotion", "compare_versions", "list_models", "promote", "rollback"]

@@ -17,10 +17,9 @@ from staypower.dataset.building import SAME_FOR_ALL, require_features
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows
 from staypower.engines.spark.gathering import gather_on_spark
-from staypower.engines.spark.reading import column_of
 from staypower.engines.spark.session import spark_session, speaking_with_spark
+from staypower.engines.spark.storage import column_of, place_of, read_back, write_on_spark
 from staypower.engines.spark.tables import SparkTables
-from staypower.engines.spark.writing import place_of, read_back, write_on_spark
 from staypower.errors import UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare

@@ -10,7 +10,7 @@ import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.engines.embedded import map_to_parts
+from staypower.engines.local import map_to_parts
 from staypower.errors import UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace

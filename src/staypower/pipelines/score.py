@@ -14,8 +14,7 @@ import pandas as pd
 
 from staypower import __version__
 from staypower.cutoffs import text_of
-from staypower.engines.embedded import map_to_parts
-from staypower.engines.parts import keep_part, sorted_parts
+from staypower.engines.local import keep_part, map_to_parts, sorted_parts
 from staypower.engines.sizing import database_memory
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle

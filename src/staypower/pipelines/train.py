@@ -41,7 +41,7 @@ from staypower.pipelines.models import compare_versions
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
-from staypower.sources.fingerprints import fingerprint
+from staypower.tables import fingerprint
 from staypower.tracking.registry import ModelVersion
 from staypower.tracking.tracker import Tracker
 

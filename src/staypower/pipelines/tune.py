@@ -36,8 +36,7 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
-from staypower.sources.fingerprints import fingerprint
-from staypower.tables import Tables
+from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 from staypower.tuning.result import Trial, Tuning
 from staypower.tuning.search import Budget, Search, search_settings

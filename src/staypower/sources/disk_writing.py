@@ -1,7 +1,7 @@
 """Put tables that are larger than memory on disk, in hashed buckets of accounts, under a limit of memory.
 
 DuckDB reads each source row by row and writes the rows of each account into its bucket. Only what must be known of all rows
-is asked of all rows: what each column is (`typed_queries`), until when the data were observed, and which row of an id was the
+is asked of all rows: what each column is (`typed_sources`), until when the data were observed, and which row of an id was the
 first (`disk_questions`). Every other rule looks at one row or one account: `DiskTables` applies it when it reads a bucket,
 by the code that is applied to tables in memory.
 """
@@ -36,14 +36,13 @@ from staypower.sources.disk_tables import (
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
 from staypower.sources.keys import shared_ids
 from staypower.sources.opening import open_source
-from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment
 from staypower.sources.rules import no_rows_left, unknown_accounts
 from staypower.sources.settings import TableSource
-from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
+from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_typed, typed_select, without_clock
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
 

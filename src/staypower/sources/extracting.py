@@ -38,6 +38,7 @@ __all__ = [
     "below_minimum",
     "extract",
     "kind_of_texts",
+    "name_left_attributes",
     "not_finite",
     "texts_as_numbers",
 ]
@@ -309,3 +310,19 @@ def below_minimum(table: str, found: Extract) -> None:
             found.findings.append(Counted(finding))
             cleared: Any = pc.if_else(low, pa.scalar(None, pa.float64()), values)
             found.data = found.data.set_column(found.data.column_names.index(name), name, cleared)
+
+
+def name_left_attributes(found: Extract, plan: Plan, source: TableSource) -> None:
+    """Say which attributes are not used, and make those with `valid_from` usable."""
+    attributes = [name for name in found.kinds if name not in SCHEMAS["accounts"].names]
+    if "valid_from" in found.kinds:
+        found.usable = frozenset(attributes)
+    unused = [name for name in attributes if name not in found.usable]
+    meaning = "dropped: no date says when this value became valid"
+    fix = "list those that never change under `static:`, or give rows with `valid_from`"
+    for name in (name for name in unused if name not in source.leave_out):
+        found.findings.append(Counted(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, fix)))
+    left = [name for name in plan.left if name not in source.leave_out]
+    if left:
+        problem = f"{len(left)} source {'column is' if len(left) == 1 else 'columns are'} not read"
+        found.findings.append(Counted(Finding("note", "accounts", "", 0, problem, "left out", fix, tuple(left[:12]))))

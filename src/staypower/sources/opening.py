@@ -1,4 +1,4 @@
-"""Open one source: a confined in-process database that can read these files and nothing else.
+"""Find the files of a source and open it: a confined in-process database that can read these files and nothing else.
 
 Each source gets a connection of its own. It may touch only the files that the source names, has no Python variables in
 reach, loads no extensions, and its settings are locked before the first row is read; so even a wrong expression could not
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import glob
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,11 @@ import pyarrow as pa
 from staypower.errors import UsageError, nearest
 from staypower.sources.formats.format import Opening, in_folders
 from staypower.sources.formats.registry import by_ending, format_of, in_words
-from staypower.sources.progress_bars import hide_progress_bar
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, kind_of, quoted_name, quoted_text
+from staypower.sources.working_database import hide_progress_bar
 
-__all__ = ["OpenSource", "files_of", "open_source", "path_of"]
+__all__ = ["OpenSource", "SourceFile", "files_of", "open_source", "path_of", "source_files"]
 
 _CONFINED = (
     "SET python_enable_replacements = false",
@@ -184,3 +184,49 @@ def _unreadable(error: Exception, source: TableSource, place: str) -> UsageError
     elif "CSV" in said:
         fix = "check `delimiter` and `encoding`, and the line named"
     return UsageError.of(f"the source cannot be read: {said}", f"{place}: {source.source}", fix)
+
+
+# rows are guessed from bytes where a file does not tell them: too many is safe, it only makes more buckets
+_BYTES_PER_ROW = 40
+_PACKED = 6
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of one table.
+
+    >>> SourceFile("usage", Path("usage.csv"), 4000, 0).rows
+    100
+    """
+
+    table: str
+    path: Path
+    size: int  # bytes
+    changed: int  # when it was last written to, in nanoseconds
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has: exact where its format says so, else estimated from its size."""
+        form = by_ending(self.path)
+        known = form.count_rows(self.path) if form is not None and form.count_rows is not None else None
+        if known is not None:
+            return known
+        packed = _PACKED if self.path.suffix.lower() == ".gz" else 1
+        return self.size * packed // _BYTES_PER_ROW
+
+
+def source_files(sources: Mapping[str, Sequence[TableSource]], folder: Path) -> tuple[SourceFile, ...]:
+    """List the files that sources name.
+
+    >>> source_files({}, Path("."))
+    ()
+    """
+    found = []
+    for table, listed in sources.items():
+        for source in listed:
+            if source.source is None:
+                continue
+            for path in files_of(str(source.source), f"tables.{table}", folder, {}):
+                state = path.stat()
+                found.append(SourceFile(table, path, state.st_size, state.st_mtime_ns))
+    return tuple(found)

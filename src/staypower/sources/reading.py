@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
-from staypower.sources.accounts import name_left_attributes
 from staypower.sources.drafts import Draft, assemble
-from staypower.sources.extracting import Extract, below_minimum, extract
+from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes
 from staypower.sources.findings import Counted, Finding, add_up, refuse
 from staypower.sources.keys import join_account
 from staypower.sources.opening import open_source

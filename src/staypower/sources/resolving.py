@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING, instant_of
 from staypower.errors import UsageError
-from staypower.sources.accounts import derive_accounts, fill_sign_up, first_per_account
+from staypower.schemas import SCHEMAS
 from staypower.sources.drafts import Draft, own_midnights
+from staypower.sources.extracting import ARROW_TYPES
+from staypower.sources.keys import positions
 from staypower.sources.rules import (
     clear_negative_durations,
     different_ids,
@@ -26,11 +28,21 @@ from staypower.sources.rules import (
     name_early,
     name_exact_duplicates,
 )
+from staypower.tables import Table, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AllRows", "Moment", "drop_uncounted", "end_of_observation", "finish", "refuse_no_accounts", "rows_of", "tidy"]
+__all__ = [
+    "AllRows",
+    "Moment",
+    "drop_uncounted",
+    "end_of_observation",
+    "finish",
+    "refuse_no_accounts",
+    "rows_of",
+    "tidy",
+]
 
 Moment = str | date | datetime | int
 
@@ -72,11 +84,11 @@ def _resolve_accounts(given: Draft | None, drafts: Mapping[str, Draft], derive_f
     chosen = [draft.table for name, draft in drafts.items() if derive_from in (None, name)]
     chosen = chosen or [draft.table for draft in drafts.values()]
     if given is None:
-        return derive_accounts(chosen)
+        return _derive_accounts(chosen)
     drop_blank(given)
-    first_per_account(given)
+    _first_per_account(given)
     if derive_from is not None:
-        fill_sign_up(given, derive_accounts(chosen).table)
+        _fill_sign_up(given, _derive_accounts(chosen).table)
     given.table = replace(given.table, data=given.table.data.replace_schema_metadata(None))
     return given
 
@@ -168,3 +180,56 @@ def rows_of(draft: Draft) -> AllRows:
 def _latest(instants: NDArray[np.int64]) -> int | None:
     latest = int(instants.max(initial=MISSING))
     return None if latest == MISSING else latest
+
+
+def _derive_accounts(tables: Sequence[Table]) -> Draft:
+    """Make one account per id, signed up at its first row."""
+    days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
+    told = [
+        _first_times(table.data.column("account_id"), own_midnights(table) if days else table.own_instants())
+        for table in tables
+    ]
+    first, ids = _first_times(pa.chunked_array([ids for _, ids in told]), np.concatenate([times for times, _ in told]))
+    data = pa.table({"account_id": ids, "signed_up_at": pa.array(first).cast(ARROW_TYPES["time"])}).sort_by("account_id")
+    date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
+    draft = Draft(Table(SCHEMAS["accounts"], data, date_only=date_only, derived=True))
+    meaning = "signed up at their first row at the latest; tenure counts from there"
+    problem = f"{{accounts}} derived from {', '.join(table.name for table in tables)}"
+    draft.find("note", "", 0, problem, meaning, accounts=len(first))
+    return draft
+
+
+def _first_times(ids: pa.ChunkedArray, times: NDArray[np.int64]) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return the earliest time of each id, and the ids."""
+    numbers, words = numbered(ids)
+    first = np.full(len(words), np.iinfo(np.int64).max)
+    np.minimum.at(first, numbers, times)
+    there = np.zeros(len(words), dtype=bool)
+    there[numbers] = True
+    # a word of which no row is left is no account
+    return first[there], words.filter(pa.array(there))
+
+
+def _fill_sign_up(draft: Draft, derived: Table) -> None:
+    """Let accounts without a sign-up begin with their first row."""
+    table = draft.table
+    place = positions(table.data.column("account_id"), derived.data.column("account_id").combine_chunks())
+    first = derived.data.column("signed_up_at").take(pa.array(place, mask=place < 0))
+    known = table.data.column("signed_up_at") if table.has("signed_up_at") else pa.nulls(len(table), ARROW_TYPES["time"])
+    days = derived.date_only if not table.has("signed_up_at") else table.date_only & derived.date_only
+    draft.put("signed_up_at", pc.coalesce(known, first))
+    others = table.date_only - {"signed_up_at"}
+    draft.table = replace(draft.table, derived=True, date_only=others | days)
+
+
+def _first_per_account(draft: Draft) -> None:
+    """Keep the first row of each account when there is no `valid_from`."""
+    if draft.table.has("valid_from"):
+        return
+    first = np.zeros(len(draft.table), dtype=bool)
+    first[np.unique(numbered(draft.table.data.column("account_id"))[0], return_index=True)[1]] = True
+    if not first.all():
+        fix = "name the column that says from when a row holds as `valid_from`, or fix the source"
+        shown = tuple(dict.fromkeys(draft.shown("account_id", ~first)))
+        draft.find("warning", "account_id", int((~first).sum()), "accounts given twice", "the first row is kept", fix, shown)
+        draft.keep(first)

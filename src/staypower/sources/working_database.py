@@ -9,10 +9,25 @@ from typing import Any
 
 import duckdb
 
-from staypower.sources.progress_bars import hide_progress_bar
 from staypower.sources.values import quoted_text
 
-__all__ = ["one_writer", "working_database"]
+__all__ = ["hide_progress_bar", "one_writer", "working_database"]
+
+
+def hide_progress_bar(connection: Any) -> None:
+    """Switch the progress bar of a connection off, where it is on.
+
+    In a notebook without widgets the bar is off, and merely setting it, even to false, is refused.
+
+    >>> import duckdb
+    >>> connection = duckdb.connect()
+    >>> hide_progress_bar(connection)
+    >>> connection.execute("SELECT current_setting('enable_progress_bar')").fetchone()
+    (False,)
+    """
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
+        connection.execute("SET enable_progress_bar = false")
+
 
 # rows that a bucket's file waits for before they are written; more would need more memory the more buckets there are
 _FLUSHED_ROWS = 50_000

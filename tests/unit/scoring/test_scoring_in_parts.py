@@ -10,8 +10,7 @@ import pyarrow as pa
 import pytest
 from simulated_company import company
 
-from staypower.engines.embedded import map_to_parts
-from staypower.engines.parts import keep_part
+from staypower.engines.local import keep_part, map_to_parts
 from staypower.explanation.typical import find_typical_values
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings

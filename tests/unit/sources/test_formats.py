@@ -35,7 +35,7 @@ from staypower.errors import UsageError
 from staypower.sources.opening import files_of
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
-from staypower.sources.source_files import source_files
+from staypower.sources.opening import source_files
 
 folder = Path(sys.argv[2])
 for given in ({"source": "one.tly"}, {"source": "one.dat", "format": "tally"}, {"source": "all"}):

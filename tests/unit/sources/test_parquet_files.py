@@ -12,9 +12,9 @@ import pytest
 
 from staypower.errors import UsageError
 from staypower.sources import extracting
-from staypower.sources.fingerprints import fingerprint
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
+from staypower.tables import fingerprint
 
 ACCOUNTS = {"account_id": ["a", "b", "c"], "signed_up_at": [dt.date(2024, 1, 1)] * 3}
 DAYS = [dt.datetime(2025, 1, day, 10, tzinfo=dt.UTC) for day in range(1, 7)]

@@ -9,9 +9,9 @@ import pytest
 
 from staypower.errors import UsageError
 from staypower.sources.findings import Finding
-from staypower.sources.fingerprints import fingerprint
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
+from staypower.tables import fingerprint
 
 
 def read(tmp_path, files, **options):

@@ -29,19 +29,19 @@ from staypower.engines.spark.mapping import (
     told_problems,
     typed_schema,
 )
-from staypower.engines.spark.reading import ORDER, arrow_schema, column_of, open_on_spark, row_order
 from staypower.engines.spark.resolving import ARRIVED, KNOWN, OWN, STATED, Questions, first_known, instants_of
 from staypower.engines.spark.session import speaking_with_spark, telling_problems
+from staypower.engines.spark.storage import ORDER, arrow_schema, column_of, open_on_spark, row_order
 from staypower.engines.spark.tables import SOURCE, Gathering, SparkTables, slots_of
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, StoredTable
 from staypower.sources.extracting import ColumnFacts
 from staypower.sources.findings import Finding
-from staypower.sources.planned_sources import PlannedSource, without_clock
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment
 from staypower.sources.settings import TableSource
+from staypower.sources.typed_sources import PlannedSource, without_clock
 
 __all__ = ["gather_on_spark"]
 

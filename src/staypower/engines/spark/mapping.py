@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from staypower.engines.spark.reading import ORDER
+from staypower.engines.spark.storage import ORDER
 from staypower.errors import Problem, UsageError
 from staypower.schemas import Kind
 from staypower.sources.extracting import ARROW_TYPES, ColumnFacts
@@ -22,7 +22,7 @@ from staypower.sources.opening import open_source
 from staypower.sources.planning import Plan, PlannedColumn, plan_source
 from staypower.sources.queries import Query
 from staypower.sources.settings import TableSource
-from staypower.sources.typed_queries import learn_facts, stream_typed, typed_select
+from staypower.sources.typed_sources import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
 
 __all__ = [

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import Column, Window, functions
 
 from staypower.cutoffs import DAY
-from staypower.engines.spark.reading import ORDER, column_of
 from staypower.engines.spark.session import speaking_with_spark
+from staypower.engines.spark.storage import ORDER, column_of
 from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import StoredTable
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from pyspark.sql import functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from staypower.engines.spark.reading import ORDER
 from staypower.engines.spark.session import speaking_with_spark, telling_problems
+from staypower.engines.spark.storage import ORDER
 from staypower.errors import UsageError
 from staypower.sources.disk_tables import BUCKET, ROW, DiskTables, StoredTable
 from staypower.sources.extracting import ARROW_TYPES

@@ -1,7 +1,8 @@
-"""Open a source on Spark: a DataFrame of its columns as they stand, with the order of its rows where that says something."""
+"""Where rows are on Spark: a source as a DataFrame, with the order of its rows where that matters, and what is written."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from staypower.sources.formats.registry import FORMATS, by_ending
 from staypower.sources.opening import path_of
 from staypower.sources.settings import TableSource
 
-__all__ = ["ORDER", "arrow_schema", "column_of", "open_on_spark", "row_order"]
+__all__ = ["ORDER", "arrow_schema", "column_of", "open_on_spark", "place_of", "read_back", "row_order", "write_on_spark"]
 
 # no source column's canonical name holds a blank
 ORDER = "row order"
@@ -109,3 +110,41 @@ def row_order(frame: DataFrame, number: int) -> Column:
     return functions.concat_ws(
         "\x01", *pieces, functions.lpad(functions.monotonically_increasing_id().cast("string"), _DIGITS, "0")
     )
+
+
+TABLE = "table:"
+_SINGLE = (".parquet", ".csv")
+
+
+def place_of(output: Path | str | None, folder: str, name: str) -> str:
+    """Say where results go.
+
+    >>> place_of(Path("s3a://bucket/scores/"), "out", "scores"), place_of(None, "out", "scores")
+    ('s3a://bucket/scores', 'out/scores')
+    >>> place_of(Path("table:churn.scores"), "out", "scores")
+    'table:churn.scores'
+    """
+    if output is None:
+        return f"{folder.rstrip('/')}/{name}"
+    # a path has lost one of the slashes of its scheme
+    written = re.sub(r"\A([A-Za-z][A-Za-z0-9+.-]+):/(?=[^/])", r"\1://", str(output))
+    if not written.startswith(TABLE) and written.endswith(_SINGLE):
+        fix = "name a folder, such as `out/scores/`, or a table, such as `table:churn.scores`"
+        raise UsageError.of("Spark writes many files, not one", written, fix)
+    return written.rstrip("/")
+
+
+def write_on_spark(rows: DataFrame, place: str) -> None:
+    """Write rows, replacing what was there."""
+    with speaking_with_spark(place):
+        writer = rows.write.mode("overwrite")
+        if place.startswith(TABLE):
+            writer.saveAsTable(place.removeprefix(TABLE))
+        else:
+            writer.parquet(place)
+
+
+def read_back(session: SparkSession, place: str) -> DataFrame:
+    """Open what was written."""
+    with speaking_with_spark(place):
+        return session.table(place.removeprefix(TABLE)) if place.startswith(TABLE) else session.read.parquet(place)

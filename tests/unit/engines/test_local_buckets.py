@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from staypower.engines import embedded
-from staypower.engines.embedded import map_buckets
+from staypower.engines.local import map_buckets
 from staypower.schemas import TableSchema
 from staypower.tables import Table, Tables
 
