@@ -5,7 +5,7 @@ import threading
 import pyarrow as pa
 import pytest
 
-from staypower.engines import embedded
+from staypower.engines import local
 from staypower.engines.local import map_buckets
 from staypower.schemas import TableSchema
 from staypower.tables import Table, Tables
@@ -68,7 +68,7 @@ def test_rows_are_sorted_by_account_and_cutoff():
 
 
 def test_large_tables_are_cut_by_their_rows(monkeypatch):
-    monkeypatch.setattr(embedded, "ROWS_PER_BUCKET", 50)
+    monkeypatch.setattr(local, "ROWS_PER_BUCKET", 50)
     calls = []
     map_buckets(TABLES, lambda bucket: (calls.append(len(bucket["usage"])), tally(bucket))[1], threads=1)
     assert len(calls) == 5  # 223 rows

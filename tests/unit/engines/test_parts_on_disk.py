@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from staypower.engines import embedded as parts_module
+from staypower.engines import local as parts_module
 from staypower.engines.local import keep_part, map_to_parts, sorted_parts
 from staypower.schemas import TableSchema
 from staypower.tables import Table, Tables
