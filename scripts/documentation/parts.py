@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from documentation.evaluation import document_baselines, document_metrics
 from documentation.features import document_aggregations, document_catalogue, document_combinations
 from documentation.inputs import document_expressions, document_formats, document_keys, document_schemas
 from documentation.settings import document_settings
@@ -25,6 +26,8 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "keys": document_keys,
         "functions": document_expressions,
         "settings": document_settings,
+        "metrics": document_metrics,
+        "baselines": document_baselines,
     }
 )
 _MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)

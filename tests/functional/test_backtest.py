@@ -9,8 +9,6 @@ from command_line import run
 import staypower
 from staypower.models.bundle import read_bundle
 
-FAST = ("--set", "evaluation.unseen_accounts=false")
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -29,7 +27,7 @@ def call(company, place):
 
 @pytest.fixture(scope="module")
 def tested(call):
-    code, out, err = call("backtest", "--folds", "3", "--json", *FAST)
+    code, out, err = call("backtest", "--folds", "3", "--json")
     assert code == 0, err
     return json.loads(out)
 
@@ -40,12 +38,14 @@ def test_a_fold_is_the_model_that_training_made_for_the_same_cutoff(company, tes
     fold = tested["folds"][0]
     plan = trained.dataset.plan.to_dict()
     assert fold["cutoff"] == plan["test"][0] == "2025-01-02"
-    assert fold["trained_until"] == max(*plan["training"], *plan["calibration"])
+    assert fold["learned_until"] == max(*plan["training"], *plan["calibration"])
     learned = trained.dataset.rows("training", "calibration")
     assert fold["learned_rows"] == learned.sum()
     first = next(group for group in trained.evaluation.groups if group.name == "2025-01-02")
     assert fold["evaluation"]["scorers"]["model"]["auroc"]["value"] == first.auroc.value
-    assert fold["evaluation"]["scorers"]["model"]["log_loss"]["value"] == pytest.approx(first.log_loss.value, abs=1e-12)
+    assert fold["evaluation"]["scorers"]["model"]["log_loss"]["value"] == pytest.approx(
+        first.measures["log_loss"].value, abs=1e-12
+    )
     # and the same model, tested later, is the model of that age
     last = next(group for group in trained.evaluation.groups if group.name == "2025-03-03")
     assert tested["ages"][2]["auroc"] == last.auroc.value
@@ -59,7 +59,7 @@ def test_everything_is_in_the_json(tested):
     names = set(tested["pooled"]["scorers"])
     assert names == {"model", "base rate", "recency rule", "tenure rule", "last survey answer", "logistic regression"}
     assert tested["pooled"]["worst_slice"] is None or tested["pooled"]["worst_slice"]["of"] > 1
-    assert tested["pooled"]["contact_plans"][0]["rule"] == "top of the profit curve"
+    assert tested["pooled"]["contact_plans"][0]["rule"] == "highest point of the profit curve"
 
 
 def test_the_run_is_tracked_with_folds_as_steps(place, tested):
@@ -87,13 +87,13 @@ def test_the_text_fits_a_terminal_and_shows_known_and_unseen_accounts(call):
     assert code == 0, err
     tables = out.split("\nrun: ")[0]
     assert max(map(len, tables.splitlines())) <= 100
-    assert "Accounts known and never seen" in out
+    assert "Known and unseen accounts" in out
     assert "By account" in out
 
 
 def test_from_python(company, place):
     own = (f"tracking.folder={place}/mlruns", f"output.folder={place}/python")
-    settings = staypower.load_config(company.config, (*own, "evaluation.unseen_accounts=false", "evaluation.bootstrap=0"))
+    settings = staypower.load_config(company.config, (*own, "evaluation.bootstrap=0"))
     found = staypower.backtest(settings, folds=1).backtest
     assert len(found.folds) == 1
     assert found.frame("scorers")["scorer"].iloc[0] == "model"
@@ -114,7 +114,7 @@ def test_a_history_too_short_is_refused(call):
 def test_too_few_churners_leave_no_fold(call):
     code, _, err = call("backtest", "--set", "model.min_churners=100000")
     assert code == 2
-    assert "no fold can be judged: fold tested at 2025-03-03 left out" in err
+    assert "no fold can be evaluated: fold tested at 2025-03-03 left out" in err
 
 
 def test_money_and_the_base_rate_are_sealed_with_the_model(company):
@@ -126,8 +126,8 @@ def test_money_and_the_base_rate_are_sealed_with_the_model(company):
     assert bundle.metadata["calibrated_base_rate"] == company.result.trained.dataset.y[calibration].mean()
 
 
-def test_evaluate_judges_a_corrected_prior_too(call):
-    code, out, err = call("evaluate", "--json", "--prior", "0.2", *FAST)
+def test_evaluate_measures_a_corrected_prior_too(call):
+    code, out, err = call("evaluate", "--json", "--prior", "0.2")
     assert code == 0, err
     scorers = json.loads(out)["evaluation"]["scorers"]
     assert scorers["prior corrected"]["auroc"]["value"] == scorers["model"]["auroc"]["value"]
@@ -142,7 +142,7 @@ def test_what_is_no_base_rate_is_refused(call, prior):
 
 
 def test_evaluate_says_which_accounts_the_sealed_model_knew(company, call):
-    code, out, err = call("evaluate", "--json", *FAST)
+    code, out, err = call("evaluate", "--json")
     assert code == 0, err
     groups = [group for group in json.loads(out)["evaluation"]["groups"] if group["partition"] == "account"]
     trained = [group for group in company.result.trained.evaluation.groups if group.partition == "account"]

@@ -193,8 +193,8 @@ def test_a_tampered_bundle_is_refused(folder):
 def test_a_model_of_forty_accounts_scores_only_when_it_is_named(folder):
     code, out, _ = run("train", "-c", str(folder / "staypower.yaml"), "--quiet", "--set", "cutoffs.every=10")
     assert code == 0
-    assert "version 1 is not fit to be champion by itself: " in out
-    assert "is not fit to be champion by itself" in refused(folder, command="score")
+    assert "version 1 cannot be promoted automatically: " in out
+    assert "cannot be promoted automatically" in refused(folder, command="score")
 
 
 def test_one_instrument_on_two_scales_is_named_by_check_and_refused_by_train(folder):

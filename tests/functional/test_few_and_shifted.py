@@ -28,7 +28,6 @@ tables:
   subscriptions: {source: subscriptions.parquet}
 label: {kind: contractual}
 features: {windows: [28, 90]}
-evaluation: {unseen_accounts: false}
 """
 
 
@@ -126,7 +125,7 @@ def test_its_probabilities_stay_near_what_thirty_leavers_can_tell(thirty):
 
 
 def test_twelve_churners_are_learned_from_but_nobody_scores_with_them(twelve):
-    said = "is not fit to be champion by itself: only 12 accounts have the rarer label in training, 20 are needed"
+    said = "cannot be promoted automatically: only 12 accounts have the rarer label in training, 20 are needed"
     assert twelve.told["champion"] is False
     assert read_versions(twelve.folder / "models", "small")["1"].unfit == said
     code, out, _ = run("models", "promote", "1", "-c", str(twelve.config), "-q")
@@ -162,7 +161,7 @@ def test_training_says_that_the_base_rate_has_moved(doubled):
     found = doubled.told["evaluation"]
     happened, learned = found["base_rate"]["value"], found["train_base_rate"]
     assert happened / learned == pytest.approx(2.0, abs=0.5)
-    said = f"The base rate has shifted: {100 * happened:.1f} % here against {100 * learned:.1f} % in training."
+    said = f"The base rate has shifted: {100 * happened:.1f}% here, {100 * learned:.1f}% in training."
     assert any(note.startswith(said) for note in found["notes"])
     assert said in " ".join(doubled.bundle.card.split())
 

@@ -16,13 +16,13 @@ from staypower.dataset.building import build_dataset
 from staypower.dataset.sampling import Sampling
 from staypower.models.bundle import read_bundle
 from staypower.pipelines import sampling as pipeline
-from staypower.pipelines.evaluate import _accounts_learned_from
+from staypower.pipelines.evaluate import _training_accounts
 from staypower.pipelines.loading import load_tables
 from staypower.pipelines.sampling import open_to_learn
 from staypower.pipelines.train import _reference
 from staypower.progress import Progress
 
-FAST = ("evaluation.unseen_accounts=false", "evaluation.bootstrap=20", "model.max_trees=60", "model.threads=1")
+FAST = ("evaluation.bootstrap=20", "model.max_trees=60", "model.threads=1")
 SAMPLE = ("sampling.accounts=0.7", "sampling.negatives=0.4", "sampling.seed=1", "capacity=40")
 QUIET = Progress(quiet=True)
 
@@ -84,7 +84,7 @@ def test_the_sample_is_recorded_where_the_model_goes(trained, bundle, place):
     assert bundle.metadata["risk_reference_share"] == 0.7
     assert "70 % of the accounts; 40 % of the rows that stayed, with the odds corrected; seed 1" in bundle.card
     notes = trained["evaluation"]["notes"]
-    assert any("Tested on 70 % of the accounts" in note for note in notes)
+    assert any("Tested on 70% of the accounts" in note for note in notes)
     assert any("Capacity: 28 of 40" in note for note in notes)
     recorded = [json.loads(path.read_text()) for path in (place / "mlruns").rglob("sampling.json")]
     assert trained["sampling"] in recorded
@@ -130,8 +130,8 @@ def test_buckets_on_disk_give_the_same_model(call, trained, place):
 
 def test_known_accounts_are_those_whose_rows_were_learned_from(call, trained, bundle, dataset, settings, tables):
     learned = dataset.rows("training", "calibration")
-    assert _accounts_learned_from(bundle, tables, settings) == set(dataset.matrix.accounts[learned])
-    # a model of a sample can be judged on everybody: most of the others it has never seen
+    assert _training_accounts(bundle, tables, settings.label) == set(dataset.matrix.accounts[learned])
+    # a model of a sample can be evaluated on all accounts: most of the others it has never seen
     code, out, err = call("evaluate", "capacity=40", more=("--model", trained["version"]))
     assert code == 0, err
     found = json.loads(out)["evaluation"]

@@ -60,4 +60,4 @@ def test_every_trial_is_a_child_run(tuned):
 def test_a_budget_of_nothing_is_refused(tuned):
     code, _, err = run("tune", *tuned[0], "--trials", "0")
     assert code == 2
-    assert "too few trials" in err
+    assert "`trials` cannot be used: 0. Fix: give a whole number of at least 2" in err

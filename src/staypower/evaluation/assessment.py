@@ -1,9 +1,9 @@
-"""Judge a model beside its baselines on the same rows."""
+"""Evaluate a model and its baselines on the same rows, once and again on every bootstrap sample."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +12,19 @@ import numpy as np
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.contacting import contact_plans
 from staypower.evaluation.fairness import FairnessGap, contacted_share, fairness_gaps
-from staypower.evaluation.measures import METRICS, Campaign, position
+from staypower.evaluation.measures import BINS, METRICS, Campaign, ScoreMeter, WeightedScore, estimates_of
 from staypower.evaluation.notes import notes_of
-from staypower.evaluation.panel import Panel, Samples
-from staypower.evaluation.resampling import Estimate, estimate
+from staypower.evaluation.resampling import estimate, row_weights
 from staypower.evaluation.result import Evaluation, ReliabilityBin
-from staypower.evaluation.rows import Rows
+from staypower.evaluation.rows import BASE_RATE, EvaluationRows, describe_split
 from staypower.evaluation.settings import CostSettings
-from staypower.evaluation.slices import worst_slice
-from staypower.evaluation.wording import split_in_words
+from staypower.evaluation.slices import SliceMeter, partitions, slice_measures, worst_slice
 from staypower.metrics.profit import Profit, maximum_profit_of
 from staypower.metrics.risk import twice_the_base_rate
 from staypower.metrics.tally import Tally
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-    from staypower.evaluation.memory import AccountMemory
 
 __all__ = ["evaluate"]
 
@@ -48,14 +44,13 @@ def evaluate(
     costs: CostSettings | None = None,
     account_values: ArrayLike | None = None,
     known_accounts: ArrayLike | None = None,
-    memory: AccountMemory | None = None,
     sensitive: Collection[str] = (),
     remarks: Sequence[str] = (),
     variants: Collection[str] = (),
     bootstrap: int = 200,
     seed: int = 0,
 ) -> Evaluation:
-    """Judge a model beside its baselines on the same rows.
+    """Evaluate a model and its baselines on the same rows.
 
     Parameters
     ----------
@@ -63,19 +58,19 @@ def evaluate(
         1 where the account churned within the outcome.
     scores : mapping of str to array-like of float, shape (n,)
         The model first, then baselines; higher means more likely to churn. A baseline that only ranks may be missing on some
-        rows, which then stand at the middle of the others; one that knows no row is left out. The base rate is added by itself.
+        rows, which then get the median of the others; one that is missing on every row is left out. The base rate is added.
     accounts : array-like, shape (n,)
         Account of each row.
     cutoffs : array-like of int64, shape (n,)
         Cutoff of each row, an instant.
     split : str
-        How test rows were kept apart: `temporal`, `grouped`, `snapshot`. Named in every output.
+        How test rows were separated from training: `temporal`, `grouped`, `snapshot`. Every output names it.
     probability : collection of str, default ()
         Names of the scores that are probabilities; the others get no log loss, Brier score or calibration.
     train_base_rate : float, optional
-        Share that churned in training, 0 to 1: the base rate that was known beforehand. By default that of these rows.
+        Share that churned in training, 0 to 1: the base rate known in advance. By default that of these rows.
     segments : mapping of str to array-like, shape (n,), optional
-        Groupings to report the model by; missing values are a group of their own.
+        Groupings to report the model by; missing values are the group `unknown`.
     tenure_days : array-like of float, shape (n,), optional
         Tenure at the cutoff, for the table by tenure.
     capacity : int, optional
@@ -86,19 +81,17 @@ def evaluate(
         Value of each row's account, at least 0: adds the instance-dependent maximum profit, when incentive and contact are
         given.
     known_accounts : array-like of bool, shape (n,), optional
-        Whether the row's account was in training, at earlier cutoffs: the two kinds are then reported apart.
-    memory : AccountMemory, optional
-        What known accounts are easier by, from `account_memory`.
+        Whether the row's account was in training, at earlier cutoffs: the two groups are then reported separately.
     sensitive : collection of str, default ()
         Names of segments whose groups are compared for fairness.
     remarks : sequence of str, default ()
-        What a reader must know first; the first notes.
+        Put before the notes.
     variants : collection of str, default ()
-        Scores that are the model itself in another form, such as with its base rate corrected: shown, but nothing to beat.
+        Scores that are the model itself in another form, such as with its base rate corrected: shown, but no baselines.
     bootstrap : int, default 200
         Samples of accounts behind the intervals, at least 0; below 20 there are no intervals.
     seed : int, default 0
-        Of the samples, at least 0.
+        Seed of the samples, at least 0.
 
     Returns
     -------
@@ -123,7 +116,7 @@ def evaluate(
     0.889
     """
     _check_settings(train_base_rate, capacity, bootstrap, seed)
-    rows = Rows.of(
+    rows = EvaluationRows.of(
         y_true,
         scores,
         accounts=accounts,
@@ -135,39 +128,22 @@ def evaluate(
         known=known_accounts,
         sensitive=sensitive,
     )
-    money = costs or CostSettings()
     reference = float(rows.churned.mean()) if train_base_rate is None else train_base_rate
     numbers = np.unique(rows.cutoffs, return_inverse=True)[1]
-    campaign = Campaign(reference, capacity, numbers, money, rows.account_values)
-    panel = Panel(rows, campaign)
-    samples = panel.resample(bootstrap, seed)
-    found = _evaluation(rows, panel, samples, campaign, split, train_base_rate, seed)
-    return replace(found, memory=memory, variants=frozenset(variants), notes=(*remarks, *found.notes))
-
-
-def _evaluation(
-    rows: Rows,
-    panel: Panel,
-    samples: Samples,
-    campaign: Campaign,
-    split: str,
-    train_base_rate: float | None,
-    seed: int,
-) -> Evaluation:
-    costs = campaign.costs
-    once = panel.measure()
-    names = list(panel.scorers)
-    values = once.metrics[0]
-    tallies = {name: scorer.ranking.tally() for name, scorer in panel.scorers.items()}
-    groups = tuple(meter.group(samples.groups[:, at]) for at, meter in enumerate(panel.meters))
-    base_rate = estimate(float(once.base_rate[0]), samples.base_rate)
-    threshold = _threshold(tallies[rows.model], costs)
-    drawn = samples.metrics
-    differences = {name: _row(values[0] - values[at], drawn[:, 0] - drawn[:, at]) for at, name in enumerate(names) if at}
-    auroc, resampling = position("auroc"), {"replicates": len(samples.base_rate), "seed": seed}
-    best = estimate(values[0, position("maximum_profit")], drawn[:, 0, position("maximum_profit")])
+    campaign = Campaign(reference, capacity, numbers, costs or CostSettings(), rows.account_values)
+    panel = _Panel(rows, campaign)
+    drawn, once = panel.resample(bootstrap, seed), panel.measure()
+    slices = tuple(meter.slice(drawn.slices[:, at]) for at, meter in enumerate(panel.slice_meters))
+    base_rate = estimate(float(once.base_rate[0]), drawn.base_rate)
+    tallies = {name: meter.ranking.tally() for name, meter in panel.meters.items()}
+    threshold = _threshold(tallies[rows.model], campaign.costs)
+    values, samples = once.metrics[0], drawn.metrics
+    auroc, profit = (list(METRICS).index(name) for name in ("auroc", "maximum_profit"))
+    auroc_of_slice = slice_measures().index("auroc")
+    resampling = {"replicates": bootstrap, "seed": seed}
+    notes = notes_of(rows, base_rate, train_base_rate, campaign.costs, threshold, slices)
     return Evaluation(
-        split=split_in_words(split),
+        split=describe_split(split),
         model=rows.model,
         rows=len(rows),
         accounts=int(rows.account_number.max()) + 1,
@@ -175,46 +151,104 @@ def _evaluation(
         cutoffs=tuple(int(cutoff) for cutoff in np.unique(rows.cutoffs)),
         base_rate=base_rate,
         train_base_rate=train_base_rate,
-        scorers=MappingProxyType({name: _row(values[at], drawn[:, at], absolute=True) for at, name in enumerate(names)}),
-        differences=MappingProxyType(differences),
-        groups=groups,
-        reliability=tuple(_reliability(panel, once, samples)),
-        tallies=MappingProxyType(tallies),
-        scored=MappingProxyType({name: rows.scored.get(name, 1.0) for name in names}),
-        capacity=campaign.capacity,
-        costs=costs,
-        profit_threshold=threshold,
-        replicates=len(samples.base_rate),
-        seed=seed,
-        worst_slice=worst_slice(groups, samples.groups[:, :, 0], float(values[0, auroc]), drawn[:, 0, auroc]),
-        fairness=_fairness(rows, campaign, resampling),
-        contact_plans=contact_plans(rows, costs, threshold, best, **resampling),
-        notes=notes_of(
-            rows,
-            base_rate=base_rate,
-            train_base_rate=train_base_rate,
-            costs=costs,
-            profit_threshold=threshold,
-            groups=groups,
+        scorers=MappingProxyType(
+            {name: estimates_of(METRICS, values[at], samples[:, at]) for at, name in enumerate(panel.meters)}
         ),
+        differences=MappingProxyType(
+            {
+                name: estimates_of(METRICS, values[0] - values[at], samples[:, 0] - samples[:, at], differences=True)
+                for at, name in enumerate(panel.meters)
+                if at
+            }
+        ),
+        groups=slices,
+        reliability=tuple(_reliability(panel, once, drawn)),
+        tallies=MappingProxyType(tallies),
+        scored=MappingProxyType({name: rows.scored.get(name, 1.0) for name in panel.meters}),
+        capacity=campaign.capacity,
+        costs=campaign.costs,
+        profit_threshold=threshold,
+        replicates=bootstrap,
+        seed=seed,
+        worst_slice=worst_slice(slices, drawn.slices[:, :, auroc_of_slice], float(values[0, auroc]), samples[:, 0, auroc]),
+        fairness=_fairness(rows, campaign, resampling),
+        contact_plans=contact_plans(
+            rows, campaign.costs, threshold, estimate(values[0, profit], samples[:, 0, profit]), **resampling
+        ),
+        variants=frozenset(variants),
+        notes=(*remarks, *notes),
     )
 
 
-def _row(
-    values: NDArray[np.float64], samples: NDArray[np.float64], *, absolute: bool = False
-) -> MappingProxyType[str, Estimate]:
-    # A sample's calibration error is larger than the rows' own, since drawing adds noise to every bin.
-    found = {
-        metric.name: estimate(values[at], samples[:, at], recentre=absolute and metric.name == "calibration_error")
-        for at, metric in enumerate(METRICS)
-    }
-    return MappingProxyType(found)
+@dataclass(frozen=True, eq=False)
+class _Samples:
+    """The measures of r bootstrap samples (r = 1: of the rows themselves)."""
+
+    base_rate: NDArray[np.float64]  # shape (r,)
+    metrics: NDArray[np.float64]  # shape (r, scores, metrics)
+    slices: NDArray[np.float64]  # shape (r, slices, measures)
+    # shape (r, scores, 3, bins): rows, mean probability and churned share; NaN for scores that only rank
+    reliability: NDArray[np.float64]
 
 
-def _fairness(rows: Rows, campaign: Campaign, resampling: Mapping[str, int]) -> tuple[FairnessGap, ...]:
+class _Panel:
+    """The scores and slices of an evaluation, ready to be measured under any weights."""
+
+    def __init__(self, rows: EvaluationRows, campaign: Campaign) -> None:
+        self._rows = rows
+        model, *others = rows.scores.items()
+        constant = (BASE_RATE, np.full(len(rows), campaign.reference))
+        given = [model, *([] if BASE_RATE in rows.scores else [constant]), *others]
+        probability = rows.probability | ({BASE_RATE} - rows.scores.keys())
+        self.meters = {
+            name: ScoreMeter(rows.churned, score, is_probability=name in probability, campaign=campaign)
+            for name, score in given
+        }
+        self.slice_meters = [
+            SliceMeter(
+                partition,
+                at,
+                rows.churned,
+                rows.scores[rows.model],
+                rows.account_number,
+                is_probability=rows.model in probability,
+            )
+            for partition in partitions(rows.cutoffs, rows.tenure_days, rows.segments, rows.known)
+            for at in range(len(partition.labels))
+        ]
+
+    def measure(self) -> _Samples:
+        """Measure the rows as they are."""
+        return self._stacked([np.ones(len(self._rows))], 1)
+
+    def resample(self, replicates: int, seed: int) -> _Samples:
+        """Measure samples of accounts, the same samples for every score and slice."""
+        return self._stacked(row_weights(self._rows.account_number, replicates, seed), replicates)
+
+    def _stacked(self, weights: Iterable[NDArray[np.float64]], replicates: int) -> _Samples:
+        samples = _Samples(
+            np.empty(replicates),
+            np.empty((replicates, len(self.meters), len(METRICS))),
+            np.empty((replicates, len(self.slice_meters), len(slice_measures()))),
+            np.full((replicates, len(self.meters), 3, BINS), np.nan),
+        )
+        for draw, weight in enumerate(weights):
+            samples.base_rate[draw] = (weight * self._rows.churned).sum() / weight.sum()
+            for at, meter in enumerate(self.meters.values()):
+                weighted = WeightedScore(meter, weight)
+                samples.metrics[draw, at] = meter.measure(weighted)
+                if meter.is_probability:
+                    samples.reliability[draw, at] = weighted.reliability
+            for at, slice_meter in enumerate(self.slice_meters):
+                samples.slices[draw, at] = slice_meter.measure(weight)
+        return samples
+
+
+def _fairness(rows: EvaluationRows, campaign: Campaign, resampling: Mapping[str, int]) -> tuple[FairnessGap, ...]:
     groups = {name: values for name, values in rows.segments.items() if name in rows.sensitive}
     if not groups or (campaign.capacity is None and rows.model not in rows.probability):
         return ()
+    assert campaign.cutoff_number is not None
     score = rows.scores[rows.model]
     high = twice_the_base_rate(campaign.reference)
     contacted = contacted_share(score, campaign.cutoff_number, campaign.capacity, high)
@@ -222,13 +256,13 @@ def _fairness(rows: Rows, campaign: Campaign, resampling: Mapping[str, int]) -> 
     return fairness_gaps(rows.churned, probability, contacted, groups, rows.account_number, **resampling)
 
 
-def _reliability(panel: Panel, once: Samples, samples: Samples) -> Iterator[ReliabilityBin]:
-    for at, (name, scorer) in enumerate(panel.scorers.items()):
-        if not scorer.is_probability:
+def _reliability(panel: _Panel, once: _Samples, drawn: _Samples) -> Iterator[ReliabilityBin]:
+    for at, (name, meter) in enumerate(panel.meters.items()):
+        if not meter.is_probability:
             continue
         rows, predicted, observed = once.reliability[0, at]
         for number in np.flatnonzero(rows > 0):
-            found = estimate(float(observed[number]), samples.reliability[:, at, 2, number])
+            found = estimate(float(observed[number]), drawn.reliability[:, at, 2, number])
             yield ReliabilityBin(name, int(rows[number]), float(predicted[number]), found)
 
 
@@ -242,7 +276,7 @@ def _threshold(tally: Tally, costs: CostSettings) -> Profit | None:
 def _check_settings(train_base_rate: float | None, capacity: int | None, bootstrap: int, seed: int) -> None:
     problems = []
     if train_base_rate is not None and not 0 <= train_base_rate <= 1:
-        problems.append(Problem("train_base_rate is no share", f"{train_base_rate:g}", "give a share from 0 to 1"))
+        problems.append(Problem("train_base_rate is not a share", f"{train_base_rate:g}", "give a share from 0 to 1"))
     for name, number, least in (("capacity", capacity, 1), ("bootstrap", bootstrap, 0), ("seed", seed, 0)):
         if number is not None and number < least:
             problems.append(Problem(f"{name} is too small", str(number), f"give at least {least}"))

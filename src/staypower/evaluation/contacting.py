@@ -1,10 +1,11 @@
-"""Whom to contact when money decides: the threshold, how many that are, and what it would have earned on the tested rows."""
+"""Whom to contact given the costs: the threshold, how many accounts that is, and the profit on the tested rows."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,51 +13,51 @@ import numpy as np
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
 from staypower.metrics.profit import Profit, campaign_earnings
 from staypower.metrics.risk import profit_threshold
+from staypower.results.numbers import count, money, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staypower.evaluation.rows import Rows
+    from staypower.evaluation.rows import EvaluationRows
     from staypower.evaluation.settings import CostSettings
 
 __all__ = ["ContactPlan", "contact_plans"]
 
-_TOP = "top of the profit curve"
-_PAYS = "contact pays at the costs"
-_OWN = "contact pays at the account's own value"
+_TOP = "highest point of the profit curve"
+_PAYS = "expected gain above 0 at the average value"
+_OWN = "expected gain above 0 at the value of each account"
 
 
 @dataclass(frozen=True)
 class ContactPlan:
     """Whom to contact by one rule, and what that earns.
 
-    >>> ContactPlan("contact pays at the costs", 0.2, 0.1, 30.0, Estimate(1.5), False).words
-    'contact pays at the costs: score 0.2 and above, 10.0 % of accounts, about 30 at each cutoff; earned 1.50 per account'
+    >>> ContactPlan("highest point of the profit curve", 0.2, 0.1, 30.0, Estimate(1.5), False).words
+    'highest point of the profit curve: scores from 0.2, 10.0% of accounts, about 30 per cutoff; profit 1.50 per account'
     """
 
     rule: str  # how the contacted are chosen
-    # lowest score that is contacted; NaN where each account has a threshold of its own, infinite where nobody is contacted
+    # lowest score that is contacted; NaN where each account has its own threshold, infinite where no account is contacted
     threshold: float
     fraction: float  # share of the tested rows that is contacted
     contacts_per_cutoff: float  # accounts contacted at one cutoff, on average
     profit: Estimate  # per account of the whole population
-    hindsight: bool  # whether the threshold was chosen on the rows that it is measured on, and so is a little too good
+    hindsight: bool  # whether the threshold was chosen on the rows that it is measured on, so that the profit is optimistic
 
     @property
     def words(self) -> str:
         """The plan in words."""
         if not self.fraction:
-            return f"{self.rule}: nobody"
-        who = "" if math.isnan(self.threshold) else f"score {self.threshold:.4g} and above, "
-        interval = f" ({self.profit.low:,.2f} to {self.profit.high:,.2f})" if self.profit.bounded else ""
-        number = f"about {self.contacts_per_cutoff:,.0f} at each cutoff"
-        earned = f"earned {self.profit.value:,.2f}{interval} per account"
-        late = "; chosen on the rows it is measured on, so a little too good" if self.hindsight else ""
-        return f"{self.rule}: {who}{100 * self.fraction:.1f} % of accounts, {number}; {earned}{late}"
+            return f"{self.rule}: no account"
+        who = "" if math.isnan(self.threshold) else f"scores from {self.threshold:.4g}, "
+        number = f"about {count(self.contacts_per_cutoff)} per cutoff"
+        profit = self.profit.written(partial(money, digits=2))
+        late = "; optimistic, since the threshold was chosen on these rows" if self.hindsight else ""
+        return f"{self.rule}: {who}{percent(self.fraction)} of accounts, {number}; profit {profit} per account{late}"
 
 
 def contact_plans(
-    rows: Rows, costs: CostSettings, top: Profit | None, top_profit: Estimate, *, replicates: int, seed: int
+    rows: EvaluationRows, costs: CostSettings, top: Profit | None, top_profit: Estimate, *, replicates: int, seed: int
 ) -> tuple[ContactPlan, ...]:
     """Make the plans that costs and account values allow."""
     found = []
@@ -71,7 +72,7 @@ def contact_plans(
     return tuple(found)
 
 
-def _rules(rows: Rows, costs: CostSettings) -> Iterator[tuple[str, float, NDArray[np.float64], NDArray[np.float64]]]:
+def _rules(rows: EvaluationRows, costs: CostSettings) -> Iterator[tuple[str, float, NDArray[np.float64], NDArray[np.float64]]]:
     """Yield the rules that need no outcome: expected gain of contacting each row, and what it earned."""
     if rows.model not in rows.probability or costs.incentive is None or costs.contact is None:
         return
@@ -94,7 +95,9 @@ def _gain(risk: NDArray[np.float64], values: NDArray[np.float64], money: dict[st
     return gain
 
 
-def _plan(rows: Rows, rule: str, threshold: float, fraction: float, profit: Estimate, *, hindsight: bool) -> ContactPlan:
+def _plan(
+    rows: EvaluationRows, rule: str, threshold: float, fraction: float, profit: Estimate, *, hindsight: bool
+) -> ContactPlan:
     cutoffs = len(np.unique(rows.cutoffs))
-    nobody = threshold if fraction else float("inf")
-    return ContactPlan(rule, nobody, fraction, fraction * len(rows) / cutoffs, profit, hindsight)
+    lowest = threshold if fraction else float("inf")
+    return ContactPlan(rule, lowest, fraction, fraction * len(rows) / cutoffs, profit, hindsight)

@@ -1,27 +1,29 @@
-"""Pictures of an evaluation. Each names the split; nothing else of this package needs matplotlib.
+"""Pictures of an evaluation, each naming the split.
 
-Drawn with figure objects alone: nothing global is set, so a notebook's own figures are left as they are.
+Drawn with figure objects alone: nothing global is set, so the figures of a notebook are left as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
+from staypower.evaluation.measures import METRICS
+from staypower.evaluation.result import Evaluation
 from staypower.evaluation.rows import BASE_RATE
 from staypower.metrics.profit import profit_curve_of
-from staypower.results.pictures import Picture, find_picture
+from staypower.metrics.tally import Tally
+from staypower.results.numbers import count, decimal, money, percent
+from staypower.results.pictures import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from staypower.evaluation.result import Evaluation
-    from staypower.metrics.tally import Tally
-
-__all__ = ["draw", "draw_importance", "pictures_of"]
+__all__ = ["pictures"]
 
 # Okabe and Ito's colours can be told apart with any colour vision, dashes in black and white. The model is the blue solid line.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -32,22 +34,19 @@ _LONGEST_NAME = 44
 _LEAST_LIFT_SHARE = 0.01
 
 
-def pictures_of(evaluation: Evaluation) -> dict[str, Callable[[Evaluation], Picture]]:
+def pictures(evaluation: Evaluation) -> dict[str, Callable[[], Picture]]:
     """Return what draws each picture that an evaluation has."""
     found: dict[str, Callable[[Evaluation], Picture]] = {}
     if not evaluation.tallies[evaluation.model].one_class:
-        found |= {"precision_recall": _precision_recall, "roc": _roc, "lift_and_gain": _lift_and_gain}
+        found |= {"lift_and_gain": _lift_and_gain, "precision_recall": _precision_recall, "roc": _roc}
     if any(each.scorer == evaluation.model for each in evaluation.reliability):
         found["reliability"] = _reliability
     found["profit"] = _profit
     if any(group.auroc.bounded for group in evaluation.groups):
         found["slices"] = _slices
-    return found
-
-
-def draw(evaluation: Evaluation, picture: str) -> Picture:
-    """Draw one of the pictures."""
-    return find_picture(picture, pictures_of(evaluation))(evaluation)
+    if evaluation.importance:
+        found["importance"] = _importance
+    return {name: partial(draw, evaluation) for name, draw in found.items()}
 
 
 def _precision_recall(evaluation: Evaluation) -> Picture:
@@ -55,10 +54,11 @@ def _precision_recall(evaluation: Evaluation) -> Picture:
     for place, (name, tally) in enumerate(_ranked(evaluation)):
         recall = tally.positives[1:] / tally.positives[-1]
         precision = tally.positives[1:] / tally.reached[1:]
-        score = evaluation.scorers[name]["average_precision"].value
-        _line(axes, place, np.append(0.0, recall), np.append(precision[0], precision), f"{name} ({score:.3f})", step=True)
-    axes.axhline(evaluation.base_rate.value, color=_GREY, linewidth=1, label=f"base rate ({evaluation.base_rate.value:.3f})")
-    _label(axes, "share of all churners reached (recall)", "share of contacted that churn (precision)")
+        label = _labelled(evaluation, name, "average_precision")
+        _line(axes, place, np.append(0.0, recall), np.append(precision[0], precision), label, step=True)
+    base_rate = evaluation.base_rate.value
+    axes.axhline(base_rate, color=_GREY, linewidth=1, label=f"base rate ({decimal(base_rate)})")
+    _label(axes, "share of churned accounts that is contacted (recall)", "share of contacted accounts that churned (precision)")
     _percent(axes, "xy")
     axes.set_ylim(0, 1.02)
     _legend(axes, "average precision", "upper right")
@@ -68,11 +68,10 @@ def _precision_recall(evaluation: Evaluation) -> Picture:
 def _roc(evaluation: Evaluation) -> Picture:
     figure, axes = _single(evaluation, "ROC curve")
     for place, (name, tally) in enumerate(_ranked(evaluation)):
-        score = evaluation.scorers[name]["auroc"].value
         stayed, churned = tally.negatives / tally.negatives[-1], tally.positives / tally.positives[-1]
-        _line(axes, place, stayed, churned, f"{name} ({score:.3f})")
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="no better than chance (0.500)")
-    _label(axes, "share of stayed accounts reached (false positive rate)", "share of churners reached (true positive rate)")
+        _line(axes, place, stayed, churned, _labelled(evaluation, name, "auroc"))
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="random order (0.500)")
+    _label(axes, "false positive rate (accounts that stayed)", "true positive rate (accounts that churned)")
     _percent(axes, "xy")
     axes.set_aspect("equal")
     _legend(axes, "area under the curve", "lower right")
@@ -85,13 +84,13 @@ def _lift_and_gain(evaluation: Evaluation) -> Picture:
     for place, (name, tally) in enumerate(_ranked(evaluation)):
         share, reached = tally.reached / tally.total, tally.positives / tally.positives[-1]
         _line(gain, place, share, reached, name)
-        # Left of 1 % lift is the fate of a handful of accounts.
+        # below 1% the lift depends on a handful of accounts
         grid = np.linspace(_LEAST_LIFT_SHARE, 1, 400)
         _line(lift, place, grid, np.interp(grid, share, reached) / grid, name)
-    gain.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="contacting at random")
-    lift.axhline(1.0, color=_GREY, linewidth=1, label="contacting at random")
-    _label(gain, "share of accounts contacted, highest scores first", "share of all churners reached (gain)")
-    _label(lift, "share of accounts contacted, highest scores first", "times the base rate among them (lift)")
+    gain.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="random order")
+    lift.axhline(1.0, color=_GREY, linewidth=1, label="random order")
+    _label(gain, "share of accounts contacted, highest scores first", "share of churned accounts that is contacted (gain)")
+    _label(lift, "share of accounts contacted, highest scores first", "churn rate of the contacted / base rate (lift)")
     _percent(gain, "xy")
     _percent(lift, "x")
     lift.set_ylim(bottom=0)
@@ -100,7 +99,7 @@ def _lift_and_gain(evaluation: Evaluation) -> Picture:
 
 
 def _reliability(evaluation: Evaluation) -> Picture:
-    figure, axes = _single(evaluation, "Reliability: do probabilities come true?")
+    figure, axes = _single(evaluation, "Reliability: predicted and observed churn")
     top = 0.0
     names = [name for name, _ in _ranked(evaluation)]
     for place, name in enumerate(names):
@@ -111,43 +110,42 @@ def _reliability(evaluation: Evaluation) -> Picture:
         observed = np.array([each.observed.value for each in bins])
         low, high = (np.array([getattr(each.observed, end) for each in bins]) for end in ("low", "high"))
         low, high = np.where(np.isnan(low), observed, low), np.where(np.isnan(high), observed, high)
-        error = evaluation.scorers[name]["calibration_error"].value
-        _line(axes, place, predicted, observed, f"{name} ({error:.3f})", marker="o")
+        _line(axes, place, predicted, observed, _labelled(evaluation, name, "calibration_error"), marker="o")
         axes.vlines(predicted, low, high, color=_COLOURS[place % len(_COLOURS)], linewidth=1)
         top = max(top, float(predicted.max()), float(high.max()))
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="perfect")
+    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="perfectly calibrated")
     limit = min(1.0, top * 1.05 + 0.01)
     axes.set_xlim(0, limit)
     axes.set_ylim(0, limit)
     axes.set_aspect("equal")
-    _label(axes, "predicted probability of churn (mean of bin)", "share that churned")
+    _label(axes, "predicted churn probability (mean of the bin)", "share that churned")
     _percent(axes, "xy")
-    _legend(axes, "calibration error; bars: 95 % intervals", "upper left")
+    _legend(axes, "calibration error; bars: 95% intervals", "upper left")
     return figure
 
 
 def _profit(evaluation: Evaluation) -> Picture:
     costs = evaluation.costs
     clv, incentive, contact = costs.amounts
-    amounts = "your costs" if costs.complete else "published costs, for comparison only"
+    amounts = "your costs" if costs.complete else "published costs, to compare models only"
     figure, axes = _single(evaluation, f"Profit of a campaign ({amounts})")
     for place, (name, tally) in enumerate(_ranked(evaluation)):
         curve = profit_curve_of(tally, clv=clv, incentive_cost=incentive, contact_cost=contact, acceptance=costs.acceptance)
         best = curve.best()
-        _line(axes, place, curve.fraction, curve.profit, f"{name} ({best.profit:,.2f} at {100 * best.fraction:.0f} %)")
+        _line(axes, place, curve.fraction, curve.profit, f"{name} ({money(best.profit, 2)} at {percent(best.fraction, 0)})")
         if name == evaluation.model:
             axes.plot([best.fraction], [best.profit], "o", color=_COLOURS[0])
     axes.axhline(0, color=_GREY, linewidth=1)
     _label(axes, "share of accounts contacted, highest scores first", "profit per account")
     _percent(axes, "x")
-    money = f"clv {clv:g}, incentive {incentive:g}, contact {contact:g}, acceptance {100 * costs.acceptance:.0f} %"
-    figure.legend(title=f"highest profit ({money})", loc="outside lower center", ncols=2, fontsize=8, title_fontsize=8)
+    assumed = f"clv {clv:g}, incentive {incentive:g}, contact {contact:g}, acceptance {percent(costs.acceptance, 0)}"
+    figure.legend(title=f"highest profit ({assumed})", loc="outside lower center", ncols=2, fontsize=8, title_fontsize=8)
     return figure
 
 
 def _slices(evaluation: Evaluation) -> Picture:
     shown = [group for group in evaluation.groups if group.auroc.bounded][::-1]
-    figure = _figure(evaluation, "The model, group by group (bars: 95 % intervals)", height=1.8 + 0.24 * len(shown))
+    figure = _figure(evaluation, "The model by slice (bars: 95% intervals)", height=1.8 + 0.24 * len(shown))
     axes = figure.subplots()
     place = np.arange(len(shown))
     worst = evaluation.worst_slice
@@ -157,39 +155,43 @@ def _slices(evaluation: Evaluation) -> Picture:
         axes.hlines(at, group.auroc.low, group.auroc.high, color=colour, linewidth=1.4)
         axes.plot([group.auroc.value], [at], "D" if lowest else "o", color=colour, markersize=5)
     overall = evaluation.scorers[evaluation.model]["auroc"].value
-    axes.axvline(overall, color=_GREY, linewidth=1, label=f"all rows ({overall:.3f})")
-    names = [_short(f"{group.partition} {group.name} ({group.accounts:,})") for group in shown]
+    axes.axvline(overall, color=_GREY, linewidth=1, label=f"all rows ({decimal(overall)})")
+    names = [_short(f"{group.partition} {group.name} ({count(group.accounts)})") for group in shown]
     axes.set_yticks(place, names, parse_math=False, fontsize=8)
     axes.set_ylim(-0.7, len(shown) - 0.3)
-    _label(axes, "AUROC (in brackets: accounts; diamond: the worst slice)", "")
+    _label(axes, "AUROC (in brackets: accounts; diamond: worst slice)", "")
     axes.grid(visible=False, axis="y")
     _legend(axes, None, "upper left")
     return figure
 
 
-def draw_importance(evaluation: Evaluation, importance: Mapping[str, float]) -> Picture:
-    """Draw what the model uses."""
+def _importance(evaluation: Evaluation) -> Picture:
+    importance = evaluation.importance
     largest = sorted(importance.items(), key=lambda entry: (-entry[1], entry[0]))[:_MOST_FEATURES][::-1]
     height = 1.4 + 0.27 * len(largest)
-    figure = _figure(evaluation, "What the model uses", height=height)
+    figure = _figure(evaluation, "Feature importance", height=height)
     axes = figure.subplots()
     axes.barh(range(len(largest)), [value for _, value in largest], color=_COLOURS[0])
     axes.set_yticks(range(len(largest)), [_short(name) for name, _ in largest], parse_math=False, fontsize=8)
     axes.set_ylim(-0.7, len(largest) - 0.3)
-    of = f" (the {len(largest)} largest of {len(importance)})" if len(importance) > len(largest) else ""
+    of = f" (the largest {len(largest)} of {len(importance)})" if len(importance) > len(largest) else ""
     _label(axes, f"importance{of}", "")
     axes.grid(visible=False, axis="y")
     return figure
 
 
+def _labelled(evaluation: Evaluation, name: str, metric: str) -> str:
+    return f"{name} ({METRICS[metric].write(evaluation.scorers[name][metric].value)})"
+
+
 def _ranked(evaluation: Evaluation) -> Iterator[tuple[str, Tally]]:
-    """Yield what has a curve of its own: the base rate is a straight line in every picture."""
+    """Yield the scores that have a curve; the base rate is a straight line in every picture."""
     return ((name, tally) for name, tally in evaluation.tallies.items() if name != BASE_RATE)
 
 
 def _figure(evaluation: Evaluation, title: str, *, width: float = 6.8, height: float = 5.4) -> Picture:
     figure = Picture(figsize=(width, height), dpi=130, layout="constrained")
-    rows = f"{evaluation.rows:,} rows, {evaluation.churned:,} churned"
+    rows = f"{count(evaluation.rows)} rows, {count(evaluation.churned)} churned"
     figure.suptitle(f"{title}\nsplit: {evaluation.split}; {rows}", fontsize=11, parse_math=False)
     return figure
 

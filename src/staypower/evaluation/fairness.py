@@ -1,4 +1,4 @@
-"""How differently groups of a sensitive attribute are treated by the list that the team works through."""
+"""How differently the groups of a sensitive attribute are treated by the list that the team works through."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.evaluation.groups import FEWEST_ACCOUNTS
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
+from staypower.evaluation.slices import FEWEST_ACCOUNTS
 from staypower.metrics.tally import Ranking
+from staypower.results.numbers import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,34 +20,33 @@ __all__ = ["FAIRNESS_MEASURES", "FairnessGap", "contacted_share", "fairness_gaps
 
 FAIRNESS_MEASURES: Mapping[str, str] = {
     "contacted": "share contacted",
-    "recall": "recall: churners contacted",
-    "false_positive_rate": "false positive rate: stayers contacted",
-    "calibration_gap": "mean predicted minus observed",
+    "recall": "recall (share of churned accounts contacted)",
+    "false_positive_rate": "false positive rate (share of other accounts contacted)",
+    "calibration_gap": "mean predicted minus observed churn",
 }
 
 
 @dataclass(frozen=True)
 class FairnessGap:
-    """One measure in the two groups of a sensitive attribute that lie farthest apart.
+    """One measure in the two groups of a sensitive attribute that differ most.
 
     >>> FairnessGap("sex", "recall", "f", "m", 0.5, 0.3, Estimate(0.2, 0.1, 0.3)).words
-    'sex: recall: churners contacted 0.500 in f, 0.300 in m, gap 0.200 (0.100 to 0.300)'
+    'sex: recall (share of churned accounts contacted) 50.0% in f, 30.0% in m; gap 20.0% (10.0% to 30.0%)'
     """
 
     column: str  # the attribute
-    measure: str  # A key of `FAIRNESS_MEASURES`
-    highest: str  # the groups
-    lowest: str  # the groups
-    high: float  # the measure in them
-    low: float  # the measure in them
+    measure: str  # a key of `FAIRNESS_MEASURES`
+    highest: str  # the group with the highest value, and with the lowest
+    lowest: str
+    high: float  # the measure in these groups
+    low: float
     gap: Estimate  # their difference
 
     @property
     def words(self) -> str:
         """The gap in words."""
-        interval = f" ({self.gap.low:.3f} to {self.gap.high:.3f})" if self.gap.bounded else ""
-        pair = f"{self.high:.3f} in {self.highest}, {self.low:.3f} in {self.lowest}"
-        return f"{self.column}: {FAIRNESS_MEASURES[self.measure]} {pair}, gap {self.gap.value:.3f}{interval}"
+        pair = f"{percent(self.high)} in {self.highest}, {percent(self.low)} in {self.lowest}"
+        return f"{self.column}: {FAIRNESS_MEASURES[self.measure]} {pair}; gap {self.gap.written(percent)}"
 
 
 def contacted_share(

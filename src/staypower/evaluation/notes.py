@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from staypower.evaluation.groups import FEWEST_ACCOUNTS, Group
-
-if TYPE_CHECKING:
-    from staypower.evaluation.resampling import Estimate
-    from staypower.evaluation.rows import Rows
-    from staypower.evaluation.settings import CostSettings
-    from staypower.metrics.profit import Profit
+from staypower.evaluation.resampling import Estimate
+from staypower.evaluation.rows import EvaluationRows
+from staypower.evaluation.settings import CostSettings
+from staypower.evaluation.slices import FEWEST_ACCOUNTS, Slice
+from staypower.metrics.profit import Profit
+from staypower.results.numbers import percent, plural
 
 __all__ = ["notes_of"]
 
@@ -19,48 +17,47 @@ _MOST_NAMED = 8
 
 
 def notes_of(
-    rows: Rows,
-    *,
+    rows: EvaluationRows,
     base_rate: Estimate,
     train_base_rate: float | None,
     costs: CostSettings,
     profit_threshold: Profit | None,
-    groups: Sequence[Group],
+    slices: Sequence[Slice],
 ) -> tuple[str, ...]:
-    """Collect the notes of an evaluation, the weightiest first."""
+    """Collect the notes of an evaluation, the most important first."""
     return (
         *_about_rows(rows),
         *_about_base_rate(base_rate, train_base_rate),
         *_about_scores(rows),
         *_about_money(costs, profit_threshold),
-        *_about_groups(groups),
+        *_about_slices(slices),
     )
 
 
-def _about_rows(rows: Rows) -> Iterator[str]:
+def _about_rows(rows: EvaluationRows) -> Iterator[str]:
     accounts = int(rows.account_number.max()) + 1
     if accounts < FEWEST_ACCOUNTS:
-        yield f"Only {accounts} accounts: too few to judge anything."
+        yield f"Only {plural(accounts, 'account')}: too few for an evaluation."
     if rows.churned.all() or not rows.churned.any():
-        yield "Only one class among the rows: AUROC does not exist and is left blank."
+        yield "The rows have one class only: AUROC is undefined and left blank."
 
 
 def _about_base_rate(here: Estimate, trained: float | None) -> Iterator[str]:
     if trained is None:
-        yield "The base rate is that of these rows, known only afterwards: training's was not given."
+        yield "The base rate is that of these rows, known only afterwards: the training churn rate was not given."
     elif here.excludes(trained):
         yield (
-            f"The base rate has shifted: {100 * here.value:.1f} % here against {100 * trained:.1f} % in training. "
-            "Probabilities are made for training's; ranking does not suffer from it."
+            f"The base rate has shifted: {percent(here.value)} here, {percent(trained)} in training. Probabilities are "
+            "calibrated to the training churn rate; ranking is not affected."
         )
 
 
-def _about_scores(rows: Rows) -> Iterator[str]:
+def _about_scores(rows: EvaluationRows) -> Iterator[str]:
     for name, share in rows.scored.items():
         if share < 1:
-            yield f"{name} is known on {100 * share:.1f} % of the rows; the others stand at its middle."
+            yield f"{name} is known for {percent(share)} of the rows; missing values were set to the median."
     for name in rows.unscored:
-        yield f"{name} is known on no row and is left out."
+        yield f"{name} is missing on every row and left out."
 
 
 def _about_money(costs: CostSettings, threshold: Profit | None) -> Iterator[str]:
@@ -68,27 +65,27 @@ def _about_money(costs: CostSettings, threshold: Profit | None) -> Iterator[str]
     if threshold is None:
         given = "costs are incomplete" if {costs.clv, costs.incentive, costs.contact} != {None} else "no costs are given"
         yield (
-            f"EMPC is at the published amounts (clv {clv:g}, incentive {incentive:g}, contact {contact:g}) because {given}: it "
-            "compares scores and is nobody's money."
+            f"EMPC uses the published amounts (clv {clv:g}, incentive {incentive:g}, contact {contact:g}) because {given}. "
+            "Use it to compare models only; the amounts are not yours."
         )
     elif not threshold.fraction:
-        yield "At these costs no contact pays: the profit curve is highest at nobody."
+        yield "At these costs, contacting anyone loses money."
 
 
-def _about_groups(groups: Sequence[Group]) -> Iterator[str]:
-    small = [f"{group.partition} {group.name} ({group.accounts})" for group in groups if group.note == "too small"]
-    one_class = [f"{group.partition} {group.name}" for group in groups if group.note.endswith("churned")]
-    off = [group for group in groups if group.calibration_gap.excludes(0.0)]
+def _about_slices(slices: Sequence[Slice]) -> Iterator[str]:
+    small = [f"{each.partition} {each.name} ({each.accounts})" for each in slices if each.note == "too small"]
+    one_class = [f"{each.partition} {each.name}" for each in slices if each.note.endswith("churned")]
+    off = [each for each in slices if each.calibration_gap.excludes(0.0)]
     if off:
-        worst = sorted(off, key=lambda group: -abs(group.calibration_gap.value))[:_MOST_NAMED]
-        named = [f"{g.partition} {g.name} ({100 * g.predicted:.1f} % against {100 * g.observed:.1f} %)" for g in worst]
+        worst = sorted(off, key=lambda each: -abs(each.calibration_gap.value))[:_MOST_NAMED]
+        named = [f"{s.partition} {s.name} ({percent(s.predicted)} predicted, {percent(s.observed)} observed)" for s in worst]
         more = f" and {len(off) - len(worst)} more" if len(off) > len(worst) else ""
-        measured = sum(group.calibration_gap.bounded for group in groups)
-        yield f"Predicted and observed churn differ beyond chance in {len(off)} of {measured} groups: {', '.join(named)}{more}."
+        measured = sum(each.calibration_gap.bounded for each in slices)
+        yield f"Predicted and observed churn differ significantly in {len(off)} of {measured} slices: {', '.join(named)}{more}."
     if small:
-        yield f"Too small to measure, under {FEWEST_ACCOUNTS} accounts: {_named(small)}."
+        yield f"Too small to measure (under {FEWEST_ACCOUNTS} accounts): {_named(small)}."
     if one_class:
-        yield f"AUROC does not exist where only one class is present: {_named(one_class)}."
+        yield f"AUROC is undefined where only one class is present: {_named(one_class)}."
 
 
 def _named(names: Sequence[str]) -> str:

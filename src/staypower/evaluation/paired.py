@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from staypower.errors import Problem, UsageError, nearest
-from staypower.evaluation.measures import BINS, DEPTHS
+from staypower.evaluation.measures import METRICS, measure_of_weights
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
-from staypower.metrics.probability import equal_mass_bins, log_losses
-from staypower.metrics.tally import Ranking, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["PAIRED_METRICS", "metric_of_weights", "paired_difference"]
+__all__ = ["paired_difference", "paired_metrics"]
 
-_Measure = Callable[["NDArray[np.float64]"], float]
-_RANKING: dict[str, Callable[[Tally], float]] = {
-    "auroc": Tally.auroc,
-    "average_precision": Tally.average_precision,
-    **{f"lift_{depth}": partial(Tally.lift, fraction=depth / 100) for depth in DEPTHS},
-}
-PAIRED_METRICS = (*_RANKING, "log_loss", "brier", "calibration_error")
+
+def paired_metrics() -> list[str]:
+    """Return the metrics that need nothing but labels and scores.
+
+    >>> "lift_10" in paired_metrics(), "precision_at_capacity" in paired_metrics()
+    (True, False)
+    """
+    return [name for name, metric in METRICS.items() if metric.needs in ("", "probability")]
 
 
 def paired_difference(
@@ -46,7 +43,8 @@ def paired_difference(
     (0.667, True)
     """
     _check(y_true, accounts, metric, replicates)
-    measures = [metric_of_weights(metric, y_true, score) for score in (score_a, score_b)]
+    scores = [np.asarray(score, dtype=np.float64) for score in (score_a, score_b)]
+    measures = [measure_of_weights(metric, np.asarray(y_true), score) for score in scores]
     number = np.unique(np.asarray(accounts), return_inverse=True)[1]
 
     def difference(weight: NDArray[np.float64]) -> float:
@@ -56,25 +54,10 @@ def paired_difference(
     return estimate(difference(np.ones(len(number))), drawn)
 
 
-def metric_of_weights(metric: str, y_true: ArrayLike, score: ArrayLike) -> _Measure:
-    """Return the metric as a function of row weights, everything sorted and checked beforehand."""
-    if metric in _RANKING:
-        ranking, of = Ranking(y_true, score), _RANKING[metric]
-        return lambda weight: of(ranking.tally(weight))
-    losses = log_losses(y_true, score)
-    churned, probability = np.asarray(y_true, dtype=np.float64), np.asarray(score, dtype=np.float64)
-    if metric == "calibration_error":
-        bins = equal_mass_bins(probability, BINS)
-        gap = probability - churned
-        return lambda weight: float(np.abs(np.bincount(bins, weights=weight * gap)).sum() / weight.sum())
-    amounts = losses if metric == "log_loss" else (probability - churned) ** 2
-    return lambda weight: float((weight * amounts).sum() / weight.sum())
-
-
 def _check(y_true: ArrayLike, accounts: ArrayLike, metric: str, replicates: int) -> None:
     problems = []
-    if metric not in PAIRED_METRICS:
-        problems.append(Problem("unknown metric", metric, nearest(metric, PAIRED_METRICS)))
+    if metric not in paired_metrics():
+        problems.append(Problem("unknown metric", metric, nearest(metric, paired_metrics())))
     if np.shape(accounts) != np.shape(y_true):
         value = f"accounts: {np.size(accounts)} for {np.size(y_true)} rows"
         problems.append(Problem("not one value per row", value, "give one value per row"))

@@ -1,4 +1,4 @@
-"""What an evaluation leaves with its model, as plain values, so that a report years later can still draw it."""
+"""What of an evaluation is stored with its model, as plain values, so that a later report can draw it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staypower.evaluation.measures import listed_in
+from staypower.evaluation.result import Evaluation
 from staypower.metrics.profit import profit_curve_of
+from staypower.metrics.tally import Tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staypower.evaluation.result import Evaluation
-    from staypower.metrics.tally import Tally
-
 __all__ = ["quality_of"]
 
 _POINTS = 101
-_SHOWN = ("auroc", "average_precision", "log_loss", "brier", "brier_skill", "calibration_error")
 
 
 def quality_of(evaluation: Evaluation) -> dict[str, Any]:
-    """Keep what a page about a model's quality needs.
+    """Return what a page about the quality of a model needs.
 
     >>> from staypower.evaluation.assessment import evaluate
     >>> found = evaluate([0, 1] * 30, {"model": [0.2, 0.8] * 30}, accounts=range(60), cutoffs=[0] * 60, split="temporal",
@@ -35,7 +34,8 @@ def quality_of(evaluation: Evaluation) -> dict[str, Any]:
         name: plain[name]
         for name in ("headline", "split", "rows", "accounts", "churned", "base_rate", "notes", "profit_threshold")
     }
-    scorers = {name: {metric: row[metric] for metric in _SHOWN if metric in row} for name, row in plain["scorers"].items()}
+    shown = [metric.name for metric in listed_in("page")]
+    scorers = {name: {metric: row[metric] for metric in shown} for name, row in plain["scorers"].items()}
     ranked = {name: tally for name, tally in evaluation.tallies.items() if not tally.one_class}
     model = [each for each in plain["reliability"] if each["scorer"] == evaluation.model]
     return {

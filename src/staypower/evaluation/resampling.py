@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from staypower.results.numbers import decimal, interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,6 +47,15 @@ class Estimate:
     def bounded(self) -> bool:
         """Whether there is an interval."""
         return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
+    def written(self, write: Callable[[float], str] = decimal) -> str:
+        """Write the value and, in brackets, the interval.
+
+        >>> Estimate(0.7465, 0.73, 0.766).written(), Estimate(0.5, 0.5, 0.5).written()
+        ('0.747 (0.730 to 0.766)', '0.500')
+        """
+        ends = "" if self.low == self.high else interval(self.low, self.high, write)
+        return f"{write(self.value)} ({ends})" if ends else write(self.value)
 
     def excludes(self, number: float) -> bool:
         """Say whether the interval exists and leaves a number outside."""

@@ -1,33 +1,28 @@
-"""The result of an evaluation: every scorer on the same rows, with intervals, as frames, JSON and text."""
+"""The result of an evaluation: every score on the same rows, with intervals."""
 
 from __future__ import annotations
 
-import html
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from staypower.cutoffs import text_of
+from staypower.evaluation.contacting import ContactPlan
+from staypower.evaluation.fairness import FairnessGap
 from staypower.evaluation.measures import METRICS
 from staypower.evaluation.resampling import LEVEL, Estimate
-from staypower.evaluation.wording import findings_of, headline_of, text_of_evaluation
+from staypower.evaluation.rows import BASE_RATE
+from staypower.evaluation.settings import CostSettings
+from staypower.evaluation.slices import Slice, WorstSlice
+from staypower.metrics.profit import Profit
+from staypower.metrics.tally import Tally
+from staypower.results.numbers import count, plain
+from staypower.results.result import Result
 
-if TYPE_CHECKING:
-    from staypower.evaluation.contacting import ContactPlan
-    from staypower.evaluation.fairness import FairnessGap
-    from staypower.evaluation.groups import Group
-    from staypower.evaluation.memory import AccountMemory
-    from staypower.evaluation.settings import CostSettings
-    from staypower.evaluation.slices import WorstSlice
-    from staypower.metrics.profit import Profit
-    from staypower.metrics.tally import Tally
-    from staypower.results.pictures import Picture
-
-__all__ = ["Evaluation", "ReliabilityBin"]
+__all__ = ["Evaluation", "ReliabilityBin", "flat", "nested"]
 
 TableName = Literal["scorers", "differences", "groups", "reliability", "fairness", "contact_plans"]
 
@@ -47,15 +42,16 @@ class ReliabilityBin:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Evaluation:
-    """A model beside its baselines on the same rows.
+class Evaluation(Result, shown_by="staypower.evaluation.wording", drawn_by="staypower.evaluation.drawing"):
+    """A model and its baselines on the same rows.
 
-    Made by `evaluate`; see there for the meaning of the settings.
+    Made by `evaluate`; see there for the meaning of the settings. Its pictures are `lift_and_gain`, `precision_recall`, `roc`,
+    `reliability`, `profit`, `slices` and `importance`, those that there are figures for.
 
     Parameters
     ----------
     split : str
-        How test rows were kept apart from training; says so itself when it is not a temporal test.
+        How test rows were separated from training; says so when it is not a temporal test.
     model : str
         Name of the model's score.
     rows, accounts, churned : int
@@ -65,10 +61,10 @@ class Evaluation:
         Share that churned among the rows.
     train_base_rate : float or None
     scorers : mapping of str to mapping of str to Estimate
-        Metric by metric; the model first.
+        For each score its metrics by name; the model first.
     differences : mapping of str to mapping of str to Estimate
         Model minus each baseline, paired.
-    groups : tuple of Group
+    groups : tuple of Slice
         The model by cutoff, tenure and segment.
     reliability : tuple of ReliabilityBin
     tallies : mapping of str to Tally
@@ -79,20 +75,20 @@ class Evaluation:
         Accounts contacted at each cutoff.
     costs : CostSettings
     profit_threshold : Profit or None
-        Top of the model's profit curve; None unless all costs are given.
+        Highest point of the model's profit curve; None unless all costs are given.
     replicates, seed : int
         Of the bootstrap.
     notes : tuple of str
-        What a reader must know to not misread the numbers.
+        What a reader must know so as not to misread the numbers.
     worst_slice : WorstSlice or None
     fairness : tuple of FairnessGap
-        Of the segments declared sensitive.
+        For the segments declared sensitive.
     contact_plans : tuple of ContactPlan
-        Whom to contact when money decides; empty without costs.
-    memory : AccountMemory or None
-        What known accounts are easier by than accounts never seen.
+        Whom to contact given the costs; empty without costs.
     variants : frozenset of str
-        Scorers that are the model itself in another form: no baselines to beat.
+        Scores that are the model itself in another form, not baselines.
+    importance : mapping of str to float
+        What each feature contributes to the model, for a picture; may be empty.
     """
 
     split: str
@@ -105,7 +101,7 @@ class Evaluation:
     train_base_rate: float | None
     scorers: Mapping[str, Mapping[str, Estimate]]
     differences: Mapping[str, Mapping[str, Estimate]]
-    groups: tuple[Group, ...]
+    groups: tuple[Slice, ...]
     reliability: tuple[ReliabilityBin, ...]
     tallies: Mapping[str, Tally]
     scored: Mapping[str, float]
@@ -118,18 +114,52 @@ class Evaluation:
     worst_slice: WorstSlice | None = None
     fairness: tuple[FairnessGap, ...] = ()
     contact_plans: tuple[ContactPlan, ...] = ()
-    memory: AccountMemory | None = None
     variants: frozenset[str] = frozenset()
+    importance: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Every scorer but the model and its variants."""
+        """Every score but the model and its variants."""
         return tuple(name for name in self.scorers if name != self.model and name not in self.variants)
 
     @property
     def headline(self) -> str:
         """The verdict in words; what the model does not beat comes first."""
-        return headline_of(self)
+        if not self.scorers[self.model]["auroc"].known:
+            which = f"all {count(self.rows)} rows churned" if self.churned else f"none of the {count(self.rows)} rows churned"
+            return f"The ranking cannot be evaluated: {which}. Split: {self.split}."
+        failures = self._failures()
+        unproven = [name for name in self.baselines if _unproven(self.differences[name]["auroc"])]
+        sentences = [f"The model does not beat {_listed(failures)}."] if failures else []
+        if unproven:
+            who = "It" if failures else "The model"
+            sentences.append(
+                f"{who} is not significantly better than {_listed(unproven)} in AUROC (the 95% interval of the difference "
+                "includes 0)."
+            )
+        return " ".join([*sentences, self._standing(beats_all=not sentences), f"Split: {self.split}."])
+
+    def _failures(self) -> list[str]:
+        own, found = self.scorers[self.model], []
+        auroc, loss = METRICS["auroc"], METRICS["log_loss"]
+        for name in self.baselines:
+            if self.differences[name]["auroc"].value <= 0:
+                theirs = self.scorers[name]["auroc"].value
+                found.append(f"{name} in AUROC ({auroc.write(own['auroc'].value)} against {auroc.write(theirs)})")
+        constant = self.differences.get(BASE_RATE, {}).get("log_loss")
+        if constant is not None and constant.known and constant.value >= 0:
+            theirs = self.scorers[BASE_RATE]["log_loss"].value
+            values = f"{own['log_loss'].value:.{loss.digits + 1}f} against {theirs:.{loss.digits + 1}f}"
+            found.append(f"the base rate in log loss ({values})")
+        return found
+
+    def _standing(self, *, beats_all: bool) -> str:
+        auroc = METRICS["auroc"]
+        values = {name: self.scorers[name]["auroc"] for name in self.baselines}
+        best = max((name for name, each in values.items() if each.known), key=lambda name: values[name].value, default=None)
+        start = "The model beats every baseline in AUROC" if beats_all else "AUROC"
+        against = f"; the best baseline, {best}, {auroc.write(values[best].value)}" if best else ""
+        return f"{start}: {auroc.write_estimate(self.scorers[self.model]['auroc'])}{against}."
 
     def metrics(self) -> Mapping[str, float]:
         """Return the model's metrics that exist, by name.
@@ -137,17 +167,13 @@ class Evaluation:
         Returns
         -------
         mapping of str to float
-            Beside the metrics: `profit_threshold`, `profit_fraction` and `contacts_per_cutoff` at the top of the profit curve,
-            `auroc_known_accounts` and `auroc_unseen_accounts` of two models on half of the accounts each.
+            With the highest point of the profit curve: `profit_threshold`, `profit_fraction` and `contacts_per_cutoff`.
         """
         found = {name: each.value for name, each in self.scorers[self.model].items() if each.known}
         top = next((plan for plan in self.contact_plans if plan.hindsight), None)
         if top is not None and top.fraction:
             found |= {"profit_threshold": top.threshold, "profit_fraction": top.fraction}
             found["contacts_per_cutoff"] = top.contacts_per_cutoff
-        if self.memory is not None and self.memory.known["auroc"].known:
-            found["auroc_known_accounts"] = self.memory.known["auroc"].value
-            found["auroc_unseen_accounts"] = self.memory.unseen["auroc"].value
         return MappingProxyType(found)
 
     def __repr__(self) -> str:
@@ -159,7 +185,7 @@ class Evaluation:
         Parameters
         ----------
         table : {"scorers", "differences", "groups", "reliability", "fairness", "contact_plans"}, default "scorers"
-            One row per scorer, per baseline (model minus baseline), per group, per reliability bin, per sensitive attribute and
+            One row per score, per baseline (model minus baseline), per slice, per reliability bin, per sensitive attribute and
             measure, or per way of choosing whom to contact. A measure with an interval takes three columns: `auroc`,
             `auroc_low`, `auroc_high`.
 
@@ -169,17 +195,18 @@ class Evaluation:
             Missing values are NaN; the last column names the split.
         """
         if table == "scorers":
-            found = [{"scorer": name, "scored": self.scored[name], **_flat(row)} for name, row in self.scorers.items()]
+            found = [{"scorer": name, "scored": self.scored[name], **flat(row)} for name, row in self.scorers.items()]
         elif table == "differences":
-            found = [{"model": self.model, "baseline": name, **_flat(row)} for name, row in self.differences.items()]
+            found = [{"model": self.model, "baseline": name, **flat(row)} for name, row in self.differences.items()]
+        elif table == "groups":
+            found = [flat(each.row()) for each in self.groups]
         else:
-            entries = getattr(self, table)
-            found = [_flat({field: getattr(entry, field) for field in entry.__dataclass_fields__}) for entry in entries]
+            found = [flat(vars(each)) for each in getattr(self, table)]
         return pd.DataFrame(found).assign(split=self.split)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as JSON-able values; what is missing is None."""
-        plain = {
+        values = {
             "headline": self.headline,
             "split": self.split,
             "model": self.model,
@@ -189,16 +216,15 @@ class Evaluation:
             "cutoffs": [text_of(cutoff) for cutoff in self.cutoffs],
             "base_rate": asdict(self.base_rate),
             "train_base_rate": self.train_base_rate,
-            "notes": list(self.notes),
-            "scorers": {name: {"scored": self.scored[name], **_nested(row)} for name, row in self.scorers.items()},
-            "differences": {name: _nested(row) for name, row in self.differences.items()},
-            "groups": [asdict(group) for group in self.groups],
+            "notes": self.notes,
+            "scorers": {name: {"scored": self.scored[name], **nested(row)} for name, row in self.scorers.items()},
+            "differences": {name: nested(row) for name, row in self.differences.items()},
+            "groups": [nested(each.row()) for each in self.groups],
             "reliability": [asdict(each) for each in self.reliability],
             "profit_threshold": asdict(self.profit_threshold) if self.profit_threshold else None,
             "contact_plans": [{**asdict(plan), "words": plan.words} for plan in self.contact_plans],
             "worst_slice": asdict(self.worst_slice) if self.worst_slice else None,
             "fairness": [asdict(gap) for gap in self.fairness],
-            "account_memory": _memory(self.memory),
             "capacity": self.capacity,
             "costs": self.costs.model_dump(),
             "intervals": {
@@ -208,82 +234,32 @@ class Evaluation:
                 "seed": self.seed,
             },
         }
-        cleaned = _clean(plain)
-        assert isinstance(cleaned, dict)
-        return cleaned
-
-    def text(self, *, groups: bool = True) -> str:
-        """Return the evaluation as plain text of at most 100 columns.
-
-        Parameters
-        ----------
-        groups : bool, default True
-            Whether to add the tables by cutoff, tenure and segment.
-        """
-        return text_of_evaluation(self, groups=groups)
-
-    def plot(self, picture: str = "lift_and_gain") -> Picture:
-        """Draw a picture.
-
-        Parameters
-        ----------
-        picture : str, default "lift_and_gain"
-            One of `lift_and_gain`, `precision_recall`, `roc`, `reliability`, `profit` and `slices`, those there
-            are figures for.
-
-        Returns
-        -------
-        Picture
-            A matplotlib figure.
-
-        Raises
-        ------
-        UsageError
-            When there is no such picture of this result.
-        """
-        # only a picture needs matplotlib; scoring must do without it
-        from staypower.evaluation.drawing import draw
-
-        return draw(self, picture)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        shown = {metric.label: [row[metric.name].value for row in self.scorers.values()] for metric in METRICS}
-        table = pd.DataFrame(shown, index=pd.Index(self.scorers, name=self.split)).dropna(axis=1, how="all")
-        found = [f"{title}: {line}" for title, lines in findings_of(self).items() for line in lines]
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*found, *self.notes))
-        return f"<p><b>{html.escape(self.headline)}</b></p>{table.round(4).to_html(na_rep='')}<ul>{notes}</ul>"
+        return {name: plain(value) for name, value in values.items()}
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _unproven(difference: Estimate) -> bool:
+    return difference.bounded and difference.value > 0 and not difference.excludes(0.0)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table: an estimate takes three columns.
+
+    >>> flat({"name": "a", "auroc": Estimate(0.7, 0.6, 0.8)})
+    {'name': 'a', 'auroc': 0.7, 'auroc_low': 0.6, 'auroc_high': 0.8}
+    """
+    found: dict[str, Any] = {}
     for name, entry in row.items():
         if isinstance(entry, Estimate):
-            flat |= {name: entry.value, f"{name}_low": entry.low, f"{name}_high": entry.high}
+            found |= {name: entry.value, f"{name}_low": entry.low, f"{name}_high": entry.high}
         else:
-            flat[name] = entry
-    return flat
+            found[name] = entry
+    return found
 
 
-def _memory(memory: AccountMemory | None) -> dict[str, Any] | None:
-    if memory is None:
-        return None
-    sides = {name: _nested(getattr(memory, name)) for name in ("known", "unseen", "difference")}
-    return {**sides, "easier": memory.easier}
-
-
-def _nested(row: Mapping[str, Estimate]) -> dict[str, dict[str, float]]:
-    return {name: asdict(each) for name, each in row.items()}
-
-
-def _clean(value: Any) -> Any:
-    """Replace what JSON cannot say (not a number, infinite) by None."""
-    if isinstance(value, Mapping):
-        return {key: _clean(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(each) for each in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+def nested(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row for JSON: an estimate is a mapping of its value and ends."""
+    return {name: asdict(each) if isinstance(each, Estimate) else each for name, each in row.items()}

@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from staypower.cutoffs import text_of
 from staypower.errors import Problem, UsageError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BASE_RATE", "Rows"]
+__all__ = ["BASE_RATE", "EvaluationRows", "describe_cutoffs", "describe_split"]
 
 BASE_RATE = "base rate"
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows that a score is judged on.
+class EvaluationRows:
+    """Rows that scores are evaluated on.
 
-    >>> rows = Rows.of([0, 1], {"model": [0.1, 0.9]}, accounts=["a", "b"], cutoffs=[0, 0])
+    >>> rows = EvaluationRows.of([0, 1], {"model": [0.1, 0.9]}, accounts=["a", "b"], cutoffs=[0, 0])
     >>> rows.model
     'model'
     """
 
     churned: NDArray[np.bool_]  # shape (n,)
-    account_number: NDArray[np.intp]  # shape (n,): Account of each row, numbered from 0
+    account_number: NDArray[np.intp]  # shape (n,): account of each row, numbered from 0
     cutoffs: NDArray[np.int64]  # shape (n,)
-    # shape (n,): The model first; where a score was missing, the middle of the known ones
+    # shape (n,): the model first; where a score was missing, the median of the known ones
     scores: Mapping[str, NDArray[np.float64]]
     scored: Mapping[str, float]  # share of rows on which each score was known
     probability: frozenset[str]
     segments: Mapping[str, NDArray[np.object_]]  # shape (n,)
-    unscored: tuple[str, ...] = ()  # baselines that know none of the rows; they are left out
+    unscored: tuple[str, ...] = ()  # baselines that have a value on no row; they are left out
     tenure_days: NDArray[np.float64] | None = None  # shape (n,)
     account_values: NDArray[np.float64] | None = None  # shape (n,)
-    known: NDArray[np.bool_] | None = None  # shape (n,): Whether training knew the row's account
-    sensitive: frozenset[str] = frozenset()  # segments that stand for something sensitive
+    known: NDArray[np.bool_] | None = None  # shape (n,): whether the row's account was in training
+    sensitive: frozenset[str] = frozenset()  # segments that are sensitive attributes
 
     def __len__(self) -> int:
         return len(self.churned)
 
     @property
     def model(self) -> str:
-        """Name of the score that is judged: the first."""
+        """Name of the model's score: the first."""
         return next(iter(self.scores))
 
     @classmethod
@@ -64,7 +65,7 @@ class Rows:
         account_values: ArrayLike | None = None,
         known: ArrayLike | None = None,
         sensitive: Collection[str] = (),
-    ) -> Rows:
+    ) -> EvaluationRows:
         """Check everything and collect every problem."""
         labels = np.asarray(y_true, dtype=np.float64)
         offered = {name: np.asarray(score, dtype=np.float64) for name, score in scores.items()}
@@ -154,7 +155,7 @@ def _blank(score: NDArray[np.float64]) -> bool:
 
 
 def _placed(score: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Put rows without a score in the middle of the others: the score says nothing about them either way."""
+    """Give rows without a score the median of the others: the score says nothing about them either way."""
     missing = np.isnan(score)
     return np.where(missing, np.nanquantile(score, 0.5, method="lower"), score) if missing.any() else score
 
@@ -164,3 +165,25 @@ def _texts(values: Any) -> NDArray[np.object_]:
     blank = pd.isna(given)
     whole = [int(v) if isinstance(v, float) and v.is_integer() else v for v in given]
     return np.array([None if b else str(v) for v, b in zip(whole, blank, strict=True)], dtype=object)
+
+
+def describe_split(split: str) -> str:
+    """Name a split; a snapshot says that it is no temporal test.
+
+    >>> describe_split("snapshot")
+    'snapshot (not a temporal test)'
+    >>> describe_split("temporal")
+    'temporal'
+    """
+    described = "not a temporal test" in split
+    return split if described or not split.strip().startswith("snapshot") else f"{split.strip()} (not a temporal test)"
+
+
+def describe_cutoffs(cutoffs: Sequence[int]) -> str:
+    """Name one cutoff, or the first and the last of several.
+
+    >>> describe_cutoffs([0]), describe_cutoffs([0, 86_400_000_000])
+    ('1970-01-01', '2 cutoffs, 1970-01-01 to 1970-01-02')
+    """
+    dates = [text_of(cutoff) for cutoff in cutoffs]
+    return dates[0] if len(dates) == 1 else f"{len(dates)} cutoffs, {dates[0]} to {dates[-1]}"

@@ -111,7 +111,4 @@ class EvaluationSettings(BaseModel):
     health_score: Annotated[HealthScore | None, BeforeValidator(_as_column)] = Field(
         default=None, description="a health score to beat, as `accounts.health`; a text is its `column`"
     )
-    unseen_accounts: bool = Field(
-        default=True, description="grow two more models on half of the accounts each, to compare known and never seen accounts"
-    )
     bootstrap: int = Field(default=200, ge=0, le=10_000, description="samples of accounts behind the intervals; 0: none")

@@ -1,4 +1,4 @@
-"""Judge predicted tiers beside what needs no model: the last answer carried forward and the class frequencies."""
+"""Evaluate predicted tiers against what needs no model: the last answer carried forward, and the class frequencies."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import pandas as pd
 
 from staypower.cutoffs import text_of
 from staypower.errors import Problem, UsageError
-from staypower.evaluation.resampling import LEVEL, Estimate, estimate, row_weights
-from staypower.evaluation.wording import split_in_words
+from staypower.evaluation.measures import Metric, estimates_of
+from staypower.evaluation.resampling import LEVEL, Estimate, row_weights
+from staypower.evaluation.result import flat
+from staypower.evaluation.rows import describe_split
 from staypower.metrics.ordinal import (
     accuracy_of,
     confusion,
@@ -22,6 +24,9 @@ from staypower.metrics.ordinal import (
     ranked_probability_scores,
 )
 from staypower.models.fitting import TierTest
+from staypower.results.blocks import Block, TableBlock
+from staypower.results.numbers import count, decimal, plain, plural
+from staypower.results.result import Result
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,38 +44,90 @@ __all__ = [
 FREQUENCIES, LAST_ANSWER = "class frequencies", "last answer"
 EVERYONE = "all"
 
-#: Metric: label, and whether higher is better.
-TIER_METRICS: Mapping[str, tuple[str, bool]] = MappingProxyType(
-    {
-        "accuracy": ("accuracy", True),
-        "ranked_probability_score": ("RPS", False),
-        "quadratic_weighted_kappa": ("QWK", True),
-        "macro_f1": ("macro F1", True),
-        "log_loss": ("log loss", False),
-    }
-)
+# a certainty that is wrong costs 14 nats, not infinity: the last answer is predicted as certain
 _SMALLEST = 1e-6
 
 
+@dataclass(frozen=True, eq=False)
+class WeightedTiers:
+    """Predicted tiers under one set of row weights: what metrics are computed from."""
+
+    table: NDArray[np.float64]  # shape (K, K): one row per true tier, one column per predicted tier
+    ranked_probability_score: float
+    log_loss: float
+
+
+class _TierMeter:
+    """Predicted tiers, to be measured under many weights."""
+
+    def __init__(self, true: NDArray[np.int64], likely: NDArray[np.float64]) -> None:
+        self._classes = likely.shape[1]
+        self._cell = true * self._classes + likely.argmax(axis=1)
+        self._scores = ranked_probability_scores(true, likely)
+        self._losses = -np.log(np.maximum(likely[np.arange(len(true)), true], _SMALLEST))
+
+    def measure(self, weight: NDArray[np.float64]) -> list[float]:
+        """Return the values of `TIER_METRICS`."""
+        counts: NDArray[np.float64] = np.bincount(self._cell, weights=weight, minlength=self._classes**2).astype(np.float64)
+        score, loss = (float(np.average(each, weights=weight)) for each in (self._scores, self._losses))
+        weighted = WeightedTiers(counts.reshape(self._classes, self._classes), score, loss)
+        return [metric.of(weighted) for metric in TIER_METRICS.values()]
+
+
+TIER_METRICS: dict[str, Metric[WeightedTiers]] = {
+    metric.name: metric
+    for metric in (
+        Metric[WeightedTiers]("accuracy", "accuracy", "higher", lambda tiers: accuracy_of(tiers.table)),
+        Metric[WeightedTiers]("ranked_probability_score", "RPS", "lower", lambda tiers: tiers.ranked_probability_score),
+        Metric[WeightedTiers](
+            "quadratic_weighted_kappa", "QWK", "higher", lambda tiers: quadratic_weighted_kappa_of(tiers.table)
+        ),
+        Metric[WeightedTiers]("macro_f1", "macro F1", "higher", lambda tiers: macro_f1_of(tiers.table)),
+        Metric[WeightedTiers]("log_loss", "log loss", "lower", lambda tiers: tiers.log_loss),
+    )
+}
+"""The metrics of the tier; a new one is one more entry."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
-class TierEvaluation:
-    """Predicted tiers beside their baselines on the same rows.
+class TierEvaluation(Result):
+    """Predicted tiers and their baselines on the same rows.
 
     Made by `evaluate_tiers`.
+
+    Parameters
+    ----------
+    split : str
+        How test rows were separated from training.
+    model : str
+    classes : tuple of str
+        From worst to best.
+    rows : mapping of str to int
+        Rows of each group; `all` first.
+    accounts : int
+    cutoffs : tuple of int
+        Instants, ascending.
+    scorers : mapping of (str, str) to mapping of str to Estimate
+        By group and score, metric by metric; the model first.
+    confusion : mapping of str to array of float64, shape (K, K)
+        Of the model, by group: one row per true tier, one column per predicted tier.
+    known_last : float
+        Share of the rows with a last answer; on the others that baseline predicts the class frequencies.
+    replicates, seed : int
+        Of the bootstrap.
     """
 
-    split: str  # how test rows were kept apart from training, in words
+    split: str
     model: str
-    classes: tuple[str, ...]  # from worst to best
-    rows: Mapping[str, int]  # rows of each group; `all` first
+    classes: tuple[str, ...]
+    rows: Mapping[str, int]
     accounts: int
-    cutoffs: tuple[int, ...]  # instants, ascending
-    scorers: Mapping[tuple[str, str], Mapping[str, Estimate]]  # by group and scorer, metric by metric; the model first
-    # shape (K, K): Of the model, by group: row the true tier, column the predicted one
+    cutoffs: tuple[int, ...]
+    scorers: Mapping[tuple[str, str], Mapping[str, Estimate]]
     confusion: Mapping[str, NDArray[np.float64]]
-    known_last: float  # share of the rows with a last answer; on the others that baseline tells the class frequencies
-    replicates: int  # of the bootstrap
-    seed: int  # of the bootstrap
+    known_last: float
+    replicates: int
+    seed: int
 
     @property
     def headline(self) -> str:
@@ -81,25 +138,23 @@ class TierEvaluation:
             for (group, name), found in self.scorers.items()
             if group == EVERYONE and name != self.model
         }
-        lost = [f"{name} ({value:.3f})" for name, value in others.items() if value <= own]
+        lost = [f"{name} ({decimal(value)})" for name, value in others.items() if value <= own]
         if lost:
-            return f"The tier model (RPS {own:.3f}) does not beat {', '.join(lost)}"
-        beaten = ", ".join(f"{name} {value:.3f}" for name, value in others.items())
-        return f"The tier model beats every baseline in ranked probability score: {own:.3f} ({beaten})"
+            return f"The tier model (RPS {decimal(own)}) does not beat {', '.join(lost)}"
+        beaten = ", ".join(f"{name} {decimal(value)}" for name, value in others.items())
+        return f"The tier model beats every baseline in ranked probability score: {decimal(own)} ({beaten})"
 
     def metrics(self) -> Mapping[str, float]:
-        """Return the model's metrics that exist, by name with `tier_` before it, for a tracker."""
+        """Return the model's metrics that exist, by name with the prefix `tier_`."""
         found = self.scorers[EVERYONE, self.model]
         return MappingProxyType({f"tier_{name}": each.value for name, each in found.items() if each.known})
 
     def frame(self) -> pd.DataFrame:
         """Return one row per group and scorer; a metric takes three columns: `accuracy`, `accuracy_low`, `accuracy_high`."""
-        lines = []
-        for (group, name), row in self.scorers.items():
-            line: dict[str, Any] = {"group": group, "scorer": name, "rows": self.rows[group]}
-            for metric, each in row.items():
-                line |= {metric: each.value, f"{metric}_low": each.low, f"{metric}_high": each.high}
-            lines.append(line)
+        lines = [
+            {"group": group, "scorer": name, "rows": self.rows[group], **flat(row)}
+            for (group, name), row in self.scorers.items()
+        ]
         return pd.DataFrame(lines).assign(split=self.split)
 
     def confusion_frame(self, group: str = EVERYONE) -> pd.DataFrame:
@@ -114,7 +169,7 @@ class TierEvaluation:
                 "rows": count,
                 "confusion": self.confusion[group].tolist(),
                 "scorers": {
-                    name: {metric: _plain(each) for metric, each in row.items()}
+                    name: {metric: plain(asdict(each)) for metric, each in row.items()}
                     for (of, name), row in self.scorers.items()
                     if of == group
                 },
@@ -138,29 +193,25 @@ class TierEvaluation:
             },
         }
 
-    def text(self) -> str:
-        """Return the evaluation as plain text of at most 100 columns."""
-        lines = [self.headline, f"split: {self.split}"]
-        for group, count in self.rows.items():
-            head = f"{count:,} rows" if group == EVERYONE else f"{group}: {count:,} rows"
-            lines += ["", f"{head:<24}" + "".join(f"{label:>10}" for label, _ in TIER_METRICS.values())]
-            for (of, name), row in self.scorers.items():
-                if of == group:
-                    values = "".join(f"{row[metric].value:>10.3f}" for metric in TIER_METRICS)
-                    lines.append(f"  {name:<22}{values}")
-        lines += ["", "confusion (rows: true, columns: predicted)", self.confusion_frame().round(0).astype(int).to_string()]
-        return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        shown = self.frame()[["group", "scorer", "rows", *TIER_METRICS]].round(3)
-        return f"<p><b>{self.headline}</b></p>{shown.to_html(index=False)}"
+    def blocks(self) -> Sequence[Block]:
+        """Return the verdict, a table of the scores of each group, and the model's confusion."""
+        found: list[Block] = [f"{self.headline}. Split: {self.split}."]
+        for group, number in self.rows.items():
+            title = plural(number, "row") if group == EVERYONE else f"{group}: {plural(number, 'row')}"
+            rows = [
+                [name, *(metric.write(row[metric.name].value) for metric in TIER_METRICS.values())]
+                for (of, name), row in self.scorers.items()
+                if of == group
+            ]
+            found.append(TableBlock([title, *(metric.label for metric in TIER_METRICS.values())], rows))
+        table = self.confusion[EVERYONE]
+        rows = [[name, *(count(each) for each in row)] for name, row in zip(self.classes, table.tolist(), strict=True)]
+        found.append(TableBlock(["true", *self.classes], rows, "Confusion: true tier by predicted tier"))
+        return found
 
 
 def last_tier_baseline(last_tier: ArrayLike, frequencies: ArrayLike) -> NDArray[np.float64]:
-    """Predict each account's last answer again; the class frequencies where it never answered.
+    """Predict the last answer of each account, and the class frequencies where it never answered.
 
     >>> last_tier_baseline([2, -1], [0.25, 0.25, 0.5]).tolist()
     [[0.0, 0.0, 1.0], [0.25, 0.25, 0.5]]
@@ -204,7 +255,7 @@ def evaluate_tiers(
     bootstrap: int = 200,
     seed: int = 0,
 ) -> TierEvaluation:
-    """Judge predicted tiers beside the last answer carried forward and the class frequencies.
+    """Evaluate predicted tiers against the last answer carried forward and the class frequencies.
 
     >>> likely = [[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]] * 10
     >>> found = evaluate_tiers(
@@ -232,9 +283,9 @@ def evaluate_tiers(
         renumbered = np.unique(who[mask], return_inverse=True)[1]
         for name, likely in predictions.items():
             scorers[group, name] = _measured(true[mask], likely[mask], renumbered, bootstrap, seed)
-    told = own.argmax(axis=1)
+    predicted = own.argmax(axis=1)
     return TierEvaluation(
-        split=split_in_words(split),
+        split=describe_split(split),
         model=model,
         classes=names,
         rows=MappingProxyType({group: int(mask.sum()) for group, mask in masks.items()}),
@@ -242,7 +293,7 @@ def evaluate_tiers(
         cutoffs=tuple(int(cutoff) for cutoff in np.unique(when)),
         scorers=MappingProxyType(scorers),
         confusion=MappingProxyType(
-            {group: confusion(true[mask], told[mask], classes=len(names)) for group, mask in masks.items()}
+            {group: confusion(true[mask], predicted[mask], classes=len(names)) for group, mask in masks.items()}
         ),
         known_last=float("nan") if last_tier is None else float((np.asarray(last_tier) >= 0).mean()),
         replicates=bootstrap,
@@ -253,25 +304,10 @@ def evaluate_tiers(
 def _measured(
     true: NDArray[Any], likely: NDArray[np.float64], who: NDArray[np.intp], bootstrap: int, seed: int
 ) -> Mapping[str, Estimate]:
-    tiers, classes = true.astype(np.int64), likely.shape[1]
-    cell = tiers * classes + likely.argmax(axis=1)
-    scores = ranked_probability_scores(tiers, likely)
-    # a certainty that is wrong costs 14 nats, not infinity: the last answer is told as certain
-    losses = -np.log(np.maximum(likely[np.arange(len(tiers)), tiers], _SMALLEST))
-
-    def values(weight: NDArray[np.float64]) -> list[float]:
-        counts: NDArray[np.float64] = np.bincount(cell, weights=weight, minlength=classes**2).astype(np.float64)
-        table = counts.reshape(classes, classes)
-        rps, loss = (float(np.average(each, weights=weight)) for each in (scores, losses))
-        return [accuracy_of(table), rps, quadratic_weighted_kappa_of(table), macro_f1_of(table), loss]
-
-    once = values(np.ones(len(tiers)))
-    drawn = np.array([values(weight) for weight in row_weights(who, bootstrap, seed)]).reshape(bootstrap, len(once))
-    return MappingProxyType({name: estimate(once[at], drawn[:, at]) for at, name in enumerate(TIER_METRICS)})
-
-
-def _plain(each: Estimate) -> dict[str, float | None]:
-    return {name: value if np.isfinite(value) else None for name, value in asdict(each).items()}
+    meter = _TierMeter(true.astype(np.int64), likely)
+    once = np.array(meter.measure(np.ones(len(true))))
+    drawn = np.array([meter.measure(weight) for weight in row_weights(who, bootstrap, seed)]).reshape(bootstrap, len(once))
+    return estimates_of(TIER_METRICS, once, drawn, differences=True)
 
 
 def _check(
@@ -286,7 +322,7 @@ def _check(
     if own.ndim != 2 or own.shape[1] != len(names):
         problems.append(Problem("probabilities do not match the classes", f"{own.shape}", f"give {len(names)} columns"))
     if not len(true):
-        problems.append(Problem("no rows to evaluate", "0", "choose a test cutoff after which somebody answered"))
+        problems.append(Problem("no rows to evaluate", "0", "choose a test cutoff followed by survey answers"))
     if not len(true) == len(own) == len(who) == len(when):
         value = f"{len(true)}, {len(own)}, {len(who)}, {len(when)}"
         problems.append(Problem("rows differ in number", value, "give one value for every row"))
@@ -294,5 +330,5 @@ def _check(
         problems.append(Problem("bootstrap is too small", str(bootstrap), "give at least 0"))
     if problems:
         raise UsageError(problems)
-    # tells every other problem of tiers and probabilities
+    # raises every other problem of tiers and probabilities
     ranked_probability_scores(true, own)

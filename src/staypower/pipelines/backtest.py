@@ -1,10 +1,10 @@
-"""Test the whole procedure on the past: go back, learn from what was known then, test on what came after, and go on."""
+"""Repeat training and testing at earlier cutoffs: train on what was known then, test on what came after."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,9 +18,12 @@ from staypower.dataset.building import Dataset
 from staypower.dataset.cutoff_plan import CutoffPlan, begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
 from staypower.errors import UsageError
-from staypower.evaluation.backtest.assembling import backtest_of
-from staypower.evaluation.backtest.predictions import FoldPredictions
+from staypower.evaluation.backtest.assembling import POOLED_SPLIT, FoldPredictions, backtest_of
+from staypower.evaluation.backtest.known_accounts import predict_by_halves
 from staypower.evaluation.backtest.result import Backtest
+from staypower.evaluation.baselines import probabilities, score_baselines
+from staypower.evaluation.model_evaluation import sample_remarks, sampled_capacity
+from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
 from staypower.pipelines.arguments import (
     SettingsLike,
@@ -30,12 +33,10 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.fitting import predict_by_halves
-from staypower.pipelines.judging import LOGISTIC, baselines_of, capacity_of, sample_remarks, tenure_of
-from staypower.pipelines.row_facts import find_row_facts
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
-from staypower.reporting.backtest_plots import plot_backtest
+from staypower.results.blocks import Block, Verbatim
+from staypower.results.result import Result
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 from staypower.writing import write_atomically
@@ -49,36 +50,43 @@ FOLDS = 6
 
 
 @dataclass(frozen=True)
-class BacktestResult:
-    """What the backtest found."""
+class BacktestResult(Result):
+    """A backtest, and where it was written.
+
+    Parameters
+    ----------
+    backtest : Backtest
+    run_id : str
+    files : tuple of Path
+        The pictures.
+    path : Path
+        The whole result as JSON.
+    """
 
     backtest: Backtest
     run_id: str
-    pictures: tuple[Path, ...]  # files that were drawn
-    path: Path  # the whole result as JSON
+    files: tuple[Path, ...]
+    path: Path
+
+    def blocks(self) -> list[Block]:
+        """Return the tables, and where the pictures are."""
+        where = [f"run: {self.run_id}", "written:", *(f"  {path}" for path in (self.path, *self.files))]
+        return [*self.backtest.blocks(), Verbatim(where)]
 
     def frame(self, table: Literal["folds", "scorers", "ages", "calibration"] = "folds") -> pd.DataFrame:
-        """Return a table of the backtest."""
+        """Return a table of the backtest; see `Backtest.frame`."""
         return self.backtest.frame(table)
 
-    def plot(self, picture: str = "folds") -> Picture:
-        """Draw a picture of the backtest."""
-        return self.backtest.plot(picture)
-
-    def _repr_html_(self) -> str:
-        return self.backtest._repr_html_()
-
-    def text(self) -> str:
-        """Return the tables, and where the pictures are."""
-        places = "\n".join(f"  {path}" for path in (self.path, *self.pictures))
-        return f"{self.backtest.text()}\nrun: {self.run_id}\nwritten:\n{places}"
+    def pictures(self) -> Mapping[str, Callable[[], Picture]]:
+        """Return the pictures of the backtest."""
+        return self.backtest.pictures()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "run_id": self.run_id,
             "path": str(self.path),
-            "pictures": [str(path) for path in self.pictures],
+            "pictures": [str(path) for path in self.files],
             **self.backtest.to_dict(),
         }
 
@@ -127,11 +135,12 @@ def backtest(
         with progress.step(f"fold {number} of {len(plans)}, tested at {text_of(int(dataset.plan.test[0]))}"):
             made.append(predict_fold(dataset, tables, settings))
     if not made:
-        raise UsageError.of("no fold can be judged", left_out[-1], "give longer histories, more accounts or a longer horizon")
-    with progress.step("judging the folds"):
+        fix = "give longer histories, more accounts or a longer horizon"
+        raise UsageError.of("no fold can be evaluated", left_out[-1], fix)
+    with progress.step("evaluating the folds"):
         found = backtest_of(
             made,
-            capacity=capacity_of(datasets[0], settings),
+            capacity=sampled_capacity(settings.capacity, datasets[0].sampling),
             costs=settings.costs,
             sensitive=settings.features.sensitive,
             left_out=left_out,
@@ -153,47 +162,59 @@ def _plans(settings: Settings, tables: Tables, folds: int) -> list[CutoffPlan]:
 
 
 def _shortfall(dataset: Dataset, settings: Settings) -> str:
-    learned, fresh = dataset.rows("training", "calibration"), dataset.matrix.cutoffs == dataset.plan.test[0]
-    churned, stayed = int(dataset.y[learned].sum()), int((dataset.y[learned] == 0).sum())
-    if min(churned, stayed) < settings.model.min_churners:
-        return f"{churned} rows churned and {stayed} stayed where it learns, {settings.model.min_churners} are needed"
-    return "" if fresh.any() else "nobody was active at its test cutoff"
+    trained, fresh = dataset.part("training", "calibration"), dataset.matrix.cutoffs == dataset.plan.test[0]
+    churned = int(trained.y.sum())
+    if min(churned, len(trained) - churned) < settings.model.min_churners:
+        rows = f"{churned} training rows churned and {len(trained) - churned} stayed"
+        return f"{rows}, {settings.model.min_churners} are needed"
+    return "" if fresh.any() else "no account was active at its test cutoff"
 
 
 def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
-    model, learned = fit_classifier(dataset, settings.model), dataset.rows("training", "calibration")
-    fresh = dataset.matrix.cutoffs == dataset.plan.test[0]
-    tested = np.flatnonzero(dataset.rows("test"))
+    model, trained = fit_classifier(dataset, settings.model), dataset.part("training", "calibration")
+    first = dataset.matrix.cutoffs == dataset.plan.test[0]
+    fresh, tested = dataset.where(first), dataset.part("test")
     # by cutoff, and by account within: the same order in every fold
-    order = tested[np.argsort(dataset.matrix.cutoffs[tested], kind="stable")]
-    base_rate, seen = dataset.base_rate("training", "calibration"), set(dataset.matrix.accounts[learned])
-    facts = find_row_facts(dataset, tables, settings, fresh, base_rate=base_rate)
-    remarks = [*facts.remarks, *sample_remarks(dataset, settings)]
-    halves = None
-    if settings.evaluation.unseen_accounts:
-        found = predict_by_halves(dataset, settings, fresh)
-        halves = None if isinstance(found, str) else found
-        remarks += [found] if isinstance(found, str) else []
+    order = tested.index[np.argsort(tested.cutoffs, kind="stable")]
+    seen = set(trained.accounts)
+    facts = find_row_facts(
+        fresh,
+        tables,
+        label=settings.label,
+        features=settings.features,
+        evaluation=settings.evaluation,
+        costs=settings.costs,
+        portfolio=settings.portfolio,
+        threads=settings.model.threads or 2,
+    )
+    halves = predict_by_halves(
+        dataset,
+        first,
+        lambda half: fit_classifier(dataset, settings.model, half),
+        fewest_churners=settings.model.min_churners,
+    )
+    remarks = [*facts.remarks, *sample_remarks(dataset.sampling, settings.capacity)]
+    scores = score_baselines(fresh, facts)
     return FoldPredictions(
         plan=dataset.plan,
-        learned_rows=int(learned.sum()),
+        learned_rows=len(trained),
         learned_accounts=len(seen),
-        train_base_rate=base_rate,
+        train_base_rate=dataset.base_rate("training", "calibration"),
         how=model.split_,
         accounts=dataset.matrix.accounts[order],
         cutoffs=dataset.matrix.cutoffs[order],
         churned=dataset.y[order],
         probability=model.predict_proba(dataset.X.iloc[order])[:, 1],
-        fresh=int(fresh.sum()),
-        scores=baselines_of(dataset, fresh, facts),
-        probabilities=frozenset({LOGISTIC}),
-        known=np.array([account in seen for account in dataset.matrix.accounts[fresh]], dtype=np.bool_),
-        halves=halves,
+        fresh=len(fresh),
+        scores=scores,
+        probabilities=probabilities() & set(scores),
+        known=np.array([account in seen for account in fresh.accounts], dtype=np.bool_),
+        halves=None if isinstance(halves, str) else halves,
         segments=facts.slices,
-        tenure_days=tenure_of(dataset, fresh),
+        tenure_days=facts.tenure_days,
         values=facts.account_values,
-        remarks=tuple(remarks),
+        remarks=(*remarks, halves) if isinstance(halves, str) else tuple(remarks),
     )
 
 
@@ -202,9 +223,9 @@ def _recorded(
 ) -> BacktestResult:
     """Write and draw the result, and log it as a run."""
     folder = settings.output_folder / "backtest"
-    told = json.dumps(found.to_dict(), indent=2)
+    content = json.dumps(found.to_dict(), indent=2)
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
-    tags = {"split": "rolling origin", "data_fingerprint": fingerprint(tables)}
+    tags = {"split": POOLED_SPLIT, "data_fingerprint": fingerprint(tables)}
     with (
         progress.step("drawing and logging"),
         tracker.run("backtest", tags=tags) as run,
@@ -212,18 +233,18 @@ def _recorded(
     ):
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "backtest.json"
-        write_atomically(path, lambda temporary: temporary.write_text(told, encoding="utf-8"))
-        pictures = plot_backtest(found, folder)
-        plot_backtest(found, Path(scratch))
+        write_atomically(path, lambda temporary: temporary.write_text(content, encoding="utf-8"))
+        files = found.write_pictures(folder)
+        found.write_pictures(scratch)
         run.log_settings(settings.to_dict())
         run.log_metrics({"backtest": dict(found.metrics())})
         for number, fold in enumerate(found.folds):
             run.log_metrics({"fold": dict(fold.evaluation.metrics())}, step=number)
         for point in found.ages:
-            run.log_metrics({"age": {"auroc": point.auroc, "log_loss": point.log_loss}}, step=point.age)
+            run.log_metrics({"age": dict(point.values)}, step=point.age)
         run.log_text(json.dumps([plan.to_dict() for plan in plans], indent=2), "data/folds.json")
-        run.log_text(told, "backtest/backtest.json")
+        run.log_text(content, "backtest/backtest.json")
         run.log_text(found.text(), "backtest/backtest.txt")
         run.log_text(found.frame().to_csv(index=False), "backtest/folds.csv")
         run.log_artifacts(Path(scratch), "backtest")
-    return BacktestResult(found, run.run_id, tuple(pictures), path)
+    return BacktestResult(found, run.run_id, tuple(files), path)

@@ -53,7 +53,7 @@ class DemoResult:
             self.acted.brief(),
             "",
             "pictures:",
-            *(f"  {path}" for path in self.evaluated.pictures),
+            *(f"  {path}" for path in self.evaluated.files),
             f"config: {self.config}",
             f"report: {self.reported.path} (open it in a browser: whom to call, why, and with what)",
             "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from staypower.dataset.cache import MatrixCache
 from staypower.dataset.pairs import is_test_account
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
+from staypower.evaluation.model_evaluation import evaluate_model
 from staypower.evaluation.result import Evaluation, TableName
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import find_labels
+from staypower.labels.settings import LabelSettings
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
@@ -32,11 +35,11 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.judging import judge
 from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
-from staypower.reporting.plots import plot_evaluation
+from staypower.results.blocks import Block, Verbatim
+from staypower.results.result import Result
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 
@@ -47,45 +50,42 @@ __all__ = ["EvaluateResult", "evaluate"]
 
 
 @dataclass(frozen=True)
-class EvaluateResult:
-    """What evaluating found.
+class EvaluateResult(Result):
+    """The evaluation of a model version, and where it was written.
 
     Parameters
     ----------
     evaluation : Evaluation
     model_version : str
     run_id : str
-    pictures : tuple of Path
-        Files that were drawn.
+    files : tuple of Path
+        The pictures.
     """
 
     evaluation: Evaluation
     model_version: str
     run_id: str
-    pictures: tuple[Path, ...]
+    files: tuple[Path, ...]
+
+    def blocks(self) -> list[Block]:
+        """Return the evaluation, and where the pictures are."""
+        where = [f"Model version {self.model_version}, run {self.run_id}.", "Pictures:", *(f"  {path}" for path in self.files)]
+        return [*self.evaluation.blocks(), Verbatim(where)]
 
     def frame(self, table: TableName = "scorers") -> pd.DataFrame:
-        """Return a table of the evaluation."""
+        """Return a table of the evaluation; see `Evaluation.frame`."""
         return self.evaluation.frame(table)
 
-    def plot(self, picture: str = "lift_and_gain") -> Picture:
-        """Draw a picture of the evaluation."""
-        return self.evaluation.plot(picture)
-
-    def _repr_html_(self) -> str:
-        return self.evaluation._repr_html_()
-
-    def text(self) -> str:
-        """Return the tables, and where the pictures are."""
-        places = "\n".join(f"  {path}" for path in self.pictures)
-        return f"{self.evaluation.text()}\n\nmodel version {self.model_version}, run {self.run_id}\npictures:\n{places}"
+    def pictures(self) -> Mapping[str, Callable[[], Picture]]:
+        """Return the pictures of the evaluation."""
+        return self.evaluation.pictures()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "model_version": self.model_version,
             "run_id": self.run_id,
-            "pictures": [str(path) for path in self.pictures],
+            "pictures": [str(path) for path in self.files],
             "evaluation": self.evaluation.to_dict(),
         }
 
@@ -98,7 +98,7 @@ def evaluate(
     prior: str | float | None = None,
     progress: Progress | None = None,
 ) -> EvaluateResult:
-    """Evaluate a model on later cutoffs beside its baselines, and track the run; as `staypower evaluate`.
+    """Evaluate a model and its baselines on later cutoffs, and track the run; as `staypower evaluate`.
 
     Parameters
     ----------
@@ -118,23 +118,30 @@ def evaluate(
     EvaluateResult
         `.evaluation` holds metrics, tables and pictures.
     """
-    settings, progress, moved_to = settings_from(settings), progress_from(progress), prior_from(prior)
+    settings, progress, target = settings_from(settings), progress_from(progress), prior_from(prior)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
     data = fingerprint(tables)
     with progress.step("building features and labels"):
         dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data), sampling, progress)
-    test = dataset.rows("test")
     with progress.step("evaluating"):
-        evaluation = judge(
+        test = dataset.part("test")
+        evaluation = evaluate_model(
             dataset,
-            bundle.predict(dataset.X[test][list(bundle.feature_names)]),
-            settings,
-            tables=tables,
-            known=_accounts_learned_from(bundle, tables, settings),
-            prior=moved_to,
-            trained=float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"])),
+            bundle.predict(test.X[list(bundle.feature_names)]),
+            tables,
+            label=settings.label,
+            features=settings.features,
+            evaluation=settings.evaluation,
+            costs=settings.costs,
+            portfolio=settings.portfolio,
+            capacity=settings.capacity,
+            known=_training_accounts(bundle, tables, settings.label),
+            prior=target,
+            calibrated_base_rate=float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"])),
+            seed=settings.model.seed,
+            threads=settings.model.threads or 2,
         )
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     tags = {"split": dataset.plan.split, "model_version": place.version}
@@ -143,19 +150,19 @@ def evaluate(
         tracker.run("evaluate", tags=tags) as run,
         tempfile.TemporaryDirectory() as scratch,
     ):
-        pictures = plot_evaluation(evaluation, settings.output_folder / "evaluation")
+        files = evaluation.write_pictures(settings.output_folder / "evaluation")
         log_data(run, settings, dataset, data=data)
-        log_evaluation(run, evaluation, importances={}, scratch=Path(scratch))
-    return EvaluateResult(evaluation, place.version, run.run_id, tuple(pictures))
+        log_evaluation(run, evaluation, scratch=Path(scratch))
+    return EvaluateResult(evaluation, place.version, run.run_id, tuple(files))
 
 
-def _accounts_learned_from(bundle: Bundle, tables: Tables, settings: Settings) -> set[str]:
-    """Return the accounts that were in the population at a cutoff that the model learned from."""
+def _training_accounts(bundle: Bundle, tables: Tables, label: LabelSettings) -> set[str]:
+    """Return the accounts that were in the population at a training cutoff of the model."""
     plan = bundle.metadata["cutoffs"]
     cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
-    # the model's own sample, whatever the settings say by now
+    # the sample of the model, whatever the settings say now
     sampling = Sampling.from_dict(bundle.metadata.get("sampling"))
-    labels = find_labels(sampling.of_tables(tables), settings.label, cutoffs)
+    labels = find_labels(sampling.of_tables(tables), label, cutoffs)
     everywhere = np.ones(labels.churned.shape, dtype=np.bool_)
     kept = sampling.keeps(labels.churned, everywhere, labels.population.accounts, cutoffs)
     accounts = np.asarray(labels.population.accounts, dtype=object)[kept.any(axis=1)]
@@ -181,11 +188,11 @@ def _rows_for(
         sampling=sampling,
         announce=announcer(settings, progress),
     )
-    plan, learned = dataset.plan, bundle.metadata["cutoffs"]
-    last = max(instant_of(text) for text in (*learned["training"], *learned["calibration"]))
+    plan, trained = dataset.plan, bundle.metadata["cutoffs"]
+    last = max(instant_of(text) for text in (*trained["training"], *trained["calibration"]))
     seen = not settings.label.outcome.mature(np.array([last]), int(plan.test[0])).all()
     if plan.split != "snapshot" and seen:
-        where = f"first test cutoff {dataset.plan.to_dict()['test']}, model learned until {max(learned['training'])}"
-        fix = f"set `cutoffs.test` at least {plan.embargo} days after what the model learned, or train again"
-        raise UsageError.of("the test would hold outcomes that the model has seen", where, fix)
+        where = f"test cutoffs {dataset.plan.to_dict()['test']}, model trained on data up to {max(trained['training'])}"
+        fix = f"set `cutoffs.test` at least {plan.embargo} days after the model's last training cutoff, or train again"
+        raise UsageError.of("the model was trained on outcomes of the test", where, fix)
     return dataset

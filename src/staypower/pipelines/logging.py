@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from staypower.config.settings import Settings
 from staypower.dataset.building import Dataset
+from staypower.evaluation.comparison import Comparison
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation
-from staypower.pipelines.comparison import Comparison
-from staypower.reporting.plots import plot_evaluation
 
 if TYPE_CHECKING:
     from staypower.tracking.runs import TrackedRun
@@ -31,13 +29,13 @@ def log_data(run: TrackedRun, settings: Settings, dataset: Dataset, *, data: str
     run.log_text(dataset.catalogue.frame().to_csv(index=False), "data/features.csv")
 
 
-def log_evaluation(run: TrackedRun, evaluation: Evaluation, *, importances: Mapping[str, float], scratch: Path) -> None:
+def log_evaluation(run: TrackedRun, evaluation: Evaluation, *, scratch: Path) -> None:
     """Log the metrics, the tables and the pictures of an evaluation."""
     run.log_metrics(dict(evaluation.metrics()))
     run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/evaluation.json")
     run.log_text(evaluation.text(), "evaluation/evaluation.txt")
     pictures = scratch / "pictures"
-    plot_evaluation(evaluation, pictures, importance=importances)
+    evaluation.write_pictures(pictures)
     run.log_artifacts(pictures, "evaluation")
 
 

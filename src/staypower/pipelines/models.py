@@ -10,6 +10,8 @@ import pandas as pd
 from staypower.config.settings import Settings
 from staypower.dataset.cache import MatrixCache
 from staypower.errors import ExitCode, UsageError
+from staypower.evaluation.comparison import Comparison, compare_models, not_compared, problems_of
+from staypower.evaluation.measures import listed_in
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
 from staypower.pipelines.arguments import (
@@ -22,8 +24,6 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.comparing import compare
-from staypower.pipelines.comparison import Comparison, not_compared, problems_of
 from staypower.pipelines.logging import log_comparison
 from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
@@ -33,7 +33,6 @@ from staypower.tracking.tracker import Tracker
 __all__ = ["ModelList", "Promotion", "compare_versions", "list_models", "promote", "rollback"]
 
 _FACTS = ("version", "champion", "created_at", "split", "tested_at")
-_METRICS = ("auroc", "average_precision", "log_loss", "brier")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class ModelList:
         """Return the versions with their main metrics, and who promoted which, when and why."""
         if self.versions.empty:
             return f"no version of {self.name} yet: `staypower train` makes one"
-        names = [*_FACTS, *(f"metric.{name}" for name in _METRICS), "digest"]
+        names = [*_FACTS, *(f"metric.{metric.name}" for metric in listed_in("versions")), "digest"]
         shown = self.versions[[name for name in names if name in self.versions]]
         shown = shown.rename(columns=lambda name: {"created_at": "trained"}.get(name, name.removeprefix("metric.")))
         shown = shown.assign(champion=shown["champion"].map({True: "yes", False: ""}), trained=shown["trained"].str[:10])
@@ -234,14 +233,23 @@ def _compared(
 def compare_versions(
     settings: Settings, tables: Tables, challenger: str, champion: str, *, data: str | None = None
 ) -> Comparison:
-    """Compare two exported versions on the later cutoffs of some tables; see `compare`."""
+    """Compare two exported versions on the later cutoffs of some tables; see `compare_models`."""
     try:
         places = [find_bundle(settings.models_path, settings.name, version) for version in (challenger, champion)]
         mine, theirs = (read_bundle(place.folder, digest=place.digest) for place in places)
     except UsageError as error:
         return not_compared(challenger, champion, problems_of(error))
     cache = MatrixCache(settings.output_folder / "cache", data or fingerprint(tables))
-    return compare(settings, tables, challenger=(challenger, mine), champion=(champion, theirs), cache=cache)
+    return compare_models(
+        tables,
+        challenger=(challenger, mine),
+        champion=(champion, theirs),
+        label=settings.label,
+        cutoffs=settings.cutoffs,
+        seed=settings.model.seed,
+        threads=settings.model.threads or 2,
+        cache=cache,
+    )
 
 
 def _refusal(record: VersionRecord, found: Comparison | None) -> str:

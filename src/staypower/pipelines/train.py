@@ -15,6 +15,9 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
+from staypower.evaluation import wording
+from staypower.evaluation.comparison import Comparison, unfit_because
+from staypower.evaluation.model_evaluation import evaluate_model
 from staypower.evaluation.quality import quality_of
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
@@ -33,14 +36,12 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.comparing import unfit_because
-from staypower.pipelines.comparison import Comparison
-from staypower.pipelines.judging import judge
 from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
 from staypower.pipelines.models import compare_versions
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
+from staypower.results.blocks import as_text
 from staypower.tables import fingerprint
 from staypower.tracking.registry import ModelVersion
 from staypower.tracking.tracker import Tracker
@@ -92,9 +93,9 @@ class TrainResult:
         first, last = text_of(int(plan.all[0])), text_of(plan.trained_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
         # what the model does not beat is said before anything else
-        headline, tables = self.evaluation.text(groups=False).split("\n\n", 1)
+        headline, *tables = wording.blocks(self.evaluation, slices=False)
         lines = [
-            headline,
+            as_text([headline]),
             "",
             *self.warnings,
             f"split: {plan.words}",
@@ -104,7 +105,7 @@ class TrainResult:
             *self._constants(),
             f"model: {self.how}",
             "",
-            tables,
+            as_text(tables),
             *(("", "Loyalty tier", self.tier.text()) if self.tier else ()),
             "",
             f"model {name}, version {self.registered.version}: {champion}",
@@ -189,7 +190,20 @@ def train(
         with progress.step("fitting"):
             model = fit_classifier(dataset, settings.model)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
-            evaluation = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], settings, tables=tables)
+            evaluation = evaluate_model(
+                dataset,
+                model.predict_proba(dataset.X[test])[:, 1],
+                tables,
+                label=settings.label,
+                features=settings.features,
+                evaluation=settings.evaluation,
+                costs=settings.costs,
+                portfolio=settings.portfolio,
+                capacity=settings.capacity,
+                seed=settings.model.seed,
+                threads=settings.model.threads or 2,
+            )
+            evaluation = replace(evaluation, importance=_importances(model, dataset))
         with progress.step("fitting kinds, horizons and tier"):
             secondary = fit_secondary_models(
                 dataset,
@@ -220,7 +234,7 @@ def train(
         bundle = replace(bundle, secondary=secondary.models, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings, dataset, data=data)
-            log_evaluation(run, evaluation, importances=_importances(model, dataset), scratch=Path(scratch))
+            log_evaluation(run, evaluation, scratch=Path(scratch))
             log_tier(run, tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)

@@ -1,4 +1,4 @@
-"""Tune the model on the past: folds that roll through the training cutoffs, then a proof on later ones."""
+"""Tune the model: search over folds that roll through the training cutoffs, then confirm the best settings on later ones."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.dataset.building import Dataset, build_dataset
+from staypower.dataset.building import Dataset, DatasetRows, build_dataset
 from staypower.dataset.cutoff_plan import FEWEST_TRAINING, begin_of_history, choose_plan, rolling_origins, rolling_plans
 from staypower.dataset.folds import build_folds
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
+from staypower.evaluation.measures import DECISIVE, listed_in
 from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.resampling import Estimate
 from staypower.metrics.probability import log_losses
 from staypower.models.fitting import fit_classifier
-from staypower.models.settings import TreeShape
+from staypower.models.settings import ModelSettings, TreeShape
 from staypower.pipelines.arguments import (
     SettingsLike,
     TablesLike,
@@ -36,44 +37,55 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Verbatim
+from staypower.results.result import Result
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 from staypower.tuning.result import Trial, Tuning
-from staypower.tuning.search import Budget, Search, search_settings
-from staypower.tuning.space import TUNED
+from staypower.tuning.search import TUNED, Budget, Search, search_settings
 from staypower.writing import write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from staypower.results.pictures import Picture
+
 __all__ = ["FOLDS", "TRIALS", "TuneResult", "tune"]
 
 FOLDS, TRIALS = 3, 30
-_COMPARED = ("log_loss", "auroc", "average_precision")
 
 
 @dataclass(frozen=True)
-class TuneResult:
-    """What tuning found."""
+class TuneResult(Result):
+    """A search for better settings, and where the best were written.
+
+    Parameters
+    ----------
+    tuning : Tuning
+    path : Path
+        The best settings as YAML.
+    run_id : str
+    """
 
     tuning: Tuning
-    path: Path  # the best settings as YAML
+    path: Path
     run_id: str
+
+    def blocks(self) -> list[Block]:
+        """Return the search and where its settings are."""
+        return [*self.tuning.blocks(), Verbatim([f"settings: {self.path}", f"run: {self.run_id}"])]
 
     def frame(self) -> pd.DataFrame:
         """Return one row per trial."""
         return self.tuning.frame()
 
-    def text(self) -> str:
-        """Return the search and where its settings are."""
-        return f"{self.tuning.text()}\n\nsettings: {self.path}\nrun: {self.run_id}"
+    def pictures(self) -> Mapping[str, Callable[[], Picture]]:
+        """Return the picture of the search."""
+        return self.tuning.pictures()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {"run_id": self.run_id, "path": str(self.path), **self.tuning.to_dict()}
-
-    def _repr_html_(self) -> str:
-        return self.tuning._repr_html_()
 
 
 def tune(
@@ -96,7 +108,7 @@ def tune(
     tables : Tables, or mapping of str to table, optional
         From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
     trials : int, optional
-        Stop after so many trials, at least 1; 30 when no budget is given.
+        Stop after so many trials, at least 2, of which the first tries the defaults; 30 when no budget is given.
     minutes : float, optional
         Stop after so many minutes, above 0.
     resume : bool, default False
@@ -113,7 +125,7 @@ def tune(
     settings, progress = settings_from(settings), progress_from(progress)
     for name, value in (("trials", trials), ("minutes", minutes)):
         if value is not None:
-            require_number(name, value, least=1 if name == "trials" else 0.0)
+            require_number(name, value, least=2 if name == "trials" else 0.0)
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
     tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
     with progress.step("building features and labels"):
@@ -136,9 +148,9 @@ def tune(
         losses = partial(_losses, folds, settings)
         note = partial(_track, tracker, run.run_id)
         with progress.step(f"searching over {len(folds)} folds"):
-            found = search_settings(search, losses, defaults=_defaults(dataset, settings), told=note)
-        with progress.step("proving it on later cutoffs"):
-            tuning = _proven(found, folds, dataset, settings)
+            found = search_settings(search, losses, defaults=_defaults(dataset, settings), report=note)
+        with progress.step("testing the best settings on later cutoffs"):
+            tuning = _tested(found, folds, dataset, settings)
         run.log_metrics({"tune": {"best_loss": tuning.best.loss, "default_loss": tuning.default.loss}})
         run.log_text(json.dumps(tuning.to_dict(), indent=2), "tune/tune.json")
         run.log_text(tuning.yaml, "tune/tuned.yaml")
@@ -164,30 +176,25 @@ def _folds(settings: Settings, tables: Tables, sampling: Sampling) -> list[Datas
     made = list(build_folds(then, plans, label=settings.label, features=settings.features, sampling=sampling))
     fit = [fold for fold in made if _enough(fold, settings)]
     if not fit:
-        fix = "give longer histories or more accounts; the defaults do well with few"
-        raise UsageError.of("too few churners in every fold to tune on", f"{len(made)} folds", fix)
+        fix = "give longer histories or more accounts; with few, keep the defaults"
+        raise UsageError.of("too few churned accounts in every fold to tune on", f"{len(made)} folds", fix)
     return fit
 
 
 def _enough(fold: Dataset, settings: Settings) -> bool:
-    learned, fresh = fold.rows("training", "calibration"), _fresh(fold)
-    churned = int(fold.y[learned].sum())
-    return min(churned, int(learned.sum()) - churned) >= settings.model.min_churners and bool(fresh.any())
+    trained = fold.part("training", "calibration")
+    churned = int(trained.y.sum())
+    return min(churned, len(trained) - churned) >= settings.model.min_churners and len(_fresh(fold)) > 0
 
 
-def _fresh(fold: Dataset) -> NDArray[np.bool_]:
-    return np.asarray(fold.matrix.cutoffs == fold.plan.test[0])
+def _fresh(fold: Dataset) -> DatasetRows:
+    return fold.where(fold.matrix.cutoffs == fold.plan.test[0])
 
 
-def _with(settings: Settings, overrides: Mapping[str, Any]) -> Settings:
-    return settings.model_copy(update={"model": settings.model.model_copy(update=dict(overrides))})
-
-
-def _predict(
-    dataset: Dataset, settings: Settings, overrides: Mapping[str, Any], rows: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    made = fit_classifier(dataset, _with(settings, overrides).model).predict_proba(dataset.X[rows])
-    return np.asarray(made[:, 1], dtype=np.float64)
+def _predict(rows: DatasetRows, settings: ModelSettings, overrides: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Train on the data set of some rows with some settings, and predict the rows."""
+    model = fit_classifier(rows.dataset, settings.model_copy(update=dict(overrides)))
+    return np.asarray(model.predict_proba(rows.X)[:, 1], dtype=np.float64)
 
 
 def _losses(folds: list[Dataset], settings: Settings, overrides: dict[str, Any]) -> list[Callable[[], tuple[float, int]]]:
@@ -196,51 +203,39 @@ def _losses(folds: list[Dataset], settings: Settings, overrides: dict[str, Any])
 
 def _loss(fold: Dataset, settings: Settings, overrides: dict[str, Any]) -> tuple[float, int]:
     rows = _fresh(fold)
-    losses = log_losses(fold.y[rows], _predict(fold, settings, overrides, rows))
-    return float(np.sum(losses)), int(rows.sum())
+    losses = log_losses(rows.y, _predict(rows, settings.model, overrides))
+    return float(np.sum(losses)), len(rows)
 
 
 def _defaults(dataset: Dataset, settings: Settings) -> dict[str, Any]:
-    """Return the shape that the evidence of the whole training gives, for the sampler to begin from."""
-    learned = dataset.rows("training", "calibration")
-    accounts, y = dataset.matrix.accounts[learned], dataset.y[learned]
-    churners = min(len(set(accounts[y == 1])), len(set(accounts[y == 0])))
-    shape = TreeShape.by_evidence(churners=churners, accounts=len(set(accounts)), rows=len(y)).model_dump()
+    """Return the tree shape that follows from the size of the whole training, for the sampler to start from."""
+    trained = dataset.part("training", "calibration")
+    churners = min(trained.churned.distinct_accounts, trained.where(trained.y == 0).distinct_accounts)
+    shape = TreeShape.by_evidence(churners=churners, accounts=trained.distinct_accounts, rows=len(trained)).model_dump()
     own = {name: getattr(settings.model, name) for name in TUNED if getattr(settings.model, name) is not None}
     return {**shape, **own}
 
 
-def _proven(found: tuple[Trial, ...], folds: list[Dataset], dataset: Dataset, settings: Settings) -> Tuning:
+def _tested(found: tuple[Trial, ...], folds: list[Dataset], dataset: Dataset, settings: Settings) -> Tuning:
     cutoffs = tuple(text_of(int(fold.plan.test[0])) for fold in folds)
     test = tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test)
     tuning = Tuning(found, cutoffs, {}, {}, test)
     if tuning.best.is_default:
         return tuning
     overrides = tuning.best.settings
-    fresh = [_fresh(fold) for fold in folds]
-    y, accounts = (
-        np.concatenate([values[rows] for values, rows in zip(parts, fresh, strict=True)])
-        for parts in ([fold.y for fold in folds], [fold.matrix.accounts for fold in folds])
-    )
-    scores = [
-        np.concatenate([_predict(fold, settings, each, rows) for fold, rows in zip(folds, fresh, strict=True)])
-        for each in (overrides, {})
-    ]
-    rows = dataset.rows("test")
-    later = [_predict(dataset, settings, each, rows) for each in (overrides, {})]
     return replace(
         tuning,
-        on_folds=_compare(y, scores, accounts, settings),
-        later=_compare(dataset.y[rows], later, dataset.matrix.accounts[rows], settings),
+        on_folds=_compare([_fresh(fold) for fold in folds], settings, overrides),
+        later=_compare([dataset.part("test")], settings, overrides),
     )
 
 
-def _compare(
-    y: NDArray[np.int8], scores: Sequence[NDArray[np.float64]], accounts: NDArray[np.object_], settings: Settings
-) -> dict[str, Estimate]:
-    tuned, default = scores
-    seed = settings.model.seed
-    return {name: paired_difference(y, tuned, default, accounts, name, replicates=500, seed=seed) for name in _COMPARED}
+def _compare(parts: Sequence[DatasetRows], settings: Settings, overrides: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Compare the best settings with the defaults on the rows of one or several data sets together."""
+    y, accounts = np.concatenate([rows.y for rows in parts]), np.concatenate([rows.accounts for rows in parts])
+    tuned, default = (np.concatenate([_predict(rows, settings.model, each) for rows in parts]) for each in (overrides, {}))
+    seed, names = settings.model.seed, [metric.name for metric in listed_in("differences")]
+    return {name: paired_difference(y, tuned, default, accounts, name, replicates=500, seed=seed) for name in names}
 
 
 def _track(tracker: Tracker, parent: str, trial: Trial) -> None:
@@ -249,12 +244,12 @@ def _track(tracker: Tracker, parent: str, trial: Trial) -> None:
     with tracker.run("tune-trial", name=f"trial {trial.number}", tags=tags) as run:
         run.log_settings({"model": dict(trial.settings)})
         if np.isfinite(trial.loss):
-            run.log_metrics({"log_loss": trial.loss})
+            run.log_metrics({DECISIVE: trial.loss})
 
 
 def _name(settings: Settings, tables: Tables) -> str:
-    """Name the question: the same data and settings are the same search."""
+    """Name the search: the same data and settings are the same search."""
     sections = ("label", "features", "cutoffs", "model", *(("sampling",) if settings.sampling.is_on else ()))
     asked = {name: getattr(settings, name).model_dump(mode="json") for name in sections}
-    said = json.dumps([fingerprint(tables), asked], sort_keys=True, default=str)
-    return f"{settings.name}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+    question = json.dumps([fingerprint(tables), asked], sort_keys=True, default=str)
+    return f"{settings.name}-{hashlib.sha256(question.encode()).hexdigest()[:12]}"

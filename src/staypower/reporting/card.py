@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset.building import Dataset
-from staypower.evaluation.groups import Group
-from staypower.evaluation.resampling import Estimate
+from staypower.evaluation.measures import METRICS, listed_in
 from staypower.evaluation.result import Evaluation
+from staypower.evaluation.slices import ACCOUNTS, Slice
 from staypower.evaluation.tier import TierEvaluation
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
-from staypower.results.numbers import count, decimal, interval, percent, plural, signed
+from staypower.results.numbers import count, percent, plural
 from staypower.tables import Table, Tables
 
 __all__ = ["write_card"]
-
-_METRICS = (
-    ("auroc", "AUROC", 3),
-    ("average_precision", "average precision", 3),
-    ("log_loss", "log loss", 4),
-    ("brier", "Brier", 4),
-    ("calibration_error", "calibration error", 4),
-    ("lift_10", "lift at 10%", 2),
-)
 
 
 def write_card(
@@ -140,16 +131,16 @@ def _test(dataset: Dataset, evaluation: Evaluation) -> str:
         ("Cutoffs", ", ".join(text_of(cutoff) for cutoff in evaluation.cutoffs)),
         ("Embargo", f"{dataset.plan.embargo} days between training and test"),
         ("Rows", f"{count(evaluation.rows)} of {plural(evaluation.accounts, 'account')}"),
-        ("Churned", f"{count(evaluation.churned)}: {_percent(base)}"),
+        ("Churned", f"{count(evaluation.churned)}: {base.written(percent)}"),
         ("Intervals", f"95%, {evaluation.replicates} bootstrap samples of accounts"),
     )
-    shown = [entry for entry in _METRICS if any(row[entry[0]].known for row in evaluation.scorers.values())]
-    rows = [["score", *(label for _, label, _ in shown)]]
-    rows += [[name, *(_shown(row[metric], digits) for metric, _, digits in shown)] for name, row in evaluation.scorers.items()]
-    apart = [["model minus", *(label for _, label, _ in shown[:3])]]
+    shown = [each for each in listed_in("card") if any(row[each.name].known for row in evaluation.scorers.values())]
+    rows = [["score", *(each.label for each in shown)]]
+    rows += [[name, *(each.write_estimate(row[each.name]) for each in shown)] for name, row in evaluation.scorers.items()]
+    compared = listed_in("differences")
+    apart = [["model minus", *(each.label for each in compared)]]
     apart += [
-        [name, *(_shown(row[metric], digits, write=_signed) for metric, _, digits in shown[:3])]
-        for name, row in evaluation.differences.items()
+        [name, *(each.write_difference(row[each.name]) for each in compared)] for name, row in evaluation.differences.items()
     ]
     return "\n\n".join([_listed(facts), _table(rows), "Paired differences, on the same bootstrap samples:", _table(apart)])
 
@@ -160,41 +151,37 @@ def _calibration(evaluation: Evaluation) -> str:
         return ""
     error, mean = (evaluation.scorers[evaluation.model][name] for name in ("calibration_error", "mean_score"))
     summary = (
-        f"Calibration error {_shown(error, 4)}; mean probability {percent(mean.value)}, observed "
-        f"{_percent(evaluation.base_rate)}."
+        f"Calibration error {METRICS['calibration_error'].write_estimate(error)}; mean probability {percent(mean.value)}, "
+        f"observed {evaluation.base_rate.written(percent)}."
     )
     rows = [["rows", "mean probability", "churned"]]
-    rows += [[count(each.rows), percent(each.predicted), _percent(each.observed)] for each in bins]
+    rows += [[count(each.rows), percent(each.predicted), each.observed.written(percent)] for each in bins]
     return f"{summary}\n\n{_table(rows)}"
 
 
 def _slices(evaluation: Evaluation, features: FeatureSettings) -> str:
-    groups = [group for group in evaluation.groups if group.partition != "account"]
+    groups = [group for group in evaluation.groups if group.partition != ACCOUNTS]
     if not groups:
         return ""
     worst = _safe(evaluation.worst_slice.words) if evaluation.worst_slice else "no slice is large enough."
     rows = [["slice", "accounts", "churned rows", "observed", "predicted", "AUROC"]]
-    rows += [_group_row(group) for group in groups]
+    rows += [_slice_row(group) for group in groups]
     fair = "\n".join(f"- {_safe(gap.words)}" for gap in evaluation.fairness)
     used = "are also features" if features.sensitive_as_features else "are not used as features"
     more = f"\n\nThe two groups that differ most, by column declared sensitive; these columns {used}:\n\n{fair}" if fair else ""
     return f"Worst slice: {worst}\n\n{_table(rows)}{more}"
 
 
-def _group_row(group: Group) -> list[str]:
-    measured = group.note or _shown(group.auroc, 3)
+def _slice_row(group: Slice) -> list[str]:
+    measured = group.note or METRICS["auroc"].write_estimate(group.auroc)
     counts = [count(group.accounts), count(group.churned), percent(group.observed), percent(group.predicted)]
     return [f"{group.partition} {group.name}", *counts, measured]
 
 
 def _accounts(evaluation: Evaluation) -> str:
-    groups = [group for group in evaluation.groups if group.partition == "account"]
-    parts = [evaluation.memory.words] if evaluation.memory else []
-    if groups:
-        head = ["accounts in the test", "accounts", "churned rows", "observed", "predicted", "AUROC"]
-        rows = [[group.name, *_group_row(group)[1:]] for group in groups]
-        parts.append(_table([head, *rows]))
-    return "\n\n".join(parts)
+    groups = [group for group in evaluation.groups if group.partition == ACCOUNTS]
+    head = ["accounts in the test", "accounts", "churned rows", "observed", "predicted", "AUROC"]
+    return _table([head, *([group.name, *_slice_row(group)[1:]] for group in groups)]) if groups else ""
 
 
 def _money(evaluation: Evaluation) -> str:
@@ -202,11 +189,12 @@ def _money(evaluation: Evaluation) -> str:
     lines = [_costs(evaluation)] if given else []
     lines += [f"- {plan.words}" for plan in evaluation.contact_plans]
     if evaluation.capacity is not None:
-        precision, recall = (_shown(model[name], 3) for name in ("precision_at_capacity", "recall_at_capacity"))
+        names = ("precision_at_capacity", "recall_at_capacity")
+        precision, recall = (METRICS[name].write_estimate(model[name]) for name in names)
         contacted = plural(evaluation.capacity, "account")
         lines.append(f"- {contacted} contacted at each cutoff: precision {precision}, recall {recall}")
     amounts = "the costs above" if given else "published amounts; use it to compare models only, the amounts are not yours"
-    lines.append(f"- Expected maximum profit (EMPC) {_shown(model['empc'], 2)} per account, at {amounts}")
+    lines.append(f"- Expected maximum profit (EMPC) {METRICS['empc'].write_estimate(model['empc'])} per account, at {amounts}")
     if not given:
         lines.append("- No profit threshold: give `clv`, `incentive` and `contact` under `costs`.")
     return "\n".join(lines)
@@ -259,22 +247,3 @@ def _safe(text: str) -> str:
     """Keep texts of the data and the config from being read as markup."""
     plain = " ".join(text.split())
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _shown(estimate: Estimate, digits: int, *, write: Callable[[float, int], str] = decimal) -> str:
-    """Write an estimate with its interval, blank when it is not known."""
-    if not estimate.known:
-        return ""
-    value = write(estimate.value, digits)
-    if not estimate.bounded or estimate.low == estimate.high:
-        return value
-    return f"{value} ({interval(estimate.low, estimate.high, lambda end: write(end, digits))})"
-
-
-def _signed(value: float, digits: int) -> str:
-    return signed(value, lambda number: decimal(number, digits))
-
-
-def _percent(estimate: Estimate) -> str:
-    ends = f" ({interval(estimate.low, estimate.high, percent)})" if estimate.bounded else ""
-    return f"{percent(estimate.value)}{ends}"

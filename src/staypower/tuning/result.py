@@ -1,27 +1,32 @@
-"""What a search found, and whether it gained anything."""
+"""The result of tuning: what was tried, and whether the best settings are better than the defaults."""
 
 from __future__ import annotations
 
-import html
-import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
 
+from staypower.evaluation.measures import DECISIVE, METRICS
 from staypower.evaluation.resampling import Estimate
+from staypower.results.blocks import Block, Heading, TableBlock, Verbatim
+from staypower.results.numbers import UNKNOWN, plain, plural
+from staypower.results.result import Result
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from staypower.results.pictures import Picture
 
 __all__ = ["Trial", "Tuning"]
+
+_SHOWN = 8
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One try.
+    """One set of settings that was tried.
 
     >>> Trial(0, {}, 0.3, "complete", 1.0).is_default
     True
@@ -31,24 +36,39 @@ class Trial:
     settings: Mapping[str, int | float]  # overrides of the defaults; empty for the defaults themselves
     loss: float  # held-out log loss over the folds; NaN when it was not finished
     state: str  # `complete`, `pruned` or `failed`
-    seconds: float  # of the clock
+    seconds: float  # elapsed time
 
     @property
     def is_default(self) -> bool:
-        """Whether these are the settings as shipped."""
+        """Whether these are the default settings."""
         return not self.settings
 
 
 @dataclass(frozen=True, eq=False)
-class Tuning:
-    """The best settings found, beside the defaults."""
+class Tuning(Result):
+    """The best settings found, compared with the defaults.
 
-    trials: tuple[Trial, ...]  # in the order of trying; the first finished one with no settings is the default
-    folds: tuple[str, ...]  # the cutoffs that the folds were tested at
-    # metric of the best settings minus that of the defaults on the folds' rows, over which they were chosen
+    Its picture is `search`: the loss of every finished trial and the best so far.
+
+    Parameters
+    ----------
+    trials : tuple of Trial
+        In the order of trying; the first finished one without settings is the default.
+    folds : tuple of str
+        The cutoffs that the folds were tested at.
+    on_folds : mapping of str to Estimate
+        Metric of the best settings minus that of the defaults on the rows of the folds, on which they were chosen.
+    later : mapping of str to Estimate
+        The same on test cutoffs that the search never saw; empty when there are none.
+    test : tuple of str
+        Those cutoffs.
+    """
+
+    trials: tuple[Trial, ...]
+    folds: tuple[str, ...]
     on_folds: Mapping[str, Estimate]
-    later: Mapping[str, Estimate]  # the same on test cutoffs that the search never saw; empty when there are none
-    test: tuple[str, ...]  # those cutoffs
+    later: Mapping[str, Estimate]
+    test: tuple[str, ...]
 
     @property
     def finished(self) -> tuple[Trial, ...]:
@@ -67,20 +87,20 @@ class Tuning:
 
     @property
     def headline(self) -> str:
-        """What came of it, in one sentence."""
+        """The result in one sentence."""
         if self.best.is_default:
             return f"The default settings were the best of {len(self.finished)} finished trials: keep them."
-        gain = self.default.loss - self.best.loss
-        said = f"Log loss over the folds {self.best.loss:.4f} instead of {self.default.loss:.4f}"
+        metric = METRICS[DECISIVE]
+        losses = f"Held-out {metric.label} {self.best.loss:.4f} instead of {self.default.loss:.4f}"
         if not self.later:
-            return f"{said} ({gain:.4f} lower); there are no later cutoffs to prove it on."
-        found = self.later["log_loss"]
-        shown = f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) on later cutoffs"
+            return f"{losses}; there are no later cutoffs to confirm it on."
+        found = self.later[DECISIVE]
+        change = f"{metric.write_difference(found, more=1)} on later cutoffs"
         if found.high < 0:
-            return f"{said}, and {shown}: the tuned settings are better."
+            return f"{losses}, and {change}: the tuned settings are better."
         if found.low > 0:
-            return f"{said}, but {shown}: the defaults are better, keep them."
-        return f"{said}, but {shown}: not shown to be better, the defaults are as good."
+            return f"{losses}, but {change}: the defaults are better, keep them."
+        return f"{losses}, but {change}: not significantly better than the defaults (the 95% interval includes 0)."
 
     @property
     def yaml(self) -> str:
@@ -89,48 +109,55 @@ class Tuning:
             return "# the default settings were the best: nothing to paste\n"
         return str(yaml.safe_dump({"model": dict(self.best.settings)}, sort_keys=False))
 
+    def blocks(self) -> list[Block]:
+        """Return the headline, the differences, the best trials and what to paste."""
+        states = ", ".join(f"{number} {state}" for state, number in Counter(trial.state for trial in self.trials).most_common())
+        found: list[Block] = [
+            self.headline,
+            f"{plural(len(self.trials), 'trial')}: {states}. Folds tested at {', '.join(self.folds)}.",
+        ]
+        if self.on_folds:
+            metrics = [METRICS[name] for name in self.on_folds]
+            compared = {"on the folds (optimistic: chosen on them)": self.on_folds}
+            if self.later:
+                compared[f"at {', '.join(self.test)} (never seen by the search)"] = self.later
+            rows = [
+                [where, *(metric.write_difference(each[metric.name], more=1) for metric in metrics)]
+                for where, each in compared.items()
+            ]
+            found.append(TableBlock(["", *(metric.label for metric in metrics)], rows, "Tuned minus default"))
+        best = self.frame().head(_SHOWN)
+        cells = [[_written(value) for value in row] for row in best.itertuples(index=False)]
+        found += [TableBlock([str(name) for name in best.columns], cells, "Best trials")]
+        return [*found, Heading("Settings to paste into the config"), Verbatim(self.yaml.splitlines())]
+
     def frame(self) -> pd.DataFrame:
-        """Return one row a trial, best first: `trial, state, loss, seconds`, then the settings (missing: the default)."""
+        """Return one row per trial, best first: `trial, state, loss, seconds`, then the settings (missing: the default)."""
         rows = [{"trial": t.number, "state": t.state, "loss": t.loss, "seconds": t.seconds, **t.settings} for t in self.trials]
         return pd.DataFrame(rows).sort_values(["loss", "trial"], na_position="last", ignore_index=True)
 
-    def text(self) -> str:
-        """Return the headline, the differences, the best trials and what to paste."""
-        counts = pd.Series([trial.state for trial in self.trials]).value_counts()
-        lines = [
-            self.headline,
-            "",
-            f"{len(self.trials)} trials: {', '.join(f'{n} {state}' for state, n in counts.items())}",
-            f"folds tested at {', '.join(self.folds)}",
-            *_differences("tuned minus default on the folds (over which it was chosen, so it flatters)", self.on_folds),
-            *_differences(f"tuned minus default at {', '.join(self.test)} (never seen by the search)", self.later),
-            "",
-            self.frame().head(8).to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4g}"),
-            "",
-            self.yaml.rstrip(),
-        ]
-        return "\n".join(lines)
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {
+        values = {
             "headline": self.headline,
-            "best": dict(self.best.settings),
+            "best": self.best.settings,
             "best_loss": self.best.loss,
             "default_loss": self.default.loss,
-            "folds": list(self.folds),
-            "test": list(self.test),
+            "folds": self.folds,
+            "test": self.test,
             "on_folds": {name: vars(found) for name, found in self.on_folds.items()},
             "later": {name: vars(found) for name, found in self.later.items()},
-            "trials": [
-                {**vars(t), "settings": dict(t.settings), "loss": t.loss if math.isfinite(t.loss) else None}
-                for t in self.trials
-            ],
+            "trials": [vars(trial) for trial in self.trials],
         }
+        return {name: plain(value) for name, value in values.items()}
 
-    def plot(self) -> Figure:
+    def pictures(self) -> Mapping[str, Callable[[], Picture]]:
+        """Return the picture of the search."""
+        return {"search": self._draw}
+
+    def _draw(self) -> Picture:
         """Draw the loss of every finished trial and the best so far."""
-        from matplotlib.figure import Figure as Picture
+        from staypower.results.pictures import Picture
 
         picture = Picture(figsize=(6.8, 4.0), dpi=130, layout="constrained")
         axes = picture.subplots()
@@ -140,16 +167,12 @@ class Tuning:
         axes.step(number, loss.cummin(), where="post", color="#D55E00", label="best so far")
         axes.axhline(self.default.loss, color="#777777", linewidth=1, linestyle="--", label="default settings")
         axes.set_xlabel("trial")
-        axes.set_ylabel("held-out log loss over the folds")
+        axes.set_ylabel(f"held-out {METRICS[DECISIVE].label} over the folds")
         axes.legend(fontsize=8)
         return picture
 
-    def _repr_html_(self) -> str:
-        return f"<p><b>{html.escape(self.headline)}</b></p>{self.frame().head(10).to_html(index=False, na_rep='')}"
 
-
-def _differences(title: str, found: Mapping[str, Estimate]) -> Sequence[str]:
-    if not found:
-        return []
-    said = [f"  {name}: {each.value:+.4f} ({each.low:+.4f} to {each.high:+.4f})" for name, each in found.items()]
-    return [f"{title}:", *said]
+def _written(value: object) -> str:
+    if isinstance(value, float):
+        return UNKNOWN if value != value else f"{value:.4g}"
+    return str(value)

@@ -1,7 +1,7 @@
-"""The search: the defaults first, then what Optuna proposes, fold by fold, dropped early when it falls behind.
+"""The search: the defaults first, then what Optuna proposes, fold by fold, pruned early when it falls behind.
 
-The study lies in a SQLite file, so that a search that was killed goes on where it stopped. Optuna is only spoken to here and in
-`space`.
+What is searched is the size and regularisation of the trees, within the shapes that stay cheap to explain. The study is kept in
+a SQLite file, so that a search that was stopped can be resumed.
 """
 
 from __future__ import annotations
@@ -20,23 +20,63 @@ from optuna.trial import FrozenTrial, TrialState
 
 from staypower.errors import Problem, UsageError
 from staypower.tuning.result import Trial
-from staypower.tuning.space import TUNED, propose
 
-__all__ = ["Budget", "Search", "search_settings"]
+__all__ = ["TUNED", "Budget", "Range", "Search", "propose", "search_settings"]
 
 _DEFAULT = "default"
 _STARTERS = 8
 
 
 @dataclass(frozen=True)
+class Range:
+    """The values within which a setting is searched."""
+
+    low: float
+    high: float
+    whole: bool = False  # whether only whole numbers are tried
+    log: bool = False  # whether it is searched on a logarithmic scale
+
+
+TUNED: dict[str, Range] = {
+    "num_leaves": Range(3, 31, whole=True, log=True),
+    "max_depth": Range(2, 6, whole=True),
+    "learning_rate": Range(0.01, 0.15, log=True),
+    "min_child_samples": Range(5, 500, whole=True, log=True),
+    "l2": Range(0.01, 100.0, log=True),
+    "feature_fraction": Range(0.15, 1.0),
+    "bagging_fraction": Range(0.3, 1.0),
+}
+"""Fields of `ModelSettings`. Deeper or larger trees are not searched: they cost more to explain and were never better."""
+
+
+def propose(trial: optuna.trial.Trial) -> dict[str, Any]:
+    """Ask a trial for a value of every setting.
+
+    >>> from optuna.trial import FixedTrial
+    >>> tried = {"num_leaves": 8, "max_depth": 4, "learning_rate": 0.0412345, "min_child_samples": 60, "l2": 1.0,
+    ...          "feature_fraction": 0.4, "bagging_fraction": 0.6}
+    >>> propose(FixedTrial(tried))["learning_rate"]
+    0.0412
+    """
+    return {name: _ask(trial, name, within) for name, within in TUNED.items()}
+
+
+def _ask(trial: optuna.trial.Trial, name: str, within: Range) -> int | float:
+    if within.whole:
+        return int(trial.suggest_int(name, int(within.low), int(within.high), log=within.log))
+    ask: Callable[..., float] = trial.suggest_float
+    return float(f"{ask(name, within.low, within.high, log=within.log):.3g}")
+
+
+@dataclass(frozen=True)
 class Budget:
-    """When to stop.
+    """When the search stops.
 
     >>> Budget(trials=30).minutes is None
     True
     """
 
-    trials: int | None = None  # after so many trials, those of an earlier run that is continued included; at least 2
+    trials: int | None = None  # after so many trials, those of a resumed run included; at least 2
     minutes: float | None = None  # after so many minutes of this run, above 0
 
     def __post_init__(self) -> None:
@@ -53,13 +93,13 @@ class Budget:
 
 @dataclass(frozen=True)
 class Search:
-    """Where a search is kept, and how it goes."""
+    """Where a search is kept, and how long it runs."""
 
-    file: Path  # SQLite file; made if it is not there
+    file: Path  # SQLite file; created if it does not exist
     name: str  # of the study: the same question has the same name
     budget: Budget
     seed: int = 0
-    resume: bool = False  # continue a study of this name; otherwise it begins anew
+    resume: bool = False  # resume a study of this name; otherwise it starts again
 
 
 def search_settings(
@@ -67,7 +107,7 @@ def search_settings(
     losses: Callable[[dict[str, Any]], Sequence[Callable[[], tuple[float, int]]]],
     *,
     defaults: dict[str, Any],
-    told: Callable[[Trial], object] = lambda _: None,
+    report: Callable[[Trial], object] = lambda _: None,
 ) -> tuple[Trial, ...]:
     """Search for the settings of the lowest held-out loss."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -89,7 +129,7 @@ def search_settings(
         return total / rows
 
     def ended(_: optuna.Study, trial: FrozenTrial) -> None:
-        told(_trial_of(trial))
+        report(_trial_of(trial))
 
     left = None if search.budget.trials is None else max(0, search.budget.trials - _done(study))
     seconds = None if search.budget.minutes is None else 60 * search.budget.minutes
@@ -104,7 +144,7 @@ def _open(search: Search) -> optuna.Study:
     there = search.name in optuna.get_all_study_names(storage)
     if there and not search.resume:
         optuna.delete_study(study_name=search.name, storage=storage)
-    # the same run proposes the same; one that goes on must not propose the beginning again
+    # the same run proposes the same; a resumed one must not propose the first trials again
     before = len(optuna.load_study(study_name=search.name, storage=storage).trials) if there and search.resume else 0
     seed = int(np.random.SeedSequence([search.seed, before]).generate_state(1)[0])
     sampler = TPESampler(seed=seed, n_startup_trials=_STARTERS)

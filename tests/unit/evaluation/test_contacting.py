@@ -11,7 +11,7 @@ from staypower.evaluation.settings import CostSettings
 from staypower.metrics.risk import profit_threshold
 
 
-def judged(costs, values=None, n=600, seed=0, cutoffs=3):
+def evaluated(costs, values=None, n=600, seed=0, cutoffs=3):
     rng = np.random.default_rng(seed)
     truth = rng.beta(1, 5, n)
     churned = (rng.random(n) < truth).astype(int)
@@ -33,7 +33,7 @@ COSTS = CostSettings(clv=1200, incentive=60, contact=10)
 
 
 def test_plans_follow_from_the_costs():
-    found, truth, churned = judged(COSTS)
+    found, truth, churned = evaluated(COSTS)
     top, pays = found.contact_plans
     best = metrics.maximum_profit(churned, truth, clv=1200, incentive_cost=60, contact_cost=10)
     assert (top.threshold, top.fraction, top.profit.value) == pytest.approx((best.threshold, best.fraction, best.profit))
@@ -51,9 +51,9 @@ def test_plans_follow_from_the_costs():
 
 def test_each_account_by_its_own_value():
     values = np.where(np.arange(600) % 2 == 0, 5000.0, 100.0)
-    found, truth, churned = judged(COSTS, values)
+    found, truth, churned = evaluated(COSTS, values)
     own = found.contact_plans[-1]
-    assert own.rule == "contact pays at the account's own value"
+    assert own.rule == "expected gain above 0 at the value of each account"
     gain = truth * (0.3 * (values - 60) - 10) - (1 - truth) * 70
     earned = np.where(churned == 1, 0.3 * (values - 60) - 10, -70.0)
     assert own.fraction == pytest.approx((gain > 0).mean())
@@ -68,14 +68,14 @@ def test_each_account_by_its_own_value():
 
 def test_account_values_need_an_incentive_and_a_contact_but_no_average():
     values = np.full(600, 1200.0)
-    found, truth, churned = judged(CostSettings(incentive=60, contact=10), values)
-    assert [plan.rule for plan in found.contact_plans] == ["contact pays at the account's own value"]
+    found, truth, churned = evaluated(CostSettings(incentive=60, contact=10), values)
+    assert [plan.rule for plan in found.contact_plans] == ["expected gain above 0 at the value of each account"]
     best = metrics.maximum_profit(churned, truth, clv=1200, incentive_cost=60, contact_cost=10)
     assert found.metrics()["instance_dependent_maximum_profit"] == pytest.approx(best.profit)
 
 
 def test_published_amounts_steer_nothing():
-    found, _, _ = judged(CostSettings(), np.full(600, 1200.0))
+    found, _, _ = evaluated(CostSettings(), np.full(600, 1200.0))
     assert found.contact_plans == ()
     assert "instance_dependent_maximum_profit" not in found.metrics()
     assert not {"profit_threshold", "contacts_per_cutoff"} & set(found.metrics())
@@ -83,7 +83,7 @@ def test_published_amounts_steer_nothing():
 
 
 def test_the_threshold_is_recorded_with_the_metrics_and_in_json():
-    found, _, _ = judged(COSTS)
+    found, _, _ = evaluated(COSTS)
     top = found.contact_plans[0]
     recorded = {
         "profit_threshold": top.threshold,
@@ -97,10 +97,10 @@ def test_the_threshold_is_recorded_with_the_metrics_and_in_json():
 
 
 def test_where_no_contact_pays_nobody_is_contacted():
-    found, _, _ = judged(CostSettings(clv=10, incentive=5, contact=50))
+    found, _, _ = evaluated(CostSettings(clv=10, incentive=5, contact=50))
     assert [plan.words for plan in found.contact_plans] == [
-        "top of the profit curve: nobody",
-        "contact pays at the costs: nobody",
+        "highest point of the profit curve: no account",
+        "expected gain above 0 at the average value: no account",
     ]
     assert "profit_threshold" not in found.metrics()
     json.dumps(found.to_dict(), allow_nan=False)

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from staypower import metrics
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
+from staypower.evaluation import wording
 from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.rows import BASE_RATE
 from staypower.evaluation.settings import CostSettings
+from staypower.results.blocks import as_text
 
 FIRST = instant_of("2025-01-01")
 
@@ -33,7 +35,7 @@ def history(accounts=200, times=3, seed=5):
     }
 
 
-def judge(rows, scores, **settings):
+def evaluated(rows, scores, **settings):
     given = {"split": "temporal", "bootstrap": 60, "accounts": rows["accounts"], "cutoffs": rows["cutoffs"]}
     return evaluate(rows["y"], scores, **{**given, **settings})
 
@@ -46,7 +48,7 @@ def rows():
 @pytest.fixture(scope="module")
 def full(rows) -> Evaluation:
     silent = np.arange(len(rows["y"])) % 4 == 0
-    return judge(
+    return evaluated(
         rows,
         {
             "model": rows["truth"],
@@ -111,7 +113,7 @@ def test_scores_that_only_rank_get_no_probability_metrics(full):
 
 def test_differences_are_paired(rows):
     nearly = rows["truth"] + 1e-4 * rows["noise"]
-    found = judge(rows, {"model": rows["truth"], "twin": nearly, "noise": rows["noise"]})
+    found = evaluated(rows, {"model": rows["truth"], "twin": nearly, "noise": rows["noise"]})
     own = found.scorers["model"]["auroc"]
     twin = found.differences["twin"]["auroc"]
     assert twin.high - twin.low < 0.1 * (own.high - own.low)
@@ -122,14 +124,14 @@ def test_rows_of_one_account_do_not_narrow_the_interval():
     once = history(accounts=150, times=1)
     many = {name: np.repeat(values, 9) for name, values in once.items()}
     many["cutoffs"] = FIRST + DAY * np.tile(np.arange(9), 150)
-    single, repeated = (judge(each, {"model": each["truth"]}).scorers["model"]["auroc"] for each in (once, many))
+    single, repeated = (evaluated(each, {"model": each["truth"]}).scorers["model"]["auroc"] for each in (once, many))
     assert repeated.value == pytest.approx(single.value)
     assert (repeated.low, repeated.high) == pytest.approx((single.low, single.high))
 
 
 def test_interval_is_as_wide_as_theory_says():
     rows = history(accounts=1500, times=1)
-    found = judge(rows, {"model": rows["truth"]}, bootstrap=300)
+    found = evaluated(rows, {"model": rows["truth"]}, bootstrap=300)
     rate = found.base_rate
     theory = 2 * 1.96 * np.sqrt(rate.value * (1 - rate.value) / 1500)
     assert rate.high - rate.low == pytest.approx(theory, rel=0.15)
@@ -146,7 +148,7 @@ def test_order_of_rows_changes_no_value(rows, full):
     order = np.random.default_rng(0).permutation(600)
     shuffled = {name: values[order] for name, values in rows.items()}
     silent = np.arange(600) % 4 == 0
-    found = judge(
+    found = evaluated(
         shuffled,
         {"model": shuffled["truth"], "last survey answer": np.where(silent, np.nan, rows["noise"])[order]},
         probability={"model"},
@@ -161,7 +163,7 @@ def test_order_of_rows_changes_no_value(rows, full):
 
 
 def test_same_seed_same_intervals_other_seed_others(rows):
-    first, again, other = (judge(rows, {"model": rows["truth"]}, seed=seed).scorers["model"]["auroc"] for seed in (1, 1, 2))
+    first, again, other = (evaluated(rows, {"model": rows["truth"]}, seed=seed).scorers["model"]["auroc"] for seed in (1, 1, 2))
     assert first == again
     assert first.low != other.low
 
@@ -172,14 +174,16 @@ def test_headline_of_a_model_that_beats_all(full):
 
 
 def test_headline_says_first_what_is_not_beaten(rows):
-    found = judge(rows, {"model": rows["noise"], "recency rule": rows["truth"]}, probability={"model"}, train_base_rate=0.25)
+    found = evaluated(
+        rows, {"model": rows["noise"], "recency rule": rows["truth"]}, probability={"model"}, train_base_rate=0.25
+    )
     assert found.headline.startswith("The model does not beat ")
     assert "recency rule in AUROC" in found.headline.split(".")[0] + found.headline
     assert "the base rate in log loss" in found.headline
 
 
 def test_a_tie_is_not_a_win(rows):
-    found = judge(rows, {"model": rows["truth"], "recency rule": rows["truth"]})
+    found = evaluated(rows, {"model": rows["truth"], "recency rule": rows["truth"]})
     assert found.headline.startswith("The model does not beat recency rule in AUROC")
 
 
@@ -187,22 +191,23 @@ def test_headline_says_when_a_lead_is_not_shown(rows):
     better, worse = rows["truth"] + 0.30 * rows["noise"], rows["truth"] + 0.31 * rows["noise"][::-1]
     if metrics.auroc(rows["y"], better) < metrics.auroc(rows["y"], worse):
         better, worse = worse, better
-    found = judge(rows, {"model": better, "health score": worse})
-    assert found.headline.startswith("The model is not shown to beat health score in AUROC")
+    found = evaluated(rows, {"model": better, "health score": worse})
+    assert found.headline.startswith("The model is not significantly better than health score in AUROC")
 
 
 def test_shift_of_the_base_rate_is_reported(full, rows):
-    assert "10.0 % in training" in full.text()
+    assert "10.0% in training" in full.text()
     assert any("base rate has shifted" in note for note in full.notes)
-    same = judge(rows, {"model": rows["truth"]}, train_base_rate=float(rows["y"].mean()))
+    same = evaluated(rows, {"model": rows["truth"]}, train_base_rate=float(rows["y"].mean()))
     assert not any("shifted" in note for note in same.notes)
-    unknown = judge(rows, {"model": rows["truth"]})
-    assert any("training's was not given" in note for note in unknown.notes)
+    unknown = evaluated(rows, {"model": rows["truth"]})
+    assert any("the training churn rate was not given" in note for note in unknown.notes)
 
 
 def test_rows_without_a_score_are_counted_and_stand_in_the_middle(rows, full):
     assert full.scored["last survey answer"] == pytest.approx(0.75)
-    assert any("last survey answer is known on 75.0 %" in note for note in full.notes)
+    note = "last survey answer is known for 75.0% of the rows; missing values were set to the median."
+    assert note in full.notes
     half = np.where(np.arange(5) < 3, [1.0, 2.0, 3.0, 0, 0], np.nan)
     found = evaluate(
         [0, 0, 1, 1, 0],
@@ -216,9 +221,9 @@ def test_rows_without_a_score_are_counted_and_stand_in_the_middle(rows, full):
 
 
 def test_a_rule_that_knows_no_row_is_left_out_and_said(rows):
-    found = judge(rows, {"model": rows["truth"], "last survey answer": np.full(600, np.nan)}, bootstrap=0)
+    found = evaluated(rows, {"model": rows["truth"], "last survey answer": np.full(600, np.nan)}, bootstrap=0)
     assert list(found.scorers) == ["model", BASE_RATE]
-    assert "last survey answer is known on no row and is left out." in found.notes
+    assert "last survey answer is missing on every row and left out." in found.notes
 
 
 def test_groups_under_thirty_accounts_are_named_and_not_measured(full):
@@ -231,7 +236,7 @@ def test_groups_under_thirty_accounts_are_named_and_not_measured(full):
 def test_groups_measure_their_own_rows(rows, full):
     pro = next(group for group in full.groups if group.name == "pro")
     assert pro.auroc.value == pytest.approx(metrics.auroc(rows["y"][300:], rows["truth"][300:]))
-    assert pro.lift_10.value == pytest.approx(metrics.lift_at(rows["y"][300:], rows["truth"][300:], 0.1))
+    assert pro.measures["lift_10"].value == pytest.approx(metrics.lift_at(rows["y"][300:], rows["truth"][300:], 0.1))
     assert (pro.observed, pro.predicted) == pytest.approx((rows["y"][300:].mean(), rows["truth"][300:].mean()))
     assert pro.auroc.bounded
 
@@ -247,15 +252,15 @@ def test_groups_by_cutoff_and_tenure(full):
 def test_a_group_of_one_class_has_no_auroc_and_says_so(rows):
     y = np.where(np.arange(600) < 300, 0, rows["y"])
     half = np.where(np.arange(600) < 300, "quiet", None)
-    found = judge({**rows, "y": y}, {"model": rows["truth"]}, segments={"side": half})
+    found = evaluated({**rows, "y": y}, {"model": rows["truth"]}, segments={"side": half})
     quiet = next(group for group in found.groups if group.name == "quiet")
-    assert quiet.note == "nobody churned"
-    assert any("AUROC does not exist where only one class is present: side quiet" in note for note in found.notes)
+    assert quiet.note == "none churned"
+    assert any("AUROC is undefined where only one class is present: side quiet" in note for note in found.notes)
     assert [g.name for g in found.groups if g.partition == "side"] == ["quiet", "unknown"]
 
 
 def test_many_small_segments_are_gathered(rows):
-    found = judge(rows, {"model": rows["truth"]}, segments={"city": np.repeat(np.arange(200), 3) % 37}, bootstrap=0)
+    found = evaluated(rows, {"model": rows["truth"]}, segments={"city": np.repeat(np.arange(200), 3) % 37}, bootstrap=0)
     cities = [group for group in found.groups if group.partition == "city"]
     assert len(cities) == 21
     assert cities[-1].name == "17 smaller groups"
@@ -271,7 +276,7 @@ def test_one_class_overall_is_said_and_left_blank():
         split="grouped",
         probability={"model"},
     )
-    assert found.headline.startswith("The ranking cannot be judged: no row churned")
+    assert found.headline.startswith("The ranking cannot be evaluated: none of the 40 rows churned")
     assert not found.scorers["model"]["auroc"].known
     assert found.scorers["model"]["log_loss"].known
     json.dumps(found.to_dict(), allow_nan=False)
@@ -279,13 +284,13 @@ def test_one_class_overall_is_said_and_left_blank():
 
 
 def test_published_costs_are_said_and_give_no_threshold(rows):
-    found = judge(rows, {"model": rows["truth"]}, bootstrap=0)
+    found = evaluated(rows, {"model": rows["truth"]}, bootstrap=0)
     assert found.profit_threshold is None
     assert not found.scorers["model"]["maximum_profit"].known
     expected = metrics.expected_maximum_profit(rows["y"], rows["truth"]).profit
     assert found.metrics()["empc"] == pytest.approx(expected)
     assert any("published amounts" in note and "no costs are given" in note for note in found.notes)
-    partly = judge(rows, {"model": rows["truth"]}, bootstrap=0, costs=CostSettings(clv=5000))
+    partly = evaluated(rows, {"model": rows["truth"]}, bootstrap=0, costs=CostSettings(clv=5000))
     assert partly.metrics()["empc"] == pytest.approx(expected)
     assert any("costs are incomplete" in note for note in partly.notes)
 
@@ -293,8 +298,8 @@ def test_published_costs_are_said_and_give_no_threshold(rows):
 def test_given_costs_give_a_threshold(rows, full):
     best = metrics.maximum_profit(rows["y"], rows["truth"], clv=1200, incentive_cost=60, contact_cost=10)
     assert full.profit_threshold == best
-    hopeless = judge(rows, {"model": rows["truth"]}, bootstrap=0, costs=CostSettings(clv=10, incentive=5, contact=50))
-    assert any("no contact pays" in note for note in hopeless.notes)
+    hopeless = evaluated(rows, {"model": rows["truth"]}, bootstrap=0, costs=CostSettings(clv=10, incentive=5, contact=50))
+    assert any("At these costs, contacting anyone loses money." in note for note in hopeless.notes)
 
 
 def test_every_output_names_the_split(full):
@@ -307,7 +312,7 @@ def test_every_output_names_the_split(full):
 
 def test_text_fits_100_columns_even_with_large_amounts(full, rows):
     assert max(map(len, full.text().splitlines())) <= 100
-    rich = judge(
+    rich = evaluated(
         rows,
         {"model": rows["truth"], "a health score with a very long name": rows["noise"]},
         costs=CostSettings(clv=900_000, incentive=2000, contact=100),
@@ -318,7 +323,7 @@ def test_text_fits_100_columns_even_with_large_amounts(full, rows):
 
 def test_text_without_groups_is_shorter(full):
     assert "By plan" in full.text()
-    assert "By plan" not in full.text(groups=False)
+    assert "By plan" not in as_text(wording.blocks(full, slices=False))
     assert str(full) == full.text()
 
 
@@ -345,7 +350,7 @@ def test_html_escapes_names():
 
 
 def test_without_bootstrap_there_are_values_and_no_intervals(rows):
-    found = judge(rows, {"model": rows["truth"], "rule": rows["noise"]}, bootstrap=0)
+    found = evaluated(rows, {"model": rows["truth"], "rule": rows["noise"]}, bootstrap=0)
     assert found.scorers["model"]["auroc"].known
     assert not found.scorers["model"]["auroc"].bounded
     assert found.headline.startswith("The model beats every baseline")
@@ -353,7 +358,7 @@ def test_without_bootstrap_there_are_values_and_no_intervals(rows):
 
 def test_few_accounts_are_said():
     found = evaluate([0, 1, 1], {"model": [0.1, 0.2, 0.3]}, accounts=list("abc"), cutoffs=[0] * 3, split="temporal")
-    assert found.notes[0] == "Only 3 accounts: too few to judge anything."
+    assert found.notes[0] == "Only 3 accounts: too few for an evaluation."
 
 
 def test_all_problems_come_at_once():
@@ -403,6 +408,6 @@ def test_settings_load_without_anything_heavy():
 
 def test_noise_of_resampling_is_taken_off_the_calibration_error(rows):
     # A constant equal to the observed rate is perfectly calibrated; no sample of accounts is.
-    constant = judge(rows, {"model": rows["truth"]}).scorers[BASE_RATE]["calibration_error"]
+    constant = evaluated(rows, {"model": rows["truth"]}).scorers[BASE_RATE]["calibration_error"]
     assert (constant.value, constant.low) == (pytest.approx(0.0), pytest.approx(0.0))
     assert 0 < constant.high < 0.05

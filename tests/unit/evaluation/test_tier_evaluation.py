@@ -14,7 +14,7 @@ LIKELY = np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3], [0.1, 0.3, 0.6], [0.5, 0.3,
 LAST = np.array([0, 2, -1, 2])
 
 
-def judged(times: int = 1, **more: object) -> TierEvaluation:
+def evaluated(times: int = 1, **more: object) -> TierEvaluation:
     rows = len(TRUE) * times
     given = {
         "accounts": np.arange(rows),
@@ -33,7 +33,7 @@ def value(found: TierEvaluation, scorer: str, metric: str, group: str = "all") -
 
 
 def test_the_model_and_its_baselines_by_hand() -> None:
-    found = judged()
+    found = evaluated()
 
     assert value(found, "tier model", "accuracy") == 0.75
     # rows: (.09 + .01) / 2, (.04 + .09) / 2, (.01 + .16) / 2, (.25 + .64) / 2
@@ -50,14 +50,16 @@ def test_the_model_and_its_baselines_by_hand() -> None:
 
 
 def test_the_verdict_says_what_is_not_beaten() -> None:
-    assert judged().headline == (
+    assert evaluated().headline == (
         "The tier model beats every baseline in ranked probability score: 0.161 (class frequencies 0.219, last answer 0.164)"
     )
-    assert judged(last_tier=TRUE).headline == "The tier model (RPS 0.161) does not beat last answer (0.000)"
+    assert evaluated(last_tier=TRUE).headline == "The tier model (RPS 0.161) does not beat last answer (0.000)"
 
 
 def test_groups_are_measured_apart() -> None:
-    found = judged(groups={"answerers": [True, True, False, False], "silent": [False, False, True, True], "none": [False] * 4})
+    found = evaluated(
+        groups={"answerers": [True, True, False, False], "silent": [False, False, True, True], "none": [False] * 4}
+    )
 
     assert found.rows == {"all": 4, "answerers": 2, "silent": 2}
     assert value(found, "tier model", "accuracy", "answerers") == 1.0
@@ -66,25 +68,25 @@ def test_groups_are_measured_apart() -> None:
 
 
 def test_intervals_are_drawn_by_account() -> None:
-    apart = judged(times=50, bootstrap=100)
-    together = judged(times=50, bootstrap=100, accounts=np.tile([0, 1, 2, 3], 50))
+    apart = evaluated(times=50, bootstrap=100)
+    together = evaluated(times=50, bootstrap=100, accounts=np.tile([0, 1, 2, 3], 50))
 
     alone, few = (found.scorers["all", "tier model"]["accuracy"] for found in (apart, together))
     assert alone.low < 0.75 < alone.high
     assert few.high - few.low > 3 * (alone.high - alone.low), "four accounts are four, however many rows they have"
-    assert judged(times=50, bootstrap=100).scorers["all", "tier model"]["accuracy"] == alone, "seeded"
-    assert not judged().scorers["all", "tier model"]["accuracy"].bounded
+    assert evaluated(times=50, bootstrap=100).scorers["all", "tier model"]["accuracy"] == alone, "seeded"
+    assert not evaluated().scorers["all", "tier model"]["accuracy"].bounded
 
 
 def test_other_predictions_stand_beside() -> None:
-    found = judged(others={"weighted": np.eye(3)[TRUE]})
+    found = evaluated(others={"weighted": np.eye(3)[TRUE]})
 
     assert value(found, "weighted", "accuracy") == 1.0
     assert "weighted (0.000)" in found.headline
 
 
 def test_results_can_be_written_down() -> None:
-    found = judged(groups={"silent": [False, False, True, True]})
+    found = evaluated(groups={"silent": [False, False, True, True]})
 
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain["groups"]["silent"]["scorers"]["tier model"]["accuracy"]["value"] == 0.5
@@ -96,7 +98,7 @@ def test_results_can_be_written_down() -> None:
 
 
 def test_frequencies_are_those_of_the_rows_unless_training_tells_others() -> None:
-    found = judged(train_frequencies=None, last_tier=None)
+    found = evaluated(train_frequencies=None, last_tier=None)
 
     assert value(found, "class frequencies", "log_loss") == pytest.approx(-(2 * np.log(0.25) + 2 * np.log(0.5)) / 4)
     assert ("all", "last answer") not in found.scorers
@@ -116,6 +118,6 @@ def test_last_answer_falls_back_where_there_is_none() -> None:
 )
 def test_what_cannot_be_judged_is_said(more: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError) as error:
-        judged(**more)
+        evaluated(**more)
 
     assert said in str(error.value)

@@ -1,1 +1,1 @@
-"""Go back in time again and again: learn from what was known, test on what came after, and watch the model grow old."""
+"""Repeat training and testing at earlier cutoffs, and measure how a model ages."""

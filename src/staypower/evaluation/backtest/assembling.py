@@ -1,18 +1,22 @@
-"""Put the folds' predictions together: each fold by itself, all of them pooled, and the model by age."""
+"""Evaluate the predictions of the folds: each fold separately, all of them pooled, and the model by age."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staypower.cutoffs import DAY
+from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate
-from staypower.evaluation.backtest.ageing import age_points
-from staypower.evaluation.backtest.predictions import FoldPredictions
-from staypower.evaluation.backtest.result import Backtest, FoldResult
-from staypower.evaluation.memory import AccountMemory, account_memory
+from staypower.evaluation.backtest.known_accounts import KnownAccounts, compare_known_accounts
+from staypower.evaluation.backtest.result import AgePoint, Backtest, FoldResult
+from staypower.evaluation.measures import listed_in, measure_of_weights
+from staypower.evaluation.model_evaluation import MODEL
+from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.settings import CostSettings
 
@@ -21,10 +25,42 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MODEL", "POOLED_SPLIT", "backtest_of"]
+__all__ = ["POOLED_SPLIT", "FoldPredictions", "backtest_of"]
 
-MODEL = "model"
 POOLED_SPLIT = "rolling origin"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FoldPredictions:
+    """What one fold predicted: its own test cutoff by every score, later ones by its model alone.
+
+    The first `fresh` rows are those of the fold's own test cutoff; arrays of length m hold those alone.
+    """
+
+    plan: CutoffPlan  # its first test cutoff is the fold's own
+    learned_rows: int  # training rows and accounts
+    learned_accounts: int
+    train_base_rate: float  # share that churned in training
+    how: str  # what tree count and calibration were found on, in words
+    accounts: NDArray[np.object_]  # shape (n,): rows of the own test cutoff first, then of all later ones
+    cutoffs: NDArray[np.int64]  # shape (n,)
+    churned: NDArray[np.int8]  # shape (n,)
+    probability: NDArray[np.float64]  # shape (n,): the model's
+    fresh: int  # m, rows of the own test cutoff
+    scores: Mapping[str, NDArray[np.float64]]  # shape (m,): baselines
+    known: NDArray[np.bool_]  # shape (m,): whether the row's account was in training
+    probabilities: frozenset[str] = frozenset()  # which of the baselines are probabilities
+    # shape (m,): probability by a model on the row's half of the accounts, and by one on the other half
+    halves: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    segments: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)  # shape (m,)
+    tenure_days: NDArray[np.float64] | None = None  # shape (m,)
+    values: NDArray[np.float64] | None = None  # shape (m,)
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def cutoff(self) -> int:
+        """The fold's own test cutoff."""
+        return int(self.plan.test[0])
 
 
 def backtest_of(
@@ -37,13 +73,13 @@ def backtest_of(
     replicates: int = 200,
     seed: int = 0,
 ) -> Backtest:
-    """Judge the folds of a rolling origin.
+    """Evaluate the folds of a rolling origin.
 
-    Pooled figures put the fresh predictions of all folds together. An account that stands at six test cutoffs is six rows and
-    one draw of the bootstrap: more cutoffs of the same accounts narrow no interval by themselves.
+    Pooled figures put the fresh predictions of all folds together. An account that is active at six test cutoffs is six rows
+    but one draw of the bootstrap: more cutoffs of the same accounts do not make an interval narrower.
     """
     if not folds:
-        raise UsageError.of("no fold to judge", "0", "give longer histories")
+        raise UsageError.of("no fold to evaluate", "0", "give longer histories")
     money = costs or CostSettings()
     common: dict[str, Any] = {"capacity": capacity, "costs": money, "bootstrap": replicates, "seed": seed}
     results = tuple(_result(fold, common) for fold in folds)
@@ -51,7 +87,8 @@ def backtest_of(
     return Backtest(
         folds=results,
         pooled=pooled,
-        ages=age_points(folds, replicates=replicates, seed=seed),
+        ages=tuple(_age_point(folds, age, replicates, seed) for age in range(len(folds))),
+        known_accounts=_known_accounts(folds, common),
         left_out=tuple(left_out),
     )
 
@@ -92,7 +129,7 @@ def _pooled(folds: Sequence[FoldPredictions], common: dict[str, Any], sensitive:
         {MODEL: _fresh(folds, "probability"), **{name: _scores(folds, name) for name in names}},
         accounts=_fresh(folds, "accounts").astype(str),
         cutoffs=_fresh(folds, "cutoffs"),
-        split=f"{POOLED_SPLIT}, {len(folds)} folds, each tested on the cutoff after what it had learned",
+        split=f"{POOLED_SPLIT}, {len(folds)} folds, each tested on the first cutoff after its training",
         probability={MODEL, *(name for name in names if all(name in fold.probabilities for fold in folds))},
         train_base_rate=rates,
         segments={name: _segment(folds, name) for name in segments},
@@ -100,14 +137,13 @@ def _pooled(folds: Sequence[FoldPredictions], common: dict[str, Any], sensitive:
         tenure_days=_optional(folds, "tenure_days"),
         account_values=_optional(folds, "values"),
         known_accounts=np.concatenate([fold.known for fold in folds]),
-        memory=_memory(folds, common),
         remarks=tuple(dict.fromkeys(_repeated(folds))),
         **common,
     )
 
 
 def _repeated(folds: Sequence[FoldPredictions]) -> list[str]:
-    """Return the remarks that more than half of the folds make; the others stand with their own folds."""
+    """Return the remarks that more than half of the folds make; the others stay with their own folds."""
     made = [remark for fold in folds for remark in fold.remarks]
     return [remark for remark in made if 2 * made.count(remark) > len(folds)]
 
@@ -117,7 +153,7 @@ def _fresh(folds: Sequence[FoldPredictions], name: str) -> NDArray[Any]:
 
 
 def _scores(folds: Sequence[FoldPredictions], name: str) -> NDArray[np.float64]:
-    """Return a baseline of all folds; missing where a fold has it not."""
+    """Return a baseline of all folds; missing where a fold does not have it."""
     return np.concatenate([fold.scores.get(name, np.full(fold.fresh, np.nan)) for fold in folds])
 
 
@@ -130,16 +166,41 @@ def _optional(folds: Sequence[FoldPredictions], name: str) -> NDArray[np.float64
     return None if any(each is None for each in found) else np.concatenate(found)
 
 
-def _memory(folds: Sequence[FoldPredictions], common: dict[str, Any]) -> AccountMemory | None:
+def _known_accounts(folds: Sequence[FoldPredictions], common: dict[str, Any]) -> KnownAccounts | None:
     halved = [fold for fold in folds if fold.halves is not None]
     if not halved:
         return None
     known, unseen = (np.concatenate([fold.halves[side] for fold in halved if fold.halves is not None]) for side in (0, 1))
-    return account_memory(
+    return compare_known_accounts(
         _fresh(halved, "churned"),
         known,
         unseen,
         _fresh(halved, "accounts").astype(str),
         replicates=common["bootstrap"],
         seed=common["seed"],
+    )
+
+
+def _age_point(folds: Sequence[FoldPredictions], age: int, replicates: int, seed: int) -> AgePoint:
+    """Compare models of an age with the fresh ones of the same test cutoffs, on the same rows.
+
+    A month in which every account is hard to predict counts for both.
+    """
+    pairs = [(folds[at - age], folds[at]) for at in range(age, len(folds))]
+    old = np.concatenate([model.probability[model.cutoffs == fresh.cutoff] for model, fresh in pairs])
+    newest = [fresh for _, fresh in pairs]
+    new, churned, accounts = _fresh(newest, "probability"), _fresh(newest, "churned"), _fresh(newest, "accounts").astype(str)
+    names, ones = [metric.name for metric in listed_in("ages")], np.ones(len(churned))
+    # a fresh model does not differ from itself
+    samples = replicates if age else 0
+    return AgePoint(
+        age=age,
+        days=int((pairs[0][1].cutoff - pairs[0][0].cutoff) // DAY),
+        cutoffs=len(pairs),
+        rows=len(churned),
+        churned=int(churned.sum()),
+        values={name: measure_of_weights(name, churned, old)(ones) for name in names},
+        changes={name: paired_difference(churned, old, new, accounts, name, replicates=samples, seed=seed) for name in names},
+        predicted=float(old.mean()),
+        observed=float(churned.mean()),
     )

@@ -1,28 +1,26 @@
-"""The pictures of a backtest: ranking and calibration fold by fold, and what age costs.
-
-Nothing else of this package needs matplotlib.
-"""
+"""The pictures of a backtest: ranking and calibration fold by fold, and what age costs."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from staypower.cutoffs import text_of
+from staypower.evaluation.backtest.result import Backtest
+from staypower.evaluation.measures import listed_in
+from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.rows import BASE_RATE
-from staypower.results.pictures import Picture, find_picture
+from staypower.results.pictures import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
 
-    from staypower.evaluation.backtest.result import Backtest
-    from staypower.evaluation.resampling import Estimate
-
-__all__ = ["draw", "pictures_of"]
+__all__ = ["pictures"]
 
 # Okabe and Ito's colours can be told apart with any colour vision, marks and dashes in black and white.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -31,18 +29,14 @@ _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 _GREY = "#777777"
 
 
-def pictures_of(backtest: Backtest) -> dict[str, Callable[[Backtest], Picture]]:
+def pictures(backtest: Backtest) -> dict[str, Callable[[], Picture]]:
     """Return what draws each picture that a backtest has."""
-    return {"folds": _folds, "ageing": _ageing} if len(backtest.ages) > 1 else {"folds": _folds}
-
-
-def draw(backtest: Backtest, picture: str) -> Picture:
-    """Draw one of the pictures."""
-    return find_picture(picture, pictures_of(backtest))(backtest)
+    found = {"folds": _folds, "ageing": _ageing} if len(backtest.ages) > 1 else {"folds": _folds}
+    return {name: partial(draw, backtest) for name, draw in found.items()}
 
 
 def _folds(backtest: Backtest) -> Picture:
-    figure = _figure(f"Backtest: {len(backtest.folds)} folds, each tested on the cutoff after what it had learned", 11.0)
+    figure = _figure(f"Backtest: {len(backtest.folds)} folds, each tested on the first cutoff after its training", 11.0)
     ranking, calibration = figure.subplots(1, 2)
     dates = [text_of(fold.cutoff) for fold in backtest.folds]
     names = [name for name in backtest.pooled.scorers if name != BASE_RATE]
@@ -54,7 +48,7 @@ def _folds(backtest: Backtest) -> Picture:
     ranking.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     predicted = [fold.evaluation.scorers[fold.evaluation.model]["mean_score"].value for fold in backtest.folds]
     trained = [fold.evaluation.train_base_rate for fold in backtest.folds]
-    _series(calibration, 1, [fold.evaluation.base_rate for fold in backtest.folds], "happened (95 % interval)", bars=True)
+    _series(calibration, 1, [fold.evaluation.base_rate for fold in backtest.folds], "observed (95% interval)", bars=True)
     at = np.arange(len(dates))
     calibration.plot(at, predicted, color=_COLOURS[0], marker="o", markersize=5, linewidth=2, label="predicted, mean")
     calibration.plot(
@@ -68,14 +62,15 @@ def _folds(backtest: Backtest) -> Picture:
 
 
 def _ageing(backtest: Backtest) -> Picture:
-    figure = _figure("The same models later, minus the fresh ones on the same rows", 11.0)
+    figure = _figure("The same models later, minus the fresh models on the same rows", 11.0)
     points = backtest.ages[1:]
     days = [f"{point.days}" for point in points]
-    told = {"auroc": "change of AUROC (below 0: worse)", "log_loss": "change of log loss (above 0: worse)"}
-    for axes, (name, words) in zip(figure.subplots(1, 2), told.items(), strict=True):
-        _series(axes, 0, [getattr(point, f"{name}_change") for point in points], "older minus fresh", bars=True)
+    metrics = listed_in("ages")
+    for axes, metric in zip(figure.subplots(1, len(metrics)), metrics, strict=True):
+        _series(axes, 0, [point.changes[metric.name] for point in points], "older minus fresh", bars=True)
         axes.axhline(0, color=_GREY, linewidth=1)
-        _label(axes, days, words)
+        worse = "above" if metric.better == "lower" else "below"
+        _label(axes, days, f"change of {metric.label} ({worse} 0: worse)")
         axes.set_xlabel("days older than the fresh model")
     return figure
 

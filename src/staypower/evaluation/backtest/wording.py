@@ -1,140 +1,88 @@
-"""A backtest in words: the verdict, and aligned tables of at most 100 columns."""
+"""A backtest in words: the verdict, the folds, the model by age, and all folds together."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from staypower.cutoffs import text_of
+from staypower.evaluation import wording
+from staypower.evaluation.backtest.result import AgePoint, Backtest, FoldResult
+from staypower.evaluation.measures import METRICS, listed_in
+from staypower.results.blocks import Block, Heading, Items, TableBlock
+from staypower.results.numbers import UNKNOWN, count, percent
 
-if TYPE_CHECKING:
-    from staypower.evaluation.backtest.result import Backtest, FoldResult
-    from staypower.evaluation.resampling import Estimate
-
-__all__ = ["headline_of", "text_of_backtest"]
-
-WIDTH = 100
-
-
-def headline_of(backtest: Backtest) -> str:
-    """Say whether the model beats its baselines over all folds, and how steady it is."""
-    sentences = [backtest.pooled.headline]
-    ranked = [fold for fold in backtest.folds if fold.evaluation.scorers[fold.evaluation.model]["auroc"].known]
-    if len(ranked) > 1:
-        values = [_auroc(fold).value for fold in ranked]
-        ahead = sum(_ahead(fold) for fold in ranked)
-        sentences.append(
-            f"By fold, AUROC is {min(values):.3f} to {max(values):.3f}; ahead of every baseline in {ahead} of {len(ranked)}."
-        )
-    return " ".join(sentences)
+__all__ = ["blocks"]
 
 
-def _auroc(fold: FoldResult) -> Estimate:
-    return fold.evaluation.scorers[fold.evaluation.model]["auroc"]
-
-
-def _ahead(fold: FoldResult) -> bool:
-    differences = fold.evaluation.differences.values()
-    return all(not row["auroc"].known or row["auroc"].value > 0 for row in differences)
-
-
-def text_of_backtest(backtest: Backtest) -> str:
-    """Write the verdict, the folds, the model by age, and the pooled evaluation."""
-    parts = [_wrapped(backtest.headline), _fold_table(backtest.folds)]
-    parts += ["\n".join(["Calibration over folds", *_calibration(backtest.folds)])]
+def blocks(backtest: Backtest) -> list[Block]:
+    """Return the verdict, the folds, the model by age, and the pooled evaluation."""
+    found: list[Block] = [backtest.headline, _fold_table(backtest.folds), *_calibration(backtest.folds)]
+    if backtest.known_accounts:
+        found += [Heading("Known and unseen accounts"), backtest.known_accounts.words]
     if len(backtest.ages) > 1:
-        parts.append(_age_table(backtest))
-    parts += ["\n".join(_wrapped(f"- {said}", "  ") for said in backtest.left_out)] if backtest.left_out else []
-    return "\n\n".join(parts) + "\n\nAll folds together\n\n" + backtest.pooled.text()
+        found.append(_age_table(backtest.ages))
+    if backtest.left_out:
+        found.append(Items(backtest.left_out))
+    return [*found, Heading("All folds together"), *wording.blocks(backtest.pooled)]
 
 
-def _fold_table(folds: Sequence[FoldResult]) -> str:
-    rows = [["tested at", "learned until", "rows", "tested", "churned", "AUROC", "baseline", "log loss"]]
+def _fold_table(folds: Sequence[FoldResult]) -> TableBlock:
+    auroc, loss = METRICS["auroc"], METRICS["log_loss"]
+    rows = []
     for fold in folds:
         found = fold.evaluation
-        row = found.scorers[found.model]
-        known = [(found.scorers[name]["auroc"].value, name) for name in found.baselines if found.scorers[name]["auroc"].known]
-        best = "" if not known else f"{max(known)[0]:.3f}"
+        known = [found.scorers[name]["auroc"].value for name in found.baselines if found.scorers[name]["auroc"].known]
         rows.append(
             [
                 text_of(fold.cutoff),
                 text_of(fold.trained_until),
-                f"{fold.learned_rows:,}",
-                f"{found.rows:,}",
-                f"{found.churned:,}",
-                _shown(row["auroc"]),
-                best,
-                _shown(row["log_loss"]),
+                count(fold.learned_rows),
+                count(found.rows),
+                count(found.churned),
+                auroc.write_estimate(fold.model["auroc"]),
+                auroc.write(max(known)) if known else UNKNOWN,
+                loss.write(fold.model["log_loss"].value),
             ]
         )
-    title = "Folds (each model learned only what was known at its test cutoff; baseline: AUROC of the best one)"
-    return "\n".join([title, _aligned(rows)])
+    heads = ["tested at", "trained up to", "rows", "tested", "churned", auroc.label, "best baseline", loss.label]
+    return TableBlock(heads, rows, "Folds: each model knows only what was known at its test cutoff")
 
 
-def _calibration(folds: Sequence[FoldResult]) -> list[str]:
-    rows = [["tested at", "in training", "predicted", "happened", "calibration error"]]
-    drifting = []
+def _calibration(folds: Sequence[FoldResult]) -> list[Block]:
+    error, rows = METRICS["calibration_error"], []
+    too_low: list[str] = []
+    too_high: list[str] = []
     for fold in folds:
-        found = fold.evaluation
-        row, rate = found.scorers[found.model], found.base_rate
-        predicted = row["mean_score"].value
+        rate, predicted, trained = fold.evaluation.base_rate, fold.model["mean_score"].value, fold.evaluation.train_base_rate
         if rate.excludes(predicted):
-            drifting.append((text_of(fold.cutoff), predicted < rate.value))
+            (too_low if predicted < rate.value else too_high).append(text_of(fold.cutoff))
         rows.append(
             [
                 text_of(fold.cutoff),
-                "" if found.train_base_rate is None else f"{100 * found.train_base_rate:.1f} %",
-                f"{100 * predicted:.1f} %",
-                f"{100 * rate.value:.1f} %" + (f" ({100 * rate.low:.1f} to {100 * rate.high:.1f})" if rate.bounded else ""),
-                _shown(row["calibration_error"]),
+                UNKNOWN if trained is None else percent(trained),
+                percent(predicted),
+                rate.written(percent),
+                error.write_estimate(fold.model["calibration_error"]),
             ]
         )
-    low, high = ([when for when, too_little in drifting if too_little is side] for side in (True, False))
-    said = []
-    if low:
-        said.append(f"More churned than predicted, beyond chance, at {', '.join(low)}.")
-    if high:
-        said.append(f"Fewer churned than predicted, beyond chance, at {', '.join(high)}.")
-    if not said:
-        said = ["At no fold does what happened leave what was predicted outside its interval."]
-    return [_aligned(rows), *(_wrapped(line) for line in said)]
+    heads = ["tested at", "in training", "predicted", "observed", error.label]
+    found = [
+        f"{which} accounts churned than predicted at {', '.join(dates)} (the prediction is outside the 95% interval)."
+        for which, dates in (("More", too_low), ("Fewer", too_high))
+        if dates
+    ]
+    steady = "In every fold the predicted rate lies within the interval of the observed rate."
+    return [TableBlock(heads, rows, "Calibration over folds"), *(found or [steady])]
 
 
-def _age_table(backtest: Backtest) -> str:
-    rows = [["older by", "cutoffs", "rows", "AUROC", "minus fresh", "log loss", "minus fresh"]]
-    for point in backtest.ages:
-        rows.append(
-            [
-                "fresh" if not point.age else f"{point.days} days",
-                f"{point.cutoffs}",
-                f"{point.rows:,}",
-                "" if point.auroc != point.auroc else f"{point.auroc:.3f}",
-                _change(point.auroc_change) if point.age else "",
-                f"{point.log_loss:.3f}",
-                _change(point.log_loss_change) if point.age else "",
-            ]
-        )
-    return "\n".join(["The same models later, each beside the model that was fresh then, on the same rows", _aligned(rows)])
-
-
-def _change(estimate: Estimate) -> str:
-    if not estimate.known:
-        return ""
-    return f"{estimate.value:+.3f}" + (f" ({estimate.low:+.3f} to {estimate.high:+.3f})" if estimate.bounded else "")
-
-
-def _shown(estimate: Estimate) -> str:
-    if not estimate.known:
-        return ""
-    return f"{estimate.value:.3f}" + (f" ({estimate.low:.3f}-{estimate.high:.3f})" if estimate.bounded else "")
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _wrapped(text: str, indent: str = "") -> str:
-    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+def _age_table(ages: Sequence[AgePoint]) -> TableBlock:
+    metrics = listed_in("ages")
+    rows = []
+    for point in ages:
+        cells = ["fresh" if not point.age else f"{point.days} days", count(point.cutoffs), count(point.rows)]
+        for metric in metrics:
+            change = metric.write_difference(point.changes[metric.name]) if point.age else ""
+            cells += [metric.write(point.values[metric.name]), change]
+        rows.append(cells)
+    heads = ["older by", "cutoffs", "rows", *(head for metric in metrics for head in (metric.label, "minus fresh"))]
+    return TableBlock(heads, rows, "Age: the same models later, minus the fresh model of that cutoff on the same rows")

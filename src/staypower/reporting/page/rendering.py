@@ -18,6 +18,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from staypower.cutoffs import text_of
+from staypower.evaluation.measures import Metric, WeightedScore, listed_in
+from staypower.evaluation.resampling import Estimate
 from staypower.monitoring import Drift
 from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.page.account_drawings import MARKS, draw_timeline, draw_waterfall
@@ -29,13 +31,6 @@ from staypower.reporting.page.watching import lay_out
 __all__ = ["render_report"]
 
 _FILES = Path(__file__).parent / "files"
-_METRICS = {
-    "auroc": "AUROC",
-    "average_precision": "average precision",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "calibration_error": "calibration error",
-}
 _TIER_UNKNOWN = "tier_unknown"
 _MOST_DRIFT = 12
 _MOST_MOVES = 12
@@ -141,9 +136,9 @@ def _movement(moves: pd.DataFrame | None) -> list[tuple[str, str, str]]:
 def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
     if not quality:
         return None
-    there = [name for name in _METRICS if any(name in row for row in quality["scorers"].values())]
+    there = [metric for metric in listed_in("page") if any(metric.name in row for row in quality["scorers"].values())]
     rows = [
-        (name, *(_estimate(row.get(metric), interval=name == quality["model"]) for metric in there))
+        (name, *(_estimate(metric, row.get(metric.name), interval=name == quality["model"]) for metric in there))
         # a sealed model keeps no order
         for name, row in sorted(quality["scorers"].items(), key=lambda entry: (entry[0] != quality["model"], entry[0]))
     ]
@@ -153,18 +148,19 @@ def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {
         "headline": quality["headline"],
         "words": words,
-        "heads": ("", *(_METRICS[name] for name in there)),
+        "heads": ("", *(metric.label for metric in there)),
         "rows": rows,
         "charts": quality_charts(quality),
         "notes": quality["notes"],
     }
 
 
-def _estimate(found: Mapping[str, Any] | None, *, interval: bool) -> str:
+def _estimate(metric: Metric[WeightedScore], found: Mapping[str, Any] | None, *, interval: bool) -> str:
     if not found or found.get("value") is None:
         return ""
-    value, low, high = (found.get(name) for name in ("value", "low", "high"))
-    return f"{value:.3f} ({low:.3f} to {high:.3f})" if interval and low is not None and high is not None else f"{value:.3f}"
+    # models sealed without intervals have none
+    ends = [found.get(name) for name in ("low", "high")] if interval else []
+    return metric.write_estimate(Estimate(found["value"], *(end for end in ends if end is not None)))
 
 
 def _drift(drift: Drift | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What stands beside the model in an evaluation, read from the tables as it was known before each cutoff."""
+"""What a model is evaluated with besides its scores, read from the tables as it was known before each cutoff."""
 
 import tempfile
 from dataclasses import replace
@@ -8,16 +8,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from documentation.evaluation import document_baselines
 
 from staypower import load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.building import build_dataset
 from staypower.errors import UsageError
+from staypower.evaluation.backtest.known_accounts import compare_known_accounts, half_of, predict_by_halves
+from staypower.evaluation.baselines import BASELINES, Baseline
+from staypower.evaluation.model_evaluation import evaluate_model
+from staypower.evaluation.row_facts import find_row_facts
 from staypower.metrics.ranking import auroc
 from staypower.models.fitting import calibrated_base_rate, fit_classifier
-from staypower.pipelines.fitting import half_of, measure_memory, predict_by_halves
-from staypower.pipelines.judging import judge
-from staypower.pipelines.row_facts import find_row_facts
+from staypower.pipelines.backtest import predict_fold
 
 CONFIG = """
 name: acme
@@ -73,7 +76,31 @@ def dataset(tables):
 
 
 def facts(dataset, tables, *overrides):
-    return find_row_facts(dataset, tables, settings_of(*overrides), dataset.rows("test"), base_rate=0.1)
+    return find_row_facts(dataset.part("test"), tables, **sections(settings_of(*overrides)))
+
+
+def sections(chosen):
+    names = ("label", "features", "evaluation", "costs", "portfolio")
+    return {name: getattr(chosen, name) for name in names}
+
+
+def evaluated(dataset, tables, chosen, probability, **more):
+    base_rate = calibrated_base_rate(dataset)
+    given = {**sections(chosen), "capacity": chosen.capacity, "calibrated_base_rate": base_rate, **more}
+    return evaluate_model(dataset, probability, tables, **given)
+
+
+def halves_of(dataset, chosen, rows):
+    def fit(half):
+        return fit_classifier(dataset, chosen.model, half)
+
+    return predict_by_halves(dataset, rows, fit, fewest_churners=chosen.model.min_churners)
+
+
+def known_accounts(dataset, chosen):
+    test = dataset.part("test")
+    known, unseen = halves_of(dataset, chosen, dataset.rows("test"))
+    return compare_known_accounts(test.y, known, unseen, test.accounts, replicates=chosen.evaluation.bootstrap)
 
 
 def test_a_health_score_is_the_last_one_known_before_the_cutoff(dataset, tables):
@@ -140,7 +167,7 @@ def test_todays_value_of_an_attribute_is_no_slice_and_no_score(dataset, tables):
     changed = replace(tables, tables={**tables.tables, "accounts": loose})
     with pytest.raises(UsageError, match=r"the attribute may have changed since: evaluation\.slices: mood"):
         facts(dataset, changed, "evaluation.slices=[mood]")
-    with pytest.raises(UsageError, match="today's value says what happened since"):
+    with pytest.raises(UsageError, match="today's value would reveal the outcome"):
         facts(dataset, changed, "evaluation.health_score=accounts.mood")
 
 
@@ -155,14 +182,14 @@ def test_a_model_that_reads_a_sensitive_attribute_is_said_to(tables):
     open_ = build_dataset(tables, label=allowed.label, features=allowed.features, cutoffs=allowed.cutoffs)
     assert "account_sex" in open_.X
     assert "as the settings allow" in facts(open_, tables, "features.sensitive_as_features=true").remarks[0]
-    assert "learned before they were declared so" in facts(open_, tables).remarks[0]
+    assert "trained before they were declared sensitive" in facts(open_, tables).remarks[0]
 
 
 def test_the_table_holds_model_baselines_health_score_groups_and_fairness(dataset, tables):
     chosen = settings_of()
     test = dataset.rows("test")
     model = fit_classifier(dataset, chosen.model)
-    found = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], chosen, tables=tables, prior=0.2)
+    found = evaluated(dataset, tables, chosen, model.predict_proba(dataset.X[test])[:, 1], prior=0.2)
     expected = [
         "model",
         "base rate",
@@ -176,12 +203,12 @@ def test_the_table_holds_model_baselines_health_score_groups_and_fairness(datase
     assert "prior corrected" not in found.baselines
     assert {gap.column for gap in found.fairness} == {"sex"}
     assert {"account", "tenure", "segment", "region", "sex"} <= {group.partition for group in found.groups}
-    assert [plan.rule for plan in found.contact_plans][-1] == "contact pays at the account's own value"
-    assert any("Prior correction: from" in note and "to 20.0 % (given)" in note for note in found.notes)
+    assert [plan.rule for plan in found.contact_plans][-1] == "expected gain above 0 at the value of each account"
+    assert any("Prior correction: from" in note and "to 20.0% (given)" in note for note in found.notes)
     known = set(dataset.matrix.accounts[dataset.rows("training", "calibration")])
     seen = next(group for group in found.groups if group.name == "known, later")
     assert seen.rows == sum(account in known for account in dataset.matrix.accounts[test])
-    estimated = judge(dataset, model.predict_proba(dataset.X[test])[:, 1], chosen, tables=tables, prior="estimate")
+    estimated = evaluated(dataset, tables, chosen, model.predict_proba(dataset.X[test])[:, 1], prior="estimate")
     assert any("estimated without labels" in note for note in estimated.notes)
 
 
@@ -195,7 +222,7 @@ def test_halves_hold_whole_accounts_about_half_of_them_each():
 
 def test_each_row_is_predicted_with_and_without_its_half(dataset):
     chosen, test = settings_of(), dataset.rows("test")
-    known, unseen = predict_by_halves(dataset, chosen, test)
+    known, unseen = halves_of(dataset, chosen, test)
     half = half_of(dataset.matrix.accounts)
     first = fit_classifier(dataset, chosen.model, half == 0).predict_proba(dataset.X[test])[:, 1]
     own = half[test] == 0
@@ -214,7 +241,7 @@ def test_an_identity_that_trees_can_learn_is_found_out(dataset):
     chosen = settings_of(
         "model={max_trees: 300, num_leaves: 63, max_depth: 10, min_child_samples: 1, learning_rate: 0.3, threads: 1}"
     )
-    remembered, honest = measure_memory(named, chosen), measure_memory(plain, chosen)
+    remembered, honest = known_accounts(named, chosen), known_accounts(plain, chosen)
     assert remembered.easier
     assert remembered.known["auroc"].value > remembered.unseen["auroc"].value + 0.05
     assert not honest.easier
@@ -226,10 +253,24 @@ def test_an_identity_that_trees_can_learn_is_found_out(dataset):
 
 
 def test_too_few_churners_are_said_instead(dataset):
-    found = measure_memory(dataset, settings_of("model.min_churners=1000"))
+    found = halves_of(dataset, settings_of("model.min_churners=1000"), dataset.rows("test"))
     assert "are not compared: half of the accounts hold" in found
 
 
 def test_the_calibrated_base_rate_is_that_of_the_rows_that_calibrate(dataset):
     rows = dataset.rows("calibration") if dataset.rows("calibration").any() else dataset.rows("training")
     assert calibrated_base_rate(dataset) == dataset.y[rows].mean()
+
+
+def test_a_baseline_declared_once_is_in_evaluations_folds_and_docs(dataset, tables, monkeypatch):
+    def by_id(rows, facts):
+        return np.argsort(rows.accounts.astype(str)).astype(float)
+
+    planted = Baseline("order of the ids", "later in the alphabet, higher", "median", by_id)
+    monkeypatch.setitem(BASELINES, planted.name, planted)
+    chosen = settings_of("evaluation.bootstrap=0")
+    found = evaluated(dataset, tables, chosen, np.full(len(dataset.part("test")), 0.1))
+    assert planted.name in found.baselines
+    assert planted.name in found.text()
+    assert planted.name in predict_fold(dataset, tables, chosen).scores
+    assert "| order of the ids | later in the alphabet, higher | median |" in document_baselines()

@@ -6,7 +6,6 @@ from made_folds import folds_of
 
 from staypower.evaluation.backtest import drawing
 from staypower.evaluation.backtest.assembling import backtest_of
-from staypower.reporting.backtest_plots import plot_backtest
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -17,7 +16,7 @@ def found():
 
 
 def test_both_pictures_are_written_and_nothing_else(found, tmp_path):
-    paths = plot_backtest(found, tmp_path / "new")
+    paths = found.write_pictures(tmp_path / "new")
     assert [path.name for path in paths] == ["folds.png", "ageing.png"]
     assert all(path.read_bytes().startswith(PNG) for path in paths)
     assert sorted((tmp_path / "new").iterdir()) == sorted(paths)
@@ -34,9 +33,9 @@ def test_the_lines_are_the_folds_figures(found):
 def test_ageing_shows_the_changes(found):
     axes = drawing._ageing(found).axes[0]
     line = axes.get_lines()[0]
-    assert np.asarray(line.get_ydata()).tolist() == [point.auroc_change.value for point in found.ages[1:]]
+    assert np.asarray(line.get_ydata()).tolist() == [point.changes["auroc"].value for point in found.ages[1:]]
 
 
 def test_one_fold_has_one_picture(tmp_path):
-    paths = plot_backtest(backtest_of(folds_of()[2][-1:], replicates=20), tmp_path)
+    paths = backtest_of(folds_of()[2][-1:], replicates=20).write_pictures(tmp_path)
     assert [path.name for path in paths] == ["folds.png"]

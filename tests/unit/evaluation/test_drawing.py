@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,6 @@ import pytest
 from staypower.evaluation import drawing
 from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.settings import CostSettings
-from staypower.reporting.plots import plot_evaluation
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -37,20 +37,20 @@ def texts(figure):
 
 
 def test_every_picture_is_written_and_nothing_else(evaluation, tmp_path):
-    paths = plot_evaluation(evaluation, tmp_path / "new" / "plots", importance={"days_since_use": 2.0, "静か": 1.0})
-    names = ["precision_recall", "roc", "lift_and_gain", "reliability", "profit", "importance"]
+    paths = replace(evaluation, importance={"days_since_use": 2.0, "静か": 1.0}).write_pictures(tmp_path / "new" / "plots")
+    names = ["lift_and_gain", "precision_recall", "roc", "reliability", "profit", "importance"]
     assert [path.name for path in paths] == [f"{name}.png" for name in names]
     assert all(path.read_bytes().startswith(PNG) for path in paths)
     assert sorted((tmp_path / "new" / "plots").iterdir()) == sorted(paths)
 
 
 def test_same_evaluation_same_bytes(evaluation, tmp_path):
-    first, again = (plot_evaluation(evaluation, tmp_path / name) for name in ("a", "b"))
+    first, again = (evaluation.write_pictures(tmp_path / name) for name in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
 
 def test_no_global_state_is_touched(evaluation, tmp_path):
-    plot_evaluation(evaluation, tmp_path)
+    evaluation.write_pictures(tmp_path)
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
 
 
@@ -81,13 +81,13 @@ def test_curves_end_where_everybody_is_contacted(evaluation):
 
 def test_importance_shows_the_largest_first_and_cuts_long_names(evaluation):
     given = {f"feature_{at}": float(at) for at in range(30)} | {"x" * 400: 99.0}
-    figure = drawing.draw_importance(evaluation, given)
+    figure = drawing._importance(replace(evaluation, importance=given))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert len(labels) == 20
     assert labels[-1].startswith("xxx")
     assert labels[-2] == "feature_29"
     assert max(map(len, labels)) < 50
-    assert "20 largest of 31" in figure.axes[0].get_xlabel()
+    assert "largest 20 of 31" in figure.axes[0].get_xlabel()
 
 
 def test_one_class_leaves_out_what_cannot_be_drawn(tmp_path):
@@ -95,7 +95,7 @@ def test_one_class_leaves_out_what_cannot_be_drawn(tmp_path):
     found = evaluate(
         np.zeros(40), risk, accounts=range(40), cutoffs=[0] * 40, split="temporal", probability={"model"}, bootstrap=0
     )
-    assert [path.name for path in plot_evaluation(found, tmp_path)] == ["reliability.png", "profit.png"]
+    assert [path.name for path in found.write_pictures(tmp_path)] == ["reliability.png", "profit.png"]
 
 
 def test_groups_are_drawn_when_there_are_any_the_worst_slice_apart(tmp_path):
@@ -108,7 +108,7 @@ def test_groups_are_drawn_when_there_are_any_the_worst_slice_apart(tmp_path):
         y, {"model": score}, accounts=np.arange(400), cutoffs=np.zeros(400, dtype=int), split="temporal",
         segments={"plan": plan}, bootstrap=30,
     )  # fmt: skip
-    assert "slices.png" in [path.name for path in plot_evaluation(found, tmp_path)]
+    assert "slices.png" in [path.name for path in found.write_pictures(tmp_path)]
     axes = drawing._slices(found).axes[0]
     marks = {label.get_text(): line.get_marker() for label, line in zip(axes.get_yticklabels(), axes.get_lines(), strict=False)}
     assert marks == {"plan legacy (200)": "D", "plan basic (200)": "o"}
