@@ -1,7 +1,7 @@
-"""Tables as they would be had the future not happened, or had it happened otherwise.
+"""Tables without their future, or with a different one.
 
 What comes at or after a cutoff is deleted, or scrambled: later rows move to other accounts, times and values, values that
-are filled in later are filled in differently, some exactly at the cutoff. Features at that cutoff must not notice.
+are filled in later are filled in differently, some exactly at the cutoff. Features at that cutoff must not change.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.auditing.knowledge import REWRITTEN, late_columns, rows_after, undated_columns
-from staypower.auditing.scrambling import scramble_rows, scramble_values
-from staypower.cutoffs import MISSING, before
+from staypower.cutoffs import DAY, MISSING, before
 from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Hidden", "Manner", "Place", "hide_future", "places_of"]
+__all__ = ["Hidden", "Hiding", "Place", "hide_future", "places_of", "random_times"]
 
-Manner = Literal["deleted", "scrambled"]
+Hiding = Literal["deleted", "scrambled"]
 Masks = Mapping[str, "NDArray[np.bool_]"]
+_NEAR = 3
+_LEAST_SPAN = 60
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +71,7 @@ def hide_future(
     tables: Tables,
     cutoff: int,
     *,
-    manner: Manner,
+    how: Hiding,
     arrival: bool = False,
     only: Place | None = None,
     seed: int = 0,
@@ -84,16 +85,16 @@ def hide_future(
         mask = masks[name]
         changed, touched = table, 0
         if not arrival:
-            changed, touched = _hide_values(table, cutoff, ~mask, manner, only, rng)
+            changed, touched = _hide_values(table, cutoff, ~mask, how, only, rng)
         if name == "accounts":
-            changed, mask = _hide_accounts(changed, mask, stay, cutoff, manner, arrival, rng)
-        elif manner == "deleted":
+            changed, mask = _hide_accounts(changed, mask, stay, cutoff, how, arrival, rng)
+        elif how == "deleted":
             changed = replace(changed, data=changed.data.filter(pa.array(~mask)))
         elif mask.any():
-            changed = scramble_rows(changed, mask, cutoff, rng, late=late_columns(table), arrival=arrival)
+            changed = _scramble_rows(changed, mask, cutoff, rng, late=late_columns(table), arrival=arrival)
         made[name], counts[name] = changed, int(mask.sum())
         values += touched
-    until = cutoff if manner == "deleted" and not arrival and only is None else tables.observed_until
+    until = cutoff if how == "deleted" and not arrival and only is None else tables.observed_until
     return Hidden(replace(tables, tables=made, observed_until=until), counts, values)
 
 
@@ -117,11 +118,11 @@ def _hide_values(
     table: Table,
     cutoff: int,
     staying: NDArray[np.bool_],
-    manner: Manner,
+    how: Hiding,
     only: Place | None,
     rng: np.random.Generator,
 ) -> tuple[Table, int]:
-    """Hide the values of rows that stay which are filled in, or written over, at or after the cutoff."""
+    """Hide the values of rows that stay which are filled in, or overwritten, at or after the cutoff."""
     touched = 0
     made = table
     for column, mask in _values_to_hide(table, cutoff).items():
@@ -130,9 +131,9 @@ def _hide_values(
         mask &= staying
         there = np.asarray(table.data.column(column).combine_chunks().is_valid())
         touched += int((mask & there).sum())
-        if manner == "scrambled":
+        if how == "scrambled":
             when = late_columns(table).get(column)
-            made = scramble_values(made, column, mask, cutoff, rng, moves=when == column)
+            made = _scramble_values(made, column, mask, cutoff, rng, moves=when == column)
         else:
             made = _without(made, column, mask)
     return made, touched
@@ -155,7 +156,7 @@ def _values_to_hide(table: Table, cutoff: int) -> dict[str, NDArray[np.bool_]]:
 
 
 def _without(table: Table, column: str, mask: NDArray[np.bool_]) -> Table:
-    """Take values out; where one is known to have been written over, put back what stood there."""
+    """Take values out; where one is known to have been overwritten, put back the earlier one."""
     data = table.data
     rewritten = REWRITTEN.get(table.name)
     kind = data.schema.field(column).type
@@ -171,12 +172,12 @@ def _hide_accounts(
     mask: NDArray[np.bool_],
     stay: pa.Array,
     cutoff: int,
-    manner: Manner,
+    how: Hiding,
     arrival: bool,
     rng: np.random.Generator,
 ) -> tuple[Table, NDArray[np.bool_]]:
     """Hide rows of accounts; one of which something else is known keeps a row, without what that row would tell."""
-    if manner == "scrambled":
+    if how == "scrambled":
         return (_scramble_accounts(table, mask, cutoff, rng, arrival=arrival) if mask.any() else table), mask
     ids = table.data.column("account_id").combine_chunks()
     kept = pc.unique(ids.filter(pa.array(~mask)))
@@ -208,7 +209,117 @@ def _scramble_accounts(table: Table, mask: NDArray[np.bool_], cutoff: int, rng: 
     free = _attributes(table) if arrival or table.has("valid_from") else []
     for column in gates:
         later = mask & (table.instants(column) != MISSING) & ~before(table.instants(column), cutoff)
-        table = scramble_values(table, column, later, cutoff, rng, moves=True, keep=True)
+        table = _scramble_values(table, column, later, cutoff, rng, moves=True, keep=True)
     for column in free:
-        table = scramble_values(table, column, mask, cutoff, rng, moves=False)
+        table = _scramble_values(table, column, mask, cutoff, rng, moves=False)
     return table
+
+
+def random_times(count: int, cutoff: int, last: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw instants at or after a cutoff: some exactly at it, many within three days, the rest up to `last`.
+
+    >>> times = random_times(1000, 5, 9, np.random.default_rng(0))
+    >>> int(times.min()), bool(times.max() > 9)
+    (5, True)
+    """
+    span = max(last - cutoff, _LEAST_SPAN * DAY)
+    kind = rng.random(count)
+    after = (rng.random(count) * np.where(kind < 0.5, _NEAR * DAY, span)).astype(np.int64)
+    return cutoff + np.where(kind < 0.15, 0, after)
+
+
+def _scramble_values(
+    table: Table,
+    column: str,
+    mask: NDArray[np.bool_],
+    cutoff: int,
+    rng: np.random.Generator,
+    *,
+    moves: bool,
+    keep: bool = False,
+) -> Table:
+    """Put other values in some cells of a column."""
+    place = np.flatnonzero(mask)
+    if not len(place):
+        return table
+    data = table.data
+    values = data.column(column).combine_chunks()
+    if moves:
+        written = _floored(table, column, random_times(len(place), cutoff, _last(table, column), rng))
+        made = _written(table, column, place, written, rng.random(len(place)) < (0.0 if keep else 0.3))
+    elif pa.types.is_floating(values.type):
+        numbers = np.array(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+        numbers[place] = np.round(numbers[rng.permutation(place)] * rng.uniform(0.5, 2.0, len(place)), 2)
+        made = pa.array(numbers, values.type, from_pandas=True)
+    else:
+        order, blank = np.arange(len(table)), np.zeros(len(table), dtype=bool)
+        order[place] = rng.permutation(place)
+        blank[place] = (rng.random(len(place)) < 0.2) & (not keep)
+        made = values.take(pa.array(order, mask=blank))
+    return replace(table, data=data.set_column(data.column_names.index(column), column, made))
+
+
+def _scramble_rows(
+    table: Table,
+    mask: NDArray[np.bool_],
+    cutoff: int,
+    rng: np.random.Generator,
+    *,
+    late: Mapping[str, str],
+    arrival: bool,
+) -> Table:
+    """Make other rows of those that are not known yet: other accounts, times and values."""
+    some = mask & (rng.random(len(table)) < 0.5)
+    gates = {"known_at"} if arrival else {*_own_time(table), "valid_from"}
+    named = {"subscription_id"} | ({table.schema.row_id} if table.schema.row_id else set())
+    for column in table.data.column_names:
+        if column in named or (column == "known_at" and not arrival):
+            continue
+        if column == "account_id":
+            table = _scramble_values(table, column, some, cutoff, rng, moves=False, keep=True)
+        elif column in gates:
+            at = table.instants(column)
+            later = mask & (at != MISSING) & ~before(at, cutoff)
+            table = _scramble_values(table, column, later, cutoff, rng, moves=True, keep=True)
+        elif not pa.types.is_temporal(table.data.schema.field(column).type):
+            table = _scramble_values(table, column, mask, cutoff, rng, moves=False)
+        elif column not in late and column in table.schema.times and arrival:
+            table = _scramble_values(table, column, mask, cutoff, rng, moves=False, keep=True)
+    for column in late:
+        if column in late.values() and column not in gates:
+            table = _after_own_time(table, column, mask, rng)
+    return table
+
+
+def _own_time(table: Table) -> list[str]:
+    return [column for column in table.schema.times if table.has(column)]
+
+
+def _after_own_time(table: Table, column: str, mask: NDArray[np.bool_], rng: np.random.Generator) -> Table:
+    """Draw a later time anew, after the row's own: no table holds one before it."""
+    own = table.own_instants()
+    place = np.flatnonzero(mask & (own != MISSING))
+    if not len(place):
+        return table
+    after = own[place] + (rng.exponential(20.0, len(place)) * DAY).astype(np.int64)
+    blank = rng.random(len(place)) < 0.3
+    made = _written(table, column, place, _floored(table, column, after), blank)
+    return replace(table, data=table.data.set_column(table.data.column_names.index(column), column, made))
+
+
+def _floored(table: Table, column: str, instants: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Write a date where the column holds dates."""
+    return instants // DAY * DAY if column in table.date_only else instants
+
+
+def _written(
+    table: Table, column: str, place: NDArray[np.int64], instants: NDArray[np.int64], blank: NDArray[np.bool_]
+) -> pa.Array:
+    whole = table.midnights(column).copy()
+    whole[place] = np.where(blank, MISSING, instants)
+    kind = table.data.schema.field(column).type
+    return pa.array(whole, pa.int64(), mask=whole == MISSING).cast(pa.timestamp("us", "UTC")).cast(kind)
+
+
+def _last(table: Table, column: str) -> int:
+    return int(table.midnights(column).max(initial=MISSING + 1))

@@ -1,26 +1,32 @@
-"""From when each value of a table is known: the audit's own statement.
+"""From when each value of a table is known, and check 7: columns for which no date in the data says so.
 
-It says the same as the schemas of the tables, on purpose a second time: features trust the schemas, so an audit that read
-them only would share their mistakes. What a schema says beyond this is taken over too. A test holds the two together.
+It repeats what the schemas of the tables say, on purpose: features trust the schemas, so an audit that only read them
+would share their mistakes. What a schema says beyond this is used too. A test compares the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from staypower.auditing.case import Case
+from staypower.auditing.report import Check
 from staypower.cutoffs import MISSING, before
+from staypower.features.definition import Feature
+from staypower.features.streams.making import source_of
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LATE", "REWRITTEN", "Rewritten", "late_columns", "rows_after", "undated_columns"]
+__all__ = ["LATE", "REWRITTEN", "Rewritten", "late_columns", "list_unproven", "rows_after", "undated_columns"]
+
+_NAMED = 12
 
 # column -> the time column from whose instant it is known
 LATE: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -48,7 +54,7 @@ LATE: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Rewritten:
-    """A value that is written over at a later instant.
+    """A value that is overwritten at a later instant.
 
     >>> REWRITTEN["payments"].earlier
     'paid'
@@ -56,8 +62,8 @@ class Rewritten:
 
     column: str
     when: str  # the time column of that instant
-    later: str | bool  # what stands there afterwards
-    earlier: str | bool  # what stood there before
+    later: str | bool  # the value afterwards
+    earlier: str | bool  # the value before
 
 
 REWRITTEN: Mapping[str, Rewritten] = MappingProxyType(
@@ -85,7 +91,7 @@ def late_columns(table: Table) -> dict[str, str]:
 
 
 def undated_columns(table: Table) -> list[str]:
-    """Return the columns of which nobody knows since when they hold: nothing may be built from them.
+    """Return the columns for which no date says when a value became valid: nothing may be built from them.
 
     >>> import pyarrow as pa
     >>> undated_columns(Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"], "plan": ["x"]})))
@@ -109,3 +115,83 @@ def rows_after(table: Table, cutoff: int, *, arrival: bool = False) -> NDArray[n
     for gate in gates:
         found |= (gate != MISSING) & ~before(gate, cutoff)
     return found
+
+
+@dataclass(frozen=True)
+class _UnprovenColumns:
+    """Columns that share a reason why nothing proves when they became known."""
+
+    why: str
+    columns: tuple[str, ...]
+
+
+def list_unproven(case: Case) -> Check:
+    """List the columns that no deletion of rows can test."""
+    groups = [group for table in case.tables.values() for group in _groups(case, table)]
+    plain = [definition for definition in case.dataset.catalogue.everything if isinstance(definition, Feature)]
+    read = {f"{source_of(feature.table)}.{column}" for feature in plain for column in feature.columns}
+    evidence = []
+    for group in groups:
+        used = sum(column in read for column in group.columns)
+        mark = "" if used else " (no feature reads it directly)"
+        more = f" and {len(group.columns) - _NAMED} more" if len(group.columns) > _NAMED else ""
+        evidence.append(f"{', '.join(group.columns[:_NAMED])}{more}: {group.why}{mark}")
+    if not evidence:
+        return Check(
+            "knowledge time", "passed", ("every column that is read and may change has a time from which it is known",)
+        )
+    columns = [column for group in groups for column in group.columns]
+    return Check("knowledge time", "unproven", tuple(evidence), {"columns": columns})
+
+
+def _groups(case: Case, table: Table) -> Iterator[_UnprovenColumns]:
+    """Group a table's columns by why nothing proves when they became known."""
+    if table.name == "accounts":
+        yield from _attributes(case, table)
+    elif table.name not in SCHEMAS:
+        yield from _declared(case, table)
+    else:
+        yield from _fixed(table)
+        yield from _flags(table)
+
+
+def _attributes(case: Case, table: Table) -> Iterator[_UnprovenColumns]:
+    if not table.has("valid_from"):
+        names = [name for name in table.data.column_names if name in table.fixed and name not in case.hidden]
+        if names:
+            yield _group(table, names, "assumed constant over time (declared `static`)")
+    flags = [name for name in case.hidden if table.has(name)]
+    if flags:
+        yield _group(table, flags, "the outcome, given without a date: nothing shows when the account left")
+
+
+def _declared(case: Case, table: Table) -> Iterator[_UnprovenColumns]:
+    names = [column.name for column in table.schema.columns if table.has(column.name) and column.name not in table.schema.times]
+    if names and table.name not in case.hidden:
+        yield _group(table, names, f"columns of a declared table: assumed known at `{table.schema.times[0]}`")
+
+
+def _fixed(table: Table) -> Iterator[_UnprovenColumns]:
+    """Name columns that could change, declared constant for the life of their row."""
+    if table.has("valid_from"):
+        return
+    mutable = [column.name for column in table.schema.columns if column.mutable]
+    names = [name for name in mutable if table.has(name) and name in table.fixed]
+    if names:
+        yield _group(table, names, f"declared `fixed`: assumed known at `{table.schema.times[0]}`")
+
+
+def _flags(table: Table) -> Iterator[_UnprovenColumns]:
+    """Name flags without the instant at which they were set."""
+    if table.name == "orders" and table.has("cancelled") and ("cancelled" in table.fixed or not table.has("returned_at")):
+        declared = "declared `fixed`" if "cancelled" in table.fixed else "a flag without `returned_at`"
+        yield _group(table, ["cancelled"], f"{declared}: assumed known at the time of the order")
+    if table.name == "payments" and table.has("status"):
+        why = "nothing shows when a status last changed"
+        if table.has("refunded_at"):
+            why += "; refunds are known from `refunded_at`, other changes have no date"
+        yield _group(table, ["status"], why)
+
+
+def _group(table: Table, names: list[str], why: str) -> _UnprovenColumns:
+    return _UnprovenColumns(why, tuple(f"{table.name}.{name}" for name in names))

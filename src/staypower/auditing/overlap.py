@@ -13,6 +13,7 @@ from staypower.auditing.report import Check
 from staypower.cutoffs import DAY, text_of
 from staypower.dataset.pairs import Part
 from staypower.models import partition
+from staypower.results.numbers import plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,19 +27,19 @@ def find_overlap(case: Case) -> Check:
     """Look for outcomes that one part of the data shares with the next."""
     parts = _cutoffs_of_parts(case)
     problems = [*_doubled(case), *_open(case)]
-    said = []
+    evidence = []
     if case.dataset.plan.split == "snapshot":
         shared = _on_both_sides(case)
-        problems += [f"{shared:,} accounts are on both sides of the snapshot's split"] if shared else []
-        said.append("one cutoff split by account: no account on both sides" if not shared else "one cutoff split by account")
-        said.append("not a temporal test: what holds at this moment only is not found out")
+        problems += [f"{plural(shared, 'account')} in both training and test"] if shared else []
+        evidence.append(f"one cutoff split by account{'' if shared else ': no account in both training and test'}")
+        evidence.append("not a temporal test: patterns that hold only at this moment are not detected")
     else:
         problems += [*_too_close(case, parts), *_inside_training(case)]
-        said.append(_distances(case, parts))
+        evidence.append(_distances(case, parts))
         between = _after_calibration(case, parts)
-        said += [f"{between} cutoffs between training and calibration feed the final trees alone"] if between else []
+        evidence += [f"{between} cutoffs between training and calibration are used for the final trees only"] if between else []
     details = {"embargo_days": case.label.outcome.embargo, "problems": problems}
-    return Check("outcome overlap", "failed" if problems else "passed", (*problems, *said), details)
+    return Check("outcome overlap", "failed" if problems else "passed", (*problems, *evidence), details)
 
 
 def _cutoffs_of_parts(case: Case) -> dict[Part, NDArray[np.int64]]:
@@ -71,10 +72,10 @@ def _too_close(case: Case, parts: dict[Part, NDArray[np.int64]]) -> Iterator[str
         if distance < embargo:
             late = parts[first][parts[first] > parts[second][0] - embargo * DAY]
             rows = case.dataset.rows(first) & np.isin(case.dataset.matrix.cutoffs, late)
+            ends, begins = text_of(int(parts[first][-1])), text_of(int(parts[second][0]))
             yield (
-                f"{first} ends {text_of(int(parts[first][-1]))} and {second} begins {text_of(int(parts[second][0]))}: "
-                f"{distance:g} days, but outcomes take {embargo}; {int(rows.sum()):,} rows of {first} are labelled by what "
-                f"happened after {second} began"
+                f"{first} ends {ends} and {second} begins {begins}: {distance:g} days, but gap + horizon + grace are "
+                f"{embargo}; {plural(int(rows.sum()), 'row')} of {first} have outcomes that reach past the start of {second}"
             )
 
 
@@ -95,10 +96,8 @@ def _open(case: Case) -> Iterator[str]:
     late = cutoffs[~case.label.outcome.mature(cutoffs, case.tables.observed_until)]
     if len(late):
         rows = int(np.isin(case.dataset.matrix.cutoffs, late).sum())
-        yield (
-            f"{rows:,} rows at {', '.join(text_of(int(cutoff)) for cutoff in late)} have an outcome that reaches past "
-            f"{text_of(case.tables.observed_until)}, where the data end"
-        )
+        dates = ", ".join(text_of(int(cutoff)) for cutoff in late)
+        yield f"{plural(rows, 'row')} at {dates} have an outcome that ends after {text_of(case.tables.observed_until)}"
 
 
 def _doubled(case: Case) -> Iterator[str]:
@@ -106,7 +105,7 @@ def _doubled(case: Case) -> Iterator[str]:
     keys = np.column_stack([np.unique(matrix.accounts.astype(str), return_inverse=True)[1], matrix.cutoffs])
     twice = len(keys) - len(np.unique(keys, axis=0))
     if twice:
-        yield f"{twice:,} rows stand twice: an account at a cutoff must be one row"
+        yield f"{plural(twice, 'duplicate row')}: one account at one cutoff must be one row"
 
 
 def _on_both_sides(case: Case) -> int:
@@ -116,7 +115,7 @@ def _on_both_sides(case: Case) -> int:
 
 
 def _inside_training(case: Case) -> Iterator[str]:
-    """Look at how cross-fitting divides what is learned from by account."""
+    """Check that cross-fitting divides the training rows by account."""
     dataset = case.dataset
     if dataset.plan.split == "temporal":
         return
@@ -125,4 +124,4 @@ def _inside_training(case: Case) -> Iterator[str]:
     folds = partition.deal_folds(account.astype(np.int64), dataset.y[learned], folds=5, seed=case.seed)
     shared = len(np.unique(np.column_stack([account, folds]), axis=0)) - len(np.unique(account))
     if shared:
-        yield f"{shared:,} accounts are in more than one fold of the cross-fitting"
+        yield f"{plural(shared, 'account')} in more than one fold of the cross-fitting"

@@ -1,16 +1,16 @@
-"""What an audit says: one verdict a check, with the evidence for it."""
+"""What an audit found: one verdict per check, with its evidence."""
 
 from __future__ import annotations
 
-import html
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import pandas as pd
 
 from staypower.errors import ExitCode
+from staypower.results.blocks import Block, Head, TableBlock
+from staypower.results.result import Result
 
 __all__ = ["AuditReport", "Check", "Verdict"]
 
@@ -26,14 +26,14 @@ class Check:
     'not applicable'
     """
 
-    name: str  # short name
-    status: Verdict  # `unproven`: nothing speaks against it, and nothing in the data could show it
+    name: str
+    status: Verdict  # `unproven`: no evidence against it, and nothing in the data could prove it
     evidence: tuple[str, ...]  # what was done and found, a sentence each
     details: Mapping[str, Any] = field(default_factory=dict)  # the same as plain values, for a program
 
 
 @dataclass(frozen=True)
-class AuditReport:
+class AuditReport(Result):
     """Every check of an audit.
 
     Parameters
@@ -41,7 +41,7 @@ class AuditReport:
     name : str
         The company or question audited.
     checks : tuple of Check
-        In the order in which they were made.
+        In the order in which they were run.
 
     Examples
     --------
@@ -52,7 +52,6 @@ class AuditReport:
     Audit of acme: nothing failed (1 not applicable)
     <BLANKLINE>
     check    status          evidence
-    -------  --------------  -----------------------
     arrival  not applicable  no table has `known_at`
     """
 
@@ -87,7 +86,7 @@ class AuditReport:
         return f"Audit of {self.name}: {verdict}; {others}" if self.failed else f"Audit of {self.name}: {verdict} ({others})"
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a check: its name, status and evidence."""
+        """Return one row per check: its name, status and evidence."""
         rows = [(check.name, check.status, "; ".join(check.evidence)) for check in self.checks]
         return pd.DataFrame(rows, columns=list(_HEADS))
 
@@ -103,47 +102,10 @@ class AuditReport:
         ]
         return {"name": self.name, "summary": self.counts(), "failed": [check.name for check in self.failed], "checks": checks}
 
-    def text(self, width: int = 100) -> str:
-        """Write the checks as a table.
-
-        Parameters
-        ----------
-        width : int, default 100
-            No line is longer, unless a single word is.
-
-        Returns
-        -------
-        str
-        """
-        first = max([len(check.name) for check in self.checks] + [len(_HEADS[0])])
-        second = max([len(check.status) for check in self.checks] + [len(_HEADS[1])])
-        lead = first + second + 4
-        room = max(width - lead, 30)
-        body = [_lines(check.evidence, room) for check in self.checks]
-        widest = max((len(line) for lines in body for line in lines), default=len(_HEADS[2]))
-        lines = [*textwrap.wrap(self.headline, width), "", _row(_HEADS, first, second)]
-        lines.append(_row(("-" * first, "-" * second, "-" * min(widest, room)), first, second))
-        for check, evidence in zip(self.checks, body, strict=True):
-            lines.append(_row((check.name, check.status, evidence[0] if evidence else ""), first, second))
-            lines += [" " * lead + line for line in evidence[1:]]
-        return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        rows = []
-        for check in self.checks:
-            evidence = "<br>".join(html.escape(line) for line in check.evidence)
-            rows.append(f"<tr><td>{html.escape(check.name)}</td><td>{check.status}</td><td>{evidence}</td></tr>")
-        heads = "".join(f"<th>{head}</th>" for head in _HEADS)
-        title = html.escape(self.headline)
-        return f"<p>{title}</p><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-
-def _lines(evidence: tuple[str, ...], room: int) -> list[str]:
-    return [line for sentence in evidence for line in textwrap.wrap(sentence, room, subsequent_indent="  ")]
-
-
-def _row(cells: tuple[str, str, str], first: int, second: int) -> str:
-    return f"{cells[0]:<{first}}  {cells[1]:<{second}}  {cells[2]}".rstrip()
+    def blocks(self) -> Sequence[Block]:
+        """Return the outcome in one line, and the checks as a table."""
+        dash = {check.name: "- " if len(check.evidence) > 1 else "" for check in self.checks}
+        rows = [
+            [check.name, check.status, "\n".join(dash[check.name] + line for line in check.evidence)] for check in self.checks
+        ]
+        return [self.headline, TableBlock([Head(head, "left") for head in _HEADS], rows)]

@@ -1,4 +1,4 @@
-"""Check 3: with the target shuffled there is nothing to learn, so nothing may be learned."""
+"""Check 3: with the target shuffled, no model may do better than chance."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from staypower.models import partition
 from staypower.models.rows import Rows
 from staypower.models.settings import TreeShape
 from staypower.models.trees import Grower, raw_scores_of, threads_for
+from staypower.results.numbers import decimal, interval, plural
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,7 @@ _MOST_ROWS = 8_000
 _NOISE = 3.3
 _LEAST_BOUND = 0.02
 
-# large trees on purpose: were an account on both sides, they would know it again
+# large trees on purpose: they would recognise an account that is on both sides
 _SHAPE = TreeShape(
     num_leaves=31, max_depth=8, learning_rate=0.1, min_child_samples=3, l2=0.0, feature_fraction=0.5, bagging_fraction=1.0
 )
@@ -50,7 +51,7 @@ class _Panel:
 
 
 def shuffle_target(case: Case) -> Check:
-    """Shuffle who churned, learn on some accounts and rank the others: no better than chance.
+    """Shuffle who churned, train on some accounts and rank the others: no better than chance.
 
     Within each cutoff accounts exchange their outcomes, an account taking over the whole course of another's as far as both
     are there. Trees are grown on one half of the accounts and rank the other, with the folds that training deals. AUROC is
@@ -60,7 +61,7 @@ def shuffle_target(case: Case) -> Check:
     """
     rows = _rows(case)
     if rows.rarer_accounts < _FEWEST:
-        few = f"only {rows.rarer_accounts} accounts bear the rarer outcome; {_FEWEST} are needed to tell chance from knowledge"
+        few = f"only {plural(rows.rarer_accounts, 'account')} with the rarer outcome; {_FEWEST} are needed"
         return Check("shuffled target", "unproven", (few,))
     assert rows.cutoffs is not None
     _, cutoff = np.unique(rows.cutoffs, return_inverse=True)
@@ -78,14 +79,14 @@ def shuffle_target(case: Case) -> Check:
     bound = max(_LEAST_BOUND, _NOISE * float(np.mean(noise, axis=0).std(ddof=1)))
     good = abs(mean - 0.5) <= bound and not shared
     evidence = [
-        f"held-out AUROC {mean:.3f} over {REPEATS} shufflings ({min(measured):.3f} to {max(measured):.3f}); "
-        f"chance is 0.5 within {bound:.3f} (3.3 standard deviations)",
+        f"held-out AUROC {decimal(mean)} over {REPEATS} shuffles ({interval(min(measured), max(measured))}); "
+        f"chance is 0.5 within {decimal(bound)} (3.3 standard deviations)",
         f"{len(rows):,} rows of {len(np.unique(rows.accounts)):,} accounts, {_TREES} trees, {_FOLDS} folds by account",
     ]
     if shared:
-        evidence.append(f"{shared:,} accounts are in both folds: the model is judged on accounts it has learned")
+        evidence.append(f"{shared:,} accounts are in both folds: the model is tested on accounts it was trained on")
     elif not good:
-        evidence.append("likely cause: something carries the outcome from one fold to the other, or from y into the features")
+        evidence.append("likely cause: something carries the outcome from one fold to the other, or into the features")
     details = {"auroc": measured, "mean": mean, "bound": bound, "accounts_in_several_folds": shared}
     return Check("shuffled target", "passed" if good else "failed", tuple(evidence), details)
 
@@ -138,15 +139,15 @@ def _held_out(
     scores = np.zeros(len(rows))
     for fold in range(_FOLDS):
         held = folds == fold
-        learned = Rows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
-        scores[held] = raw_scores_of(grower.grow(learned, trees=_TREES), rows.features[held], threads=threads)
+        trained = Rows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
+        scores[held] = raw_scores_of(grower.grow(trained, trees=_TREES), rows.features[held], threads=threads)
     return scores
 
 
 def _concordance(
     scores: NDArray[np.float64], y: NDArray[np.int8], folds: NDArray[np.int64], cutoff: NDArray[np.int64]
 ) -> float:
-    """Return the share of pairs of one fold and cutoff that are ranked rightly, ties counted half."""
+    """Return the share of pairs of one fold and cutoff that are ranked correctly, ties counted half."""
     group = np.unique(folds * (cutoff.max() + 1) + cutoff, return_inverse=True)[1]
     order = np.lexsort((scores, group))
     ranks = np.empty(len(scores))

@@ -108,6 +108,7 @@ def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool =
 def _shown(block: Block) -> Iterable[object]:
     """Turn a block into what rich can print."""
     from rich import table
+    from rich.align import Align
     from rich.padding import Padding
     from rich.text import Text
 
@@ -124,7 +125,8 @@ def _shown(block: Block) -> Iterable[object]:
         return [grid]
     drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for head in block.heads:
-        drawn.add_column(Text(head.head), justify=head.align, vertical="bottom")
+        # heads of different heights end on one line, cells begin on one
+        drawn.add_column(Align(Text(head.head), head.align, vertical="bottom"), justify=head.align, vertical="top")
     for row in block.rows:
         drawn.add_row(*(Text(cell) for cell in row))
     return [*([Text(block.title, style="bold")] if block.title else []), Padding(drawn, 0)]

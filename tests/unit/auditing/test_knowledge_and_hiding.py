@@ -85,7 +85,7 @@ def test_attributes_are_undated_unless_static_or_versioned():
 
 
 def test_deleting_takes_later_rows_and_later_values_and_nothing_else():
-    hidden = hide_future(company(tickets=tickets()), CUTOFF, manner="deleted")
+    hidden = hide_future(company(tickets=tickets()), CUTOFF, how="deleted")
     made = hidden.tables["tickets"].data
     assert made.column("resolved_at").to_pylist()[0] is not None
     assert [value is None for value in made.column("resolved_at").to_pylist()] == [False, True, True]
@@ -98,7 +98,7 @@ def test_deleting_takes_later_rows_and_later_values_and_nothing_else():
 
 def test_one_place_can_be_hidden_alone():
     whole = company(tickets=tickets(), usage=table_of("usage", account_id=["a"], at=times(150)))
-    only = hide_future(whole, CUTOFF, manner="deleted", only=Place("tickets", "resolved_at")).tables
+    only = hide_future(whole, CUTOFF, how="deleted", only=Place("tickets", "resolved_at")).tables
     assert len(only["tickets"]) == 4
     assert len(only["usage"]) == 1
     assert only["tickets"].data.column("resolved_at").null_count == 3
@@ -114,7 +114,7 @@ def test_scrambling_leaves_the_past_alone_and_changes_the_future(seed):
     usage = table_of(
         "usage", account_id=[f"a{n % 7}" for n in range(300)], at=times(*days), quantity=rng.normal(size=300).tolist()
     )
-    made = hide_future(company(usage=usage), CUTOFF, manner="scrambled", seed=seed).tables["usage"]
+    made = hide_future(company(usage=usage), CUTOFF, how="scrambled", seed=seed).tables["usage"]
     past = days < 100
     assert made.data.filter(pa.array(past)).equals(usage.data.filter(pa.array(past)))
     assert (made.instants("at")[~past] >= CUTOFF).all()
@@ -125,7 +125,7 @@ def test_scrambling_leaves_the_past_alone_and_changes_the_future(seed):
 
 def test_scrambled_late_values_stay_in_the_future():
     many = pa.concat_tables([tickets().data] * 40)
-    made = hide_future(company(tickets=replace(tickets(), data=many)), CUTOFF, manner="scrambled").tables["tickets"]
+    made = hide_future(company(tickets=replace(tickets(), data=many)), CUTOFF, how="scrambled").tables["tickets"]
     resolved = made.instants("resolved_at")
     assert (resolved[0::4] == 20 * DAY).all()
     open_then = np.concatenate([resolved[1::4], resolved[2::4]])
@@ -141,7 +141,7 @@ def test_an_account_signed_up_later_goes_unless_rows_of_it_stay():
         "accounts", account_id=["early", "later", "odd"], signed_up_at=times(1, 150, 150), region=list("xyz"), fixed=["region"]
     )
     usage = table_of("usage", account_id=["early", "odd", "later"], at=times(5, 50, 160))
-    hidden = hide_future(company(accounts=accounts, usage=usage), CUTOFF, manner="deleted")
+    hidden = hide_future(company(accounts=accounts, usage=usage), CUTOFF, how="deleted")
     assert hidden.tables.account_ids == ["early", "odd"]
     assert hidden.rows["accounts"] == 1
 
@@ -151,7 +151,7 @@ def test_of_an_account_whose_versions_all_come_later_only_the_id_and_sign_up_sta
         "accounts", account_id=["a", "a", "b"], signed_up_at=times(1, 1, 1), valid_from=times(150, 160, 5), plan=list("xyz")
     )
     usage = table_of("usage", account_id=["a"], at=times(5))
-    made = hide_future(company(accounts=accounts, usage=usage), CUTOFF, manner="deleted").tables["accounts"].data
+    made = hide_future(company(accounts=accounts, usage=usage), CUTOFF, how="deleted").tables["accounts"].data
     assert made.column("account_id").to_pylist() == ["a", "b"]
     assert made.column("plan").to_pylist() == [None, "z"]
 
@@ -164,5 +164,5 @@ def test_a_refund_to_come_leaves_a_paid_payment_behind():
         status=["refunded", "refunded", "failed"],
         refunded_at=times(50, 150, None),
     )
-    made = hide_future(company(payments=payments), CUTOFF, manner="deleted").tables["payments"].data
+    made = hide_future(company(payments=payments), CUTOFF, how="deleted").tables["payments"].data
     assert made.column("status").to_pylist() == ["refunded", "paid", "failed"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from staypower.auditing.rebuilding import Built
+from staypower.auditing.case import Built
 from staypower.auditing.time_travel import travel_by_arrival, travel_in_time
 from staypower.cutoffs import DAY, MISSING
 from staypower.features import builder, declaring, parts, rows, texts
@@ -121,7 +121,7 @@ def test_definitions_learned_from_the_whole_table_are_caught(case, monkeypatch):
     monkeypatch.setattr(texts, "before", lambda instants, cutoff: instants != MISSING)
     check = travel_in_time(planted)
     assert check.status == "failed"
-    assert "learned otherwise" in said(check)
+    assert "definitions change when" in said(check)
     assert "brand_new" in said(check)
 
 
@@ -153,7 +153,7 @@ def test_rows_read_before_they_arrived_are_caught(late_case, monkeypatch):
 def test_tables_without_known_at_are_named(case, late_case):
     tables = replace(late_case.tables, tables={**late_case.tables.tables, "goals": case.tables["goals"]})
     check = travel_by_arrival(replace(late_case, tables=tables))
-    assert check.evidence[-1] == "tables without `known_at`, taken as known at their own time: goals"
+    assert check.evidence[-1] == "tables without `known_at`, assumed known at their own time: goals"
 
 
 @pytest.mark.parametrize(("other", "differs"), [(1.0, 0), (np.nextafter(1.0, 2.0), 1), (np.nan, 1)])

@@ -57,7 +57,7 @@ def made(tables, plans):
 
 def learned_then(tables, plan):
     """Build what training would have learned from, from tables out of which everything later was deleted."""
-    past = hide_future(tables, int(plan.test[0]), manner="deleted").tables
+    past = hide_future(tables, int(plan.test[0]), how="deleted").tables
     learned = np.concatenate([plan.training, plan.calibration])
     labels = find_labels(past, LABEL, learned)
     catalogue = declare(past, FEATURES, cutoff=plan.trained_until)

@@ -43,7 +43,7 @@ def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings:
     """
     wanted = pa.array(accounts, pa.string())
     own = {name: _only(table, wanted) for name, table in tables.items()}
-    known = hide_future(replace(tables, tables=own), cutoff, manner="deleted").tables
+    known = hide_future(replace(tables, tables=own), cutoff, how="deleted").tables
     known = _arrived(known, cutoff)
     start = cutoff - WEEKS * _WEEK
     lanes: dict[str, list[Lane]] = {account: [] for account in accounts}
@@ -69,7 +69,7 @@ def _only(table: Table, accounts: pa.Array) -> Table:
 
 def _arrived(tables: Tables, cutoff: int) -> Tables:
     """Leave out what had happened but not arrived."""
-    return hide_future(tables, cutoff, manner="deleted", arrival=True).tables
+    return hide_future(tables, cutoff, how="deleted", arrival=True).tables
 
 
 def _weekly(table: Table, accounts: Sequence[str], start: int, cutoff: int) -> dict[str, list[int]]:
