@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from staypower import ChurnClassifier
 from staypower.cutoffs import DAY, instant_of
 from staypower.models.partition import partition_by_time
-from staypower.models.rows import Rows, ordered_rows
 from staypower.models.settings import TreeShape
+from staypower.models.training_rows import TrainingRows, ordered_rows
 from staypower.models.trees import Grower
 
 Floats = NDArray[np.float64]
@@ -67,7 +67,7 @@ def lightgbms_own(rows: int, trees: int) -> tuple[float, int]:
     return time.process_time() - begun, int(np.argmin(losses)) + 1
 
 
-def _shape(rows: Rows) -> TreeShape:
+def _shape(rows: TrainingRows) -> TreeShape:
     return TreeShape.by_evidence(churners=rows.rarer_accounts, accounts=len(np.unique(rows.accounts)), rows=len(rows))
 
 

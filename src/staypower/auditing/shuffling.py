@@ -10,8 +10,8 @@ import numpy as np
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.models import partition
-from staypower.models.rows import Rows
 from staypower.models.settings import TreeShape
+from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, raw_scores_of, threads_for
 from staypower.results.numbers import decimal, interval, plural
 
@@ -111,16 +111,16 @@ def shuffled_by_account(labels: NDArray[np.int8], rng: np.random.Generator) -> N
     return made
 
 
-def _rows(case: Case) -> Rows:
+def _rows(case: Case) -> TrainingRows:
     """Return the rows of every part, of as many accounts as a few quick trees can take."""
     dataset = case.dataset
     _, account = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
-    rows = Rows(dataset.X.to_numpy(dtype=np.float64), dataset.y, None, account.astype(np.int64), dataset.matrix.cutoffs)
+    rows = TrainingRows(dataset.X.to_numpy(dtype=np.float64), dataset.y, None, account.astype(np.int64), dataset.matrix.cutoffs)
     if len(rows) <= _MOST_ROWS:
         return rows
     order = np.random.default_rng(case.seed).permutation(int(account.max()) + 1)
     kept = rows.take(order[rows.accounts] < len(order) * _MOST_ROWS / len(rows))
-    return Rows(
+    return TrainingRows(
         kept.features, kept.labels, None, np.unique(kept.accounts, return_inverse=True)[1].astype(np.int64), kept.cutoffs
     )
 
@@ -131,7 +131,7 @@ def _accounts_in_several(accounts: NDArray[np.int64], folds: NDArray[np.int64]) 
 
 
 def _held_out(
-    rows: Rows, shuffled: NDArray[np.int8], folds: NDArray[np.int64], case: Case, *, seed: int
+    rows: TrainingRows, shuffled: NDArray[np.int8], folds: NDArray[np.int64], case: Case, *, seed: int
 ) -> NDArray[np.float64]:
     categorical = [list(case.dataset.X.columns).index(name) for name in case.dataset.matrix.categories]
     threads = threads_for(None, rows.features.size)
@@ -139,7 +139,7 @@ def _held_out(
     scores = np.zeros(len(rows))
     for fold in range(_FOLDS):
         held = folds == fold
-        trained = Rows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
+        trained = TrainingRows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
         scores[held] = raw_scores_of(grower.grow(trained, trees=_TREES), rows.features[held], threads=threads)
     return scores
 

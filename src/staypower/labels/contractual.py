@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import ALWAYS, entry
-from staypower.labels.inputs import Happenings, read_sign_ups, require_columns
+from staypower.labels.inputs import Happenings, count_runs, first_run, from_first, newer_version, read_sign_ups, require_columns
 from staypower.labels.population import ChurnDefinition, ChurnKind, Population, Status, fall, old_enough, status_of
-from staypower.labels.runs import count_runs, first_run, from_first, newer_version
 from staypower.labels.settings import ContractualLabel, match_words
 from staypower.spells import find_spells, read_versions
 from staypower.tables import Tables

@@ -11,9 +11,8 @@ import pandas as pd
 
 from staypower.cutoffs import MISSING, entry
 from staypower.errors import UsageError
-from staypower.labels.inputs import Happenings, read_happenings, read_sign_ups, require_columns
+from staypower.labels.inputs import Happenings, first_run, from_first, read_happenings, read_sign_ups, require_columns
 from staypower.labels.population import ChurnDefinition, ChurnKind, Population, fall, old_enough, status_of
-from staypower.labels.runs import first_run, from_first
 from staypower.labels.settings import GivenLabel, text_of_value
 from staypower.spells import instants_or_missing, number_accounts
 from staypower.tables import Tables

@@ -11,9 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, earliest, entry, exit_after
-from staypower.labels.inputs import Happenings, read_happenings, read_sign_ups, require_columns
+from staypower.labels.inputs import (
+    Happenings,
+    count_runs,
+    first_run,
+    from_first,
+    read_happenings,
+    read_sign_ups,
+    require_columns,
+)
 from staypower.labels.population import ChurnDefinition, ChurnKind, Population, fall, old_enough, status_of
-from staypower.labels.runs import count_runs, first_run, from_first
 from staypower.labels.settings import NonContractualLabel
 from staypower.tables import Tables, is_return
 

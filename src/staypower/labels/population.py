@@ -12,8 +12,7 @@ import numpy as np
 
 from staypower.cutoffs import MISSING, Outcome, entry, text_of
 from staypower.errors import UsageError
-from staypower.labels.inputs import Happenings, read_sign_ups
-from staypower.labels.runs import first_run, from_first
+from staypower.labels.inputs import Happenings, first_run, from_first, read_sign_ups
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

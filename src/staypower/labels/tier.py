@@ -11,10 +11,9 @@ import pandas as pd
 
 from staypower.cutoffs import Outcome, entry, text_of
 from staypower.errors import UsageError
-from staypower.labels.runs import count_runs, first_run, from_first
-from staypower.labels.tier_answers import Answers, read_answers
-from staypower.labels.tier_behaviour import find_behaviour
+from staypower.labels.inputs import count_runs, first_run, from_first
 from staypower.labels.tier_settings import TierSettings
+from staypower.labels.tier_signs import Answers, find_behaviour, read_answers
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
 
     - Survey: the first UTC day in `[cutoff, cutoff + horizon)` on which the instrument was answered; of several answers that
       day the median; then the band. What lies between two bands belongs to the worse one.
-    - Behaviour: see `staypower.labels.tier_behaviour`.
+    - Behaviour: see `staypower.labels.tier_signs`.
 
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY

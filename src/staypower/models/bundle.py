@@ -16,7 +16,6 @@ from scipy.special import expit
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
-from staypower.models.frames import encode
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
     SECONDARY_NAME,
@@ -29,6 +28,7 @@ from staypower.models.seal import (
     secondary_names,
 )
 from staypower.models.shapley.explainer import Explained, explainer_of
+from staypower.models.training_rows import encode
 from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
 from staypower.errors import Problem
-from staypower.models.frames import encode, learn_categories
-from staypower.models.rows import FitError, categorical_positions
 from staypower.models.settings import FitSettings
+from staypower.models.training_rows import FitError, categorical_positions, encode, learn_categories
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags

@@ -12,8 +12,8 @@ from staypower.cutoffs import Outcome
 from staypower.dataset.building import Dataset
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier import find_tiers
-from staypower.labels.tier_answers import has_answers
 from staypower.labels.tier_settings import TierSettings
+from staypower.labels.tier_signs import has_answers
 from staypower.models import kinds
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier

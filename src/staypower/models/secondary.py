@@ -12,8 +12,8 @@ from staypower.dataset.building import Dataset
 from staypower.models.bundle import SealedModel
 from staypower.models.calibration import SigmoidMap
 from staypower.models.churn import ChurnClassifier
-from staypower.models.rows import Rows
 from staypower.models.settings import ModelSettings, TreeShape
+from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, portable_text
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     """
     share = (ones + 1) / (ones + zeros + 2)
     shape = TreeShape.by_evidence(churners=1, accounts=2, rows=2)
-    rows = Rows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
+    rows = TrainingRows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
     # one leaf of value 0; the calibration map alone says the share
     text = portable_text(Grower(shape, max_trees=1, patience=1, seed=0, threads=1).grow(rows, trees=1), trees=1)
     calibration = SigmoidMap(slope=1.0, intercept=float(logit(share)))

@@ -12,12 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from staypower.models.bundle import SealedModel
 from staypower.models.estimator import TreeClassifier
-from staypower.models.rows import FitError, Rows, ordered_rows
 from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.shapley.explainer import explainer_of
-from staypower.models.tier_blend import Blend, fit_blend
-from staypower.models.tier_prediction import TIER_MODEL, tier_probabilities
+from staypower.models.tier_prediction import TIER_MODEL, Blend, fit_blend, tier_probabilities
 from staypower.models.training import Trained, allows_temporal, train
+from staypower.models.training_rows import FitError, TrainingRows, ordered_rows
 from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:
@@ -331,7 +330,7 @@ class LoyaltyTierClassifier(TreeClassifier):
         }
 
 
-def _blend(rows: Rows, trained: list[Trained]) -> Blend:
+def _blend(rows: TrainingRows, trained: list[Trained]) -> Blend:
     """Fit the blend where every step has held-out scores; else let each stand for itself."""
     raw = [each.held_out_raw for each in trained if each.held_out_raw is not None]
     held = np.isfinite(raw).all(axis=0) if len(raw) == len(trained) > 1 else np.zeros(len(rows), dtype=bool)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from staypower.errors import Problem, UsageError
-from staypower.models.tier_blend import Blend
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from staypower.models.bundle import SealedModel
 
-__all__ = ["TIER_MODEL", "UNKNOWN", "predict_tiers", "choose_tiers", "tier_models", "tier_probabilities"]
+
+__all__ = ["Blend", "TIER_MODEL", "UNKNOWN", "choose_tiers", "fit_blend", "predict_tiers", "tier_models", "tier_probabilities"]
 
 Floats = NDArray[np.float64]
 
@@ -113,3 +117,112 @@ def _check(given: Floats, before: NDArray[np.int64], margin: float, abstain_belo
             problems.append(Problem(f"{name} is no share", f"{share:g}", "give a number from 0 to 1"))
     if problems:
         raise UsageError(problems)
+
+
+_LEAST_OWN = 1e-3
+# As many pseudo-rows hold the blend at "each step for itself": it moves only where there are many more real ones.
+_RESTRAINT = 5.0
+
+
+@dataclass(frozen=True)
+class Blend:
+    """The log-odds of each step from the calibrated log-odds of all steps.
+
+    >>> Blend(((0.75, 0.25), (0.5, 0.5)), (0.0, -1.0)).log_odds(np.array([[2.0, -2.0]])).tolist()
+    [[1.0, -1.0]]
+    """
+
+    # row k: what each step counts for in P(class > k). None below 0, its own above 0: no probability falls when a booster's
+    # score rises
+    weights: tuple[tuple[float, ...], ...]
+    intercepts: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        steps = len(self.intercepts)
+        square = steps > 0 and len(self.weights) == steps and all(len(row) == steps for row in self.weights)
+        if not square or not all(_usable(value) for row in (*self.weights, self.intercepts) for value in row):
+            raise UsageError.of("unusable tier calibration", f"{self.weights}, {self.intercepts}", "train the model anew")
+        if any(value < 0 for row in self.weights for value in row) or any(self.weights[k][k] <= 0 for k in range(steps)):
+            raise UsageError.of("unusable tier calibration", f"weights {self.weights}", "train the model anew")
+
+    @classmethod
+    def apart(cls, steps: int) -> Blend:
+        """Return the blend in which each step stands for itself.
+
+        >>> Blend.apart(2).weights
+        ((1.0, 0.0), (0.0, 1.0))
+        """
+        return cls(tuple(tuple(float(k == j) for j in range(steps)) for k in range(steps)), (0.0,) * steps)
+
+    def log_odds(self, own: Floats) -> Floats:
+        """Return the joint log-odds."""
+        joint = np.empty_like(own)
+        for step, (row, intercept) in enumerate(zip(self.weights, self.intercepts, strict=True)):
+            # One term after the other: a product of matrices may add in another order for another number of rows.
+            joint[:, step] = intercept
+            for other, weight in enumerate(row):
+                joint[:, step] += weight * own[:, other]
+        return joint
+
+    def above(self, own: Floats) -> Floats:
+        """Return P(class > k) for each step, before crossings are resolved."""
+        return np.asarray(expit(self.log_odds(own)), dtype=np.float64)
+
+    def step(self, number: int) -> dict[str, Any]:
+        """Return one step's part as JSON-able values."""
+        return {"weights": list(self.weights[number]), "intercept": self.intercepts[number]}
+
+    @classmethod
+    def of_steps(cls, parts: Sequence[Any]) -> Blend:
+        """Read the blend back from the parts of its steps.
+
+        >>> Blend.of_steps([Blend.apart(2).step(0), Blend.apart(2).step(1)]) == Blend.apart(2)
+        True
+        """
+        if not all(isinstance(part, dict) and isinstance(part.get("weights"), list) for part in parts):
+            raise UsageError.of("unusable tier calibration", "a step without its part", "train the model anew")
+        return cls(tuple(tuple(part["weights"]) for part in parts), tuple(part.get("intercept") for part in parts))
+
+
+def _usable(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def fit_blend(own: Floats, ranks: NDArray[np.int8], weights: Floats | None = None) -> Blend:
+    """Fit the blend to held-out rows.
+
+    A logistic regression for each step on the log-odds of all, with no negative coefficient, held at "each step for itself"
+    by a squared penalty worth five rows. Steps calibrated apart are each right on average, but their difference, the
+    probability of a middle class, is not: it is largest where one step's error is upwards and the other's downwards. What the
+    steps share is signal, what they do not share is largely noise, and the blend weighs it so. Sums avoid BLAS.
+
+    >>> rng = np.random.default_rng(0)
+    >>> signal = rng.normal(size=4000)
+    >>> ranks = np.digitize(signal + rng.logistic(size=4000), [-1, 1]).astype(np.int8)
+    >>> own = np.column_stack([signal + 1, signal - 1]) + rng.normal(size=(4000, 2)) / 2
+    >>> blend = fit_blend(own, ranks)
+    >>> bool(min(blend.weights[0][1], blend.weights[1][0]) > 0.25)
+    True
+    """
+    steps = own.shape[1]
+    weight = np.ones(len(own)) if weights is None else weights
+    rows = [_fit_step(own, ranks > step, weight, step) for step in range(steps)]
+    return Blend(tuple(row for row, _ in rows), tuple(intercept for _, intercept in rows))
+
+
+def _fit_step(own: Floats, above: NDArray[np.bool_], weight: Floats, step: int) -> tuple[tuple[float, ...], float]:
+    steps, total = own.shape[1], float(weight.sum())
+    start = np.zeros(steps + 1)
+    start[step] = 1.0
+
+    def loss(numbers: Floats) -> tuple[float, Floats]:
+        score = numbers[steps] + sum(numbers[other] * own[:, other] for other in range(steps))
+        residual = weight * (expit(score) - above)
+        off = numbers - start
+        value = float((weight * (np.logaddexp(0.0, score) - above * score)).sum()) + _RESTRAINT * float((off**2).sum())
+        slopes = [float((residual * own[:, other]).sum()) for other in range(steps)]
+        return value / total, (np.array([*slopes, float(residual.sum())]) + 2 * _RESTRAINT * off) / total
+
+    bounds = [(_LEAST_OWN if other == step else 0.0, None) for other in range(steps)] + [(None, None)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-14})
+    return tuple(float(number) for number in found.x[:steps]), float(found.x[steps])

@@ -15,10 +15,9 @@ from scipy.special import expit
 
 from staypower.metrics.probability import log_loss
 from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_map, fit_map
-from staypower.models.cross_fitting import CrossFit, cross_fit, raw_of
-from staypower.models.partition import TemporalPartition, deal_folds, partition_by_time
-from staypower.models.rows import FitError, Rows
+from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, partition_by_time, raw_of
 from staypower.models.settings import FEW, LEAST_ACCOUNTS, SOME, FitSettings, TreeShape
+from staypower.models.training_rows import FitError, TrainingRows
 from staypower.models.trees import Grower, portable_text, threads_for
 
 __all__ = ["Trained", "allows_temporal", "train"]
@@ -50,12 +49,12 @@ class Trained:
     lacking: str = ""
 
 
-def allows_temporal(rows: Rows, settings: FitSettings, *, embargo_days: float | None) -> bool:
+def allows_temporal(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None) -> bool:
     """Say whether `train` would take the temporal split for these rows."""
     return _partition(rows, settings, embargo_days) is not None
 
 
-def train(rows: Rows, settings: FitSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
+def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
     """Train by the split that the settings ask for, or that history allows; `categorical` are positions of features."""
     partition = _partition(rows, settings, embargo_days)
     if partition is not None:
@@ -68,7 +67,7 @@ def train(rows: Rows, settings: FitSettings, *, embargo_days: float | None, cate
     return _train_grouped(rows, folds, grower, settings, notes, lacking)
 
 
-def _partition(rows: Rows, settings: FitSettings, embargo_days: float | None) -> TemporalPartition | None:
+def _partition(rows: TrainingRows, settings: FitSettings, embargo_days: float | None) -> TemporalPartition | None:
     if settings.split == "grouped":
         return None
     asked = settings.split == "temporal"
@@ -85,7 +84,7 @@ def _partition(rows: Rows, settings: FitSettings, embargo_days: float | None) ->
     return found if found.has_history(rows.labels, rows.cutoffs, rows.accounts) else None
 
 
-def _require_both_sides(rows: Rows, partition: TemporalPartition) -> None:
+def _require_both_sides(rows: TrainingRows, partition: TemporalPartition) -> None:
     for side, which in (("trees", partition.trees), ("calibration", partition.calibration)):
         if len(np.unique(rows.labels[which])) < 2:
             raise FitError.of(
@@ -95,14 +94,14 @@ def _require_both_sides(rows: Rows, partition: TemporalPartition) -> None:
             )
 
 
-def _shape(rows: Rows, settings: FitSettings, churners: int) -> TreeShape:
+def _shape(rows: TrainingRows, settings: FitSettings, churners: int) -> TreeShape:
     accounts = len(np.unique(rows.accounts))
     found = TreeShape.by_evidence(churners=churners, accounts=accounts, rows=len(rows))
     asked = {name: getattr(settings, name) for name in TreeShape.model_fields}
     return found.model_copy(update={name: value for name, value in asked.items() if value is not None})
 
 
-def _notes(rows: Rows, shape: TreeShape) -> tuple[str, ...]:
+def _notes(rows: TrainingRows, shape: TreeShape) -> tuple[str, ...]:
     rarer = rows.rarer_accounts
     if rarer >= FEW:
         return ()
@@ -112,12 +111,12 @@ def _notes(rows: Rows, shape: TreeShape) -> tuple[str, ...]:
     )
 
 
-def _grower(rows: Rows, settings: FitSettings, categorical: tuple[int, ...], *, churners: int) -> Grower:
+def _grower(rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...], *, churners: int) -> Grower:
     threads = threads_for(settings.threads, rows.features.size)
     return Grower(_shape(rows, settings, churners), settings.max_trees, settings.patience, settings.seed, threads, categorical)
 
 
-def _lacking(rows: Rows) -> str:
+def _lacking(rows: TrainingRows) -> str:
     rarer = rows.rarer_accounts
     if rarer >= LEAST_ACCOUNTS:
         return ""
@@ -125,7 +124,9 @@ def _lacking(rows: Rows) -> str:
     return f"only {rarer} {have} the rarer label in training, {LEAST_ACCOUNTS} are needed"
 
 
-def _train_temporal(rows: Rows, partition: TemporalPartition, settings: FitSettings, categorical: tuple[int, ...]) -> Trained:
+def _train_temporal(
+    rows: TrainingRows, partition: TemporalPartition, settings: FitSettings, categorical: tuple[int, ...]
+) -> Trained:
     growing, held = rows.take(partition.trees), rows.take(partition.calibration)
     # Earlier and final trees share their shape, so that a count and a map found with the ones fit the others.
     churners = (rows if settings.refit else growing).rarer_accounts
@@ -161,7 +162,12 @@ def _train_temporal(rows: Rows, partition: TemporalPartition, settings: FitSetti
 
 
 def _checked(
-    calibration: CalibrationMap, cross: CrossFit, held: Rows, dealt: NDArray[np.int64], settings: FitSettings, threads: int
+    calibration: CalibrationMap,
+    cross: CrossFit,
+    held: TrainingRows,
+    dealt: NDArray[np.int64],
+    settings: FitSettings,
+    threads: int,
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     """Keep the map where it holds for trees that have seen the later cutoffs, though not the account; else fit it to those."""
     raw = cross.raw(held.features, held.accounts, threads=threads)
@@ -177,7 +183,7 @@ def _checked(
 
 
 def _train_grouped(
-    rows: Rows, count: int, grower: Grower, settings: FitSettings, notes: tuple[str, ...], lacking: str
+    rows: TrainingRows, count: int, grower: Grower, settings: FitSettings, notes: tuple[str, ...], lacking: str
 ) -> Trained:
     cross = cross_fit(rows, grower, folds=count, seed=settings.seed)
     raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
@@ -190,14 +196,14 @@ def _train_grouped(
     return Trained(text, calibration, split, cross.loss, notes + told, held_out_raw=raw, lacking=lacking)
 
 
-def _train_blind(rows: Rows, grower: Grower) -> Trained:
+def _train_blind(rows: TrainingRows, grower: Grower) -> Trained:
     trees = min(_BLIND_TREES, grower.max_trees)
     split = f"none: all {len(rows)} rows grow the trees"
     return Trained(portable_text(grower.grow(rows, trees=trees), trees=trees), TemperatureMap(1.0), split, None)
 
 
 def _calibrate(
-    settings: FitSettings, raw: Floats, rows: Rows, folds: NDArray[np.int64]
+    settings: FitSettings, raw: Floats, rows: TrainingRows, folds: NDArray[np.int64]
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     if settings.calibration != "auto":
         return fit_map(settings.calibration, raw, rows.labels, rows.weights), ()

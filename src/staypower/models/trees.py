@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staypower.errors import UsageError
-from staypower.models.rows import Rows
 from staypower.models.settings import TreeShape
+from staypower.models.training_rows import TrainingRows
 
 __all__ = ["Grower", "booster_of", "contributions_of", "portable_text", "raw_scores_of", "threads_for"]
 
@@ -28,7 +28,7 @@ class Grower:
 
     >>> rng = np.random.default_rng(0)
     >>> features = rng.normal(size=(200, 2))
-    >>> rows = Rows(features, (features[:, 0] > 0).astype(np.int8), None, np.arange(200), None)
+    >>> rows = TrainingRows(features, (features[:, 0] > 0).astype(np.int8), None, np.arange(200), None)
     >>> shape = TreeShape.by_evidence(churners=100, accounts=200, rows=200)
     >>> grower = Grower(shape, max_trees=10, patience=5, seed=0, threads=1)
     >>> grower.grow(rows, trees=3).num_trees()
@@ -42,11 +42,11 @@ class Grower:
     threads: int  # 0: all cores
     categorical: Sequence[int] = ()  # positions of the features that are codes
 
-    def grow(self, rows: Rows, *, trees: int) -> lightgbm.Booster:
+    def grow(self, rows: TrainingRows, *, trees: int) -> lightgbm.Booster:
         """Grow a set number of trees on all rows."""
         return lightgbm.train(self._parameters(), self._dataset(rows), trees)
 
-    def grow_watched(self, rows: Rows, held: Rows) -> tuple[lightgbm.Booster, Floats]:
+    def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[lightgbm.Booster, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
         training = self._dataset(rows)
         seen: dict[str, Any] = {}
@@ -64,7 +64,7 @@ class Grower:
         )
         return booster, np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
 
-    def _dataset(self, rows: Rows, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+    def _dataset(self, rows: TrainingRows, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
         # LightGBM refuses `",[]{}:` in names and keeps names in the model text: ours stay outside it.
         return lightgbm.Dataset(
             rows.features,

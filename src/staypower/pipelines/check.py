@@ -18,7 +18,7 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.labels.churn import Labels, find_labels, require_enough
 from staypower.labels.tier import find_survey_state
-from staypower.labels.tier_answers import has_answers
+from staypower.labels.tier_signs import has_answers
 from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
 from staypower.pipelines.loading import load_tables
 from staypower.progress import Progress

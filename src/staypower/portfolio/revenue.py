@@ -11,7 +11,7 @@ import numpy as np
 
 from staypower.cutoffs import entry
 from staypower.errors import UsageError
-from staypower.labels.runs import count_runs, newer_version
+from staypower.labels.inputs import count_runs, newer_version
 from staypower.portfolio.customer_value import as_money, whole_amounts
 from staypower.portfolio.customers import Customers, open_ends_note
 from staypower.portfolio.figures import Figure, PortfolioCell, join_notes

@@ -13,13 +13,13 @@ from sklearn.preprocessing import StandardScaler
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.errors import UsageError
-from staypower.models import rows as rows_module
 from staypower.models import settings as settings_module
 from staypower.models import training
+from staypower.models import training_rows as rows_module
 from staypower.models.calibration import fit_map
 from staypower.models.churn import ChurnClassifier
-from staypower.models.rows import FitError
 from staypower.models.settings import FitSettings, ModelSettings
+from staypower.models.training_rows import FitError
 
 FIRST = instant_of("2024-01-01")
 

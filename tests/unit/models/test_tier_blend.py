@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from staypower.errors import UsageError
-from staypower.models.tier_blend import Blend, fit_blend
+from staypower.models.tier_prediction import Blend, fit_blend
 
 
 def noisy(rows=4000, seed=0):

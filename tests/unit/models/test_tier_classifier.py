@@ -12,9 +12,9 @@ from staypower.errors import UsageError
 from staypower.metrics.ordinal import ranked_probability_score
 from staypower.models.bundle import Bundle, read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.rows import FitError
 from staypower.models.settings import ModelSettings
 from staypower.models.tier_prediction import predict_tiers, tier_models, tier_probabilities
+from staypower.models.training_rows import FitError
 
 TIERS = np.array(["detractor", "passive", "promoter"])
 

@@ -1,20 +1,164 @@
-"""The trees of a model as flat arrays."""
+"""The branches of a tree, and every factor of a Shapley value that does not depend on the row.
+
+Notes
+-----
+Of one leaf of value v, let o_j in {0, 1} say of feature j whether the row takes every branch on j that leads to the leaf, and
+let z_j be the share of training rows that do (the product of the branches' shares). The Shapley value of feature i is ::
+
+    phi_i = v * integral over t from 0 to 1 of (o_i - z_i) * product over j other than i of (t * o_j + (1 - t) * z_j)
+
+with t the chance that another feature is known when i is asked for. Under the integral stands a polynomial in t of degree
+d - 1, d being the number of different features on the path, so Gauss-Legendre quadrature with d / 2 points, rounded up, is
+exact. Every factor lies in (0, 1]: nothing cancels, whatever the depth.
+
+At a point t the factor of a feature is t + (1 - t) z where the row follows the path (o = 1) and (1 - t) z where it does not.
+Going down, a branch multiplies its factor on; a feature met again has its factor replaced. Going up, the sum over the leaves
+below, times (o - z) / factor, is what the branch adds to its feature; where a feature is met again, what the earlier branch
+adds there is taken back. So a branch has two numbers a point (down and up) for each of three states of a row:
+
+- hot: it takes the branch and every earlier one on the same feature,
+- warm: every earlier one but not this,
+- cold: not even those; without an earlier one this does not occur.
+
+At a leaf the way up follows at once, so its numbers are multiplied out, value and weight of the point included. Two leaves
+under one split see the same row in swapped states, so their numbers are added and the two are one branch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from staypower.models.shapley.branches import numbers_of, points_for, starts_of, walk
 from staypower.models.shapley.reading import Split, Tree
 
-__all__ = ["IN_SET", "MISSING_LEFT", "MISSING_RIGHT", "ZERO_LEFT", "ZERO_RIGHT", "Forest", "plant"]
+__all__ = [
+    "Branch",
+    "Forest",
+    "IN_SET",
+    "MISSING_LEFT",
+    "MISSING_RIGHT",
+    "ZERO_LEFT",
+    "ZERO_RIGHT",
+    "numbers_of",
+    "plant",
+    "points_for",
+    "starts_of",
+    "walk",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+
+class Branch(NamedTuple):
+    """A way from a split to what lies below it, or to both of its leaves."""
+
+    split: int  # number of the split in its tree
+    level: int  # branches above it
+    feature: int
+    right: bool  # whether it is the right one. Both leaves: no
+    child: int  # what lies below, as in `Split.left`
+    earlier: int  # level of the branch before it on the same feature; -1: none
+    earlier_share: float  # share of training rows that took all earlier branches on the feature; 1: none
+    share: float  # the same, this branch included
+    value: float  # value of the leaf, if it is one
+    other_share: float  # share and value of the leaf on the right when the branch stands for both; else 1 and 0
+    other_value: float  # share and value of the leaf on the right when the branch stands for both; else 1 and 0
+    features: int  # different features on the path, this one included
+
+
+_Path = Mapping[int, tuple[int, float]]
+
+
+def walk(tree: Tree) -> list[Branch]:
+    """List the branches of a tree from the root on, left first.
+
+    >>> from staypower.models.shapley.reading import Split
+    >>> split = Split(7, 0.5, None, "nan", False, -1, -2, 4)
+    >>> branch, = walk(Tree((split,), (-1.0, 1.0), (3, 1)))
+    >>> branch.share, branch.other_share
+    (0.75, 0.25)
+    """
+    found = []
+    waiting = _below(tree, 0, 0, {}) if tree.splits else []
+    while waiting:
+        branch, path = waiting.pop()
+        found.append(branch)
+        if branch.child >= 0:
+            waiting += _below(tree, branch.child, branch.level + 1, path)
+    return found
+
+
+def _below(tree: Tree, number: int, level: int, path: _Path) -> list[tuple[Branch, _Path]]:
+    """Return the branches of one split, the left one last, each with its path: the last branch on every feature."""
+    split = tree.splits[number]
+    earlier, earlier_share = path.get(split.feature, (-1, 1.0))
+    features = len(path) + (split.feature not in path)
+    both = split.left < 0 and split.right < 0
+    found: list[tuple[Branch, _Path]] = []
+    for right, child in ((False, split.left),) if both else ((True, split.right), (False, split.left)):
+        share = earlier_share * (tree.rows_at(child) / split.rows)
+        value = tree.leaf_values[~child] if child < 0 else 0.0
+        other_share, other_value = 1.0, 0.0
+        if both:
+            other_share = earlier_share * (tree.rows_at(split.right) / split.rows)
+            other_value = tree.leaf_values[~split.right]
+        origin = (number, level, split.feature, right, child, earlier, earlier_share)
+        branch = Branch(*origin, share, value, other_share, other_value, features)
+        found.append((branch, {**path, split.feature: (level, share)}))
+    return found
+
+
+def points_for(branches: Iterable[Branch]) -> int:
+    """Return how many points of quadrature make the integrals of a tree exact."""
+    return (max((branch.features for branch in branches), default=1) + 1) // 2
+
+
+def numbers_of(branches: Sequence[Branch], points: Integers) -> tuple[Floats, Floats]:
+    """Return every branch's numbers down and up at each of its points."""
+    owner = np.repeat(np.arange(len(branches)), points)
+    t, rest, weight = _quadrature(points)
+
+    def of(name: str) -> Floats:
+        return np.array([getattr(branch, name) for branch in branches], dtype=np.float64)[owner]
+
+    earlier = of("earlier_share")  # 1 where there is none, and every number of an earlier branch falls out
+    factor, gain = t + rest * earlier, (1 - earlier) / (t + rest * earlier)
+
+    def numbers(share: Floats) -> tuple[Floats, Floats]:
+        hot, warm = t + rest * share, rest * share
+        down = np.column_stack([hot / factor, warm / factor, share / earlier])
+        return down, np.column_stack([(1 - share) / hot - gain, -1 / rest - gain, np.zeros(len(owner))])
+
+    down, up = numbers(of("share"))
+    leaf = of("child") < 0
+    ended = down * (of("value") * weight)[:, np.newaxis]
+    other, other_up = numbers(of("other_share"))
+    other *= (of("other_value") * weight)[:, np.newaxis]
+    swapped = [1, 0, 2]
+    summed, gained = ended + other[:, swapped], up * ended + (other_up * other)[:, swapped]
+    return np.where(leaf[:, np.newaxis], summed, down), np.where(leaf[:, np.newaxis], gained, up)
+
+
+def _quadrature(points: Integers) -> tuple[Floats, Floats, Floats]:
+    """Return t, 1 - t and the weight of each point of each branch, between 0 and 1."""
+    rules = {int(count): np.polynomial.legendre.leggauss(int(count)) for count in np.unique(points)}
+    nodes, weights = (np.concatenate([rules[int(count)][part] for count in points] or [np.empty(0)]) for part in (0, 1))
+    # 1 - t is taken from the node, not from t, which has lost its last digits near 1
+    return (1 + nodes) / 2, (1 - nodes) / 2, weights / 2
+
+
+def starts_of(lengths: Iterable[int]) -> Integers:
+    """Return where each of several stretches begins in a list of all, and where the last ends.
+
+    >>> starts_of([2, 3]).tolist()
+    [0, 2, 5]
+    """
+    return np.cumsum([0, *lengths], dtype=np.int64)
+
 
 MISSING_RIGHT, MISSING_LEFT, ZERO_RIGHT, ZERO_LEFT, IN_SET = range(5)
 

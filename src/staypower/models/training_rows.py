@@ -1,8 +1,12 @@
-"""Rows to train on: what the caller gave, checked and put in an order that does not depend on the caller's."""
+"""Training rows: what the caller gave, checked, texts coded, in an order that does not depend on the caller's.
+
+Columns of categories become codes. Arrays, and frames without such columns, pass through as they are. A category that was never
+seen in training is missing, which trees take a branch of their own for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from staypower.errors import Problem, UsageError, nearest
 
-__all__ = ["FitError", "Rows", "categorical_positions", "ordered_rows", "two_classes"]
+__all__ = ["FitError", "TrainingRows", "categorical_positions", "encode", "learn_categories", "ordered_rows", "two_classes"]
 
 Floats = NDArray[np.float64]
 
@@ -28,10 +32,11 @@ class FitError(UsageError, ValueError):
 
 
 @dataclass(frozen=True)
-class Rows:
+class TrainingRows:
     """Rows to train on, in the order of account and cutoff.
 
-    >>> Rows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None).take(np.array([True, False])).labels
+    >>> rows = TrainingRows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
+    >>> rows.take(np.array([True, False])).labels
     array([0], dtype=int8)
     """
 
@@ -44,9 +49,9 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Rows:
+    def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> TrainingRows:
         """Return some of the rows; account numbers stay as they are."""
-        return Rows(
+        return TrainingRows(
             self.features[which],
             self.labels[which],
             None if self.weights is None else self.weights[which],
@@ -125,7 +130,7 @@ def ordered_rows(
     *,
     accounts: ArrayLike | None,
     cutoffs: ArrayLike | None,
-) -> Rows:
+) -> TrainingRows:
     """Put rows in the order of account and cutoff; where those tie, of their values; drop rows of weight 0.
 
     >>> rows = ordered_rows(
@@ -143,7 +148,7 @@ def ordered_rows(
     if weights is not None:
         order = order[weights[order] > 0]
     dense = np.arange(len(order)) if numbers is None else np.unique(numbers[order], return_inverse=True)[1]
-    return Rows(
+    return TrainingRows(
         features[order],
         labels[order],
         None if weights is None else weights[order],
@@ -185,3 +190,86 @@ def _ties(keys: list[NDArray[np.int64]]) -> bool:
     for key in keys:
         same &= key[1:] == key[:-1]
     return bool(same.any())
+
+
+_FIX = (
+    'make it a column of categories, in pandas with `X.astype({{"{name}": "category"}})`, or name it in `categorical_features`'
+)
+
+Codes = dict[str, dict[str, int]]
+
+_POLARS_TEXTS = ("Categorical", "Enum", "String")
+
+
+def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
+    """Learn the codes of a frame's columns of categories.
+
+    >>> frame = pd.DataFrame({"seats": [3.0, 9.0, 5.0], "plan": pd.Categorical(["pro", "basic", None])})
+    >>> learn_categories(frame, ())
+    {'plan': {'basic': 0, 'pro': 1}}
+    """
+    found: Codes = {}
+    problems = []
+    for position, name, values in _texts(X):
+        if isinstance(values.dtype, pd.CategoricalDtype) or name in declared or position in declared:
+            texts = np.unique(values.dropna().astype(str))
+            found[name] = {str(text): code for code, text in enumerate(texts)}
+        else:
+            problems.append(Problem("a column holds text", f"{name}: {_first(values)!r}", _FIX.format(name=name)))
+    if problems:
+        raise FitError(problems)
+    return found
+
+
+def encode(X: Any, categories: Mapping[str, Mapping[str, int]]) -> Any:
+    """Put codes in the place of categories.
+
+    >>> frame = pd.DataFrame({"plan": pd.Categorical(["pro", "gold"])})
+    >>> encode(frame, {"plan": {"basic": 0, "pro": 1}})["plan"].tolist()
+    [1.0, nan]
+    """
+    columns = {name: _codes(values, categories[name]) for _, name, values in _texts(X) if name in categories}
+    if not columns:
+        return X
+    if isinstance(X, pd.DataFrame):
+        coded = X.copy(deep=False)
+        for name, codes in columns.items():
+            coded[name] = codes
+        return coded
+    # polars is not imported for this: a column of the frame knows its own class
+    return X.with_columns([type(X[name])(name, codes) for name, codes in columns.items()])
+
+
+def _texts(X: Any) -> list[tuple[int, str, pd.Series]]:
+    """Return position, name and values of the columns of texts and of categories, as pandas columns."""
+    if isinstance(X, pd.DataFrame):
+        kinds = list(zip(X.columns, X.dtypes, strict=True))
+        return [
+            (at, name, X.iloc[:, at])
+            for at, (name, kind) in enumerate(kinds)
+            if isinstance(name, str) and _holds_texts(kind, X.iloc[:, at])
+        ]
+    if not type(X).__module__.startswith("polars") or not hasattr(X, "schema"):
+        return []
+    kinds = [(name, kind.base_type().__name__) for name, kind in X.schema.items()]
+    return [(at, name, X[name].to_pandas()) for at, (name, kind) in enumerate(kinds) if kind in _POLARS_TEXTS]
+
+
+def _holds_texts(kind: Any, values: pd.Series) -> bool:
+    if isinstance(kind, pd.CategoricalDtype):
+        return True
+    if not pd.api.types.is_string_dtype(kind):
+        return False
+    return not isinstance(kind, np.dtype) or pd.api.types.infer_dtype(values, skipna=True) == "string"
+
+
+def _codes(values: pd.Series, codes: Mapping[str, int]) -> NDArray[np.float64]:
+    known = values.notna().to_numpy()
+    found = np.full(len(values), np.nan)
+    found[known] = [codes.get(text, np.nan) for text in values[known].astype(str)]
+    return found
+
+
+def _first(values: pd.Series) -> Any:
+    known = values.dropna()
+    return known.iloc[0] if len(known) else None
