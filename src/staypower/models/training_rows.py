@@ -27,7 +27,7 @@ class FitError(UsageError, ValueError):
     >>> raise FitError.of("one class only", "1 class", "give both")
     Traceback (most recent call last):
         ...
-    staypower.models.rows.FitError: one class only: 1 class. Fix: give both.
+    staypower.models.training_rows.FitError: one class only: 1 class. Fix: give both.
     """
 
 
