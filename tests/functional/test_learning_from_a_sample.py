@@ -82,7 +82,7 @@ def test_the_sample_is_recorded_where_the_model_goes(trained, bundle, place):
     assert trained["sampling"] == {"accounts": 0.7, "negatives": 0.4, "seed": 1}
     assert bundle.metadata["sampling"] == trained["sampling"]
     assert bundle.metadata["risk_reference_share"] == 0.7
-    assert "70 % of the accounts; 40 % of the rows that stayed, with the odds corrected; seed 1" in bundle.card
+    assert "70.0% of the accounts; 40.0% of the rows of stayers, with the odds corrected; seed 1" in bundle.card
     notes = trained["evaluation"]["notes"]
     assert any("Tested on 70% of the accounts" in note for note in notes)
     assert any("Capacity: 28 of 40" in note for note in notes)

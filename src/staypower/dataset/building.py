@@ -1,4 +1,4 @@
-"""Features and labels joined on account and cutoff, with the part that each row plays."""
+"""Features and labels joined on account and cutoff, with the part that each row belongs to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
     "without_constants",
 ]
 
-SAME_FOR_ALL = "the same for every account where the model learns"
+SAME_FOR_ALL = "the same in all training rows"
 
 
 _EVERYTHING = Sampling()
@@ -47,7 +47,7 @@ _EVERYTHING = Sampling()
 
 @dataclass(frozen=True)
 class Dataset:
-    """The rows a model learns from and is tested on.
+    """The rows that a model is trained and tested on.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Dataset:
     labels : Labels
         Statuses and counts of every account and cutoff, those left out included.
     sampling : Sampling, default everything
-        What share of the accounts, and of the rows that stayed, the rows above are.
+        What share of the accounts, and of the rows of stayers, the rows above are.
     """
 
     matrix: FeatureMatrix
@@ -92,14 +92,14 @@ class Dataset:
         return np.isin(self.parts.astype(str), parts)
 
     def base_rate(self, *parts: Part) -> float:
-        """Return the share that churned in some parts, before rows that stayed were left out."""
+        """Return the share that churned in some parts, before rows of stayers were left out."""
         if self.sampling.negatives == 1.0:
             return float(self.y[self.rows(*parts)].mean())
         churned = self.labels.churned[pairs_of(self.labels, self.plan, *parts) & (self.labels.churned >= 0)]
         return float(churned.mean())
 
     def stayers_kept(self, *parts: Part) -> float:
-        """Return the share of the rows that stayed in some parts which was kept, counted: a draw hits it only about."""
+        """Return the share of the stayers' rows that was really kept in some parts, not the one asked for."""
         if self.sampling.negatives == 1.0:
             return 1.0
         stayed = pairs_of(self.labels, self.plan, *parts) & (self.labels.churned == 0)
@@ -107,10 +107,10 @@ class Dataset:
 
     @property
     def weights(self) -> NDArray[np.float64] | None:
-        """What each row stands for, so that together they are as all rows were: None where every row stands for one.
+        """The weight of each row that makes up for rows left out; None when every row counts as one.
 
-        A row that churned weighs as little as rows that stayed are few; one that stayed weighs 1. So weights add up to what a
-        simple random sample of the share would hold.
+        A churned row is weighted down by the share of stayers' rows that was kept, a stayer's row weighs 1: together they weigh
+        as much as a simple random sample of that share.
         """
         if self.sampling.negatives == 1.0:
             return None
@@ -118,7 +118,7 @@ class Dataset:
 
     @property
     def drawn(self) -> NDArray[np.bool_]:
-        """Rows that are together as all rows were, each counted once: every row where none that stayed were left out."""
+        """A simple random sample of all rows: every row when none was left out."""
         return self.rows("test") | self.sampling.draws(self.matrix.accounts, self.matrix.cutoffs)
 
     def places(self, accounts: Sequence[str], cutoffs: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -210,18 +210,18 @@ def build_dataset(
     label, features, cutoffs
         Settings.
     catalogue : Catalogue, optional
-        What a trained model reads; by default declared anew from what was known at the last training cutoff.
+        What a trained model reads; by default declared from what was known at the last training cutoff.
     cache : MatrixCache, optional
         Where matrices are kept between runs.
     need : sequence of {"training", "test"}, default ()
-        What must have enough of both classes; asked before anything costly is built.
+        What must have enough of both classes; checked before anything costly is built.
     least_churners : int, default 20
-        Churned rows that training needs.
+        Churned rows required for training.
     threads : int, default 2
     sampling : Sampling, default everything
-        What share of the accounts, and of the rows that stayed where the model learns, to build.
+        What share of the accounts, and of the stayers' rows in training and calibration, to build.
     announce : callable, optional
-        Told how many rows and features there will be before they are built; it may refuse.
+        Called with the number of rows and features before they are built; it may refuse.
 
     Returns
     -------
@@ -253,7 +253,7 @@ def build_dataset(
         matrix = replace(matrix, features=matrix.features[list(kept.names)], categories=kept.categories)
         declared = kept
         if cache is not None:
-            # evaluating asks for these columns: they are what the model reads
+            # evaluation asks for these columns: they are what the model reads
             cache.keep(declared, plan.all, known, matrix)
     y = labels_of(matrix, labels, plan)
     return Dataset(matrix, y, part, declared, plan, labels, sampling)
@@ -287,7 +287,7 @@ def labels_of(matrix: FeatureMatrix, labels: Labels, plan: CutoffPlan) -> NDArra
 
 
 def parts_of(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
-    """Return the part that each row plays."""
+    """Return the part that each row belongs to."""
     if plan.split == "snapshot":
         return np.array(["test" if is_test_account(account) else "training" for account in matrix.accounts], dtype=object)
     part = np.full(len(matrix), "training", dtype=object)
@@ -296,9 +296,9 @@ def parts_of(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
     return part
 
 
-def without_constants(catalogue: Catalogue, matrix: FeatureMatrix, learned_from: NDArray[np.bool_]) -> Catalogue:
-    """Leave out the columns that say nothing where the model learns."""
-    values = matrix.features.to_numpy()[learned_from]
+def without_constants(catalogue: Catalogue, matrix: FeatureMatrix, training: NDArray[np.bool_]) -> Catalogue:
+    """Leave out the columns that are the same in all training rows."""
+    values = matrix.features.to_numpy()[training]
     if not len(values):
         return catalogue
     missing = np.isnan(values)

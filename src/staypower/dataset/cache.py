@@ -1,4 +1,4 @@
-"""Keep built feature matrices, so that evaluating after training does not build them again."""
+"""Keep feature matrices, so that evaluating after training does not build them again."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ MOST = 6
 
 @dataclass(frozen=True)
 class MatrixCache:
-    """A folder of matrices, named by what they were made of.
+    """A folder of matrices, each named by what it was made from.
 
     >>> MatrixCache(Path("cache"), "abc").folder.name
     'cache'
     """
 
     folder: Path  # made when needed. The oldest files go when there are more than `MOST`
-    data: str  # fingerprint of the tables: other rows, another name
+    data: str  # fingerprint of the tables
 
     def get(
         self,
@@ -45,7 +45,7 @@ class MatrixCache:
         rows: NDArray[np.bool_],
         build: Callable[[], FeatureMatrix],
     ) -> FeatureMatrix:
-        """Return the matrix of some definitions, cutoffs and rows: from the folder, else built and kept."""
+        """Return the matrix of some definitions, cutoffs and rows: from the folder, or built and kept."""
         path = self._path(catalogue, cutoffs, rows)
         if path.is_file():
             return _read(path, catalogue)
@@ -54,14 +54,14 @@ class MatrixCache:
         return matrix
 
     def keep(self, catalogue: Catalogue, cutoffs: NDArray[np.int64], rows: NDArray[np.bool_], matrix: FeatureMatrix) -> None:
-        """Keep a matrix that stands already."""
+        """Keep a matrix that was built elsewhere."""
         path = self._path(catalogue, cutoffs, rows)
         if not path.is_file():
             self._write(path, matrix)
 
     def _path(self, catalogue: Catalogue, cutoffs: NDArray[np.int64], rows: NDArray[np.bool_]) -> Path:
-        said = json.dumps([version("staypower"), self.data, catalogue.to_dict(), cutoffs.tolist()], sort_keys=True)
-        name = hashlib.sha256(said.encode() + np.packbits(rows).tobytes()).hexdigest()
+        made_from = json.dumps([version("staypower"), self.data, catalogue.to_dict(), cutoffs.tolist()], sort_keys=True)
+        name = hashlib.sha256(made_from.encode() + np.packbits(rows).tobytes()).hexdigest()
         return self.folder / f"features-{name[:32]}.parquet"
 
     def _write(self, path: Path, matrix: FeatureMatrix) -> None:

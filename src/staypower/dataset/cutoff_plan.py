@@ -1,4 +1,4 @@
-"""Which cutoffs train, calibrate and test, and what kind of test that makes."""
+"""Which cutoffs are for training, calibration and test, for one run or for the folds of a backtest."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ CALIBRATION_CUTOFFS = 3
 
 _WORDS: Mapping[Split, str] = {
     "temporal": (
-        "temporal: calibrated on later cutoffs than the trees had seen (by cross-fitting where those hold too few churners), "
-        "tested on still later ones"
+        "temporal: calibrated on later cutoffs than the trees were trained on (by cross-fitting if these have too few "
+        "churners), tested on cutoffs later still"
     ),
-    "grouped": "grouped: tree count and calibration by cross-fitting over accounts, the test still later",
+    "grouped": "grouped: number of trees and calibration by cross-fitting over accounts, tested on later cutoffs",
     "snapshot": "snapshot: one cutoff split by account, not a temporal test",
 }
 
@@ -53,24 +53,20 @@ _WORDS: Mapping[Split, str] = {
 class CutoffPlan:
     """The cutoffs of a data set and their roles.
 
-    The trees that are calibrated grow from `early` alone. The rest of `training` lies within the embargo before
-    `calibration`; its outcomes were not known then, and only the final trees learn from it.
+    The trees that are calibrated are trained on `early` alone. The rest of `training` lies within the embargo before
+    `calibration`: its outcomes were not known then, so only the final trees are trained on it.
 
     >>> plan_snapshot("2025-01-01", Outcome(horizon=90)).words
     'snapshot: one cutoff split by account, not a temporal test'
     """
 
-    # `temporal` when history allows a stretch of its own for calibration, `grouped` when it does not, `snapshot` when there
-    # is one cutoff only
+    # `temporal` when history is long enough for calibration cutoffs of their own, `grouped` when it is not, `snapshot` when
+    # there is only one cutoff
     split: Split
-    # instants, ascending. Between everything learned from and the test lies the embargo. `calibration` is empty unless the
-    # split is temporal; for a snapshot `training` and `test` are the same cutoff
+    # instants, ascending; the embargo separates them. `calibration` is empty unless the split is temporal; for a snapshot
+    # `training` and `test` are the same cutoff
     training: NDArray[np.int64]
-    # instants, ascending. Between everything learned from and the test lies the embargo. `calibration` is empty unless the
-    # split is temporal; for a snapshot `training` and `test` are the same cutoff
     calibration: NDArray[np.int64]
-    # instants, ascending. Between everything learned from and the test lies the embargo. `calibration` is empty unless the
-    # split is temporal; for a snapshot `training` and `test` are the same cutoff
     test: NDArray[np.int64]
     embargo: int  # days: gap + horizon + grace
 
@@ -89,12 +85,12 @@ class CutoffPlan:
 
     @property
     def trained_until(self) -> int:
-        """The last cutoff that anything is learned at."""
+        """The last cutoff of training and calibration."""
         return int(np.concatenate([self.training, self.calibration]).max())
 
     @property
     def words(self) -> str:
-        """The split in words, for every output."""
+        """The split in words."""
         return _WORDS[self.split]
 
     def to_dict(self) -> dict[str, object]:
@@ -110,7 +106,7 @@ def plan_snapshot(at: str | int, outcome: Outcome) -> CutoffPlan:
 
 
 def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, observed_until: int) -> CutoffPlan:
-    """Lay the cutoffs over the history.
+    """Plan the cutoffs of one run.
 
     >>> plan = plan_cutoffs(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
     ...                     observed_until=instant_of("2025-01-01"))
@@ -130,7 +126,7 @@ def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, obse
 
 
 def plan_before(test: NDArray[np.int64], outcome: Outcome, *, every: int, count: int, begin: int) -> CutoffPlan | None:
-    """Plan what is learned before some test cutoffs: as many cutoffs as fit, the embargo apart; None when none fits."""
+    """Plan training and calibration before some test cutoffs, with as many cutoffs as fit; None when none fits."""
     training = cutoffs_between(int(test[0]) - outcome.embargo * DAY, every=every, count=count, first=begin)
     if not len(training):
         return None
@@ -169,8 +165,8 @@ def choose_plan(tables: BucketedTables, label: LabelSettings, cutoffs: CutoffSet
 def begin_of_history(tables: BucketedTables) -> int:
     """Return the first instant of the table with the most rows.
 
-    Contracts and sign-ups often reach back years before anything else was recorded; features of such a time would be empty
-    for want of records, not of events.
+    Contracts and sign-ups often reach back years before anything else was recorded: features from that time would be empty
+    because nothing was recorded, not because nothing happened.
     """
     busiest = max((name for name in tables.names if name != "accounts"), key=tables.row_count, default=None)
     first = None if busiest is None else tables.first_instant(busiest)
@@ -184,7 +180,7 @@ def rolling_origins(
     least_training: int = FEWEST_TRAINING,
     folds: int | None = None,
 ) -> list[tuple[NDArray[np.int64], int]]:
-    """Split cutoffs into folds that each learn from the past and test on a later cutoff.
+    """Split cutoffs into folds that each train on the past and test on a later cutoff.
 
     >>> found = rolling_origins(np.arange(6) * 30 * DAY, embargo_days=60, least_training=2)
     >>> [((training // DAY).tolist(), test // DAY) for training, test in found]
@@ -206,7 +202,7 @@ def rolling_plans(
     folds: int | None = None,
     least_training: int = FEWEST_TRAINING,
 ) -> list[CutoffPlan]:
-    """Lay the folds of a backtest over the history: for each, what `plan_cutoffs` would have planned for that test cutoff.
+    """Plan the folds of a backtest: for each, what `plan_cutoffs` would have planned for that test cutoff.
 
     >>> from staypower.cutoffs import instant_of
     >>> plans = rolling_plans(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
@@ -215,7 +211,7 @@ def rolling_plans(
     [('2024-04-06', ['2024-08-04', '2024-09-03']), ('2024-05-06', ['2024-09-03'])]
     """
     _require_one(least_training, folds)
-    # says what is wrong with the settings or the history, as training would
+    # refuses unusable settings and histories as training would
     plan_cutoffs(settings, outcome, first=first, observed_until=observed_until)
     begin = first + settings.min_history * DAY
     anchor = int(cutoffs_to_test(settings, outcome, begin=begin, last=outcome.last_mature(observed_until))[-1])

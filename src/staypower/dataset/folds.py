@@ -1,8 +1,8 @@
-"""The data sets of a backtest's folds: each what was known at its test cutoff, features built once where that is exact.
+"""The data sets of a backtest's folds: each holds what was known at its test cutoff, and features are built once if they agree.
 
 A feature's value at a cutoff follows from its definition, the codes learned for it, and the rows before the cutoff. Folds learn
-their definitions at different cutoffs, but most definitions come out equal; a column is built again only where its definition,
-its codes, or a part that it combines differ.
+their definitions at different cutoffs, but most come out equal: a column is built again only if its definition, its codes or a
+feature that it combines differs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def build_folds(
 
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
-    """Find the labels to learn from as they were known at the first test cutoff, and those of the test as known today."""
+    """Find the training labels as they were known at the first test cutoff, and the test labels as known today."""
     learned = np.concatenate([plan.training, plan.calibration])
     early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, learned)
     late = find_labels(tables, label, plan.test)
@@ -77,7 +77,7 @@ def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
 
 
 class ColumnStore:
-    """Feature columns over every account and cutoff that any fold needs, each built when it is first asked for."""
+    """Feature columns over every account and cutoff that any fold needs, each built when first needed."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class ColumnStore:
 
 
 def _keys(catalogue: Catalogue) -> dict[str, str]:
-    """Name every column by all that its values follow from: its definition, its codes, and what it combines."""
+    """Name every column by what determines its values: its definition, its codes, and what it combines."""
     settings = catalogue.settings.model_dump_json()
     keys: dict[str, str] = {}
     for definition in catalogue.everything:

@@ -1,4 +1,4 @@
-"""Training rows made bucket by bucket: features and labels of a few accounts at a time, as files hold them."""
+"""The rows of a data set made bucket by bucket: features and labels of a few accounts at a time, as files hold them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SEEN = b"staypower seen"
 class MatrixRows:
     """Builds the rows of a training matrix: those of all accounts, or those of one bucket of them.
 
-    The rows say on the way which columns vary among those that are learned from: `varying` asks all parts.
+    Each part notes which of its columns vary in the training rows; `varying` reads the notes of all parts.
     """
 
     label: LabelSettings
@@ -74,11 +74,11 @@ def _seen(values: np.ndarray) -> list[float | None] | None:
 
 
 def varying(catalogue: Catalogue, parts: Sequence[Path]) -> Catalogue:
-    """Leave out the columns that are the same in all rows that are learned from."""
-    told = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
+    """Leave out the columns that are the same in all training rows."""
+    notes = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
     constant = {}
     for name in catalogue.names:
-        seen = [each[name] for each in told]
+        seen = [each[name] for each in notes]
         if None not in seen and len({value for values in seen for value in values}) == 1:
             constant[name] = SAME_FOR_ALL
     kept = catalogue.only(name for name in catalogue.names if name not in constant)

@@ -1,4 +1,4 @@
-"""Which part each pair of account and cutoff plays, and which pairs become rows: told before any feature is built."""
+"""Which part each pair of account and cutoff belongs to, which pairs become rows, and whether they are enough to train on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.dataset.sampling import Sampling
 from staypower.errors import Problem, UsageError
 from staypower.labels.churn import LEAST_CHURNERS, LEAST_STAYERS, Labels, require_enough
+from staypower.results.numbers import percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ TEST_SHARE = 0.3
 
 
 def is_test_account(account: str) -> bool:
-    """Say whether an account belongs to the test part of a snapshot: by a hash of its id, whatever else is in the data.
+    """Say whether an account belongs to the test part of a snapshot: by a hash of its id alone.
 
     >>> sum(is_test_account(str(n)) for n in range(1000)) / 1000
     0.324
@@ -39,7 +40,7 @@ def rows_kept(labels: Labels, plan: CutoffPlan, sampling: Sampling) -> NDArray[n
 
 
 def count_rows(labels: Labels, plan: CutoffPlan) -> tuple[int, int, int]:
-    """Count the rows that labels give when none is left out."""
+    """Count churned and stayed training rows and test rows, before any is left out."""
     learned = labels.churned[pairs_of(labels, plan, "training", "calibration")]
     tested = labels.churned[pairs_of(labels, plan, "test")]
     return int((learned == 1).sum()), int((learned == 0).sum()), int((tested >= 0).sum())
@@ -64,24 +65,24 @@ def require_enough_left(
     least_churners: int = LEAST_CHURNERS,
     least_stayers: int = LEAST_STAYERS,
 ) -> None:
-    """Refuse labels of which too few are left.
+    """Refuse labels of which too few are left, and say when that is due to the sample.
 
     >>> before, left = np.repeat([0, 1], [900, 50]), np.repeat([0, 1], [9, 50])
     >>> require_enough_left(before, left, Sampling(negatives=0.01), purpose="training")
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: too few rows that stayed are left for training: 9 of 900 at `sampling.negatives` 0.01. ...
+    staypower.errors.UsageError: too few rows of stayers are left for training: 9 of 900 at `sampling.negatives` 0.01. ...
     """
     try:
         require_enough(before, purpose=purpose, least_churners=least_churners, least_stayers=least_stayers)
     except UsageError as error:
         if sampling.accounts == 1.0:
             raise
-        more = f"look at more accounts than {100 * sampling.accounts:g} %: raise `sampling.accounts` or `sampling.rows`"
+        more = f"use more than {percent(sampling.accounts)} of the accounts: raise `sampling.accounts` or `sampling.rows`"
         raise UsageError([Problem(each.problem, each.value, f"{each.fix}; or {more}") for each in error.problems]) from None
     stayed, kept = int((before == 0).sum()), int((left == 0).sum())
     if kept < least_stayers:
         value = f"{kept:,} of {stayed:,} at `sampling.negatives` {sampling.negatives:g}"
         share = min(1.0, 2 * least_stayers / max(stayed, 1))
         fix = f"at least {least_stayers} are needed: raise `sampling.negatives` to {share:.2g} or more, or leave it out"
-        raise UsageError.of(f"too few rows that stayed are left for {purpose}", value, fix)
+        raise UsageError.of(f"too few rows of stayers are left for {purpose}", value, fix)

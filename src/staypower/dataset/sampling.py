@@ -1,7 +1,7 @@
-"""Learn from fewer rows: some of the accounts, and some of the rows whose account stayed, with the odds corrected.
+"""Train on fewer rows: some of the accounts, and some of the rows of stayers, with the odds corrected for it.
 
-Which accounts and rows are taken follows from a hash of the id (and the cutoff) alone: the same ones for any order of rows, any
-number of buckets and threads, and any engine. A smaller share takes a part of what a larger one takes.
+Which accounts and rows are drawn follows from a hash of the id (and the cutoff) alone: the same ones for any order of rows, any
+number of buckets and threads, and any engine. A smaller share is a subset of a larger one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from staypower.dataset.settings import SamplingSettings
 from staypower.hashing import mix_in, numbers_of_texts
+from staypower.results.numbers import percent
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -24,39 +25,39 @@ if TYPE_CHECKING:
 __all__ = ["STAYERS_PER_CHURNER", "Sampling"]
 
 STAYERS_PER_CHURNER = 1
-"""Where shares follow from `rows`: so many rows that stayed are kept for each that churned before accounts are left out.
+"""When shares follow from `rows`: how many rows of stayers are kept per churned row before accounts are left out.
 
-Measured in benchmarks/sampling.py: as many rows that stayed as churned teach about as much as half of the accounts with all
-of their rows, which are more than twice as many.
+Measured in benchmarks/sampling.py: one row of a stayer per churned row trains about as good a model as half of the accounts
+with all their rows, which are more than twice as many.
 """
 
-# two draws that know nothing of each other, and a last round of mixing that leaves no trace of what was mixed in before
+# two independent draws, and a last round of mixing that hides what was mixed in before
 _OF_ACCOUNTS, _OF_ROWS, _LAST = 0x5851F42D4C957F2D, 0x14057B7EF767814F, 0x2545F4914F6CDD1D
 _ALL = 2**63
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """What share of the accounts, and of the rows that stayed, a data set holds.
+    """What share of the accounts, and of the rows of stayers, a data set holds.
 
     >>> Sampling(accounts=0.5).holds(pa.chunked_array([["a", "b", "c", "d"]])).tolist()
     [True, True, True, False]
     >>> print(Sampling(0.2, 0.25))
-    20 % of the accounts; 25 % of the rows that stayed, with the odds corrected
+    20.0% of the accounts; 25.0% of the rows of stayers, with the odds corrected
     """
 
     accounts: float = 1.0  # share of the accounts, in (0, 1]; of the test too
-    negatives: float = 1.0  # share of the rows that stayed where the model learns, in (0, 1]; the test keeps all
+    negatives: float = 1.0  # share of the stayers' rows in training and calibration, in (0, 1]; the test keeps all
     seed: int = 0
 
     @classmethod
     def of(cls, settings: SamplingSettings) -> Sampling:
-        """Read the shares as they are set; `rows` is not heeded, see `within`."""
+        """Read the shares from the settings; for `rows` see `within`."""
         return cls(settings.accounts, settings.negatives, settings.seed)
 
     @classmethod
     def within(cls, rows: int, *, churned: int, stayed: int, tested: int, seed: int = 0) -> Sampling:
-        """Find the shares that leave about so many rows.
+        """Find the shares that keep about so many rows.
 
         >>> Sampling.within(5_000, churned=500, stayed=9_000, tested=1_000).negatives
         0.388
@@ -76,11 +77,11 @@ class Sampling:
         return self.accounts < 1.0 or self.negatives < 1.0
 
     def holds(self, ids: pa.ChunkedArray) -> NDArray[np.bool_]:
-        """Say which accounts are looked at."""
+        """Say which accounts are in the sample."""
         return _share_of(self._numbers(ids, _OF_ACCOUNTS), self.accounts)
 
     def of_tables(self, tables: Tables) -> Tables:
-        """Leave out the rows of the accounts that are not looked at; what was sampled before stays as it is."""
+        """Keep the rows of the accounts in the sample; sampling twice changes nothing."""
         if self.accounts == 1.0:
             return tables
         kept = {}
@@ -90,7 +91,7 @@ class Sampling:
         return replace(tables, tables=kept)
 
     def draws(self, accounts: NDArray[np.object_], cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Draw rows with the share `negatives`, whatever their label: among all rows they are a simple random sample."""
+        """Draw a simple random sample of rows with the share `negatives`, whatever their label."""
         if self.negatives == 1.0:
             return np.ones(len(cutoffs), dtype=np.bool_)
         named = pa.array(np.asarray(accounts, dtype=object), pa.string()).dictionary_encode()
@@ -98,7 +99,7 @@ class Sampling:
         return self._drawn(numbers, np.asarray(cutoffs, dtype=np.int64))
 
     def keeps(
-        self, churned: NDArray[np.int8], learned: NDArray[np.bool_], accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
+        self, churned: NDArray[np.int8], training: NDArray[np.bool_], accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Say which labelled pairs of account and cutoff become rows."""
         kept: NDArray[np.bool_] = churned >= 0
@@ -107,7 +108,7 @@ class Sampling:
         numbers = self._numbers(pa.chunked_array([pa.array(accounts, pa.string())]), _OF_ROWS)
         # cutoff by cutoff: there may be more pairs than memory holds
         for place, cutoff in enumerate(cutoffs.tolist()):
-            stayed = np.flatnonzero((churned[:, place] == 0) & learned[:, place])
+            stayed = np.flatnonzero((churned[:, place] == 0) & training[:, place])
             kept[stayed, place] = self._drawn(numbers[stayed], np.full(len(stayed), cutoff, dtype=np.int64))
         return kept
 
@@ -117,7 +118,7 @@ class Sampling:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any] | None) -> Sampling:
-        """Read it back; everything where a model says nothing of a sample.
+        """Read it back; everything for a model without a sample.
 
         >>> Sampling.from_dict(Sampling(0.5).to_dict()) == Sampling(0.5), Sampling.from_dict(None).is_on
         (True, False)
@@ -127,13 +128,13 @@ class Sampling:
     def __str__(self) -> str:
         parts = []
         if self.accounts < 1.0:
-            parts.append(f"{100 * self.accounts:g} % of the accounts")
+            parts.append(f"{percent(self.accounts)} of the accounts")
         if self.negatives < 1.0:
-            parts.append(f"{100 * self.negatives:g} % of the rows that stayed, with the odds corrected")
+            parts.append(f"{percent(self.negatives)} of the rows of stayers, with the odds corrected")
         return "; ".join(parts) or "everything"
 
     def _drawn(self, numbers: NDArray[np.int64], cutoffs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Draw among rows, of which the numbers of their accounts are used up."""
+        """Draw among rows; the numbers of their accounts are changed on the way."""
         mix_in(numbers, cutoffs)
         return _share_of(numbers, self.negatives)
 
@@ -145,7 +146,7 @@ class Sampling:
 
 
 def _share_of(numbers: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
-    """Say which numbers lie in a share of all numbers of 63 bits, after one more round of mixing."""
+    """Say which numbers lie in a share of all 63-bit numbers, after one more round of mixing."""
     mix_in(numbers, np.full(len(numbers), _LAST, dtype=np.int64))
     return np.asarray(numbers < int(share * _ALL)) if share < 1.0 else np.ones(len(numbers), dtype=np.bool_)
 

@@ -1,4 +1,4 @@
-"""When accounts are looked at, and how long before the first look history must have begun."""
+"""Settings of the cutoffs, and of the sample of accounts and rows to train on."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class CutoffSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    every: int = Field(30, ge=1, le=3650, description="Days between two cutoffs.")
-    count: int = Field(24, ge=1, le=1000, description="How many cutoffs at most, test cutoffs included.")
+    every: int = Field(30, ge=1, le=3650, description="Days between cutoffs.")
+    count: int = Field(24, ge=1, le=1000, description="Maximum number of cutoffs, test cutoffs included.")
     test: Annotated[str | None, BeforeValidator(_as_date_text)] = Field(
-        None, description="Date of the first test cutoff; none: the last `test_count` mature cutoffs."
+        None, description="Date of the first test cutoff; by default the last `test_count` mature cutoffs."
     )
-    test_count: int = Field(3, ge=1, le=100, description="How many test cutoffs when `test` is not given.")
-    min_history: int = Field(90, ge=0, description="Days of history that must lie before the first cutoff.")
+    test_count: int = Field(3, ge=1, le=100, description="Number of test cutoffs when `test` is not given.")
+    min_history: int = Field(90, ge=0, description="Days of history required before the first cutoff.")
 
 
 class SamplingSettings(BaseModel):
-    """Settings of the sample that a model learns from; by default everything.
+    """Settings of the sample that a model is trained on; by default everything.
 
     >>> SamplingSettings(negatives=0.25).is_on, SamplingSettings().is_on
     (True, False)
@@ -54,25 +54,25 @@ class SamplingSettings(BaseModel):
     rows: int | None = Field(
         default=None,
         ge=1_000,
-        description="most rows of account and cutoff to learn from and test on; the shares follow: first rows that stayed are "
-        "left out, then accounts; none: no limit",
+        description="Maximum number of rows (account and cutoff) to train and test on. The shares follow from it: rows of "
+        "stayers are left out first, then accounts. No limit by default.",
     )
     accounts: float = Field(
-        default=1.0, gt=0.0, le=1.0, description="share of the accounts that are looked at, drawn by a hash of their ids"
+        default=1.0, gt=0.0, le=1.0, description="Share of the accounts to use, drawn by a hash of their ids."
     )
     negatives: float = Field(
         default=1.0,
         gt=0.0,
         le=1.0,
-        description="share of the rows that stayed to train on; the odds are corrected for it, and the test keeps all",
+        description="Share of the stayers' rows to train on; the odds are corrected for it, and the test keeps all.",
     )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="another seed draws other accounts and rows")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Another seed draws other accounts and rows.")
 
     @model_validator(mode="after")
     def _refuse_both(self) -> SamplingSettings:
         given = [name for name in ("accounts", "negatives") if getattr(self, name) != 1.0]
         if self.rows is not None and given:
-            raise ValueError(f"`rows` and `{given[0]}` are both given Fix: give `rows` alone, or the shares alone")
+            raise ValueError(f"`rows` and `{given[0]}` are both given. Fix: give `rows` alone, or the shares alone")
         return self
 
     @property

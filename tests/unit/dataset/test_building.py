@@ -92,7 +92,7 @@ def test_a_part_holds_its_rows_and_takes_some_of_them(tables):
 def test_constants_are_left_out_with_the_reason(tables):
     made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
     assert "mrr_now" not in made.X
-    assert "the same for every account" in made.catalogue.left_out["mrr_now"]
+    assert "the same in all training rows" in made.catalogue.left_out["mrr_now"]
     assert made.X.nunique(dropna=False).gt(1).all()
 
 
