@@ -12,6 +12,7 @@ from types import MappingProxyType
 from documentation.evaluation import document_baselines, document_metrics
 from documentation.features import document_aggregations, document_catalogue, document_combinations
 from documentation.inputs import document_expressions, document_formats, document_keys, document_schemas
+from documentation.names import document_names
 from documentation.settings import document_settings
 
 __all__ = ["PARTS", "parts_of", "renew"]
@@ -28,6 +29,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "settings": document_settings,
         "metrics": document_metrics,
         "baselines": document_baselines,
+        "names": document_names,
     }
 )
 _MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
-from staypower.dataset.pairs import Part, is_test_account, pairs_of, require_enough_left, rows_kept
+from staypower.dataset.pairs import PARTS, Part, is_test_account, pairs_of, require_enough_left, rows_kept
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
@@ -21,6 +21,9 @@ from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
 from staypower.labels.settings import LabelSettings
+from staypower.results.blocks import Block, TableBlock
+from staypower.results.numbers import count, percent, plural
+from staypower.results.result import Result
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -33,9 +36,11 @@ __all__ = [
     "Part",
     "build_dataset",
     "is_test_account",
+    "join_labels",
     "labels_of",
     "parts_of",
     "require_features",
+    "without",
     "without_constants",
 ]
 
@@ -46,7 +51,7 @@ _EVERYTHING = Sampling()
 
 
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(Result):
     """The rows that a model is trained and tested on.
 
     Parameters
@@ -126,6 +131,15 @@ class Dataset:
         found = np.searchsorted(np.asarray(accounts, dtype=str), self.matrix.accounts.astype(str))
         return found, np.searchsorted(cutoffs, self.matrix.cutoffs)
 
+    def blocks(self) -> Sequence[Block]:
+        """Return how many rows, accounts and churned rows each part has."""
+        parts = [(name, self.part(name)) for name in PARTS if self.rows(name).any()]
+        rows = [[name, count(len(part)), count(part.distinct_accounts), percent(float(part.y.mean()))] for name, part in parts]
+        return [
+            f"{plural(len(self.y), 'row')} with {plural(len(self.catalogue.names), 'feature')}. Split: {self.plan.words}.",
+            TableBlock(["part", "rows", "accounts", "churned"], rows),
+        ]
+
     def frame(self) -> pd.DataFrame:
         """Return keys, part, label and features as one frame."""
         keys = self.matrix.frame()
@@ -204,33 +218,8 @@ def build_dataset(
 ) -> Dataset:
     """Build the rows of every cutoff of the plan.
 
-    Parameters
-    ----------
-    tables : Tables
-    label, features, cutoffs
-        Settings.
-    catalogue : Catalogue, optional
-        What a trained model reads; by default declared from what was known at the last training cutoff.
-    cache : MatrixCache, optional
-        Where matrices are kept between runs.
-    need : sequence of {"training", "test"}, default ()
-        What must have enough of both classes; checked before anything costly is built.
-    least_churners : int, default 20
-        Churned rows required for training.
-    threads : int, default 2
-    sampling : Sampling, default everything
-        What share of the accounts, and of the stayers' rows in training and calibration, to build.
-    announce : callable, optional
-        Called with the number of rows and features before they are built; it may refuse.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    UsageError
-        When no cutoff fits, no account is active, no feature can be built, or what is needed has too few of one class.
+    What is in `need` must have enough of both classes, which is checked before anything costly is built. `announce` is called
+    with the number of rows and features before they are built, and may refuse. A `catalogue` is that of a trained model.
     """
     tables = sampling.of_tables(tables)
     plan = choose_plan(tables, label, cutoffs)
@@ -247,16 +236,18 @@ def build_dataset(
         return build_matrix(tables, declared, accounts=accounts, cutoffs=plan.all, rows=known, threads=threads)
 
     matrix = build() if cache is None else cache.get(declared, plan.all, known, build)
-    part = parts_of(matrix, plan)
-    if catalogue is None:
-        kept = without_constants(declared, matrix, part != "test")
-        matrix = replace(matrix, features=matrix.features[list(kept.names)], categories=kept.categories)
-        declared = kept
-        if cache is not None:
-            # evaluation asks for these columns: they are what the model reads
-            cache.keep(declared, plan.all, known, matrix)
-    y = labels_of(matrix, labels, plan)
-    return Dataset(matrix, y, part, declared, plan, labels, sampling)
+    if catalogue is not None:
+        return join_labels(matrix, catalogue, labels, plan, sampling)
+    made = without_constants(join_labels(matrix, declared, labels, plan, sampling))
+    if cache is not None:
+        # evaluation asks for these columns: they are what the model reads
+        cache.keep(made.catalogue, plan.all, known, made.matrix)
+    return made
+
+
+def join_labels(matrix: FeatureMatrix, catalogue: Catalogue, labels: Labels, plan: CutoffPlan, sampling: Sampling) -> Dataset:
+    """Join features with the label and the part of each row."""
+    return Dataset(matrix, labels_of(matrix, labels, plan), parts_of(matrix, plan), catalogue, plan, labels, sampling)
 
 
 def require_features(catalogue: Catalogue) -> None:
@@ -270,9 +261,9 @@ def _require(
     labels: Labels, kept: NDArray[np.bool_], plan: CutoffPlan, need: Sequence[str], least_churners: int, sampling: Sampling
 ) -> None:
     if "training" in need:
-        learned = pairs_of(labels, plan, "training", "calibration")
-        left = np.where(kept & learned, labels.churned, np.int8(-1))
-        require_enough_left(labels.churned[learned], left, sampling, purpose="training", least_churners=least_churners)
+        training = pairs_of(labels, plan, "training", "calibration")
+        left = np.where(kept & training, labels.churned, np.int8(-1))
+        require_enough_left(labels.churned[training], left, sampling, purpose="training", least_churners=least_churners)
     if "test" in need:
         test = labels.churned[pairs_of(labels, plan, "test")]
         require_enough_left(test, test, sampling, purpose="the test", least_churners=1, least_stayers=1)
@@ -296,15 +287,19 @@ def parts_of(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
     return part
 
 
-def without_constants(catalogue: Catalogue, matrix: FeatureMatrix, training: NDArray[np.bool_]) -> Catalogue:
+def without_constants(dataset: Dataset) -> Dataset:
     """Leave out the columns that are the same in all training rows."""
-    values = matrix.features.to_numpy()[training]
+    values = dataset.X.to_numpy()[dataset.parts != "test"]
     if not len(values):
-        return catalogue
-    missing = np.isnan(values)
-    filled = np.where(missing, np.inf, values)
-    first = filled[0]
-    varies = (filled != first).any(axis=0)
-    constant = {name: SAME_FOR_ALL for name, good in zip(catalogue.names, varies, strict=True) if not good}
-    kept = catalogue.only(name for name in catalogue.names if name not in constant)
-    return replace(kept, left_out={**catalogue.left_out, **constant})
+        return dataset
+    filled = np.where(np.isnan(values), np.inf, values)
+    varies = (filled != filled[0]).any(axis=0)
+    kept = without(dataset.catalogue, [name for name, good in zip(dataset.catalogue.names, varies, strict=True) if not good])
+    matrix = replace(dataset.matrix, features=dataset.matrix.features[list(kept.names)], categories=kept.categories)
+    return replace(dataset, matrix=matrix, catalogue=kept)
+
+
+def without(catalogue: Catalogue, constant: Sequence[str]) -> Catalogue:
+    """Leave out the columns that are the same in all training rows, and say so in the catalogue."""
+    kept = catalogue.only(set(catalogue.names) - set(constant))
+    return replace(kept, left_out={**catalogue.left_out, **dict.fromkeys(constant, SAME_FOR_ALL)})

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.dataset.building import Dataset, labels_of, parts_of, without_constants
+from staypower.dataset.building import Dataset, join_labels, require_features, without_constants
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.dataset.pairs import rows_kept
 from staypower.dataset.sampling import Sampling
-from staypower.errors import UsageError
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -53,13 +52,8 @@ def build_folds(
     store = ColumnStore.of(tables, found, kept, threads=threads)
     for plan, labels, rows in zip(plans, found, kept, strict=True):
         declared = declare(tables, features, cutoff=plan.trained_until, hidden=label.hidden)
-        if not declared.definitions:
-            raise UsageError.of("no feature can be built", "none declared", "map more tables or columns")
-        matrix = store.matrix(declared, labels, rows)
-        part = parts_of(matrix, plan)
-        varying = without_constants(declared, matrix, part != "test")
-        matrix = replace(matrix, features=matrix.features[list(varying.names)], categories=varying.categories)
-        yield Dataset(matrix, labels_of(matrix, labels, plan), part, varying, plan, labels, sampling)
+        require_features(declared)
+        yield without_constants(join_labels(store.matrix(declared, labels, rows), declared, labels, plan, sampling))
 
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from staypower.dataset.building import SAME_FOR_ALL, labels_of, parts_of
+from staypower.dataset.building import labels_of, parts_of, without
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
@@ -76,10 +76,9 @@ def _seen(values: np.ndarray) -> list[float | None] | None:
 def varying(catalogue: Catalogue, parts: Sequence[Path]) -> Catalogue:
     """Leave out the columns that are the same in all training rows."""
     notes = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
-    constant = {}
+    constant = []
     for name in catalogue.names:
         seen = [each[name] for each in notes]
         if None not in seen and len({value for values in seen for value in values}) == 1:
-            constant[name] = SAME_FOR_ALL
-    kept = catalogue.only(name for name in catalogue.names if name not in constant)
-    return replace(kept, left_out={**catalogue.left_out, **constant})
+            constant.append(name)
+    return without(catalogue, constant)

@@ -16,9 +16,10 @@ from staypower.results.numbers import percent
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Part", "count_rows", "is_test_account", "pairs_of", "require_enough_left", "rows_kept"]
+__all__ = ["PARTS", "Part", "count_rows", "is_test_account", "pairs_of", "require_enough_left", "rows_kept"]
 
 Part = Literal["training", "calibration", "test"]
+PARTS: tuple[Part, ...] = ("training", "calibration", "test")
 
 TEST_SHARE = 0.3
 

@@ -89,6 +89,15 @@ def test_a_part_holds_its_rows_and_takes_some_of_them(tables):
     )
 
 
+def test_a_dataset_says_what_its_parts_hold(tables):
+    made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
+    said = made.text(120)
+    assert said.startswith(f"{len(made.y):,} rows with {len(made.catalogue.names)} features. Split: temporal: ")
+    test = made.part("test")
+    row = next(line.split() for line in said.splitlines() if line.startswith("test "))
+    assert row == ["test", f"{len(test):,}", str(test.distinct_accounts), f"{test.y.mean():.1%}"]
+
+
 def test_constants_are_left_out_with_the_reason(tables):
     made = build_dataset(tables, label=LABEL, features=FeatureSettings(), cutoffs=CutoffSettings())
     assert "mrr_now" not in made.X

@@ -10,9 +10,10 @@ import pytest
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY
 from staypower.dataset import folds as building
-from staypower.dataset.building import labels_of, parts_of, without_constants
+from staypower.dataset.building import join_labels, without_constants
 from staypower.dataset.cutoff_plan import begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
+from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.features.builder import build_matrix
 from staypower.features.declaring import declare
@@ -63,20 +64,18 @@ def learned_then(tables, plan):
     catalogue = declare(past, FEATURES, cutoff=plan.trained_until)
     matrix = build_matrix(past, catalogue, accounts=list(labels.population.accounts), cutoffs=learned, rows=labels.churned >= 0)
     short = replace(plan, test=np.zeros(0, dtype=np.int64))
-    kept = without_constants(catalogue, matrix, np.ones(len(matrix), dtype=bool))
-    return matrix, labels_of(matrix, labels, short), parts_of(matrix, short), kept
+    return without_constants(join_labels(matrix, catalogue, labels, short, Sampling()))
 
 
 def test_a_fold_learns_from_what_was_known_at_its_test_cutoff_bit_for_bit(tables, plans, made):
     for plan, fold in zip(plans, made, strict=True):
-        matrix, y, part, kept = learned_then(tables, plan)
-        learned = fold.rows("training", "calibration")
-        assert fold.catalogue.to_dict() == kept.to_dict()
-        assert fold.matrix.accounts[learned].tolist() == matrix.accounts.tolist()
-        assert fold.matrix.cutoffs[learned].tolist() == matrix.cutoffs.tolist()
-        assert fold.y[learned].tolist() == y.tolist()
-        assert fold.parts[learned].tolist() == part.tolist()
-        assert fold.X[learned].to_numpy().tobytes() == matrix.features[list(kept.names)].to_numpy().tobytes()
+        then, training = learned_then(tables, plan), fold.part("training", "calibration")
+        assert fold.catalogue.to_dict() == then.catalogue.to_dict()
+        assert training.accounts.tolist() == then.matrix.accounts.tolist()
+        assert training.cutoffs.tolist() == then.matrix.cutoffs.tolist()
+        assert training.y.tolist() == then.y.tolist()
+        assert fold.parts[training.index].tolist() == then.parts.tolist()
+        assert training.X.to_numpy().tobytes() == then.X.to_numpy().tobytes()
 
 
 def test_test_rows_are_those_of_the_whole_history(tables, plans, made):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import write_docs
-from documentation import features, inputs, settings
+from documentation import features, inputs, names, settings
 from documentation.parts import PARTS, parts_of, renew
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -40,3 +40,16 @@ def test_the_parts_say_what_the_code_does():
     assert "| `where` |" in inputs.document_keys()
     assert "date_trunc" in inputs.document_expressions()
     assert "| `capacity` |" in settings.document_settings()
+
+
+def test_every_public_name_stands_on_the_page_with_what_it_is_for():
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    for module, listed in names.public_names().items():
+        assert listed
+        for name in listed:
+            said = page.partition(f"### `{module}.{name}`\n")[2].partition("\n#")[0]
+            assert len(said.replace("```", "").split()) > 3, f"{module}.{name} has no first paragraph"
+
+
+def test_the_public_names_are_few():
+    assert len(names.public_names()["staypower"]) <= 40
