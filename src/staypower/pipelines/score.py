@@ -206,6 +206,9 @@ def score(
             settings, progress=progress, cutoff=at, output=output, model=model_from(model), objects=frames
         )
         return ScoreResult(*made)
+    # a list of a few accounts must not replace everybody's
+    name = "scores-selected" if asked else "scores"
+    path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
     earlier = previous_from(previous)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
@@ -215,9 +218,6 @@ def score(
         require_accounts(asked, given.account_ids)
         made = score_tables(settings, bundle, place, given, progress=progress, cutoff=at, accounts=asked, previous=compared)
         return ScoreResult(made)
-    # a list of a few accounts must not replace everybody's
-    name = "scores-selected" if asked else "scores"
-    path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
     in_memory = tables_from(settings, tables, progress)
     buckets, files = (1, ()) if in_memory is not None else buckets_of(settings, features=len(bundle.feature_names))
     # only a run that is cut into buckets is worth continuing
