@@ -24,7 +24,7 @@ def watch(event, args):
     if event == "open" and isinstance(args[0], str) and args[0].startswith(sys.argv[1]):
         seen.append(("read", args[0][len(sys.argv[1]):]))
 import numpy as np
-from staypower.models import read_bundle
+from staypower.models.bundle import read_bundle
 sys.addaudithook(watch)
 bundle = read_bundle(sys.argv[1], digest=sys.argv[2])
 rows = np.load(sys.argv[3])
