@@ -36,11 +36,11 @@ from scipy.special import expit
 from staypower import load_config, simulate
 from staypower.cutoffs import instant_of
 from staypower.dataset.building import build_dataset
+from staypower.engines.opening import load_tables
 from staypower.features.builder import build_matrix
 from staypower.labels.churn import find_labels
 from staypower.models.fitting import fit_classifier
-from staypower.pipelines.loading import load_tables
-from staypower.pipelines.sampling import open_to_learn
+from staypower.pipelines.loading import open_to_train
 from staypower.progress import Progress
 
 SAMPLES = ("", "accounts=0.5", "accounts=0.25", "negatives=0.5", "negatives=0.25", "negatives=0.1")
@@ -74,7 +74,7 @@ def learn(folder: Path, sample: str, accounts: int, seed: int) -> dict[str, Any]
     overrides = [f"sampling.{sample}"] if sample else []
     settings = load_config(folder / "config.yaml", overrides=overrides)
     begun = time.process_time()
-    tables, sampling = open_to_learn(settings, progress=_QUIET)
+    tables, sampling = open_to_train(settings, progress=_QUIET)
     shown = {"label": settings.label, "features": settings.features, "cutoffs": settings.cutoffs}
     dataset = build_dataset(tables, **shown, sampling=sampling)
     model = fit_classifier(dataset, settings.model)
@@ -106,7 +106,7 @@ def learn(folder: Path, sample: str, accounts: int, seed: int) -> dict[str, Any]
 
 def _later(folder: Path, settings: Any, dataset: Any) -> tuple[np.ndarray, pd.DataFrame]:
     """Build the features of everybody at the test cutoffs, by what the model has learned, and find the true probabilities."""
-    tables, _ = load_tables(settings, progress=_QUIET)
+    tables, _ = load_tables(settings.sources, progress=_QUIET)
     cutoffs = np.array([instant_of(text) for text in TEST])
     labels = find_labels(tables, settings.label, cutoffs)
     known = labels.churned >= 0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,7 @@ from staypower.schemas import TableSchema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BucketedTables", "Table", "Tables", "fingerprint", "is_return", "numbered"]
+__all__ = ["BucketedTables", "Table", "Tables", "fingerprint", "is_return", "numbered", "put_together"]
 
 Made = TypeVar("Made")
 
@@ -189,6 +189,19 @@ class BucketedTables(ABC):
         """Instant of the earliest row of all tables."""
         return min((first for first in map(self.first_instant, self.names) if first is not None), default=None)
 
+    @property
+    def account_ids(self) -> list[str]:
+        """Every account once, sorted."""
+        return sorted(account for ids in self.each(_ids_of, only=()) for account in ids)
+
+    def of_accounts(self, accounts: Collection[str]) -> BucketedTables:
+        """Return the buckets that these accounts would be in."""
+        return self
+
+    def together(self, only: Collection[str] | None = None) -> Tables:
+        """Put the rows of all buckets under one another; `only` names the tables that are needed besides `accounts`."""
+        return put_together([self.bucket(number, only) for number in self.buckets])
+
     def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
         """Run a function on every bucket and give what it makes, in any order."""
         return (function(self.bucket(number, only)) for number in self.buckets)
@@ -263,7 +276,20 @@ class Tables(Mapping[str, Table], BucketedTables):
     @property
     def account_ids(self) -> list[str]:
         """Every account once, sorted."""
-        return sorted(pc.unique(self["accounts"].data.column("account_id")).to_pylist())
+        return _ids_of(self)
+
+
+def _ids_of(tables: Tables) -> list[str]:
+    return sorted(pc.unique(tables["accounts"].data.column("account_id")).to_pylist())
+
+
+def put_together(parts: Sequence[Tables]) -> Tables:
+    """Put the rows of several buckets under one another."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    tables = {name: replace(table, data=pa.concat_tables([part[name].data for part in parts])) for name, table in first.items()}
+    return replace(first, tables=tables)
 
 
 def fingerprint(tables: Tables) -> str:

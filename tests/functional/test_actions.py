@@ -17,12 +17,12 @@ from staypower.actions.holdout import held_back
 from staypower.actions.playbook.measures import FEATURE_MEASURES
 from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import DAY, instant_of
+from staypower.engines.opening import open_tables
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.choosing import action_columns, choose_for
-from staypower.pipelines.loading import open_tables
 from staypower.portfolio.customer_value import account_values
 from staypower.progress import Progress
 from staypower.sources.disk_tables import DiskTables
@@ -198,7 +198,9 @@ def test_accounts_in_buckets_on_disk_get_the_same_list(company, tables, chosen, 
         {"tables.outreach": {"source": str(tmp_path / "outreach.parquet")}, "playbook": str(owners_playbook), "actions": {}},
     )
     bundle = company.result.trained.bundle
-    spilled = open_tables(settings, progress=Progress(quiet=True), buckets=3, folder=tmp_path / "buckets")
+    spilled = open_tables(
+        settings.sources, settings.engine, progress=Progress(quiet=True), buckets=3, folder=tmp_path / "buckets"
+    )
     assert isinstance(spilled, DiskTables)
     arguments = {"playbook": load_playbook(settings), "cutoff": chosen.cutoff, "bundle": bundle}
     rows = company.result.scored.scores.table

@@ -58,6 +58,19 @@ def test_the_demo_company_in_buckets_is_the_company(company, tmp_path):
         assert_same_tables(whole, spilled)
 
 
+def test_check_finds_the_same_whatever_the_number_of_buckets(company, cache):
+    told = []
+    for buckets in (1, 6):
+        code, out, err = run("check", "-c", str(company.config), "--set", f"engine.buckets={buckets}", "--json", "--quiet")
+        assert code == 0, err
+        told.append(json.loads(out))
+        for found in told[-1]["findings"]:
+            found.pop("examples")
+        told[-1]["findings"].sort(key=str)
+    assert told[0] == told[1]
+    assert not list(cache.glob("*-run-*"))
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_scores_are_the_same_bytes_for_any_number_of_buckets_and_threads(company, cache, tmp_path, monkeypatch, ending):
     of = Scorer.of

@@ -12,13 +12,13 @@ import pytest
 from command_line import run
 
 from staypower.config.loading import load_config
+from staypower.dataset import sampled_tables as pipeline
 from staypower.dataset.building import build_dataset
 from staypower.dataset.sampling import Sampling
+from staypower.engines.opening import load_tables
 from staypower.models.bundle import read_bundle
-from staypower.pipelines import sampling as pipeline
 from staypower.pipelines.evaluate import _training_accounts
-from staypower.pipelines.loading import load_tables
-from staypower.pipelines.sampling import open_to_learn
+from staypower.pipelines.loading import open_to_train
 from staypower.pipelines.train import _reference
 from staypower.progress import Progress
 
@@ -59,7 +59,7 @@ def trained(call):
 
 @pytest.fixture(scope="module")
 def tables(settings):
-    return load_tables(settings, progress=QUIET)[0]
+    return load_tables(settings.sources, progress=QUIET)[0]
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_scores_use_the_corrected_odds_and_the_share_of_the_capacity(call, train
 def test_rows_are_kept_within_what_was_asked_for(company, place):
     for more in ((), ("engine.buckets=5",)):
         chosen = load_config(company.config, [*words(place, "sampling.rows=1500", *more)[1::2]])
-        tables, sampling = open_to_learn(chosen, progress=QUIET)
+        tables, sampling = open_to_train(chosen, progress=QUIET)
         made = build_dataset(tables, label=chosen.label, features=chosen.features, cutoffs=chosen.cutoffs, sampling=sampling)
         assert sampling.negatives < 1
         assert 1200 < len(made.y) <= 1600, sampling
@@ -164,7 +164,7 @@ def test_rows_are_kept_within_what_was_asked_for(company, place):
 
 
 def company_tables(chosen):
-    return load_tables(chosen, progress=QUIET)[0]
+    return load_tables(chosen.sources, progress=QUIET)[0]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_tables_that_do_not_fit_are_refused_before_they_are_read(company, place,
     monkeypatch.setattr(pipeline, "load_of", lambda _: pipeline.Load(rows=10**9, accounts=50_000_000))
     monkeypatch.setattr(pipeline, "load_tables", lambda *_, **__: pytest.fail("they were read"))
     with pytest.raises(pipeline.UsageError) as refused:
-        open_to_learn(chosen, progress=QUIET)
+        open_to_train(chosen, progress=QUIET)
     assert "about 80.0GB" in refused.value.problems[0].value
     assert "`sampling: {accounts: 0.01}`" in refused.value.problems[0].fix
 

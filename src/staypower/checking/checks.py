@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from types import MappingProxyType
 
 import numpy as np
@@ -12,9 +15,10 @@ import pyarrow.compute as pc
 from staypower.checking.leaks import leak_suspects
 from staypower.checking.report import CheckReport, TableSummary
 from staypower.cutoffs import DAY, MISSING, text_of
+from staypower.results.numbers import percent
 from staypower.schemas import SCHEMAS
 from staypower.sources.findings import Finding
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 __all__ = ["TABLE_FEATURES", "attribute_frame", "check_tables"]
 
@@ -65,134 +69,68 @@ _COLUMN_FEATURES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 _SHORT = 180
 
 
-def absent(tables: Tables) -> Iterator[Finding]:
-    """Name tables and columns that are not given, and what is not built without them."""
-    for name, features in TABLE_FEATURES.items():
-        if name not in tables:
-            yield Finding("note", name, "", 0, "not given", f"not built: {features}", f"give `{name}` a source if you have it")
-    for name, columns in _COLUMN_FEATURES.items():
-        for column, features in columns.items():
-            if name in tables and not tables[name].has(column):
-                yield Finding("note", name, column, 0, "not mapped", f"not built: {features}", f"map `{column}` if you have it")
+@dataclass(frozen=True)
+class _Figures:
+    """Figures of a table's rows; those of several buckets add up."""
 
+    rows: int
+    accounts: int
+    first: int | None  # instants of the earliest and the latest row
+    last: int | None
+    blanks: Mapping[str, int]  # blank values by column
+    refunds: int = 0
 
-def blanks(tables: Tables) -> Iterator[Finding]:
-    """Name columns of which a part is blank."""
-    for name, table in tables.items():
-        for column in table.data.column_names:
-            count = table.data.column(column).null_count
-            if not count or not len(table):
-                continue
-            if count == len(table):
-                yield Finding(
-                    "warning", name, column, count, "every value is blank", "features of it are missing", "check the mapping"
-                )
-            else:
-                share = f"blank in {count / len(table):.1%} of the rows"
-                yield Finding("note", name, column, count, share, _meaning_of_blank(table, column))
+    @classmethod
+    def of(cls, table: Table) -> _Figures:
+        own = table.own_instants() if len(table) else np.zeros(0, dtype=np.int64)
+        there = own[own != MISSING]
+        first, last = (int(there.min()), int(there.max())) if len(there) else (None, None)
+        blanks = {name: table.data.column(name).null_count for name in table.data.column_names}
+        refunds = int((table.texts("status") == "refunded").sum()) if table.name == "payments" and table.has("status") else 0
+        return cls(len(table), len(pc.unique(table.data.column("account_id"))), first, last, blanks, refunds)
 
-
-def _meaning_of_blank(table: Table, column: str) -> str:
-    """Say what a blank means: a moment that has not come yet, or a value that nobody knows."""
-    known = table.schema.column(column)
-    if known is not None and known.known_from == column and column != table.schema.times[0]:
-        return "it has not happened in these rows"
-    return "unknown in these rows; no value is put in its place"
-
-
-def changing(tables: Tables) -> Iterator[Finding]:
-    """Name columns that change under one's feet, and from when they are used."""
-    for name, table in tables.items():
-        if name not in SCHEMAS or table.has("valid_from"):
-            continue
-        for column in SCHEMAS[name].columns:
-            if not column.mutable or not table.has(column.name) or column.name in table.fixed:
-                continue
-            if column.known_from:
-                used = f"used only from `{column.known_from}`" if table.has(column.known_from) else "left out"
-            else:
-                used = "left out"
-            fix = f"write `fixed: [{column.name}]` if it never changes while a row lives"
-            if name == "subscriptions":
-                fix += ", or give rows with `valid_from`"
-            yield Finding("note", name, column.name, 0, "a column that may change while its row lives", used, fix)
-    yield from _flags(tables)
-
-
-def _flags(tables: Tables) -> Iterator[Finding]:
-    """Name flags that may have been set later than their row."""
-    if tables.has("orders", "cancelled") and not tables.has("orders", "returned_at"):
-        table = tables["orders"]
-        if "cancelled" not in table.fixed:
-            meaning = "taken as known at the order's own time; if it was set later on the same row, it is a leak"
-            fix = "map `returned_at`, or write `fixed: [cancelled]` if cancellations are rows of their own"
-            yield Finding("warning", "orders", "cancelled", 0, "a flag without the time at which it was set", meaning, fix)
-    if tables.has("payments", "status") and not tables.has("payments", "refunded_at"):
-        refunded = int((tables["payments"].texts("status") == "refunded").sum())
-        if refunded:
-            meaning = "refunds are not used: nobody knows when they were made"
-            yield Finding("warning", "payments", "status", refunded, "refunds without their time", meaning, "map `refunded_at`")
-
-
-def history(tables: Tables, outcome_days: int | None = None) -> Iterator[Finding]:
-    """Say how long each table's history is, and warn when it is too short to learn from and to test on."""
-    until = tables.observed_until
-    firsts = {}
-    for name, table in tables.items():
-        first = _first(table) if name != "accounts" else MISSING
-        if first != MISSING:
-            firsts[name] = first
-            days = _days(first, until)
-            problem = f"history of {days:,} days, {text_of(first)[:10]} to {text_of(until - 1)[:10]}"
-            yield Finding("note", name, "", 0, problem, "features look back at most this far")
-    if not firsts:
-        return
-    days = _days(min(firsts.values()), until)
-    needed = 2 * outcome_days if outcome_days is not None else _SHORT
-    if days < needed:
-        problem = f"only {days:,} days of history"
-        meaning = f"training and a later test need about {needed:,}; the test may not be a temporal one"
-        yield Finding("warning", "tables", "", 0, problem, meaning, "give more history, or a shorter horizon")
-
-
-def _days(first: int, until: int) -> int:
-    """Count the calendar days from the one of the first row."""
-    return (until - first // DAY * DAY) // DAY
-
-
-def _first(table: Table) -> int:
-    own = table.own_instants()
-    return int(np.min(own[own != MISSING], initial=np.iinfo(np.int64).max)) if (own != MISSING).any() else MISSING
-
-
-def nothing_to_learn(tables: Tables) -> Iterator[Finding]:
-    """Refuse a company of which nothing is known but its accounts."""
-    if len(tables) == 1 and not tables["accounts"].fixed:
-        fix = "give one event table, or list attributes that never change under `static:`"
-        yield Finding(
-            "error", "accounts", "", 0, "neither an event table nor a usable attribute", "there is nothing to learn", fix
+    def __add__(self, other: _Figures) -> _Figures:
+        return _Figures(
+            self.rows + other.rows,
+            self.accounts + other.accounts,
+            min((first for first in (self.first, other.first) if first is not None), default=None),
+            max((last for last in (self.last, other.last) if last is not None), default=None),
+            {name: count + other.blanks[name] for name, count in self.blanks.items()},
+            self.refunds + other.refunds,
         )
+
+    def summary(self, table: Table) -> TableSummary:
+        first, last = (None if at is None else text_of(at)[:10] for at in (self.first, self.last))
+        return TableSummary(self.rows, self.accounts, tuple(table.data.column_names), first, last)
 
 
 def check_tables(
-    tables: Tables,
+    tables: BucketedTables,
     findings: Sequence[Finding] = (),
     *,
     outcome_days: int | None = None,
     target: Mapping[str, int] | None = None,
     label: Collection[str] = (),
 ) -> CheckReport:
-    """Check whether tables can be used.
+    """Check whether tables can be used, one bucket of accounts at a time.
 
     >>> import pyarrow as pa
     >>> from staypower.schemas import SCHEMAS
+    >>> from staypower.tables import Tables
     >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))
     >>> check_tables(Tables({"accounts": accounts}, 0)).errors[0].problem
     'neither an event table nor a usable attribute'
     """
-    found = [*findings, *nothing_to_learn(tables), *changing(tables), *_leaks(tables, target, label)]
-    found += [*history(tables, outcome_days), *blanks(tables), *absent(tables)]
-    return CheckReport.of(found, {name: _summary(table) for name, table in tables.items()})
+    empty, looked = tables.empty, list(tables.each(_look))
+    figures = {name: reduce(add, (each[name] for each, _ in looked)) for name in empty}
+    attributes = pd.concat([frame for _, frame in looked]).sort_index(kind="stable")
+    found = [*findings, *_nothing_to_learn(empty), *_changing(empty, figures), *_leaks(empty, attributes, target, label)]
+    found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *_absent(empty)]
+    return CheckReport.of(found, {name: figures[name].summary(table) for name, table in empty.items()})
+
+
+def _look(bucket: Tables) -> tuple[dict[str, _Figures], pd.DataFrame]:
+    return {name: _Figures.of(table) for name, table in bucket.items()}, attribute_frame(bucket["accounts"])
 
 
 def attribute_frame(accounts: Table) -> pd.DataFrame:
@@ -209,10 +147,11 @@ def attribute_frame(accounts: Table) -> pd.DataFrame:
     return frame.drop_duplicates("account_id", keep="last").set_index("account_id").drop(columns="known_at", errors="ignore")
 
 
-def _leaks(tables: Tables, target: Mapping[str, int] | None, label: Collection[str]) -> Iterator[Finding]:
-    accounts = tables["accounts"]
-    frame = attribute_frame(accounts).drop(columns=list(label), errors="ignore")
-    left_out = set(frame.columns) - accounts.fixed
+def _leaks(
+    empty: Tables, attributes: pd.DataFrame, target: Mapping[str, int] | None, label: Collection[str]
+) -> Iterator[Finding]:
+    frame = attributes.drop(columns=list(label), errors="ignore")
+    left_out = set(frame.columns) - empty["accounts"].fixed
     if target is None:
         yield from leak_suspects(frame, left_out=left_out)
         return
@@ -220,9 +159,96 @@ def _leaks(tables: Tables, target: Mapping[str, int] | None, label: Collection[s
     yield from leak_suspects(known, [target[account] for account in known.index], left_out=left_out)
 
 
-def _summary(table: Table) -> TableSummary:
-    times = table.own_instants() if len(table) else np.zeros(0, dtype=np.int64)
-    there = times[times != MISSING]
-    days = (text_of(int(there.min()))[:10], text_of(int(there.max()))[:10]) if len(there) else (None, None)
-    accounts = len(pc.unique(table.data.column("account_id")))
-    return TableSummary(len(table), int(accounts), tuple(table.data.column_names), *days)
+def _absent(empty: Tables) -> Iterator[Finding]:
+    """Name tables and columns that are not given, and what is not built without them."""
+    for name, features in TABLE_FEATURES.items():
+        if name not in empty:
+            yield Finding("note", name, "", 0, "not given", f"not built: {features}", f"give `{name}` a source if you have it")
+    for name, columns in _COLUMN_FEATURES.items():
+        for column, features in columns.items():
+            if name in empty and not empty[name].has(column):
+                yield Finding("note", name, column, 0, "not mapped", f"not built: {features}", f"map `{column}` if you have it")
+
+
+def _blanks(empty: Tables, figures: Mapping[str, _Figures]) -> Iterator[Finding]:
+    """Name columns of which a part is blank."""
+    for name, table in empty.items():
+        rows = figures[name].rows
+        for column, count in figures[name].blanks.items():
+            if not count:
+                continue
+            if count == rows:
+                meaning = "features of it are missing"
+                yield Finding("warning", name, column, count, "every value is blank", meaning, "check the mapping")
+            else:
+                share = f"blank in {percent(count / rows)} of the rows"
+                yield Finding("note", name, column, count, share, _meaning_of_blank(table, column))
+
+
+def _meaning_of_blank(table: Table, column: str) -> str:
+    """Say what a blank means: a moment that has not come yet, or a value that is not known."""
+    known = table.schema.column(column)
+    if known is not None and known.known_from == column and column != table.schema.times[0]:
+        return "it has not happened in these rows"
+    return "not recorded in these rows; nothing is filled in"
+
+
+def _changing(empty: Tables, figures: Mapping[str, _Figures]) -> Iterator[Finding]:
+    """Name columns that may change while their row lives, and from when they are used."""
+    for name, table in empty.items():
+        if name not in SCHEMAS or table.has("valid_from"):
+            continue
+        for column in SCHEMAS[name].columns:
+            if not column.mutable or not table.has(column.name) or column.name in table.fixed:
+                continue
+            used = "left out"
+            if column.known_from and table.has(column.known_from):
+                used = f"used only from `{column.known_from}`"
+            fix = f"write `fixed: [{column.name}]` if it never changes while a row lives"
+            if name == "subscriptions":
+                fix += ", or give rows with `valid_from`"
+            yield Finding("note", name, column.name, 0, "a column that may change while its row lives", used, fix)
+    yield from _flags(empty, figures)
+
+
+def _flags(empty: Tables, figures: Mapping[str, _Figures]) -> Iterator[Finding]:
+    """Name flags that may have been set later than their row."""
+    undated = empty.has("orders", "cancelled") and not empty.has("orders", "returned_at")
+    if undated and "cancelled" not in empty["orders"].fixed:
+        meaning = "taken as known at the order's own time; if it was set later on the same row, it is a leak"
+        fix = "map `returned_at`, or write `fixed: [cancelled]` if cancellations are rows of their own"
+        yield Finding("warning", "orders", "cancelled", 0, "a flag without the time at which it was set", meaning, fix)
+    if empty.has("payments", "status") and not empty.has("payments", "refunded_at"):
+        refunds = figures["payments"].refunds
+        if refunds:
+            meaning = "refunds are not used: no date says when they were made"
+            yield Finding("warning", "payments", "status", refunds, "refunds without their time", meaning, "map `refunded_at`")
+
+
+def _history(until: int, figures: Mapping[str, _Figures], outcome_days: int | None) -> Iterator[Finding]:
+    """Say how long each table's history is, and warn when it is too short to train and to test on."""
+    firsts = {name: each.first for name, each in figures.items() if name != "accounts" and each.first is not None}
+    for name, first in firsts.items():
+        problem = f"history of {_days(first, until):,} days, {text_of(first)[:10]} to {text_of(until - 1)[:10]}"
+        yield Finding("note", name, "", 0, problem, "features look back at most this far")
+    if not firsts:
+        return
+    days = _days(min(firsts.values()), until)
+    needed = 2 * outcome_days if outcome_days is not None else _SHORT
+    if days < needed:
+        problem = f"only {days:,} days of history"
+        meaning = f"training and a later test need about {needed:,}; the test may not be a temporal one"
+        yield Finding("warning", "tables", "", 0, problem, meaning, "give more history, or a shorter horizon")
+
+
+def _days(first: int, until: int) -> int:
+    """Count the calendar days from the one of the first row."""
+    return (until - first // DAY * DAY) // DAY
+
+
+def _nothing_to_learn(empty: Tables) -> Iterator[Finding]:
+    """Refuse a company of which nothing is known but its accounts."""
+    if len(empty) == 1 and not empty["accounts"].fixed:
+        problem = "neither an event table nor a usable attribute"
+        fix = "give one event table, or list attributes that never change under `static:`"
+        yield Finding("error", "accounts", "", 0, problem, "there is nothing to train on", fix)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from staypower.results.blocks import Block, Head, Heading, Items, TableBlock
+from staypower.results.numbers import UNKNOWN, count, plural
+from staypower.results.result import Result
 from staypower.sources.findings import Finding
 
 if TYPE_CHECKING:
@@ -23,16 +24,16 @@ _COLUMNS = ("severity", "table", "column", "rows", "problem", "meaning", "fix", 
 class TableSummary:
     """One table in figures."""
 
-    rows: int  # how many rows are left, of how many accounts
-    accounts: int  # how many rows are left, of how many accounts
-    columns: tuple[str, ...]  # the columns that were read
-    first: str | None  # the days of its first and last row
-    last: str | None  # the days of its first and last row
+    rows: int  # that are left
+    accounts: int  # that these rows have
+    columns: tuple[str, ...]  # that were read
+    first: str | None  # day of its first row
+    last: str | None  # day of its last row
 
 
 @dataclass(frozen=True)
-class CheckReport:
-    """What was found, the worst first.
+class CheckReport(Result):
+    """The usability report: what was found in the tables, the worst first.
 
     >>> report = CheckReport.of([Finding("warning", "usage", "at", 2, "odd dates", "kept", "fix them")], {})
     >>> len(report.errors), len(report.warnings)
@@ -68,8 +69,8 @@ class CheckReport:
     @property
     def summary(self) -> str:
         """Count the findings in words."""
-        counted = ((len(self.errors), "error"), (len(self.warnings), "warning"), (len(self.notes), "note"))
-        return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counted)
+        counted = ((self.errors, "error"), (self.warnings, "warning"), (self.notes, "note"))
+        return ", ".join(plural(len(found), word) for found, word in counted)
 
     def frame(self) -> pd.DataFrame:
         """Give the findings as a table, one row each."""
@@ -85,31 +86,22 @@ class CheckReport:
             "findings": [{**_row(found), "examples": list(found.examples)} for found in self.findings],
         }
 
-    def text(self, width: int = 100) -> str:
-        """Write the report for a terminal."""
-        lines = [f"Usability report: {self.summary}", ""]
-        lines += _table_lines(self.tables, width)
+    def blocks(self) -> list[Block]:
+        """Return the counts, one line per table, and each finding with what it means and how to fix it."""
+        shown: list[Block] = [f"Usability report: {self.summary}"]
+        if self.tables:
+            heads = (Head("table", "left"), "rows", "accounts", Head("first", "left"), Head("last", "left"))
+            rows = [
+                [name, count(each.rows), count(each.accounts), each.first or UNKNOWN, each.last or UNKNOWN]
+                for name, each in self.tables.items()
+            ]
+            shown.append(TableBlock(heads, rows))
         for found in self.findings:
-            lines += ["", *_finding_lines(found, width)]
-        return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        rows = []
-        for found in self.findings:
-            cells = (
-                found.severity,
-                found.place,
-                f"{found.rows:,}" if found.rows else "",
-                _problem(found),
-                found.meaning,
-                found.fix,
-            )
-            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-        heads = "".join(f"<th>{word}</th>" for word in ("severity", "where", "rows", "problem", "what it means", "how to fix"))
-        return f"<p>{html.escape(self.summary)}</p><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+            rows_of = f"  ({plural(found.rows, 'row')})" if found.rows else ""
+            said = [("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)]
+            shown.append(Heading(f"{found.severity.upper():<8} {found.place}{rows_of}"))
+            shown.append(Items([f"{word}: {text}" for word, text in said if text]))
+        return shown
 
 
 def _row(found: Finding) -> dict[str, Any]:
@@ -118,27 +110,3 @@ def _row(found: Finding) -> dict[str, Any]:
 
 def _problem(found: Finding) -> str:
     return found.problem + (f", such as {', '.join(found.examples)}" if found.examples else "")
-
-
-def _table_lines(tables: Mapping[str, TableSummary], width: int) -> list[str]:
-    if not tables:
-        return []
-    wide = max(len(name) for name in (*tables, "table"))
-    lines = [f"{'table':<{wide}}  {'rows':>12}  {'accounts':>10}  {'first':<10}  {'last':<10}"]
-    for name, table in tables.items():
-        days = f"{table.first or '-':<10}  {table.last or '-':<10}"
-        lines.append(f"{name:<{wide}}  {table.rows:>12,}  {table.accounts:>10,}  {days}".rstrip())
-    return [line[:width] for line in lines]
-
-
-def _finding_lines(found: Finding, width: int) -> list[str]:
-    """Write one finding: where and how many, then problem, meaning and fix, each wrapped under the first."""
-    head = f"{found.severity.upper():<8} {found.place}"
-    if found.rows:
-        head += f"  ({found.rows:,} {'row' if found.rows == 1 else 'rows'})"
-    lines = [head]
-    for word, text in (("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)):
-        if text:
-            lead = f"         {word + ':':<7}"
-            lines += textwrap.wrap(text, width, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False)
-    return lines

@@ -25,7 +25,7 @@ from staypower.labels.tier_settings import TierSettings
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.portfolio.settings import PortfolioSettings, QuadrantSettings
 from staypower.scoring.settings import ScoringSettings
-from staypower.sources.settings import TableSource
+from staypower.sources.settings import Sources, TableSource
 from staypower.tracking.settings import TrackingSettings
 
 __all__ = ["OutputSettings", "Settings", "TierSettings"]
@@ -152,6 +152,11 @@ class Settings(BaseModel):
 
     _root: Path = PrivateAttr(default=Path())
     _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    @property
+    def sources(self) -> Sources:
+        """What a run reads."""
+        return Sources(self.tables, self.root, self.observed_until)
 
     @property
     def root(self) -> Path:

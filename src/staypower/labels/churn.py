@@ -100,6 +100,19 @@ class Labels:
     # rows that arrived after the cutoff tell that they had left already
     gone_early: NDArray[np.bool_]
 
+    @classmethod
+    def together(cls, parts: Sequence[Labels]) -> Labels:
+        """Put the labels of several buckets of accounts under one another; accounts are in the order of their buckets."""
+        population = Population(
+            tuple(account for part in parts for account in part.population.accounts),
+            parts[0].population.cutoffs,
+            np.concatenate([part.population.status for part in parts]),
+        )
+        churned, kind, gone = (
+            np.concatenate([getattr(part, name) for part in parts]) for name in ("churned", "kind", "gone_early")
+        )
+        return cls(population, churned, kind, gone)
+
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
         """Return account position, cutoff position and label of every labelled pair, sorted by account and cutoff."""
         account, cutoff = np.nonzero(self.churned >= 0)

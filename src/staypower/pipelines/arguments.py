@@ -16,11 +16,11 @@ import pandas as pd
 from staypower.config.loading import load_config
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
+from staypower.engines.opening import load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
-from staypower.pipelines.loading import load_tables, refuse_errors
 from staypower.progress import Progress
 from staypower.scoring.settings import ScoringSettings
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 from staypower.writing import read_table
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ __all__ = [
     "TablesLike",
     "accounts_from",
     "frames_from",
+    "holding",
     "instant_from",
     "model_from",
     "nearest_accounts",
@@ -100,7 +101,7 @@ def tables_from(settings: Settings, tables: TablesLike, progress: Progress) -> T
     frames = frames_from(tables)
     if frames is None:
         return tables if isinstance(tables, Tables) else None
-    return _usable(*load_tables(settings, progress=progress, objects=frames))
+    return _usable(*load_tables(settings.sources, progress=progress, objects=frames))
 
 
 def _usable(tables: Tables, findings: tuple[Finding, ...]) -> Tables:
@@ -143,7 +144,7 @@ def read_tables(settings: SettingsLike, tables: TablesLike = None, *, progress: 
     settings, progress = settings_from(settings), progress_from(progress)
     if isinstance(tables, Tables):
         return tables
-    return _usable(*load_tables(settings, progress=progress, objects=frames_from(tables)))
+    return _usable(*load_tables(settings.sources, progress=progress, objects=frames_from(tables)))
 
 
 def instant_from(name: str, moment: Moment, *, end: bool = False) -> int | None:
@@ -274,6 +275,16 @@ def require_accounts(asked: Sequence[str], known: Sequence[str]) -> None:
             problems.append(Problem("unknown account", printable(account), fix))
     if problems:
         raise UsageError(problems)
+
+
+def holding(tables: BucketedTables, asked: Sequence[str]) -> BucketedTables:
+    """Return the buckets of the accounts asked for, which must be known; all buckets when none is asked for."""
+    if not asked:
+        return tables
+    within = tables.of_accounts(asked)
+    if not set(asked) <= set(within.account_ids):
+        require_accounts(asked, tables.account_ids)
+    return within
 
 
 def nearest_accounts(account: str, known: Sequence[str], count: int = 3) -> list[str]:

@@ -21,8 +21,8 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
+from staypower.pipelines.loading import open_to_train
 from staypower.pipelines.logging import log_data
-from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.tables import fingerprint
 from staypower.tracking.tracker import Tracker
@@ -78,7 +78,7 @@ def audit(
     """
     require_flags(every_cutoff=every_cutoff)
     settings, progress = settings_from(settings), progress_from(progress)
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
     threads = settings.model.threads or 2
     with progress.step("building features and labels"):
         dataset = build_dataset(

@@ -33,7 +33,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.sampling import open_to_learn
+from staypower.pipelines.loading import open_to_train
 from staypower.progress import Progress
 from staypower.results.blocks import Block, Verbatim
 from staypower.results.result import Result
@@ -114,7 +114,7 @@ def backtest(
     """
     require_number("folds", folds, least=1)
     settings, progress = settings_from(settings), progress_from(progress)
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
     plans = _plans(settings, tables, folds)
     with progress.step(f"building features and labels of {len(plans)} folds"):
         datasets = list(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from staypower.checking.checks import check_tables
 from staypower.checking.report import CheckReport
 from staypower.config.settings import Settings
 from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
+from staypower.engines.opening import fitting, load_tables
 from staypower.errors import ExitCode, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -20,10 +21,9 @@ from staypower.labels.churn import Labels, find_labels, require_enough
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_signs import has_answers
 from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
-from staypower.pipelines.loading import load_tables
 from staypower.progress import Progress
 from staypower.sources.findings import Finding
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 __all__ = ["CheckResult", "check", "population_text"]
 
@@ -133,24 +133,33 @@ def check(
         One row per finding in `.frame()`, one per cutoff in `.population()`.
     """
     settings, progress = settings_from(settings), progress_from(progress)
-    read, found = load_tables(settings, progress=progress, objects=frames_from(tables))
+    frames = frames_from(tables)
+    if frames is not None:
+        return _checked(settings, *load_tables(settings.sources, progress=progress, objects=frames, thorough=True), progress)
+    cache = settings.output_folder / "cache"
+    with fitting(settings.sources, settings.engine, cache=cache, name="check", progress=progress, thorough=True) as opened:
+        return _checked(settings, *opened, progress)
+
+
+def _checked(settings: Settings, tables: BucketedTables, found: Sequence[Finding], progress: Progress) -> CheckResult:
+    """Check tables, one bucket of accounts at a time."""
     findings = list(found)
     with progress.step("checking"):
-        plan, labels = _label(read, settings, findings)
-        catalogue = _catalogue(read, settings, plan, findings)
-        _tier(read, settings, findings)
+        plan, labels = _label(tables, settings, findings)
+        catalogue = _catalogue(tables, settings, plan, findings)
+        _tier(tables, settings, findings)
         target = _target(labels)
         report = check_tables(
-            read, findings, outcome_days=settings.label.outcome.embargo, target=target, label=settings.label.hidden
+            tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=settings.label.hidden
         )
     return CheckResult(report, catalogue, plan, labels)
 
 
-def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple[CutoffPlan | None, Labels | None]:
+def _label(tables: BucketedTables, settings: Settings, findings: list[Finding]) -> tuple[CutoffPlan | None, Labels | None]:
     plan = None
     try:
         plan = choose_plan(tables, settings.label, settings.cutoffs)
-        labels = find_labels(tables, settings.label, plan.all)
+        labels = _labels(tables, settings, plan)
         require_enough(labels.churned, purpose="training and test", least_churners=settings.model.min_churners)
     except UsageError as error:
         findings += _as_findings(error, "label")
@@ -158,7 +167,19 @@ def _label(tables: Tables, settings: Settings, findings: list[Finding]) -> tuple
     return plan, labels
 
 
-def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]) -> Catalogue | None:
+def _labels(tables: BucketedTables, settings: Settings, plan: CutoffPlan) -> Labels:
+    if tables.whole is not None:
+        return find_labels(tables.whole, settings.label, plan.all)
+
+    def label(bucket: Tables) -> Labels:
+        return find_labels(bucket, settings.label, plan.all, need_churners=False)
+
+    return Labels.together(list(tables.each(label, only=settings.label.tables_read)))
+
+
+def _catalogue(
+    tables: BucketedTables, settings: Settings, plan: CutoffPlan | None, findings: list[Finding]
+) -> Catalogue | None:
     try:
         cutoff = plan.trained_until if plan else tables.observed_until
         return declare(tables, settings.features, cutoff=cutoff, hidden=settings.label.hidden)
@@ -167,12 +188,15 @@ def _catalogue(tables: Tables, settings: Settings, plan: CutoffPlan | None, find
         return None
 
 
-def _tier(tables: Tables, settings: Settings, findings: list[Finding]) -> None:
+def _tier(tables: BucketedTables, settings: Settings, findings: list[Finding]) -> None:
     """Name answers from which no tier can be learned: one instrument on two scales, or bands that do not fit."""
-    if settings.tier.kind != "survey" or not has_answers(tables, settings.tier.instrument):
+    if settings.tier.kind != "survey" or "surveys" not in tables.names:
+        return
+    answered = tables.together({"surveys"})
+    if not has_answers(answered, settings.tier.instrument):
         return
     try:
-        find_survey_state(tables, settings.tier, tables.account_ids, np.array([tables.observed_until], dtype=np.int64))
+        find_survey_state(answered, settings.tier, answered.account_ids, np.array([tables.observed_until], dtype=np.int64))
     except UsageError as error:
         findings += _as_findings(error, "tier")
 

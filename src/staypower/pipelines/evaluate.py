@@ -16,6 +16,7 @@ from staypower.cutoffs import instant_of
 from staypower.dataset.building import Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.pairs import is_test_account
+from staypower.dataset.sampled_tables import announcer
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.evaluation.model_evaluation import evaluate_model
@@ -35,8 +36,8 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
+from staypower.pipelines.loading import open_to_train
 from staypower.pipelines.logging import log_data, log_evaluation
-from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.results.blocks import Block, Verbatim
 from staypower.results.result import Result
@@ -121,7 +122,7 @@ def evaluate(
     settings, progress, target = settings_from(settings), progress_from(progress), prior_from(prior)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
     data = fingerprint(tables)
     with progress.step("building features and labels"):
         dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data), sampling, progress)
@@ -186,7 +187,7 @@ def _rows_for(
         need=("test",),
         threads=settings.model.threads or 2,
         sampling=sampling,
-        announce=announcer(settings, progress),
+        announce=announcer(settings.engine.memory_bytes, progress),
     )
     plan, trained = dataset.plan, bundle.metadata["cutoffs"]
     last = max(instant_of(text) for text in (*trained["training"], *trained["calibration"]))

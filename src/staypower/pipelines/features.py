@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from staypower import __version__
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after
 from staypower.dataset.building import Dataset, require_features
@@ -23,7 +21,9 @@ from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows, varying
 from staypower.engines.local import map_to_parts, sorted_parts
+from staypower.engines.opening import buckets_of, open_tables
 from staypower.engines.sizing import database_memory
+from staypower.engines.working_folder import fingerprint_of, working_folder
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -41,8 +41,6 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.engine_choice import engine_of_cluster
-from staypower.pipelines.loading import buckets_of, open_tables
-from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
 from staypower.tables import BucketedTables
 from staypower.writing import require_table_path, write_rows
@@ -157,11 +155,12 @@ def list_features(
     path = require_table_path(output or settings.output_folder / "features.parquet")
     given = tables_from(settings, tables, progress)
     size = {"cutoffs": settings.cutoffs.count if build else 0, "features": _EXPECTED}
-    buckets, files = (1, ()) if given is not None else buckets_of(settings, **size)
-    said = (__version__, version("duckdb"), settings.to_dict(), files, buckets)
-    run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(*said)
+    buckets, files = (1, ()) if given is not None else buckets_of(settings.sources, settings.engine, **size)
+    run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(settings.to_dict(), files, buckets)
     with working_folder(settings.output_folder / "cache", "features", run) as folder:
-        opened = given or open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
+        opened = given or open_tables(
+            settings.sources, settings.engine, progress=progress, buckets=buckets, folder=folder / "tables"
+        )
         if not build:
             cutoff = midnight_after(opened.observed_until)
             return FeatureResult(declare(opened, settings.features, cutoff=cutoff, hidden=settings.label.hidden))

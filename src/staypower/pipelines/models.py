@@ -24,8 +24,8 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
+from staypower.pipelines.loading import open_to_train
 from staypower.pipelines.logging import log_comparison
-from staypower.pipelines.sampling import open_to_learn
 from staypower.progress import Progress
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
@@ -221,7 +221,7 @@ def _compared(
 ) -> Comparison:
     """Compare a version with the champion; force must work even where the tables cannot be read."""
     try:
-        tables, _ = open_to_learn(settings, progress=progress, tables=tables)
+        tables, _ = open_to_train(settings, progress=progress, tables=tables)
         with progress.step(f"comparing version {record.version} with the champion, version {now.version}"):
             return compare_versions(settings, tables, record.version, now.version)
     except UsageError as error:

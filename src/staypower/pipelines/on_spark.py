@@ -16,6 +16,7 @@ from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.building import SAME_FOR_ALL, require_features
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows
+from staypower.engines.opening import refuse_errors
 from staypower.engines.spark.gathering import gather_on_spark
 from staypower.engines.spark.session import spark_session, speaking_with_spark
 from staypower.engines.spark.storage import column_of, place_of, read_back, write_on_spark
@@ -25,7 +26,6 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
-from staypower.pipelines.loading import refuse_errors
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.progress import Progress

@@ -5,17 +5,16 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 from html import escape
-from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from staypower import __version__
 from staypower.cutoffs import text_of
 from staypower.engines.local import keep_part, map_to_parts, sorted_parts
+from staypower.engines.opening import buckets_of, open_tables
 from staypower.engines.sizing import database_memory
+from staypower.engines.working_folder import fingerprint_of, working_folder
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
@@ -28,6 +27,7 @@ from staypower.pipelines.arguments import (
     TablesLike,
     accounts_from,
     frames_from,
+    holding,
     instant_from,
     model_from,
     output_from,
@@ -42,10 +42,8 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.choosing import action_columns
 from staypower.pipelines.engine_choice import engine_of_cluster
-from staypower.pipelines.loading import buckets_of, open_tables
 from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
 from staypower.pipelines.spark_scores import SparkScores
-from staypower.pipelines.working_folder import fingerprint_of, working_folder
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer
 from staypower.scoring.scores import ScoredParts, Scores, typed_rows
@@ -219,28 +217,23 @@ def score(
         made = score_tables(settings, bundle, place, given, progress=progress, cutoff=at, accounts=asked, previous=compared)
         return ScoreResult(made)
     in_memory = tables_from(settings, tables, progress)
-    buckets, files = (1, ()) if in_memory is not None else buckets_of(settings, features=len(bundle.feature_names))
+    features = len(bundle.feature_names)
+    buckets, files = (1, ()) if in_memory is not None else buckets_of(settings.sources, settings.engine, features=features)
     # only a run that is cut into buckets is worth continuing
-    said = (
-        version("duckdb"),
-        __version__,
-        settings.to_dict(),
-        files,
-        buckets,
-        bundle.digest,
-        at,
-        asked,
-        None if earlier is None else earlier.fingerprint(),
-    )
-    run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(*said)
+    run = secrets.token_hex(12)
+    if buckets > 1:
+        compared_with = None if earlier is None else earlier.fingerprint()
+        run = fingerprint_of(settings.to_dict(), files, buckets, bundle.digest, at, asked, compared_with)
     threads, memory = settings.engine.threads, database_memory(settings.engine.memory_bytes)
     with working_folder(settings.output_folder / "cache", "score", run) as folder:
-        opened = in_memory or open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables")
-        require_accounts(asked, _ids(opened) if asked else ())
+        opened = in_memory or open_tables(
+            settings.sources, settings.engine, progress=progress, buckets=buckets, folder=folder / "tables"
+        )
+        within = holding(opened, asked)
         scorer = prepare_scorer(settings, bundle, place, opened, cutoff=at, accounts=asked, previous=compared)
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
             scorer = at_estimated_prior(settings, scorer, opened, folder / "estimating", threads)
-            scores, parts = _score(scorer, opened, folder / "parts", threads)
+            scores, parts = _score(scorer, within, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
             beside = None if asked else action_columns(settings, scores, opened, bundle=bundle)
         with (
@@ -249,11 +242,6 @@ def score(
         ):
             write_rows(rows, schema, path, staging=folder)
     return ScoreResult(scores, path, scorer.options.prior)
-
-
-def _ids(tables: BucketedTables) -> list[str]:
-    """Return the ids of all accounts."""
-    return sorted(chain.from_iterable(tables.each(lambda bucket: bucket.account_ids, only=())))
 
 
 def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> tuple[Scores | ScoredParts, list[Path]]:

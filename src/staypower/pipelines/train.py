@@ -15,6 +15,7 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
+from staypower.dataset.sampled_tables import announcer
 from staypower.evaluation import wording
 from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.model_evaluation import evaluate_model
@@ -36,9 +37,9 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
+from staypower.pipelines.loading import open_to_train
 from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
 from staypower.pipelines.models import compare_versions
-from staypower.pipelines.sampling import announcer, open_to_learn
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
 from staypower.results.blocks import as_text
@@ -169,7 +170,7 @@ def train(
     """
     settings, progress = settings_from(settings), progress_from(progress)
     until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
-    tables, sampling = open_to_learn(settings, progress=progress, as_of=until, tables=tables)
+    tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=tables)
     data = fingerprint(tables)
     with progress.step("building features and labels"):
         dataset = build_dataset(
@@ -182,7 +183,7 @@ def train(
             least_churners=settings.model.min_churners,
             threads=settings.model.threads or 2,
             sampling=sampling,
-            announce=announcer(settings, progress),
+            announce=announcer(settings.engine.memory_bytes, progress),
         )
     test = dataset.rows("test")
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)

@@ -18,6 +18,7 @@ from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset, DatasetRows, build_dataset
 from staypower.dataset.cutoff_plan import FEWEST_TRAINING, begin_of_history, choose_plan, rolling_origins, rolling_plans
 from staypower.dataset.folds import build_folds
+from staypower.dataset.sampled_tables import announcer
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.evaluation.measures import DECISIVE, listed_in
@@ -35,7 +36,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.sampling import announcer, open_to_learn
+from staypower.pipelines.loading import open_to_train
 from staypower.progress import Progress
 from staypower.results.blocks import Block, Verbatim
 from staypower.results.result import Result
@@ -127,7 +128,7 @@ def tune(
         if value is not None:
             require_number(name, value, least=2 if name == "trials" else 0.0)
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
-    tables, sampling = open_to_learn(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,
@@ -137,7 +138,7 @@ def tune(
             need=("training", "test"),
             least_churners=settings.model.min_churners,
             sampling=sampling,
-            announce=announcer(settings, progress),
+            announce=announcer(settings.engine.memory_bytes, progress),
         )
         folds = _folds(settings, tables, sampling)
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)

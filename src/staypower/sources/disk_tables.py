@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -135,6 +136,14 @@ class DiskTables(BucketedTables):
         """The tables without their rows: which columns there are, and what is known about them."""
         first = self.bucket(self.buckets[0])
         return first.empty
+
+    def of_accounts(self, accounts: Collection[str]) -> DiskTables:
+        """Return the buckets that these accounts are in, as the database that wrote them says."""
+        with duckdb.connect() as connection:
+            asked = [[account] for account in accounts]
+            rows = [connection.execute(f"SELECT hash(?::VARCHAR) % {self.hashed}", each).fetchall() for each in asked]
+        there = {int(row[0][0]) for row in rows}
+        return replace(self, holding=tuple(number for number in self.holding if number in there))
 
     def row_count(self, name: str) -> int:
         """Return how many rows of a table count."""

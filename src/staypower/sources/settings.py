@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
@@ -14,7 +16,7 @@ from staypower.errors import nearest
 from staypower.schemas import Kind
 from staypower.sources.formats.registry import FORMATS
 
-__all__ = ["RESERVED", "Scalar", "TableSource"]
+__all__ = ["RESERVED", "Scalar", "Sources", "TableSource"]
 
 Scalar = str | int | float | bool
 _FORMATS = " or ".join(f"`{name}`" for name in FORMATS)
@@ -106,6 +108,19 @@ class TableSource(BaseModel):
         if isinstance(given, list | tuple):
             return tuple(str(word) if isinstance(word, int | float) else word for word in cast("list[Any]", given))
         return given
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run reads.
+
+    >>> Sources({}, Path("here")).observed_until is None
+    True
+    """
+
+    tables: Mapping[str, Sequence[TableSource]]  # the sources of each table
+    folder: Path  # what relative paths are relative to
+    observed_until: int | None = None  # instant (exclusive) until which the data were observed; None: read off the rows
 
 
 # the keys that map no column, and what each means

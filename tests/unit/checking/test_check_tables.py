@@ -63,7 +63,7 @@ def test_flags_without_their_time(tmp_path):
 def test_blanks_are_counted(tmp_path):
     report = checked(tmp_path, {"subscriptions": SUBSCRIPTIONS + "c,2024-01-01,,\n"})
     assert "blank in 66.7% of the rows" in said(report, "subscriptions", "plan")
-    assert "unknown in these rows" in said(report, "subscriptions", "plan")
+    assert "not recorded in these rows" in said(report, "subscriptions", "plan")
     report = checked(tmp_path, {"usage": "account_id,at,event\na,2024-01-01,\n"})
     assert "warning every value is blank" in said(report, "usage", "event")
 

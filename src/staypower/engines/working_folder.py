@@ -9,9 +9,11 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
+from staypower import __version__
 from staypower.errors import UsageError
 
 __all__ = ["fingerprint_of", "working_folder"]
@@ -19,13 +21,14 @@ __all__ = ["fingerprint_of", "working_folder"]
 _LOCK = "lock"
 
 
-def fingerprint_of(*said: object) -> str:
-    """Hash plain values: what a run depends on.
+def fingerprint_of(*values: object) -> str:
+    """Hash plain values: what a run depends on, besides the versions of this package and of the database.
 
     >>> fingerprint_of("a", 1) == fingerprint_of("a", 1) != fingerprint_of("a", 2)
     True
     """
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:24]
+    written = json.dumps((__version__, version("duckdb"), *values), sort_keys=True, default=str)
+    return hashlib.sha256(written.encode()).hexdigest()[:24]
 
 
 @contextmanager

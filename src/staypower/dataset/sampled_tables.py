@@ -1,31 +1,30 @@
-"""Read what a model learns from and is judged on: every account, or the sample that the config asks for."""
+"""Read what a model is trained and tested on: every account, or the sample that the config asks for."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable
-from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from staypower import __version__
-from staypower.config.settings import Settings
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.pairs import count_rows
 from staypower.dataset.sampling import Sampling
+from staypower.dataset.settings import CutoffSettings, SamplingSettings
+from staypower.engines.opening import buckets_of, load_of, load_tables, open_tables, refuse_errors
+from staypower.engines.settings import EngineSettings
 from staypower.engines.sizing import Load
+from staypower.engines.working_folder import fingerprint_of, working_folder
 from staypower.errors import UsageError
 from staypower.labels.churn import find_labels
-from staypower.pipelines.loading import buckets_of, load_of, load_tables, open_tables, refuse_errors
-from staypower.pipelines.working_folder import fingerprint_of, working_folder
+from staypower.labels.settings import LabelSettings
 from staypower.progress import Progress
-from staypower.tables import BucketedTables, Tables
+from staypower.sources.settings import Sources
+from staypower.tables import BucketedTables, Tables, put_together
 
-__all__ = ["announcer", "machine_memory", "open_to_learn", "resolve_sampling"]
+__all__ = ["announcer", "machine_memory", "open_sample", "resolve_sampling"]
 
 # what training holds at its peak for each number of the matrix, measured: see docs/sampling.md
 _BYTES_PER_CELL = 48
@@ -34,42 +33,51 @@ _BYTES_PER_ROW, _BYTES_PER_ACCOUNT = 60, 400
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-def open_to_learn(
-    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
+def open_sample(
+    sources: Sources,
+    engine: EngineSettings,
+    asked: SamplingSettings,
+    *,
+    label: LabelSettings,
+    cutoffs: CutoffSettings,
+    cache: Path,
+    progress: Progress,
+    as_of: int | None = None,
 ) -> tuple[Tables, Sampling]:
-    """Read the tables of the accounts that are learned from and tested on.
+    """Read the tables of the accounts that a model is trained and tested on.
 
-    Tables larger than `engine.memory` of which a sample is asked for go to disk in buckets of accounts. One bucket at a time is
+    Tables larger than the memory of which a sample is asked for go to disk in buckets of accounts. One bucket at a time is
     read, and only the rows of its sampled accounts are kept.
     """
-    if tables is not None:
-        sampling = resolve_sampling(settings, tables)
-        return sampling.of_tables(tables), sampling
     try:
-        load, (buckets, files) = load_of(settings), buckets_of(settings)
+        buckets, files = buckets_of(sources, engine)
+        load = load_of(files)
     except UsageError:
         # a file is not there: reading names every such problem at once
         load, buckets, files = Load(0, 0), 1, ()
-    if not settings.sampling.is_on or buckets == 1:
-        _require_tables_fit(settings, load, 1.0, progress)
-        tables, findings = load_tables(settings, progress=progress, as_of=as_of)
+    if not asked.is_on or buckets == 1:
+        _require_tables_fit(engine.memory_bytes, load, 1.0, progress)
+        tables, findings = load_tables(sources, progress=progress, as_of=as_of)
         refuse_errors(findings)
-        return open_to_learn(settings, progress=progress, tables=tables)
-    run = fingerprint_of(__version__, version("duckdb"), settings.to_dict(), files, buckets, as_of)
-    with working_folder(settings.output_folder / "cache", "learn", run) as folder:
-        opened = open_tables(settings, progress=progress, buckets=buckets, folder=folder / "tables", as_of=as_of)
-        sampling = resolve_sampling(settings, opened)
-        _require_tables_fit(settings, load, sampling.accounts, progress)
+        sampling = resolve_sampling(tables, asked, label, cutoffs)
+        return sampling.of_tables(tables), sampling
+    run = fingerprint_of(files, buckets, as_of, sources.tables, sources.observed_until, asked, label, cutoffs)
+    with working_folder(cache, "train", run) as folder:
+        opened = open_tables(sources, engine, progress=progress, buckets=buckets, folder=folder / "tables", as_of=as_of)
+        sampling = resolve_sampling(opened, asked, label, cutoffs)
+        _require_tables_fit(engine.memory_bytes, load, sampling.accounts, progress)
         with progress.step(f"drawing accounts ({sampling})"):
-            return _drawn(opened, sampling), sampling
+            # no more than one bucket is held besides
+            return put_together([sampling.of_tables(opened.bucket(number)) for number in opened.buckets]), sampling
 
 
-def resolve_sampling(settings: Settings, tables: BucketedTables) -> Sampling:
+def resolve_sampling(
+    tables: BucketedTables, asked: SamplingSettings, label: LabelSettings, cutoffs: CutoffSettings
+) -> Sampling:
     """Turn the settings of the sample into shares."""
-    asked = settings.sampling
     if asked.rows is None:
         return Sampling.of(asked)
-    plan, label = choose_plan(tables, settings.label, settings.cutoffs), settings.label
+    plan = choose_plan(tables, label, cutoffs)
 
     def count(some: Tables) -> tuple[int, int, int]:
         return count_rows(find_labels(some, label, plan.all, need_churners=False), plan)
@@ -78,20 +86,11 @@ def resolve_sampling(settings: Settings, tables: BucketedTables) -> Sampling:
     return Sampling.within(asked.rows, churned=churned, stayed=stayed, tested=tested, seed=asked.seed)
 
 
-def _drawn(opened: BucketedTables, sampling: Sampling) -> Tables:
-    """Put the sampled accounts of all buckets together; no more than one bucket is held besides."""
-    parts = [sampling.of_tables(opened.bucket(number)) for number in opened.buckets]
-    together = {
-        name: replace(table, data=pa.concat_tables([part[name].data for part in parts])) for name, table in parts[0].items()
-    }
-    return replace(parts[0], tables=together)
-
-
-def announcer(settings: Settings, progress: Progress) -> Callable[[int, int], None]:
-    """Return what is told how large the training matrix will be, before it is built."""
+def announcer(memory: int, progress: Progress) -> Callable[[int, int], None]:
+    """Return what is called with the size of the training matrix before it is built: it warns, or refuses."""
 
     def announce(rows: int, features: int) -> None:
-        need, allowed = rows * features * _BYTES_PER_CELL, settings.engine.memory_bytes
+        need, allowed = rows * features * _BYTES_PER_CELL, memory
         if need <= allowed:
             return
         fit = _down(allowed // (features * _BYTES_PER_CELL))
@@ -100,10 +99,10 @@ def announcer(settings: Settings, progress: Progress) -> Callable[[int, int], No
     return announce
 
 
-def _require_tables_fit(settings: Settings, load: Load, share: float, progress: Progress) -> None:
+def _require_tables_fit(memory: int, load: Load, share: float, progress: Progress) -> None:
     """Refuse tables that this machine cannot hold, before they are read."""
     everything = load.rows * _BYTES_PER_ROW + load.accounts * _BYTES_PER_ACCOUNT
-    need, allowed = round(everything * share), settings.engine.memory_bytes
+    need, allowed = round(everything * share), memory
     if need > allowed:
         fit = float(f"{allowed / everything:.1g}")
         _too_much(f"{round(load.rows * share):,} rows of tables", need, allowed, f"`sampling: {{accounts: {fit:g}}}`", progress)
@@ -114,8 +113,8 @@ def _too_much(what: str, need: int, allowed: int, fix: str, progress: Progress) 
     if need > machine:
         value = f"{what}: about {_size(need)}; the machine has {_size(machine)}"
         # whoever knows better says so with the memory that a run may hold
-        fixes = f"learn from a sample: {fix} keeps within `engine.memory`; or raise that to {_size(need)} to try all the same"
-        raise UsageError.of("too much to learn from in this machine's memory", value, fixes)
+        fixes = f"train on a sample: {fix} keeps within `engine.memory`; or raise that to {_size(need)} to try all the same"
+        raise UsageError.of("too much to train on in this machine's memory", value, fixes)
     more = f"more than `engine.memory` {_size(allowed)}; {fix} would keep within it, see docs/sampling.md"
     progress.say(f"  {what} may take about {_size(need)}, {more}")
 

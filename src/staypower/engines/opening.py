@@ -1,0 +1,137 @@
+"""Open the tables of a run within its memory: all at once, or in buckets of accounts on disk."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from staypower.engines.settings import EngineSettings
+from staypower.engines.sizing import Load, buckets_for, database_memory
+from staypower.engines.working_folder import fingerprint_of, working_folder
+from staypower.errors import Problem, UsageError
+from staypower.progress import Progress
+from staypower.sources.disk_writing import write_buckets
+from staypower.sources.findings import Finding
+from staypower.sources.opening import SourceFile, source_files
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import Sources
+from staypower.tables import BucketedTables, Tables
+
+__all__ = ["buckets_of", "fitting", "load_of", "load_tables", "open_tables", "refuse_errors"]
+
+_ROWS_PER_ACCOUNT = 10
+
+
+def load_tables(
+    sources: Sources,
+    *,
+    progress: Progress,
+    as_of: int | None = None,
+    objects: Mapping[str, object] | None = None,
+    thorough: bool = False,
+) -> tuple[Tables, tuple[Finding, ...]]:
+    """Read every table into memory, and what the data rules found in it."""
+    with progress.step("reading the tables"):
+        return read_tables(
+            sources.tables,
+            folder=sources.folder,
+            observed_until=sources.observed_until,
+            as_of=as_of,
+            objects=objects,
+            thorough=thorough,
+        )
+
+
+def open_tables(
+    sources: Sources,
+    engine: EngineSettings,
+    *,
+    progress: Progress,
+    buckets: int,
+    folder: Path,
+    as_of: int | None = None,
+) -> BucketedTables:
+    """Read the tables into memory, or into buckets on disk; refuse what makes them unusable."""
+    tables, findings = _open(sources, engine, progress, buckets, folder, as_of, thorough=False)
+    refuse_errors(findings)
+    return tables
+
+
+def _open(
+    sources: Sources,
+    engine: EngineSettings,
+    progress: Progress,
+    buckets: int,
+    folder: Path,
+    as_of: int | None,
+    *,
+    thorough: bool,
+) -> tuple[BucketedTables, tuple[Finding, ...]]:
+    if buckets == 1:
+        return load_tables(sources, progress=progress, as_of=as_of, thorough=thorough)
+    with progress.step(f"putting the tables into {buckets:,} buckets of accounts on disk"):
+        return write_buckets(
+            sources.tables,
+            folder=sources.folder,
+            into=folder,
+            buckets=buckets,
+            memory=database_memory(engine.memory_bytes),
+            threads=engine.threads,
+            observed_until=sources.observed_until,
+            as_of=as_of,
+            thorough=thorough,
+        )
+
+
+@contextmanager
+def fitting(
+    sources: Sources,
+    engine: EngineSettings,
+    *,
+    cache: Path,
+    name: str,
+    progress: Progress,
+    as_of: int | None = None,
+    thorough: bool = False,
+) -> Iterator[tuple[BucketedTables, tuple[Finding, ...]]]:
+    """Open tables within the memory, their buckets in a folder that is gone afterwards."""
+    try:
+        buckets, files = buckets_of(sources, engine)
+    except UsageError:
+        # a file is not there: reading names every such problem at once
+        buckets, files = 1, ()
+    if buckets == 1:
+        yield load_tables(sources, progress=progress, as_of=as_of, thorough=thorough)
+        return
+    # what is looked at thoroughly is written otherwise: no run continues another's
+    run = secrets.token_hex(12) if thorough else fingerprint_of(files, buckets, as_of, sources.tables, sources.observed_until)
+    with working_folder(cache, name, run) as folder:
+        yield _open(sources, engine, progress, buckets, folder / "tables", as_of, thorough=thorough)
+
+
+def buckets_of(
+    sources: Sources, engine: EngineSettings, *, cutoffs: int = 1, features: int = 0
+) -> tuple[int, tuple[SourceFile, ...]]:
+    """Say into how many buckets the tables must fall to stay within the memory, and which files they are."""
+    files = source_files(sources.tables, sources.folder)
+    if engine.buckets is not None:
+        return engine.buckets, files
+    load = load_of(files, cutoffs=cutoffs, features=features)
+    return buckets_for(load, memory=engine.memory_bytes, threads=engine.threads), files
+
+
+def load_of(files: tuple[SourceFile, ...], *, cutoffs: int = 1, features: int = 0) -> Load:
+    """Say what a run would hold if it held all tables, from their files alone."""
+    rows = sum(file.rows for file in files)
+    # without a table of accounts their number is not known yet
+    accounts = sum(file.rows for file in files if file.table == "accounts") or rows // _ROWS_PER_ACCOUNT
+    return Load(rows=rows, accounts=accounts, cells=accounts * cutoffs * features)
+
+
+def refuse_errors(findings: tuple[Finding, ...]) -> None:
+    """Raise what makes the tables unusable, all at once."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise UsageError([Problem(f"{found.problem} ({found.rows} rows)", found.place, found.fix) for found in errors])
