@@ -58,12 +58,12 @@ def build_folds(
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
     """Find the training labels as they were known at the first test cutoff, and the test labels as known today."""
-    learned = np.concatenate([plan.training, plan.calibration])
-    early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, learned)
+    training = np.concatenate([plan.training, plan.calibration])
+    early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, training)
     late = find_labels(tables, label, plan.test)
     population = Population(
         early.population.accounts,
-        np.concatenate([learned, plan.test]),
+        np.concatenate([training, plan.test]),
         np.hstack([early.population.status, late.population.status]),
     )
     both = [np.hstack([getattr(early, name), getattr(late, name)]) for name in ("churned", "kind", "gone_early")]

@@ -36,15 +36,15 @@ def is_test_account(account: str) -> bool:
 
 def rows_kept(labels: Labels, plan: CutoffPlan, sampling: Sampling) -> NDArray[np.bool_]:
     """Say which pairs of account and cutoff become rows."""
-    learned = pairs_of(labels, plan, "training", "calibration")
-    return sampling.keeps(labels.churned, learned, labels.population.accounts, labels.population.cutoffs)
+    training = pairs_of(labels, plan, "training", "calibration")
+    return sampling.keeps(labels.churned, training, labels.population.accounts, labels.population.cutoffs)
 
 
 def count_rows(labels: Labels, plan: CutoffPlan) -> tuple[int, int, int]:
     """Count churned and stayed training rows and test rows, before any is left out."""
-    learned = labels.churned[pairs_of(labels, plan, "training", "calibration")]
+    training = labels.churned[pairs_of(labels, plan, "training", "calibration")]
     tested = labels.churned[pairs_of(labels, plan, "test")]
-    return int((learned == 1).sum()), int((learned == 0).sum()), int((tested >= 0).sum())
+    return int((training == 1).sum()), int((training == 0).sum()), int((tested >= 0).sum())
 
 
 def pairs_of(labels: Labels, plan: CutoffPlan, *parts: Part) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Run declarations over tables: one row for every account and cutoff asked for, one column a feature."""
+"""Build features from tables: one row for every account and cutoff asked for, one column per feature."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureMatrix", "build_matrix", "combine"]
 
 _WANTED = "(wanted)"
-# what a processor's own memory holds of a few columns
+# a few columns of so many rows fit in the processor's cache
 _ROWS_AT_ONCE = 16_384
 
 
@@ -137,7 +137,7 @@ def _build(
     cutoff: NDArray[np.int64],
     threads: int,
 ) -> NDArray[np.float64]:
-    """Build one line a feature, the catalogue's columns first, for pairs of account and cutoff numbers sorted by both."""
+    """Build one line per feature, the catalogue's columns first, for pairs of account and cutoff numbers sorted by both."""
     everything = catalogue.everything
     names = dict.fromkeys((*catalogue.names, *(definition.name for definition in everything)))
     place = {name: number for number, name in enumerate(names)}
@@ -169,7 +169,7 @@ def _combine(combinations: Sequence[Combination], values: NDArray[np.float64], p
 
 
 def combine(definition: Combination, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Combine two columns; where either is missing, so is the result.
+    """Combine two columns; if either is missing, so is the result.
 
     >>> share = Combination(name="share", how="ratio", inputs=("a", "b"), unit="", description="a by b", lever=None)
     >>> combine(share, np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()

@@ -1,6 +1,6 @@
-"""The features to build, in order, and what was learned for them; written to JSON and read again.
+"""The features to build, in order, with the codes learned for them, as JSON in a model's bundle.
 
-Scoring uses the catalogue that training kept, and learns nothing.
+Scoring uses the catalogue that training kept and learns nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The features to build, and what was learned for them.
+    """The features to build, with the codes learned for them.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Catalogue:
     definitions : tuple of Feature or Combination
         The columns of the matrix, in order.
     helpers : tuple of Feature or Combination, default ()
-        Definitions that a combination needs but the matrix leaves out.
+        Definitions that a combination needs but that are no columns of the matrix.
     codes : mapping of str to mapping of str to int
         For each category feature its texts and their codes; 0 is every other text.
     left_out : mapping of str to str
@@ -55,7 +55,7 @@ class Catalogue:
 
     @property
     def everything(self) -> tuple[Definition, ...]:
-        """Definitions and helpers, plain features first and combinations after what they need."""
+        """Definitions and helpers, features first and combinations after what they need."""
         return in_order((*self.helpers, *self.definitions))
 
     @property
@@ -71,7 +71,7 @@ class Catalogue:
         return next((text for text, code in self.codes.get(name, {}).items() if code == value), OTHER)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a feature: name, table, window, unit, empty value, lever, description."""
+        """Return one row per feature: name, table, aggregation, window, unit, empty value, lever, description."""
         rows = [
             {
                 "name": definition.name,
@@ -130,7 +130,7 @@ def needed_by(kept: Iterable[Definition], rest: Iterable[Definition]) -> tuple[D
 
 
 def in_order(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
-    """Put plain features first and every combination after what it needs."""
+    """Put features first and every combination after what it needs."""
     given = list(definitions)
     names = {definition.name for definition in given}
     done: list[Definition] = [definition for definition in given if isinstance(definition, Feature)]
@@ -139,7 +139,7 @@ def in_order(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
     while waiting:
         ready = [one for one in waiting if all(name in placed or name not in names for name in one.inputs)]
         if not ready:
-            raise UsageError.of("features that need each other", ", ".join(one.name for one in waiting), "break the circle")
+            raise UsageError.of("features that need each other", ", ".join(one.name for one in waiting), "remove one of them")
         done = [*done, *ready]
         placed |= {one.name for one in ready}
         waiting = [one for one in waiting if one.name not in placed]

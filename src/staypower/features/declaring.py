@@ -1,7 +1,7 @@
-"""Decide which features a company gets: the families, its own events and attributes, and why some are not built.
+"""Decide which features are built for a company: the families, its own events and attributes, and why some are left out.
 
-What has to be learned from the data (its commonest events, its instruments, the codes of its texts) is learned from rows that
-were known at one cutoff, the last of training, and kept in the catalogue.
+What depends on the data (the most common events, the survey instruments, the codes of texts) is taken from rows that were known
+at one cutoff, the last of training, and kept in the catalogue.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
 _MOST_TOUCHPOINTS = 5
 _EVENTS = TextColumn("usage", "event")
 _INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
-# columns that the stream of accounts makes of an attribute
+# columns of the accounts that are computed from an attribute
 _MADE_OF: Mapping[str, str] = MappingProxyType({"owner_changed": "owner", "setup_days": "setup_completed_at"})
 
 
 def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()) -> Catalogue:
-    """Decide which features the tables allow, learning from what was known at a cutoff."""
+    """Decide which features can be built from the tables, from what was known at a cutoff."""
     whole = tables.whole
     if whole is None:
         coded = declare(tables.empty, settings, cutoff=cutoff, hidden=hidden)
-        learned = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
-        columns = learned | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
+        read = {column for column in (_EVENTS, _INSTRUMENTS, _TOUCHPOINTS) if _wanted(column.table, settings)}
+        columns = read | {_coded(feature) for feature in coded.definitions if feature.name in coded.codes}
         texts = texts_in(tables, columns, settings, cutoff=cutoff, hidden=hidden)
         whole = tables.empty
     else:
@@ -122,15 +122,15 @@ def _learned_entries(
     entries: list[Definition | Template] = []
     slugs: list[str] = []
     if tables.has("usage", "event") and settings.top_events and _wanted("usage", settings):
-        for event in texts(_EVENTS).commonest()[: settings.top_events]:
+        for event in texts(_EVENTS).most_common()[: settings.top_events]:
             slugs.append(slug_of(event, slugs))
             entries += event_features(event, slugs[-1])
     if tables.has("surveys", "instrument") and _wanted("surveys", settings):
-        for instrument in sorted(texts(_INSTRUMENTS).commonest()):
+        for instrument in sorted(texts(_INSTRUMENTS).most_common()):
             entries += instrument_features(instrument)
     if tables.has("surveys", "touchpoint") and _wanted("surveys", settings):
         slugs = []
-        for touchpoint in texts(_TOUCHPOINTS).commonest()[:_MOST_TOUCHPOINTS]:
+        for touchpoint in texts(_TOUCHPOINTS).most_common()[:_MOST_TOUCHPOINTS]:
             slugs.append(slug_of(touchpoint, slugs))
             entries.append(touchpoint_feature(touchpoint, slugs[-1]))
     return entries
@@ -159,7 +159,7 @@ def _possible(
         if why:
             left_out[definition.name] = why
         elif definition.name in built:
-            raise UsageError.of("two features of one name", definition.name, "rename the one of your own")
+            raise UsageError.of("two features with the same name", definition.name, "rename your own one")
         else:
             built[definition.name] = definition
     order = {definition.name: n for n, definition in enumerate(made)}
@@ -177,7 +177,7 @@ def _missing(definition: Definition, streams: Mapping[str, Table], built: Mappin
     if absent:
         return f"no usable column {' and '.join(f'`{source_of(definition.table)}.{column}`' for column in absent)}"
     unproven = [column for column in definition.columns if not known_when(stream, column)]
-    return f"nobody can say from when {' and '.join(f'`{column}`' for column in unproven)} is known" if unproven else ""
+    return f"no date says from when {' and '.join(f'`{column}`' for column in unproven)} is known" if unproven else ""
 
 
 def _left_out(name: str, patterns: Sequence[str]) -> bool:
@@ -202,7 +202,7 @@ def _coded(feature: Definition) -> TextColumn:
 def _codes(texts: ColumnTexts, settings: FeatureSettings) -> dict[str, int]:
     # few accounts must not turn every text into `other`
     rare = min(settings.rare, max(2, texts.accounts // 100))
-    return {text: code for code, text in enumerate(texts.commonest(rare), start=1)}
+    return {text: code for code, text in enumerate(texts.most_common(rare), start=1)}
 
 
 def own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred: frozenset[str]) -> list[Definition]:
@@ -251,12 +251,12 @@ def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) 
             raise UsageError.of("unknown column", where, nearest(column, stream.data.column_names))
         if not known_when(stream, column):
             fix = f"map `{stream.schema.column(column).known_from}`, or declare the column `fixed`"  # type: ignore[union-attr]
-            raise UsageError.of("nobody can say from when a column is known", f"features.own.{own.name}: {column}", fix)
+            raise UsageError.of("no date says from when a column is known", f"features.own.{own.name}: {column}", fix)
     return expand([Template(feature)], own.windows) if own.windows else (feature,)
 
 
 def known_when(stream: Table, column: str) -> bool:
-    """Say whether the time from which a column is known is there.
+    """Say whether the table has the time from which a column is known.
 
     >>> import pyarrow as pa
     >>> from staypower.schemas import SCHEMAS
@@ -268,7 +268,7 @@ def known_when(stream: Table, column: str) -> bool:
 
 
 def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None:
-    """Refuse sensitive attributes that the accounts do not have: misspelt, one would silently become a feature.
+    """Refuse sensitive attributes that the accounts do not have: a misspelled one would silently stay a feature.
 
     >>> refuse_unknown_attributes(Tables({}, 0), FeatureSettings())
     """

@@ -1,8 +1,8 @@
-"""What a feature is: a frozen value without a date that checks itself and knows nothing of how it is computed.
+"""What a feature is: a frozen value without a date that validates itself and contains no execution.
 
-A `Feature` reads one table. A `Combination` is computed from other features after they stand, which is how two tables meet.
-A `Template` is a feature for every window of the settings. Names of rows' columns and times are those of the streams
-(module `streams`): the canonical columns and what is derived from them row by row.
+A `Feature` reads one table. A `Combination` is computed from two other features, which may be of different tables. A `Template`
+stands for a feature at every window of the settings. Names of columns and times are those of the streams (`streams`): the
+canonical columns and what is derived from them row by row.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Filter:
 
     def __post_init__(self) -> None:
         if not self.values and self.at_least is None and self.below is None:
-            raise UsageError.of("a filter that keeps everything", self.column, "give `is`, `at_least` or `below`")
+            raise UsageError.of("a filter that keeps every row", self.column, "give `is`, `at_least` or `below`")
 
     @property
     def text(self) -> str:
@@ -75,7 +75,7 @@ class Feature:
     aggregation : str
         Name of an entry of `AGGREGATIONS`; it owns the value on no rows.
     column : str or None, default None
-        What is aggregated; None where the aggregation counts rows or looks at their times only.
+        What is aggregated; None if the aggregation only counts rows or reads their times.
     window : int or None, default None
         Days of history, `[cutoff - window, cutoff)`; None for all of it.
     offset : int, default 0
@@ -83,9 +83,9 @@ class Feature:
     time : str or None, default None
         The time column that places a row in history; None for the table's own.
     after : str or None, default None
-        A second time that must also lie before the cutoff for the row to be seen.
+        A second time that must also lie before the cutoff for the row to count.
     until : str or None, default None
-        A time at which the row stops counting: with it the feature describes what is open now.
+        A time at which the row stops counting, so that the feature describes what is open now.
     where : tuple of Filter, default ()
         All must hold.
     unit : str
@@ -93,7 +93,7 @@ class Feature:
     description : str
         What it says, without the window, starting in lower case: "support tickets opened".
     lever : str or None
-        Who could pull on it, one of `LEVERS`; None where nobody can act.
+        Which lever could change it, one of `LEVERS`; None if there is none.
     category : bool, default False
         The value is a code of a text; the model treats it as a category.
 
@@ -102,7 +102,7 @@ class Feature:
     >>> Feature(name="tickets_90d", table="tickets", aggregation="count", window=28, unit="tickets",
     ...         description="support tickets opened", lever="support")
     Traceback (most recent call last):
-    staypower.errors.UsageError: the name does not say the window: tickets_90d. Fix: call it `tickets_28d`.
+    staypower.errors.UsageError: the name does not contain the window: tickets_90d. Fix: call it `tickets_28d`.
     """
 
     name: str
@@ -133,10 +133,10 @@ class Feature:
             raise UsageError.of("window too short", f"{self.name}: {self.window}", "give at least 1 day")
         if self.window is not None and not self.name.endswith(f"_{self.window}d"):
             right = re.sub(r"_\d+d\Z", "", self.name) + f"_{self.window}d"
-            raise UsageError.of("the name does not say the window", self.name, f"call it `{right}`")
+            raise UsageError.of("the name does not contain the window", self.name, f"call it `{right}`")
         if self.window is None and re.search(r"_\d+d\Z", self.name):
             right = re.sub(r"_\d+d\Z", "", self.name)
-            raise UsageError.of("the name says a window but there is none", self.name, f"call it `{right}`")
+            raise UsageError.of("the name contains a window but there is none", self.name, f"call it `{right}`")
         if self.lever is not None and self.lever not in LEVERS:
             raise UsageError.of("unknown lever", f"{self.name}: {self.lever}", nearest(self.lever, LEVERS))
 
@@ -147,18 +147,18 @@ class Feature:
 
     @property
     def empty(self) -> float:
-        """The value when no row is seen: 0 for counts and sums, missing (NaN) for everything else."""
+        """The value without rows: 0 for counts and sums, missing (NaN) for everything else."""
         return self.how.empty
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column and time of the stream that must be there."""
+        """Every column and time of the stream that is read."""
         named = (self.column, self.time, self.after, self.until, *(f.column for f in self.where))
         return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def window_text(self) -> str:
-        """The stretch of history in words."""
+        """The window in words."""
         if self.until and self.window is None:
             return f"as of {self.offset} days earlier" if self.offset else "now"
         if self.window is None:
@@ -169,7 +169,7 @@ class Feature:
 
 COMBINATIONS = {
     "ratio": "{0} divided by {1}, missing when {1} is 0",
-    "change": "({0} - {1}) / ({0} + {1}), 0 when both are 0: -1 is a full stop, +1 a start",
+    "change": "({0} - {1}) / ({0} + {1}), 0 when both are 0: -1 stopped, +1 started",
     "difference": "{0} minus {1}",
     "both_fall": "how far {0} and {1} fall together: the smaller of the two falls, 0 when either rises",
     "is_before": "1 when {0} is smaller than {1}, else 0",
@@ -178,7 +178,7 @@ COMBINATIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Combination:
-    """One column of the matrix, computed from other columns: how two tables or two windows meet.
+    """One column of the matrix, computed from two other columns: of two tables, or of two windows.
 
     Parameters
     ----------
@@ -229,12 +229,12 @@ Definition = Feature | Combination
 
 @dataclass(frozen=True)
 class Template:
-    """A definition to be made once for every window of the settings; `{w}` stands for the days in names and inputs.
+    """A definition that is made once for every window of the settings.
 
     Parameters
     ----------
     definition : Feature or Combination
-        Written with window 0 and `{w}`-less name; the window is appended to the name.
+        Written without a window; the window is appended to its name, and to the names of its inputs.
     shortest, longest : int
         Windows outside are not built.
 
@@ -261,7 +261,7 @@ class Template:
 
 
 def expand(entries: Sequence[Definition | Template], windows: Sequence[int]) -> tuple[Definition, ...]:
-    """Make every definition of a family for the windows of the settings."""
+    """Return the definitions of a family for the windows of the settings."""
     made: list[Definition] = []
     for entry in entries:
         if isinstance(entry, Template):

@@ -1,4 +1,4 @@
-"""The features of some accounts at a time, so that their rows stay near the processor and threads can share the work."""
+"""The features of some accounts at a time, so that their rows fit in the processor's cache and threads can share the work."""
 
 from __future__ import annotations
 
@@ -143,11 +143,11 @@ class SequencePart:
         return ListedRows(self, n, position, times, owner, dict(zip(group.days, found, strict=True)))
 
     def _enter(self, group: RowGroup) -> NDArray[np.int32] | None:
-        """Find the first cutoff that knows everything read of each row; None when that is so from its own instant on."""
+        """Find the first cutoff at which everything read of each row is known; None if that is so from its own instant on."""
         late = self.at
         for gate in group.gates:
-            told = self.read("instants", gate)
-            late = np.maximum(late, np.where(told == MISSING, _NEVER, told))
+            known = self.read("instants", gate)
+            late = np.maximum(late, np.where(known == MISSING, _NEVER, known))
         if not group.gates or (late == self.at).all():
             return None
         return entry(late, self.sequence.cutoffs, offset_days=group.gate_days)
@@ -178,12 +178,12 @@ class ListedRows:
 
     @cached_property
     def owner(self) -> NDArray[np.int32]:
-        """Whose each listed row is."""
+        """The account (or pair) of each listed row."""
         return self._owner if self._owner is not None else self._part.owner.take(self.position[: self.n])
 
     @cached_property
     def days(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The number of each row's day, and of each day what `number_days` says."""
+        """The number of each row's day, and for each day what `number_days` returns."""
         rank = np.empty(self.n, dtype=np.int32)
         day, squares, ranked = (np.empty(self.n, dtype=np.int64) for _ in range(3))
         lists.number_days(self.n, self.times, self.owner, rank, day, squares, ranked)

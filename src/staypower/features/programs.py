@@ -141,7 +141,7 @@ class _SequencePlanner:
     def add(self, column: int, feature: Feature) -> None:
         bit = self.filters.setdefault(feature.where, len(self.filters)) if feature.where else -1
         gates, ends = self.stream.gates(feature), self.stream.ends(feature)
-        # a state of some days ago is told as it was known then, so that exactly one version of it counts
+        # a past state is the one known then, so that exactly one version of it counts
         gate_days = feature.offset if feature.until and gates else 0
         low = None if feature.window is None else feature.offset + feature.window
         output = Output(column, feature.offset, low, feature.window or 0, feature.empty)

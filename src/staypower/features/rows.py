@@ -1,10 +1,9 @@
-"""The rows of a stream as arrays: numbered accounts, instants, codes of texts, numbers; each made once, when it is asked for.
+"""The rows of a stream as arrays: numbered accounts, instants, codes of texts, numbers; each made once, when first needed.
 
 Which cutoffs see a row follows from one rule: a row is seen from the first cutoff after everything that a feature reads of it
 is known. That is its own time, its place in history, `known_at`, and for each column the time from which the schema says it is
-known.
-So a column that is filled in later can only delay a row, never show it early. A row with `superseded_at` is replaced then by
-another row that says the same with what has come to be known since.
+known. So a column that is filled in later can only delay a row, never show it early. From `superseded_at` on, a newer version
+of the row takes its place.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def whole_amounts(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 class StreamRows:
-    """A stream with numbered accounts; what is costly is done once and kept."""
+    """A stream with numbered accounts; costly arrays are made once and kept."""
 
     def __init__(self, table: Table, accounts: pa.Array) -> None:
         self.table = table

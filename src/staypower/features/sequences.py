@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AskedPairs", "RowSequence"]
 
-# what a processor's own memory holds
+# so many fit in the processor's cache
 _ROWS_AT_ONCE = 65_536
 _PAIRS_AT_ONCE = 32_768
 _MOST_PARTS = 2_000
-# what is brought together takes about 30 bytes a row
+# about 30 bytes per row are brought together
 _ROWS_TOGETHER = 25_000_000
 
 

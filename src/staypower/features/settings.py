@@ -1,4 +1,4 @@
-"""What a user may set about features."""
+"""Settings of the features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["FeatureSettings", "FilterSettings", "OwnFeature"]
 
 
 class FilterSettings(BaseModel):
-    """A condition on one column of an own feature.
+    """A condition on one column of your own feature.
 
     >>> FilterSettings.model_validate({"column": "status", "is": "failed"}).values
     ('failed',)
@@ -21,7 +21,7 @@ class FilterSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     column: str = Field(description="Column of the table.")
-    values: tuple[str, ...] = Field((), alias="is", description="Text or texts of which one must match, whatever their case.")
+    values: tuple[str, ...] = Field((), alias="is", description="Text or texts, one of which must match; case is ignored.")
     at_least: float | None = Field(None, description="Smallest number kept.")
     below: float | None = Field(None, description="Numbers from here on are dropped.")
 
@@ -32,7 +32,7 @@ class FilterSettings(BaseModel):
 
 
 class OwnFeature(BaseModel):
-    """A feature declared in the config, over any declared table.
+    """A feature declared in the config, over any table of the config.
 
     >>> OwnFeature(name="exports", table="usage", aggregation="count", windows=(28,), description="exports").windows
     (28,)
@@ -43,14 +43,14 @@ class OwnFeature(BaseModel):
     name: str = Field(description="Lower-case words joined by underscores; the window is appended as `_<days>d`.")
     table: str = Field(description="Table it reads.")
     aggregation: str = Field(description="One of " + ", ".join(f"`{name}`" for name in AGGREGATIONS) + ".")
-    column: str | None = Field(None, description="Column that is aggregated, where the aggregation needs one.")
+    column: str | None = Field(None, description="Column that is aggregated, if the aggregation needs one.")
     time: str | None = Field(None, description="Time column that places a row in history; the table's own by default.")
-    until: str | None = Field(None, description="Time column at which a row stops counting: describes what is open now.")
-    windows: tuple[int, ...] = Field((), description="Days of history, one feature each; empty for all of history.")
+    until: str | None = Field(None, description="Time column at which a row stops counting, to describe what is open now.")
+    windows: tuple[int, ...] = Field((), description="Windows in days, one feature each; empty for all of history.")
     filter: tuple[FilterSettings, ...] = Field((), description="Conditions that must all hold.")
     unit: str = Field("", description="Unit of the value.")
-    description: str = Field(description="What it says, in words, without the window.")
-    lever: str | None = Field(None, description="Who could pull on it.")
+    description: str = Field(description="What it measures, in words, without the window.")
+    lever: str | None = Field(None, description="Lever that could change it.")
 
     @field_validator("filter", mode="before")
     @classmethod
@@ -67,26 +67,26 @@ class FeatureSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    windows: tuple[int, ...] = Field((7, 28, 90, 365), description="Days of history looked at.", min_length=1)
-    sla_hours: float = Field(24.0, gt=0, description="Promise for the first response to a ticket, in hours.")
+    windows: tuple[int, ...] = Field((7, 28, 90, 365), description="Windows of history, in days.", min_length=1)
+    sla_hours: float = Field(24.0, gt=0, description="Target time for the first response to a ticket (SLA), in hours.")
     key_events: tuple[str, ...] = Field(
-        (), description="Events that mean first value was reached; none: no onboarding features."
+        (), description="Events that mean first value was reached; without them there are no onboarding features."
     )
-    self_service_events: tuple[str, ...] = Field((), description="Events that mean self-service or forum use.")
+    self_service_events: tuple[str, ...] = Field((), description="Events that are self-service or use of the forum.")
     high_priority: tuple[str, ...] = Field(
         ("high", "urgent", "critical", "p1"), description="Ticket priorities that count as high."
     )
-    top_events: int = Field(8, ge=0, le=100, description="How many of the commonest events get counts of their own.")
-    rare: int = Field(20, ge=1, description="A text seen on fewer rows than this when the model is trained is called `other`.")
-    outreach: bool = Field(False, description="Build features from past outreach (it alters outcomes).")
+    top_events: int = Field(8, ge=0, le=100, description="How many of the most common events get features of their own.")
+    rare: int = Field(20, ge=1, description="Texts on fewer training rows than this become `other`.")
+    outreach: bool = Field(False, description="Build features from past outreach, which itself changes outcomes.")
     families: tuple[str, ...] | Literal["all"] = Field("all", description="Families to build.")
-    leave_out: tuple[str, ...] = Field((), description="Names of features, or of their beginnings ending in `*`, not to build.")
+    leave_out: tuple[str, ...] = Field((), description="Features not to build: names, or beginnings of names followed by `*`.")
     own: tuple[OwnFeature, ...] = Field((), description="Features of your own.")
     sensitive: tuple[str, ...] = Field(
         (),
-        description="Attributes of `accounts` that must not decide: no feature reads them; evaluation compares their groups.",
+        description="Attributes of `accounts` that no feature may read; evaluation compares their groups.",
     )
-    sensitive_as_features: bool = Field(False, description="Let features read the sensitive attributes all the same.")
+    sensitive_as_features: bool = Field(False, description="Let features read the sensitive attributes anyway.")
 
     @property
     def barred(self) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Which texts the tables hold and how often, as far as they were known at a cutoff: what a catalogue learns from."""
+"""Which texts the tables hold and how often, as known at a cutoff: the basis of events, instruments and codes."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ class TextColumn:
 
     table: str  # A canonical or declared table, or a stream
     column: str
-    stream: bool = False  # whether the rows of the stream are meant
+    stream: bool = False  # whether to read the stream instead of the table
 
 
 @dataclass(frozen=True)
 class ColumnTexts:
     """The texts of a column.
 
-    >>> (ColumnTexts(Counter({"a": 2, "b": 1}), 2) + ColumnTexts(Counter({"b": 2}), 1)).commonest()
+    >>> (ColumnTexts(Counter({"a": 2, "b": 1}), 2) + ColumnTexts(Counter({"b": 2}), 1)).most_common()
     ['b', 'a']
     """
 
-    counts: Mapping[str, int] = field(default_factory=dict)  # on how many known rows each stands
+    counts: Mapping[str, int] = field(default_factory=dict)  # number of known rows with each text
     accounts: int = 0  # how many accounts have known rows; counted for streams only
 
     def __add__(self, other: ColumnTexts) -> ColumnTexts:
-        """Put the texts of other accounts beside these."""
+        """Add the texts of other accounts."""
         return ColumnTexts(Counter(self.counts) + Counter(other.counts), self.accounts + other.accounts)
 
-    def commonest(self, rare: int = 1) -> list[str]:
-        """Return the texts that stand on at least `rare` rows, commonest first, then by the alphabet."""
+    def most_common(self, rare: int = 1) -> list[str]:
+        """Return the texts on at least `rare` rows, the most common first, then by the alphabet."""
         ranked = sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))
         return [text for text, count in ranked if count >= rare]
 
@@ -93,7 +93,7 @@ def texts_in(
     cutoff: int,
     hidden: Collection[str] = (),
 ) -> Callable[[TextColumn], ColumnTexts]:
-    """Return what tells the texts of columns; tables on disk are read once for all columns."""
+    """Return a function that gives the texts of a column; tables on disk are read once for all columns."""
     whole = tables.whole
     if whole is not None:
         return lambda column: count_texts(_without(whole, hidden), column, settings, cutoff)

@@ -102,9 +102,7 @@ def population_text(labels: Labels, plan: CutoffPlan | None) -> str:
     shown["used_for"] = [_use_of(cutoff, plan) for cutoff in labels.population.cutoffs.tolist()]
     lines = [str(shown.to_string(index=False))]
     if plan.split != "snapshot":
-        lines += [
-            f"between two uses lie {plan.embargo} days without cutoffs, so that no outcome is learned from that the next tests"
-        ]
+        lines += [f"an embargo of {plan.embargo} days separates training, calibration and test, so outcomes never overlap"]
     return "\n".join(lines)
 
 

@@ -162,7 +162,7 @@ def test_problems_of_own_features_come_all_at_once():
 
 def test_two_features_of_one_name_are_refused():
     own = {"name": "usage_events", "table": "usage", "aggregation": "count", "windows": [28], "description": "x"}
-    with pytest.raises(UsageError, match=r"two features of one name: usage_events_28d.*rename"):
+    with pytest.raises(UsageError, match=r"two features with the same name: usage_events_28d.*rename"):
         declared(USAGE, own=[own])
 
 

@@ -17,9 +17,9 @@ def feature(**changes) -> Feature:
 @pytest.mark.parametrize(
     ("changes", "problem", "fix"),
     [
-        ({"name": "tickets_90d", "window": 28}, "does not say the window", "call it `tickets_28d`"),
-        ({"name": "tickets", "window": 28}, "does not say the window", "call it `tickets_28d`"),
-        ({"name": "tickets_28d"}, "says a window but there is none", "call it `tickets`"),
+        ({"name": "tickets_90d", "window": 28}, "does not contain the window", "call it `tickets_28d`"),
+        ({"name": "tickets", "window": 28}, "does not contain the window", "call it `tickets_28d`"),
+        ({"name": "tickets_28d"}, "contains a window but there is none", "call it `tickets`"),
         ({"name": "Tickets (new)"}, "not a feature name", "`tickets_new`"),
         ({"name": "7up"}, "not a feature name", "lower-case"),
         ({"aggregation": "cuont"}, "unknown aggregation", "write `count`"),
@@ -73,7 +73,7 @@ def test_the_aggregation_owns_the_empty_value():
 
 
 def test_a_filter_that_keeps_everything_is_refused():
-    with pytest.raises(UsageError, match="keeps everything"):
+    with pytest.raises(UsageError, match="keeps every row"):
         Filter("status")
     assert Filter("status", ("failed", "void")).text == "status is failed or void"
     assert Filter("n", at_least=2.0, below=5.5).text == "n at least 2 and below 5.5"

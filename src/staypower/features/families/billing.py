@@ -7,8 +7,8 @@ from staypower.features.families.rows import TableFeatures, says
 
 __all__ = ["BILLING", "PAYMENTS"]
 
-# What a running subscription shows now. How large a contract is, how long it runs and when it comes up is nobody's lever: it
-# says how much there is to lose and when it is decided, not why.
+# What an active subscription shows now. Size, length and renewal date of a contract have no lever: they say how much is at
+# stake and when it is decided, not why.
 now = TableFeatures("subscriptions", lever=None, until="until_at")
 subscriptions = TableFeatures("subscriptions", lever="relationship")
 ends = TableFeatures("subscription_ends", lever="relationship", time="ended_at")

@@ -1,4 +1,4 @@
-"""How a family is written: a row per feature that says how it is calculated, plus what the number means.
+"""How a family is written: one row per feature, which says how it is calculated, plus what the number means.
 
 >>> usage = TableFeatures("usage", lever="engagement")
 >>> made = usage.feature("longest_silence_90d", "longest_silence", window=90) + says("longest stretch without use", unit="days")
@@ -23,7 +23,7 @@ _OF_THE_TABLE = "(that of the table)"
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a feature says to a reader."""
+    """What a feature means to a reader."""
 
     description: str
     unit: str
@@ -31,7 +31,7 @@ class Meaning:
 
 
 def says(description: str, *, unit: str = "", lever: str | None = _OF_THE_TABLE) -> Meaning:
-    """Say what a feature means; without `lever` it is that of the table, and None where nobody can act on it."""
+    """Say what a feature means; without `lever` it is that of the table, and None means that there is no lever."""
     return Meaning(description, unit, lever)
 
 
@@ -50,7 +50,7 @@ class TableFeatures:
     """Declares the features of one table; what most of them share is given once and can be given otherwise in a row."""
 
     table: str
-    lever: str | None  # who can act on most of them; None where nobody can
+    lever: str | None  # of most of them; None for no lever
     time: str | None = None
     until: str | None = None
     where: Where = ()

@@ -1,4 +1,4 @@
-"""What the instants of rows tell: how long ago, how long a silence, how regular.
+"""What follows from the times of rows: how long ago, how long a silence, how regular.
 
 Every routine fills `target` for all pairs, with `empty` where the window `low` to `high` of the list has no row. `now` is the
 instant at which the pair's window ends; it is only ever subtracted from.

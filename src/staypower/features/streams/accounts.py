@@ -1,4 +1,4 @@
-"""One row an account, or one a version of it."""
+"""One row per account, or per version of an account."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["account_stream"]
 def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the accounts with `seen_at` (from when a row's attributes are known), `owner_changed` and `setup_days`.
 
-    `seen_at` is `valid_from` where rows are versions. Otherwise only attributes declared `static` stay, known for ever; the
-    others would show the value of the export's day.
+    `seen_at` is `valid_from` if rows are versions. Otherwise only attributes declared `static` stay, assumed constant over
+    time; the others would show the value on the day of the export.
     """
     table = tables["accounts"]
     if table.has("valid_from"):
@@ -49,7 +49,7 @@ def _kind(table: Table, name: str) -> Kind:
 
 
 def _with_owner_changes(table: Table) -> Table:
-    """Say of each version whether its owner is another than that of the version before (as they arrived)."""
+    """Say for each version whether its owner differs from that of the version before (as they arrived)."""
     seen = table.instants("seen_at")
     arrived = arrivals(table, seen)
     account, owner = group_numbers(table.data.column("account_id")), text_ranks(table.data.column("owner"))
@@ -61,7 +61,7 @@ def _with_owner_changes(table: Table) -> Table:
 
 
 def _with_set_up(table: Table) -> Table:
-    """Say how long the set-up took; missing where it was completed before the sign-up."""
+    """Say how long setup took; missing if it was completed before sign-up."""
     if not table.has("signed_up_at", "setup_completed_at"):
         return table
     days = table.hours_between("signed_up_at", "setup_completed_at") * HOUR / DAY

@@ -29,9 +29,9 @@ __all__ = ["payment_stream", "subscription_end_stream", "subscription_stream"]
 def subscription_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the states with `from_at` and `until_at`, and how each differs from the one before.
 
-    With `valid_from`, rows are versions of a subscription: a version speaks until a later one is known, and decides alone
-    on its end; what changes is known from its version. Without it only columns declared `fixed` stay. `until_at` is looked
-    at only once it has passed. `first_state` is 1 on the first version of a subscription, `mrr_change` and `seats_change`
+    With `valid_from`, rows are versions of a subscription: a version is valid until a later one is known, and it alone decides
+    on the end; changes are known from their version on. Without it only columns declared `fixed` stay. `until_at` is read
+    only once it has passed. `first_state` is 1 on the first version of a subscription, `mrr_change` and `seats_change`
     are missing there.
     """
     table, number, replaced = _versions(tables)
@@ -52,7 +52,7 @@ def subscription_stream(tables: Tables, settings: FeatureSettings) -> Table:
 
 
 def subscription_end_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the ends: one row a version that names one, until a later version is known and says it anew, or otherwise."""
+    """Return the ends: one row per version that names one, valid until a later version is known."""
     table, _, replaced = _versions(tables)
     if not table.has("ended_at"):
         return table
@@ -67,7 +67,7 @@ def subscription_end_stream(tables: Tables, settings: FeatureSettings) -> Table:
 def _versions(tables: Tables) -> tuple[Table, np.ndarray, np.ndarray]:
     """Return the versions by subscription in the order in which they became known, their subscriptions, and their ends.
 
-    A version that arrives after a later one is out of date and never speaks.
+    A version that arrives after a later one is out of date and never used.
     """
     table = tables["subscriptions"]
     if not table.has("valid_from"):
@@ -79,8 +79,8 @@ def _versions(tables: Tables) -> tuple[Table, np.ndarray, np.ndarray]:
     if table.has("known_at"):
         versions = versions.take(table.instants("known_at")[versions.row] != MISSING)
     later = least_later(versions.known, versions.subscription)
-    spoken = versions.known <= later
-    versions, later = versions.take(spoken), later[spoken]
+    valid = versions.known <= later
+    versions, later = versions.take(valid), later[valid]
     return replace(table, data=table.data.take(pa.array(versions.row))), versions.subscription, later
 
 
@@ -96,14 +96,14 @@ def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
         return table
     status = table.data.column("status").combine_chunks()
     failed = np.asarray(pc.fill_null(pc.equal(status, "failed"), False).to_numpy(zero_copy_only=False), dtype=bool)
-    # a payment refunded later had gone through when it was made
+    # a payment that was refunded later had gone through
     through = pc.is_in(status, value_set=pa.array(["paid", "refunded"]))
     paid = np.asarray(pc.fill_null(through, False).to_numpy(zero_copy_only=False), dtype=bool)
     at = table.instants("at")
     arrived = arrivals(table, at)
     group = group_numbers(table.data.column("account_id"))
     order = np.lexsort((paid, at, group))
-    # known from the first later payment to arrive, which need not be the first to be made
+    # known from the first later payment that arrives, which need not be the first that was made
     through_at = np.where(paid & (arrived != MISSING), arrived, NEVER)
     recovered = np.full(len(table), NEVER, dtype=np.int64)
     recovered[order] = least_later(through_at[order], group[order])

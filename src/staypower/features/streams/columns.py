@@ -1,4 +1,4 @@
-"""Add derived columns to a table together with what the schema says of them."""
+"""Add derived columns to a table and its schema."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 NEVER = int(np.iinfo(np.int64).max)
-# from this time on another row of the stream stands in the row's place
+# from this time on another row of the stream takes the row's place
 SUPERSEDED = "superseded_at"
 _TIME = pa.timestamp("us", "UTC")
 

@@ -1,7 +1,7 @@
-"""Make the rows that features read: canonical tables with what can be said about each row alone.
+"""Make the rows that features read: the canonical tables with columns derived row by row.
 
-A stream is a `Table` whose schema also names the derived columns and from when each is known. One module a table; each
-function takes all tables, since a row may need its account's sign-up or its subscription, and returns one stream.
+A stream is a `Table` whose schema also names the derived columns and from when each is known. Each function takes all tables,
+since a row may need its account's sign-up or its ticket, and returns one stream.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Orders, their lines and returns: three readings of one table."""
+"""Orders, order lines and returns, all read from one table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def order_line_stream(tables: Tables, settings: FeatureSettings) -> Table:
 
 
 def return_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the returns, amounts and quantities without their sign.
+    """Return the returns, with positive amounts and quantities.
 
     That is every row that is a return by itself (see `is_return`), at its own time, and every other line with `returned_at`,
     at that time.
@@ -47,7 +47,7 @@ def return_stream(tables: Tables, settings: FeatureSettings) -> Table:
 
 
 def order_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return one row an order: lines with one `order_id` of an account are one order at the time of its first line.
+    """Return one row per order: lines with one `order_id` of an account are one order at the time of its first line.
 
     Amount and quantity are summed, `lines` counts. Without `order_id` a row is an order. An order to which lines are added
     later has a row for each state, known when the last line in it is (`known_at`), until the next (`superseded_at`).

@@ -20,15 +20,15 @@ REPEAT_DAYS = 30
 
 
 def ticket_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the tickets with their durations, the state of the promise, and whether they repeat an earlier one.
+    """Return the tickets with their durations, whether the SLA was met, and whether they repeat an earlier one.
 
     - `first_response_hours`, `resolution_hours`: known from the response and the resolution.
-    - `waiting_until`: when somebody saw to it: the first response, or the resolution where no response was noted before.
-    - `sla_decided_at`: when it is settled whether the promise was kept: the response, or the moment the promise was
-      broken, whichever comes first. A ticket open for 30 h has missed a promise of 24 h although nobody answered yet.
+    - `waiting_until`: the first response, or the resolution if no response was recorded before.
+    - `sla_decided_at`: when it is known whether the SLA was met: at the response or at the deadline, whichever comes first. A
+      ticket open for 30 h has missed an SLA of 24 h although nobody has answered yet.
     - `within_sla`: 1 when the response came in time, 0 when not; known from `sla_decided_at`.
-    - `handed_over`: 1 when another agent has the ticket than the account's ticket before (as they arrived); missing on the
-      first and where no agent is noted.
+    - `handed_over`: 1 when the ticket has a different agent than the account's ticket before (as they arrived); missing on the
+      first one and if no agent is recorded.
     - `repeat`: 1 when the account opened another ticket of the same category within the 30 days before; known from
       `repeated_at`, when the categories of both are known.
     """
@@ -54,7 +54,7 @@ def _with_promise(table: Table, sla_hours: float) -> Table:
     opened, answered = table.instants("opened_at"), table.instants("first_response_at")
     if table.has("resolved_at"):
         resolved = table.instants("resolved_at")
-        # a ticket resolved without a noted response waits no longer
+        # a ticket resolved without a recorded response waits no longer
         earlier = (resolved != MISSING) & ((answered == MISSING) | (resolved < answered))
         answered = np.where(earlier, resolved, answered)
     due = np.where(opened > ALWAYS, opened + round(sla_hours * HOUR), MISSING)
@@ -74,8 +74,8 @@ def _with_repeats(table: Table) -> Table:
     opened = table.instants("opened_at")
     known = arrivals(table, opened)
     if category.known_from:
-        told = table.instants(category.known_from)
-        known = np.where((known == MISSING) | (told == MISSING), MISSING, np.maximum(known, told))
+        filled = table.instants(category.known_from)
+        known = np.where((known == MISSING) | (filled == MISSING), MISSING, np.maximum(known, filled))
     blank = np.asarray(table.data.column("category").combine_chunks().is_null())
     rows = np.flatnonzero((known != MISSING) & ~blank)
     group = group_numbers(table.data.column("account_id"), table.data.column("category"))[rows]
@@ -122,8 +122,8 @@ def survey_stream(tables: Tables, settings: FeatureSettings) -> Table:
     - `answer`: (value - low) / (high - low), turned so that 1 is always the best answer; known from `answered_at`.
     - `detractor`, `promoter`: 1 or 0 by the NPS bands 0-6, 7-8, 9-10 (on a 1-10 scale 1-6, 7-8, 9-10); missing for other
       instruments.
-    - `after_slow_ticket`: 1 when the survey belongs to a ticket whose first response came later than the promise, or had not
-      come by then when the customer answered; 0 when it came in time.
+    - `after_slow_ticket`: 1 when the survey belongs to a ticket whose first response missed the SLA, or had missed it when the
+      customer answered; 0 when it came in time.
     """
     table = tables["surveys"]
     if not table.has("value", "low", "high"):

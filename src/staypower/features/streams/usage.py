@@ -1,4 +1,4 @@
-"""One row a use of the product."""
+"""One row per use of the product."""
 
 from __future__ import annotations
 
@@ -26,18 +26,21 @@ def usage_stream(tables: Tables, settings: FeatureSettings) -> Table:
     accounts = tables["accounts"]
     if not settings.key_events or not accounts.has("signed_up_at"):
         return table
-    told, signed_up = _sign_ups(accounts, table.data.column("account_id"))
+    arrived, signed_up = _sign_ups(accounts, table.data.column("account_id"))
     known = (signed_up > ALWAYS) & (at > ALWAYS) & (at >= signed_up)
     days = np.where(known, (np.where(known, at, 0) - np.where(known, signed_up, 0)) / DAY, np.nan)
     return with_columns(
         table,
-        (Column("sign_up_known_at", "time", "sign_up_known_at"), np.where(told == MISSING, MISSING, np.maximum(told, at))),
+        (
+            Column("sign_up_known_at", "time", "sign_up_known_at"),
+            np.where(arrived == MISSING, MISSING, np.maximum(arrived, at)),
+        ),
         (Column("days_since_signup", "number", "sign_up_known_at"), days),
     )
 
 
 def _weekend(at: np.ndarray) -> pa.Array:
-    """Say which instants lie on a Saturday or Sunday; as flags, which take little room."""
+    """Say which instants are on a Saturday or Sunday, as flags, which take little memory."""
     # 1970-01-01 was a Thursday: Saturday and Sunday are days 5 and 6 of a week that starts on Monday
     on_weekend = (at // DAY + 3) % 7 >= 5
     unknown = at <= ALWAYS
@@ -45,13 +48,13 @@ def _weekend(at: np.ndarray) -> pa.Array:
 
 
 def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sign-up of each account wanted, as its first known row tells it, and from when that row is known."""
+    """Return the sign-up of each account wanted, from its first known row, and from when that row is known."""
     begun = accounts.instants("valid_from") if accounts.has("valid_from") else np.full(len(accounts), ALWAYS, dtype=np.int64)
-    told, signed_up = arrivals(accounts, begun), accounts.midnights("signed_up_at")
-    rows = np.flatnonzero(told != MISSING)
-    rows = rows[np.lexsort((signed_up[rows], begun[rows], told[rows]))]
+    arrived, signed_up = arrivals(accounts, begun), accounts.midnights("signed_up_at")
+    rows = np.flatnonzero(arrived != MISSING)
+    rows = rows[np.lexsort((signed_up[rows], begun[rows], arrived[rows]))]
     ids = accounts.data.column("account_id").combine_chunks().take(pa.array(rows))
     numbers, words = numbered(wanted)
     known = np.asarray(pc.index_in(words, value_set=ids).fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
     found = np.append(known, -1)[numbers]
-    return np.append(told[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]
+    return np.append(arrived[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]
