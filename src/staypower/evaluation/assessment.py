@@ -12,13 +12,14 @@ import numpy as np
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.contacting import contact_plans
 from staypower.evaluation.fairness import FairnessGap, contacted_share, fairness_gaps
-from staypower.evaluation.measures import BINS, METRICS, Campaign, ScoreMeter, WeightedScore, estimates_of
-from staypower.evaluation.notes import notes_of
+from staypower.evaluation.measures import METRICS, estimates_of, measure
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.evaluation.result import Evaluation, ReliabilityBin
 from staypower.evaluation.rows import BASE_RATE, EvaluationRows, describe_split
+from staypower.evaluation.score_meter import BINS, Campaign, ScoreMeter, WeightedScore
 from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import SliceMeter, partitions, slice_measures, worst_slice
+from staypower.evaluation.wording import notes_of
 from staypower.metrics.profit import Profit, maximum_profit_of
 from staypower.metrics.risk import twice_the_base_rate
 from staypower.metrics.tally import Tally
@@ -236,7 +237,7 @@ class _Panel:
             samples.base_rate[draw] = (weight * self._rows.churned).sum() / weight.sum()
             for at, meter in enumerate(self.meters.values()):
                 weighted = WeightedScore(meter, weight)
-                samples.metrics[draw, at] = meter.measure(weighted)
+                samples.metrics[draw, at] = measure(weighted)
                 if meter.is_probability:
                     samples.reliability[draw, at] = weighted.reliability
             for at, slice_meter in enumerate(self.slice_meters):

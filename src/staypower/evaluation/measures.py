@@ -1,4 +1,4 @@
-"""The metrics of a churn score, each declared once in `METRICS`, and one score measured under any weights of the rows.
+"""The metrics of a churn score, each declared once in `METRICS`.
 
 A new metric is one more entry of `METRICS`: text, card, page, comparisons, tuning, tracking and docs derive from it.
 """
@@ -6,44 +6,27 @@ A new metric is one more entry of `METRICS`: text, card, page, comparisons, tuni
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 
 from staypower.evaluation.resampling import Estimate, estimate
-from staypower.evaluation.settings import CostSettings
-from staypower.metrics.expected_profit import expected_maximum_profit_of
-from staypower.metrics.probability import equal_mass_bins, log_losses
-from staypower.metrics.profit import Profit, campaign_earnings, instance_dependent_maximum_profit_of, maximum_profit_of
-from staypower.metrics.tally import Ranking, Tally
+from staypower.evaluation.score_meter import Needs, WeightedScore
+from staypower.metrics.tally import Tally
 from staypower.results.numbers import decimal, signed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "BINS",
-    "DECISIVE",
-    "METRICS",
-    "Campaign",
-    "Metric",
-    "Place",
-    "ScoreMeter",
-    "WeightedScore",
-    "estimates_of",
-    "listed_in",
-    "measure_of_weights",
-]
+__all__ = ["DECISIVE", "METRICS", "Metric", "Place", "ScoreMetric", "estimates_of", "listed_in", "measure"]
 
-BINS = 10
 DECISIVE = "log_loss"
 """What decides between two models: it measures ranking and probabilities at once, at no single threshold."""
 
 Input = TypeVar("Input")
-Needs = Literal["", "probability", "capacity", "costs", "account values"]
 Place = Literal[
     # the tables of an evaluation's text
     "ranking",
@@ -102,146 +85,7 @@ class Metric(Generic[Input]):
         return estimate.written(partial(self.write_change, more=more))
 
 
-@dataclass(frozen=True, eq=False)
-class Campaign:
-    """What a score is measured against besides the outcome: the base rate, the team's capacity and the money."""
-
-    reference: float = float("nan")  # base rate that Brier skill compares with
-    capacity: int | None = None  # accounts the team can contact at each cutoff
-    cutoff_number: NDArray[np.intp] | None = None  # shape (n,): cutoff of each row, numbered from 0
-    costs: CostSettings = field(default_factory=CostSettings)  # published amounts where incomplete
-    account_values: NDArray[np.float64] | None = None  # shape (n,): value of each row's account
-
-
-class ScoreMeter:
-    """One score on the rows of an evaluation, sorted once and measured under many weights."""
-
-    def __init__(
-        self,
-        churned: NDArray[np.bool_],
-        score: NDArray[np.float64],
-        *,
-        is_probability: bool,
-        campaign: Campaign | None = None,
-    ) -> None:
-        self.churned, self.score, self.campaign = churned.astype(np.float64), score, campaign or Campaign()
-        self.ranking = Ranking(churned, score)
-        self.is_probability = is_probability
-        self.contact_lists = self._contact_lists() if self.campaign.capacity else []
-        self.earnings = self._earned()
-        if is_probability:
-            self.losses, self.bins = log_losses(churned, score), equal_mass_bins(score, BINS)
-        given: dict[Needs, bool] = {
-            "": True,
-            "probability": is_probability,
-            "capacity": bool(self.contact_lists),
-            "costs": self.campaign.costs.complete,
-            "account values": self.earnings is not None,
-        }
-        self.given = frozenset(name for name, there in given.items() if there)
-
-    def measure(self, weighted: WeightedScore) -> NDArray[np.float64]:
-        """Return every metric under some row weights, in the order of `METRICS`; NaN where one does not apply."""
-        return np.array([each.of(weighted) if each.needs in self.given else np.nan for each in METRICS.values()])
-
-    def _earned(self) -> NDArray[np.float64] | None:
-        values, costs = self.campaign.account_values, self.campaign.costs
-        if values is None or costs.acting is None:
-            return None
-        incentive, contact = costs.acting
-        return campaign_earnings(
-            self.churned, values, incentive_cost=incentive, contact_cost=contact, acceptance=costs.acceptance
-        )
-
-    def _contact_lists(self) -> list[tuple[NDArray[np.intp], Ranking]]:
-        """Rank each cutoff by itself: the team works through one list per cutoff, not through one over all of time."""
-        number = self.campaign.cutoff_number
-        assert number is not None
-        parts = [np.flatnonzero(number == at) for at in range(int(number.max()) + 1)]
-        return [(rows, Ranking(self.churned[rows], self.score[rows])) for rows in parts]
-
-
-class WeightedScore:
-    """A score under one set of row weights: what metrics are computed from."""
-
-    def __init__(self, meter: ScoreMeter, weight: NDArray[np.float64]) -> None:
-        self.meter, self.weight = meter, weight
-
-    def mean(self, amounts: NDArray[np.float64]) -> float:
-        """Return the weighted mean of an amount per row."""
-        return float((self.weight * amounts).sum() / self.weight.sum())
-
-    @cached_property
-    def tally(self) -> Tally:
-        """Churned and stayed rows counted from the highest score down."""
-        return self.meter.ranking.tally(self.weight)
-
-    @cached_property
-    def reliability(self) -> NDArray[np.float64]:
-        """Rows, mean probability and churned share of each bin, shape (3, BINS); NaN in an empty bin.
-
-        The bins are those of the unweighted rows.
-        """
-        bins, score, churned = self.meter.bins, self.meter.score, self.meter.churned
-        amounts = (self.weight, self.weight * score, self.weight * churned)
-        sums = np.stack([np.bincount(bins, weights=each, minlength=BINS) for each in amounts])
-        mass = np.where(sums[0] > 0, sums[0], np.nan)
-        return np.stack([sums[0], sums[1] / mass, sums[2] / mass])
-
-    @property
-    def calibration_error(self) -> float:
-        """The mean distance of predicted and observed churn over the bins."""
-        mass, predicted, observed = self.reliability
-        return float(np.nansum(mass * np.abs(predicted - observed)) / mass.sum())
-
-    @property
-    def brier(self) -> float:
-        """The Brier score."""
-        return self.mean((self.meter.score - self.meter.churned) ** 2)
-
-    @property
-    def brier_skill(self) -> float:
-        """The share of the base rate's Brier score that is saved."""
-        brier, constant = self.brier, self.mean((self.meter.campaign.reference - self.meter.churned) ** 2)
-        return 1 - brier / constant if constant else float("nan")
-
-    @cached_property
-    def expected_profit(self) -> Profit:
-        """The expected maximum profit."""
-        costs = self.meter.campaign.costs
-        clv, incentive, contact = costs.amounts
-        return expected_maximum_profit_of(
-            self.tally, clv=clv, incentive_cost=incentive, contact_cost=contact, alpha=costs.alpha, beta=costs.beta
-        )
-
-    @property
-    def maximum_profit(self) -> float:
-        """The maximum profit at the costs given."""
-        costs = self.meter.campaign.costs
-        clv, incentive, contact = costs.amounts
-        return maximum_profit_of(
-            self.tally, clv=clv, incentive_cost=incentive, contact_cost=contact, acceptance=costs.acceptance
-        ).profit
-
-    @property
-    def profit_by_account_value(self) -> float:
-        """The maximum profit with the value of each account."""
-        earnings = self.meter.earnings
-        assert earnings is not None
-        return instance_dependent_maximum_profit_of(self.meter.ranking, earnings, self.weight).profit
-
-    @cached_property
-    def contacts(self) -> tuple[float, float, float]:
-        """Churned rows among those contacted, rows contacted, and all churned rows, summed over cutoffs."""
-        capacity = float(self.meter.campaign.capacity or 0)
-        hits = contacted = positives = 0.0
-        for rows, ranking in self.meter.contact_lists:
-            if not self.weight[rows].any():
-                continue
-            tally = ranking.tally(self.weight[rows])
-            count = min(capacity, tally.total)
-            hits, contacted, positives = hits + tally.hits(count), contacted + count, positives + float(tally.positives[-1])
-        return hits, contacted, positives
+ScoreMetric = Metric[WeightedScore]
 
 
 def _recall(score: WeightedScore) -> float:
@@ -251,7 +95,7 @@ def _recall(score: WeightedScore) -> float:
 
 def _depths(
     name: str, label: str, of: Callable[[Tally, float], float], formula: str, source: str, digits: int = 3
-) -> list[Metric[WeightedScore]]:
+) -> list[ScoreMetric]:
     """Declare a metric of the highest-scored 5, 10 and 20%."""
     shown: dict[str, dict[int, frozenset[Place]]] = {
         "lift": {5: _in("top of the list"), 10: _in("top of the list", "card", "slices"), 20: _in("top of the list")}
@@ -275,10 +119,10 @@ def _in(*places: Place) -> frozenset[Place]:
     return frozenset(places)
 
 
-METRICS: dict[str, Metric[WeightedScore]] = {
+METRICS: dict[str, ScoreMetric] = {
     metric.name: metric
     for metric in (
-        Metric[WeightedScore](
+        ScoreMetric(
             "auroc",
             "AUROC",
             "higher",
@@ -287,7 +131,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "Mann-Whitney statistic; Hanley and McNeil 1982. Undefined for one class: left blank, and a note says so",
             shown=_in("ranking", "differences", "card", "page", "versions", "compared", "ages", "slices"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "average_precision",
             "average precision",
             "higher",
@@ -296,7 +140,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "no interpolation, as in scikit-learn; without signal it equals the base rate",
             shown=_in("ranking", "differences", "card", "page", "versions", "compared", "slices"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "log_loss",
             "log loss",
             "lower",
@@ -306,7 +150,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "probability",
             _in("probabilities", "differences", "card", "page", "versions", "compared", "ages", "slices"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "brier",
             "Brier score",
             "lower",
@@ -316,7 +160,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "probability",
             _in("probabilities", "card", "page", "versions"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "brier_skill",
             "Brier skill",
             "higher",
@@ -326,7 +170,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "probability",
             _in("probabilities", "page"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "calibration_error",
             "calibration error",
             "lower",
@@ -337,7 +181,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "probability",
             _in("probabilities", "card", "page", "compared"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "mean_score",
             "mean predicted",
             "",
@@ -355,7 +199,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "churned among the top q n rows / all churned",
             "q n is not rounded: the last row counts in part",
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "precision_at_capacity",
             "precision",
             "higher",
@@ -365,7 +209,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "capacity",
             _in("acting"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "recall_at_capacity",
             "recall",
             "higher",
@@ -375,7 +219,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "capacity",
             _in("acting"),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "empc",
             "EMPC",
             "higher",
@@ -386,7 +230,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             shown=_in("money"),
             digits=2,
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "empc_fraction",
             "EMPC fraction",
             "",
@@ -395,7 +239,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             "the depth that EMPC assumes",
             shown=frozenset(),
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "maximum_profit",
             "maximum profit",
             "higher",
@@ -406,7 +250,7 @@ METRICS: dict[str, Metric[WeightedScore]] = {
             _in("money"),
             digits=2,
         ),
-        Metric[WeightedScore](
+        ScoreMetric(
             "instance_dependent_maximum_profit",
             "profit by account value",
             "higher",
@@ -421,13 +265,19 @@ METRICS: dict[str, Metric[WeightedScore]] = {
 }
 
 
-def listed_in(place: Place) -> list[Metric[WeightedScore]]:
+def listed_in(place: Place) -> list[ScoreMetric]:
     """Return the metrics that are shown in a place.
 
     >>> [metric.name for metric in listed_in("ages")]
     ['auroc', 'log_loss']
     """
     return [metric for metric in METRICS.values() if place in metric.shown]
+
+
+def measure(weighted: WeightedScore) -> NDArray[np.float64]:
+    """Return every metric of a score, in the order of `METRICS`; NaN where one does not apply."""
+    given = weighted.meter.given
+    return np.array([metric.of(weighted) if metric.needs in given else np.nan for metric in METRICS.values()])
 
 
 def estimates_of(
@@ -440,11 +290,3 @@ def estimates_of(
         for at, name in enumerate(names)
     }
     return MappingProxyType(found)
-
-
-def measure_of_weights(name: str, churned: NDArray[Any], score: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
-    """Return a metric of a score as a function of row weights, everything sorted and checked beforehand."""
-    metric = METRICS[name]
-    campaign = Campaign(reference=float(churned.mean()))
-    meter = ScoreMeter(churned, score, is_probability=metric.needs == "probability", campaign=campaign)
-    return lambda weight: metric.of(WeightedScore(meter, weight))

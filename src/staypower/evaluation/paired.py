@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from staypower.errors import Problem, UsageError, nearest
-from staypower.evaluation.measures import METRICS, measure_of_weights
+from staypower.evaluation.measures import METRICS
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
+from staypower.evaluation.score_meter import Campaign, ScoreMeter, WeightedScore
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["paired_difference", "paired_metrics"]
+__all__ = ["measure_of_weights", "paired_difference", "paired_metrics"]
 
 
 def paired_metrics() -> list[str]:
@@ -65,3 +67,11 @@ def _check(y_true: ArrayLike, accounts: ArrayLike, metric: str, replicates: int)
         problems.append(Problem("replicates is too small", str(replicates), "give at least 0"))
     if problems:
         raise UsageError(problems)
+
+
+def measure_of_weights(name: str, churned: NDArray[Any], score: NDArray[np.float64]) -> Callable[[NDArray[np.float64]], float]:
+    """Return a metric of a score as a function of row weights, everything sorted and checked beforehand."""
+    metric = METRICS[name]
+    campaign = Campaign(reference=float(churned.mean()))
+    meter = ScoreMeter(churned, score, is_probability=metric.needs == "probability", campaign=campaign)
+    return lambda weight: metric.of(WeightedScore(meter, weight))

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from staypower.cutoffs import text_of
-from staypower.evaluation.measures import ScoreMeter, WeightedScore, listed_in
+from staypower.evaluation.measures import listed_in
 from staypower.evaluation.resampling import LEVEL, Estimate, estimate
+from staypower.evaluation.score_meter import ScoreMeter, WeightedScore
 from staypower.results.numbers import plural, signed
 
 if TYPE_CHECKING:

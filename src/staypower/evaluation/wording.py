@@ -1,19 +1,21 @@
-"""An evaluation in words: the verdict, the tables, the findings and the notes."""
+"""An evaluation in words: the verdict, the tables, the findings, and the notes that keep a reader from misreading them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from staypower.evaluation.measures import METRICS, Metric, Place, WeightedScore, listed_in
-from staypower.evaluation.resampling import LEVEL
+from staypower.evaluation.measures import METRICS, Place, ScoreMetric, listed_in
+from staypower.evaluation.resampling import LEVEL, Estimate
 from staypower.evaluation.result import Evaluation
-from staypower.evaluation.rows import describe_cutoffs
-from staypower.evaluation.slices import Slice
+from staypower.evaluation.rows import EvaluationRows, describe_cutoffs
+from staypower.evaluation.settings import CostSettings
+from staypower.evaluation.slices import FEWEST_ACCOUNTS, Slice
+from staypower.metrics.profit import Profit
 from staypower.results.blocks import Block, Heading, Items, TableBlock
 from staypower.results.numbers import count, percent, plural
 
-__all__ = ["blocks"]
+__all__ = ["blocks", "notes_of"]
 
 _TABLES: tuple[tuple[Place, str], ...] = (
     ("ranking", "Ranking"),
@@ -24,6 +26,7 @@ _TABLES: tuple[tuple[Place, str], ...] = (
 )
 # more columns with intervals do not fit 100 characters
 _MOST_COLUMNS = 3
+_MOST_NAMED = 8
 
 
 def blocks(evaluation: Evaluation, *, slices: bool = True) -> list[Block]:
@@ -55,7 +58,7 @@ def _facts(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _score_tables(evaluation: Evaluation, title: str, metrics: Sequence[Metric[WeightedScore]]) -> Iterator[TableBlock]:
+def _score_tables(evaluation: Evaluation, title: str, metrics: Sequence[ScoreMetric]) -> Iterator[TableBlock]:
     for number, shown in enumerate(_portions(metrics)):
         rows = [[name, *(m.write_estimate(row[m.name]) for m in shown)] for name, row in evaluation.scorers.items()]
         yield TableBlock(["", *(m.label for m in shown)], rows, "" if number else title)
@@ -69,7 +72,7 @@ def _difference_tables(evaluation: Evaluation) -> Iterator[TableBlock]:
         yield TableBlock(heads, rows, "" if number else title)
 
 
-def _portions(metrics: Sequence[Metric[WeightedScore]]) -> Iterator[Sequence[Metric[WeightedScore]]]:
+def _portions(metrics: Sequence[ScoreMetric]) -> Iterator[Sequence[ScoreMetric]]:
     """Share the columns evenly among as few tables as fit the width."""
     tables = math.ceil(len(metrics) / _MOST_COLUMNS)
     size = math.ceil(len(metrics) / max(1, tables))
@@ -101,3 +104,80 @@ def _by_partition(slices: Iterable[Slice]) -> dict[str, list[Slice]]:
     for each in slices:
         found.setdefault(each.partition, []).append(each)
     return found
+
+
+def notes_of(
+    rows: EvaluationRows,
+    base_rate: Estimate,
+    train_base_rate: float | None,
+    costs: CostSettings,
+    profit_threshold: Profit | None,
+    slices: Sequence[Slice],
+) -> tuple[str, ...]:
+    """Collect the notes of an evaluation, the most important first."""
+    return (
+        *_about_rows(rows),
+        *_about_base_rate(base_rate, train_base_rate),
+        *_about_scores(rows),
+        *_about_money(costs, profit_threshold),
+        *_about_slices(slices),
+    )
+
+
+def _about_rows(rows: EvaluationRows) -> Iterator[str]:
+    accounts = int(rows.account_number.max()) + 1
+    if accounts < FEWEST_ACCOUNTS:
+        yield f"Only {plural(accounts, 'account')}: too few for an evaluation."
+    if rows.churned.all() or not rows.churned.any():
+        yield "The rows have one class only: AUROC is undefined and left blank."
+
+
+def _about_base_rate(here: Estimate, trained: float | None) -> Iterator[str]:
+    if trained is None:
+        yield "The base rate is that of these rows, known only afterwards: the training churn rate was not given."
+    elif here.excludes(trained):
+        yield (
+            f"The base rate has shifted: {percent(here.value)} here, {percent(trained)} in training. Probabilities are "
+            "calibrated to the training churn rate; ranking is not affected."
+        )
+
+
+def _about_scores(rows: EvaluationRows) -> Iterator[str]:
+    for name, share in rows.scored.items():
+        if share < 1:
+            yield f"{name} is known for {percent(share)} of the rows; missing values were set to the median."
+    for name in rows.unscored:
+        yield f"{name} is missing on every row and left out."
+
+
+def _about_money(costs: CostSettings, threshold: Profit | None) -> Iterator[str]:
+    clv, incentive, contact = costs.amounts
+    if threshold is None:
+        given = "costs are incomplete" if {costs.clv, costs.incentive, costs.contact} != {None} else "no costs are given"
+        yield (
+            f"EMPC uses the published amounts (clv {clv:g}, incentive {incentive:g}, contact {contact:g}) because {given}. "
+            "Use it to compare models only; the amounts are not yours."
+        )
+    elif not threshold.fraction:
+        yield "At these costs, contacting anyone loses money."
+
+
+def _about_slices(slices: Sequence[Slice]) -> Iterator[str]:
+    small = [f"{each.partition} {each.name} ({each.accounts})" for each in slices if each.note == "too small"]
+    one_class = [f"{each.partition} {each.name}" for each in slices if each.note.endswith("churned")]
+    off = [each for each in slices if each.calibration_gap.excludes(0.0)]
+    if off:
+        worst = sorted(off, key=lambda each: -abs(each.calibration_gap.value))[:_MOST_NAMED]
+        named = [f"{s.partition} {s.name} ({percent(s.predicted)} predicted, {percent(s.observed)} observed)" for s in worst]
+        more = f" and {len(off) - len(worst)} more" if len(off) > len(worst) else ""
+        measured = sum(each.calibration_gap.bounded for each in slices)
+        yield f"Predicted and observed churn differ significantly in {len(off)} of {measured} slices: {', '.join(named)}{more}."
+    if small:
+        yield f"Too small to measure (under {FEWEST_ACCOUNTS} accounts): {_named(small)}."
+    if one_class:
+        yield f"AUROC is undefined where only one class is present: {_named(one_class)}."
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

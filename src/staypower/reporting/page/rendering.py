@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from staypower.cutoffs import text_of
-from staypower.evaluation.measures import Metric, WeightedScore, listed_in
+from staypower.evaluation.measures import ScoreMetric, listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.monitoring import Drift
 from staypower.portfolio.settings import QUADRANTS
@@ -155,7 +155,7 @@ def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _estimate(metric: Metric[WeightedScore], found: Mapping[str, Any] | None, *, interval: bool) -> str:
+def _estimate(metric: ScoreMetric, found: Mapping[str, Any] | None, *, interval: bool) -> str:
     if not found or found.get("value") is None:
         return ""
     # models sealed without intervals have none
