@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from staypower.evaluation.settings import CostSettings
-from staypower.metrics.expected_profit import expected_maximum_profit_of
 from staypower.metrics.probability import equal_mass_bins, log_losses
-from staypower.metrics.profit import Profit, campaign_earnings, instance_dependent_maximum_profit_of, maximum_profit_of
+from staypower.metrics.profit import (
+    Profit,
+    campaign_earnings,
+    expected_maximum_profit_of,
+    instance_dependent_maximum_profit_of,
+    maximum_profit_of,
+)
 from staypower.metrics.tally import Ranking, Tally
 
 if TYPE_CHECKING:

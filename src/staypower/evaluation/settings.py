@@ -1,4 +1,4 @@
-"""What an account is worth and what acting on it costs."""
+"""Settings of an evaluation: the value of an account, the costs of a campaign, slices and baselines."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class HealthScore(BaseModel):
 
 
 class EvaluationSettings(BaseModel):
-    """How a model is judged.
+    """How a model is evaluated.
 
     >>> EvaluationSettings(slices="region", health_score="accounts.health").health_score.high_is
     'healthy'

@@ -1,4 +1,4 @@
-"""How well ordered classes are predicted: mistakes by two steps count for more than mistakes by one.
+"""How well ordered classes are predicted: a mistake by two steps counts more than one by one step.
 
 Classes are numbers from 0, the worst, to K - 1.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.errors import Problem, UsageError
-from staypower.metrics.validation import checked_weight
+from staypower.metrics.tally import checked_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -31,17 +31,6 @@ __all__ = [
 def ranked_probability_scores(y_true: ArrayLike, y_probability: ArrayLike) -> NDArray[np.float64]:
     """Return the ranked probability score of each row.
 
-    Parameters
-    ----------
-    y_true : array-like of int, shape (n,)
-    y_probability : array-like of float, shape (n, K)
-
-    Returns
-    -------
-    array of float64, shape (n,)
-
-    Examples
-    --------
     >>> ranked_probability_scores([2], [[0.25, 0.25, 0.5]]).tolist()
     [0.15625]
     """
@@ -77,7 +66,7 @@ def ranked_probability_score(y_true: ArrayLike, y_probability: ArrayLike, *, sam
     Notes
     -----
     ``mean over rows of sum_k (P(y <= k) - [y <= k])^2 / (K - 1)`` (Epstein 1969; divided by the number of steps, so that scores
-    of ladders of different length compare). A proper score: nobody gains by telling other probabilities than he believes.
+    of different numbers of classes can be compared). A proper score: no other probabilities than the true ones score better.
 
     Examples
     --------
@@ -127,6 +116,19 @@ def confusion(
 def accuracy(y_true: ArrayLike, y_predicted: ArrayLike, *, classes: int, sample_weight: ArrayLike | None = None) -> float:
     """Measure the share of rows whose class is predicted.
 
+    Parameters
+    ----------
+    y_true, y_predicted : array-like of int, shape (n,)
+        Classes from 0 to `classes` - 1.
+    classes : int
+        At least 2.
+    sample_weight : array-like of float, shape (n,), optional
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
     Examples
     --------
     >>> accuracy([0, 0, 1, 2], [0, 1, 1, 0], classes=3)
@@ -138,8 +140,6 @@ def accuracy(y_true: ArrayLike, y_predicted: ArrayLike, *, classes: int, sample_
 def accuracy_of(table: NDArray[np.float64]) -> float:
     """Return the accuracy of a confusion table.
 
-    Examples
-    --------
     >>> accuracy_of(np.array([[3.0, 1.0], [0.0, 4.0]]))
     0.875
     """
@@ -147,7 +147,7 @@ def accuracy_of(table: NDArray[np.float64]) -> float:
 
 
 def macro_f1(y_true: ArrayLike, y_predicted: ArrayLike, *, classes: int, sample_weight: ArrayLike | None = None) -> float:
-    """Measure the mean of the classes' F1, each class counting the same.
+    """Measure the mean F1 of the classes, each class with the same weight.
 
     Parameters
     ----------
@@ -158,8 +158,7 @@ def macro_f1(y_true: ArrayLike, y_predicted: ArrayLike, *, classes: int, sample_
     Returns
     -------
     float
-        From 0 to 1. A class that is there and never predicted counts 0; a class that is neither there nor predicted is left
-        out.
+        From 0 to 1. A class that occurs and is never predicted counts 0; one that neither occurs nor is predicted is left out.
 
     Examples
     --------
@@ -172,8 +171,6 @@ def macro_f1(y_true: ArrayLike, y_predicted: ArrayLike, *, classes: int, sample_
 def macro_f1_of(table: NDArray[np.float64]) -> float:
     """Return the macro F1 of a confusion table.
 
-    Examples
-    --------
     >>> macro_f1_of(np.array([[2.0, 0.0], [0.0, 5.0]]))
     1.0
     """
@@ -196,7 +193,7 @@ def quadratic_weighted_kappa(
     Returns
     -------
     float
-        At most 1; 0 for chance, as for any constant; NaN when only one class is there and only it is predicted.
+        At most 1; 0 for chance, as for any constant; NaN when only one class occurs and only it is predicted.
 
     Notes
     -----
@@ -213,8 +210,6 @@ def quadratic_weighted_kappa(
 def quadratic_weighted_kappa_of(table: NDArray[np.float64]) -> float:
     """Return the quadratic-weighted kappa of a confusion table.
 
-    Examples
-    --------
     >>> quadratic_weighted_kappa_of(np.array([[2.0, 2.0], [2.0, 2.0]]))
     0.0
     """
@@ -229,7 +224,8 @@ def _checked_classes(given: ArrayLike, classes: int, name: str) -> NDArray[np.in
     values = np.asarray(given)
     problems = []
     if values.ndim != 1 or not len(values):
-        problems.append(Problem(f"no column of classes in {name}", str(values.shape), "give one class a row, at least one row"))
+        fix = "give one class per row, at least one row"
+        problems.append(Problem(f"no column of classes in {name}", str(values.shape), fix))
     elif not np.isin(values, np.arange(classes)).all():
         wrong = values[~np.isin(values, np.arange(classes))]
         fix = f"give whole numbers from 0 to {classes - 1}; leave rows without a class out"
@@ -242,11 +238,12 @@ def _checked_classes(given: ArrayLike, classes: int, name: str) -> NDArray[np.in
 def _checked_probabilities(y_true: ArrayLike, y_probability: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     probability = np.asarray(y_probability, dtype=np.float64)
     if probability.ndim != 2 or probability.shape[1] < 2:
-        raise UsageError.of("no table of probabilities", str(probability.shape), "give one column a class, at least two")
+        raise UsageError.of("no table of probabilities", str(probability.shape), "give one column per class, at least two")
     classes = _checked_classes(y_true, probability.shape[1], "y_true")
     if len(classes) != len(probability):
         raise UsageError.of("rows differ in number", f"{len(classes)} and {len(probability)}", "give one row for every class")
     fine = np.isfinite(probability).all(axis=1) & (probability >= 0).all(axis=1) & (np.abs(probability.sum(axis=1) - 1) < 1e-6)
     if not fine.all():
-        raise UsageError.of("not probabilities of classes", f"{int((~fine).sum())} rows", "let each row sum to 1, none below 0")
+        fix = "let each row sum to 1, none below 0"
+        raise UsageError.of("not probabilities of classes", f"{int((~fine).sum())} rows", fix)
     return classes, probability

@@ -1,4 +1,4 @@
-"""How well probabilities say what happens: only for scores that are probabilities."""
+"""How well probabilities agree with outcomes: only for scores that are probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.errors import UsageError
-from staypower.metrics.validation import checked_probabilities, checked_weight
+from staypower.metrics.tally import checked_probabilities, checked_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class ReliabilityCurve:
-    """What was predicted and what happened, bin by bin.
+    """Predicted and observed churn, bin by bin.
 
     Parameters
     ----------
@@ -52,17 +52,6 @@ class ReliabilityCurve:
 def log_losses(y_true: ArrayLike, y_probability: ArrayLike) -> NDArray[np.float64]:
     """Return the log loss of each row, in nats.
 
-    Parameters
-    ----------
-    y_true : array-like of 0 and 1, shape (n,)
-    y_probability : array-like of float, shape (n,)
-
-    Returns
-    -------
-    array of float64, shape (n,)
-
-    Examples
-    --------
     >>> log_losses([1], [0.5]).round(4).tolist()
     [0.6931]
     """
@@ -138,7 +127,7 @@ def brier_skill(
     base_rate: float | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    """Measure how much of the base rate's Brier score the probabilities save.
+    """Measure by what share the probabilities lower the Brier score of the base rate.
 
     Parameters
     ----------
@@ -172,26 +161,10 @@ def brier_skill(
 def equal_mass_bins(
     probability: NDArray[np.float64], bins: int, sample_weight: NDArray[np.float64] | None = None
 ) -> NDArray[np.intp]:
-    """Give each row its bin, bins holding about the same mass; equal probabilities share a bin.
+    """Return the bin of each row, from 0 (lowest); bins hold about the same mass, and ties can leave some empty.
 
-    Parameters
-    ----------
-    probability : array of float64, shape (n,)
-    bins : int
-        How many at most, at least 1; ties can leave some empty.
-    sample_weight : array of float64, shape (n,), optional
+    A distinct probability is put as a whole into the bin that holds the middle of its mass: the order of rows does not matter.
 
-    Returns
-    -------
-    array of int, shape (n,)
-        From 0 (lowest) to `bins - 1`.
-
-    Notes
-    -----
-    A distinct probability goes whole into the bin in which the middle of its mass lies, so no order of rows matters.
-
-    Examples
-    --------
     >>> equal_mass_bins(np.array([0.9, 0.1, 0.1, 0.5]), 2).tolist()
     [1, 0, 0, 1]
     """

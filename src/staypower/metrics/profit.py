@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import isotonic_regression
+from scipy.special import betainc
 
 from staypower.errors import Problem, UsageError
-from staypower.metrics.tally import Ranking, Tally
-from staypower.metrics.validation import checked, checked_weight
+from staypower.metrics.tally import Ranking, Tally, checked, checked_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,8 @@ __all__ = [
     "Profit",
     "ProfitCurve",
     "campaign_earnings",
-    "check_costs",
+    "expected_maximum_profit",
+    "expected_maximum_profit_of",
     "instance_dependent_maximum_profit",
     "instance_dependent_maximum_profit_of",
     "maximum_profit",
@@ -43,7 +45,7 @@ class Profit:
     fraction : float
         Share of accounts to contact for it, 0 to 1.
     threshold : float
-        Lowest score that is contacted at that fraction; infinite when nobody is.
+        Lowest score that is contacted at that fraction; infinite when no account is.
 
     Examples
     --------
@@ -136,7 +138,7 @@ def profit_curve(
 
 def profit_curve_of(tally: Tally, *, clv: float, incentive_cost: float, contact_cost: float, acceptance: float) -> ProfitCurve:
     """Draw the profit curve of a ranking that is counted already; see `profit_curve`."""
-    check_costs(clv, incentive_cost, contact_cost, acceptance=acceptance)
+    _check_costs(clv, incentive_cost, contact_cost, acceptance=acceptance)
     kept, lost = acceptance * (clv - incentive_cost) - contact_cost, incentive_cost + contact_cost
     profit = (kept * tally.positives - lost * tally.negatives) / tally.total
     return ProfitCurve(tally.reached / tally.total, profit, tally.thresholds)
@@ -158,15 +160,23 @@ def maximum_profit(
     y_true : array-like of 0 and 1, shape (n,)
     y_score : array-like of float, shape (n,)
     clv : float, default 200
+        Value of an account that is kept, above `incentive_cost`.
     incentive_cost : float, default 10
+        What the incentive costs when taken, at least 0.
     contact_cost : float, default 1
+        What a contact costs, at least 0.
     acceptance : float, default 0.3
-        See `profit_curve` for each.
+        Share of would-be churners that the incentive keeps, 0 to 1.
 
     Returns
     -------
     Profit
-        Profit 0 at fraction 0 when no contact pays.
+        Profit 0 at fraction 0 when contacting anyone loses money.
+
+    Raises
+    ------
+    UsageError
+        When labels, scores or costs cannot be used.
 
     Examples
     --------
@@ -194,31 +204,10 @@ def campaign_earnings(
     contact_cost: ArrayLike = 1.0,
     acceptance: float = 0.3,
 ) -> NDArray[np.float64]:
-    """Return what contacting each account earns.
+    """Return what contacting each account earns: ``acceptance (value - incentive) - contact`` if it churned.
 
-    Parameters
-    ----------
-    y_true : array-like of 0 and 1, shape (n,)
-        1 where the account churned.
-    values : array-like of float, shape (n,)
-        Value of each account if it is kept, at least 0.
-    incentive_cost, contact_cost : float or array-like of shape (n,), default 10 and 1
-        At least 0.
-    acceptance : float, default 0.3
-        Share of would-be churners that the incentive keeps, 0 to 1.
+    On an account that stayed it costs the incentive and the contact.
 
-    Returns
-    -------
-    array of float64, shape (n,)
-        ``acceptance (value - incentive) - contact`` for those that churned, ``-(incentive + contact)`` for the others.
-
-    Raises
-    ------
-    UsageError
-        When an amount is negative or missing, or acceptance is no share.
-
-    Examples
-    --------
     >>> campaign_earnings([1, 0], [200, 200]).tolist()
     [56.0, -11.0]
     """
@@ -254,16 +243,23 @@ def instance_dependent_maximum_profit(
     ----------
     y_true : array-like of 0 and 1, shape (n,)
     y_score : array-like of float, shape (n,)
-        The order of contact; rank by expected value saved, not by risk alone, to do well here.
+        The order of contact: rank by expected value saved rather than by risk alone.
     values : array-like of float, shape (n,)
+        Value of each account if it is kept, at least 0.
     incentive_cost, contact_cost : float or array-like of shape (n,), default 10 and 1
+        At least 0.
     acceptance : float, default 0.3
-        See `campaign_earnings` for each.
+        Share of would-be churners that the incentive keeps, 0 to 1.
 
     Returns
     -------
     Profit
         Per account; ties are contacted together or not at all.
+
+    Raises
+    ------
+    UsageError
+        When an amount is negative or missing, or acceptance is not a share.
 
     Notes
     -----
@@ -290,14 +286,105 @@ def instance_dependent_maximum_profit_of(
     return ProfitCurve(ranking.accumulate(weight) / total, profit, ranking.thresholds).best()
 
 
-def check_costs(
+def expected_maximum_profit(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    clv: float = 200.0,
+    incentive_cost: float = 10.0,
+    contact_cost: float = 1.0,
+    alpha: float = 6.0,
+    beta: float = 14.0,
+) -> Profit:
+    """Measure the expected maximum profit for churn (EMPC): acceptance is uncertain, the depth of contact adapts to it.
+
+    Parameters
+    ----------
+    y_true : array-like of 0 and 1, shape (n,)
+    y_score : array-like of float, shape (n,)
+    clv : float, default 200
+        One average value of an account that is kept, above `incentive_cost`.
+    incentive_cost : float, default 10
+        At least 0.
+    contact_cost : float, default 1
+        At least 0.
+    alpha, beta : float, default 6 and 14
+        Shape of the acceptance rate's beta distribution, above 0; its mean is ``alpha / (alpha + beta)``.
+
+    Returns
+    -------
+    Profit
+        The expected profit per account and the expected fraction; the threshold is the score at that fraction's depth.
+
+    Raises
+    ------
+    UsageError
+        When labels, scores or costs cannot be used.
+
+    Notes
+    -----
+    ``integral of max over depth of profit(depth; gamma) h(gamma) d gamma`` with gamma ~ Beta(alpha, beta). The best
+    depth for any gamma is a vertex of the ROC curve's convex hull, so the integral is an exact sum of incomplete beta functions
+    over the hull's segments (Verbraken, Verbeke and Baesens 2013, IEEE TKDE 25(5)).
+
+    Examples
+    --------
+    >>> best = expected_maximum_profit([0, 1, 0, 1, 0, 1, 0, 1], [.1, .2, .3, .4, .5, .7, .8, .9])
+    >>> round(best.profit, 9), round(best.fraction, 9)
+    (23.875593418, 0.874370076)
+    """
+    tally = Ranking(y_true, y_score).tally()
+    return expected_maximum_profit_of(
+        tally, clv=clv, incentive_cost=incentive_cost, contact_cost=contact_cost, alpha=alpha, beta=beta
+    )
+
+
+def expected_maximum_profit_of(
+    tally: Tally, *, clv: float, incentive_cost: float, contact_cost: float, alpha: float, beta: float
+) -> Profit:
+    """Measure the EMPC of a ranking that is counted already; see `expected_maximum_profit`."""
+    _check_costs(clv, incentive_cost, contact_cost, alpha=alpha, beta=beta)
+    hull = _hull(tally)
+    churned, stayed = tally.positives[hull] / tally.total, tally.negatives[hull] / tally.total
+    gained, spent = np.diff(churned), np.diff(stayed)
+    # Between two vertices more contacts pay once gamma exceeds this; a segment without churners never pays.
+    odds = np.divide(spent, gained, out=np.full(len(gained), np.inf), where=gained > 0)
+    pays = (
+        ((incentive_cost + contact_cost) * odds + contact_cost) / (clv - incentive_cost)
+        if incentive_cost + contact_cost
+        else 0 * gained
+    )
+    edges = np.concatenate(([0.0], np.minimum(pays, 1.0), [1.0]))
+    mass = np.diff(betainc(alpha, beta, edges))
+    mean = alpha / (alpha + beta) * np.diff(betainc(alpha + 1, beta, edges))
+    cost = contact_cost * churned + (incentive_cost + contact_cost) * stayed
+    profit = float(np.sum((clv - incentive_cost) * churned * mean - cost * mass))
+    fraction = float(np.sum((churned + stayed) * mass))
+    at = int(np.searchsorted(tally.reached / tally.total, fraction - 1e-12))
+    return Profit(profit, fraction, float(tally.thresholds[at]))
+
+
+def _hull(tally: Tally) -> NDArray[np.intp]:
+    """Return the positions of the ROC convex hull's vertices, from no row to all rows.
+
+    The hull's slopes are the decreasing regression of the outcome on rank, so pooling adjacent violators finds it in one pass.
+    """
+    gained = np.diff(tally.positives)
+    reached = np.diff(tally.reached)
+    filled = np.flatnonzero(reached > 0)
+    rates = isotonic_regression(gained[filled] / reached[filled], weights=reached[filled], increasing=False)
+    ends = np.asarray(rates.blocks, dtype=np.intp)[1:] - 1
+    return np.append(0, filled[ends] + 1)
+
+
+def _check_costs(
     clv: float, incentive_cost: float, contact_cost: float, *, acceptance: float = 0.0, alpha: float = 1.0, beta: float = 1.0
 ) -> None:
     """Refuse costs that no campaign can have; every problem at once."""
     problems = []
     if not clv > incentive_cost:
         problems.append(
-            Problem("an account is worth no more than its incentive", f"clv {clv:g}", "give a clv above incentive_cost")
+            Problem("the value of an account does not exceed its incentive", f"clv {clv:g}", "give a clv above incentive_cost")
         )
     for name, amount in (("incentive_cost", incentive_cost), ("contact_cost", contact_cost)):
         if not amount >= 0:

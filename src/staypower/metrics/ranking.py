@@ -14,7 +14,7 @@ __all__ = ["auroc", "average_precision", "gain_at", "lift_at", "precision_at", "
 
 
 def auroc(y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
-    """Measure the area under the ROC curve: how often a churned account outranks one that stayed.
+    """Measure the area under the ROC curve: how often a churned row outranks one that stayed.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def average_precision(y_true: ArrayLike, y_score: ArrayLike, *, sample_weight: A
     Returns
     -------
     float
-        From 0 to 1; about the base rate without signal; NaN when nobody churned.
+        From 0 to 1; about the base rate without signal; NaN when no row churned.
 
     Notes
     -----
@@ -87,7 +87,7 @@ def lift_at(y_true: ArrayLike, y_score: ArrayLike, fraction: float, *, sample_we
     Returns
     -------
     float
-        From 0 to 1 / fraction, 1 without signal; NaN when nobody churned.
+        From 0 to 1 / fraction, 1 without signal; NaN when no row churned.
 
     Notes
     -----
@@ -117,7 +117,7 @@ def gain_at(y_true: ArrayLike, y_score: ArrayLike, fraction: float, *, sample_we
     Returns
     -------
     float
-        From 0 to 1, `fraction` without signal; NaN when nobody churned. Ties are shared as in `lift_at`.
+        From 0 to 1, `fraction` without signal; NaN when no row churned. Ties are shared as in `lift_at`.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def recall_at(y_true: ArrayLike, y_score: ArrayLike, count: int) -> float:
     Returns
     -------
     float
-        From 0 to 1; NaN when nobody churned. Ties at the boundary are shared as in `lift_at`.
+        From 0 to 1; NaN when no row churned. Ties at the boundary are shared as in `lift_at`.
 
     Examples
     --------

@@ -18,20 +18,8 @@ _STEP = 1.02
 
 
 def twice_the_base_rate(base_rate: float) -> float:
-    """Return twice the base rate, or halfway to certainty where twice it would come too near.
+    """Return twice the base rate of training, or halfway between it and 1 where twice it would leave no account above.
 
-    Parameters
-    ----------
-    base_rate : float
-        Share of accounts that churned where the model learned, in (0, 1).
-
-    Returns
-    -------
-    float
-        From a base rate of one third on, halfway between it and 1: twice it would leave nobody above.
-
-    Examples
-    --------
     >>> twice_the_base_rate(0.1), twice_the_base_rate(0.6)
     (0.2, 0.8)
     """
@@ -39,61 +27,28 @@ def twice_the_base_rate(base_rate: float) -> float:
 
 
 def profit_threshold(*, clv: float, incentive_cost: float, contact_cost: float, acceptance: float) -> float:
-    """Return the churn probability above which acting on an account pays.
+    """Return the churn probability above which acting on an account pays; 1 where acting never pays.
 
-    Parameters
-    ----------
-    clv : float
-        Value of an account that is kept, above `incentive_cost`.
-    incentive_cost : float
-        Cost of the incentive when taken, at least 0.
-    contact_cost : float
-        Cost of one contact, at least 0.
-    acceptance : float
-        Share of would-be churners that the incentive keeps, in [0, 1].
-
-    Returns
-    -------
-    float
-        In [0, 1]; 1 where acting never pays.
-
-    Notes
-    -----
     Acting earns ``acceptance (clv - incentive) - contact`` on an account that would churn and costs ``incentive + contact``
     on one that would stay, as in `profit_curve`; the expected gain is zero at
     ``(incentive + contact) / (acceptance (clv - incentive) + incentive)``.
 
-    Examples
-    --------
     >>> profit_threshold(clv=200, incentive_cost=10, contact_cost=1, acceptance=0.5)
     0.10476190476190476
     """
     if not (clv > incentive_cost >= 0 and contact_cost >= 0 and 0 <= acceptance <= 1):
         value = f"clv {clv}, incentive {incentive_cost}, contact {contact_cost}, acceptance {acceptance}"
-        raise UsageError.of("costs that no campaign can have", value, "give a clv above the incentive, costs from 0 on")
+        raise UsageError.of("impossible costs", value, "give a clv above the incentive, and costs of at least 0")
     earned = acceptance * (clv - incentive_cost) + incentive_cost
     return min(1.0, (incentive_cost + contact_cost) / earned) if earned > 0 else 1.0
 
 
 def high_risk_above(base_rate: float, *, capacity_cut: float | None = None, profit: float | None = None) -> float:
-    """Return the churn probability above which risk is high.
+    """Return the churn probability above which risk is high: the largest of twice the base rate and what is given.
 
-    Parameters
-    ----------
-    base_rate : float
-        Share of accounts that churned where the model learned, in (0, 1).
-    capacity_cut : float or None, default None
-        The probability at which the team's capacity is used up, see `RiskReference.cut`; None: no limit.
-    profit : float or None, default None
-        The probability above which acting pays, see `profit_threshold`; None: costs are not given.
+    That is the probability at which the team's capacity is used up (see `RiskReference.cut`), and the one above which acting
+    pays (see `profit_threshold`).
 
-    Returns
-    -------
-    float
-        The largest of twice the base rate and what is given.
-
-    Examples
-    --------
     >>> high_risk_above(0.1), high_risk_above(0.1, capacity_cut=0.35, profit=0.17)
     (0.2, 0.35)
     """
@@ -104,22 +59,13 @@ def high_risk_above(base_rate: float, *, capacity_cut: float | None = None, prof
 class RiskReference:
     """The upper end of a whole population's probabilities, kept so that no score depends on who else is in its batch.
 
-    Parameters
-    ----------
-    accounts : int
-        Accounts in the population.
-    highest : tuple of float
-        Probabilities at the ranks `ranks(accounts)`, falling.
-
-    Examples
-    --------
     >>> reference = RiskReference.of([0.1, 0.5, 0.3, 0.9])
     >>> reference.cut(2), reference.cut(4)
     (0.3, 0.0)
     """
 
-    accounts: int
-    highest: tuple[float, ...]
+    accounts: int  # in the population
+    highest: tuple[float, ...]  # probabilities at the ranks that are kept, falling: the 200 highest, then ranks 2% apart
 
     def __post_init__(self) -> None:
         if len(self.highest) != len(_ranks(self.accounts)) or list(self.highest) != sorted(self.highest, reverse=True):
@@ -128,35 +74,16 @@ class RiskReference:
 
     @classmethod
     def of(cls, probability: ArrayLike) -> RiskReference:
-        """Keep the upper end of some probabilities.
-
-        Parameters
-        ----------
-        probability : array of float, shape (n,)
-            Of every account in the population at one cutoff; missing ones are left out.
-
-        Returns
-        -------
-        RiskReference
-            The 200 highest, then ranks 2 % apart.
-        """
+        """Keep the upper end of the probabilities of every account at one cutoff; missing ones are left out."""
         values: NDArray[np.float64] = np.asarray(probability, dtype=np.float64)
         ordered = np.sort(values[~np.isnan(values)])[::-1]
         return cls(len(ordered), tuple(ordered[_ranks(len(ordered))].tolist()))
 
     def cut(self, capacity: int) -> float:
-        """Return the probability above which just so many accounts lie.
+        """Return the probability above which `capacity` accounts lie; 0 when all accounts fit in.
 
-        Parameters
-        ----------
-        capacity : int
-            Accounts that the team can act on, at least 1.
-
-        Returns
-        -------
-        float
-            The highest probability that no longer fits in; accounts that tie with it are left out. Between the ranks that
-            were kept: on the straight line. 0 when everybody fits in.
+        That is the highest probability that no longer fits in, and accounts that tie with it are left out. Between the ranks
+        that were kept it is interpolated.
         """
         if capacity >= self.accounts:
             return 0.0
@@ -170,8 +97,6 @@ class RiskReference:
     def from_dict(cls, values: Mapping[str, Any]) -> RiskReference:
         """Read it back.
 
-        Examples
-        --------
         >>> RiskReference.from_dict(RiskReference.of([0.2, 0.1]).to_dict()).highest
         (0.2, 0.1)
         """
@@ -180,7 +105,7 @@ class RiskReference:
 
 
 def _ranks(count: int) -> NDArray[np.int64]:
-    """Return the ranks that are kept, from 0: the first ones all, then each 2 % further than the one before."""
+    """Return the ranks that are kept, from 0: the first ones all, then each 2% further than the one before."""
     if count <= _EXACT:
         return np.arange(count, dtype=np.int64)
     steps = int(np.ceil(np.log(count / _EXACT) / np.log(_STEP)))

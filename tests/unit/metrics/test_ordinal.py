@@ -8,13 +8,14 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix,
 
 from staypower import metrics
 from staypower.errors import UsageError
+from staypower.metrics.ordinal import ranked_probability_scores
 
 
 def test_ranked_probability_score_by_hand() -> None:
     # row 1: cumulative (0.2, 0.5) against (0, 1): (0.04 + 0.25) / 2; row 2: (0.6, 0.9) against (0, 0): (0.36 + 0.81) / 2
     likely = [[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]
 
-    assert metrics.ranked_probability_scores([1, 2], likely) == pytest.approx([0.145, 0.585])
+    assert ranked_probability_scores([1, 2], likely) == pytest.approx([0.145, 0.585])
     assert metrics.ranked_probability_score([1, 2], likely) == pytest.approx(0.365)
     assert metrics.ranked_probability_score([1, 2], likely, sample_weight=[3, 1]) == pytest.approx(0.255)
 
@@ -22,7 +23,7 @@ def test_ranked_probability_score_by_hand() -> None:
 def test_ranked_probability_score_is_dearer_the_further_off() -> None:
     certain = np.eye(3)
 
-    assert metrics.ranked_probability_scores([0, 0, 0], certain).tolist() == [0.0, 0.5, 1.0]
+    assert ranked_probability_scores([0, 0, 0], certain).tolist() == [0.0, 0.5, 1.0]
 
 
 def test_ranked_probability_score_of_two_classes_is_the_brier_score() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
+from staypower.metrics.probability import equal_mass_bins
 
 Y = [0, 0, 1, 1]
 P = [0.1, 0.4, 0.35, 0.8]
@@ -49,7 +50,7 @@ def test_equal_probabilities_share_a_bin():
 
 def test_bins_hold_equal_mass_not_equal_width():
     p = np.concatenate([np.linspace(0.0, 0.01, 90), np.linspace(0.5, 1, 10)])
-    counts = np.bincount(metrics.equal_mass_bins(p, 10))
+    counts = np.bincount(equal_mass_bins(p, 10))
     assert counts.tolist() == [10] * 10
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
+from staypower.metrics.profit import Profit, campaign_earnings
 
 Y = [0, 1, 0, 1, 0, 1, 0, 1]
 S = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9]
@@ -18,7 +19,7 @@ def test_the_published_oracle_of_the_expected_maximum_profit():
 
 
 def test_the_oracle_of_the_maximum_profit():
-    assert metrics.maximum_profit(Y, S) == metrics.Profit(profit=23.875, fraction=0.875, threshold=0.2)
+    assert metrics.maximum_profit(Y, S) == Profit(profit=23.875, fraction=0.875, threshold=0.2)
 
 
 def test_profit_curve_by_hand():
@@ -36,7 +37,7 @@ def test_ties_are_contacted_together_or_not_at_all():
 
 
 def test_nobody_is_contacted_when_no_contact_pays():
-    assert metrics.maximum_profit([0, 0], [0.1, 0.2]) == metrics.Profit(0.0, 0.0, math.inf)
+    assert metrics.maximum_profit([0, 0], [0.1, 0.2]) == Profit(0.0, 0.0, math.inf)
     nobody = metrics.expected_maximum_profit([0, 0], [0.1, 0.2])
     assert (nobody.profit, nobody.fraction, nobody.threshold) == (0.0, 0.0, math.inf)
 
@@ -80,7 +81,7 @@ def test_instance_dependent_maximum_by_hand():
 
 
 def test_costs_may_differ_by_account():
-    earned = metrics.campaign_earnings([1, 0], [200, 200], incentive_cost=[10, 20], contact_cost=[1, 2], acceptance=0.3)
+    earned = campaign_earnings([1, 0], [200, 200], incentive_cost=[10, 20], contact_cost=[1, 2], acceptance=0.3)
     assert earned.tolist() == pytest.approx([56.0, -22.0])
 
 
