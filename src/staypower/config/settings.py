@@ -127,7 +127,7 @@ class Settings(BaseModel):
     quadrants: QuadrantSettings = Field(default_factory=QuadrantSettings, description="which tiers count as loyal")
     model: ModelSettings = Field(default_factory=ModelSettings, description="how the model learns")
     costs: CostSettings = Field(default_factory=CostSettings, description="what an account is worth and acting costs")
-    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="how a model is judged")
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="how a model is evaluated")
     explanation: ExplanationSettings = Field(
         default_factory=ExplanationSettings, description="how the reasons of an account are chosen"
     )

@@ -8,12 +8,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 __all__ = ["PUBLISHED_CLV", "PUBLISHED_CONTACT", "PUBLISHED_INCENTIVE", "CostSettings", "EvaluationSettings", "HealthScore"]
 
-# Verbraken, Verbeke and Baesens 2013: the values every paper on the expected maximum profit compares at.
+# Verbraken, Verbeke and Baesens 2013: the values that papers on the expected maximum profit compare at
 PUBLISHED_CLV, PUBLISHED_INCENTIVE, PUBLISHED_CONTACT = 200.0, 10.0, 1.0
 
 
 class CostSettings(BaseModel):
-    """The money of a retention campaign, in any one currency.
+    """The costs of a retention campaign and the value of an account, in any one currency.
 
     >>> costs = CostSettings(clv=1200, incentive=60, contact=10)
     >>> costs.complete, costs.acceptance
@@ -23,40 +23,40 @@ class CostSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     clv: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="average value of an account that is kept")
-    incentive: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="cost of the incentive when taken")
+    incentive: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="cost of the incentive when accepted")
     contact: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="cost of one contact")
     alpha: float = Field(
-        default=6.0, gt=0, allow_inf_nan=False, description="first shape of the acceptance rate's distribution"
+        default=6.0, gt=0, allow_inf_nan=False, description="first parameter of the beta distribution of the acceptance rate"
     )
     beta: float = Field(
-        default=14.0, gt=0, allow_inf_nan=False, description="second shape of the acceptance rate's distribution"
+        default=14.0, gt=0, allow_inf_nan=False, description="second parameter of the beta distribution of the acceptance rate"
     )
     account_value: str = Field(
         default="auto",
         min_length=1,
-        description="each account's own value: a number column of `accounts`; `auto`: a lifetime value made of its monthly "
-        "revenue, where that is known; `off`: none",
+        description="the value of each account: a number column of `accounts`; `auto`: lifetime value from its monthly revenue "
+        "where known; `off`: not used",
     )
 
     @model_validator(mode="after")
-    def _worth_keeping(self) -> CostSettings:
+    def _incentive_below_value(self) -> CostSettings:
         if self.clv is not None and self.incentive is not None and self.incentive >= self.clv:
-            raise ValueError("`incentive` must lie below `clv`: an account cannot be kept at a loss")
+            raise ValueError("`incentive` must be below `clv`: keeping an account must not cost more than its value")
         return self
 
     @property
     def complete(self) -> bool:
-        """Whether all three amounts are given, so that a threshold in money means something."""
+        """Whether all three amounts are given, so that a profit threshold can be computed."""
         return None not in (self.clv, self.incentive, self.contact)
 
     @property
     def acting(self) -> tuple[float, float] | None:
-        """The incentive and the contact, when both are given: what account values are set against."""
+        """The incentive and the contact, when both are given: what account values are compared with."""
         return None if self.incentive is None or self.contact is None else (self.incentive, self.contact)
 
     @property
     def acceptance(self) -> float:
-        """Mean share of would-be churners that the incentive keeps: alpha / (alpha + beta)."""
+        """Mean share of would-be churners that accept the incentive and stay: alpha / (alpha + beta)."""
         return self.alpha / (self.alpha + self.beta)
 
     @property
@@ -68,7 +68,7 @@ class CostSettings(BaseModel):
 
 
 def _as_column(value: object) -> object:
-    """Take a bare column for a health score of which a high one is good."""
+    """Read a text as the column of a health score that is high for healthy accounts."""
     return {"column": value} if isinstance(value, str) else value
 
 
@@ -77,7 +77,7 @@ def _as_names(value: object) -> object:
 
 
 class HealthScore(BaseModel):
-    """A health score that the company already has: another baseline.
+    """A health score that the company already uses, as another baseline.
 
     >>> HealthScore(column="health.score").table_and_column
     ('health', 'score')
@@ -85,8 +85,8 @@ class HealthScore(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    column: str = Field(pattern=r"^[^.\s]+\.[^.]+$", description="`TABLE.COLUMN`: its last value known before a cutoff counts")
-    high_is: Literal["healthy", "risky"] = Field(default="healthy", description="what a high score means")
+    column: str = Field(pattern=r"^[^.\s]+\.[^.]+$", description="`TABLE.COLUMN`; the last value known before a cutoff is used")
+    high_is: Literal["healthy", "risky"] = Field(default="healthy", description="meaning of a high score")
 
     @property
     def table_and_column(self) -> tuple[str, str]:
@@ -106,9 +106,11 @@ class EvaluationSettings(BaseModel):
 
     slices: Annotated[tuple[str, ...] | None, BeforeValidator(_as_names)] = Field(
         default=None,
-        description="attributes of `accounts` or category features to report by; none: category features with 2 to 20 values",
+        description="attributes of `accounts` or category features to report by; default: category features of 2 to 20 values",
     )
     health_score: Annotated[HealthScore | None, BeforeValidator(_as_column)] = Field(
-        default=None, description="a health score to beat, as `accounts.health`; a text is its `column`"
+        default=None, description="a health score to compare with, such as `accounts.health`; a text is its `column`"
     )
-    bootstrap: int = Field(default=200, ge=0, le=10_000, description="samples of accounts behind the intervals; 0: none")
+    bootstrap: int = Field(
+        default=200, ge=0, le=10_000, description="bootstrap samples of accounts for the intervals; 0: no intervals"
+    )
