@@ -67,18 +67,11 @@ class SubscriptionVersions:
     row: NDArray[np.int64]  # shape (n,): Position in the table
     account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
     subscription: NDArray[np.int64]  # shape (n,): Number of the subscription, ascending; equal for the versions of one
-    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
-    # known
+    # shape (n,): instants, `MISSING` when blank
     started: NDArray[np.int64]
-    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
-    # known
     ended: NDArray[np.int64]
-    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
-    # known
-    notice: NDArray[np.int64]
-    # shape (n,): Instants: start, end, cancellation notice (`MISSING` when blank), and the one from which the version is
-    # known
-    known: NDArray[np.int64]
+    notice: NDArray[np.int64]  # of the cancellation
+    known: NDArray[np.int64]  # from which the version is known; never missing
 
     def __len__(self) -> int:
         return len(self.row)

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.cutoffs import MISSING, Outcome, entry, text_of
-from staypower.errors import UsageError
+from staypower.cutoffs import MISSING, Outcome, entry
 from staypower.labels.inputs import Happenings, first_run, from_first, read_sign_ups
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ChurnDefinition", "ChurnKind", "Population", "Status", "fall", "old_enough", "require_active", "status_of"]
+__all__ = ["ChurnDefinition", "ChurnKind", "Population", "Status", "fall", "old_enough", "status_of"]
 
 
 class Status(IntEnum):
@@ -58,8 +57,8 @@ class ChurnKind(IntEnum):
 class Population:
     """The status of every account at every cutoff.
 
-    >>> Population(("a",), np.array([0, 1]), np.array([[1, 0]], dtype=np.int8)).pairs()[1].tolist()
-    [1]
+    >>> Population(("a",), np.array([0, 1]), np.array([[1, 0]], dtype=np.int8)).scored.tolist()
+    [[False, True]]
     """
 
     accounts: tuple[str, ...]  # every account once, sorted
@@ -76,11 +75,6 @@ class Population:
     def active(self) -> NDArray[np.bool_]:
         """Which accounts are customers at which cutoff: scored, or left out for notice given or being too new."""
         return np.isin(self.status, [Status.SCORED, Status.NOTICE_GIVEN, Status.TOO_NEW])
-
-    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the positions of account and cutoff of every member, sorted by account and cutoff."""
-        account, cutoff = np.nonzero(self.scored)
-        return account, cutoff
 
 
 class ChurnDefinition(ABC):
@@ -99,25 +93,6 @@ class ChurnDefinition(ABC):
     def first_seen(self, tables: Tables, accounts: Sequence[str]) -> tuple[Happenings, int]:
         """Return the rows with which accounts begin, and from when on the tables show who is a customer."""
         return read_sign_ups(tables, accounts), MISSING
-
-
-def require_active(population: Population) -> None:
-    """Refuse a population without members.
-
-    >>> require_active(Population(("a",), np.array([0]), np.array([[Status.NOT_ACTIVE]], dtype=np.int8)))
-    Traceback (most recent call last):
-        ...
-    staypower.errors.UsageError: no accounts active: 1 accounts at 1970-01-01: 1 not_active. Fix: ...
-    """
-    if population.scored.any():
-        return
-    words = [status.word for status in Status]
-    counts = np.bincount(population.status.ravel(), minlength=len(words))
-    found = ", ".join(f"{count} {word}" for word, count in zip(words, counts, strict=True) if count) or "none"
-    span = " to ".join(dict.fromkeys(text_of(int(cutoff)) for cutoff in (*population.cutoffs[:1], *population.cutoffs[-1:])))
-    value = f"{len(population.accounts)} accounts at {span or 'no cutoff'}: {found}"
-    fix = "choose cutoffs inside the data, and see that the label's table holds these accounts and its dates are right"
-    raise UsageError.of("no accounts active", value, fix)
 
 
 def fall(ended: NDArray[np.int64], cutoffs: NDArray[np.int64], outcome: Outcome) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -19,9 +19,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SurveyState", "TierLabels", "TierRows", "find_survey_state", "find_tiers", "last_tier_cutoff"]
-
-LEAST_ACCOUNTS = 20
+__all__ = ["SurveyState", "TierLabels", "TierRows", "find_survey_state", "find_tiers"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class TierRows:
     """Tiers and flags of some rows.
 
     >>> none, tier = np.array([False]), np.array([-1], dtype=np.int8)
-    >>> TierRows(tier, np.array([np.nan]), none, none, none, tier).silent.tolist()
-    [True]
+    >>> TierRows(tier, np.array([np.nan]), none, none, none, tier).answered.tolist()
+    [False]
     """
 
     tier: NDArray[np.int8]  # shape (n,): Number of the tier from 0, the worst; -1 where none is known
@@ -39,11 +37,6 @@ class TierRows:
     invited: NDArray[np.bool_]  # shape (n,)
     ever_invited: NDArray[np.bool_]  # shape (n,)
     last_tier: NDArray[np.int8]  # shape (n,)
-
-    @property
-    def silent(self) -> NDArray[np.bool_]:
-        """Rows without an answer in the horizon, asked or not."""
-        return ~self.answered
 
 
 @dataclass(frozen=True)
@@ -70,8 +63,8 @@ class TierLabels:
     >>> one, none = np.array([[2]], dtype=np.int8), np.array([[False]])
     >>> names = ("detractor", "passive", "promoter")
     >>> labels = TierLabels(("a",), np.array([0]), names, one, np.array([[9.0]]), ~none, ~none, none, one)
-    >>> labels.frame()[["answered", "promoter", "never_invited"]].to_dict("list")
-    {'answered': [1], 'promoter': [1], 'never_invited': [1]}
+    >>> labels.rows(["a"], np.array([0])).tier.tolist()
+    [2]
     """
 
     accounts: tuple[str, ...]  # every account once, sorted
@@ -88,11 +81,6 @@ class TierLabels:
     # shape (n_accounts, k): Band of the last answer known before the cutoff; -1 where there is none
     last_tier: NDArray[np.int8]
 
-    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
-        """Return account position, cutoff position and tier of every pair with a tier, sorted by account and cutoff."""
-        account, cutoff = np.nonzero(self.tier >= 0)
-        return account, cutoff, self.tier[account, cutoff]
-
     def rows(self, accounts: Sequence[str] | NDArray[np.object_], cutoffs: NDArray[np.int64]) -> TierRows:
         """Return tiers and flags of (account, cutoff) rows, such as those of a feature matrix."""
         account = pd.Index(self.accounts).get_indexer(pd.Index(list(accounts)))
@@ -101,37 +89,6 @@ class TierLabels:
             raise KeyError("rows of accounts or cutoffs that the labels were not made for")
         names = ("tier", "value", "answered", "invited", "ever_invited", "last_tier")
         return TierRows(*(getattr(self, name)[account, cutoff] for name in names))
-
-    def shortfall(self, among: NDArray[np.bool_] | None = None, *, least: int = LEAST_ACCOUNTS) -> str:
-        """Say which tiers have too few accounts to learn from."""
-        tier = self.tier if among is None else np.where(among, self.tier, -1)
-        found = {name: int((tier == number).any(axis=1).sum()) for number, name in enumerate(self.classes)}
-        few = ", ".join(f"{count} {name}" for name, count in found.items() if count < least)
-        return f"too few accounts of a tier ({few}; {least} of each are needed)" if few else ""
-
-    def frame(self) -> pd.DataFrame:
-        """Return the counts: one row per cutoff."""
-        invited, answered = self.invited.sum(axis=0), self.answered.sum(axis=0)
-        columns: dict[str, object] = {
-            "cutoff": [text_of(int(cutoff)) for cutoff in self.cutoffs],
-            "accounts": len(self.accounts),
-            "never_invited": (~self.ever_invited).sum(axis=0),
-            "invited": invited,
-            "answered": answered,
-            "response_rate": np.where(invited > 0, answered / np.maximum(invited, 1), np.nan),
-        }
-        columns |= {name: (self.tier == number).sum(axis=0) for number, name in enumerate(self.classes)}
-        return pd.DataFrame(columns)
-
-
-def last_tier_cutoff(tables: Tables, settings: TierSettings) -> int:
-    """Return the last midnight UTC with a complete tier horizon.
-
-    >>> from staypower.cutoffs import instant_of
-    >>> text_of(last_tier_cutoff(Tables({}, instant_of("2025-07-01")), TierSettings()))
-    '2025-04-02'
-    """
-    return Outcome(horizon=settings.horizon).last_mature(tables.observed_until)
 
 
 def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64]) -> TierLabels:
@@ -192,7 +149,7 @@ def _refuse_open_horizons(tables: Tables, settings: TierSettings, cutoffs: NDArr
             f"cutoff {', '.join(still_open)} with a tier horizon of {settings.horizon} days; the data end at "
             f"{text_of(tables.observed_until)}"
         )
-        last = text_of(last_tier_cutoff(tables, settings))
+        last = text_of(outcome.last_mature(tables.observed_until))
         raise UsageError.of(
             "tier horizon not over", value, f"use {last}, the last cutoff whose horizon is over, or an earlier one"
         )

@@ -46,12 +46,13 @@ class Answers:
     """
 
     account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
-    at: NDArray[np.int64]  # shape (n,): When each answer was given, and from when it is known
-    known: NDArray[np.int64]  # shape (n,): When each answer was given, and from when it is known
+    at: NDArray[np.int64]  # shape (n,): when each answer was given
+    known: NDArray[np.int64]  # shape (n,): from when it is known
     value: NDArray[np.float64]  # shape (n,): On the raw scale
-    asked_account: NDArray[np.int64]  # shape (m,): Invitations; an answer without an invitation's time counts as one at its own
-    asked_at: NDArray[np.int64]  # shape (m,): Invitations; an answer without an invitation's time counts as one at its own
-    asked_known: NDArray[np.int64]  # shape (m,): Invitations; an answer without an invitation's time counts as one at its own
+    # shape (m,): invitations; an answer without the time of its invitation counts as one at its own time
+    asked_account: NDArray[np.int64]
+    asked_at: NDArray[np.int64]
+    asked_known: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.at)

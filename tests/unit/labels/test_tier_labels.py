@@ -8,7 +8,7 @@ import pytest
 
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
-from staypower.labels.tier import find_survey_state, find_tiers, last_tier_cutoff
+from staypower.labels.tier import find_survey_state, find_tiers
 from staypower.labels.tier_settings import TierSettings
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table, Tables
@@ -200,7 +200,6 @@ def test_a_date_without_a_clock_is_known_at_its_end() -> None:
 def test_a_horizon_that_is_not_over_is_refused() -> None:
     tables = company(until=200, surveys=surveys(("a", 100, 101, 9)))
 
-    assert last_tier_cutoff(tables, SHORT) == 170 * DAY
     find_tiers(tables, SHORT, days(170))
     with pytest.raises(UsageError, match=r"tier horizon not over: cutoff 1970-06-21 .* use 1970-06-20"):
         find_tiers(tables, SHORT, days(171))
@@ -274,30 +273,16 @@ def test_weighting_of_answers_is_no_setting() -> None:
         TierSettings(weighting="answer")  # type: ignore[call-arg]
 
 
-def test_rows_counts_and_shortfall() -> None:
+def test_rows_are_found_by_account_and_cutoff() -> None:
     tables = company(accounts=("c",), surveys=surveys(("a", 90, 101, 9), ("b", 110, None, None), ("a", 60, 61, 2)))
     labels = find_tiers(tables, SHORT, days(60, 100))
 
     rows = labels.rows(["b", "a", "a"], days(100, 60, 100))
     assert rows.tier.tolist() == [NONE, DETRACTOR, PROMOTER]
-    assert rows.silent.tolist() == [True, False, False]
+    assert rows.answered.tolist() == [False, True, True]
     assert rows.last_tier.tolist() == [NONE, NONE, DETRACTOR]
     with pytest.raises(KeyError):
         labels.rows(["x"], days(100))
-    assert labels.frame().drop(columns="cutoff").to_dict("list") == {
-        "accounts": [3, 3],
-        "never_invited": [3, 2],
-        "invited": [1, 2],
-        "answered": [1, 1],
-        "response_rate": [1.0, 0.5],
-        "detractor": [1, 0],
-        "passive": [0, 0],
-        "promoter": [0, 1],
-    }
-    assert labels.shortfall(least=1) == "too few accounts of a tier (0 passive; 1 of each are needed)"
-    early = np.array([[True, False]] * 3)
-    assert labels.shortfall(early, least=1).startswith("too few accounts of a tier (0 passive, 0 promoter;")
-    assert labels.shortfall(least=0) == ""
 
 
 BEHAVIOUR = TierSettings(kind="behaviour", horizon=30)

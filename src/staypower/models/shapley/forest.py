@@ -65,8 +65,8 @@ class Branch(NamedTuple):
     earlier_share: float  # share of training rows that took all earlier branches on the feature; 1: none
     share: float  # the same, this branch included
     value: float  # value of the leaf, if it is one
-    other_share: float  # share and value of the leaf on the right when the branch stands for both; else 1 and 0
-    other_value: float  # share and value of the leaf on the right when the branch stands for both; else 1 and 0
+    other_share: float  # share of the leaf on the right when the branch stands for both; else 1
+    other_value: float  # value of the leaf on the right when the branch stands for both; else 0
     features: int  # different features on the path, this one included
 
 
@@ -167,8 +167,8 @@ class Forest(NamedTuple):
     """Arrays that the compiled routine walks, tree by tree."""
 
     used: Integers  # shape (columns,): Features that some split reads. A column is a place in this list
-    tree_splits: Integers  # shape (trees + 1,): Where each tree's splits and branches begin
-    tree_branches: Integers  # shape (trees + 1,): Where each tree's splits and branches begin
+    tree_splits: Integers  # shape (trees + 1,): where each tree's splits begin
+    tree_branches: Integers  # shape (trees + 1,): where each tree's branches begin
     tree_points: Integers  # shape (trees,): Points of quadrature
     tree_value: Floats  # shape (trees,): What a tree without splits says; else 0
     split_column: Integers  # shape (splits,)
@@ -176,25 +176,20 @@ class Forest(NamedTuple):
     split_threshold: Floats  # shape (splits,)
     split_words: Integers  # shape (splits, 2): Begin and end in `words`
     words: NDArray[np.uint32]  # categories that go left, a bit each
-    # shape (branches,): A branch's split within its tree, its depth and the column it decides on. Branches stand in the order
-    # of a walk from the root, left first
-    branch_split: Integers
-    # shape (branches,): A branch's split within its tree, its depth and the column it decides on. Branches stand in the order
-    # of a walk from the root, left first
-    branch_level: Integers
-    # shape (branches,): A branch's split within its tree, its depth and the column it decides on. Branches stand in the order
-    # of a walk from the root, left first
-    branch_column: Integers
-    branch_right: NDArray[np.bool_]  # shape (branches,): Whether it goes right, and whether it ends in leaves
-    branch_leaf: NDArray[np.bool_]  # shape (branches,): Whether it goes right, and whether it ends in leaves
-    branch_earlier: Integers  # shape (branches,): The depth of the branch before it on the same feature; -1: none
-    branch_numbers: Integers  # shape (branches,): Where its numbers begin in `down` and `up`
+    # shape (branches,): in the order of a walk from the root, left first
+    branch_split: Integers  # its split within its tree
+    branch_level: Integers  # its depth
+    branch_column: Integers  # the column it decides on
+    branch_right: NDArray[np.bool_]  # whether it goes right
+    branch_leaf: NDArray[np.bool_]  # whether it ends in leaves
+    branch_earlier: Integers  # the depth of the branch before it on the same feature; -1: none
+    branch_numbers: Integers  # where its numbers begin in `down` and `up`
     branch_values: Floats  # shape (branches, 2): What the leaf says to a row that takes the branch, and to one that does not
     down: Floats  # shape (numbers, 3): Numbers of each branch at each point: hot, warm, cold
     up: Floats  # shape (numbers, 3): Numbers of each branch at each point: hot, warm, cold
-    splits: int  # most splits, branches in a row, and points of any tree
-    levels: int  # most splits, branches in a row, and points of any tree
-    points: int  # most splits, branches in a row, and points of any tree
+    splits: int  # most splits of any tree
+    levels: int  # most branches in a row of any tree
+    points: int  # most points of any tree
     base: float  # the mean of the model over the training rows, as the trees count them
 
 
