@@ -249,7 +249,7 @@ def _join(
     if not len(account):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     ends, rank = np.unique(ended, return_inverse=True)
-    # The running latest end of each account: ranks are lifted by the account's number, so that a new account starts anew.
+    # The running latest end of each account: ranks are lifted by the account's number, so that it restarts at each account.
     base = account * len(ends)
     reached = ends[np.maximum.accumulate(base + rank) - base]
     continues = _repeats(account)

@@ -149,7 +149,7 @@ def test_without_later_cutoffs_it_says_how_long_to_wait(contest: SimpleNamespace
 def test_another_label_is_no_comparison(contest: SimpleNamespace) -> None:
     code, out, _ = run("models", "promote", "1", *contest.common, "--set", "label.horizon=60", "-q")
     assert code == 1
-    verdict = "was not compared with the champion, version 2: the model was learned for another label: label.horizon"
+    verdict = "was not compared with the champion, version 2: the model was trained for another label: label.horizon"
     assert verdict in " ".join(out.split())
 
 

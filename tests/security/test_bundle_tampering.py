@@ -118,7 +118,7 @@ def test_swapped_files_are_refused(folder):
 )
 def test_extra_files_are_refused(folder, extra):
     (folder / extra).write_text("x")
-    refused(folder, "no part of the bundle")
+    refused(folder, "does not belong to the bundle")
 
 
 @pytest.mark.usefixtures("unread")
@@ -148,7 +148,7 @@ def test_a_secondary_model_cannot_be_taken_away_or_slipped_in(folder, original):
     assert not read_bundle(folder).secondary
     for name in (TREES, VALUES):
         os.rename(folder.parent / name, folder / name)
-    refused(folder, "no part of the bundle")
+    refused(folder, "does not belong to the bundle")
 
 
 @pytest.mark.usefixtures("unread")

@@ -63,7 +63,7 @@ def find_population(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.in
     - Non-contractual: active when a row that counts lies in `[cutoff - activity window, cutoff)`.
     - Given dates: active from sign-up to the first date of churn. Given flag: always active.
     - Too new: both the sign-up and the first row of the label's table are younger than the setting.
-    - No history: the label's table says nothing of the account before the cutoff, or it has not signed up.
+    - No history: the label's table has no row of the account before the cutoff, or it has not signed up.
 
     >>> import pyarrow as pa
     >>> from staypower.labels.settings import GivenLabel
@@ -97,7 +97,7 @@ class Labels:
     # shape (n_accounts, k): Values of `ChurnKind`; `NONE` where the account did not churn in the outcome in any way
     kind: NDArray[np.int8]
     # shape (n_accounts, k): Members of the population that were gone when the outcome began: they left inside the gap, or
-    # rows that arrived after the cutoff tell that they had left already
+    # rows that arrived after the cutoff show that they had left already
     gone_early: NDArray[np.bool_]
 
     @classmethod

@@ -70,8 +70,8 @@ def _read_churn_dates(tables: Tables, label: GivenLabel, accounts: Sequence[str]
 def _read_flag(tables: Tables, label: GivenLabel, accounts: Sequence[str], *, need_churners: bool = True) -> NDArray[np.int8]:
     """Read the given flag: 1 churned, 0 stayed, -1 where it is blank.
 
-    Of several rows of an account the last by `valid_from` counts, else the first. Without `need_churners` it may be that nobody
-    churned, as among a few accounts of many.
+    Of several rows of an account the last by `valid_from` counts, else the first. Without `need_churners` it may be that no
+    account churned, as among a few of many.
     """
     name = str(label.flag)
     table = require_columns(tables, "accounts", name)

@@ -35,18 +35,18 @@ def require_columns(tables: Tables, name: str, *columns: str) -> Table:
     >>> require_columns(Tables({}, 0), "orders")
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: the label needs a table that is not there: orders. Fix: add it under `tables`...
+    staypower.errors.UsageError: the label needs a table that is missing: orders. Fix: add it under `tables`...
     """
     if name not in tables:
         others = [other for other in tables if other != "accounts"]
         near = f", or {nearest(name, others)} in the label" if others else ""
-        raise UsageError.of("the label needs a table that is not there", name, f"add it under `tables`{near}")
+        raise UsageError.of("the label needs a table that is missing", name, f"add it under `tables`{near}")
     table = tables[name]
     for column in columns:
         if not table.has(column):
             known = [other for other in table.data.column_names if other != "account_id"]
             fix = f"map a source column onto it under `tables.{name}`, or {nearest(column, known)}"
-            raise UsageError.of("the label needs a column that is not there", f"{name}.{column}", fix)
+            raise UsageError.of("the label needs a column that is missing", f"{name}.{column}", fix)
     return table
 
 
@@ -138,7 +138,7 @@ def newer_version(
     """
     found = np.full(len(entered), cutoffs, dtype=np.int64)
     if len(entered) > 1:
-        # Backwards, a running minimum that starts anew at each subscription, because each is lifted above the one before.
+        # Backwards, a running minimum that restarts at each subscription, because each is lifted above the one before.
         lifted = entered + subscription * (cutoffs + 1)
         earliest = np.minimum.accumulate(lifted[::-1])[::-1] - subscription * (cutoffs + 1)
         same = subscription[1:] == subscription[:-1]

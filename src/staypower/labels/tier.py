@@ -116,10 +116,10 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
     accounts = tuple(tables.account_ids)
     if settings.kind == "behaviour":
         tier = find_behaviour(tables, settings, accounts, cutoffs)
-        nobody = np.full(tier.shape, -1, dtype=np.int8)
+        unknown = np.full(tier.shape, -1, dtype=np.int8)
         known = tier >= 0
-        none, everybody = np.full(tier.shape, np.nan), np.ones(tier.shape, dtype=bool)
-        return TierLabels(accounts, cutoffs, settings.classes, tier, none, known, known, everybody, nobody)
+        none, every = np.full(tier.shape, np.nan), np.ones(tier.shape, dtype=bool)
+        return TierLabels(accounts, cutoffs, settings.classes, tier, none, known, known, every, unknown)
     answers = read_answers(tables, settings, accounts)
     state = _state(answers, settings, accounts, cutoffs)
     value, invited = _next_answers(answers, settings, cutoffs, state.last_tier.shape)

@@ -1,4 +1,4 @@
-"""What the loyalty tier is learned from, and when a tier is told."""
+"""How the loyalty tier is defined, and when it is unknown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Bands = dict[str, Annotated[Range, BeforeValidator(_read_range)]]
 
 
 class TierSettings(BaseModel):
-    """What the loyalty tier is learned from, and when a tier is told.
+    """How the loyalty tier is defined, and when it is unknown.
 
     >>> TierSettings().horizon
     90
@@ -71,10 +71,11 @@ class TierSettings(BaseModel):
         default=("referral",), min_length=1, description="behaviour: kinds of `advocacy` that count as referred (any case)"
     )
     abstain_below: float = Field(
-        default=0.4, ge=0.0, le=1.0, description="no tier is told (unknown) when its probability lies below this"
+        default=0.4, ge=0.0, le=1.0, description="the tier is unknown when its probability is below this"
     )
     never_invited: Literal["flag", "unknown"] = Field(
-        default="flag", description="accounts that were never asked: flagged only (`flag`), or no tier told (`unknown`)"
+        default="flag",
+        description="accounts that were never invited to a survey: flagged only (`flag`), or tier unknown (`unknown`)",
     )
 
     @model_validator(mode="after")

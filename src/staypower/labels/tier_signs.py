@@ -129,23 +129,25 @@ def _refuse(table: Table, settings: TierSettings, answered: NDArray[np.bool_]) -
     if not answered.any():
         others = [word for word in pc.unique(table.data.column("instrument")).to_pylist() if word and word != name]
         use = f"use `tier.instrument: {others[0]}`, or " if others else ""
-        raise UsageError.of("nobody ever answered the survey that makes the tier", name, f"{use}map the answers of `{name}`")
+        raise UsageError.of(
+            "no account answered the survey that the tier is made from", name, f"{use}map the answers of `{name}`"
+        )
     value, low, high = (table.numbers(column) for column in ("value", "low", "high"))
     better = table.numbers("higher_is_better") if table.has("higher_is_better") else np.full(len(table), np.nan)
     kinds, number = np.unique(np.column_stack([low, high, better])[answered], axis=0, return_inverse=True)
     rows = np.flatnonzero(answered)
     problems = []
     if len(kinds) > 1:
-        said = "; ".join(
+        shown = "; ".join(
             f"{_scale(kind)} in {int((number == each).sum()):,} rows, such as {_row(table, int(rows[number == each][0]))}"
             for each, kind in enumerate(kinds)
         )
-        problems.append(Problem(f"`{name}` is answered on more than one scale", said, _FIX_SCALES))
+        problems.append(Problem(f"`{name}` is answered on more than one scale", shown, _FIX_SCALES))
     outside = answered & ~((value >= low) & (value <= high))
     if outside.any():
-        said = f"{int(outside.sum()):,} rows, such as {_row(table, int(np.flatnonzero(outside)[0]))}"
+        shown = f"{int(outside.sum()):,} rows, such as {_row(table, int(np.flatnonzero(outside)[0]))}"
         problems.append(
-            Problem(f"`{name}` answers outside their scale", said, "declare the scale that was used, or fix the source")
+            Problem(f"`{name}` answers outside their scale", shown, "declare the scale that was used, or fix the source")
         )
     if not problems:
         problems = _band_problems(settings, float(kinds[0][0]), float(kinds[0][1]), float(kinds[0][2]))
@@ -170,8 +172,8 @@ def _band_problems(settings: TierSettings, low: float, high: float, better: floa
         value = f"`tier.bands` runs from {min(ends):g} to {max(ends):g}, {declared}"
         problems.append(Problem("the bands do not cover the scale", value, "write the bands on the raw scale, end to end"))
     if better == better and bool(better) != settings.higher_is_better:
-        said = "higher" if better else "lower"
-        value = f"`{settings.instrument}`: {said} answers are better, `tier.bands` says the opposite"
+        way = "higher" if better else "lower"
+        value = f"`{settings.instrument}`: {way} answers are better, `tier.bands` has the opposite order"
         problems.append(
             Problem("the bands run against the instrument's direction", value, "swap the bands, or declare `direction`")
         )
@@ -185,7 +187,7 @@ def _scale(kind: NDArray[np.float64]) -> str:
 
 
 def _row(table: Table, row: int) -> str:
-    """Name a row by what tells it apart."""
+    """Name a row by what identifies it."""
     shown = [column for column in ("survey_id", "account_id", "value") if table.has(column)]
     values = table.data.select(shown).take(pa.array([row])).to_pylist()[0]
     return "(" + ", ".join(f"{column} {value}" for column, value in values.items()) + ")"
@@ -194,7 +196,7 @@ def _row(table: Table, row: int) -> str:
 def find_behaviour(
     tables: Tables, settings: TierSettings, accounts: tuple[str, ...], cutoffs: NDArray[np.int64]
 ) -> NDArray[np.int8]:
-    """Find the tier that each account's conduct in the horizon shows.
+    """Find the tier that each account's behaviour in the horizon shows.
 
     *With subscriptions.* Customer: one covers the last microsecond before the cutoff. Renewed: one covers the last microsecond
     of the horizon, and not every one at the cutoff has a `renews_at` after the horizon. Expanded: more `mrr` (without it: more
@@ -210,20 +212,20 @@ def find_behaviour(
     elif "orders" in tables:
         customer, due, signs = _by_orders(tables, settings, accounts, cutoffs)
     else:
-        fix = "map `subscriptions` (started_at, ended_at) or `orders`, or learn the tier from a survey"
-        raise UsageError.of("the behavioural tier needs a table that is not there", "subscriptions or orders", fix)
+        fix = "map `subscriptions` (started_at, ended_at) or `orders`, or use a survey for the tier"
+        raise UsageError.of("the behavioural tier needs a table that is missing", "subscriptions or orders", fix)
     if tables.has("advocacy", "kind"):
         signs = {**signs, "referred": _referred(tables, settings, accounts, cutoffs)}
     best, middle = (_any_of(signs, wanted, customer.shape) for wanted in (settings.promoter_signs, settings.passive_signs))
     for name, wanted, found in (("promoter", settings.promoter_signs, best), ("passive", settings.passive_signs, middle)):
         if found is None and wanted:
             value = f"`tier.{name}_signs`: {', '.join(wanted)}"
-            raise UsageError.of("the tables show none of a tier's signs", value, f"use one of {sorted(signs)}, or map more")
+            raise UsageError.of("the tables have none of a tier's signs", value, f"use one of {sorted(signs)}, or map more")
     top = np.zeros(customer.shape, dtype=bool) if best is None else best
     mid = np.zeros(customer.shape, dtype=bool) if middle is None else middle
     tier = np.where(top, 2, np.where(mid, 1, 0))
-    told = customer & (top | mid | due)
-    return np.where(told, tier, -1).astype(np.int8)
+    known = customer & (top | mid | due)
+    return np.where(known, tier, -1).astype(np.int8)
 
 
 def _any_of(signs: Signs, wanted: tuple[str, ...], shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -243,7 +245,7 @@ def _by_subscriptions(tables: Tables, settings: TierSettings, accounts: tuple[st
     customer = count_runs(versions.account, *now, shape) > 0
     still = count_runs(versions.account, *then, shape) > 0
     renews = instants_or_missing(table, "renews_at")[versions.row]
-    # A blank or past date of renewal says nothing: such a subscription may renew within the horizon.
+    # A blank or past date of renewal is ignored: such a subscription may renew within the horizon.
     later = np.where(renews == MISSING, 0, entry(renews, cutoffs, offset_days=-settings.horizon))
     free = count_runs(versions.account, np.maximum(now[0], later), now[1], shape) > 0
     due = customer & (free | ~still)

@@ -1,4 +1,4 @@
-"""What a sealed model needs in order to say the truth: the label it was learned for, and the columns that it reads."""
+"""What a sealed model needs in order to be right: the label that it was trained for, and the columns that it reads."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "ke
 
 def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
     """Refuse to call the probability of one thing the probability of another."""
-    learned: Mapping[str, object] = bundle.metadata.get("label", {})
+    trained: Mapping[str, object] = bundle.metadata.get("label", {})
     asked = label.model_dump(mode="json")
     problems = [
         Problem(
-            "the model was learned for another label",
-            f"label.{key}: the model {learned[key]}, the config {asked.get(key)}",
-            "write what the model was learned for, or train again with `staypower train`",
+            "the model was trained for another label",
+            f"label.{key}: the model {trained[key]}, the config {asked.get(key)}",
+            "write what the model was trained for, or train again with `staypower train`",
         )
         for key in _MEANING
-        if key in learned and learned[key] != asked.get(key)
+        if key in trained and trained[key] != asked.get(key)
     ]
     if problems:
         raise UsageError(problems)

@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 
 _MOST_SECONDARY = 64
 _PARTS = {"calibration", "features", "metadata"}
-_TRAIN_AGAIN = "fetch the bundle again or train it anew"
+_TRAIN_AGAIN = "fetch the bundle again or train it again"
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool 
         X = X.set_axis(known, axis=1)[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     features = np.ascontiguousarray(X, dtype=np.float64)
     if features.ndim != 2 or features.shape[1] != len(names):
-        raise UsageError.of("wrong shape", str(features.shape), f"give {len(names)} features a row")
+        raise UsageError.of("wrong shape", str(features.shape), f"give {len(names)} features per row")
     if np.isinf(features).any():
         raise UsageError.of("infinite feature value", f"{int(np.isinf(features).sum())} values", "give a missing value")
     return features
@@ -259,4 +259,4 @@ def read_bundle(folder: str | Path, *, digest: str | None = None) -> Bundle:
         values = {name: json_values(content, name) for name, content in files.items() if name.endswith(".json")}
         return Bundle.from_files(files, values)
     except UnicodeDecodeError:
-        raise UsageError.of("unreadable file in the bundle", str(folder), "fetch the bundle again or train it anew") from None
+        raise UsageError.of("unreadable file in the bundle", str(folder), "fetch the bundle again or train it again") from None

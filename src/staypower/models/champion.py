@@ -1,7 +1,7 @@
 """Which trained version scores: lock files beside the exported bundles, so that scoring needs no tracking server.
 
 `models/<name>/<version>/` holds a sealed bundle, `models/<name>/versions.json` the digest of each, kept outside the folders
-they seal, and `models/<name>/champion.json` the version that scores unless told otherwise.
+they seal, and `models/<name>/champion.json` the version that scores by default.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class VersionRecord:
     split: str = "temporal"  # how it was tested: `temporal`, `grouped` or `snapshot`
     registered_at: str = ""  # ISO time
     metrics: Mapping[str, float] = field(default_factory=dict)
-    # what it was learned from and tested on, in words: `learned_from`, `learned_rows`, `tested_at`, `tested_rows`
+    # what it was trained and tested on, in words: `learned_from`, `learned_rows`, `tested_at`, `tested_rows`
     facts: Mapping[str, str] = field(default_factory=dict)
-    unfit: str = ""  # why it must not become the first champion by itself: what is too little in its test. Empty when it may
+    unfit: str = ""  # why it cannot be promoted automatically: what its test lacks. Empty when it can
 
     def __post_init__(self) -> None:
         # these become paths and seals: a lock file that was tampered with must not lead anywhere else
@@ -77,7 +77,7 @@ class ChampionLock:
     promoted_at: str  # ISO time
     reason: str = ""
     history: tuple[str, ...] = ()  # the champions before it, oldest first
-    promoted_by: str = ""  # the user's name, as the system tells it
+    promoted_by: str = ""  # the user's name, from the system
     forced: str = ""  # `yes` when it did not win a comparison, or was not compared at all, and was promoted all the same
     # what was found when it was compared with the champion before it
     comparison: Mapping[str, Any] = field(default_factory=dict)
@@ -144,17 +144,17 @@ def _fix_no_champion(models_folder: Path, name: str) -> str:
     latest = max(versions.values(), key=lambda record: int(record.version))
     if latest.untested_in_time:
         return (
-            f"version {latest.version} was learned from one snapshot, untested in time: make it champion all the same with "
+            f"version {latest.version} was trained on one snapshot, so it has no test over time: promote it anyway with "
             f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
             f"`--model {latest.version}`"
         )
     if latest.unfit:
         return (
-            f"version {latest.version} {latest.unfit}: make it champion all the same with "
+            f"version {latest.version} {latest.unfit}: promote it anyway with "
             f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
             f"`--model {latest.version}`"
         )
-    return f"make one champion with `staypower models promote {latest.version}`, or use `score --model {latest.version}`"
+    return f"promote one with `staypower models promote {latest.version}`, or use `score --model {latest.version}`"
 
 
 def read_versions(models_folder: Path, name: str) -> dict[str, VersionRecord]:

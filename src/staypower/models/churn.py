@@ -47,7 +47,7 @@ class ChurnClassifier(TreeClassifier):
     calibration_cutoffs : int or None, default None
         How many of the latest cutoffs calibrate in the temporal split. None: one in six.
     refit : bool, default True
-        After calibration on later cutoffs, grow the final trees anew on all rows; the grouped split always does.
+        After calibration on later cutoffs, refit the final trees on all rows; the grouped split always does.
     folds : int, default 5
         Folds of the cross-fitting, 2 to 20.
     categorical_features : sequence of str or int, or None, default None
@@ -195,7 +195,7 @@ class ChurnClassifier(TreeClassifier):
         )
 
     def __sklearn_tags__(self) -> Tags:
-        """Say to scikit-learn what the estimator takes: two classes, missing values."""
+        """Tell scikit-learn what the estimator takes: two classes, missing values."""
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
@@ -231,7 +231,7 @@ class ChurnClassifier(TreeClassifier):
         Raises
         ------
         FitError
-            A `UsageError` and `ValueError`: one class, codes that are no codes, settings out of bounds.
+            A `UsageError` and `ValueError`: one class, codes that are not codes, settings out of bounds.
         """
         settings = self._settings()
         features, given, weights, categorical = self._checked(X, y, sample_weight)
@@ -373,7 +373,7 @@ class ChurnClassifier(TreeClassifier):
         Parameters
         ----------
         categories : mapping of str to mapping of str to int, optional
-            Codes of each categorical feature that was not learned from texts here.
+            Codes of each categorical feature that was not learned from texts in `fit`.
         learned : mapping, optional
             Learned definitions, JSON-able.
         metadata : mapping, optional

@@ -32,7 +32,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __sklearn_tags__(self) -> Tags:
-        """Say to scikit-learn that missing values are taken."""
+        """Tell scikit-learn that missing values are allowed."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags

@@ -36,7 +36,7 @@ LEAST_OF_A_SIDE = 20
 
 _PREFIX = "horizon_"
 
-# Steps before the own horizon are fitted on churners alone, who are few: small trees, firmly shrunk.
+# Steps before the own horizon are fitted on churned accounts only, which are few: small trees, strongly shrunk.
 _AMONG_CHURNERS: dict[str, float] = {"num_leaves": 4, "max_depth": 2, "l2": 10.0}
 
 
@@ -146,7 +146,7 @@ def fit_horizons(
 
 
 def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
-    plan, learned = dataset.plan, dataset.rows("training", "calibration")
+    plan, trained = dataset.plan, dataset.rows("training", "calibration")
     # training outcomes must be known when the test begins; a snapshot's test is other accounts, not a later time
     until = None if plan.split == "snapshot" else int(plan.test[0])
     found = find_horizon_labels(tables, label, plan.all, [*asked, label.horizon], known_until=until)
@@ -155,10 +155,10 @@ def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequen
     steps: list[_Step] = []
     shorter = [days for days in found.horizons if days <= label.horizon]
     for days, longer in reversed(list(pairwise(shorter))):
-        steps.append(_Step(days, learned & (churned[longer] == 1), churned[days], True))
+        steps.append(_Step(days, trained & (churned[longer] == 1), churned[days], True))
     before, notes = label.horizon, []
     for days in (days for days in found.horizons if days > label.horizon):
-        rows = learned & (churned[days] >= 0) & (churned[before] == 0)
+        rows = trained & (churned[days] >= 0) & (churned[before] == 0)
         if not rows.any():
             when = "in the data" if until is None else f"before the first test cutoff, {text_of(until)}"
             notes.append(f"{days} days: no training cutoff has so long an outcome complete {when}")

@@ -30,7 +30,7 @@ LEAST_OF_A_KIND = 30
 """With fewer accounts of the rarer kind the share among the training rows is taken for every account."""
 
 # Churners are few, and near copies of themselves at several cutoffs. Smaller trees (2 or 4 leaves) were never better in
-# benchmarks/horizons.py: what a failed payment says hangs on a failed payment *and* on how long ago it was.
+# benchmarks/horizons.py: the signal is a failed payment *and* how long ago it was.
 _RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "learning_rate": 0.03}
 
 

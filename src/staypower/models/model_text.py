@@ -32,12 +32,12 @@ def check_model_text(text: str, *, features: int) -> None:
     >>> check_model_text("tree", features=1)
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: broken model text: no list of trees. Fix: fetch the bundle again or train it anew.
+    staypower.errors.UsageError: broken model text: no list of trees. Fix: fetch the bundle again or train it again.
     """
     try:
         _check(text, features)
     except _BrokenTextError as broken:
-        raise UsageError.of("broken model text", str(broken), "fetch the bundle again or train it anew") from None
+        raise UsageError.of("broken model text", str(broken), "fetch the bundle again or train it again") from None
 
 
 class _BrokenTextError(Exception):
@@ -71,7 +71,7 @@ def _values(block: str) -> Mapping[str, str]:
     for line in block.split("\n"):
         name, _, value = line.partition("=")
         _require("=" not in value, f"`{name[:40]}` has two values")
-        _require(name not in found, f"`{name[:40]}` stands twice")
+        _require(name not in found, f"`{name[:40]}` is there twice")
         found[name] = value
     return found
 

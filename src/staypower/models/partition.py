@@ -85,7 +85,7 @@ def deal_folds(accounts: Positions, labels: NDArray[np.int8], *, folds: int, see
 
 
 def _rarer(labels: NDArray[np.int8], accounts: Positions) -> int:
-    """Count the accounts that bear the rarer label: rows of one account at several cutoffs tell the same story."""
+    """Count the accounts with the rarer label: rows of one account at several cutoffs are nearly the same evidence."""
     return min(len(np.unique(accounts[labels == label])) for label in (0, 1))
 
 

@@ -1,4 +1,4 @@
-"""Prior correction: probabilities made for one base rate, read at another.
+"""Prior correction: probabilities calibrated for one base rate, used at another.
 
 The correction is one number, chosen once for a whole scoring run and stored with it; or, where rows of one class were left out
 of training, sealed in the model's calibration map. A score therefore never depends on who else is in its batch, and the order
@@ -18,13 +18,14 @@ from scipy.special import expit, logit
 
 from staypower.errors import Problem, UsageError
 from staypower.models.calibration import MAPS, BetaMap, CalibrationMap, SigmoidMap, TemperatureMap
+from staypower.results.numbers import percent
 
 __all__ = ["PriorCorrection", "estimate_prior", "prior_of", "shift_map"]
 
 Source = Literal["given", "estimated"]
 
 _MOST_STEPS = 1_000
-_SETTLED = 1e-9
+_CONVERGED = 1e-9
 _FEWEST = 30
 
 
@@ -34,7 +35,7 @@ class PriorCorrection:
 
     ``odds' = odds x [target / (1 - target)] / [trained / (1 - trained)]``: Bayes' rule when churners and stayers look as they
     did in training and only their shares have changed (label shift; Saerens, Latinne and Decaestecker 2002, Neural Computation
-    14(1)). Where behaviour itself changed its meaning the correction does harm.
+    14(1)). Where behaviour means something else than in training, the correction does harm.
 
     >>> correction = PriorCorrection(trained=0.08, target=0.16)
     >>> correction.apply([0.0, 0.08, 0.5, 1.0]).round(4).tolist()
@@ -43,12 +44,12 @@ class PriorCorrection:
 
     trained: float  # base rate that the probabilities were calibrated for, in (0, 1)
     target: float  # base rate of the population that is scored, in (0, 1)
-    source: Source = "given"  # whether somebody knew the target, or `estimate_prior` found it
+    source: Source = "given"  # whether the target was given, or found by `estimate_prior`
     accounts: int = 0  # accounts that the estimate was made from
 
     def __post_init__(self) -> None:
         problems = [
-            Problem(f"{name} base rate is no share", f"{rate!r}", "give a number above 0 and below 1, such as 0.16")
+            Problem(f"{name} base rate is not a share", f"{rate!r}", "give a number above 0 and below 1, such as 0.16")
             for name, rate in (("trained", self.trained), ("target", self.target))
             if not _is_rate(rate)
         ]
@@ -91,14 +92,14 @@ class PriorCorrection:
     def words(self) -> str:
         """The correction in words, for every output."""
         how = "as given" if self.source == "given" else f"estimated over {self.accounts:,} accounts"
-        return f"probabilities moved from a base rate of {100 * self.trained:.1f} % to {100 * self.target:.1f} % ({how})"
+        return f"probabilities moved from a base rate of {percent(self.trained)} to {percent(self.target)} ({how})"
 
 
 def estimate_prior(probability: ArrayLike, trained: float) -> PriorCorrection:
     """Estimate the base rate of a whole population from its probabilities alone, by expectation maximisation.
 
     Saerens, Latinne and Decaestecker 2002: the target is raised or lowered until the mean of the corrected probabilities equals
-    it. It presumes that only the shares of churners and stayers have changed; a change of behaviour is mistaken for one.
+    it. It assumes that only the shares of churners and stayers have changed; a change in behaviour would be mistaken for one.
 
     >>> rng = np.random.default_rng(0)
     >>> churns = rng.random(20_000) < 0.16
@@ -116,7 +117,7 @@ def estimate_prior(probability: ArrayLike, trained: float) -> PriorCorrection:
     odds, target = logit(np.clip(given, 1e-12, 1 - 1e-12)), trained
     for _ in range(_MOST_STEPS):
         moved = float(expit(odds + logit(target) - logit(trained)).mean())
-        if abs(moved - target) < _SETTLED:
+        if abs(moved - target) < _CONVERGED:
             break
         target = moved
     return PriorCorrection(trained, min(max(target, 1e-9), 1 - 1e-9), "estimated", len(given))

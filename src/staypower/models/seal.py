@@ -1,4 +1,4 @@
-"""Seal a bundle's files into a folder, and open a folder only if every byte is what the seal says.
+"""Seal a bundle's files into a folder, and open a folder only if every byte is as sealed.
 
 The seal is `manifest.json`: the sha256 and size of every file. Its own sha256 is the digest of the bundle, which is kept
 outside the folder. Everything is read once into memory, checked there, and parsed from there, so nothing can change between
@@ -51,7 +51,7 @@ _SECONDARY_LIMITS = {"txt": 1 << 30, "json": 1 << 26}
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 16
 _FORMAT = "staypower bundle 1"
-_AGAIN = "fetch the bundle again or train it anew"
+_AGAIN = "fetch the bundle again or train it again"
 
 
 def secondary_files(name: str) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def json_values(content: bytes, name: str) -> dict[str, Any]:
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) != len(pairs):
-            raise ValueError("a name stands twice")
+            raise ValueError("a name is there twice")
         return dict(pairs)
 
     def refuse(constant: str) -> None:
@@ -167,7 +167,7 @@ def _same(files: Mapping[str, bytes], folder: Path) -> str:
         open_folder(folder, digest=digest)
     except UsageError:
         fix = "choose a new folder; a bundle is never overwritten"
-        raise UsageError.of("something else is there already", str(folder), fix) from None
+        raise UsageError.of("something else is already there", str(folder), fix) from None
     return digest
 
 
@@ -223,7 +223,8 @@ def _check_names(folder: Path) -> set[str]:
 def _require_same(folder: Path, found: set[str], expected: set[str]) -> None:
     problems = [Problem("a file of the bundle is missing", str(folder / name), _AGAIN) for name in sorted(expected - found)]
     problems += [
-        Problem("a file that is no part of the bundle", str(folder / name), "take it away") for name in sorted(found - expected)
+        Problem("a file that does not belong to the bundle", str(folder / name), "remove it")
+        for name in sorted(found - expected)
     ]
     if problems:
         raise UsageError(problems)
@@ -232,7 +233,7 @@ def _require_same(folder: Path, found: set[str], expected: set[str]) -> None:
 def _listed(manifest: bytes) -> dict[str, Any]:
     values = json_values(manifest, _MANIFEST)
     if values.get("format") != _FORMAT:
-        fix = "use the version of staypower that wrote it, or train it anew"
+        fix = "use the version of staypower that wrote it, or train it again"
         raise UsageError.of("unknown bundle format", repr(values.get("format")), fix)
     listed = values.get("files")
     fine = isinstance(listed, dict) and set(values) == {"format", "files"} and _fit_together(set(listed))

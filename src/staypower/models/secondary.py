@@ -34,7 +34,7 @@ def fit_secondary(
 ) -> SealedModel:
     """Fit a model of `ones` among some rows; with fewer than `least` accounts on the rarer side, take the share of the rows.
 
-    The metadata tell the method (`trees` or `share`), the rows of both sides by their names, and the accounts of the rarer one.
+    The metadata name the method (`trees` or `share`), the rows of both sides by their names, and the accounts of the rarer one.
     """
     accounts, features = dataset.matrix.accounts, dataset.catalogue.names
     counts = {names[0]: int((rows & ones).sum()), names[1]: int((rows & ~ones).sum())}
@@ -57,7 +57,7 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     share = (ones + 1) / (ones + zeros + 2)
     shape = TreeShape.by_evidence(churners=1, accounts=2, rows=2)
     rows = TrainingRows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
-    # one leaf of value 0; the calibration map alone says the share
+    # one leaf of value 0; the calibration map alone gives the share
     text = portable_text(Grower(shape, max_trees=1, patience=1, seed=0, threads=1).grow(rows, trees=1), trees=1)
     calibration = SigmoidMap(slope=1.0, intercept=float(logit(share)))
     return SealedModel(text, calibration, (feature,), {**metadata, "method": "share", "share": share})

@@ -75,7 +75,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
     Notes
     -----
-    K - 1 binary boosters learn P(class > k), the cumulative form of ordinal regression (Frank and Hall 2001): a mistake by
+    K - 1 binary boosters predict P(class > k), the cumulative form of ordinal regression (Frank and Hall 2001): a mistake by
     two steps costs twice, and each booster uses every row. Each is calibrated by a strictly rising map on held-out rows, then
     all together (see `fit_blend`), since steps that are right one by one need not be right about the classes between them.
     Where two still contradict each other they change places (see `tier_probabilities`), so cumulative probabilities never
@@ -304,7 +304,7 @@ class LoyaltyTierClassifier(TreeClassifier):
         Parameters
         ----------
         metadata : mapping, optional
-            What the reader should find in each, JSON-able, beside `classes`, `above`, `split` and `blend`.
+            What the reader should find in each, JSON-able, besides `classes`, `above`, `split` and `blend`.
 
         Returns
         -------
@@ -331,7 +331,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
 
 def _blend(rows: TrainingRows, trained: list[Trained]) -> Blend:
-    """Fit the blend where every step has held-out scores; else let each stand for itself."""
+    """Fit the blend where every step has held-out scores; else keep each as it is."""
     raw = [each.held_out_raw for each in trained if each.held_out_raw is not None]
     held = np.isfinite(raw).all(axis=0) if len(raw) == len(trained) > 1 else np.zeros(len(rows), dtype=bool)
     if not held.any():
@@ -353,7 +353,7 @@ def _ranked(given: NDArray[Any], weights: Floats | None, order: Sequence[Any] | 
         return found, np.searchsorted(found, given).clip(0, len(found) - 1).astype(np.int8)
     listed = list(order)
     if len(set(listed)) != len(listed):
-        raise FitError.of("a class stands twice in `classes_order`", str(listed), "name each class once, from worst to best")
+        raise FitError.of("a class is given twice in `classes_order`", str(listed), "name each class once, from worst to best")
     strange = [repr(label) for label in found.tolist() if label not in listed]
     if strange:
         raise FitError.of("classes that are not in `classes_order`", ", ".join(strange), "name every class, from worst to best")
@@ -362,5 +362,5 @@ def _ranked(given: NDArray[Any], weights: Floats | None, order: Sequence[Any] | 
         fix = "use more cutoffs or a longer tier horizon, or leave it out of `classes_order`"
         raise FitError.of("no row of a class", ", ".join(unseen), fix)
     place = {label: number for number, label in enumerate(listed)}
-    # rows of weight 0 may bear other labels: they are dropped before anything is learned
+    # rows of weight 0 may have other labels: they are dropped before training
     return np.asarray(listed, dtype=given.dtype), np.array([place.get(label, 0) for label in given.tolist()], dtype=np.int8)

@@ -58,7 +58,7 @@ def tier_models(secondary: Mapping[str, SealedModel]) -> tuple[str, ...]:
     """
     numbers = sorted(int(found.group(1)) for name in secondary if (found := _NAME.fullmatch(name)))
     if numbers != list(range(len(numbers))):
-        raise UsageError.of("a booster of the tier model is missing", str(numbers), "train the model anew")
+        raise UsageError.of("a booster of the tier model is missing", str(numbers), "train the model again")
     return tuple(TIER_MODEL.format(number) for number in numbers)
 
 
@@ -104,23 +104,21 @@ def choose_tiers(
 def _check(given: Floats, before: NDArray[np.int64], margin: float, abstain_below: float) -> None:
     problems = []
     if given.ndim != 2 or before.shape != given.shape[:1]:
-        problems.append(
-            Problem("previous tiers do not match", f"{before.shape} for {given.shape}", "give one tier for every row")
-        )
+        problems.append(Problem("previous tiers do not match", f"{before.shape} for {given.shape}", "give one tier per row"))
     elif ((before < UNKNOWN) | (before >= given.shape[1])).any():
         value = f"{int(((before < UNKNOWN) | (before >= given.shape[1])).sum())} rows"
         problems.append(
-            Problem("a previous tier is no tier", value, f"give numbers from 0 to {given.shape[1] - 1}, -1 for unknown")
+            Problem("unusable previous tier", value, f"give numbers from 0 to {given.shape[1] - 1}, -1 for unknown")
         )
     for name, share in (("margin", margin), ("abstain_below", abstain_below)):
         if not 0.0 <= share <= 1.0:
-            problems.append(Problem(f"{name} is no share", f"{share:g}", "give a number from 0 to 1"))
+            problems.append(Problem(f"{name} is not a share", f"{share:g}", "give a number from 0 to 1"))
     if problems:
         raise UsageError(problems)
 
 
 _LEAST_OWN = 1e-3
-# As many pseudo-rows hold the blend at "each step for itself": it moves only where there are many more real ones.
+# As many pseudo-rows hold the blend at "each step as it is": it moves only where there are many more real ones.
 _RESTRAINT = 5.0
 
 
@@ -141,13 +139,13 @@ class Blend:
         steps = len(self.intercepts)
         square = steps > 0 and len(self.weights) == steps and all(len(row) == steps for row in self.weights)
         if not square or not all(_usable(value) for row in (*self.weights, self.intercepts) for value in row):
-            raise UsageError.of("unusable tier calibration", f"{self.weights}, {self.intercepts}", "train the model anew")
+            raise UsageError.of("unusable tier calibration", f"{self.weights}, {self.intercepts}", "train the model again")
         if any(value < 0 for row in self.weights for value in row) or any(self.weights[k][k] <= 0 for k in range(steps)):
-            raise UsageError.of("unusable tier calibration", f"weights {self.weights}", "train the model anew")
+            raise UsageError.of("unusable tier calibration", f"weights {self.weights}", "train the model again")
 
     @classmethod
     def apart(cls, steps: int) -> Blend:
-        """Return the blend in which each step stands for itself.
+        """Return the blend that leaves each step as it is.
 
         >>> Blend.apart(2).weights
         ((1.0, 0.0), (0.0, 1.0))
@@ -180,7 +178,7 @@ class Blend:
         True
         """
         if not all(isinstance(part, dict) and isinstance(part.get("weights"), list) for part in parts):
-            raise UsageError.of("unusable tier calibration", "a step without its part", "train the model anew")
+            raise UsageError.of("unusable tier calibration", "a step without its part", "train the model again")
         return cls(tuple(tuple(part["weights"]) for part in parts), tuple(part.get("intercept") for part in parts))
 
 
@@ -191,7 +189,7 @@ def _usable(value: object) -> bool:
 def fit_blend(own: Floats, ranks: NDArray[np.int8], weights: Floats | None = None) -> Blend:
     """Fit the blend to held-out rows.
 
-    A logistic regression for each step on the log-odds of all, with no negative coefficient, held at "each step for itself"
+    A logistic regression for each step on the log-odds of all, with no negative coefficient, held at "each step as it is"
     by a squared penalty worth five rows. Steps calibrated apart are each right on average, but their difference, the
     probability of a middle class, is not: it is largest where one step's error is upwards and the other's downwards. What the
     steps share is signal, what they do not share is largely noise, and the blend weighs it so. Sums avoid BLAS.

@@ -144,18 +144,18 @@ def _train_temporal(
     raw = raw_of(booster, held.features, trees=trees, threads=early.threads)
     _, numbers = np.unique(held.accounts, return_inverse=True)
     dealt = deal_folds(numbers, held.labels, folds=settings.folds, seed=settings.seed)
-    calibration, told = _calibrate(settings, raw, held, dealt)
+    calibration, more = _calibrate(settings, raw, held, dealt)
     loss = log_loss(held.labels, expit(raw), sample_weight=held.weights)
     everywhere = np.full(len(rows), np.nan)
     everywhere[partition.calibration] = raw
     split = f"{partition.text}; tree count found {counted}"
     if settings.refit:
         if cross is not None:
-            calibration, more = _checked(calibration, cross, held, dealt, settings, early.threads)
-            told += more
+            calibration, found = _checked(calibration, cross, held, dealt, settings, early.threads)
+            more += found
         booster = final.grow(rows, trees=trees)
         split += f"; final trees refitted on all {len(rows)} rows"
-    notes = (*_notes(rows, final.shape), *told)
+    notes = (*_notes(rows, final.shape), *more)
     return Trained(
         portable_text(booster, trees=trees), calibration, split, loss, notes, held_out_raw=everywhere, lacking=_lacking(rows)
     )
@@ -171,7 +171,7 @@ def _checked(
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     """Keep the map where it holds for trees that have seen the later cutoffs, though not the account; else fit it to those."""
     raw = cross.raw(held.features, held.accounts, threads=threads)
-    own, told = _calibrate(settings, raw, held, dealt)
+    own, more = _calibrate(settings, raw, held, dealt)
     as_it_is, at_best = (log_loss(held.labels, each.apply(raw), sample_weight=held.weights) for each in (calibration, own))
     if as_it_is <= at_best * (1.0 + _WORSE):
         return calibration, ()
@@ -179,7 +179,7 @@ def _checked(
         f"recalibrated: the calibration from the first fit did not hold after refitting (log loss {as_it_is:.5f} against "
         f"{at_best:.5f} with a calibration fitted to cross-fitted scores of the same cutoffs)"
     )
-    return own, (note, *told)
+    return own, (note, *more)
 
 
 def _train_grouped(
@@ -187,13 +187,13 @@ def _train_grouped(
 ) -> Trained:
     cross = cross_fit(rows, grower, folds=count, seed=settings.seed)
     raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
-    calibration, told = _calibrate(settings, raw, rows, cross.fold_of_account[rows.accounts])
+    calibration, more = _calibrate(settings, raw, rows, cross.fold_of_account[rows.accounts])
     text = portable_text(grower.grow(rows, trees=cross.trees), trees=cross.trees)
     split = (
         f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; final "
         f"trees refitted on all {len(rows)} rows"
     )
-    return Trained(text, calibration, split, cross.loss, notes + told, held_out_raw=raw, lacking=lacking)
+    return Trained(text, calibration, split, cross.loss, notes + more, held_out_raw=raw, lacking=lacking)
 
 
 def _train_blind(rows: TrainingRows, grower: Grower) -> Trained:

@@ -66,7 +66,7 @@ class TrainingRows:
 
     @property
     def rarer_accounts(self) -> int:
-        """Accounts that bear the rarer label at least once."""
+        """Accounts that have the rarer label at least once."""
         return min(len(np.unique(self.accounts[self.labels == label])) for label in (0, 1))
 
 
@@ -89,7 +89,7 @@ def categorical_positions(
         wrong = _no_codes(features[:, position])
         if len(wrong):
             problems.append(
-                Problem("a category code is no code", f"{feature}: {wrong[0]}", "give whole numbers from 0, NaN where missing")
+                Problem("unusable category code", f"{feature}: {wrong[0]}", "give whole numbers from 0, NaN where missing")
             )
     if problems:
         raise FitError(problems)
@@ -182,7 +182,7 @@ def _instants_of(cutoffs: ArrayLike | None, features: Floats) -> NDArray[np.int6
 
 def _same_length(name: str, length: int, features: Floats) -> None:
     if length != len(features):
-        raise FitError.of(f"{name} do not match X", f"{length} for {len(features)} rows", "give one value for every row")
+        raise FitError.of(f"{name} do not match X", f"{length} for {len(features)} rows", "give one value per row")
 
 
 def _ties(keys: list[NDArray[np.int64]]) -> bool:

@@ -113,7 +113,7 @@ def booster_of(text: str) -> lightgbm.Booster:
     try:
         return lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
-        fix = "fetch the bundle again or train it anew"
+        fix = "fetch the bundle again or train it again"
         raise UsageError.of("broken model text", str(error)[:200], fix) from None
 
 

@@ -120,11 +120,11 @@ def test_scoring_after_observation_uses_what_was_known_at_its_end() -> None:
 @pytest.mark.parametrize(
     ("label", "columns", "said"),
     [
-        (LABEL, {"orders": {"account_id": ["a"], "at": times(0)}}, "table that is not there: subscriptions"),
+        (LABEL, {"orders": {"account_id": ["a"], "at": times(0)}}, "table that is missing: subscriptions"),
         (
             LABEL,
             {"subscriptions": {"account_id": ["a"], "started_at": times(0)}},
-            "column that is not there: subscriptions.ended_at",
+            "column that is missing: subscriptions.ended_at",
         ),
         (
             ContractualLabel(horizon=30, involuntary=("card",), of="voluntary"),
@@ -135,9 +135,9 @@ def test_scoring_after_observation_uses_what_was_known_at_its_end() -> None:
         (
             NonContractualLabel(table="usage", key_events=("x",)),
             {"usage": {"account_id": ["a"], "at": times(0)}},
-            "column that is not there: usage.event",
+            "column that is missing: usage.event",
         ),
-        (GivenLabel(), {"accounts": {"account_id": ["a"]}}, "table that is not there: churn"),
+        (GivenLabel(), {"accounts": {"account_id": ["a"]}}, "table that is missing: churn"),
         (GivenLabel(flag="lft", at="1970-02-01"), {"accounts": {"account_id": ["a"], "left": ["no"]}}, "write `left`"),
         (
             GivenLabel(flag="left", at="1970-02-01"),

@@ -221,7 +221,7 @@ def mixed(scale: bool = True) -> dict[str, Any]:
         (SHORT, mixed(scale=False), "0-10 (lower is better) in 1 rows, such as (survey_id v2"),
         (SHORT, surveys(("a", 90, 101, 11)), "`nps` answers outside their scale: 1 rows, such as (account_id a, value 11.0)"),
         (SHORT, surveys(("a", 90, 101, 5), scale=(1, 5)), "NPS has bands on 0-10 and 1-10 only"),
-        (SHORT, surveys(("a", 90, None, None)), "nobody ever answered the survey that makes the tier: nps"),
+        (SHORT, surveys(("a", 90, None, None)), "no account answered the survey that the tier is made from: nps"),
         (CSAT, surveys(("a", 90, 101, 9)), "use `tier.instrument: nps`"),
         (CSAT, surveys(("a", 90, 101, 6), instrument="csat", scale=(1, 7)), "bands do not cover the scale"),
         (CSAT, surveys(("a", 90, 101, 4), instrument="csat", scale=(1, 5), better=False), "against the instrument's direction"),
@@ -235,7 +235,7 @@ def test_what_is_not_one_instrument_on_one_scale_is_refused(settings: TierSettin
 
 
 def test_missing_tables_and_columns_are_named() -> None:
-    with pytest.raises(UsageError, match="table that is not there: surveys"):
+    with pytest.raises(UsageError, match="table that is missing: surveys"):
         find_tiers(company(usage={"account_id": ["a"]}), SHORT, days(100))
     rows = surveys(("a", 90, 101, 9))
     del rows["instrument"]

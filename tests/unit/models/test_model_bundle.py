@@ -70,7 +70,7 @@ def test_wrong_features_are_named_at_once(bundle, history):
         bundle.predict(history.X.rename(columns={"plan": "paln"}))
     assert "a feature is missing: plan" in str(caught.value)
     assert "a feature the model does not know: paln" in str(caught.value)
-    with pytest.raises(UsageError, match="give 4 features a row"):
+    with pytest.raises(UsageError, match="give 4 features per row"):
         bundle.predict(np.ones((2, 3)))
     with pytest.raises(UsageError, match="infinite"):
         bundle.predict(np.full((2, 4), np.inf))
@@ -79,12 +79,12 @@ def test_wrong_features_are_named_at_once(bundle, history):
 def test_a_bundle_is_never_overwritten(bundle, model, tmp_path):
     digest = write_bundle(bundle, tmp_path / "b")
     assert write_bundle(bundle, tmp_path / "b") == digest
-    with pytest.raises(UsageError, match="something else is there already"):
+    with pytest.raises(UsageError, match="something else is already there"):
         write_bundle(model.to_bundle(), tmp_path / "b")
     assert read_bundle(tmp_path / "b", digest=digest) == bundle
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "precious.txt").write_text("keep me")
-    with pytest.raises(UsageError, match="something else is there already"):
+    with pytest.raises(UsageError, match="something else is already there"):
         write_bundle(bundle, tmp_path / "other")
     assert os.listdir(tmp_path / "other") == ["precious.txt"]
 

@@ -90,7 +90,7 @@ def test_which_bundle(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="train a model first"):
         find_bundle(tmp_path, "acme", "1")
     write_versions(tmp_path, "acme", {"2": dataclasses.replace(RECORD, unfit="")})
-    with pytest.raises(UsageError, match=r"make one champion with `staypower models promote 2`"):
+    with pytest.raises(UsageError, match=r"promote one with `staypower models promote 2`"):
         find_bundle(tmp_path, "acme")
     write_versions(tmp_path, "acme", {"2": dataclasses.replace(RECORD, unfit="", split="snapshot")})
     with pytest.raises(UsageError, match=r"promote 2 --force --reason TEXT`, or use it this once with `--model 2`"):

@@ -62,7 +62,7 @@ def test_the_order_of_accounts_does_not_matter_to_the_estimate():
 def test_it_is_stored_and_read_back():
     correction = PriorCorrection(0.08, 0.16, "estimated", 700)
     assert PriorCorrection.from_dict(correction.to_dict()) == correction
-    assert correction.words == "probabilities moved from a base rate of 8.0 % to 16.0 % (estimated over 700 accounts)"
+    assert correction.words == "probabilities moved from a base rate of 8.0% to 16.0% (estimated over 700 accounts)"
 
 
 def test_settings_become_a_correction_or_none():
@@ -74,7 +74,7 @@ def test_settings_become_a_correction_or_none():
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, float("nan"), -0.1, True, "0.2"])
 def test_what_is_no_base_rate_is_refused(rate):
-    with pytest.raises(UsageError, match="target base rate is no share"):
+    with pytest.raises(UsageError, match="target base rate is not a share"):
         PriorCorrection(0.1, rate)
 
 

@@ -62,7 +62,7 @@ def test_a_secondary_model_takes_its_own_columns_by_name(sealed, history):
     assert (sealed.predict(pl.from_pandas(turned)) == expected).all()
     with pytest.raises(UsageError, match="a feature is missing: noise"):
         sealed.predict(history.X.drop(columns="noise"))
-    with pytest.raises(UsageError, match="give 2 features a row"):
+    with pytest.raises(UsageError, match="give 2 features per row"):
         sealed.predict(np.ones((2, 4)))
     with pytest.raises(UsageError, match="infinite"):
         sealed.predict(np.full((1, 2), -np.inf))

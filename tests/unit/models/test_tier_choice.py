@@ -64,13 +64,13 @@ def test_withheld_rows_are_unknown_whatever_the_evidence():
     ("previous", "settings", "said"),
     [
         ([0], {}, "previous tiers do not match"),
-        ([0, 2], {}, "a previous tier is no tier: 1 rows"),
-        ([0, -2], {}, "a previous tier is no tier"),
-        ([0, 0], {"margin": 1.5}, "margin is no share"),
-        ([0, 0], {"abstain_below": -0.1}, "abstain_below is no share"),
+        ([0, 2], {}, "unusable previous tier: 1 rows"),
+        ([0, -2], {}, "unusable previous tier"),
+        ([0, 0], {"margin": 1.5}, "margin is not a share"),
+        ([0, 0], {"abstain_below": -0.1}, "abstain_below is not a share"),
     ],
 )
-def test_what_cannot_be_settled_is_said(previous, settings, said):
+def test_unusable_tiers_and_shares_are_refused(previous, settings, said):
     with pytest.raises(UsageError) as error:
         choose_tiers([[0.9, 0.1], [0.9, 0.1]], previous, **settings)
 

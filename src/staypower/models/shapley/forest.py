@@ -170,7 +170,7 @@ class Forest(NamedTuple):
     tree_splits: Integers  # shape (trees + 1,): where each tree's splits begin
     tree_branches: Integers  # shape (trees + 1,): where each tree's branches begin
     tree_points: Integers  # shape (trees,): Points of quadrature
-    tree_value: Floats  # shape (trees,): What a tree without splits says; else 0
+    tree_value: Floats  # shape (trees,): the value of a tree without splits; else 0
     split_column: Integers  # shape (splits,)
     split_rule: Integers  # shape (splits,)
     split_threshold: Floats  # shape (splits,)
@@ -184,9 +184,10 @@ class Forest(NamedTuple):
     branch_leaf: NDArray[np.bool_]  # whether it ends in leaves
     branch_earlier: Integers  # the depth of the branch before it on the same feature; -1: none
     branch_numbers: Integers  # where its numbers begin in `down` and `up`
-    branch_values: Floats  # shape (branches, 2): What the leaf says to a row that takes the branch, and to one that does not
-    down: Floats  # shape (numbers, 3): Numbers of each branch at each point: hot, warm, cold
-    up: Floats  # shape (numbers, 3): Numbers of each branch at each point: hot, warm, cold
+    branch_values: Floats  # shape (branches, 2): leaf values for rows that take the branch and that do not
+    # shape (numbers, 3): numbers of each branch at each point, for rows in the states hot, warm and cold
+    down: Floats
+    up: Floats
     splits: int  # most splits of any tree
     levels: int  # most branches in a row of any tree
     points: int  # most points of any tree

@@ -45,7 +45,7 @@ class Tree:
 
     @property
     def expected(self) -> float:
-        """The mean of the leaves, by their training rows: what the tree says of nobody in particular."""
+        """The mean of the leaves, by their training rows: what the tree predicts for an unknown row."""
         if not self.splits:
             return self.leaf_values[0]
         rows = self.splits[0].rows

@@ -2,7 +2,7 @@
 
 Rows are taken in blocks, feature by feature, and every step is done for a whole block before the next, so the inner loops run
 over neighbouring numbers and the processor does several rows at once. No step mixes rows and no sum depends on the block: a
-row's numbers are the same whoever stands beside it.
+row's numbers do not depend on the other rows.
 """
 
 from __future__ import annotations
