@@ -248,7 +248,7 @@ def test_a_bundle_without_a_whole_ladder_is_refused(model):
         (np.zeros(40, dtype=int), {}, "one class only"),
         (np.arange(40) % 3, {"classes_order": [0, 1]}, "classes that are not in `classes_order`: 2"),
         (np.arange(40) % 3, {"classes_order": [0, 1, 2, 3]}, "no row of a class: 3"),
-        (np.arange(40) % 3, {"classes_order": [0, 1, 1, 2]}, "stands twice"),
+        (np.arange(40) % 3, {"classes_order": [0, 1, 1, 2]}, "is given twice"),
         (np.arange(120) % 60, {}, "too many classes for a ladder: 60"),
         (np.arange(40) % 3, {"split": "temporal"}, "temporal split cannot be made"),
         (np.arange(40) % 3, {"folds": 1}, "unusable parameter: folds"),
