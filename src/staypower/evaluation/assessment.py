@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staypower.errors import Problem, UsageError
-from staypower.evaluation.contacting import contact_plans
-from staypower.evaluation.fairness import FairnessGap, contacted_share, fairness_gaps
+from staypower.evaluation.contacting import FairnessGap, contact_plans, contacted_share, fairness_gaps
 from staypower.evaluation.measures import METRICS, estimates_of, measure
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.evaluation.result import Evaluation, ReliabilityBin

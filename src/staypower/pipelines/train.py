@@ -19,8 +19,7 @@ from staypower.dataset.sampled_tables import announcer
 from staypower.evaluation import wording
 from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.model_evaluation import evaluate_model
-from staypower.evaluation.quality import quality_of
-from staypower.evaluation.result import Evaluation
+from staypower.evaluation.result import Evaluation, quality_of
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.leaver_reasons import find_leaver_reasons
 from staypower.explanation.typical import find_typical_values

@@ -16,7 +16,7 @@ from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.comparison import _measured
 from staypower.evaluation.measures import METRICS, Metric
 from staypower.evaluation.paired import paired_difference
-from staypower.evaluation.quality import quality_of
+from staypower.evaluation.result import quality_of
 from staypower.evaluation.tier import TIER_METRICS, evaluate_tiers
 from staypower.pipelines import tune
 from staypower.pipelines.logging import log_evaluation

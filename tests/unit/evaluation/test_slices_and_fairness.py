@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from staypower.evaluation.assessment import evaluate
-from staypower.evaluation.fairness import contacted_share, fairness_gaps
+from staypower.evaluation.contacting import contacted_share, fairness_gaps
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.slices import Slice, worst_slice
 
