@@ -124,30 +124,27 @@ def simulated(accounts: int, seed: int) -> Case:
         settings = load_config(path)
     tables = read_tables(settings, {name: made.tables[name] for name in settings.tables})
     dataset = build_dataset(settings, tables)
-    test = dataset.rows("test")
-    times = pd.to_datetime(dataset.matrix.cutoffs[test], unit="us", utc=True).as_unit("us")
-    keys = pd.MultiIndex.from_arrays([dataset.matrix.accounts[test].astype(str), times])
+    keys = dataset.part("test").keys
     known = made.truth.set_index([made.truth["account_id"].astype(str), "cutoff"]).loc[keys]
     return Case(f"simulated, seed {seed}", settings, tables, dataset, known["churn_probability"].to_numpy(dtype=np.float64))
 
 
 def ours(case: Case) -> Floats:
     """Predict as `staypower train` and `staypower score` do."""
-    return np.asarray(fit_classifier(case.dataset, case.settings.model).predict_proba(case.dataset.X[case.test])[:, 1])
+    return np.asarray(fit_classifier(case.dataset, case.settings.model).predict_proba(case.dataset.part("test").X)[:, 1])
 
 
 def recency(case: Case) -> Floats | None:
     """Score by silence."""
-    X = case.dataset.X[case.test]
+    X = case.dataset.part("test").X
     present = [column for column in _RECENCY if column in X]
     return np.asarray(recency_rule(X, present)) if present else None
 
 
 def logistic(case: Case) -> Floats:
     """Predict with a logistic regression on staypower's features."""
-    data = case.dataset
-    X, accounts = data.X, data.matrix.accounts[case.learned]
-    found = logistic_baseline(X[case.learned], data.y[case.learned], X[case.test], data.matrix.categories, accounts=accounts)
+    learned, test = case.dataset.part("training", "calibration"), case.dataset.part("test")
+    found = logistic_baseline(learned.X, learned.y, test.X, case.dataset.matrix.categories, accounts=learned.accounts)
     return np.asarray(found)
 
 
@@ -210,14 +207,14 @@ def buying(case: Case) -> Floats | None:
 
 def our_training(case: Case, X: pd.DataFrame) -> Floats:
     """Predict with staypower's way of training on other features."""
-    data, learned = case.dataset, case.learned
+    data, learned = case.dataset, case.dataset.part("training", "calibration")
     chosen = case.settings.model.model_copy(update={"split": "temporal" if data.plan.split == "temporal" else "grouped"})
     if data.plan.split == "temporal":
         chosen = chosen.model_copy(update={"calibration_cutoffs": len(data.plan.calibration)})
     named = X.set_axis([f"x{number}" for number in range(X.shape[1])], axis=1)
     codes = [name for name, told in zip(named, X, strict=True) if told.startswith("category ")]
     model = ChurnClassifier.from_settings(chosen, embargo_days=data.plan.embargo, categorical_features=codes or None)
-    model.fit(named[learned], data.y[learned], cutoffs=data.matrix.cutoffs[learned], accounts=data.matrix.accounts[learned])
+    model.fit(named.iloc[learned.index], learned.y, cutoffs=learned.cutoffs, accounts=learned.accounts)
     return np.asarray(model.predict_proba(named[case.test])[:, 1])
 
 
@@ -250,14 +247,14 @@ def pool(name: str, cases: Sequence[Case], featuretools: Featuretools | None) ->
     """Score the cases and put their rows together."""
     judged = Judged(name)
     for case in cases:
-        plan, test, matrix = case.dataset.plan, case.test, case.dataset.matrix
-        judged.churned.append(case.dataset.y[test])
-        judged.accounts.append(np.array([f"{case.name} {account}" for account in matrix.accounts[test]], dtype=object))
+        plan, test = case.dataset.plan, case.dataset.part("test")
+        judged.churned.append(test.y)
+        judged.accounts.append(np.array([f"{case.name} {account}" for account in test.accounts], dtype=object))
         for way, scores in score(case, featuretools).items():
             judged.scores.setdefault(way, []).append(scores)
         cutoffs, tested = len(plan.training) + len(plan.calibration), ", ".join(text_of(int(at)) for at in plan.test)
         learned = f"{int(case.learned.sum()):,} rows at {cutoffs} cutoffs until {text_of(plan.trained_until)}"
-        judged.facts.append(f"- {case.name}: learned from {learned}, tested on {int(test.sum()):,} rows at {tested}")
+        judged.facts.append(f"- {case.name}: learned from {learned}, tested on {len(test):,} rows at {tested}")
     return judged
 
 

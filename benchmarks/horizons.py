@@ -84,7 +84,7 @@ class Case:
     @property
     def X_test(self) -> pd.DataFrame:  # noqa: N802 - scikit-learn's name
         """Features to judge on."""
-        return self.dataset.X[self.dataset.rows("test")]
+        return self.dataset.part("test").X
 
     def complete(self, days: int) -> NDArray[np.bool_]:
         """Rows to learn a horizon from."""
@@ -96,9 +96,9 @@ class Case:
 
     def fit(self, rows: NDArray[np.bool_], labels: NDArray[np.int8], more: pd.Series | None = None, **given: object) -> Floats:
         """Fit the package's classifier to some rows and predict the test rows."""
-        matrix = self.dataset.matrix
-        model = ChurnClassifier(**{"split": "grouped", "categorical_features": list(matrix.categories), **given})
-        model.fit(self.dataset.X[rows], labels[rows], cutoffs=matrix.cutoffs[rows], accounts=matrix.accounts[rows])
+        chosen, categories = self.dataset.where(rows), list(self.dataset.matrix.categories)
+        model = ChurnClassifier(**{"split": "grouped", "categorical_features": categories, **given})
+        model.fit(chosen.X, labels[chosen.index], cutoffs=chosen.cutoffs, accounts=chosen.accounts)
         return model.predict_proba(self.X_test)[:, 1]
 
 
@@ -116,10 +116,8 @@ def prepare(accounts: int, seed: int, siblings: tuple[int, ...] = OTHERS) -> Cas
     labels = find_horizon_labels(tables, settings.label, plan.all, HORIZONS, known_until=int(plan.test[0]))
     ids = np.asarray(labels.population.accounts, dtype=str)
     churned = labels.churned[:, np.searchsorted(ids, matrix.accounts.astype(str)), np.searchsorted(plan.all, matrix.cutoffs)]
-    test = dataset.rows("test")
     truth = company.truth.set_index([company.truth["account_id"].astype(str), company.truth["cutoff"]])
-    keys = [matrix.accounts[test].astype(str), pd.to_datetime(matrix.cutoffs[test], unit="us", utc=True).as_unit("us")]
-    rows = truth.loc[pd.MultiIndex.from_arrays(keys)]
+    rows = truth.loc[dataset.part("test").keys]
     columns = {days: "churn_probability" if days == OWN else f"churn_probability_{days}d" for days in sorted({*siblings, OWN})}
     known = {days: rows[name].to_numpy(dtype=np.float64) for days, name in columns.items()}
     return Case(dataset, churned, known, rows["p_voluntary"].to_numpy(dtype=np.float64), tables, settings.label)
@@ -145,8 +143,9 @@ def stacked_hazard(case: Case, own: Floats) -> Curves:
     matrix, parts, before = case.dataset.matrix, [], None
     for number, days in enumerate(HORIZONS):
         rows = case.complete(days) & (case.at(before) == 0 if before else True)
-        frame = case.dataset.X[rows].assign(interval=float(number))
-        parts.append((frame, case.at(days)[rows], matrix.accounts[rows], matrix.cutoffs[rows]))
+        chosen = case.dataset.where(rows)
+        frame = chosen.X.assign(interval=float(number))
+        parts.append((frame, case.at(days)[rows], chosen.accounts, chosen.cutoffs))
         before = days
     X = pd.concat([part[0] for part in parts])
     y, accounts, cutoffs = (np.concatenate([part[n] for part in parts]) for n in (1, 2, 3))

@@ -80,22 +80,21 @@ def prepare(accounts: int, seed: int) -> tuple[Rows, float]:
     dataset = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
     if tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test) != TEST:
         raise SystemExit("the plan's test cutoffs moved")
-    model, test = fit_classifier(dataset, settings.model), dataset.rows("test")
+    model, test = fit_classifier(dataset, settings.model), dataset.part("test")
     known = company.truth.set_index([company.truth["account_id"].astype(str), company.truth["cutoff"]])
-    keys = [dataset.matrix.accounts[test].astype(str), _times(dataset.matrix.cutoffs[test])]
-    truth = known.loc[pd.MultiIndex.from_arrays(keys), "churn_probability"].to_numpy(dtype=np.float64)
+    truth = known.loc[test.keys, "churn_probability"].to_numpy(dtype=np.float64)
     periods = company.tables["subscriptions"].to_pandas().drop_duplicates("account_id", keep="last")
     monthly = set(periods.loc[periods["billing_period"] == "monthly", "account_id"].astype(str))
     thinned = {**{name: company.tables[name] for name in names}, "usage": _thin(company.tables["usage"])}
     made = build_features(settings, read_tables(settings, thinned), cutoffs=list(TEST), catalogue=dataset.catalogue)
     late = made.features.set_index(pd.MultiIndex.from_arrays([made.accounts.astype(str), _times(made.cutoffs)]))
     rows = Rows(
-        predicted=model.predict_proba(dataset.X[test])[:, 1],
+        predicted=model.predict_proba(test.X)[:, 1],
         truth=truth,
-        churned=dataset.y[test],
-        cutoffs=dataset.matrix.cutoffs[test],
-        monthly=np.array([account in monthly for account in dataset.matrix.accounts[test]]),
-        half_recorded=model.predict_proba(late.loc[pd.MultiIndex.from_arrays(keys), list(dataset.X.columns)])[:, 1],
+        churned=test.y,
+        cutoffs=test.cutoffs,
+        monthly=np.array([account in monthly for account in test.accounts]),
+        half_recorded=model.predict_proba(late.loc[test.keys, list(dataset.X.columns)])[:, 1],
     )
     return rows, calibrated_base_rate(dataset)
 

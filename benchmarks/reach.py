@@ -90,10 +90,8 @@ def prepare(accounts: int, seed: int, copies: int) -> tuple[Settings, Dataset, F
     dataset = build_dataset(settings, read_tables(settings, company.tables))
     if tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test) != TEST:
         raise SystemExit(f"the plan's test cutoffs moved: {dataset.plan.to_dict()['test']}")
-    test, matrix = dataset.rows("test"), dataset.matrix
-    moments = pd.to_datetime(matrix.cutoffs[test], unit="us", utc=True).as_unit("us")
     truth = company.truth.set_index([company.truth["account_id"].astype(str), company.truth["cutoff"]])
-    known = truth.loc[pd.MultiIndex.from_arrays([matrix.accounts[test].astype(str), moments]), "churn_probability"]
+    known = truth.loc[dataset.part("test").keys, "churn_probability"]
     return settings, dataset, known.to_numpy(dtype=np.float64)
 
 
@@ -101,22 +99,17 @@ def fit_together(dataset: Dataset, others: Sequence[Dataset]) -> ChurnClassifier
     """Fit one model to the learning rows of several companies, their accounts kept apart."""
     parts = [dataset, *others]
     names = [name for name in dataset.X if all(name in part.X for part in parts)]
-    learned = [part.rows("training", "calibration") for part in parts]
+    learned = [part.part("training", "calibration") for part in parts]
     model = ChurnClassifier(
         embargo_days=dataset.plan.embargo,
         calibration_cutoffs=len(dataset.plan.calibration) or None,
         categorical_features=[name for name in dataset.matrix.categories if name in names],
     )
     return model.fit(
-        pd.concat([part.X.loc[rows, names] for part, rows in zip(parts, learned, strict=True)], ignore_index=True),
-        np.concatenate([part.y[rows] for part, rows in zip(parts, learned, strict=True)]),
-        cutoffs=np.concatenate([part.matrix.cutoffs[rows] for part, rows in zip(parts, learned, strict=True)]),
-        accounts=np.concatenate(
-            [
-                [f"{n} {name}" for name in part.matrix.accounts[rows]]
-                for n, (part, rows) in enumerate(zip(parts, learned, strict=True))
-            ]
-        ),
+        pd.concat([rows.X[names] for rows in learned], ignore_index=True),
+        np.concatenate([rows.y for rows in learned]),
+        cutoffs=np.concatenate([rows.cutoffs for rows in learned]),
+        accounts=np.concatenate([[f"{n} {name}" for name in rows.accounts] for n, rows in enumerate(learned)]),
     )
 
 
@@ -127,14 +120,14 @@ def measure(accounts: int, seed: int, copies: int, together: int) -> Measured:
     begun = time.process_time()
     model = fit_together(dataset, others) if others else fit_classifier(dataset, settings.model)
     spent = time.process_time() - begun
-    test, learned = dataset.rows("test"), dataset.rows("training", "calibration")
-    found = model.predict_proba(dataset.X.loc[test, list(model.feature_names_in_)])[:, 1]
+    learned = dataset.part("training", "calibration")
+    found = model.predict_proba(dataset.part("test").X[list(model.feature_names_in_)])[:, 1]
     return Measured(
         accounts=accounts,
         seed=seed,
         together=together,
-        rows=int(learned.sum()),
-        churned_accounts=len(set(dataset.matrix.accounts[learned & (dataset.y == 1)])),
+        rows=len(learned),
+        churned_accounts=learned.churned.distinct_accounts,
         true_above=expected_auroc(truth, truth) - 0.5,
         found_above=expected_auroc(truth, found) - 0.5,
         calibration_error=calibration_error(truth, found),

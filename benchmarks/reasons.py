@@ -29,7 +29,7 @@ import pandas as pd
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, instant_of
-from staypower.dataset.building import Dataset
+from staypower.dataset.building import DatasetRows
 from staypower.dataset.pairs import is_test_account
 from staypower.explanation.leaver_reasons import LeaverReasons, fit_leaver_reasons, named_levers
 from staypower.explanation.reasons import Explanation
@@ -89,58 +89,45 @@ def make_company(accounts: int, seed: int) -> Company:
     tables = read_tables(settings, made.tables)
     dataset = build_dataset(settings, tables)
     held = np.array([is_test_account(account) for account in dataset.matrix.accounts])
-    learned, test = dataset.rows("training", "calibration") & ~held, dataset.rows("test") & held
+    learned, test = dataset.where(dataset.rows("training", "calibration") & ~held), dataset.where(dataset.rows("test") & held)
     model = ChurnClassifier(
         split="temporal",
         embargo_days=dataset.plan.embargo,
         calibration_cutoffs=len(dataset.plan.calibration),
         categorical_features=list(dataset.matrix.categories) or None,
-    ).fit(
-        dataset.X[learned],
-        dataset.y[learned],
-        cutoffs=dataset.matrix.cutoffs[learned],
-        accounts=dataset.matrix.accounts[learned],
-    )
-    truth = truth_of(made.truth, dataset, test)
-    rows = np.flatnonzero(test)[(truth["cause"].notna() & ~truth["notice_given"].astype(bool)).to_numpy()]
-    cause = truth["cause"].to_numpy(dtype=object)[np.isin(np.flatnonzero(test), rows)]
-    plain = explain(model, dataset, rows, learned, None)
-    leavers = leavers_of(model, dataset, tables, settings, learned)
-    told_too = explain(model, dataset, rows, learned, leavers)
-    everyone = model.predict_proba(dataset.X[test])[:, 1]
-    risky = model.predict_proba(dataset.X.iloc[rows])[:, 1] >= np.quantile(everyone, 0.8)
-    churned = learned & (dataset.y == 1)
-    churners = len(set(dataset.matrix.accounts[churned]))
-    return Company(dataset.X.iloc[rows].reset_index(drop=True), cause, plain, told_too, risky, churners)
+    ).fit(learned.X, learned.y, cutoffs=learned.cutoffs, accounts=learned.accounts)
+    truth = truth_of(made.truth, test)
+    asked = (truth["cause"].notna() & ~truth["notice_given"].astype(bool)).to_numpy()
+    rows, cause = test.where(asked), truth["cause"].to_numpy(dtype=object)[asked]
+    plain = explain(model, rows, learned, None)
+    leavers = leavers_of(model, tables, settings, learned)
+    told_too = explain(model, rows, learned, leavers)
+    everyone = model.predict_proba(test.X)[:, 1]
+    risky = model.predict_proba(rows.X)[:, 1] >= np.quantile(everyone, 0.8)
+    churners = learned.churned.distinct_accounts
+    return Company(rows.X.reset_index(drop=True), cause, plain, told_too, risky, churners)
 
 
-def truth_of(truth: pd.DataFrame, dataset: Dataset, rows: np.ndarray) -> pd.DataFrame:
+def truth_of(truth: pd.DataFrame, rows: DatasetRows) -> pd.DataFrame:
     """Return the truth of some rows, in their order."""
-    known = truth.assign(cutoff=truth["cutoff"].dt.as_unit("us").astype("int64"), account_id=truth["account_id"].astype(object))
-    keys = pd.MultiIndex.from_arrays([dataset.matrix.accounts[rows], dataset.matrix.cutoffs[rows]])
-    return known.set_index(["account_id", "cutoff"]).reindex(keys).reset_index(drop=True)
+    known = truth.assign(cutoff=truth["cutoff"].dt.as_unit("us"), account_id=truth["account_id"].astype(str))
+    return known.set_index(["account_id", "cutoff"]).reindex(rows.keys).reset_index(drop=True)
 
 
-def leavers_of(
-    model: ChurnClassifier, dataset: Dataset, tables: Tables, settings: Settings, learned: np.ndarray
-) -> LeaverReasons | None:
-    """Learn what the leavers among the rows to learn from had named."""
-    churned = learned & (dataset.y == 1)
-    rows = np.flatnonzero(churned)
-    explained = explain(model, dataset, rows, learned, None)
-    named = named_levers(dataset, tables, settings.label, settings.explanation, churned)
-    return fit_leaver_reasons(explained.sums, named, dataset.matrix.accounts[churned], explained.topics)
+def leavers_of(model: ChurnClassifier, tables: Tables, settings: Settings, learned: DatasetRows) -> LeaverReasons | None:
+    """Fit the reasons that churned accounts among the training rows had named."""
+    explained = explain(model, learned.churned, learned, None)
+    named = named_levers(learned.churned, tables, settings.label, settings.explanation)
+    return fit_leaver_reasons(explained.sums, named, learned.churned.accounts, explained.topics)
 
 
-def explain(
-    model: ChurnClassifier, dataset: Dataset, rows: np.ndarray, learned: np.ndarray, leavers: LeaverReasons | None
-) -> Explanation:
+def explain(model: ChurnClassifier, rows: DatasetRows, learned: DatasetRows, leavers: LeaverReasons | None) -> Explanation:
     """Explain some rows."""
-    X = dataset.X.iloc[rows].reset_index(drop=True)
+    X = rows.X.reset_index(drop=True)
     contributions, base = model.contributions(X)
-    typical = find_typical_values(dataset.X[learned], dataset.matrix.cutoffs[learned], dataset.matrix.categories)
-    accounts = dataset.matrix.accounts[rows]
-    return Explanation(accounts, X, contributions, base, catalogue=dataset.catalogue, typical=typical, leavers=leavers)
+    typical = find_typical_values(learned.X, learned.cutoffs, rows.dataset.matrix.categories)
+    catalogue = rows.dataset.catalogue
+    return Explanation(rows.accounts, X, contributions, base, catalogue=catalogue, typical=typical, leavers=leavers)
 
 
 def single_features(explained: Explanation, *, with_lever: bool) -> np.ndarray:

@@ -82,15 +82,15 @@ def learn(folder: Path, sample: str, accounts: int, seed: int) -> dict[str, Any]
     truth, X = _later(folder, settings, dataset)
     odds = model.decision_function(X[list(model.feature_names_in_)])
     found, plain = expit(odds), expit(odds - np.log(sampling.negatives))
-    learned = dataset.rows("training", "calibration")
+    learned = dataset.part("training", "calibration")
     return asdict(
         Measured(
             sample=sample,
             accounts=accounts,
             seed=seed,
-            learned_accounts=len(set(dataset.matrix.accounts[learned])),
-            churned=int((learned & (dataset.y == 1)).sum()),
-            stayed=int((learned & (dataset.y == 0)).sum()),
+            learned_accounts=learned.distinct_accounts,
+            churned=len(learned.churned),
+            stayed=len(learned) - len(learned.churned),
             features=dataset.X.shape[1],
             true_above=expected_auroc(truth, truth) - 0.5,
             found_above=expected_auroc(truth, found) - 0.5,

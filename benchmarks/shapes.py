@@ -94,10 +94,8 @@ def companies(accounts: int, seeds: list[int]) -> Iterator[tuple[Dataset, Settin
     for seed in seeds:
         company = simulate(accounts, months=30, seed=seed, cutoffs=[instant_of(day) for day in TEST])
         dataset = build_dataset(settings, read_tables(settings, company.tables))
-        test, matrix = dataset.rows("test"), dataset.matrix
-        times = pd.to_datetime(matrix.cutoffs[test], unit="us", utc=True).as_unit("us")
         truth = company.truth.set_index([company.truth["account_id"].astype(str), company.truth["cutoff"]])
-        rows = truth.loc[pd.MultiIndex.from_arrays([matrix.accounts[test].astype(str), times])]
+        rows = truth.loc[dataset.part("test").keys]
         yield dataset, settings, rows["churn_probability"].to_numpy(dtype=np.float64)
 
 
@@ -105,7 +103,7 @@ def on_companies(accounts: int, seeds: list[int]) -> pd.DataFrame:
     """Measure every shape on every company."""
     told: dict[str, list[dict[str, float]]] = {name: [] for name in SHAPES}
     for dataset, settings, truth in companies(accounts, seeds):
-        X = dataset.X[dataset.rows("test")]
+        X = dataset.part("test").X
         for name, shape in SHAPES.items():
             model = fitted(dataset, settings, shape, seed=0)
             loss = log_loss(model.predict_proba(X)[:, 1], truth) - log_loss(truth, truth)
@@ -118,9 +116,9 @@ def on_config(config: str) -> pd.DataFrame:
     """Measure every shape on one data set, each with five training seeds."""
     settings = load_config(config)
     dataset = build_dataset(settings, read_tables(settings))
-    test = dataset.rows("test")
-    X, y = dataset.X[test], dataset.y[test].astype(np.float64)
-    _, account = np.unique(dataset.matrix.accounts[test].astype(str), return_inverse=True)
+    test = dataset.part("test")
+    X, y = test.X, test.y.astype(np.float64)
+    _, account = np.unique(test.accounts.astype(str), return_inverse=True)
     losses, told = {}, {}
     for name, shape in SHAPES.items():
         models = [fitted(dataset, settings, shape, seed) for seed in range(5)]

@@ -34,7 +34,7 @@ class Company:
 
     @property
     def X_test(self) -> pd.DataFrame:  # noqa: N802 - scikit-learn's name
-        return self.dataset.X[self.dataset.rows("test")]
+        return self.dataset.part("test").X
 
 
 @cache
@@ -46,10 +46,7 @@ def company(accounts: int, seed: int) -> Company:
     names = list(settings.tables)
     tables = read_tables(settings, {name: simulated.tables[name] for name in names})
     dataset = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)
-    rows = dataset.rows("test")
-    cutoffs = pd.to_datetime(dataset.matrix.cutoffs[rows], unit="us", utc=True).as_unit("us")
-    keys = pd.MultiIndex.from_arrays([dataset.matrix.accounts[rows].astype(str), cutoffs])
-    truth = simulated.truth.set_index([simulated.truth["account_id"].astype(str), "cutoff"]).loc[keys]
+    truth = simulated.truth.set_index([simulated.truth["account_id"].astype(str), "cutoff"]).loc[dataset.part("test").keys]
     assert isinstance(settings.label, ContractualLabel)
     return Company(tables, dataset, settings.label, truth.reset_index(drop=True))
 

@@ -11,7 +11,7 @@ import numpy as np
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.cutoffs import DAY, text_of
-from staypower.dataset.pairs import Part
+from staypower.dataset.pairs import PARTS, Part
 from staypower.models import partition
 from staypower.results.numbers import plural
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["find_overlap"]
-
-_PARTS: tuple[Part, ...] = ("training", "calibration", "test")
 
 
 def find_overlap(case: Case) -> Check:
@@ -45,10 +43,9 @@ def find_overlap(case: Case) -> Check:
 def _cutoffs_of_parts(case: Case) -> dict[Part, NDArray[np.int64]]:
     """Return the cutoffs of each part that has any; of training those from which the calibrated trees grow."""
     dataset = case.dataset
-    cutoffs = dataset.matrix.cutoffs
-    parts = {part: np.unique(cutoffs[dataset.rows(part)]) for part in _PARTS}
+    parts = {part: np.unique(dataset.part(part).cutoffs) for part in PARTS}
     if dataset.plan.split == "temporal":
-        learned = cutoffs[dataset.rows("training", "calibration")]
+        learned = dataset.part("training", "calibration").cutoffs
         kept = len(dataset.plan.calibration)
         made = partition.partition_by_time(learned, embargo_days=dataset.plan.embargo, calibration_cutoffs=kept)
         parts["training"] = np.unique(learned[made.trees])
@@ -59,7 +56,7 @@ def _after_calibration(case: Case, parts: dict[Part, NDArray[np.int64]]) -> int:
     """Count the training cutoffs whose outcomes were not over when calibration began."""
     if "training" not in parts:
         return 0
-    every = np.unique(case.dataset.matrix.cutoffs[case.dataset.rows("training")])
+    every = np.unique(case.dataset.part("training").cutoffs)
     return int((every > parts["training"][-1]).sum())
 
 
@@ -109,9 +106,8 @@ def _doubled(case: Case) -> Iterator[str]:
 
 
 def _on_both_sides(case: Case) -> int:
-    dataset = case.dataset
-    sides = [set(dataset.matrix.accounts[dataset.rows(*parts)]) for parts in (("training", "calibration"), ("test",))]
-    return len(sides[0] & sides[1])
+    training, test = case.dataset.part("training", "calibration"), case.dataset.part("test")
+    return len(set(training.accounts) & set(test.accounts))
 
 
 def _inside_training(case: Case) -> Iterator[str]:
@@ -119,9 +115,9 @@ def _inside_training(case: Case) -> Iterator[str]:
     dataset = case.dataset
     if dataset.plan.split == "temporal":
         return
-    learned = dataset.rows("training", "calibration")
-    _, account = np.unique(dataset.matrix.accounts[learned].astype(str), return_inverse=True)
-    folds = partition.deal_folds(account.astype(np.int64), dataset.y[learned], folds=5, seed=case.seed)
+    training = dataset.part("training", "calibration")
+    _, account = np.unique(training.accounts.astype(str), return_inverse=True)
+    folds = partition.deal_folds(account.astype(np.int64), training.y, folds=5, seed=case.seed)
     shared = len(np.unique(np.column_stack([account, folds]), axis=0)) - len(np.unique(account))
     if shared:
         yield f"{plural(shared, 'account')} in more than one fold of the cross-fitting"

@@ -182,6 +182,12 @@ class DatasetRows:
         return self.dataset.matrix.cutoffs[self.index]
 
     @property
+    def keys(self) -> pd.MultiIndex:
+        """The account and the cutoff (UTC) of each row, to join what else is known of them."""
+        times = pd.to_datetime(self.cutoffs, unit="us", utc=True).as_unit("us")
+        return pd.MultiIndex.from_arrays([self.accounts.astype(str), times], names=["account_id", "cutoff"])
+
+    @property
     def weights(self) -> NDArray[np.float64] | None:
         """The weight of each row; None where every row counts as one."""
         weights = self.dataset.weights

@@ -23,7 +23,7 @@ from staypower.spells import find_spells
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from staypower.dataset.building import Dataset
+    from staypower.dataset.building import Dataset, DatasetRows
     from staypower.explanation.settings import ExplanationSettings
     from staypower.models.churn import ChurnClassifier
     from staypower.tables import Tables
@@ -113,11 +113,11 @@ def find_leaver_reasons(
     """Fit reasons for leaving to the churned training and calibration rows, with a note that says how many there were."""
     if not settings.leavers_said:
         return None, ()
-    churned = dataset.rows("training", "calibration") & (dataset.y == 1)
-    named = named_levers(dataset, tables, label, settings, churned)
+    churned = dataset.part("training", "calibration").churned
+    named = named_levers(churned, tables, label, settings)
     topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
-    sums = sum_topics(model.contributions(dataset.X[churned])[0], topics)
-    accounts = dataset.matrix.accounts[churned]
+    sums = sum_topics(model.contributions(churned.X)[0], topics)
+    accounts = churned.accounts
     fitted = fit_leaver_reasons(sums, named, accounts, topics)
     explained, all_of_them = (len(set(accounts[rows])) for rows in (named != None, slice(None)))  # noqa: E711 - elementwise
     words = f"{explained:,} of {all_of_them:,} churned accounts gave a reason found in `explanation.leavers_said`"
@@ -127,10 +127,10 @@ def find_leaver_reasons(
 
 
 def named_levers(
-    dataset: Dataset, tables: Tables, label: LabelSettings, settings: ExplanationSettings, rows: NDArray[np.bool_]
+    churned: DatasetRows, tables: Tables, label: LabelSettings, settings: ExplanationSettings
 ) -> NDArray[np.object_]:
     """Return the lever that each churned row named when it left."""
-    accounts, cutoffs = dataset.matrix.accounts[rows], dataset.matrix.cutoffs[rows]
+    accounts, cutoffs = churned.accounts, churned.cutoffs
     named = np.full(len(accounts), None, dtype=object)
     if not label.by_subscriptions or not tables.has("subscriptions", "end_reason", "ended_at"):
         return named

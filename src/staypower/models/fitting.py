@@ -34,9 +34,9 @@ _LEAST_OF_A_TIER = 20
 
 def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
     """Fit the churn classifier on the training and calibration rows of a data set."""
-    trained = dataset.rows("training", "calibration")
+    trained = dataset.part("training", "calibration")
     if rows is not None:
-        trained = trained & rows
+        trained = trained.where(rows[trained.index])
     plan, chosen = dataset.plan, settings
     if chosen.split == "auto" and plan.split != "temporal":
         chosen = chosen.model_copy(update={"split": "grouped"})
@@ -47,12 +47,7 @@ def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.b
         calibration_cutoffs=len(plan.calibration) if plan.split == "temporal" else None,
         categorical_features=list(dataset.matrix.categories) or None,
     )
-    model.fit(
-        dataset.X[trained],
-        dataset.y[trained],
-        cutoffs=dataset.matrix.cutoffs[trained],
-        accounts=dataset.matrix.accounts[trained],
-    )
+    model.fit(trained.X, trained.y, cutoffs=trained.cutoffs, accounts=trained.accounts)
     # all odds are too high by what was left out where the calibration map was fitted
     temporal = model.split_.startswith("temporal")
     kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
@@ -117,9 +112,9 @@ def _fit_tier(
     known = tiers >= 0
     # an answer that came after the first test cutoff was not known when the test began
     early = Outcome(horizon=tier.horizon).mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
-    trained, tested = dataset.rows("training", "calibration") & early & known, dataset.rows("test") & known
-    accounts, cutoffs = dataset.matrix.accounts, dataset.matrix.cutoffs
-    short = _shortfall(tiers[trained], accounts[trained], tier.classes)
+    trained = dataset.where(dataset.rows("training", "calibration") & early & known)
+    tested = dataset.where(dataset.rows("test") & known)
+    short = _shortfall(tiers[trained.index], trained.accounts, tier.classes)
     if short:
         return {}, [f"not predicted, {short}"], None
     model = LoyaltyTierClassifier.from_settings(
@@ -128,24 +123,19 @@ def _fit_tier(
         embargo_days=tier.horizon,
         categorical_features=list(dataset.matrix.categories) or None,
     )
-    weights = (np.ones(len(known)) if dataset.weights is None else dataset.weights)[trained]
-    model.fit(
-        *(dataset.X[trained], tiers[trained]),
-        cutoffs=cutoffs[trained],
-        accounts=accounts[trained],
-        sample_weight=weights,
-    )
+    weights = np.ones(len(trained)) if trained.weights is None else trained.weights
+    model.fit(*(trained.X, tiers[trained.index]), cutoffs=trained.cutoffs, accounts=trained.accounts, sample_weight=weights)
     models = model.to_secondary_models(metadata={"tiers": list(tier.classes), "tier_horizon_days": tier.horizon})
-    if not tested.any():
+    if not len(tested):
         return models, ["not evaluated, there are no answers in the test period"], None
-    counts = np.bincount(tiers[trained], weights=weights, minlength=len(tier.classes))
+    counts = np.bincount(tiers[trained.index], weights=weights, minlength=len(tier.classes))
     found = TierTest(
         classes=tier.classes,
-        tier=tiers[tested],
-        probabilities=predict_tiers(models, dataset.X[tested]),
-        last_tier=last_tiers[tested],
-        accounts=accounts[tested],
-        cutoffs=cutoffs[tested],
+        tier=tiers[tested.index],
+        probabilities=predict_tiers(models, tested.X),
+        last_tier=last_tiers[tested.index],
+        accounts=tested.accounts,
+        cutoffs=tested.cutoffs,
         train_frequencies=counts / counts.sum(),
     )
     return models, model.notes_, found
@@ -154,10 +144,10 @@ def _fit_tier(
 def _tiers_of(dataset: Dataset, tables: Tables, tier: TierSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the tier of every row and that of the last answer before; -1 where there is none, or the horizon is not complete."""
     cutoffs = dataset.plan.all[Outcome(horizon=tier.horizon).mature(dataset.plan.all, tables.observed_until)]
-    mature = np.isin(dataset.matrix.cutoffs, cutoffs)
-    rows = find_tiers(tables, tier, cutoffs).rows(dataset.matrix.accounts[mature], dataset.matrix.cutoffs[mature])
-    found = np.full((2, len(mature)), -1, dtype=np.int64)
-    found[:, mature] = rows.tier, rows.last_tier
+    mature = dataset.where(np.isin(dataset.matrix.cutoffs, cutoffs))
+    rows = find_tiers(tables, tier, cutoffs).rows(mature.accounts, mature.cutoffs)
+    found = np.full((2, len(dataset.y)), -1, dtype=np.int64)
+    found[:, mature.index] = rows.tier, rows.last_tier
     return found[0], found[1]
 
 

@@ -169,7 +169,7 @@ def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequen
 
 
 def _fit(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings) -> tuple[SealedModel, tuple[str, ...]]:
-    cutoffs = [text_of(int(cutoff)) for cutoff in np.unique(dataset.matrix.cutoffs[step.rows])]
+    cutoffs = [text_of(int(cutoff)) for cutoff in np.unique(dataset.where(step.rows).cutoffs)]
     sealed = fit_secondary(
         *(dataset, step.rows, step.churned == 1),
         model.model_copy(update={"split": "grouped", **(_AMONG_CHURNERS if step.among_churners else {})}),

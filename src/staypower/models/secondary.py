@@ -36,14 +36,15 @@ def fit_secondary(
 
     The metadata name the method (`trees` or `share`), the rows of both sides by their names, and the accounts of the rarer one.
     """
-    accounts, features = dataset.matrix.accounts, dataset.catalogue.names
-    counts = {names[0]: int((rows & ones).sum()), names[1]: int((rows & ~ones).sum())}
-    rarer = min(len(np.unique(accounts[rows & (ones == side)])) for side in (True, False))
+    chosen, features = dataset.where(rows), dataset.catalogue.names
+    sides = [chosen.where(ones[chosen.index] == side) for side in (True, False)]
+    counts = {name: len(side) for name, side in zip(names, sides, strict=True)}
+    rarer = min(side.distinct_accounts for side in sides)
     known = {**metadata, "rows": counts, "rarer_accounts": rarer}
     if rarer < least:
         return constant_model(*counts.values(), feature=features[0], metadata=known)
     model = ChurnClassifier.from_settings(settings, categorical_features=list(dataset.matrix.categories) or None)
-    model.fit(dataset.X[rows], ones[rows].astype(np.int8), cutoffs=dataset.matrix.cutoffs[rows], accounts=accounts[rows])
+    model.fit(chosen.X, ones[chosen.index].astype(np.int8), cutoffs=chosen.cutoffs, accounts=chosen.accounts)
     known |= {"method": "trees", "fit": model.split_}
     return SealedModel(model.model_text_, model.calibration_, tuple(features), known)
 

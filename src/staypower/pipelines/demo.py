@@ -138,8 +138,7 @@ def _test_cutoffs(settings: Settings) -> list[int]:
 
 def _ceiling(dataset: Dataset, truth: pd.DataFrame) -> float:
     """Return the AUROC of the true probabilities on the test rows: no model can be expected to do better."""
-    test = dataset.rows("test")
-    keys = pd.DataFrame({"account_id": dataset.matrix.accounts[test], "cutoff": dataset.matrix.cutoffs[test]})
-    known = truth.assign(cutoff=truth["cutoff"].dt.as_unit("us").astype("int64"), account_id=truth["account_id"].astype(object))
-    joined = keys.merge(known[["account_id", "cutoff", "churn_probability"]], how="left", on=["account_id", "cutoff"])
-    return auroc(dataset.y[test], joined["churn_probability"].to_numpy(dtype=np.float64))
+    test = dataset.part("test")
+    known = truth.assign(cutoff=truth["cutoff"].dt.as_unit("us"), account_id=truth["account_id"].astype(str))
+    found = known.set_index(["account_id", "cutoff"])["churn_probability"].reindex(test.keys)
+    return auroc(test.y, found.to_numpy(dtype=np.float64))

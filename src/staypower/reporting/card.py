@@ -104,14 +104,14 @@ def _target(label: LabelSettings, dataset: Dataset) -> str:
 
 
 def _training(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
-    plan, learned = dataset.plan, dataset.rows("training", "calibration")
+    plan, training = dataset.plan, dataset.part("training", "calibration")
     features = dataset.catalogue.frame()
     families = ", ".join(f"{number} from {_origin(str(table))}" for table, number in features["table"].value_counts().items())
     facts = (
         ("Split", plan.words),
         ("Period", f"{text_of(int(plan.all[0]))} to {text_of(plan.trained_until)}"),
         ("Cutoffs", f"{len(plan.training)} for training, {len(plan.calibration)} for calibration"),
-        ("Rows", f"{count(int(learned.sum()))} of {plural(len(set(dataset.matrix.accounts[learned])), 'account')}"),
+        ("Rows", f"{count(len(training))} of {plural(training.distinct_accounts, 'account')}"),
         *((("Sample", f"{dataset.sampling}; seed {dataset.sampling.seed}"),) if dataset.sampling.is_on else ()),
         ("Churned", percent(dataset.base_rate("training", "calibration"))),
         ("Features", f"{len(features)}: {families}"),
