@@ -71,6 +71,25 @@ def test_check_finds_the_same_whatever_the_number_of_buckets(company, cache):
     assert not list(cache.glob("*-run-*"))
 
 
+def test_one_account_is_explained_by_the_rows_of_its_bucket(company, cache):
+    told = []
+    for buckets in (1, 6):
+        words = ("--account", "A0000007", "--set", f"engine.buckets={buckets}", "--set", "playbook=null", "--json", "--quiet")
+        code, out, err = run("explain", "-c", str(company.config), *words)
+        assert code == 0, err
+        told.append(json.loads(out))
+    assert told[0] == told[1]
+    assert not list(cache.glob("*-run-*"))
+
+
+def test_actions_are_the_same_whatever_the_number_of_buckets(company, cache, tmp_path):
+    for buckets in (1, 6):
+        words = ("--set", f"engine.buckets={buckets}", "--output", str(tmp_path / f"{buckets}.csv"), "--quiet")
+        code, _, err = run("actions", "-c", str(company.config), *words)
+        assert code == 0, err
+    assert (tmp_path / "6.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_scores_are_the_same_bytes_for_any_number_of_buckets_and_threads(company, cache, tmp_path, monkeypatch, ending):
     of = Scorer.of

@@ -160,7 +160,8 @@ def test_rows_are_kept_within_what_was_asked_for(company, place):
         made = build_dataset(tables, label=chosen.label, features=chosen.features, cutoffs=chosen.cutoffs, sampling=sampling)
         assert sampling.negatives < 1
         assert 1200 < len(made.y) <= 1600, sampling
-        assert sampling == pipeline.resolve_sampling(chosen, company_tables(chosen))
+        read = company_tables(chosen)
+        assert sampling == pipeline.resolve_sampling(read, chosen.sampling, chosen.label, chosen.cutoffs)
 
 
 def company_tables(chosen):
@@ -203,7 +204,7 @@ def test_the_reference_of_risk_is_made_of_rows_of_which_none_was_left_out():
 def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place, monkeypatch, capsys):
     chosen = load_config(company.config, words(place)[1::2])
     monkeypatch.setattr(pipeline, "machine_memory", lambda: 16 * 10**9)
-    announce = pipeline.announcer(chosen, Progress())
+    announce = pipeline.announcer(chosen.engine.memory_bytes, Progress())
     announce(100_000, 200)
     assert capsys.readouterr().err == ""
     announce(1_000_000, 200)
@@ -216,7 +217,7 @@ def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place,
     assert "`sampling: {rows: 410000}`" in problem.fix
     # whoever knows better may try
     more = load_config(company.config, [*words(place)[1::2], "engine.memory=600GB"])
-    pipeline.announcer(more, Progress())(50_000_000, 200)
+    pipeline.announcer(more.engine.memory_bytes, Progress())(50_000_000, 200)
 
 
 def test_every_file_that_is_not_there_is_named(call):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from staypower.engines.settings import EngineSettings
@@ -19,7 +20,7 @@ from staypower.sources.reading import read_tables
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables
 
-__all__ = ["buckets_of", "fitting", "load_of", "load_tables", "open_tables", "refuse_errors"]
+__all__ = ["Opened", "buckets_of", "fitting", "load_of", "load_tables", "open_tables", "refuse_errors"]
 
 _ROWS_PER_ACCOUNT = 10
 
@@ -85,6 +86,15 @@ def _open(
         )
 
 
+@dataclass(frozen=True)
+class Opened:
+    """Tables within the memory of a run."""
+
+    tables: BucketedTables
+    findings: tuple[Finding, ...]
+    folder: Path | None = None  # where a run may keep what belongs to its buckets; gone afterwards
+
+
 @contextmanager
 def fitting(
     sources: Sources,
@@ -95,7 +105,7 @@ def fitting(
     progress: Progress,
     as_of: int | None = None,
     thorough: bool = False,
-) -> Iterator[tuple[BucketedTables, tuple[Finding, ...]]]:
+) -> Iterator[Opened]:
     """Open tables within the memory, their buckets in a folder that is gone afterwards."""
     try:
         buckets, files = buckets_of(sources, engine)
@@ -103,12 +113,12 @@ def fitting(
         # a file is not there: reading names every such problem at once
         buckets, files = 1, ()
     if buckets == 1:
-        yield load_tables(sources, progress=progress, as_of=as_of, thorough=thorough)
+        yield Opened(*load_tables(sources, progress=progress, as_of=as_of, thorough=thorough))
         return
     # what is looked at thoroughly is written otherwise: no run continues another's
     run = secrets.token_hex(12) if thorough else fingerprint_of(files, buckets, as_of, sources.tables, sources.observed_until)
     with working_folder(cache, name, run) as folder:
-        yield _open(sources, engine, progress, buckets, folder / "tables", as_of, thorough=thorough)
+        yield Opened(*_open(sources, engine, progress, buckets, folder / "tables", as_of, thorough=thorough), folder)
 
 
 def buckets_of(

@@ -22,11 +22,12 @@ from staypower.pipelines.arguments import (
     model_from,
     output_from,
     progress_from,
-    read_tables,
     settings_from,
+    tables_from,
 )
 from staypower.pipelines.choosing import choose_from
-from staypower.pipelines.preparing import score_tables
+from staypower.pipelines.loading import opened
+from staypower.pipelines.preparing import score_opened
 from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
 from staypower.scoring.scores import Scores
@@ -109,10 +110,10 @@ def actions(
     made = _scores_from(scores)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    tables = read_tables(settings, tables, progress=progress)
-    if made is None:
-        made = score_tables(settings, bundle, place, tables, progress=progress, cutoff=at)
-    chosen = choose_from(settings, bundle, tables, made, progress=progress)
+    given = tables_from(settings, tables, progress)
+    with opened(settings, given, name="actions", progress=progress) as found:
+        there = made or score_opened(settings, bundle, place, found, progress=progress, cutoff=at)
+        chosen = choose_from(settings, bundle, found.tables, there, progress=progress)
     return ActionsResult(chosen, write_table(chosen.table, path))
 
 

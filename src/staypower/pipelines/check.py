@@ -136,7 +136,7 @@ def check(
         return _checked(settings, *load_tables(settings.sources, progress=progress, objects=frames, thorough=True), progress)
     cache = settings.output_folder / "cache"
     with fitting(settings.sources, settings.engine, cache=cache, name="check", progress=progress, thorough=True) as opened:
-        return _checked(settings, *opened, progress)
+        return _checked(settings, opened.tables, opened.findings, progress)
 
 
 def _checked(settings: Settings, tables: BucketedTables, found: Sequence[Finding], progress: Progress) -> CheckResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -18,7 +19,7 @@ from staypower.pipelines.account_facts import ORDERED, gather_facts
 from staypower.portfolio.customer_value import account_values, monthly_revenue
 from staypower.progress import Progress
 from staypower.scoring.scores import ScoredParts, Scores
-from staypower.tables import BucketedTables, Tables
+from staypower.tables import BucketedTables
 
 __all__ = ["USED_COLUMNS", "action_columns", "choose_for", "choose_from"]
 
@@ -46,20 +47,27 @@ def action_columns(
     if settings.playbook is None:
         return None
     playbook = load_playbook(settings)
-    if isinstance(scores, ScoredParts):
-        beside = [f"{part}_{n}" for part in ("lever", "contribution") for n in range(1, settings.output.reasons + 1)]
-        rows = scores.frame([*sorted(USED_COLUMNS), *beside])
-    else:
-        rows = scores.frame()
+    rows = _rows_of(scores, settings.output.reasons, ("lever", "contribution"))
     chosen = choose_for(settings, rows, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
     return pa.Table.from_pandas(chosen.table[["account_id", "action", "holdout"]], preserve_index=False)
 
 
-def choose_from(settings: Settings, bundle: Bundle, tables: Tables, scores: Scores, *, progress: Progress) -> ActionList:
-    """Choose actions for scores in memory by the playbook that the settings name."""
+def choose_from(
+    settings: Settings, bundle: Bundle, tables: BucketedTables, scores: Scores | ScoredParts, *, progress: Progress
+) -> ActionList:
+    """Choose actions for scores by the playbook that the settings name."""
     playbook = load_playbook(settings)
     with progress.step("choosing actions"):
-        return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
+        rows = _rows_of(scores, settings.output.reasons, ("reason", "lever", "contribution"))
+        return choose_for(settings, rows, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
+
+
+def _rows_of(scores: Scores | ScoredParts, reasons: int, parts: Sequence[str]) -> pd.DataFrame:
+    """Return what is used of the scores: of those in files only the columns that are."""
+    if isinstance(scores, Scores):
+        return scores.frame()
+    numbered = [f"{part}_{n}" for part in parts for n in range(1, reasons + 1)]
+    return scores.frame([*sorted(USED_COLUMNS), *numbered])
 
 
 def choose_for(

@@ -26,12 +26,12 @@ from staypower.pipelines.arguments import (
     model_from,
     previous_from,
     progress_from,
-    read_tables,
-    require_accounts,
     settings_from,
+    tables_from,
 )
 from staypower.pipelines.choosing import choose_from
 from staypower.pipelines.explanations import Explanations
+from staypower.pipelines.loading import opened, rows_for
 from staypower.pipelines.preparing import score_tables
 from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
@@ -84,9 +84,10 @@ def explain(
     asked, at, compared = accounts_from(accounts), instant_from("cutoff", cutoff), previous_from(previous)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    tables = read_tables(settings, tables, progress=progress)
-    require_accounts(asked, tables.account_ids)
-    return explain_tables(settings, bundle, place, tables, accounts=asked, cutoff=at, previous=compared, progress=progress)
+    given = tables_from(settings, tables, progress)
+    with opened(settings, given, name="explain", progress=progress) as found:
+        rows = rows_for(settings, found.tables, asked)
+        return explain_tables(settings, bundle, place, rows, accounts=asked, cutoff=at, previous=compared, progress=progress)
 
 
 def explain_tables(

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from staypower.config.settings import Settings
 from staypower.dataset.sampled_tables import open_sample, resolve_sampling
 from staypower.dataset.sampling import Sampling
+from staypower.engines.opening import Opened, fitting, refuse_errors
+from staypower.pipelines.arguments import holding
 from staypower.progress import Progress
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
-__all__ = ["open_to_train"]
+__all__ = ["open_to_train", "opened", "rows_for"]
+
+
+@contextmanager
+def opened(settings: Settings, given: Tables | None, *, name: str, progress: Progress) -> Iterator[Opened]:
+    """Hold tables within `engine.memory`: those given, or the sources, in buckets on disk where they are too large."""
+    if given is not None:
+        yield Opened(given, ())
+        return
+    cache = settings.output_folder / "cache"
+    with fitting(settings.sources, settings.engine, cache=cache, name=name, progress=progress) as found:
+        refuse_errors(found.findings)
+        yield found
 
 
 def open_to_train(
@@ -28,3 +45,13 @@ def open_to_train(
         progress=progress,
         as_of=as_of,
     )
+
+
+def rows_for(settings: Settings, tables: BucketedTables, accounts: tuple[str, ...]) -> Tables:
+    """Return what some accounts are scored by: the rows of their buckets, or all where all accounts have a say in it.
+
+    A capacity of actions and an estimated base rate are shared by all accounts.
+    """
+    within = holding(tables, accounts)
+    shared = settings.playbook is not None or settings.scoring.prior == "estimate"
+    return (tables if shared else within).together()

@@ -11,6 +11,7 @@ import pandas as pd
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
 from staypower.engines.local import map_to_parts
+from staypower.engines.opening import Opened
 from staypower.errors import UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
@@ -20,7 +21,7 @@ from staypower.scoring.scorer import Scorer, ScoringOptions
 from staypower.scoring.scores import ScoredParts, Scores
 from staypower.tables import BucketedTables, Tables
 
-__all__ = ["at_estimated_prior", "prepare_scorer", "score_tables", "trained_base_rate"]
+__all__ = ["at_estimated_prior", "prepare_scorer", "score_opened", "score_tables", "trained_base_rate"]
 
 
 def prepare_scorer(
@@ -72,6 +73,20 @@ def score_tables(
     scorer = prepare_scorer(settings, bundle, place, tables, cutoff=cutoff, accounts=accounts, previous=previous)
     with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
         return at_estimated_prior(settings, scorer, tables, Path(), 1).everyone(tables)
+
+
+def score_opened(
+    settings: Settings, bundle: Bundle, place: BundlePlace, found: Opened, *, progress: Progress, cutoff: int | None = None
+) -> Scores | ScoredParts:
+    """Score every account, bucket by bucket where the tables are on disk, and write no list."""
+    if found.tables.whole is not None:
+        return score_tables(settings, bundle, place, found.tables.whole, progress=progress, cutoff=cutoff)
+    folder, threads = found.folder or Path(), settings.engine.threads
+    scorer = prepare_scorer(settings, bundle, place, found.tables, cutoff=cutoff)
+    with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
+        scorer = at_estimated_prior(settings, scorer, found.tables, folder / "estimating", threads)
+        parts = map_to_parts(found.tables, replace(scorer, threads=1), folder / "parts", threads=threads)
+        return ScoredParts.of(parts, scorer.cutoff)
 
 
 def at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> Scorer:

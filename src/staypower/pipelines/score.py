@@ -33,8 +33,6 @@ from staypower.pipelines.arguments import (
     output_from,
     previous_from,
     progress_from,
-    read_tables,
-    require_accounts,
     require_flags,
     settings_from,
     tables_from,
@@ -42,6 +40,7 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.choosing import action_columns
 from staypower.pipelines.engine_choice import engine_of_cluster
+from staypower.pipelines.loading import opened, rows_for
 from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.progress import Progress
@@ -212,9 +211,9 @@ def score(
     bundle = read_bundle(place.folder, digest=place.digest)
     compared = None if earlier is None else earlier.table
     if not write:
-        given = read_tables(settings, tables, progress=progress)
-        require_accounts(asked, given.account_ids)
-        made = score_tables(settings, bundle, place, given, progress=progress, cutoff=at, accounts=asked, previous=compared)
+        with opened(settings, tables_from(settings, tables, progress), name="score", progress=progress) as found:
+            few = rows_for(settings, found.tables, asked)
+            made = score_tables(settings, bundle, place, few, progress=progress, cutoff=at, accounts=asked, previous=compared)
         return ScoreResult(made)
     in_memory = tables_from(settings, tables, progress)
     features = len(bundle.feature_names)
@@ -226,20 +225,18 @@ def score(
         run = fingerprint_of(settings.to_dict(), files, buckets, bundle.digest, at, asked, compared_with)
     threads, memory = settings.engine.threads, database_memory(settings.engine.memory_bytes)
     with working_folder(settings.output_folder / "cache", "score", run) as folder:
-        opened = in_memory or open_tables(
+        read = in_memory or open_tables(
             settings.sources, settings.engine, progress=progress, buckets=buckets, folder=folder / "tables"
         )
-        within = holding(opened, asked)
-        scorer = prepare_scorer(settings, bundle, place, opened, cutoff=at, accounts=asked, previous=compared)
+        within = holding(read, asked)
+        scorer = prepare_scorer(settings, bundle, place, read, cutoff=at, accounts=asked, previous=compared)
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-            scorer = at_estimated_prior(settings, scorer, opened, folder / "estimating", threads)
+            scorer = at_estimated_prior(settings, scorer, read, folder / "estimating", threads)
             scores, parts = _score(scorer, within, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
-            beside = None if asked else action_columns(settings, scores, opened, bundle=bundle)
-        with (
-            progress.step("writing the scores"),
-            sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, beside=beside) as (schema, rows),
-        ):
+            beside = None if asked else action_columns(settings, scores, read, bundle=bundle)
+        sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, beside=beside)
+        with progress.step("writing the scores"), sorting as (schema, rows):
             write_rows(rows, schema, path, staging=folder)
     return ScoreResult(scores, path, scorer.options.prior)
 
