@@ -30,10 +30,10 @@ import pyarrow as pa
 from staypower import load_config, read_tables, score, simulate, train
 from staypower.actions.choosing import choose_actions
 from staypower.actions.effects import measure_effects
-from staypower.actions.holdout import held_back
 from staypower.actions.outcomes import find_outcomes
 from staypower.actions.outreach import read_outreach
-from staypower.actions.playbook.settings import Playbook
+from staypower.actions.playbook import Playbook
+from staypower.actions.ranking import held_back
 from staypower.actions.settings import ActionSettings
 from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import text_of

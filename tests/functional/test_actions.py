@@ -13,8 +13,8 @@ import pytest
 from command_line import run
 
 import staypower
-from staypower.actions.holdout import held_back
-from staypower.actions.playbook.measures import FEATURE_MEASURES
+from staypower.actions.playbook import FEATURE_MEASURES
+from staypower.actions.ranking import held_back
 from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import DAY, instant_of
 from staypower.engines.opening import open_tables
@@ -50,7 +50,7 @@ def test_the_demo_writes_its_list_and_says_whom_first(company, chosen) -> None:
     assert written["account_id"].is_unique
     pd.testing.assert_frame_equal(written, chosen.table, check_dtype=False)
     said = company.result.text()
-    assert "first on the list:" in said
+    assert "First on the list" in said
     assert chosen.to_do["account_id"].iloc[0] in said
     used = chosen.places.set_index("owner")
     assert (used["used"] <= used["capacity"].fillna(10**9)).all()
@@ -121,9 +121,9 @@ def test_the_summary_says_what_was_left_out_and_that_the_figures_are_assumed(com
     code, out, _ = run("actions", "-c", str(company.config), "-o", str(company.root / "list.parquet"), "--quiet")
     assert code == 0
     for words in (
-        "scored accounts at 2025-07-01, expected to bring", "held back at random, not to be acted on:", "capacity:",
-        "left out:",
-        "not scored: not_active", "every effect is assumed", "are assumptions; copy it and write your own", "list: ",
+        "scored accounts at 2025-07-01, expected to bring", "Held back at random, not to be acted on:", "Capacity",
+        "Without an action",
+        "not scored: not_active", "Every effect is assumed", "are assumptions; copy it and write your own", "list: ",
     ):  # fmt: skip
         assert words in out, out
 
@@ -246,7 +246,7 @@ def test_orders_and_no_money_at_all(company) -> None:
     assert ranked.without_value == ranked.scored
     about_risk = ranked.table["probability_saved"].dropna()
     assert about_risk.is_monotonic_decreasing
-    assert "no account has a value in money" in ranked.text()
+    assert "No account has a value in money" in ranked.text()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from staypower.actions.holdout import held_back
-from staypower.actions.playbook.settings import Playbook
+from staypower.actions.playbook import Playbook
+from staypower.actions.ranking import held_back
 from staypower.cutoffs import DAY, instant_of
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table, Tables

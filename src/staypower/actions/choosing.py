@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.actions.effects import Effects
-from staypower.actions.holdout import held_back
-from staypower.actions.listing import list_rows
+from staypower.actions.action_list import ActionList, list_rows
+from staypower.actions.effects import Effects, assumed_effects
+from staypower.actions.matching import Fit, fit_actions
 from staypower.actions.outreach import Outreach
-from staypower.actions.playbook.matching import Fit, fit_actions
-from staypower.actions.playbook.settings import Playbook
-from staypower.actions.result import ActionList
-from staypower.actions.selecting import NO_LIMIT, Candidates, Room, select
+from staypower.actions.playbook import Playbook
+from staypower.actions.ranking import (
+    NO_LIMIT,
+    Candidates,
+    Places,
+    assign_owners,
+    expected_values,
+    held_back,
+    select,
+    values_at_risk,
+)
 from staypower.actions.settings import ActionSettings
-from staypower.actions.worth import assumed_effects, at_risk_of, doers_of, worth_of
 from staypower.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,16 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_actions"]
 
-# how far a pair of account and action came on its way to the list
-_NO_FIT, _CONDITIONS, _COOLING, _NOT_WORTH_IT, _NO_ROOM, _LISTED = range(6)
+# how far a pair of account and action got
+_NO_FIT, _CONDITIONS, _COOLING, _DOES_NOT_PAY, _NO_PLACE, _LISTED = range(6)
 _WHY = {
     _NO_FIT: "no action for their levers and quadrant",
     _CONDITIONS: "conditions not met",
     _COOLING: "cooling down after an earlier action",
-    _NOT_WORTH_IT: "acting would cost more than it is expected to bring",
-    _NO_ROOM: "no capacity left",
+    _DOES_NOT_PAY: "acting would cost more than it is expected to bring",
+    _NO_PLACE: "no capacity left",
 }
-# the same of one account, short enough for a table
+# the same for one account, short enough for a table
 _WHY_NOT = ("no fitting action", "conditions not met", "cooling down", "costs more than it brings", "no capacity left")
 
 
@@ -50,9 +56,9 @@ def choose_actions(
 ) -> ActionList:
     """Choose one action at most for each account, those expected to bring most first.
 
-    expected value = value_at_risk x effect - cost, or value - cost for an action that is not about risk. Pairs that are not
-    expected to bring more than they cost are left out. An account without a value is ranked by the probability that is saved,
-    churn_probability x effect, after everything that is known in money; where no account has a value, before it.
+    expected value = value_at_risk x effect - cost, or value - cost for an action that does not lower the risk. Pairs that are
+    not expected to bring more than they cost are left out. An account without a value is ranked by the probability that is
+    saved, churn_probability x effect, after everything with a value in money; where no account has a value, before it.
 
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 50, "effect": 0.2}
     >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
@@ -68,29 +74,29 @@ def choose_actions(
     table, past = _in_order(scores, past or Outreach.none(cutoff))
     fit = fit_actions(playbook, table)
     stage = _stages(fit, playbook, past)
-    account, action = (part.astype(np.int64) for part in np.nonzero(stage == _NO_ROOM))
-    worth = worth_of(table, playbook, effects.used, account, action)
-    pays = worth.rank > 0
-    stage[account[~pays], action[~pays]] = _NOT_WORTH_IT
-    doers = doers_of(table, playbook, settings, team)
-    pairs = Candidates(account, action, worth.group, worth.rank, doers.places(account, action))
+    account, action = (part.astype(np.int64) for part in np.nonzero(stage == _NO_PLACE))
+    values = expected_values(table, playbook, effects.used, account, action)
+    pays = values.rank > 0
+    stage[account[~pays], action[~pays]] = _DOES_NOT_PAY
+    owners = assign_owners(table, playbook, settings, team)
+    pairs = Candidates(account, action, values.group, values.rank, owners.positions(account, action))
     held = held_back(table["account_id"], share=settings.holdout, seed=settings.seed)
     order = pairs.order()
     best = order[pays[order]]
-    chosen = _chosen(pairs, doers.room, held, best)
+    chosen = _chosen(pairs, owners.places, held, best)
     stage[account[chosen], action[chosen]] = _LISTED
-    listed = list_rows(table, playbook, effects, fit, worth, doers, pairs, chosen, held, cutoff)
+    listed = list_rows(table, playbook, effects, fit, values, owners, pairs, chosen, held, cutoff)
     return ActionList(
         table=listed,
         cutoff=cutoff,
         playbook=playbook,
         settings=settings,
         effects=effects,
-        places=_places(doers.room, pairs.room[chosen], held[account[chosen]]),
+        places=_places(owners.places, pairs.place[chosen], held[account[chosen]]),
         left_out=_left_out(table, stage),
         unanswerable=fit.unanswerable,
-        by_risk=_by_risk(table, pairs, doers.room, held, best, worth.expected),
-        without_value=int(((table["status"] == "scored") & np.isnan(at_risk_of(table))).sum()),
+        by_risk=_by_risk(table, pairs, owners.places, held, best, values.expected),
+        without_value=int(((table["status"] == "scored") & np.isnan(values_at_risk(table))).sum()),
         scored=int((table["status"] == "scored").sum()),
         passed_over=_passed_over(table, stage),
     )
@@ -99,11 +105,11 @@ def choose_actions(
 def _in_order(scores: pd.DataFrame, past: Outreach) -> tuple[pd.DataFrame, Outreach]:
     """Return the scores sorted by account, and the past with its positions moved along."""
     if "account_id" not in scores:
-        return scores, past  # it is said with everything else that is missing
+        return scores, past  # reported with everything else that is missing
     ids = scores["account_id"]
     twice = ids[ids.duplicated()].unique()
     if len(twice):
-        raise UsageError.of("an account stands twice in the scores", ", ".join(map(str, twice[:10])), "give one row each")
+        raise UsageError.of("duplicate account in the scores", ", ".join(map(str, twice[:10])), "give one row per account")
     if ids.is_monotonic_increasing:
         return scores.reset_index(drop=True), past
     order = np.argsort(ids.to_numpy(dtype=object), kind="stable")
@@ -113,9 +119,9 @@ def _in_order(scores: pd.DataFrame, past: Outreach) -> tuple[pd.DataFrame, Outre
 
 
 def _stages(fit: Fit, playbook: Playbook, past: Outreach) -> NDArray[np.int8]:
-    """Say of each pair how far it came before money and capacity are looked at."""
+    """Find how far each pair gets before money and capacity are looked at."""
     stage = np.where(fit.placed, np.int8(_CONDITIONS), np.int8(_NO_FIT))
-    stage[fit.meets] = _NO_ROOM
+    stage[fit.meets] = _NO_PLACE
     if len(past):
         accounts = len(stage)
         resting = past.recent(accounts, playbook.pause)
@@ -125,9 +131,9 @@ def _stages(fit: Fit, playbook: Playbook, past: Outreach) -> NDArray[np.int8]:
     return stage
 
 
-def _chosen(pairs: Candidates, room: Room, held: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.int64]:
+def _chosen(pairs: Candidates, places: Places, held: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the pairs taken, in the order in which they are ranked."""
-    taken = select(pairs, room, held, order)
+    taken = select(pairs, places, held, order)
     mine = np.zeros(len(pairs), dtype=bool)
     mine[taken[taken >= 0]] = True
     return order[mine[order]]
@@ -136,27 +142,27 @@ def _chosen(pairs: Candidates, room: Room, held: NDArray[np.bool_], order: NDArr
 def _by_risk(
     table: pd.DataFrame,
     pairs: Candidates,
-    room: Room,
+    places: Places,
     held: NDArray[np.bool_],
     best: NDArray[np.int64],
     expected: NDArray[np.float64],
 ) -> float:
-    """Return what the same places would be expected to bring if they went to the highest risks first."""
+    """Return the expected value of the same places if they went to the highest risks first."""
     probability = table["churn_probability"].to_numpy(dtype=np.float64, na_value=np.nan)
     order = best[np.argsort(-probability[pairs.account[best]], kind="stable")]
-    chosen = _chosen(pairs, room, held, order)
+    chosen = _chosen(pairs, places, held, order)
     return float(np.nansum(expected[chosen[~held[pairs.account[chosen]]]]))
 
 
-def _places(room: Room, taken: NDArray[np.int64], held: NDArray[np.bool_]) -> pd.DataFrame:
+def _places(places: Places, taken: NDArray[np.int64], held: NDArray[np.bool_]) -> pd.DataFrame:
     """Count the places that are used and left."""
-    used = np.bincount(taken[~held], minlength=len(room.names))
-    limit = [None if places == NO_LIMIT else int(places) for places in room.places]
-    shared = {name: ", ".join(owner for owner, place in room.of.items() if place == n) for n, name in enumerate(room.names)}
+    used = np.bincount(taken[~held], minlength=len(places.names))
+    limit = [None if most == NO_LIMIT else int(most) for most in places.limits]
+    shared = {name: ", ".join(owner for owner, place in places.of.items() if place == n) for n, name in enumerate(places.names)}
     return pd.DataFrame(
         {
-            "owner": list(room.names),
-            "owners": [shared[name] for name in room.names],
+            "owner": list(places.names),
+            "owners": [shared[name] for name in places.names],
             "capacity": pd.array(limit, dtype="Int64"),
             "used": used,
             "left": pd.array(
@@ -167,15 +173,15 @@ def _places(room: Room, taken: NDArray[np.int64], held: NDArray[np.bool_]) -> pd
 
 
 def _passed_over(table: pd.DataFrame, stage: NDArray[np.int8]) -> pd.Series:
-    """Say of each scored account without an action how near it came to one."""
+    """Return why each scored account without an action has none."""
     nearest = stage.max(axis=1, initial=_NO_FIT)
     without = np.flatnonzero((table["status"] == "scored").to_numpy(dtype=bool) & (nearest != _LISTED))
-    why = pd.Categorical.from_codes(nearest[without], categories=pd.Index(_WHY_NOT))  # one byte an account
+    why = pd.Categorical.from_codes(nearest[without], categories=pd.Index(_WHY_NOT))  # one byte per account
     return pd.Series(why, index=pd.Index(table["account_id"].iloc[without], name="account_id"), name="why")
 
 
 def _left_out(table: pd.DataFrame, stage: NDArray[np.int8]) -> dict[str, int]:
-    """Count the accounts without an action by how near they came to one."""
+    """Count the accounts without an action by reason."""
     scored = (table["status"] == "scored").to_numpy(dtype=bool)
     nearest = stage.max(axis=1)
     counts = {words: int((scored & (nearest == code)).sum()) for code, words in _WHY.items()}

@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from staypower.actions.outcomes import Outcomes
-from staypower.actions.playbook.settings import Playbook
+from staypower.actions.playbook import Playbook
+from staypower.results.blocks import Block, Items, TableBlock
+from staypower.results.numbers import UNKNOWN, count, interval, percent, plain, plural
+from staypower.results.result import Result
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+__all__ = ["LEAST_ACCOUNTS", "LEAST_CHURNERS", "Effect", "Effects", "assumed_effects", "measure_effects", "relative_cut"]
 
-__all__ = ["LEAST_ACCOUNTS", "LEAST_CHURNERS", "Effect", "Effects", "measure_effects", "relative_cut"]
-
-LEAST_ACCOUNTS = 30
-"""Accounts that each side must have before a measured effect is used."""
-
-LEAST_CHURNERS = 5
-"""Churners that both sides must have together."""
+LEAST_ACCOUNTS = 30  # that each side must have before a measured effect is used
+LEAST_CHURNERS = 5  # churned accounts that both sides must have together
 
 _WIDTH = 1.959963984540054
+_HEADS = ("action", "used", "assumed", "measured", "95% interval", "churned, acted on", "churned, held back")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +31,17 @@ class Effect:
 
     action: str
     assumed: float | None  # what the playbook assumes; None for an action with a value, or one that the playbook does not know
-    treated: int = 0  # accounts acted on and held back whose outcome is known
-    held: int = 0  # accounts acted on and held back whose outcome is known
-    treated_churned: int = 0  # how many of them left
-    held_churned: int = 0  # how many of them left
+    treated: int = 0  # accounts acted on whose outcome is known
+    held: int = 0  # accounts held back whose outcome is known
+    treated_churned: int = 0
+    held_churned: int = 0
     waiting: int = 0  # accounts whose outcome is not complete yet
-    mixed: int = 0  # accounts left out because another action was listed near by
-    # 1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty
+    mixed: int = 0  # accounts left out because another action was listed at nearly the same time
+    # 1 - churn of those acted on / churn of those held back, and its 95% interval; NaN where a side is empty
     measured: float = math.nan
-    # 1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty
     low: float = math.nan
-    # 1 - churn of those acted on / churn of those held back, and its 95 % interval; NaN where a side is empty
     high: float = math.nan
-    weight: float = 0.0  # how much of `used` is measured, from 0 to 1; the rest is assumed
+    weight: float = 0.0  # how much of `used` is measured, 0 to 1; the rest is assumed
     used: float | None = None  # what expected values are computed with
 
     @property
@@ -56,33 +51,21 @@ class Effect:
 
     @property
     def tried(self) -> bool:
-        """Whether it was ever done, and is known to have been."""
+        """Whether the table `outreach` holds the action."""
         return not math.isnan(self.measured) or self.waiting > 0 or self.mixed > 0
 
-    def text(self) -> str:
-        """Say it in a line."""
-        assumed = "no assumption" if self.assumed is None else f"assumed {_percent(self.assumed)}"
-        if math.isnan(self.measured):
-            return f"{self.action}: {assumed}, nothing measured{self._not_compared()}"
-        said = (
-            f"measured {_percent(self.measured)} ({_percent(self.low)} to {_percent(self.high)}; left: "
-            f"{self.treated_churned:,} of {self.treated:,} acted on, {self.held_churned:,} of {self.held:,} held back)"
-            f"{self._not_compared()}"
-        )
-        if self.used is None:
-            return f"{self.action}: {said}"
-        if not self.weight:
-            return f"{self.action}: {assumed}, used; {said}: too few to count"
-        return f"{self.action}: {_percent(self.used)} used; {assumed}, {said}"
-
-    def _not_compared(self) -> str:
-        parts = [f"{self.waiting:,} outcomes not complete yet"] if self.waiting else []
-        parts += [f"{self.mixed:,} with another action near by left out"] if self.mixed else []
-        return f" ({', '.join(parts)})" if parts else ""
+    @property
+    def note(self) -> str:
+        """What limits the measurement, in one line; empty when nothing does."""
+        compared = not math.isnan(self.measured)
+        parts = ["too few accounts to use what was measured"] if compared and self.used is not None and not self.weight else []
+        parts += [f"{plural(self.waiting, 'outcome')} not complete yet"] if self.waiting else []
+        parts += [f"{count(self.mixed)} left out because of another action at the time"] if self.mixed else []
+        return f"{self.action}: {', '.join(parts)}" if parts else ""
 
 
 @dataclass(frozen=True)
-class Effects:
+class Effects(Result, drawn_by="staypower.actions.drawing"):
     """The effect of every action.
 
     >>> Effects({"call": Effect(action="call", assumed=0.1, used=0.1)}).used
@@ -98,44 +81,43 @@ class Effects:
         return {name: effect.used for name, effect in self.effects.items() if effect.used is not None}
 
     def frame(self) -> pd.DataFrame:
-        """Return one row an action, with the fields of `Effect` and `source`."""
+        """Return one row per action, with the fields of `Effect` and `source`."""
         rows = [{**asdict(effect), "source": effect.source} for effect in self.effects.values()]
         frame = pd.DataFrame(rows, columns=[*Effect.__dataclass_fields__, "source"])
         return frame.astype(dict.fromkeys(("assumed", "measured", "low", "high", "weight", "used"), np.float64))
 
-    def text(self) -> str:
-        """Return a line for every action that was tried, or why nothing was measured."""
-        lines = [effect.text() for effect in self.effects.values() if effect.tried]
-        if lines:
-            return "\n".join(lines)
-        return f"every effect is assumed: {self.problem or 'no outreach of the past'}"
+    def blocks(self) -> list[Block]:
+        """Return a row for every action that was tried, or why nothing was measured."""
+        tried = [effect for effect in self.effects.values() if effect.tried]
+        if not tried:
+            return [f"Every effect is assumed: {self.problem or 'no past outreach'}."]
+        notes = [effect.note for effect in tried if effect.note]
+        return [TableBlock(_HEADS, [_row(effect) for effect in tried]), *([Items(notes)] if notes else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"problem": self.problem, "actions": [{**asdict(e), "source": e.source} for e in self.effects.values()]}
-
-    def plot(self) -> Figure:
-        """Draw what was measured, with its interval, beside what was assumed."""
-        # only a picture needs matplotlib; scoring must do without it
-        from staypower.actions.drawing import draw_effects
-
-        return draw_effects(self)
-
-    def __str__(self) -> str:
-        return self.text()
+        actions = [{**asdict(effect), "source": effect.source} for effect in self.effects.values()]
+        return cast("dict[str, Any]", plain({"problem": self.problem, "actions": actions}))
 
     def __repr__(self) -> str:
         return f"Effects of {len(self.effects)} actions, {sum(effect.tried for effect in self.effects.values())} tried"
 
-    def _repr_html_(self) -> str:
-        said = "" if self.problem is None else f"<p>{escape(self.problem)}</p>"
-        return f"{self.frame().to_html(index=False, na_rep='')}{said}"
+
+def assumed_effects(playbook: Playbook) -> Effects:
+    """Return the effects that a playbook assumes.
+
+    >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 5, "effect": 0.2}
+    >>> assumed_effects(Playbook.model_validate({"actions": {"call": entry}})).used
+    {'call': 0.2}
+    """
+    return Effects({name: Effect(action=name, assumed=a.effect, used=a.effect) for name, a in playbook.actions.items()})
 
 
 def relative_cut(treated_churned: int, treated: int, held_churned: int, held: int) -> tuple[float, float, float, float]:
     """Estimate the relative cut in churn from two sides of a trial.
 
-    With half a churner added to each side, and half an account, the ratio of shares and its error stay finite when nobody left:
+    With half a churned account added to each side, and half an account, the ratio of shares and its error stay finite when none
+    churned:
     log ratio = log((a + 1/2) / (n + 1/2)) - log((b + 1/2) / (m + 1/2)), variance = 1/(a + 1/2) - 1/(n + 1/2) + 1/(b + 1/2) -
     1/(m + 1/2) (Walter 1975, "The distribution of Levin's measure of attributable risk", Biometrika 62(2)).
 
@@ -152,12 +134,12 @@ def relative_cut(treated_churned: int, treated: int, held_churned: int, held: in
 
 
 def measure_effects(playbook: Playbook, outcomes: Outcomes) -> Effects:
-    """Measure every action that was tried, and settle which effect is used.
+    """Measure every action that was tried, and decide which effect is used.
 
-    Intention to treat: whoever was meant to be acted on counts as acted on. A measured effect is used from 30 accounts on each
-    side and 5 churners on, and then not alone: an assumed cut e is taken as log(1 - e), uncertain by its own size, and the two
-    are averaged by the inverse of their variances. So a small trial moves an assumption a little, a large one replaces it, and
-    luck in a small one puts no action at the head of the list.
+    Intention to treat: every account that was to be acted on counts as acted on. A measured effect needs 30 accounts on each
+    side and 5 churned accounts. It is then averaged with the assumption, each weighted by the inverse of its variance; an
+    assumed cut e is taken as log(1 - e) with an error of that size. So a small trial moves an assumption a little, a large one
+    replaces it, and chance in a small one does not put an action at the top of the list.
 
     >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 5, "effect": 0.2}
     >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
@@ -177,11 +159,11 @@ def measure_effects(playbook: Playbook, outcomes: Outcomes) -> Effects:
         held, churned = outcomes.held[mine], outcomes.churned[mine]
         counts = (int((churned & ~held).sum()), int((~held).sum()), int((churned & held).sum()), int(held.sum()))
         assumed = playbook.actions[name].effect if name in playbook.actions else None
-        effects[name] = _settle(name, assumed, counts, outcomes.open.get(name, 0), outcomes.mixed.get(name, 0))
+        effects[name] = _measured(name, assumed, counts, outcomes.open.get(name, 0), outcomes.mixed.get(name, 0))
     return Effects(effects, outcomes.problem)
 
 
-def _settle(name: str, assumed: float | None, counts: tuple[int, int, int, int], waiting: int, mixed: int) -> Effect:
+def _measured(name: str, assumed: float | None, counts: tuple[int, int, int, int], waiting: int, mixed: int) -> Effect:
     treated_churned, treated, held_churned, held = counts
     found = Effect(
         action=name,
@@ -201,12 +183,25 @@ def _settle(name: str, assumed: float | None, counts: tuple[int, int, int, int],
     enough = min(treated, held) >= LEAST_ACCOUNTS and treated_churned + held_churned >= LEAST_CHURNERS
     if assumed is None or not enough:
         return found
-    # an assumption may be wrong by its own size; a cut of 100 % is taken for one of 99 %
+    # an assumption may be wrong by its own size; a cut of 100% is read as one of 99%
     prior = math.log(max(1.0 - assumed, 0.01))
     weight = prior**2 / (prior**2 + error**2)
     used = 1.0 - math.exp(weight * math.log(1.0 - measured) + (1.0 - weight) * prior)
     return replace(found, used=used, weight=weight)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _row(effect: Effect) -> list[str]:
+    used, assumed = (UNKNOWN if share is None else _whole(share) for share in (effect.used, effect.assumed))
+    return [
+        effect.action,
+        used,
+        assumed,
+        _whole(effect.measured),
+        interval(effect.low, effect.high, _whole),
+        f"{count(effect.treated_churned)} of {count(effect.treated)}",
+        f"{count(effect.held_churned)} of {count(effect.held)}",
+    ]
+
+
+def _whole(share: float) -> str:
+    return percent(share, 0)

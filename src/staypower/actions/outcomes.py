@@ -1,4 +1,4 @@
-"""What became of the accounts that were on a list: churn within the horizon after each outreach, where it is known by now."""
+"""Outcomes of the accounts that were on a list: churn within the horizon after each outreach, where it is known."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Outcomes:
     """
 
     action: NDArray[np.object_]  # shape (n,)
-    held: NDArray[np.bool_]  # shape (n,): Held back instead of acted on
+    held: NDArray[np.bool_]  # shape (n,): held back instead of acted on
     churned: NDArray[np.bool_]  # shape (n,)
     open: Mapping[str, int] = field(default_factory=dict)  # of each action the rows whose outcome is not complete yet
-    # of each action the rows that are not compared because another action was listed for the account near by
+    # of each action the rows that are not compared because another action was listed for the account at nearly the same time
     mixed: Mapping[str, int] = field(default_factory=dict)
-    problem: str | None = None  # why nothing can be said; None when it can
+    problem: str | None = None  # why there is nothing to measure
 
     @classmethod
     def none(cls, problem: str) -> Outcomes:
@@ -49,7 +49,7 @@ class Outcomes:
 
     @classmethod
     def together(cls, parts: Sequence[Outcomes]) -> Outcomes:
-        """Put the outcomes of different accounts together; a problem is one only where nothing was found anywhere."""
+        """Join the outcomes of different accounts; there is a problem only where nothing was found anywhere."""
         found = [part for part in parts if part.problem is None]
         if not found:
             return parts[0]
@@ -68,26 +68,26 @@ def _sums(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def find_outcomes(tables: Tables, label: LabelSettings, past: Outreach, accounts: Sequence[str]) -> Outcomes:
-    """Find who left after an outreach, among those acted on and those held back.
+    """Find who churned after an outreach, among those acted on and those held back.
 
-    The outcome of an outreach begins at the UTC midnight before it, so that what happened that day is in the outcome of both
-    sides, and so that who counts was settled before anybody was acted on: accounts active at that midnight, as in training. Of
-    several rows of an account with the same action the first counts: later ones are not independent of it.
+    The outcome begins at the UTC midnight before the outreach: that day's events count for both sides, and only accounts active
+    at that midnight count, as in training. Of several rows of an account with the same action the first counts: later ones are
+    not independent of it.
 
-    A row is not compared when another action was listed for the account less than gap + horizon days before or after it: those
-    held back got neither, so a useless action would be credited with what the other one did. Both sides lose the same rows,
-    since being held back is listed as well.
+    A row is not compared when another action was listed for the account less than gap + horizon days before or after it:
+    accounts held back got neither, so a useless action would be credited with the effect of the other one. Both sides lose the
+    same rows, since being held back is listed as well.
     """
     if label.is_snapshot:
-        return Outcomes.none("a flag says who churned at one moment only, not after an outreach")
-    told = np.flatnonzero((past.holdout >= 0) & np.array([name is not None for name in past.action], dtype=bool))
-    if not len(told):
-        return Outcomes.none("no row of `outreach` tells both `action` and `holdout`" if len(past) else "no past outreach")
+        return Outcomes.none("a churn flag applies to one date only, not to the time after an outreach")
+    recorded = np.flatnonzero((past.holdout >= 0) & np.array([name is not None for name in past.action], dtype=bool))
+    if not len(recorded):
+        return Outcomes.none("no row of `outreach` has both `action` and `holdout`" if len(past) else "no past outreach")
     known_until = min(tables.observed_until, past.cutoff)
     day = past.instant // DAY * DAY
     rows = pd.DataFrame({"account": past.account, "action": past.action, "held": past.holdout == 1, "day": day})
     rows["mixed"] = _mixed(past, day, label.outcome.gap + label.outcome.horizon)
-    rows = rows.iloc[told]
+    rows = rows.iloc[recorded]
     rows = rows.sort_values(["account", "action", "day", "held"], kind="stable").drop_duplicates(["account", "action"])
     mature = label.outcome.mature(rows["day"].to_numpy(), known_until)
     waiting, mixed = _by_action(rows[~mature]), _by_action(rows[mature & rows["mixed"]])
@@ -102,7 +102,7 @@ def _by_action(rows: pd.DataFrame) -> dict[str, int]:
 
 
 def _mixed(past: Outreach, day: NDArray[np.int64], days: int) -> NDArray[np.bool_]:
-    """Say which rows have a row of another action on the same account less than so many days away."""
+    """Find the rows with another action for the same account less than so many days away."""
     action = pd.factorize(past.action, sort=False)[0]
     order = np.lexsort((action, day, past.account))
     account, kind, at = past.account[order], action[order], day[order]
@@ -125,7 +125,7 @@ def _mixed(past: Outreach, day: NDArray[np.int64], days: int) -> NDArray[np.bool
 
 
 def _churned(tables: Tables, label: LabelSettings, rows: pd.DataFrame, accounts: Sequence[str]) -> NDArray[np.int8]:
-    """Return 1 churned, 0 stayed, -1 not in the population, for each row; some days at a time, only the accounts concerned."""
+    """Return 1 churned, 0 stayed, -1 not in the population, for each row; some days at a time, to bound memory."""
     found = np.full(len(rows), -1, dtype=np.int8)
     days, number = np.unique(rows["day"].to_numpy(), return_inverse=True)
     account = rows["account"].to_numpy()

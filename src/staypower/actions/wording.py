@@ -1,99 +1,95 @@
-"""The action list as plain text."""
+"""The action list in words and tables."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 
+from staypower.actions.action_list import ActionList
 from staypower.cutoffs import text_of
+from staypower.results.blocks import Block, Head, Heading, Items, TableBlock
+from staypower.results.numbers import count, money, percent, plural
 
-if TYPE_CHECKING:
-    from staypower.actions.result import ActionList
-
-__all__ = ["brief_of_list", "text_of_list"]
-
-
-def text_of_list(actions: ActionList, *, first: int = 5) -> str:
-    """Write the summary of a list."""
-    parts = [_head(actions), _actions(actions), _places(actions), _left_out(actions), _effects(actions), _first(actions, first)]
-    return "\n\n".join("\n".join(part) for part in parts if part)
+__all__ = ["blocks", "brief_blocks"]
 
 
-def brief_of_list(actions: ActionList, *, first: int = 3) -> str:
-    """Write a list in a few lines: how much, and whom first."""
-    return "\n".join([*_head(actions)[:3], *_first(actions, first)])
+def blocks(result: ActionList) -> list[Block]:
+    """Return the summary of a list: how much, by action, capacity, why others have none, measured effects, whom first."""
+    return [
+        *_head(result),
+        *_by_action(result),
+        *_capacity(result),
+        *_left_out(result),
+        Heading("Effects"),
+        *result.effects.blocks(),
+        *_first(result, 5),
+    ]
 
 
-def _head(actions: ActionList) -> list[str]:
-    held = int(actions.table["holdout"].sum())
-    lines = [f"{len(actions.to_do):,} actions for {actions.scored:,} scored accounts at {text_of(actions.cutoff)}"]
-    if len(actions.to_do) and actions.to_do["expected_value"].notna().any():
-        lines[0] += f", expected to bring {actions.expected_value:,.0f}"
-        if _limited(actions):
-            lines.append(f"the same places given to the highest risks first: {actions.by_risk:,.0f}")
-    if actions.settings.holdout:
-        share = f"{100 * actions.settings.holdout:g} %"
-        lines.append(
-            f"held back at random, not to be acted on: {held:,} (each account with {share}, seed {actions.settings.seed})"
+def brief_blocks(result: ActionList) -> list[Block]:
+    """Return a list in a few lines: how much, and whom first."""
+    return [*_head(result)[:1], *_first(result, 3)]
+
+
+def _head(result: ActionList) -> list[Block]:
+    parts = [f"{plural(len(result.to_do), 'action')} for {plural(result.scored, 'scored account')} at {text_of(result.cutoff)}"]
+    if len(result.to_do) and result.to_do["expected_value"].notna().any():
+        parts[0] += f", expected to bring {money(result.expected_value)}"
+        if (result.places["left"] == 0).any():
+            parts.append(f"The same capacity spent on the highest risks first would bring {money(result.by_risk)}")
+    if result.settings.holdout:
+        parts.append(
+            f"Held back at random, not to be acted on: {plural(int(result.table['holdout'].sum()), 'account')} (each with a "
+            f"chance of {percent(result.settings.holdout)}, seed {result.settings.seed})"
         )
-    if actions.without_value:
-        lines.append(_no_value(actions))
-    return [*lines, *actions.notes]
+    notes = [_no_value(result)] if result.without_value else []
+    notes += [f"{note[0].upper()}{note[1:]}" for note in result.notes]
+    return [". ".join(parts) + ".", *([Items([f"{note}." for note in notes])] if notes else [])]
 
 
-def _limited(actions: ActionList) -> bool:
-    return bool((actions.places["left"] == 0).any())
+def _no_value(result: ActionList) -> str:
+    if result.without_value == result.scored:
+        return "No account has a value in money: accounts are ranked by the churn probability that is saved; costs are ignored"
+    have = "account has" if result.without_value == 1 else "accounts have"
+    return f"{count(result.without_value)} {have} no value in money: ranked after the others, by the churn probability saved"
 
 
-def _no_value(actions: ActionList) -> str:
-    if actions.without_value == actions.scored:
-        return "no account has a value in money: ranked by the churn probability that is saved, costs not looked at"
-    return f"{actions.without_value:,} accounts have no value in money: ranked after the others by the probability saved"
-
-
-def _actions(actions: ActionList) -> list[str]:
-    found = actions.actions()
+def _by_action(result: ActionList) -> list[Block]:
+    found = result.actions()
     found = found[(found["accounts"] > 0) | (found["held_back"] > 0)]
-    if not len(found):
-        return []
-    width = max(len(name) for name in found["action"])
-    lines = ["actions:"]
-    for row in found.to_dict("records"):
-        brings = "" if math.isnan(row["expected_value"]) else f", expected {row['expected_value']:,.0f}"
-        held = f", {row['held_back']:,} held back" if row["held_back"] else ""
-        lines.append(f"  {row['action']:<{width}}  {row['accounts']:>5,}  {row['owner']}{brings}{held}")
-    return lines
+    rows = [
+        [row["action"], row["owner"], count(row["accounts"]), count(row["held_back"]), money(row["expected_value"])]
+        for row in found.to_dict("records")
+    ]
+    heads = ("action", Head("owner", "left"), "accounts", "held back", "expected value")
+    return [TableBlock(heads, rows, title="Actions")] if rows else []
 
 
-def _places(actions: ActionList) -> list[str]:
-    lines = ["capacity:"]
-    for row in actions.places.to_dict("records"):
-        if pd.isna(row["capacity"]) and not row["used"]:
-            continue
-        who = row["owner"] if row["owner"] == row["owners"] else f"{row['owner']} ({row['owners']})"
-        limit = "no limit" if pd.isna(row["capacity"]) else f"{row['left']:,} of {row['capacity']:,} left"
-        lines.append(f"  {who}: {row['used']:,} used, {limit}")
-    return lines if len(lines) > 1 else []
+def _capacity(result: ActionList) -> list[Block]:
+    rows = []
+    for row in result.places.to_dict("records"):
+        limited = not pd.isna(row["capacity"])
+        if limited or row["used"]:
+            who = row["owner"] if row["owner"] == row["owners"] else f"{row['owner']} ({row['owners']})"
+            rows.append(
+                [who, count(row["used"]), *((count(row["capacity"]), count(row["left"])) if limited else ("no limit", ""))]
+            )
+    return [TableBlock(["owner", "used", "capacity", "left"], rows, title="Capacity")] if rows else []
 
 
-def _left_out(actions: ActionList) -> list[str]:
-    lines = [f"  {count:,} {words}" for words, count in actions.left_out.items()]
-    lines += [f"  action {name}: nothing tells `{measure}`" for name, measure in actions.unanswerable.items()]
-    return ["left out:", *lines] if lines else []
+def _left_out(result: ActionList) -> list[Block]:
+    lines = [f"{plural(number, 'account')}: {words}" for words, number in result.left_out.items()]
+    lines += [f"action {name}: `{measure}` is not available" for name, measure in result.unanswerable.items()]
+    return [Heading("Without an action"), Items(lines)] if lines else []
 
 
-def _effects(actions: ActionList) -> list[str]:
-    lines = actions.effects.text().splitlines()
-    return [f"effects: {lines[0]}"] if len(lines) == 1 else ["effects:", *(f"  {line}" for line in lines)]
+def _first(result: ActionList, number: int) -> list[Block]:
+    rows = result.to_do.head(number).to_dict("records")
+    return [Heading("First on the list"), Items([_line(row) for row in rows])] if rows else []
 
 
-def _first(actions: ActionList, count: int) -> list[str]:
-    lines = []
-    for row in actions.to_do.head(count).to_dict("records"):
-        brings = "" if pd.isna(row["expected_value"]) else f", expected {row['expected_value']:,.0f}"
-        lines.append(f"  {row['account_id']}: {row['action']} ({row['owner']}{brings})")
-        if isinstance(row["reason"], str):
-            lines.append(f"      {row['reason']}")
-    return ["first on the list:", *lines] if lines else []
+def _line(row: dict[Any, Any]) -> str:
+    brings = "" if pd.isna(row["expected_value"]) else f", expected value {money(row['expected_value'])}"
+    reason = f": {row['reason']}" if isinstance(row["reason"], str) else ""
+    return f"{row['account_id']}: {row['action']} ({row['owner']}{brings}){reason}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook, default_playbook_text
+from staypower.actions.playbook import ACCOUNT_OWNER, Playbook, default_playbook_text
 from staypower.config.problems import Origins, known_keys, merge_problems, problem_of
 from staypower.config.reading import Document, read_document, read_text
 from staypower.config.settings import Settings

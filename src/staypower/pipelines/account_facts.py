@@ -12,7 +12,7 @@ import pandas as pd
 from staypower.actions.outcomes import Outcomes, find_outcomes
 from staypower.actions.outreach import Outreach, read_outreach
 from staypower.actions.owners import owners_of
-from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook
+from staypower.actions.playbook import ACCOUNT_OWNER, Playbook
 from staypower.config.settings import Settings
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue

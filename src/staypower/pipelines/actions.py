@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from staypower.actions.result import ActionList
-from staypower.actions.wording import brief_of_list
+from staypower.actions.action_list import ActionList
+from staypower.actions.wording import brief_blocks
 from staypower.config.playbooks import load_playbook
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
@@ -30,17 +31,19 @@ from staypower.pipelines.loading import opened
 from staypower.pipelines.preparing import score_opened
 from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Verbatim, as_text
+from staypower.results.result import Result
 from staypower.scoring.scores import Scores
 from staypower.writing import require_table_path, write_table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from staypower.results.pictures import Picture
 
 __all__ = ["ActionsResult", "actions"]
 
 
 @dataclass(frozen=True)
-class ActionsResult:
+class ActionsResult(Result):
     """The list, and where it was written."""
 
     actions: ActionList
@@ -50,20 +53,17 @@ class ActionsResult:
         """Return one row per account on the list."""
         return self.actions.frame()
 
-    def plot(self) -> Figure:
-        """Draw what is expected of the list."""
-        return self.actions.plot()
+    def blocks(self) -> list[Block]:
+        """Return the summary of the list and its path."""
+        return [*self.actions.blocks(), Verbatim([f"list: {self.path}"])]
 
-    def _repr_html_(self) -> str:
-        return self.actions._repr_html_()
-
-    def text(self) -> str:
-        """Return the summary and the path."""
-        return f"{self.actions.text()}\n\nlist: {self.path}"
+    def pictures(self) -> Mapping[str, Callable[[], Picture]]:
+        """Return the pictures of the list."""
+        return self.actions.pictures()
 
     def brief(self) -> str:
-        """Return a few lines: how many, what is expected, the first three, and the path."""
-        return f"{brief_of_list(self.actions)}\nlist: {self.path}"
+        """Return a few lines: how many actions, their expected value, the first three, and the path."""
+        return as_text([*brief_blocks(self.actions), Verbatim([f"list: {self.path}"])])
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pandas as pd
 import pyarrow as pa
 
+from staypower.actions.action_list import ActionList
 from staypower.actions.choosing import choose_actions
 from staypower.actions.effects import measure_effects
-from staypower.actions.playbook.settings import ACCOUNT_OWNER, Playbook
-from staypower.actions.result import ActionList
+from staypower.actions.playbook import ACCOUNT_OWNER, Playbook
 from staypower.config.playbooks import DEFAULT_PLAYBOOK, load_playbook
 from staypower.config.settings import Settings
 from staypower.models.bundle import Bundle

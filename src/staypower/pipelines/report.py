@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from staypower import __version__
-from staypower.actions.result import ActionList
+from staypower.actions.action_list import ActionList
 from staypower.config.playbooks import load_playbook
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of, text_of

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Block", "Head", "Heading", "Items", "TableBlock", "Verbatim", "as_html", "as_text", "screen_width"]
+__all__ = ["Block", "Head", "Heading", "Items", "TableBlock", "Verbatim", "as_html", "as_text", "printable", "screen_width"]
 
 WIDTH = 100  # where nobody's terminal tells another
 _NARROWEST = 40
@@ -105,6 +105,17 @@ def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool =
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
+def printable(text: str) -> str:
+    r"""Write what would steer a terminal as its escape; line ends and tabs stay.
+
+    >>> printable("a" + chr(27) + "[2J")
+    'a\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text)
+
+
 def _shown(block: Block) -> Iterable[object]:
     """Turn a block into what rich can print."""
     from rich import table
@@ -113,23 +124,23 @@ def _shown(block: Block) -> Iterable[object]:
     from rich.text import Text
 
     if isinstance(block, str):
-        return [Text(block)]
+        return [Text(printable(block))]
     if isinstance(block, Heading):
-        return [Text(block.words, style="bold")]
+        return [Text(printable(block.words), style="bold")]
     if isinstance(block, Verbatim):
-        return [Text(line) for line in block.lines]
+        return [Text(printable(line)) for line in block.lines]
     if isinstance(block, Items):
         grid = table.Table.grid(padding=(0, 1))
         for line in block.lines:
-            grid.add_row("-", Text(line))
+            grid.add_row("-", Text(printable(line)))
         return [grid]
     drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for head in block.heads:
         # heads of different heights end on one line, cells begin on one
         drawn.add_column(Align(Text(head.head), head.align, vertical="bottom"), justify=head.align, vertical="top")
     for row in block.rows:
-        drawn.add_row(*(Text(cell) for cell in row))
-    return [*([Text(block.title, style="bold")] if block.title else []), Padding(drawn, 0)]
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
+    return [*([Text(printable(block.title), style="bold")] if block.title else []), Padding(drawn, 0)]
 
 
 def as_html(blocks: Iterable[Block]) -> str:

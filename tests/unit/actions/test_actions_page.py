@@ -7,8 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from staypower.actions.playbook.measures import FEATURE_MEASURES, MEASURES
-from staypower.actions.playbook.settings import Action, Playbook
+from staypower.actions.playbook import FEATURE_MEASURES, MEASURES, Action, Playbook
 from staypower.features.definition import LEVERS
 from staypower.portfolio.settings import QUADRANTS
 

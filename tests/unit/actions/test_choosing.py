@@ -10,8 +10,8 @@ import pytest
 from planted_outreach import playbook_of, scores_of
 
 from staypower.actions.choosing import choose_actions
-from staypower.actions.holdout import held_back
 from staypower.actions.outreach import Outreach
+from staypower.actions.ranking import held_back
 from staypower.actions.settings import ActionSettings
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
@@ -160,7 +160,7 @@ def test_without_any_value_the_probability_saved_ranks_and_it_is_said() -> None:
     assert pairs_of(chosen) == [("high", "call"), ("low", "call"), ("safe", "ask")]
     assert chosen.table["expected_value"].isna().tolist() == [True, True, False]
     assert chosen.without_value == 3
-    assert "no account has a value in money: ranked by the churn probability that is saved" in chosen.text()
+    assert "No account has a value in money: accounts are ranked by the churn probability that is saved" in chosen.text()
 
 
 def test_accounts_without_a_value_come_after_those_with_one() -> None:
@@ -170,7 +170,7 @@ def test_accounts_without_a_value_come_after_those_with_one() -> None:
     ]
     chosen = choose_actions(scores_of(rows), playbook_of(call={}), NOBODY_HELD, cutoff=0)
     assert [account for account, _ in pairs_of(chosen)] == ["known", "unknown"]
-    assert "1 accounts have no value in money" in chosen.text()
+    assert "1 account has no value in money" in chosen.text()
 
 
 def test_held_back_accounts_are_listed_and_take_no_place() -> None:
@@ -237,7 +237,7 @@ def test_cooldown_is_of_the_action_and_the_pause_of_all() -> None:
 
 
 def test_an_account_that_stands_twice_is_refused() -> None:
-    with pytest.raises(UsageError, match="an account stands twice in the scores: a"):
+    with pytest.raises(UsageError, match="duplicate account in the scores: a"):
         choose_actions(scores_of([{"account_id": "a"}] * 2), playbook_of(call={}), cutoff=0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from staypower.actions.holdout import held_back
+from staypower.actions.ranking import held_back
 
 ACCOUNTS = [f"A{number:05d}" for number in range(20_000)]
 

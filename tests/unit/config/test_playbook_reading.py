@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from command_line import run
 
-from staypower.actions.playbook.measures import MEASURES
-from staypower.actions.playbook.settings import default_playbook_text
+from staypower.actions.playbook import MEASURES, default_playbook_text
 from staypower.config.loading import load_config
 from staypower.config.playbooks import load_playbook, read_playbook
 from staypower.errors import UsageError
@@ -81,7 +80,7 @@ def test_every_problem_is_said_at_once_with_what_there_is(tmp_path: Path) -> Non
         "unknown key: `actoins`", "not a whole number: `pause` = 'soon'", "too small: `actions.call.cost` = -1",
         "use small letters, digits and `_`: `mail_it`", "neither `any` nor a list of names",
         "not a number: `actions.Mail it.cost`",
-        "no bound: `actions.Mail it.conditions.satisfaction`", "nothing lies between these bounds",
+        "no bound: `actions.Mail it.conditions.satisfaction`", "no value lies between these bounds",
         "both `effect` and `value`: `actions.both`",
     ):  # fmt: skip
         assert part in text, text

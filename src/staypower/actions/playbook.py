@@ -5,24 +5,60 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from staypower.actions.playbook.measures import FEATURE_MEASURES, MEASURES
 from staypower.errors import nearest
 from staypower.features.definition import LEVERS
 from staypower.portfolio.settings import QUADRANTS
 
-__all__ = ["ACCOUNT_OWNER", "AUTOMATIC", "Action", "Limits", "Playbook", "default_playbook_text"]
+__all__ = ["ACCOUNT_OWNER", "AUTOMATIC", "MEASURES", "Action", "Limits", "Playbook", "default_playbook_text"]
 
-AUTOMATIC = "automatic"
-"""The owner of what a machine does: nobody's time, so no limit unless one is given."""
-
-ACCOUNT_OWNER = "account owner"
-"""Stands for each account's own owner, the column `owner` of `accounts`; a capacity given for it is each person's."""
+AUTOMATIC = "automatic"  # a machine, which has no limit unless one is given
+ACCOUNT_OWNER = "account owner"  # each account's own, the column `owner` of `accounts`; a capacity for it is each person's
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+_OF_SCORES = {
+    "churn_probability": "probability of churn within the horizon, 0 to 1",
+    "involuntary_share": "share of that probability that is a failed or expired payment, 0 to 1",
+    "expected_days_to_churn": "expected days until the account leaves",
+    "satisfaction": "last CSAT answer, 0 to 1, higher is better",
+    "satisfaction_age_days": "days since that answer",
+    "asked_unanswered": "survey invitations in a row without an answer",
+    "never_invited": "whether the account was never invited to a survey",
+    "mrr": "monthly recurring revenue",
+    "clv": "lifetime value if the account stays",
+    "value_at_risk": "churn probability x lifetime value",
+}
+_OF_FEATURES = {
+    "tenure_days": "days as a customer",
+    "days_to_renewal": "days until the contract renews",
+    "days_since_last_use": "days since the product was last used",
+    "features_no_longer_used": "product features that were used before and no longer are",
+    "share_of_seats_active_28d": "share of the seats that were active in the last 28 days",
+    "usage_trend_28d": "usage in the last 28 days compared with the 28 before: -1 stopped, 0 the same, 1 started",
+    "tickets_open_now": "open support tickets",
+    "tickets_waiting_now": "tickets without a first response",
+    "within_sla_share_90d": "share of tickets answered in time in the last 90 days",
+    "repeat_contacts_90d": "repeated tickets about the same problem in the last 90 days",
+    "nps_detractor_last": "1 when the last NPS answer was from a detractor, 0 when not",
+    "payments_failed_open_now": "failed payments that no later payment has covered",
+    "method_expires_before_renewal": "1 when the payment method expires before the renewal, 0 when not",
+    "auto_renew_off_now": "1 when automatic renewal is switched off, 0 when not",
+    "goals_overdue_now": "agreed goals that are overdue",
+    "owner_changes_365d": "changes of the account's owner in the last 365 days",
+    "orders_90d": "orders in the last 90 days",
+    "pause_over_usual": "days since the last order, relative to the account's own mean pause",
+}
+
+# every measure with its meaning; one that is missing for an account meets no condition
+MEASURES: Mapping[str, str] = MappingProxyType({**_OF_SCORES, **_OF_FEATURES})
+
+# measures that are features, to be built at the cutoff; the others are columns of the scores
+FEATURE_MEASURES: frozenset[str] = frozenset(_OF_FEATURES)
 
 
 def _must_be(what: str, word: str, known: Iterable[str]) -> str:
@@ -55,16 +91,16 @@ def _known_name(word: str) -> str:
 
 
 def _listed(value: object) -> object:
-    """Take `any` for no restriction, and one word for a list of one."""
+    """Read `any` as no restriction, and one word as a list of one."""
     if isinstance(value, str):
         return () if value == "any" else (value,)
     if isinstance(value, list | tuple) and (not value or "any" in value) and value != ():
-        raise ValueError("neither `any` nor a list of names Fix: write `any` alone, or name what it is for")
+        raise ValueError("neither `any` nor a list of names Fix: write `any` alone, or list the names")
     return value
 
 
 def _as_limits(value: object) -> object:
-    """Take true and false for a flag that is 1 or 0."""
+    """Read true and false as a flag that is 1 or 0."""
     if isinstance(value, bool):
         return {"at_least": 1.0} if value else {"below": 1.0}
     return value
@@ -83,11 +119,11 @@ class Limits(BaseModel):
     below: float | None = Field(default=None, allow_inf_nan=False, description="the measure must be less than this")
 
     @model_validator(mode="after")
-    def _say_something(self) -> Limits:
+    def _require_a_bound(self) -> Limits:
         if self.at_least is None and self.below is None:
             raise ValueError("no bound Fix: give `at_least`, `below` or both, or `true` or `false` for a flag")
         if self.at_least is not None and self.below is not None and self.at_least >= self.below:
-            raise ValueError("nothing lies between these bounds Fix: let `at_least` lie under `below`")
+            raise ValueError("no value lies between these bounds Fix: let `at_least` be lower than `below`")
         return self
 
 
@@ -131,10 +167,10 @@ class Action(BaseModel):
         return values
 
     @model_validator(mode="after")
-    def _promise_one_thing(self) -> Action:
+    def _require_one_benefit(self) -> Action:
         if (self.effect is None) == (self.value is None):
-            said = "neither `effect` nor `value`" if self.effect is None else "both `effect` and `value`"
-            raise ValueError(f"{said} Fix: give `effect` to what lowers the risk of leaving, `value` to what does not")
+            given = "neither `effect` nor `value`" if self.effect is None else "both `effect` and `value`"
+            raise ValueError(f"{given} Fix: give `effect` when the action lowers the risk of churn, otherwise `value`")
         return self
 
 
@@ -172,9 +208,9 @@ class Playbook(BaseModel):
 
 
 def default_playbook_text() -> str:
-    """Return the playbook that comes with the package, as YAML.
+    """Return the packaged playbook as YAML.
 
     >>> "actions:" in default_playbook_text()
     True
     """
-    return files("staypower.actions.playbook").joinpath("default.yaml").read_text(encoding="utf-8")
+    return files("staypower.actions").joinpath("default_playbook.yaml").read_text(encoding="utf-8")

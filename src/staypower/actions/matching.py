@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.actions.playbook.settings import Action, Playbook
+from staypower.actions.playbook import Action, Playbook
 from staypower.errors import Problem, UsageError
 from staypower.features.definition import LEVERS
 
@@ -24,17 +24,16 @@ _NEEDED = ("account_id", "status", "churn_probability", "quadrant")
 class Fit:
     """Which actions fit which accounts."""
 
-    # shape (n_accounts, n_actions): The account is scored, stands in one of the action's quadrants, and one of its levers
-    # counts
+    # shape (n_accounts, n_actions): the account is scored and in one of the action's quadrants, and one of its levers counts
     placed: NDArray[np.bool_]
-    meets: NDArray[np.bool_]  # shape (n_accounts, n_actions): Besides, the conditions hold
-    # shape (n_accounts, 8): Each lever's share of what raises the account's risk, in the order of `LEVERS`
+    meets: NDArray[np.bool_]  # shape (n_accounts, n_actions): the conditions hold as well
+    # shape (n_accounts, 8): each lever's share of what raises the account's risk, in the order of `LEVERS`
     shares: NDArray[np.float64]
-    unanswerable: dict[str, str]  # actions with a condition on a measure that is not told at all, and the measure
+    unanswerable: dict[str, str]  # actions with a condition on a measure that the scores lack, and the measure
 
 
 def lever_shares(scores: pd.DataFrame) -> NDArray[np.float64]:
-    """Return how much of what raises each account's risk each lever carries.
+    """Return each lever's share of what raises each account's risk.
 
     >>> reasons = {"lever_1": ["support"], "contribution_1": [0.75], "lever_2": [None], "contribution_2": [0.25],
     ...            "lever_3": ["value"], "contribution_3": [-0.5]}
@@ -76,7 +75,7 @@ def fit_actions(playbook: Playbook, scores: pd.DataFrame) -> Fit:
     shares = lever_shares(scores)
     scored = (scores["status"] == "scored").to_numpy(dtype=bool)
     quadrant = scores["quadrant"].astype(object)
-    told = {name: measure for name in playbook.measures if (measure := _measure(scores, name)) is not None}
+    known = {name: measure for name in playbook.measures if (measure := _measure(scores, name)) is not None}
     shape = (len(scores), len(playbook.actions))
     placed, meets = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     unanswerable: dict[str, str] = {}
@@ -88,16 +87,16 @@ def fit_actions(playbook: Playbook, scores: pd.DataFrame) -> Fit:
             columns = [LEVERS.index(lever) for lever in action.lever]
             here &= shares[:, columns].max(axis=1) >= playbook.lever_share
         placed[:, number] = here
-        silent = [measure for measure in action.conditions if measure not in told]
-        if silent:
-            unanswerable[name] = ", ".join(silent)
+        missing = [measure for measure in action.conditions if measure not in known]
+        if missing:
+            unanswerable[name] = ", ".join(missing)
         else:
-            meets[:, number] = here & _hold(action, told, len(scores))
+            meets[:, number] = here & _hold(action, known, len(scores))
     return Fit(placed, meets, shares, unanswerable)
 
 
 def _measure(scores: pd.DataFrame, name: str) -> NDArray[np.float64] | None:
-    """Return a measure of every account, None where the scores do not tell it."""
+    """Return a measure of every account, None where the scores lack it."""
     if name == "involuntary_share":
         if "p_involuntary" not in scores:
             return None
@@ -111,11 +110,11 @@ def _numbers(scores: pd.DataFrame, name: str) -> NDArray[np.float64]:
     return np.asarray(pd.to_numeric(scores[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _hold(action: Action, told: dict[str, NDArray[np.float64]], accounts: int) -> NDArray[np.bool_]:
-    """Say for which accounts every condition of an action holds; a missing measure compares as false."""
+def _hold(action: Action, known: dict[str, NDArray[np.float64]], accounts: int) -> NDArray[np.bool_]:
+    """Find the accounts for which every condition of an action holds; a missing measure meets none."""
     found = np.ones(accounts, dtype=bool)
     for name, limits in action.conditions.items():
-        values = told[name]
+        values = known[name]
         found &= ~np.isnan(values)
         if limits.at_least is not None:
             found &= values >= limits.at_least

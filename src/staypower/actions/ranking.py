@@ -1,0 +1,245 @@
+"""Which action for which account comes first: expected value, capacity, the random holdout, and the choice under all three."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.actions.playbook import ACCOUNT_OWNER, AUTOMATIC, Playbook
+from staypower.actions.settings import ActionSettings
+from staypower.compiled import jit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "NO_LIMIT",
+    "Assignment",
+    "Candidates",
+    "ExpectedValues",
+    "Places",
+    "assign_owners",
+    "expected_values",
+    "held_back",
+    "select",
+    "share_places",
+    "values_at_risk",
+]
+
+NO_LIMIT = np.iinfo(np.int64).max
+# pairs with a value in money come before those without; where no value at risk is known in money, after
+_FIRST, _SECOND = np.int8(0), np.int8(1)
+
+
+@dataclass(frozen=True)
+class ExpectedValues:
+    """What acting is expected to bring, for pairs of an account and an action."""
+
+    expected: NDArray[np.float64]  # shape (n,): in money, the cost subtracted; NaN where the account has no value
+    saved: NDArray[np.float64]  # shape (n,): churn probability that is saved; NaN for an action that does not lower the risk
+    group: NDArray[np.int8]  # shape (n,): pairs of group 0 are ranked before those of group 1
+    # shape (n,): `expected`, or `saved` where the account has no value; not above 0 where acting does not pay
+    rank: NDArray[np.float64]
+
+
+def expected_values(
+    scores: pd.DataFrame,
+    playbook: Playbook,
+    used: Mapping[str, float],
+    account: NDArray[np.int64],
+    action: NDArray[np.int64],
+) -> ExpectedValues:
+    """Compute what pairs of an account and an action are expected to bring, with the effects that are used.
+
+    >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "sales", "cost": 5, "effect": 0.5}
+    >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
+    >>> scores = pd.DataFrame({"churn_probability": [0.1, 0.2], "value_at_risk": [100.0, np.nan]})
+    >>> expected_values(scores, playbook, {"call": 0.5}, np.array([0, 1]), np.array([0, 0])).rank.tolist()
+    [45.0, 0.1]
+    """
+    actions = playbook.actions.items()
+    effect = np.array([used.get(name, np.nan) if each.value is None else np.nan for name, each in actions])
+    value = np.array([np.nan if each.value is None else each.value for _, each in actions])
+    cost = np.array([each.cost for _, each in actions])
+    at_risk = values_at_risk(scores)[account]
+    probability = scores["churn_probability"].to_numpy(dtype=np.float64, na_value=np.nan)[account]
+    gain = np.where(np.isnan(value[action]), at_risk * effect[action], value[action])
+    expected, saved = gain - cost[action], probability * effect[action]
+    in_money = ~np.isnan(expected)
+    about_risk = ~np.isnan(saved)
+    money_first = bool((in_money & about_risk).any())
+    first = in_money if money_first else about_risk
+    rank = np.where(in_money, expected, saved)
+    return ExpectedValues(expected, saved, np.where(first, _FIRST, _SECOND), rank)
+
+
+def values_at_risk(scores: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the value at risk of every account, NaN where it is not known.
+
+    >>> values_at_risk(pd.DataFrame({"account_id": ["a"]})).tolist()
+    [nan]
+    """
+    if "value_at_risk" not in scores:
+        return np.full(len(scores), np.nan)
+    return np.asarray(scores["value_at_risk"].to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many accounts each owner, or several owners together, can act on.
+
+    >>> share_places(["support", "sales", "automatic"], {"support": 3}, team=10).names
+    ('support', 'team', 'automatic')
+    """
+
+    names: tuple[str, ...]  # who; `team` for the owners that share one number
+    limits: NDArray[np.int64]  # shape (n,): `NO_LIMIT` where there is none
+    of: Mapping[str, int]  # the position of each owner
+
+
+def share_places(
+    owners: Sequence[str], capacity: Mapping[str, int | None], *, team: int | None, free: str = AUTOMATIC
+) -> Places:
+    """Find who shares which places."""
+    positions: dict[str | None, int] = {}
+    of: dict[str, int] = {}
+    limits: list[int] = []
+    for owner in owners:
+        alone = owner in capacity or owner == free or team is None
+        limit = capacity.get(owner) if alone else team
+        key = owner if alone else None
+        if key not in positions:
+            positions[key] = len(limits)
+            limits.append(NO_LIMIT if limit is None else limit)
+        of[owner] = positions[key]
+    names = tuple("team" if key is None else key for key in positions)
+    return Places(names, np.array(limits, dtype=np.int64), of)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Who does what."""
+
+    places: Places
+    # shape (n_accounts, n_actions): the owner of each action for each account; one row where it is the same for all
+    names: NDArray[np.object_]
+
+    def of(self, account: NDArray[np.int64], action: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return the owners of pairs."""
+        return np.asarray(self.names[account if len(self.names) > 1 else account * 0, action])
+
+    def positions(self, account: NDArray[np.int64], action: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the positions in `places` of pairs."""
+        codes, distinct = pd.factorize(self.of(account, action))
+        return np.array([self.places.of[name] for name in distinct], dtype=np.int64)[codes]
+
+
+def assign_owners(scores: pd.DataFrame, playbook: Playbook, settings: ActionSettings, team: int | None) -> Assignment:
+    """Assign owners to actions, and places to owners.
+
+    >>> entry = {"lever": "any", "quadrant": "any", "step": "Call.", "owner": "account owner", "cost": 5, "effect": 0.5}
+    >>> playbook = Playbook.model_validate({"actions": {"call": entry}})
+    >>> scores = pd.DataFrame({"owner": ["ann", "bob", None]})
+    >>> assign_owners(scores, playbook, ActionSettings(capacity={"account owner": 2}), None).places.names
+    ('account owner', 'ann', 'bob')
+    """
+    written = [action.owner for action in playbook.actions.values()]
+    names = np.array([written], dtype=object)
+    capacity = dict(settings.capacity)
+    people: list[str] = []
+    if ACCOUNT_OWNER in written and "owner" in scores:
+        own = scores["owner"].astype(object).where(scores["owner"].notna(), ACCOUNT_OWNER).astype(str)
+        people = sorted(set(own.unique()) - {ACCOUNT_OWNER})
+        if ACCOUNT_OWNER in capacity:
+            capacity = {**dict.fromkeys(people, capacity[ACCOUNT_OWNER]), **capacity}
+        names = np.repeat(names, len(scores), axis=0)
+        names[:, [number for number, owner in enumerate(written) if owner == ACCOUNT_OWNER]] = own.to_numpy()[:, None]
+    owners = list(dict.fromkeys([*written, *people]))
+    return Assignment(share_places(owners, capacity, team=team), names)
+
+
+def held_back(accounts: Iterable[str], *, share: float, seed: int) -> NDArray[np.bool_]:
+    """Choose the accounts that nobody acts on, by each account's id and a seed alone, whoever else is in the list.
+
+    The first 8 bytes of BLAKE2b, keyed with the seed, of the id as UTF-8, taken as a number in [0, 1) and compared with the
+    share. So a larger share holds back every account that a smaller one did.
+
+    >>> everyone = [str(n) for n in range(1000)]
+    >>> int(held_back(everyone, share=0.1, seed=0).sum())
+    114
+    >>> held_back(["7"], share=0.1, seed=0)[0] == held_back(everyone, share=0.1, seed=0)[7]
+    np.True_
+    """
+    keyed = hashlib.blake2b(key=f"staypower holdout {seed}".encode()[:64], digest_size=8)
+
+    def draw(account: str) -> bytes:
+        state = keyed.copy()
+        state.update(account.encode())
+        return state.digest()
+
+    drawn = np.frombuffer(b"".join([draw(account) for account in accounts]), dtype=">u8")
+    return np.asarray(drawn / 2.0**64 < share)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of an account and an action that may be listed.
+
+    >>> one = np.zeros(1, dtype=np.int64)
+    >>> len(Candidates(one, one, one.astype(np.int8), np.ones(1), one))
+    1
+    """
+
+    account: NDArray[np.int64]  # shape (n,): positions
+    action: NDArray[np.int64]  # shape (n,): positions
+    group: NDArray[np.int8]  # shape (n,): pairs of a lower group come first, whatever their rank: money before probabilities
+    rank: NDArray[np.float64]  # shape (n,): orders the pairs of a group, highest first
+    place: NDArray[np.int64]  # shape (n,): whose time the pair takes, a position in `Places`
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+    def order(self) -> NDArray[np.int64]:
+        """Return the positions, best first; equal ones by account, then in the order of the playbook."""
+        return np.lexsort((self.action, self.account, -self.rank, self.group)).astype(np.int64)
+
+
+def select(candidates: Candidates, places: Places, held: NDArray[np.bool_], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Go through the pairs in an order and take each whose account is free and whose owner has places left.
+
+    With one owner this is the best list there is; with several it reaches at least half of the best, as greedy matching does,
+    and each choice is easy to explain: no account further down could have used the place better.
+
+    >>> pairs = Candidates(np.array([0, 0, 1]), np.array([0, 1, 0]), np.zeros(3, np.int8), np.array([9.0, 5.0, 7.0]),
+    ...                    np.array([0, 1, 0]))
+    >>> places = share_places(["support", "sales"], {"support": 1, "sales": 1}, team=None)
+    >>> select(pairs, places, np.array([False, False]), pairs.order()).tolist()
+    [0, -1]
+    >>> select(pairs, places, np.array([True, False]), pairs.order()).tolist()
+    [0, 2]
+    """
+    return _take(order, candidates.account, candidates.place, places.limits.copy(), held)
+
+
+@jit
+def _take(
+    order: NDArray[np.int64],
+    account: NDArray[np.int64],
+    place: NDArray[np.int64],
+    left: NDArray[np.int64],
+    held: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    taken = np.full(len(held), -1, dtype=np.int64)
+    for pair in order:
+        who, where = account[pair], place[pair]
+        if taken[who] >= 0 or left[where] == 0:
+            continue
+        taken[who] = pair
+        if not held[who]:
+            left[where] -= 1
+    return taken
