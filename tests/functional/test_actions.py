@@ -240,13 +240,13 @@ def test_orders_and_no_money_at_all(company) -> None:
     averaged = staypower.actions(company.settings, tables, scores=bare).actions
     assert averaged.without_value == 0
     assert set(averaged.table["clv"]) == {6000.0}
-    assert "have the average value `costs.clv`" in averaged.text()
+    assert "have the average value `costs.clv`" in averaged.text(200)
     poor = staypower.load_config(company.config, {"costs": {}})
     ranked = staypower.actions(poor, tables, scores=bare).actions
     assert ranked.without_value == ranked.scored
     about_risk = ranked.table["probability_saved"].dropna()
     assert about_risk.is_monotonic_decreasing
-    assert "No account has a value in money" in ranked.text()
+    assert "No account has a value in money" in ranked.text(200)
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_without_any_value_the_probability_saved_ranks_and_it_is_said() -> None:
     assert pairs_of(chosen) == [("high", "call"), ("low", "call"), ("safe", "ask")]
     assert chosen.table["expected_value"].isna().tolist() == [True, True, False]
     assert chosen.without_value == 3
-    assert "No account has a value in money: accounts are ranked by the churn probability that is saved" in chosen.text()
+    assert "No account has a value in money: accounts are ranked by the churn probability that is saved" in chosen.text(200)
 
 
 def test_accounts_without_a_value_come_after_those_with_one() -> None:
@@ -170,7 +170,7 @@ def test_accounts_without_a_value_come_after_those_with_one() -> None:
     ]
     chosen = choose_actions(scores_of(rows), playbook_of(call={}), NOBODY_HELD, cutoff=0)
     assert [account for account, _ in pairs_of(chosen)] == ["known", "unknown"]
-    assert "1 account has no value in money" in chosen.text()
+    assert "1 account has no value in money" in chosen.text(200)
 
 
 def test_held_back_accounts_are_listed_and_take_no_place() -> None:
@@ -245,7 +245,7 @@ def test_nobody_to_act_on_is_said_and_drawn() -> None:
     chosen = choose_actions(
         scores_of([{"account_id": "a", "status": "not_active", "quadrant": None}]), playbook_of(call={}), cutoff=0
     )
-    assert "0 actions for 0 scored accounts" in chosen.text()
+    assert "0 actions for 0 scored accounts" in chosen.text(200)
     assert chosen.to_dict()["left_out"] == {"not scored: not_active": 1}
     assert chosen.columns(["a"])["action"].isna().all()
     chosen.plot()

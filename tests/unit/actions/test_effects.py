@@ -75,7 +75,7 @@ def test_the_measured_effect_replaces_the_assumed_one_in_the_list(company, playb
     assert (row["action"], row["effect_source"]) == ("helps", "measured")
     assert row["expected_value"] == pytest.approx(100.0 * found.used["helps"])
     assert found.used["harms"] < 0.0 < found.used["helps"]
-    assert "helps" in chosen.text()
+    assert "helps" in chosen.text(200)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
