@@ -18,6 +18,7 @@ from staypower.errors import Problem, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
+    RESTORE,
     SECONDARY_NAME,
     digest_of,
     json_bytes,
@@ -40,7 +41,6 @@ Floats = NDArray[np.float64]
 
 _MOST_SECONDARY = 64
 _PARTS = {"calibration", "features", "metadata"}
-_TRAIN_AGAIN = "fetch the bundle again or train it again"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class SealedModel:
         calibration, names, metadata = (values.get(part) for part in sorted(_PARTS))
         fine = set(values) == _PARTS and isinstance(names, list) and isinstance(metadata, dict)
         if not fine or not (calibration is None or isinstance(calibration, dict)):
-            raise UsageError.of("unusable bundle", file, _TRAIN_AGAIN)
+            raise UsageError.of("unusable bundle", file, RESTORE)
         found = None if calibration is None else calibration_from_dict(calibration)
         return cls(model_text, found, tuple(names or ()), metadata or {})
 
@@ -201,7 +201,7 @@ class Bundle(SealedModel):
         names, categories = schema.get("features"), schema.get("categories")
         maps = isinstance(categories, dict) and all(isinstance(codes, dict) for codes in categories.values())
         if not isinstance(names, list) or not maps:
-            raise UsageError.of("unusable bundle", "schema.json", _TRAIN_AGAIN)
+            raise UsageError.of("unusable bundle", "schema.json", RESTORE)
         secondary = {}
         for name in secondary_names(files):
             text, rest = secondary_files(name)
@@ -259,4 +259,4 @@ def read_bundle(folder: str | Path, *, digest: str | None = None) -> Bundle:
         values = {name: json_values(content, name) for name, content in files.items() if name.endswith(".json")}
         return Bundle.from_files(files, values)
     except UnicodeDecodeError:
-        raise UsageError.of("unreadable file in the bundle", str(folder), "fetch the bundle again or train it again") from None
+        raise UsageError.of("unreadable file in the bundle", str(folder), RESTORE) from None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staypower.errors import UsageError
+from staypower.models.seal import RESTORE
 
 __all__ = ["check_model_text"]
 
@@ -32,12 +33,12 @@ def check_model_text(text: str, *, features: int) -> None:
     >>> check_model_text("tree", features=1)
     Traceback (most recent call last):
         ...
-    staypower.errors.UsageError: broken model text: no list of trees. Fix: fetch the bundle again or train it again.
+    staypower.errors.UsageError: broken model text: no list of trees. Fix: copy the bundle again or train the model again.
     """
     try:
         _check(text, features)
     except _BrokenTextError as broken:
-        raise UsageError.of("broken model text", str(broken), "fetch the bundle again or train it again") from None
+        raise UsageError.of("broken model text", str(broken), RESTORE) from None
 
 
 class _BrokenTextError(Exception):

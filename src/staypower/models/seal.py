@@ -21,6 +21,7 @@ from typing import Any
 from staypower.errors import Problem, UsageError
 
 __all__ = [
+    "RESTORE",
     "SECONDARY_NAME",
     "FILES",
     "secondary_files",
@@ -51,7 +52,7 @@ _SECONDARY_LIMITS = {"txt": 1 << 30, "json": 1 << 26}
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 16
 _FORMAT = "staypower bundle 1"
-_AGAIN = "fetch the bundle again or train it again"
+RESTORE = "copy the bundle again or train the model again"
 
 
 def secondary_files(name: str) -> tuple[str, str]:
@@ -111,9 +112,9 @@ def json_values(content: bytes, name: str) -> dict[str, Any]:
     try:
         found = json.loads(content.decode(), object_pairs_hook=once, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise UsageError.of("unreadable file in the bundle", f"{name} ({error})", _AGAIN) from None
+        raise UsageError.of("unreadable file in the bundle", f"{name} ({error})", RESTORE) from None
     if not isinstance(found, dict):
-        raise UsageError.of("unreadable file in the bundle", f"{name} holds no mapping", _AGAIN)
+        raise UsageError.of("unreadable file in the bundle", f"{name} holds no mapping", RESTORE)
     return found
 
 
@@ -195,14 +196,14 @@ def open_folder(folder: Path, *, digest: str | None = None) -> dict[str, bytes]:
     found = _check_names(folder)
     manifest = _read(folder / _MANIFEST, _MANIFEST_LIMIT)
     if digest is not None and hashlib.sha256(manifest).hexdigest() != digest:
-        raise UsageError.of("the bundle is not the one that was sealed", f"{folder}: digest differs", _AGAIN)
+        raise UsageError.of("the bundle is not the one that was sealed", f"{folder}: digest differs", RESTORE)
     listed = _listed(manifest)
     _require_same(folder, found, set(listed))
     files, problems = {}, []
     for name in listed:
         content = _read(folder / name, _limit_of(name) or 0)
         if len(content) != listed[name]["bytes"] or hashlib.sha256(content).hexdigest() != listed[name]["sha256"]:
-            problems.append(Problem("a file of the bundle was altered", str(folder / name), _AGAIN))
+            problems.append(Problem("a file of the bundle was altered", str(folder / name), RESTORE))
         files[name] = content
     if problems:
         raise UsageError(problems)
@@ -221,7 +222,7 @@ def _check_names(folder: Path) -> set[str]:
 
 
 def _require_same(folder: Path, found: set[str], expected: set[str]) -> None:
-    problems = [Problem("a file of the bundle is missing", str(folder / name), _AGAIN) for name in sorted(expected - found)]
+    problems = [Problem("a file of the bundle is missing", str(folder / name), RESTORE) for name in sorted(expected - found)]
     problems += [
         Problem("a file that does not belong to the bundle", str(folder / name), "remove it")
         for name in sorted(found - expected)
@@ -238,7 +239,7 @@ def _listed(manifest: bytes) -> dict[str, Any]:
     listed = values.get("files")
     fine = isinstance(listed, dict) and set(values) == {"format", "files"} and _fit_together(set(listed))
     if not fine or not all(isinstance(entry, dict) and set(entry) == {"bytes", "sha256"} for entry in listed.values()):  # type: ignore[union-attr]
-        raise UsageError.of("unreadable file in the bundle", f"{_MANIFEST} does not list the bundle's files", _AGAIN)
+        raise UsageError.of("unreadable file in the bundle", f"{_MANIFEST} does not list the bundle's files", RESTORE)
     return dict(listed)  # type: ignore[arg-type]
 
 
@@ -253,16 +254,16 @@ def _read(path: Path, limit: int) -> bytes:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         if path.is_symlink():
-            raise UsageError.of("a link in the bundle", str(path), _AGAIN)
+            raise UsageError.of("a link in the bundle", str(path), RESTORE)
         handle = os.open(path, flags)
     except OSError as error:
-        raise UsageError.of("cannot read a file of the bundle", f"{path} ({error.strerror})", _AGAIN) from None
+        raise UsageError.of("cannot read a file of the bundle", f"{path} ({error.strerror})", RESTORE) from None
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)
-        raise UsageError.of("not a file", str(path), _AGAIN)
+        raise UsageError.of("not a file", str(path), RESTORE)
     with os.fdopen(handle, "rb") as file:
         content = b"" if found.st_size > limit else file.read(limit + 1)
     if found.st_size > limit or len(content) > limit:
-        raise UsageError.of("a file of the bundle is too large", f"{path}: over {limit} bytes", _AGAIN)
+        raise UsageError.of("a file of the bundle is too large", f"{path}: over {limit} bytes", RESTORE)
     return content

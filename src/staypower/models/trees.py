@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staypower.errors import UsageError
+from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
 from staypower.models.training_rows import TrainingRows
 
@@ -113,8 +114,7 @@ def booster_of(text: str) -> lightgbm.Booster:
     try:
         return lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
-        fix = "fetch the bundle again or train it again"
-        raise UsageError.of("broken model text", str(error)[:200], fix) from None
+        raise UsageError.of("broken model text", str(error)[:200], RESTORE) from None
 
 
 def threads_for(asked: int | None, work: int) -> int:
