@@ -19,8 +19,8 @@ from staypower.engines.opening import load_tables
 from staypower.models.bundle import read_bundle
 from staypower.pipelines.evaluate import _training_accounts
 from staypower.pipelines.loading import open_to_train
-from staypower.pipelines.train import _reference
 from staypower.progress import Progress
+from staypower.scoring.sealing import _reference
 
 FAST = ("evaluation.bootstrap=20", "model.max_trees=60", "model.threads=1")
 SAMPLE = ("sampling.accounts=0.7", "sampling.negatives=0.4", "sampling.seed=1", "capacity=40")

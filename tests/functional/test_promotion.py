@@ -58,8 +58,8 @@ def test_a_first_model_that_is_no_better_than_chance_is_no_champion(contest: Sim
     assert json.loads(out)["comparison"] is None
     code, out, _ = contest.refused
     assert code == 1
-    assert "not promoted: version 1 cannot be promoted automatically: not significantly better than chance" in out
-    assert "champion of demo: none" in out
+    assert "Not promoted: version 1 cannot be promoted automatically: not significantly better than chance" in out
+    assert "Champion of demo: none" in out
     code, out, _ = contest.forced
     assert code == 0
     assert (json.loads(out)["champion"], json.loads(out)["forced"]) == ("1", True)
@@ -104,7 +104,7 @@ def test_the_loser_is_refused_with_exit_code_1(contest: SimpleNamespace) -> None
     code, out, _ = run("models", "promote", "1", *contest.common, "-q")
     assert code == 1
     assert "version 1 is worse than the champion, version 2" in out
-    assert "not promoted; `staypower models promote 1 --force --reason TEXT`" in out
+    assert "Not promoted; `staypower models promote 1 --force --reason TEXT`" in out
     assert champion(contest) == "2"
     assert promotions(contest)[-1].data.tags["decision"] == "refused"
 
@@ -115,20 +115,20 @@ def test_force_needs_a_reason_and_leaves_a_trace(contest: SimpleNamespace) -> No
     assert "force without a reason" in err
     code, out, _ = run("models", "promote", "1", *contest.common, "-q", "--force", "--reason", "an experiment")
     assert code == 0
-    assert "champion of demo: version 1, promoted by force (before: version 2)" in out
+    assert "Champion of demo: version 1, promoted by force (before: version 2)" in out
     lock = read_champion(contest.root / "models", "demo")
     assert (lock.version, lock.forced, lock.history) == ("1", "yes", ("1", "2"))
     assert lock.reason.startswith("an experiment; version 1 is worse than")
     assert promotions(contest)[-1].data.tags["decision"] == "forced"
     code, out, _ = run("models", "list", *contest.common)
     assert ", by force: an experiment; version 1 is worse" in out
-    assert "version 2: learned from" in out
+    assert "Version 2: trained on" in out
 
 
 def test_rollback_is_one_command(contest: SimpleNamespace) -> None:
     code, out, _ = run("models", "rollback", *contest.common)
     assert code == 0
-    assert "champion of demo: version 2 (before: version 1)" in out
+    assert "Champion of demo: version 2 (before: version 1)" in out
     code, out, _ = run("models", "list", *contest.common, "--json")
     rows = {row["version"]: row for row in json.loads(out)["versions"]}
     assert [rows["2"]["champion"], rows["1"]["champion"]] == [True, False]

@@ -64,8 +64,8 @@ def test_what_is_said_of_the_scores_is_what_one_machine_says(scored):
     pd.testing.assert_frame_equal(many.quadrants(), one.quadrants(), rtol=1e-12)
     said = scored.many.text()
     assert said.endswith(f"scores: {scored.many.path}")
-    assert "highest risk" in said
-    assert "quadrants:" in said
+    assert "Highest risk" in said
+    assert "Quadrants" in said
     json.dumps(scored.many.to_dict(), default=str)
 
 

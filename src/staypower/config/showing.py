@@ -9,22 +9,24 @@ from typing import Any
 
 from staypower.config.settings import Settings
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Verbatim
+from staypower.results.result import Result
 
 __all__ = ["ShownConfig", "show_config"]
 
 
 @dataclass(frozen=True)
-class ShownConfig:
+class ShownConfig(Result):
     """The settings in force as text or as plain values."""
 
     settings: Settings
 
-    def text(self) -> str:
-        """Write the settings as YAML, each with where it came from."""
+    def blocks(self) -> list[Block]:
+        """Return the settings as YAML, each with where it came from."""
         lines = list(_lines(self.settings.to_dict(), self.settings.origins(), "", ""))
         width = min(60, max(len(line) for line, _ in lines))
         shown = (f"{line:<{width}}  # {origin}" if origin else line for line, origin in lines)
-        return "\n".join([f"# relative paths start at {self.settings.root}", *shown])
+        return [Verbatim([f"# relative paths start at {self.settings.root}", *shown])]
 
     def to_dict(self) -> dict[str, Any]:
         """Return `settings`, `origins` by dotted path, and `root`."""

@@ -22,17 +22,19 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.loading import open_to_train
-from staypower.pipelines.logging import log_data
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Verbatim
+from staypower.results.result import Result
 from staypower.tables import fingerprint
+from staypower.tracking.contents import log_data
 from staypower.tracking.tracker import Tracker
 
 __all__ = ["AuditResult", "audit"]
 
 
 @dataclass(frozen=True)
-class AuditResult:
-    """What the audit found."""
+class AuditResult(Result):
+    """What the audit found, and the run that holds it."""
 
     report: AuditReport
     run_id: str
@@ -46,9 +48,9 @@ class AuditResult:
         """Return one row per check."""
         return self.report.frame()
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return the table of checks and the run."""
-        return f"{self.report.text()}\n\nrun: {self.run_id}"
+        return [*self.report.blocks(), Verbatim([f"run: {self.run_id}"])]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -103,7 +105,7 @@ def audit(
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     tags = {check.name: check.status for check in report.checks}
     with progress.step("logging the run"), tracker.run("audit", tags=tags) as run:
-        log_data(run, settings, dataset, data=fingerprint(tables))
+        log_data(run, settings.to_dict(), dataset, data=fingerprint(tables))
         run.log_metrics({"audit": report.metrics()})
         run.log_text(report.text(), "audit/audit.txt")
         run.log_text(json.dumps(report.to_dict(), indent=2), "audit/audit.json")

@@ -1,8 +1,8 @@
-"""Say what is wrong with config, tables and label, all at once, before anything is learned."""
+"""Say what is wrong with config, tables and label, all at once, before anything is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +22,18 @@ from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_signs import has_answers
 from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Head, TableBlock
+from staypower.results.numbers import count, percent
+from staypower.results.result import Result
 from staypower.sources.findings import Finding
 from staypower.tables import BucketedTables, Tables
 
-__all__ = ["CheckResult", "check", "population_text"]
+__all__ = ["CheckResult", "check", "population_blocks"]
 
 
 @dataclass(frozen=True)
-class CheckResult:
-    """What checking found.
+class CheckResult(Result):
+    """What is wrong with config and tables, and what a model would be trained on.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ class CheckResult:
     plan : CutoffPlan or None
         The cutoffs, when the history allows any.
     labels : Labels or None
-        Who would be learned from.
+        The population and its outcomes.
     """
 
     report: CheckReport
@@ -58,22 +61,22 @@ class CheckResult:
         return self.report.frame()
 
     def population(self) -> pd.DataFrame:
-        """Return one row a cutoff: who is active, who is left out, who churned."""
+        """Return one row per cutoff: who is active, who is left out, who churned."""
         return pd.DataFrame() if self.labels is None else self.labels.frame()
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return the report, the features and the population."""
-        lines = [self.report.text(), ""]
+        shown: list[Block] = [*self.report.blocks()]
         if self.catalogue is not None:
             tables = self.catalogue.frame()["table"].value_counts()
-            families = ", ".join(f"{count} from {name}" for name, count in tables.items())
-            lines += [f"features: {len(self.catalogue.names)} ({families}); `staypower features --list` names them"]
+            families = ", ".join(f"{number} from {name}" for name, number in tables.items())
+            shown.append(f"Features: {len(self.catalogue.names)} ({families}); `staypower features --list` names them.")
         if self.plan is not None:
-            lines += [f"split: {self.plan.words}"]
+            shown.append(f"Split: {self.plan.words}")
         if self.labels is not None:
-            lines += ["", population_text(self.labels, self.plan)]
-        verdict = "not usable as it is" if self.report.errors else "usable"
-        return "\n".join([*lines, "", f"{verdict}: {self.report.summary}"])
+            shown += population_blocks(self.labels, self.plan)
+        verdict = "Not usable as it is" if self.report.errors else "Usable"
+        return [*shown, f"{verdict}: {self.report.summary}"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -85,25 +88,48 @@ class CheckResult:
             "population": self.population().to_dict("records"),
         }
 
-    def _repr_html_(self) -> str:
-        return self.report._repr_html_() + self.population().to_html(index=False)
+
+_COUNTS = {
+    "cutoff": "cutoff",
+    "accounts": "accounts",
+    "active": "active",
+    "notice_given": "notice given",
+    "too_new": "too new",
+    "left_in_gap": "left in the gap",
+    "unlabelled": "without label",
+    "labelled": "labelled",
+    "churners": "churned",
+    "voluntary": "voluntary",
+    "involuntary": "involuntary",
+    "unknown": "reason unknown",
+    "base_rate": "churn rate",
+}
+_OPTIONAL = ("notice_given", "too_new", "left_in_gap", "unlabelled", "voluntary", "involuntary", "unknown")
 
 
-def population_text(labels: Labels, plan: CutoffPlan | None) -> str:
+def population_blocks(labels: Labels, plan: CutoffPlan | None) -> list[Block]:
     """Write the counts of each cutoff with what it is used for; columns of zeros are left out."""
     counts = labels.frame()
-    optional = ("notice_given", "too_new", "left_in_gap", "unlabelled", "voluntary", "involuntary", "unknown")
-    # a company without reasons has churners of one kind only, which says nothing
-    told = {"unknown"} if (counts["unknown"] == counts["churners"]).all() else set()
-    shown = counts.drop(columns=[name for name in optional if name in told or not counts[name].any()])
-    shown["base_rate"] = [f"{rate:.1%}" for rate in counts["base_rate"]]
+    # without any reason every churned account is of unknown kind, which says nothing
+    hidden = {"unknown"} if (counts["unknown"] == counts["churners"]).all() else set()
+    shown = [str(name) for name in counts if name not in _OPTIONAL or (name not in hidden and counts[name].any())]
+    rows = [[_cell(row, name) for name in shown] for row in counts.to_dict("records")]
+    heads: list[str | Head] = [_COUNTS.get(name, name.replace("_", " ")) for name in shown]
     if plan is None:
-        return str(shown.to_string(index=False))
-    shown["used_for"] = [_use_of(cutoff, plan) for cutoff in labels.population.cutoffs.tolist()]
-    lines = [str(shown.to_string(index=False))]
-    if plan.split != "snapshot":
-        lines += [f"an embargo of {plan.embargo} days separates training, calibration and test, so outcomes never overlap"]
-    return "\n".join(lines)
+        return [TableBlock(heads, rows)]
+    used = [_use_of(cutoff, plan) for cutoff in labels.population.cutoffs.tolist()]
+    table = TableBlock([*heads, Head("used for", "left")], [[*row, use] for row, use in zip(rows, used, strict=True)])
+    if plan.split == "snapshot":
+        return [table]
+    return [
+        table,
+        f"An embargo of {plan.embargo} days separates training, calibration and test, so outcomes never overlap.",
+    ]
+
+
+def _cell(row: Mapping[Hashable, Any], name: str) -> str:
+    value = row[name]
+    return percent(value) if name == "base_rate" else count(value) if isinstance(value, int) else str(value)
 
 
 def _use_of(cutoff: int, plan: CutoffPlan) -> str:
@@ -187,7 +213,7 @@ def _catalogue(
 
 
 def _tier(tables: BucketedTables, settings: Settings, findings: list[Finding]) -> None:
-    """Name answers from which no tier can be learned: one instrument on two scales, or bands that do not fit."""
+    """Name answers that no tier can be trained on: one instrument on two scales, or bands that do not fit."""
     if settings.tier.kind != "survey" or "surveys" not in tables.names:
         return
     answered = tables.together({"surveys"})
@@ -201,7 +227,7 @@ def _tier(tables: BucketedTables, settings: Settings, findings: list[Finding]) -
 
 def _as_findings(error: UsageError, place: str) -> list[Finding]:
     return [
-        Finding("error", f"({place})", "", 0, f"{problem.problem}: {problem.value}", "no model can be learned", problem.fix)
+        Finding("error", f"({place})", "", 0, f"{problem.problem}: {problem.value}", "no model can be trained", problem.fix)
         for problem in error.problems
     ]
 

@@ -23,13 +23,16 @@ from staypower.pipelines.report import ReportResult, report
 from staypower.pipelines.score import ScoreResult, score
 from staypower.pipelines.train import TrainResult, train
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Heading, Verbatim
+from staypower.results.numbers import decimal
+from staypower.results.result import Result
 from staypower.simulation.company import simulate_to
 
 __all__ = ["DemoResult", "demo", "demo_config"]
 
 
 @dataclass(frozen=True)
-class DemoResult:
+class DemoResult(Result):
     """What the demo made."""
 
     config: Path
@@ -40,30 +43,32 @@ class DemoResult:
     reported: ReportResult
     ceiling: float  # AUROC that the true probabilities reach at the test cutoffs
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return the summary and the paths of what was made."""
-        reached = self.trained.evaluation.metrics()["auroc"]
-        lines = [
-            self.trained.text(),
-            "",
-            f"AUROC {reached:.3f}; the simulator's true probabilities reach {self.ceiling:.3f} on the same rows",
-            "",
-            self.scored.text(),
-            "",
-            self.acted.brief(),
-            "",
-            "pictures:",
-            *(f"  {path}" for path in self.evaluated.files),
-            f"config: {self.config}",
-            f"report: {self.reported.path} (open it in a browser: whom to call, why, and with what)",
-            "",
-            "next:",
-            f"  staypower check -c {self.config}",
-            f"  staypower explain -c {self.config} --account {self.scored.scores.watch_list(1)['account_id'].iloc[0]}",
-            f"  staypower actions -c {self.config}",
-            f"  mlflow ui --backend-store-uri sqlite:///{Path('mlruns') / 'mlflow.db'}",
+        reached = decimal(self.trained.evaluation.metrics()["auroc"])
+        riskiest = self.scored.watch_list(1)["account_id"].iloc[0]
+        return [
+            *self.trained.blocks(),
+            f"AUROC {reached}; the simulator's true probabilities reach {decimal(self.ceiling)} on the same rows.",
+            *self.scored.blocks(),
+            Verbatim(self.acted.brief().splitlines()),
+            Verbatim(["Pictures:", *(f"  {path}" for path in self.evaluated.files)]),
+            Verbatim(
+                [
+                    f"config: {self.config}",
+                    f"report: {self.reported.path} (open it in a browser: whom to call, why, and with what)",
+                ]
+            ),
+            Heading("Next"),
+            Verbatim(
+                [
+                    f"  staypower check -c {self.config}",
+                    f"  staypower explain -c {self.config} --account {riskiest}",
+                    f"  staypower actions -c {self.config}",
+                    f"  mlflow ui --backend-store-uri sqlite:///{Path('mlruns') / 'mlflow.db'}",
+                ]
+            ),
         ]
-        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -37,11 +37,11 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.loading import open_to_train
-from staypower.pipelines.logging import log_data, log_evaluation
 from staypower.progress import Progress
 from staypower.results.blocks import Block, Verbatim
 from staypower.results.result import Result
 from staypower.tables import Tables, fingerprint
+from staypower.tracking.contents import log_data, log_evaluation
 from staypower.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def evaluate(
         tempfile.TemporaryDirectory() as scratch,
     ):
         files = evaluation.write_pictures(settings.output_folder / "evaluation")
-        log_data(run, settings, dataset, data=data)
+        log_data(run, settings.to_dict(), dataset, data=data)
         log_evaluation(run, evaluation, scratch=Path(scratch))
     return EvaluateResult(evaluation, place.version, run.run_id, tuple(files))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import textwrap
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -42,18 +41,21 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.engine_choice import engine_of_cluster
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Head, Heading, Items, TableBlock, Verbatim
+from staypower.results.numbers import plural
+from staypower.results.result import Result
 from staypower.tables import BucketedTables
 from staypower.writing import require_table_path, write_rows
 
 __all__ = ["FeatureResult", "build_dataset", "build_features", "list_features"]
 
-_WIDTH = 100
+_HEADS = [Head(head, "left") for head in ("feature", "meaning", "lever", "without data")]
 # how many columns are reckoned with before the tables are looked at
 _EXPECTED = 200
 
 
 @dataclass(frozen=True)
-class FeatureResult:
+class FeatureResult(Result):
     """The features of a company."""
 
     catalogue: Catalogue
@@ -64,26 +66,18 @@ class FeatureResult:
         """Return one row per feature."""
         return self.catalogue.frame()
 
-    def text(self) -> str:
-        """Return the list, what is not built, and the path."""
+    def blocks(self) -> list[Block]:
+        """Return the list and what is not built, or the path of what was written."""
         if self.path is not None:
-            return f"{self.rows:,} rows of {len(self.catalogue.names)} features: {self.path}"
+            return [Verbatim([f"{plural(self.rows, 'row')} of {plural(len(self.catalogue.names), 'feature')}: {self.path}"])]
         listed = self.catalogue.frame()
-        lines = []
+        shown: list[Block] = []
         for table, rows in listed.groupby("table", sort=False):
-            lines += [f"{table}", *(line for row in rows.to_dict("records") for line in _two_lines(row)), ""]
-        lines += [f"{len(listed)} features"]
+            shown += [Heading(str(table)), TableBlock(_HEADS, [_row(row) for row in rows.to_dict("records")])]
+        shown.append(plural(len(listed), "feature"))
         if self.catalogue.left_out:
-            lines += ["", "not built:"]
-            for why, names in self._not_built().items():
-                lines += textwrap.wrap(
-                    f"{why}: {', '.join(names)}",
-                    _WIDTH,
-                    initial_indent="  ",
-                    subsequent_indent="      ",
-                    break_on_hyphens=False,
-                )
-        return "\n".join(lines)
+            shown += [Heading("Not built"), Items([f"{why}: {', '.join(names)}" for why, names in self._not_built().items()])]
+        return shown
 
     def _not_built(self) -> dict[str, list[str]]:
         grouped: dict[str, list[str]] = {}
@@ -101,17 +95,12 @@ class FeatureResult:
         }
 
 
-def _two_lines(row: Mapping[Hashable, str]) -> list[str]:
-    """Say what a feature is under its name; 0 or missing is what it is where nothing is known."""
+def _row(row: Mapping[Hashable, str]) -> list[str]:
+    """Write a feature, and what it is where there is no data."""
     window = "" if row["window"] == "ever" else row["window"]
     unit = f" [{row['unit']}]" if row["unit"] else ""
-    said = ", ".join(part for part in (row["description"], window) if part) + unit
-    beside = [f"lever {row['lever']}" if row["lever"] else "", f"{row['empty']} where nothing is known" if row["empty"] else ""]
-    notes = ", ".join(part for part in beside if part)
-    return [
-        f"  {row['name']}" + (f"  ({notes})" if notes else ""),
-        *textwrap.wrap(said, _WIDTH, initial_indent="      ", subsequent_indent="      "),
-    ]
+    words = ", ".join(part for part in (row["description"], window) if part) + unit
+    return [row["name"], words, row["lever"], row["empty"]]
 
 
 def list_features(

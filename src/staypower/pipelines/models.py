@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,12 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.loading import open_to_train
-from staypower.pipelines.logging import log_comparison
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Head, Items, TableBlock
+from staypower.results.numbers import decimal
+from staypower.results.result import Result
 from staypower.tables import Tables, fingerprint
+from staypower.tracking.contents import log_comparison
 from staypower.tracking.tracker import Tracker
 
 __all__ = ["ModelList", "Promotion", "compare_versions", "list_models", "promote", "rollback"]
@@ -36,32 +40,31 @@ _FACTS = ("version", "champion", "created_at", "split", "tested_at")
 
 
 @dataclass(frozen=True)
-class ModelList:
+class ModelList(Result):
     """Every version of a model."""
 
     name: str
-    versions: pd.DataFrame  # one row a version; see `Registry.list_versions`
+    versions: pd.DataFrame  # one row per version; see `Registry.list_versions`
 
     def frame(self) -> pd.DataFrame:
-        """Return one row a version."""
+        """Return one row per version."""
         return self.versions
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return the versions with their main metrics, and who promoted which, when and why."""
-        if self.versions.empty:
-            return f"no version of {self.name} yet: `staypower train` makes one"
-        names = [*_FACTS, *(f"metric.{metric.name}" for metric in listed_in("versions")), "digest"]
-        shown = self.versions[[name for name in names if name in self.versions]]
-        shown = shown.rename(columns=lambda name: {"created_at": "trained"}.get(name, name.removeprefix("metric.")))
-        shown = shown.assign(champion=shown["champion"].map({True: "yes", False: ""}), trained=shown["trained"].str[:10])
-        if "digest" in shown:
-            # the whole digest is in `--json` and in `versions.json`; its beginning tells two versions apart
-            shown = shown.assign(digest=shown["digest"].str[:12])
-        table = str(shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4f}"))
-        told = [line for row in self.versions.to_dict("records") for line in _told(row)]
-        if len({at for at in shown.get("tested_at", ()) if at}) > 1:
-            told.append("tested at different cutoffs: only `staypower models promote VERSION` compares on the same ones")
-        return "\n".join([table, *(["", *told] if told else [])])
+        rows = self.versions.to_dict("records")
+        if not rows:
+            return [f"No version of {self.name} yet: `staypower train` makes one."]
+        metrics = [metric for metric in listed_in("versions") if f"metric.{metric.name}" in self.versions]
+        heads = [Head(head, "left") for head in ("version", "champion", "trained", "split", "tested at")]
+        written = [[_cell(row, name) for name in (*_FACTS, *(f"metric.{metric.name}" for metric in metrics))] for row in rows]
+        # the whole digest is in `--json` and in `versions.json`; its first letters tell two versions apart
+        table = [[*cells, str(row.get("digest") or "")[:12]] for cells, row in zip(written, rows, strict=True)]
+        shown: list[Block] = [TableBlock([*heads, *(metric.label for metric in metrics), Head("digest", "left")], table)]
+        notes = [line for row in rows for line in _notes(row)]
+        if len({row["tested_at"] for row in rows if row.get("tested_at")}) > 1:
+            notes.append("Tested at different cutoffs: only `staypower models promote VERSION` compares on the same ones")
+        return [*shown, *([Items(notes)] if notes else [])]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -71,11 +74,20 @@ class ModelList:
         }
 
 
-def _told(row: dict[Any, Any]) -> list[str]:
-    """Say of one version what it was learned from, who promoted it and why, and what keeps it from being promoted."""
-    version, lines = f"version {row['version']}", []
+def _cell(row: Mapping[Any, Any], name: str) -> str:
+    value = row.get(name)
+    if name == "champion":
+        return "yes" if value else ""
+    if value is None or value != value:
+        return ""
+    return decimal(value, 4) if isinstance(value, float) else str(value)[:10] if name == "created_at" else str(value)
+
+
+def _notes(row: Mapping[Any, Any]) -> list[str]:
+    """Say what a version was trained on, who promoted it and why, and what keeps it from being promoted."""
+    version, lines = f"Version {row['version']}", []
     if row.get("learned_from"):
-        lines.append(f"{version}: learned from {row['learned_rows']}, {row['learned_from']}; tested on {row['tested_rows']}")
+        lines.append(f"{version}: trained on {row['learned_rows']}, {row['learned_from']}; tested on {row['tested_rows']}")
     if row.get("promoted_at"):
         forced = ", by force" if row.get("promoted_by_force") == "yes" else ""
         who = row.get("promoted_by") or "unknown"
@@ -86,14 +98,14 @@ def _told(row: dict[Any, Any]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Promotion:
+class Promotion(Result):
     """Which version scores now, and why it does."""
 
-    name: str  # the version that scores now and the one before; `previous` is empty when there was none
-    version: str  # the version that scores now and the one before; `previous` is empty when there was none
-    previous: str  # the version that scores now and the one before; `previous` is empty when there was none
+    name: str  # of the model
+    version: str  # the version that scores now
+    previous: str  # the version that scored before; empty when there was none
     asked: str  # the version that was to be promoted
-    comparison: Comparison | None = None  # what was found when it was compared with the champion
+    comparison: Comparison | None = None  # with the champion, when there was one
     refusal: str = ""  # why it was not promoted; empty when it was
     forced: bool = False
 
@@ -102,16 +114,20 @@ class Promotion:
         """1 when it was refused."""
         return ExitCode.FOUND if self.refusal else ExitCode.DONE
 
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return what was found and what changed."""
-        lines = [] if self.comparison is None else [self.comparison.text(), ""]
+        found: list[Block] = [] if self.comparison is None else [*self.comparison.blocks()]
         if self.refusal:
-            why = "" if lines else f": {self.refusal}"
-            force = f"`staypower models promote {self.asked} --force --reason TEXT` does it all the same"
-            return "\n".join([*lines, f"not promoted{why}; {force}", f"champion of {self.name}: {self.version or 'none'}"])
+            why = "" if found else f": {self.refusal}"
+            force = f"`staypower models promote {self.asked} --force --reason TEXT` promotes it all the same"
+            return [*found, f"Not promoted{why}; {force}.", f"Champion of {self.name}: {self.version or 'none'}."]
         before = f" (before: version {self.previous})" if self.previous else ""
         forced = ", promoted by force" if self.forced else ""
-        return "\n".join([*lines, f"champion of {self.name}: version {self.version}{forced}{before}"])
+        return [*found, f"Champion of {self.name}: version {self.version}{forced}{before}."]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the compared metrics; empty when nothing was compared."""
+        return pd.DataFrame() if self.comparison is None else self.comparison.frame()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -255,7 +271,7 @@ def compare_versions(
 def _refusal(record: VersionRecord, found: Comparison | None) -> str:
     """Say why a version is not promoted; empty when it is."""
     if record.untested_in_time:
-        return f"version {record.version} was learned from one snapshot and has no temporal test"
+        return f"version {record.version} was trained on one snapshot and has no temporal test"
     if found is None:
         return f"version {record.version} {record.unfit}" if record.unfit else ""
     return "" if found.wins else found.verdict

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +43,8 @@ from staypower.pipelines.loading import opened, rows_for
 from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
 from staypower.pipelines.spark_scores import SparkScores
 from staypower.progress import Progress
+from staypower.results.blocks import Block, Verbatim
+from staypower.results.result import Result
 from staypower.scoring.scorer import Scorer
 from staypower.scoring.scores import ScoredParts, Scores, typed_rows
 from staypower.tables import BucketedTables
@@ -51,18 +52,15 @@ from staypower.writing import read_table, require_table_path, write_rows
 
 __all__ = ["ScoreResult", "score"]
 
-_NOBODY = "no account has the status `scored`: nobody was active, so there is no probability to give"
-
 
 @dataclass(frozen=True)
-class ScoreResult:
-    """What scoring made."""
+class ScoreResult(Result):
+    """Scores, and the list that was written."""
 
-    # the second when the tables were too large for memory: their parts are put together in the list. The third when they are
-    # on a cluster
+    # in memory, in files where the tables were too large for memory, or on a cluster
     scores: Scores | ScoredParts | SparkScores
     path: Path | str | None = None  # the list, when it was written; on a cluster a folder or a table
-    prior: PriorCorrection | None = None  # what moved the probabilities to another base rate, when that was asked for
+    prior: PriorCorrection | None = None  # what rescaled the probabilities to another base rate, when asked for
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -88,55 +86,18 @@ class ScoreResult:
         fix = "read them with Spark, or score with `engine: embedded`"
         raise UsageError.of("the scores lie on a cluster", str(self.path), fix)
 
-    def _repr_html_(self) -> str:
-        return self.scores._repr_html_() if isinstance(self.scores, Scores) else f"<pre>{escape(self.text())}</pre>"
-
-    def text(self) -> str:
+    def blocks(self) -> list[Block]:
         """Return the counts, the accounts of highest risk and the path."""
-        counts = ", ".join(f"{n:,} {status}" for status, n in self.scores.counts().items())
-        lines = [f"{len(self.scores):,} accounts at {text_of(self.scores.cutoff)}: {counts}", ""]
-        lines += ["highest risk:"] if "scored" in self.scores.counts() else [_NOBODY]
-        for row in self.scores.watch_list(5).to_dict("records"):
-            if row["status"] == "scored":
-                chance = _percent(row["churn_probability"])
-                told = [
-                    row["churn_risk_band"],
-                    *(str(row[name]) for name in ("tier", "quadrant") if isinstance(row.get(name), str)),
-                ]
-                lines.append(f"  {row['account_id']}: {chance} within {row['horizon_days']} days ({', '.join(told)})")
-                reasons = [row.get(f"reason_{n}") for n in (1, 2, 3)]
-                lines += [f"      {reason}" for reason in reasons if isinstance(reason, str)]
-        if self.scores.has_tiers:
-            lines += ["", "quadrants:"]
-            for row in self.scores.quadrants().to_dict("records"):
-                revenue = "" if pd.isna(row["mrr"]) else f", {row['mrr']:,.0f} per month"
-                lines.append(f"  {row['words']}: {row['accounts']:,}{revenue}")
-        if self.scores.movement is not None:
-            lines += ["", "moved since the previous scores:"]
-            moved = self.scores.movement.frame()
-            lines += [
-                f"  {r['before']} -> {r['now']}: {r['accounts']:,}" for r in moved.to_dict("records") if r["before"] != r["now"]
-            ]
-        lines += ["", self.prior.words] if self.prior is not None else []
-        return "\n".join([*lines, *(() if self.path is None else ("", f"scores: {self.path}"))])
+        prior = [] if self.prior is None else [self.prior.words]
+        return [*self.scores.blocks(), *prior, *([] if self.path is None else [Verbatim([f"scores: {self.path}"])])]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "path": None if self.path is None else str(self.path),
-            "cutoff": text_of(self.scores.cutoff),
-            "accounts": len(self.scores),
-            "statuses": self.scores.counts(),
             "prior": None if self.prior is None else self.prior.to_dict(),
-            "quadrants": self.scores.quadrants().to_dict("records"),
-            "movement": None if self.scores.movement is None else self.scores.movement.frame().to_dict("records"),
-            "highest_risk": self.scores.watch_list(10).to_dict("records"),
+            **self.scores.to_dict(),
         }
-
-
-def _percent(probability: float) -> str:
-    """Write a probability without claiming certainty."""
-    return ">99%" if probability > 0.99 else "<1%" if probability < 0.01 else f"{probability:.0%}"
 
 
 def score(

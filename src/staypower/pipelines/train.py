@@ -1,17 +1,18 @@
-"""Learn a model: load, check, build, fit, evaluate, seal, log."""
+"""Train a model: load, check, build, fit, evaluate, seal, log."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from staypower import __version__
-from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
@@ -19,14 +20,12 @@ from staypower.dataset.sampled_tables import announcer
 from staypower.evaluation import wording
 from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.model_evaluation import evaluate_model
-from staypower.evaluation.result import Evaluation, quality_of
+from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.leaver_reasons import find_leaver_reasons
-from staypower.explanation.typical import find_typical_values
-from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.fitting import calibrated_base_rate, fit_classifier, fit_secondary_models
+from staypower.models.fitting import fit_classifier, fit_secondary_models
 from staypower.pipelines.arguments import (
     Moment,
     SettingsLike,
@@ -37,24 +36,29 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.loading import open_to_train
-from staypower.pipelines.logging import log_comparison, log_data, log_evaluation, log_tier
 from staypower.pipelines.models import compare_versions
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
-from staypower.results.blocks import as_text
+from staypower.results.blocks import Block, Heading, Items, Verbatim
+from staypower.results.numbers import plural
+from staypower.results.result import Result
+from staypower.scoring.sealing import seal
 from staypower.tables import fingerprint
+from staypower.tracking.contents import log_comparison, log_data, log_evaluation, log_tier
 from staypower.tracking.registry import ModelVersion
 from staypower.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TrainResult", "seal", "train"]
+    from staypower.results.pictures import Picture
+
+__all__ = ["TrainResult", "train"]
 
 
 @dataclass(frozen=True)
-class TrainResult:
-    """What training made.
+class TrainResult(Result):
+    """A trained model with its evaluation, and where both are.
 
     Parameters
     ----------
@@ -85,41 +89,43 @@ class TrainResult:
     tier: TierEvaluation | None = None
     comparison: Comparison | None = None
 
-    def text(self) -> str:
-        """Return the summary."""
-        plan, learned = self.dataset.plan, self.dataset.rows("training", "calibration")
-        name = self.bundle.metadata["name"]
+    def blocks(self) -> list[Block]:
+        """Return the evaluation, what the model was trained on, and where it is."""
+        # what the model is not better than comes before anything else
+        headline, *tables = wording.blocks(self.evaluation, slices=False)
+        shown = [headline, Items([*self.warnings, *self._facts()]), *tables]
+        if self.tier is not None:
+            shown += [Heading("Loyalty tier"), *self.tier.blocks()]
         champion = "the champion: `staypower score` uses it" if self.registered.champion else self.registered.note
+        shown.append(f"Model {self.bundle.metadata['name']}, version {self.registered.version}: {champion}")
+        if self.comparison is not None:
+            shown += [*self.comparison.blocks(), self.comparison.outlook]
+        return [*shown, Verbatim([f"bundle: {self.registered.folder}", f"run: {self.run_id}"])]
+
+    def _facts(self) -> list[str]:
+        """Say how rows were split, and what the model was trained on and what not."""
+        plan, rows = self.dataset.plan, self.dataset.rows("training", "calibration")
+        accounts, features = len(set(self.dataset.matrix.accounts[rows])), len(self.dataset.catalogue.names)
         first, last = text_of(int(plan.all[0])), text_of(plan.trained_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
-        # what the model does not beat is said before anything else
-        headline, *tables = wording.blocks(self.evaluation, slices=False)
-        lines = [
-            as_text([headline]),
-            "",
-            *self.warnings,
-            f"split: {plan.words}",
-            f"learned from {learned.sum():,} rows of {len(set(self.dataset.matrix.accounts[learned])):,} accounts, "
-            f"{when}, {len(self.dataset.catalogue.names)} features",
-            *([f"sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
-            *self._constants(),
-            f"model: {self.how}",
-            "",
-            as_text(tables),
-            *(("", "Loyalty tier", self.tier.text()) if self.tier else ()),
-            "",
-            f"model {name}, version {self.registered.version}: {champion}",
-            *(() if self.comparison is None else (self.comparison.text(), self.comparison.outlook)),
-            f"bundle: {self.registered.folder}",
-            f"run: {self.run_id}",
+        size = f"{plural(int(rows.sum()), 'row')} of {plural(accounts, 'account')}"
+        unused = [name for name, why in self.dataset.catalogue.left_out.items() if why == SAME_FOR_ALL]
+        more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
+        return [
+            f"Split: {plan.words}",
+            f"Trained on {size}, {when}, {plural(features, 'feature')}",
+            *([f"Sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
+            *([f"Not used: {', '.join(unused[:3])}{more} ({SAME_FOR_ALL})"] if unused else []),
+            f"Fit: {self.how}",
         ]
-        return "\n".join(lines)
 
-    def _constants(self) -> list[str]:
-        """Name features that the tables allow and the model does not get."""
-        names = [name for name, why in self.dataset.catalogue.left_out.items() if why == SAME_FOR_ALL]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        return [f"not learned from: {', '.join(names[:3])}{more} ({SAME_FOR_ALL})"] if names else []
+    def frame(self) -> pd.DataFrame:
+        """Return the metrics of the model and its baselines on the test rows."""
+        return self.evaluation.frame()
+
+    def pictures(self) -> Mapping[str, Callable[[], Picture]]:
+        """Return the pictures of the evaluation."""
+        return self.evaluation.pictures()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -214,7 +220,14 @@ def train(
                 settings=settings.model,
             )
             tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
-        bundle = seal(model, dataset, settings, evaluation, run_id=run.run_id, data=data)
+        bundle = seal(
+            *(model, dataset, evaluation),
+            name=settings.name,
+            label=settings.label,
+            compare_by=settings.explanation.compare_by,
+            run_id=run.run_id,
+            data=data,
+        )
         leavers, told = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
         notes = (*model.notes_, *secondary.notes, *told)
         card = write_card(
@@ -233,7 +246,7 @@ def train(
         learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
         bundle = replace(bundle, secondary=secondary.models, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
-            log_data(run, settings, dataset, data=data)
+            log_data(run, settings.to_dict(), dataset, data=data)
             log_evaluation(run, evaluation, scratch=Path(scratch))
             log_tier(run, tier)
             folder = Path(scratch) / "bundle"
@@ -251,7 +264,7 @@ def train(
 def _register(
     tracker: Tracker, folder: Path, digest: str, run_id: str, dataset: Dataset, evaluation: Evaluation, *, lacking: str
 ) -> ModelVersion:
-    """Register the sealed model with what it was learned from, and whether it may become champion by itself."""
+    """Register the sealed model with what it was trained on, and whether it can be promoted automatically."""
     learned, test, plan = dataset.rows("training", "calibration"), dataset.rows("test"), dataset.plan
     accounts = dataset.matrix.accounts
     facts = {
@@ -264,52 +277,6 @@ def _register(
     unfit = unfit_because(evaluation, churned_accounts=churned, lacking=lacking)
     metrics = dict(evaluation.metrics())
     return tracker.register(folder, digest, run_id, metrics, split=plan.split, facts=facts, unfit=unfit)
-
-
-def seal(
-    model: ChurnClassifier, dataset: Dataset, settings: Settings, evaluation: Evaluation, *, run_id: str, data: str
-) -> Bundle:
-    """Put everything that scoring needs into a bundle."""
-    learned, plan = dataset.rows("training", "calibration"), dataset.plan
-    # the whole population of the latest cutoff: no score depends on who else is in its batch
-    last, share = _reference(dataset)
-    everyday = learned & dataset.drawn
-    typical = find_typical_values(
-        dataset.X[everyday], dataset.matrix.cutoffs[everyday], dataset.matrix.categories, by=settings.explanation.compare_by
-    )
-    metadata = {
-        "name": settings.name,
-        "staypower": __version__,
-        "run_id": run_id,
-        "data_fingerprint": data,
-        "label": settings.label.model_dump(mode="json"),
-        "horizon_days": settings.label.horizon,
-        "base_rate": dataset.base_rate("training", "calibration"),
-        "calibrated_base_rate": calibrated_base_rate(dataset),
-        "risk_reference": RiskReference.of(model.predict_proba(dataset.X[last])[:, 1]).to_dict(),
-        "cutoffs": plan.to_dict(),
-        "fit": model.split_,
-        "metrics": dict(evaluation.metrics()),
-        "contact_plans": evaluation.to_dict()["contact_plans"],
-        # what the report tells of the model, wherever the bundle goes
-        "quality": quality_of(evaluation),
-        **({"sampling": dataset.sampling.to_dict(), "risk_reference_share": share} if dataset.sampling.is_on else {}),
-    }
-    return model.to_bundle(
-        categories={name: dict(dataset.catalogue.codes.get(name, {})) for name in dataset.matrix.categories},
-        learned={"catalogue": dataset.catalogue.to_dict(), "usual": typical.to_dict()},
-        metadata=metadata,
-    )
-
-
-def _reference(dataset: Dataset) -> tuple[NDArray[np.bool_], float]:
-    """Say which rows stand for the whole population of the latest cutoff, and what share of its accounts they are."""
-    last = dataset.matrix.cutoffs == dataset.plan.all[-1]
-    if dataset.plan.split == "snapshot" and dataset.sampling.negatives < 1.0:
-        # where one cutoff is all there is, only the test has kept every row
-        last &= dataset.rows("test")
-    labelled = int((dataset.labels.churned[:, -1] >= 0).sum())
-    return last, dataset.sampling.accounts * int(last.sum()) / labelled
 
 
 def _importances(model: ChurnClassifier, dataset: Dataset) -> dict[str, float]:

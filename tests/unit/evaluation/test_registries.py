@@ -19,9 +19,9 @@ from staypower.evaluation.paired import paired_difference
 from staypower.evaluation.result import quality_of
 from staypower.evaluation.tier import TIER_METRICS, evaluate_tiers
 from staypower.pipelines import tune
-from staypower.pipelines.logging import log_evaluation
 from staypower.reporting import card
 from staypower.reporting.page.rendering import render_report
+from staypower.tracking.contents import log_evaluation
 from staypower.tuning.result import Trial, Tuning
 
 NAME, LABEL = "half_way_gain", "planted"

@@ -14,10 +14,11 @@ from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import find_labels
 from staypower.labels.settings import NonContractualLabel
-from staypower.pipelines.check import population_text
+from staypower.pipelines.check import population_blocks
 from staypower.pipelines.features import FeatureResult
 from staypower.pipelines.models import ModelList
 from staypower.pipelines.score import ScoreResult
+from staypower.results.blocks import as_text
 from staypower.scoring.scores import Scores
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
@@ -39,7 +40,8 @@ def shop():
 def test_the_list_of_features_fits_a_terminal():
     text = FeatureResult(declare(shop(), FeatureSettings(), cutoff=instant_of("2024-12-01"))).text()
     assert max(map(len, text.splitlines())) <= 100
-    assert "  orders_28d  (lever engagement, 0 where nothing is known)" in text.splitlines()
+    (line,) = [line for line in text.splitlines() if line.startswith("orders_28d ")]
+    assert line.split()[-2:] == ["engagement", "0"]
     assert "no table `tickets`" in text
 
 
@@ -47,12 +49,12 @@ def test_every_cutoff_says_what_it_is_used_for():
     tables, label = shop(), NonContractualLabel(horizon=30, activity_window=60)
     plan = choose_plan(tables, label, CutoffSettings(min_history=30))
     labels = find_labels(tables, label, plan.all)
-    lines = population_text(labels, plan).splitlines()
-    assert lines[0].split() == ["cutoff", "accounts", "active", "labelled", "churners", "base_rate", "used_for"]
-    uses = [line.split()[-1] for line in lines[1:-1]]
+    lines = as_text(population_blocks(labels, plan)).splitlines()
+    assert lines[0].split() == ["cutoff", "accounts", "active", "labelled", "churned", "churn", "rate", "used", "for"]
+    uses = [line.split()[-1] for line in lines[1:-2]]
     assert uses.count("test") == len(plan.test)
     assert uses.count("training") == len(plan.training)
-    assert f"{plan.embargo} days without cutoffs" in lines[-1]
+    assert f"An embargo of {plan.embargo} days" in lines[-1]
     assert labels.frame()["accounts"].dtype.kind == "i"
 
 
@@ -72,8 +74,8 @@ def test_no_probability_is_called_certain():
 
 def test_nobody_to_score_is_said():
     text = scores(["not_active", "no_history"], [np.nan, np.nan])
-    assert "highest risk" not in text
-    assert "nobody was active" in text
+    assert "Highest risk" not in text
+    assert "none was active" in text
 
 
 def test_versions_fit_a_terminal():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from staypower.config.settings import Settings
 from staypower.dataset.building import Dataset
 from staypower.evaluation.comparison import Comparison
 from staypower.evaluation.result import Evaluation
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["log_comparison", "log_data", "log_evaluation", "log_tier"]
 
 
-def log_data(run: TrackedRun, settings: Settings, dataset: Dataset, *, data: str) -> None:
+def log_data(run: TrackedRun, settings: Mapping[str, Any], dataset: Dataset, *, data: str) -> None:
     """Log the settings, what the data were, who was in the population, and the feature list."""
-    run.log_settings(settings.to_dict())
+    run.log_settings(settings)
     sample = {"sample": str(dataset.sampling)} if dataset.sampling.is_on else {}
     run.set_tags({"data_fingerprint": data, "split": dataset.plan.split, **sample})
     run.log_text(json.dumps(dataset.plan.to_dict(), indent=2), "data/cutoffs.json")
@@ -49,7 +49,7 @@ def log_tier(run: TrackedRun, evaluation: TierEvaluation | None) -> None:
 
 
 def log_comparison(run: TrackedRun, comparison: Comparison | None) -> None:
-    """Log how a challenger did beside the champion, when there was one to compare with."""
+    """Log how a challenger compares with the champion, when there was one."""
     if comparison is None:
         return
     run.log_metrics({f"difference_{name}": found.value for name, found in comparison.differences.items()})

@@ -1,0 +1,76 @@
+"""Put everything that scoring needs into a bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from staypower import __version__
+from staypower.dataset.building import Dataset
+from staypower.evaluation.result import Evaluation, quality_of
+from staypower.explanation.typical import find_typical_values
+from staypower.labels.settings import LabelSettings
+from staypower.metrics.risk import RiskReference
+from staypower.models.bundle import Bundle
+from staypower.models.churn import ChurnClassifier
+from staypower.models.fitting import calibrated_base_rate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["seal"]
+
+
+def seal(
+    model: ChurnClassifier,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    *,
+    name: str,
+    label: LabelSettings,
+    compare_by: str | None,
+    run_id: str,
+    data: str,
+) -> Bundle:
+    """Put everything that scoring needs into a bundle."""
+    training_rows, plan = dataset.rows("training", "calibration"), dataset.plan
+    # the whole population of the latest cutoff: no score depends on who else is in its batch
+    last, share = _reference(dataset)
+    everyday = training_rows & dataset.drawn
+    typical = find_typical_values(
+        dataset.X[everyday], dataset.matrix.cutoffs[everyday], dataset.matrix.categories, by=compare_by
+    )
+    metadata = {
+        "name": name,
+        "staypower": __version__,
+        "run_id": run_id,
+        "data_fingerprint": data,
+        "label": label.model_dump(mode="json"),
+        "horizon_days": label.horizon,
+        "base_rate": dataset.base_rate("training", "calibration"),
+        "calibrated_base_rate": calibrated_base_rate(dataset),
+        "risk_reference": RiskReference.of(model.predict_proba(dataset.X[last])[:, 1]).to_dict(),
+        "cutoffs": plan.to_dict(),
+        "fit": model.split_,
+        "metrics": dict(evaluation.metrics()),
+        "contact_plans": evaluation.to_dict()["contact_plans"],
+        # what the report shows of the model, wherever the bundle goes
+        "quality": quality_of(evaluation),
+        **({"sampling": dataset.sampling.to_dict(), "risk_reference_share": share} if dataset.sampling.is_on else {}),
+    }
+    return model.to_bundle(
+        categories={column: dict(dataset.catalogue.codes.get(column, {})) for column in dataset.matrix.categories},
+        learned={"catalogue": dataset.catalogue.to_dict(), "usual": typical.to_dict()},
+        metadata=metadata,
+    )
+
+
+def _reference(dataset: Dataset) -> tuple[NDArray[np.bool_], float]:
+    """Say which rows stand for the whole population of the latest cutoff, and what share of its accounts they are."""
+    last = dataset.matrix.cutoffs == dataset.plan.all[-1]
+    if dataset.plan.split == "snapshot" and dataset.sampling.negatives < 1.0:
+        # where one cutoff is all there is, only the test has kept every row
+        last &= dataset.rows("test")
+    labelled = int((dataset.labels.churned[:, -1] >= 0).sum())
+    return last, dataset.sampling.accounts * int(last.sum()) / labelled
