@@ -18,17 +18,13 @@ from staypower.evaluation.rows import BASE_RATE
 from staypower.metrics.profit import profit_curve_of
 from staypower.metrics.tally import Tally
 from staypower.results.numbers import count, decimal, money, percent
-from staypower.results.pictures import Picture
+from staypower.results.pictures import COLOURS, DASHES, GREY, Picture, label_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["pictures"]
 
-# Okabe and Ito's colours can be told apart with any colour vision, dashes in black and white. The model is the blue solid line.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-_GREY = "#777777"
 _MOST_FEATURES = 20
 _LONGEST_NAME = 44
 _LEAST_LIFT_SHARE = 0.01
@@ -57,8 +53,8 @@ def _precision_recall(evaluation: Evaluation) -> Picture:
         label = _labelled(evaluation, name, "average_precision")
         _line(axes, place, np.append(0.0, recall), np.append(precision[0], precision), label, step=True)
     base_rate = evaluation.base_rate.value
-    axes.axhline(base_rate, color=_GREY, linewidth=1, label=f"base rate ({decimal(base_rate)})")
-    _label(axes, "share of churned accounts that is contacted (recall)", "share of contacted accounts that churned (precision)")
+    axes.axhline(base_rate, color=GREY, linewidth=1, label=f"base rate ({decimal(base_rate)})")
+    label_axes(axes, "share of churned accounts contacted (recall)", "share of contacted accounts that churned (precision)")
     _percent(axes, "xy")
     axes.set_ylim(0, 1.02)
     _legend(axes, "average precision", "upper right")
@@ -70,8 +66,8 @@ def _roc(evaluation: Evaluation) -> Picture:
     for place, (name, tally) in enumerate(_ranked(evaluation)):
         stayed, churned = tally.negatives / tally.negatives[-1], tally.positives / tally.positives[-1]
         _line(axes, place, stayed, churned, _labelled(evaluation, name, "auroc"))
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="random order (0.500)")
-    _label(axes, "false positive rate (accounts that stayed)", "true positive rate (accounts that churned)")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="random order (0.500)")
+    label_axes(axes, "false positive rate (accounts that stayed)", "true positive rate (accounts that churned)")
     _percent(axes, "xy")
     axes.set_aspect("equal")
     _legend(axes, "area under the curve", "lower right")
@@ -87,10 +83,10 @@ def _lift_and_gain(evaluation: Evaluation) -> Picture:
         # below 1% the lift depends on a handful of accounts
         grid = np.linspace(_LEAST_LIFT_SHARE, 1, 400)
         _line(lift, place, grid, np.interp(grid, share, reached) / grid, name)
-    gain.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="random order")
-    lift.axhline(1.0, color=_GREY, linewidth=1, label="random order")
-    _label(gain, "share of accounts contacted, highest scores first", "share of churned accounts that is contacted (gain)")
-    _label(lift, "share of accounts contacted, highest scores first", "churn rate of the contacted / base rate (lift)")
+    gain.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="random order")
+    lift.axhline(1.0, color=GREY, linewidth=1, label="random order")
+    label_axes(gain, "share of accounts contacted, highest scores first", "share of churned accounts contacted (gain)")
+    label_axes(lift, "share of accounts contacted, highest scores first", "churn rate of the contacted / base rate (lift)")
     _percent(gain, "xy")
     _percent(lift, "x")
     lift.set_ylim(bottom=0)
@@ -111,14 +107,14 @@ def _reliability(evaluation: Evaluation) -> Picture:
         low, high = (np.array([getattr(each.observed, end) for each in bins]) for end in ("low", "high"))
         low, high = np.where(np.isnan(low), observed, low), np.where(np.isnan(high), observed, high)
         _line(axes, place, predicted, observed, _labelled(evaluation, name, "calibration_error"), marker="o")
-        axes.vlines(predicted, low, high, color=_COLOURS[place % len(_COLOURS)], linewidth=1)
+        axes.vlines(predicted, low, high, color=COLOURS[place % len(COLOURS)], linewidth=1)
         top = max(top, float(predicted.max()), float(high.max()))
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, label="perfectly calibrated")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfectly calibrated")
     limit = min(1.0, top * 1.05 + 0.01)
     axes.set_xlim(0, limit)
     axes.set_ylim(0, limit)
     axes.set_aspect("equal")
-    _label(axes, "predicted churn probability (mean of the bin)", "share that churned")
+    label_axes(axes, "predicted churn probability (mean of the bin)", "share that churned")
     _percent(axes, "xy")
     _legend(axes, "calibration error; bars: 95% intervals", "upper left")
     return figure
@@ -134,9 +130,9 @@ def _profit(evaluation: Evaluation) -> Picture:
         best = curve.best()
         _line(axes, place, curve.fraction, curve.profit, f"{name} ({money(best.profit, 2)} at {percent(best.fraction, 0)})")
         if name == evaluation.model:
-            axes.plot([best.fraction], [best.profit], "o", color=_COLOURS[0])
-    axes.axhline(0, color=_GREY, linewidth=1)
-    _label(axes, "share of accounts contacted, highest scores first", "profit per account")
+            axes.plot([best.fraction], [best.profit], "o", color=COLOURS[0])
+    axes.axhline(0, color=GREY, linewidth=1)
+    label_axes(axes, "share of accounts contacted, highest scores first", "profit per account")
     _percent(axes, "x")
     assumed = f"clv {clv:g}, incentive {incentive:g}, contact {contact:g}, acceptance {percent(costs.acceptance, 0)}"
     figure.legend(title=f"highest profit ({assumed})", loc="outside lower center", ncols=2, fontsize=8, title_fontsize=8)
@@ -151,15 +147,15 @@ def _slices(evaluation: Evaluation) -> Picture:
     worst = evaluation.worst_slice
     for at, group in enumerate(shown):
         lowest = worst is not None and (group.partition, group.name) == (worst.partition, worst.name)
-        colour = _COLOURS[1] if lowest else _COLOURS[0]
+        colour = COLOURS[1] if lowest else COLOURS[0]
         axes.hlines(at, group.auroc.low, group.auroc.high, color=colour, linewidth=1.4)
         axes.plot([group.auroc.value], [at], "D" if lowest else "o", color=colour, markersize=5)
     overall = evaluation.scorers[evaluation.model]["auroc"].value
-    axes.axvline(overall, color=_GREY, linewidth=1, label=f"all rows ({decimal(overall)})")
+    axes.axvline(overall, color=GREY, linewidth=1, label=f"all rows ({decimal(overall)})")
     names = [_short(f"{group.partition} {group.name} ({count(group.accounts)})") for group in shown]
     axes.set_yticks(place, names, parse_math=False, fontsize=8)
     axes.set_ylim(-0.7, len(shown) - 0.3)
-    _label(axes, "AUROC (in brackets: accounts; diamond: worst slice)", "")
+    label_axes(axes, "AUROC (in brackets: accounts; diamond: worst slice)", "")
     axes.grid(visible=False, axis="y")
     _legend(axes, None, "upper left")
     return figure
@@ -171,11 +167,11 @@ def _importance(evaluation: Evaluation) -> Picture:
     height = 1.4 + 0.27 * len(largest)
     figure = _figure(evaluation, "Feature importance", height=height)
     axes = figure.subplots()
-    axes.barh(range(len(largest)), [value for _, value in largest], color=_COLOURS[0])
+    axes.barh(range(len(largest)), [value for _, value in largest], color=COLOURS[0])
     axes.set_yticks(range(len(largest)), [_short(name) for name, _ in largest], parse_math=False, fontsize=8)
     axes.set_ylim(-0.7, len(largest) - 0.3)
     of = f" (the largest {len(largest)} of {len(importance)})" if len(importance) > len(largest) else ""
-    _label(axes, f"importance{of}", "")
+    label_axes(axes, f"importance{of}", "")
     axes.grid(visible=False, axis="y")
     return figure
 
@@ -206,8 +202,8 @@ def _line(axes: Axes, place: int, x: np.ndarray, y: np.ndarray, label: str, *, s
         x,
         y,
         label=label.lstrip("_"),  # a leading underscore would keep it out of the legend
-        color=_COLOURS[place % len(_COLOURS)],
-        linestyle=_DASHES[place % len(_DASHES)],
+        color=COLOURS[place % len(COLOURS)],
+        linestyle=DASHES[place % len(DASHES)],
         linewidth=2.2 if place == 0 else 1.4,
         drawstyle="steps-pre" if step else "default",
         marker=marker,
@@ -218,14 +214,6 @@ def _line(axes: Axes, place: int, x: np.ndarray, y: np.ndarray, label: str, *, s
 
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..."
-
-
-def _label(axes: Axes, x: str, y: str) -> None:
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(visible=True, color="#e5e5e5", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _percent(axes: Axes, which: str) -> None:

@@ -1,4 +1,4 @@
-"""A logistic regression on the model's own features: the baseline that asks whether trees were needed."""
+"""A logistic regression on the features of the model: the baseline that shows whether trees are needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # it ships no types
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
 from staypower.errors import UsageError, nearest
 from staypower.metrics.probability import log_loss
@@ -25,7 +25,7 @@ _FOLDS = 3
 _CHOOSING_ROWS = 10_000
 _SKEWED = 2.0
 _FEWEST_ROWS = 20
-_FARTHEST = 6.0
+_WIDEST = 6.0
 
 
 def logistic_baseline(
@@ -39,10 +39,10 @@ def logistic_baseline(
 ) -> NDArray[np.float64]:
     """Predict churn with a regularised logistic regression.
 
-    Everything is learned on the training rows: missing numbers become the median and get an indicator; columns with an absolute
-    skewness above 2 are passed through ``sign(x) log(1 + |x|)``; all are standardised and held within 6 deviations; codes seen
-    in at least 20 rows become indicators. The L2 strength is the best of five by log loss over three folds of whole accounts,
-    on about 10,000 rows evenly taken. Nothing is random.
+    Everything is fitted on the training rows: missing numbers become the median and get an indicator; columns with an absolute
+    skewness above 2 are passed through ``sign(x) log(1 + |x|)``; all are standardised and clipped at 6 deviations; codes that
+    occur in at least 20 rows become indicators. The L2 strength is the best of five by log loss over three folds of whole
+    accounts, on about 10,000 evenly spaced rows. Nothing is random.
 
     >>> import pandas as pd
     >>> X = pd.DataFrame({"silence": [1.0, 2, 3, 10, 11, 12], "plan": [0.0, 0, 1, 1, 0, 1]})
@@ -54,9 +54,9 @@ def logistic_baseline(
     _check(X_train, churned, X_test, categorical)
     groups = np.unique(np.asarray(accounts), return_inverse=True)[1] if accounts is not None else np.arange(len(churned))
     weight = np.ones(len(churned)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    design = _Design.learn(X_train, categorical)
+    design = _Design.fit(X_train, categorical)
     inputs = design.apply(X_train)
-    # One thread: same bits on any machine, and threads that wait for such small products cost ten times what they save.
+    # one thread: same bits on any machine, and for such small products waiting threads cost more than they save
     with threadpool_limits(1):
         model = _fit(inputs, churned, weight, _chosen_strength(inputs, churned, weight, groups))
         return np.asarray(model.predict_proba(design.apply(X_test))[:, 1], dtype=np.float64)
@@ -64,7 +64,7 @@ def logistic_baseline(
 
 @dataclass(frozen=True, eq=False)
 class _Design:
-    """What was learned about the columns; a test row never changes it."""
+    """How columns become inputs, fitted on the training rows alone."""
 
     numbers: tuple[str, ...]
     medians: NDArray[np.float64]
@@ -75,7 +75,7 @@ class _Design:
     deviations: NDArray[np.float64]
 
     @classmethod
-    def learn(cls, X: pd.DataFrame, categorical: Sequence[str]) -> _Design:
+    def fit(cls, X: pd.DataFrame, categorical: Sequence[str]) -> _Design:
         numbers = tuple(str(name) for name in X if name not in set(categorical) and np.isfinite(X[name]).any())
         values = _finite(X, numbers)
         medians = np.nanmedian(values, axis=0) if len(numbers) else np.empty(0)
@@ -84,7 +84,7 @@ class _Design:
         seen: set[bytes] = set()
         indicated = []
         for at in np.flatnonzero(missing.any(axis=0)):
-            # Columns of one table are missing together: one indicator says it for all of them.
+            # columns of one table are missing together: one indicator is enough for all of them
             pattern = np.packbits(missing[:, at]).tobytes()
             if pattern not in seen:
                 seen.add(pattern)
@@ -98,7 +98,7 @@ class _Design:
         return cls(numbers, medians, draft.skewed, draft.indicated, codes, raw.mean(axis=0), deviations)
 
     def apply(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        inputs: NDArray[np.float64] = np.clip((self._raw(X) - self.means) / self.deviations, -_FARTHEST, _FARTHEST)
+        inputs: NDArray[np.float64] = np.clip((self._raw(X) - self.means) / self.deviations, -_WIDEST, _WIDEST)
         return inputs
 
     def _raw(self, X: pd.DataFrame) -> NDArray[np.float64]:

@@ -133,7 +133,7 @@ def backtest(
             left_out.append(f"fold tested at {text_of(int(dataset.plan.test[0]))} left out: {short}")
             continue
         with progress.step(f"fold {number} of {len(plans)}, tested at {text_of(int(dataset.plan.test[0]))}"):
-            made.append(predict_fold(dataset, tables, settings))
+            made.append(_predict_fold(dataset, tables, settings))
     if not made:
         fix = "give longer histories, more accounts or a longer horizon"
         raise UsageError.of("no fold can be evaluated", left_out[-1], fix)
@@ -170,7 +170,7 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
     return "" if fresh.any() else "no account was active at its test cutoff"
 
 
-def predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
+def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
     model, trained = fit_classifier(dataset, settings.model), dataset.part("training", "calibration")
     first = dataset.matrix.cutoffs == dataset.plan.test[0]

@@ -1,4 +1,4 @@
-"""Measure a sealed model on the later cutoffs of the data as they are now."""
+"""Evaluate a sealed model on later cutoffs of the current data."""
 
 from __future__ import annotations
 

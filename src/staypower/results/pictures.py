@@ -11,13 +11,21 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from matplotlib.figure import Figure
 
 from staypower.errors import UsageError, nearest
 
-__all__ = ["Picture", "find_picture", "write_pictures"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["COLOURS", "DASHES", "GREY", "Picture", "find_picture", "label_axes", "write_pictures"]
+
+# Okabe and Ito's colours can be told apart with any colour vision, dashes also in black and white
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+GREY = "#777777"
 
 Drawn = TypeVar("Drawn")
 
@@ -36,6 +44,15 @@ class Picture(Figure):
         with _boxes_for_unknown_letters():
             self.savefig(drawn, format="png")
         return drawn.getvalue()
+
+
+def label_axes(axes: Axes, x: str, y: str) -> None:
+    """Label the axes, over a light grid and without a frame."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(visible=True, color="#e5e5e5", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def find_picture(name: str, there: Mapping[str, Drawn]) -> Drawn:

@@ -157,17 +157,16 @@ class Tuning(Result):
 
     def _draw(self) -> Picture:
         """Draw the loss of every finished trial and the best so far."""
-        from staypower.results.pictures import Picture
+        from staypower.results.pictures import COLOURS, GREY, Picture, label_axes
 
         picture = Picture(figsize=(6.8, 4.0), dpi=130, layout="constrained")
         axes = picture.subplots()
         number = [trial.number for trial in self.finished]
         loss = pd.Series([trial.loss for trial in self.finished])
-        axes.plot(number, loss, "o", color="#0072B2", markersize=4, label="trial")
-        axes.step(number, loss.cummin(), where="post", color="#D55E00", label="best so far")
-        axes.axhline(self.default.loss, color="#777777", linewidth=1, linestyle="--", label="default settings")
-        axes.set_xlabel("trial")
-        axes.set_ylabel(f"held-out {METRICS[DECISIVE].label} over the folds")
+        axes.plot(number, loss, "o", color=COLOURS[0], markersize=4, label="trial")
+        axes.step(number, loss.cummin(), where="post", color=COLOURS[1], label="best so far")
+        axes.axhline(self.default.loss, color=GREY, linewidth=1, linestyle="--", label="default settings")
+        label_axes(axes, "trial", f"held-out {METRICS[DECISIVE].label} over the folds")
         axes.legend(fontsize=8)
         return picture
 

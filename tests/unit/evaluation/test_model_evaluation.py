@@ -20,7 +20,7 @@ from staypower.evaluation.model_evaluation import evaluate_model
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.metrics.ranking import auroc
 from staypower.models.fitting import calibrated_base_rate, fit_classifier
-from staypower.pipelines.backtest import predict_fold
+from staypower.pipelines.backtest import _predict_fold
 
 CONFIG = """
 name: acme
@@ -272,5 +272,5 @@ def test_a_baseline_declared_once_is_in_evaluations_folds_and_docs(dataset, tabl
     found = evaluated(dataset, tables, chosen, np.full(len(dataset.part("test")), 0.1))
     assert planted.name in found.baselines
     assert planted.name in found.text()
-    assert planted.name in predict_fold(dataset, tables, chosen).scores
+    assert planted.name in _predict_fold(dataset, tables, chosen).scores
     assert "| order of the ids | later in the alphabet, higher | median |" in document_baselines()

@@ -13,7 +13,7 @@ from staypower.evaluation.backtest.result import Backtest
 from staypower.evaluation.measures import listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.rows import BASE_RATE
-from staypower.results.pictures import Picture
+from staypower.results.pictures import COLOURS, DASHES, GREY, Picture, label_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pictures"]
 
-# Okabe and Ito's colours can be told apart with any colour vision, marks and dashes in black and white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKS = "oshv^D*"
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-_GREY = "#777777"
 
 
 def pictures(backtest: Backtest) -> dict[str, Callable[[], Picture]]:
@@ -50,10 +46,8 @@ def _folds(backtest: Backtest) -> Picture:
     trained = [fold.evaluation.train_base_rate for fold in backtest.folds]
     _series(calibration, 1, [fold.evaluation.base_rate for fold in backtest.folds], "observed (95% interval)", bars=True)
     at = np.arange(len(dates))
-    calibration.plot(at, predicted, color=_COLOURS[0], marker="o", markersize=5, linewidth=2, label="predicted, mean")
-    calibration.plot(
-        at, [np.nan if rate is None else rate for rate in trained], color=_GREY, linestyle=":", label="in training"
-    )
+    calibration.plot(at, predicted, color=COLOURS[0], marker="o", markersize=5, linewidth=2, label="predicted, mean")
+    calibration.plot(at, [np.nan if rate is None else rate for rate in trained], color=GREY, linestyle=":", label="in training")
     _label(calibration, dates, "share that churned")
     calibration.set_ylim(bottom=0)
     calibration.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
@@ -68,17 +62,16 @@ def _ageing(backtest: Backtest) -> Picture:
     metrics = listed_in("ages")
     for axes, metric in zip(figure.subplots(1, len(metrics)), metrics, strict=True):
         _series(axes, 0, [point.changes[metric.name] for point in points], "older minus fresh", bars=True)
-        axes.axhline(0, color=_GREY, linewidth=1)
+        axes.axhline(0, color=GREY, linewidth=1)
         worse = "above" if metric.better == "lower" else "below"
-        _label(axes, days, f"change of {metric.label} ({worse} 0: worse)")
-        axes.set_xlabel("days older than the fresh model")
+        _label(axes, days, f"change of {metric.label} ({worse} 0: worse)", "days older than the fresh model")
     return figure
 
 
 def _series(axes: Axes, place: int, values: Sequence[Estimate | None], label: str, *, bars: bool) -> None:
     at = np.arange(len(values))
     middle = np.array([np.nan if each is None else each.value for each in values])
-    colour, dash = _COLOURS[place % len(_COLOURS)], _DASHES[place % len(_DASHES)]
+    colour, dash = COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)]
     axes.plot(
         at,
         middle,
@@ -101,9 +94,6 @@ def _figure(title: str, width: float) -> Picture:
     return figure
 
 
-def _label(axes: Axes, ticks: Sequence[str], what: str) -> None:
+def _label(axes: Axes, ticks: Sequence[str], what: str, under: str = "") -> None:
     axes.set_xticks(range(len(ticks)), ticks, rotation=30 if len(ticks) > 3 else 0, ha="right" if len(ticks) > 3 else "center")
-    axes.set_ylabel(what)
-    axes.grid(visible=True, color="#e5e5e5", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    label_axes(axes, under, what)
