@@ -37,7 +37,7 @@ def test_every_declared_feature_is_drawn():
         for definition in expand(entries, FeatureSettings().windows)
         if re.sub(r"_\d+d\Z", "", definition.name) not in learned
     }
-    assert declared - drawn == set()
+    assert declared - drawn == set(), "draw them in `tests/spec/test_features_<family>.py`"
     assert len(declared) > 220
     kinds = [r"event_\w+_28d", r"event_\w+_90d", r"days_since_event_\w+", r"csat_at_\w+_365d", r"account_\w+"]
     assert [kind for kind in kinds if not any(re.fullmatch(kind, name) for name in drawn)] == []
@@ -72,7 +72,7 @@ def test_the_catalogue_names_every_declaration():
     for entries in every_family().values():
         for entry in entries:
             name = f"{entry.definition.name}_<w>d" if isinstance(entry, Template) else entry.name
-            assert f"| `{name}` |" in PAGE
+            assert f"| `{name}` |" in PAGE, "run `python scripts/write_docs.py`"
 
 
 def test_every_declaration_says_itself_in_words():

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from staypower.cutoffs import instant_of
-from staypower.errors import UsageError
+from staypower.labels.settings import date_text
 
 __all__ = ["CutoffSettings", "SamplingSettings"]
-
-
-def _as_date_text(value: object) -> object:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str):
-        try:
-            instant_of(value)
-        except UsageError as error:
-            raise ValueError(f"{error.problems[0].problem} Fix: {error.problems[0].fix}") from None
-    return value
 
 
 class CutoffSettings(BaseModel):
@@ -35,7 +22,7 @@ class CutoffSettings(BaseModel):
 
     every: int = Field(30, ge=1, le=3650, description="Days between cutoffs.")
     count: int = Field(24, ge=1, le=1000, description="Maximum number of cutoffs, test cutoffs included.")
-    test: Annotated[str | None, BeforeValidator(_as_date_text)] = Field(
+    test: Annotated[str | None, BeforeValidator(date_text)] = Field(
         None, description="Date of the first test cutoff; by default the last `test_count` mature cutoffs."
     )
     test_count: int = Field(3, ge=1, le=100, description="Number of test cutoffs when `test` is not given.")

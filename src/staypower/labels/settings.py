@@ -11,7 +11,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from staypower.cutoffs import Outcome, instant_of, midnight_after
 from staypower.errors import UsageError
 
-__all__ = ["ContractualLabel", "GivenLabel", "Label", "LabelSettings", "NonContractualLabel", "match_words", "text_of_value"]
+__all__ = [
+    "ContractualLabel",
+    "GivenLabel",
+    "Label",
+    "LabelSettings",
+    "NonContractualLabel",
+    "date_text",
+    "match_words",
+    "text_of_value",
+]
 
 _LONGEST = 36_500  # a century; more would leave the range of instants
 
@@ -51,7 +60,8 @@ def text_of_value(value: object) -> str:
     return str(value).strip().casefold()
 
 
-def _as_date_text(value: object) -> object:
+def date_text(value: object) -> object:
+    """Take a date for its ISO text, and refuse a text that is no date."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
@@ -311,7 +321,7 @@ class GivenLabel(Label):
     positive: _Texts = Field(
         default=("yes", "true", "1"), min_length=1, description="values of the flag that mean churned (any case)"
     )
-    at: Annotated[str | None, BeforeValidator(_as_date_text)] = Field(
+    at: Annotated[str | None, BeforeValidator(date_text)] = Field(
         default=None, description="the cutoff of the flag, a date; none: the end of what was observed"
     )
 
