@@ -184,11 +184,8 @@ class ChurnClassifier(TreeClassifier):
         >>> ChurnClassifier.from_settings(ModelSettings(max_trees=300), embargo_days=120)
         ChurnClassifier(embargo_days=120, max_trees=300)
         """
-        values = settings.model_dump(exclude={"seed", "threads", "min_churners"})
         return cls(
-            **values,
-            random_state=settings.seed,
-            n_jobs=settings.threads,
+            **cls._parameters_of(settings),
             embargo_days=embargo_days,
             calibration_cutoffs=calibration_cutoffs,
             categorical_features=categorical_features,

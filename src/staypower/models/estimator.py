@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
 from staypower.errors import Problem
-from staypower.models.settings import FitSettings
+from staypower.models.settings import FitSettings, ModelSettings
 from staypower.models.training_rows import FitError, categorical_positions, encode, learn_categories
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = True
         return tags
 
+    @classmethod
+    def _parameters_of(cls, settings: ModelSettings) -> dict[str, Any]:
+        """Return the parameters that the settings of a config name, under scikit-learn's names."""
+        shared = set(type(settings).model_fields) & set(cls._get_param_names())
+        return {**settings.model_dump(include=shared), "random_state": settings.seed, "n_jobs": settings.threads}
+
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
     ) -> tuple[Floats, NDArray[Any], Floats | None, tuple[int, ...]]:
@@ -53,8 +59,7 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return features, given, weights, categorical_positions([*declared, *self.categories_], names, features)
 
     def _settings(self) -> FitSettings:
-        names = (set(FitSettings.model_fields) - {"seed", "threads", "min_churners"}) & set(self.get_params(deep=False))
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in set(FitSettings.model_fields) & set(self._get_param_names())}
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = int(check_random_state(seed).randint(2**31 - 1))

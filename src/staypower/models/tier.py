@@ -162,12 +162,9 @@ class LoyaltyTierClassifier(TreeClassifier):
         >>> LoyaltyTierClassifier.from_settings(ModelSettings(max_trees=300), embargo_days=90)
         LoyaltyTierClassifier(embargo_days=90, max_trees=300)
         """
-        values = settings.model_dump(exclude={"seed", "threads", "min_churners", "refit"})
         return cls(
-            classes_order,
-            **values,
-            random_state=settings.seed,
-            n_jobs=settings.threads,
+            classes_order=classes_order,
+            **cls._parameters_of(settings),
             embargo_days=embargo_days,
             categorical_features=categorical_features,
         )
