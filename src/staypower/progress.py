@@ -1,4 +1,4 @@
-"""Say what long work is doing: a live line on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Show what long work is doing: a live line on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a table so that a reader sees the old file or the whole new one, never a part."""
+"""Write a table so that readers see either the old file or the complete new one."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["harmless", "read_table", "require_table_path", "write_atomically", "
 
 _FORMULA = r"\A([=+\-@\t\r])"
 _ENDINGS = (".parquet", ".csv")
-# the same groups of rows in a file however its rows came: equal rows are equal bytes
+# row groups of one size, however the rows arrive, so that equal rows give equal bytes
 _ROWS_PER_GROUP = 50_000
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> Path:
-    r"""Write a frame as Parquet or CSV, by the ending of the path.
+    r"""Write a frame as Parquet or CSV, depending on the ending of the path.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -38,7 +38,7 @@ def write_table(frame: pd.DataFrame, path: Path) -> Path:
 
 
 def require_table_path(path: Path) -> Path:
-    """Return a path whose ending says how a table is written.
+    """Return a path whose ending is that of a table.
 
     >>> require_table_path(Path("a.csv")).suffix
     '.csv'
@@ -49,7 +49,7 @@ def require_table_path(path: Path) -> Path:
 
 
 def write_rows(batches: Iterable[pa.Table], schema: pa.Schema, path: Path, *, staging: Path | None = None) -> Path:
-    """Write rows that come some at a time as Parquet or CSV, by the ending of the path; no more than one batch is held.
+    """Write batches of rows as Parquet or CSV, depending on the ending of the path; only one batch is in memory.
 
     >>> import tempfile
     >>> rows = pa.table({"a": [1, 2, 3]})
@@ -118,8 +118,8 @@ def harmless(rows: pa.Table) -> pa.Table:
     for number, field in enumerate(rows.schema):
         stored = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
         if pa.types.is_string(stored) or pa.types.is_large_string(stored):
-            told = pc.replace_substring_regex(rows.column(number).cast(stored), _FORMULA, r"'\1")
-            rows = rows.set_column(number, pa.field(field.name, stored), told)
+            quoted = pc.replace_substring_regex(rows.column(number).cast(stored), _FORMULA, r"'\1")
+            rows = rows.set_column(number, pa.field(field.name, stored), quoted)
     return rows
 
 
@@ -129,7 +129,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, staging: Pa
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=staging or path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as error:
-        raise UsageError.of("cannot write", f"{path}: {error.strerror}", "name a place that can be written to") from error
+        raise UsageError.of("cannot write", f"{path}: {error.strerror}", "choose a place that can be written to") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -149,5 +149,5 @@ def _rename(temporary: Path, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # the staging folder lies on another disk: a copy beside the path is renamed instead
-        write_atomically(path, lambda beside: shutil.copyfile(temporary, beside))
+        # the staging folder is on another disk: a copy next to the path is renamed instead
+        write_atomically(path, lambda place: shutil.copyfile(temporary, place))

@@ -31,10 +31,10 @@ INTERRUPTED = 130
 _ABOUT_THE_PLACE: Mapping[int, str] = {
     errno.ENOSPC: "free some space, or set another folder with `--set output.folder=...`",
     errno.EDQUOT: "free some space, or set another folder with `--set output.folder=...`",
-    errno.EACCES: "allow yourself to read and write there, or name another place",
+    errno.EACCES: "give yourself permission to read and write there, or name another place",
     errno.EROFS: "name a folder that can be written to",
-    errno.EEXIST: "a file stands where a folder is needed: move it, or name another folder",
-    errno.ENOTDIR: "a file stands where a folder is needed: move it, or name another folder",
+    errno.EEXIST: "there is a file where a folder is needed: move it, or name another folder",
+    errno.ENOTDIR: "there is a file where a folder is needed: move it, or name another folder",
 }
 
 
@@ -122,7 +122,7 @@ def _print(text: str) -> None:
         sys.stdout.write(text.rstrip("\n") + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # the reader (`| head`) has seen enough; keep the interpreter from complaining when it flushes at its end
+        # the reader (`| head`) has closed the pipe; keep the interpreter from complaining when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -135,7 +135,7 @@ def _refuse(error: UsageError, *, as_json: bool) -> int:
 
 
 def _refuse_place(error: OSError, *, as_json: bool) -> int:
-    """Tell a full disk or a missing right, which the user can fix, from a mistake of ours."""
+    """Distinguish a full disk or a missing permission, which the user can fix, from a bug."""
     fix = _ABOUT_THE_PLACE.get(error.errno or 0)
     if fix is None or error.filename is None:
         return _admit()
@@ -150,7 +150,7 @@ def _admit() -> int:
 
 
 def _plain(value: object) -> object:
-    """Turn what results hold into what JSON can say: a number that is not finite becomes null."""
+    """Turn the values of a result into those of JSON: a number that is not finite becomes null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

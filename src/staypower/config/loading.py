@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from staypower.config.consistency import consistency_problems
-from staypower.config.overrides import Overrides, apply_overrides
+from staypower.config.overrides import Overrides, apply_overrides, fill_variables
 from staypower.config.problems import Origins, merge_problems, problem_of, unknown_key
 from staypower.config.reading import Value, document_of, read_document
 from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
 from staypower.config.table_sources import table_problems
-from staypower.config.variables import fill_variables
-from staypower.errors import Problem, UsageError
+from staypower.errors import Problem, UsageError, nearest
 
 __all__ = ["load_config"]
 
@@ -84,7 +82,7 @@ def _assemble(values: Mapping[str, Value], problems: list[Problem], origins: Ori
         raise UsageError(problems)
     settings = Settings.model_construct(**sections)
     settings._root, settings._origins = root, origins
-    problems.extend(consistency_problems(settings, origins))
+    problems.extend(_missing_tables(settings, origins))
     if problems:
         raise UsageError(problems)
     return settings
@@ -102,7 +100,7 @@ def _read_section(name: str, field: FieldInfo, raw: Value, origins: Origins, pro
         found += cast("list[dict[str, Any]]", error.errors(include_url=False))
     except UsageError as error:
         special.extend(error.problems)
-    # a slip that the section's own reader has named would only be named again as a value of the wrong type
+    # what the section's own reader has named is not named again as a value of the wrong type
     named = {problem.value.partition(" (")[0] for problem in special}
     others = [problem_of(one, raw, annotation, origins, name) for one in found]
     problems.extend(merge_problems([*special, *(one for one in others if one.value.partition(" = ")[0] not in named)]))
@@ -118,3 +116,22 @@ def _annotation_of(field: FieldInfo) -> Any:
 def _soft(raw: Value, field: FieldInfo) -> list[tuple[tuple[str | int, ...], Value, str]]:
     reads_itself = any(isinstance(rule, BeforeValidator) for rule in field.metadata)
     return [] if reads_itself else list(soft_types(raw, field.annotation))
+
+
+def _missing_tables(settings: Settings, origins: Origins) -> Iterator[Problem]:
+    """Find tables that a section needs and that are not there."""
+    for path, table, fix in _needed(settings):
+        if table not in settings.tables:
+            choices = nearest(table, settings.tables)
+            yield Problem(
+                f"it needs the table `{table}`", f"`{path}` ({origins.of(path)})", f"add `tables.{table}`, or {fix or choices}"
+            )
+
+
+def _needed(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    yield settings.label.required_table
+    for name, sources in settings.tables.items():
+        for number, source in enumerate(sources):
+            for key in ("derive_from", "key_via"):
+                if getattr(source, key) is not None:
+                    yield f"tables.{name}.{number}.{key}", getattr(source, key), ""

@@ -1,4 +1,4 @@
-"""Say what pydantic found in the user's words: problem, value and where it stands, fix."""
+"""Put what pydantic found into the user's words: problem, value with its line, fix."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _tag_name(error: Mapping[str, Any]) -> str:
 
 
 def merge_problems(problems: Sequence[Problem]) -> list[Problem]:
-    """Say what is wrong with one value once: each alternative that it might have been complains by itself.
+    """Name one value once: pydantic complains for each alternative that the value might have been.
 
     >>> print(*merge_problems([Problem("not a list", "`a`", "write a list"), Problem("not `all`", "`a`", "write `all`")]))
     not a list: `a`. Fix: write a list, or write `all`.
@@ -202,7 +202,7 @@ def _inside(raw: Value, key: str) -> Value:
 
 
 def models_of(annotation: object, raw: Value = None) -> list[type[BaseModel]]:
-    """List the settings classes that a value may be, looking through unions; those whose kind `raw` contradicts fall out."""
+    """List the settings classes that a value may be, looking through unions, without those of another kind than `raw` has."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation] if _may_be(annotation, raw) else []
     origin = typing.get_origin(annotation)
@@ -219,5 +219,5 @@ def _may_be(model: type[BaseModel], raw: Value) -> bool:
 
 
 def is_kind(field: FieldInfo) -> bool:
-    """Say whether a field only tells one kind of a section from another: it has a single choice."""
+    """Say whether a field only distinguishes one kind of a section from another: it has a single choice."""
     return typing.get_origin(field.annotation) is typing.Literal and len(typing.get_args(field.annotation)) == 1

@@ -1,6 +1,6 @@
-"""Read YAML strictly: what is written is what arrives, and a text cannot harm its reader.
+"""Read YAML strictly: values arrive as they are written, and no text can exhaust memory or stack.
 
-PyYAML's safe loader keeps the last of two equal keys without a word, reads `NO` as false and `0123` as 83, and runs out of
+PyYAML's safe loader silently keeps the last of two equal keys, reads `NO` as false and `0123` as 83, and runs out of
 stack on deep nesting. This reader follows YAML 1.2's core schema over PyYAML's events instead: only `true` and `false` are
 booleans, integers are decimal without leading zeros, dates stay text, equal keys are problems, tags are refused, and size,
 depth and the expansion of aliases are bounded.
@@ -37,7 +37,7 @@ _DECIMAL = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][
 
 @dataclass(frozen=True)
 class Document:
-    r"""What a YAML text says, and on which line each part stands.
+    r"""The values of a YAML text, and the line of each.
 
     >>> read_text("label:\n  horizon: 90\n").lines["label.horizon"]
     2
@@ -99,7 +99,7 @@ def read_document(path: Path) -> Document:
         ) from None
     if len(content) > LARGEST_FILE:
         raise UsageError.of(
-            "config file is too large", path, "keep it under 1 MB: a config names tables, it does not hold them"
+            "config file is too large", path, "keep it under 1 MB: a config names tables, it does not contain them"
         )
     try:
         text = content.decode("utf-8-sig")
@@ -118,7 +118,7 @@ def _fix_missing(path: Path) -> str:
 
 
 def read_text(text: str, name: str = "config") -> Document:
-    r"""Read YAML text strictly; `name` says in problems where it came from.
+    r"""Read YAML text strictly; problems name its source, `name`.
 
     >>> read_text("name: acme\nlabel: {horizon: 90}").values
     {'name': 'acme', 'label': {'horizon': 90}}
@@ -140,7 +140,7 @@ def read_text(text: str, name: str = "config") -> Document:
         raise UsageError(builder.problems)
     if not isinstance(builder.result, dict):
         raise UsageError.of(
-            "not a mapping of keys to values", name, "write `key: value` lines, beginning with `name:` and `tables:`"
+            "not a mapping of keys to values", name, "write `key: value` lines, starting with `name:` and `tables:`"
         )
     return Document(builder.result, builder.lines)
 
@@ -163,7 +163,7 @@ class _Open:
 
 @dataclass
 class _Builder:
-    """Turn events into values with a stack of its own, so that nesting cannot overflow Python's."""
+    """Turn events into values with its own stack, so that deep nesting cannot overflow Python's."""
 
     name: str
     result: Value = None

@@ -109,14 +109,12 @@ class Settings(BaseModel):
     observed_until: ObservedUntil = Field(
         default=None,
         json_schema_extra={"words": "date or time"},
-        description="last day (or time) of which the data tell everything; none: the latest time found in the tables",
+        description="last day (or time) for which the data are complete; omit for the latest time found in the tables",
     )
     tables: TableSources = Field(min_length=1, description="the tables: canonical or own name, then where it is read from")
     label: LabelSettings = Field(description="what counts as churn")
-    tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is learned from")
-    cutoffs: CutoffSettings = Field(
-        default_factory=CutoffSettings, description="the instants of knowledge to learn and test at"
-    )
+    tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is trained on")
+    cutoffs: CutoffSettings = Field(default_factory=CutoffSettings, description="the points in time to train and test at")
     sampling: SamplingSettings = Field(
         default_factory=SamplingSettings, description="how many accounts and rows to learn from; by default all"
     )

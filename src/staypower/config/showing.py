@@ -34,7 +34,7 @@ class ShownConfig(Result):
 
 
 def show_config(settings: Settings, *, progress: Progress | None = None) -> ShownConfig:
-    """Show the settings in force; as every job it takes `progress`, though it has nothing to announce."""
+    """Show the settings in force; `progress` is there as in every job and not used."""
     return ShownConfig(settings)
 
 

@@ -1,4 +1,4 @@
-"""Judge the keys of the `tables` section: there, a key that is no setting names a column, so a slip hides easily."""
+"""Check the keys of the `tables` section, where a key that is no setting names a column, so that a typo is easily missed."""
 
 from __future__ import annotations
 
