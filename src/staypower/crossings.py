@@ -1,7 +1,7 @@
-"""Where sorted rows cross the limits that cutoffs and windows draw: the compiled counterpart of `cutoffs.entry`.
+"""Counting rows up to window bounds in sorted rows: the compiled counterpart of `cutoffs.entry`.
 
-Beside `cutoffs` this is the only module that sets a time against a cutoff, by the same rule: what lies strictly before the
-limit counts. What it returns are positions, and whoever uses those compares no times.
+Besides `cutoffs` this is the only module that compares a time with a cutoff, by the same rule: what is strictly before the
+limit counts. It returns positions; code that uses them compares no times.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["rows_before"]
 
 @jit
 def rows_before(start, at, limits, found):  # type: ignore[no-untyped-def]
-    """Count the rows of each account that lie strictly before each limit.
+    """Count the rows of each account that are strictly before each limit.
 
     >>> import numpy as np
     >>> found = np.empty((2, 2), dtype=np.int32)

@@ -1,7 +1,7 @@
 """The one place where a time meets a cutoff.
 
 An *instant* is an integer: microseconds since 1970-01-01 00:00 UTC. A missing time is `MISSING`, a thing that has always
-been there is `ALWAYS`. A *cutoff* is the instant of knowledge: a thing is known when its instant lies strictly before the
+been there is `ALWAYS`. A *cutoff* is the instant of knowledge: a thing is known when its instant is strictly before the
 cutoff, so the last instant that counts is one microsecond earlier.
 
 - History is `[cutoff - window, cutoff)`; the outcome is `[cutoff + gap, cutoff + gap + horizon)`.
@@ -156,7 +156,7 @@ class Outcome:
 
     @property
     def embargo(self) -> int:
-        """Days that must lie between the cutoffs of two folds: gap + horizon + grace."""
+        """Days between the cutoffs of two folds, so that no outcomes overlap: gap + horizon + grace."""
         return self.gap + self.horizon + self.grace
 
     def contains(self, instants: NDArray[np.int64], cutoff: int) -> NDArray[np.bool_]:

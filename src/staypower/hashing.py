@@ -1,4 +1,4 @@
-"""Numbers that stand for texts and rows: equal ones get equal numbers, different ones practically never.
+"""Numbers for texts and rows: equal ones get equal numbers, different ones practically never.
 
 A number has 63 bits: among ten million different texts the chance that any two share one is about one in two hundred thousand,
 and among those of one account, where features compare them, next to nothing. Where two texts must not be taken for one, as with

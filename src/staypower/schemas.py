@@ -30,7 +30,7 @@ class Column:
     known_from: str | None = None  # the time column from whose instant the value is known; None means the table's own time
     # the value changes while the row lives: it is used only from a row with `valid_from` or when declared `fixed`
     mutable: bool = False
-    minimum: float | None = None  # the smallest value that can be meant; what lies below becomes missing and is counted
+    minimum: float | None = None  # the smallest valid value; lower ones become missing and are counted
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def leak_suspects(
 ) -> tuple[Finding, ...]:
     """Name the columns that look as if they were made after the outcome.
 
-    The rules stand at the head of this module and in `docs/inputs.md`.
+    The rules are at the head of this module and in `docs/inputs.md`.
 
     >>> frame = pd.DataFrame({"plan": ["a", "b"] * 50, "score": range(100)})
     >>> [finding.column for finding in leak_suspects(frame, [0] * 50 + [1] * 50)]
@@ -104,7 +104,7 @@ def _consequence(name: str, table: str, *, left: bool) -> tuple[str, str]:
         return "it is left out already: no model sees it", f"keep `{name}` left out"
     meaning = "a model that sees it looks good in every test and fails on accounts that have not left yet"
     if table == "accounts":
-        return meaning, f"`leave_out: [{name}]` beside `static: all`, or take it out of `static`"
+        return meaning, f"`leave_out: [{name}]` with `static: all`, or take it out of `static`"
     return meaning, "look at how it is made, and from when it is known"
 
 
@@ -131,7 +131,7 @@ def _ranked(column: pd.Series[Any], y: NDArray[np.float64]) -> Sequence[float]:
     elif pd.api.types.is_datetime64_any_dtype(column):
         areas.append(_either_way(column.astype("int64").to_numpy().astype(np.float64), y))
     if not numeric or column.nunique() <= _FEW_VALUES:
-        # one way only: leaving a row out lowers the share that it is judged by, so few rows rank backwards by themselves
+        # one way only: leaving a row out lowers its own share, so a few rows alone would rank backwards
         areas.append(_area(_share_among_others(column, y), y))
     return areas
 
@@ -146,7 +146,7 @@ def _share_among_others(column: pd.Series[Any], y: NDArray[np.float64]) -> NDArr
         base = y[rest].mean() if rest.any() else y.mean()
         count = np.bincount(codes[rest], minlength=len(values))
         left = np.bincount(codes[rest], weights=y[rest], minlength=len(values))
-        # one row's worth of the base rate keeps a word seen once from being a verdict
+        # one row's worth of the base rate keeps a word seen once from deciding
         scores[~rest] = ((left + base) / (count + 1.0))[codes[~rest]]
     return scores
 

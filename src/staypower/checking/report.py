@@ -45,7 +45,7 @@ class CheckReport(Result):
 
     @classmethod
     def of(cls, findings: Sequence[Finding], tables: Mapping[str, TableSummary]) -> CheckReport:
-        """Sort findings by severity, and within it by table in the order given; the same one is said once."""
+        """Sort findings by severity, and within it by table in the order given; duplicates are dropped."""
         order = {name: place for place, name in enumerate(tables)}
         unique = dict.fromkeys(findings)
         ranked = sorted(unique, key=lambda found: (_ORDER[found.severity], order.get(found.table, len(order))))
@@ -98,9 +98,9 @@ class CheckReport(Result):
             shown.append(TableBlock(heads, rows))
         for found in self.findings:
             rows_of = f"  ({plural(found.rows, 'row')})" if found.rows else ""
-            said = [("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)]
+            lines = [("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)]
             shown.append(Heading(f"{found.severity.upper():<8} {found.place}{rows_of}"))
-            shown.append(Items([f"{word}: {text}" for word, text in said if text]))
+            shown.append(Items([f"{word}: {text}" for word, text in lines if text]))
         return shown
 
 

@@ -67,7 +67,7 @@ def open_sample(
         sampling = resolve_sampling(opened, asked, label, cutoffs)
         _require_tables_fit(engine.memory_bytes, load, sampling.accounts, progress)
         with progress.step(f"drawing accounts ({sampling})"):
-            # no more than one bucket is held besides
+            # one bucket at a time is held as well
             return put_together([sampling.of_tables(opened.bucket(number)) for number in opened.buckets]), sampling
 
 

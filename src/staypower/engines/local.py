@@ -27,7 +27,7 @@ __all__ = ["ROWS_PER_BUCKET", "keep_part", "map_buckets", "map_to_parts", "sorte
 _BATCH = 20_000
 # small groups: a range of accounts reads little more than its own rows
 _ROWS_PER_GROUP = 10_000
-# of the database's memory, what the rows of one range may take as they lie in the files; unpacked and sorted they take more
+# of the database's memory, what the rows of one range may take as they are in the files; unpacked and sorted they take more
 _SHARE = 8
 
 
@@ -52,7 +52,7 @@ def sorted_parts(
     memory: int,
     threads: int = 2,
     columns: Sequence[str] = (),
-    beside: pa.Table | None = None,
+    joined: pa.Table | None = None,
 ) -> Iterator[tuple[pa.Schema, Iterator[pa.Table]]]:
     """Read parts as one table sorted by `account_id` and, where there is one, `cutoff`.
 
@@ -60,7 +60,7 @@ def sorted_parts(
     >>> folder = Path(tempfile.mkdtemp())
     >>> parts = [keep_part(pa.table({"account_id": [name]}), folder / name) for name in ("b", "a")]
     >>> chosen = pa.table({"account_id": ["b"], "action": ["call"]})
-    >>> with sorted_parts(parts, temporary=folder, memory=10**9, beside=chosen) as (schema, batches):
+    >>> with sorted_parts(parts, temporary=folder, memory=10**9, joined=chosen) as (schema, batches):
     ...     pa.concat_tables(batches).to_pylist()
     [{'account_id': 'a', 'action': None}, {'account_id': 'b', 'action': 'call'}]
     """
@@ -69,24 +69,24 @@ def sorted_parts(
         schema = pa.schema([schema.field(name) for name in columns])
     chosen = [f"part.{quoted_name(name)}" for name in schema.names]
     relation = f"{_read(parts)} AS part"
-    if beside is not None:
-        relation += " LEFT JOIN beside ON part.account_id = beside.account_id"
-        more = [field for field in beside.schema if field.name != "account_id"]
-        chosen += [f"beside.{quoted_name(field.name)}" for field in more]
+    if joined is not None:
+        relation += " LEFT JOIN joined ON part.account_id = joined.account_id"
+        more = [field for field in joined.schema if field.name != "account_id"]
+        chosen += [f"joined.{quoted_name(field.name)}" for field in more]
         schema = pa.schema([*schema, *more])
     order = ", ".join(f"part.{quoted_name(key)}" for key in ("account_id", "cutoff") if key in schema.names)
     try:
         with working_database(temporary, memory=memory, threads=threads) as connection:
-            if beside is not None:
-                connection.register("beside", beside)
+            if joined is not None:
+                connection.register("joined", joined)
             bounds = _bounds(connection, parts, memory)
             select = f"SELECT {', '.join(chosen)} FROM {relation}"
             queries = [f"{select} WHERE {within} ORDER BY {order}" for within in _ranges(bounds)]
             yield schema, _rows_of(connection, queries, schema)
     except duckdb.Error as error:
-        said = str(error).partition("\n")[0][:200]
+        reason = str(error).partition("\n")[0][:200]
         fix = "free some space there, or allow more with `engine.memory`"
-        raise UsageError.of(f"the parts cannot be put together: {said}", temporary, fix) from error
+        raise UsageError.of(f"the parts cannot be put together: {reason}", temporary, fix) from error
 
 
 def _read(parts: Sequence[Path]) -> str:

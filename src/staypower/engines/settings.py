@@ -80,9 +80,9 @@ class EngineSettings(BaseModel):
     def _refuse_the_other_kind(self) -> EngineSettings:
         """Refuse a setting that the engine would not heed."""
         strange = _OF_EMBEDDED if self.kind == "spark" else _OF_SPARK
-        told = [name for name in strange if name in self.model_fields_set and getattr(self, name) != _default(name)]
-        if told:
-            raise ValueError(f"`{told[0]}` means nothing to the engine `{self.kind}` Fix: {strange[told[0]]}")
+        given = [name for name in strange if name in self.model_fields_set and getattr(self, name) != _default(name)]
+        if given:
+            raise ValueError(f"`{given[0]}` means nothing to the engine `{self.kind}` Fix: {strange[given[0]]}")
         return self
 
     @property
@@ -108,7 +108,7 @@ def _default(name: str) -> object:
 
 
 def read_engine(value: object) -> object:
-    """Accept the kind alone where the whole section may stand.
+    """Accept the kind alone where the whole section may be.
 
     >>> read_engine("embedded")
     {'kind': 'embedded'}

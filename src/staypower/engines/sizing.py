@@ -24,7 +24,7 @@ class Load:
 
     rows: int  # rows of all tables
     accounts: int
-    cells: int = 0  # numbers of a feature matrix that is built beside: accounts x cutoffs x features
+    cells: int = 0  # numbers of a feature matrix that is built as well: accounts x cutoffs x features
 
     @property
     def bytes(self) -> int:

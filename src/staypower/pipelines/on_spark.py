@@ -18,7 +18,7 @@ from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.matrix_rows import KEYS, MatrixRows
 from staypower.engines.opening import refuse_errors
 from staypower.engines.spark.gathering import gather_on_spark
-from staypower.engines.spark.session import spark_session, speaking_with_spark
+from staypower.engines.spark.session import spark_errors_as_problems, spark_session
 from staypower.engines.spark.storage import column_of, place_of, read_back, write_on_spark
 from staypower.engines.spark.tables import SparkTables
 from staypower.errors import UsageError
@@ -46,7 +46,7 @@ def score_on_spark(
     model: str | None = None,
     objects: Mapping[str, object] | None = None,
 ) -> tuple[SparkScores, str]:
-    """Score every account where its rows lie, and write the list from there.
+    """Score every account where its rows are, and write the list from there.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def features_on_spark(
     output: Path | str | None = None,
     objects: Mapping[str, object] | None = None,
 ) -> tuple[Catalogue, str | None, int]:
-    """List the features, or build them with labels where the rows lie.
+    """List the features, or build them with labels where the rows are.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def features_on_spark(
                 write_on_spark(matrix.select(*KEYS, *map(column_of, kept.names)), place)
             finally:
                 matrix.unpersist()
-        with speaking_with_spark(place):
+        with spark_errors_as_problems(place):
             return kept, place, read_back(session, place).count()
 
 
@@ -173,11 +173,11 @@ def _varying(catalogue: Catalogue, matrix: DataFrame) -> Catalogue:
     for name in catalogue.names:
         column = column_of(name)
         asked += [functions.count(column), functions.min(column), functions.max(column)]
-    with speaking_with_spark("features"):
-        told = iter(matrix.where(column_of("part") != "test").agg(*asked).collect()[0])
-    rows = int(next(told))
+    with spark_errors_as_problems("features"):
+        answers = iter(matrix.where(column_of("part") != "test").agg(*asked).collect()[0])
+    rows = int(next(answers))
     constant = {}
-    for name, filled, low, high in zip(catalogue.names, *[told] * 3, strict=True):
+    for name, filled, low, high in zip(catalogue.names, *[answers] * 3, strict=True):
         if rows and (filled == 0 or (filled == rows and low == high)):
             constant[name] = SAME_FOR_ALL
     kept = catalogue.only(name for name in catalogue.names if name not in constant)

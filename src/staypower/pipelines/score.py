@@ -196,7 +196,7 @@ def score(
             scores, parts = _score(scorer, within, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
             beside = None if asked else action_columns(settings, scores, read, bundle=bundle)
-        sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, beside=beside)
+        sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, joined=beside)
         with progress.step("writing the scores"), sorting as (schema, rows):
             write_rows(rows, schema, path, staging=folder)
     return ScoreResult(scores, path, scorer.options.prior)

@@ -1,4 +1,4 @@
-"""What can be said of scores that stay on a cluster: figures that Spark counts, and the few accounts of highest risk."""
+"""The summary of scores that stay on a cluster: figures that Spark counts, and the few accounts of highest risk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SparkScores(ScoreSummary):
 
     cutoff: int  # instant
     statuses: Mapping[str, int]  # how many accounts have each
-    watched: pd.DataFrame  # the ten accounts of highest risk, all columns
+    riskiest: pd.DataFrame  # the ten accounts of highest risk, all columns
     placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
     movement: None = None
 
@@ -39,9 +39,9 @@ class SparkScores(ScoreSummary):
         """Let Spark count what was written."""
         from pyspark.sql import functions  # an extra: this module is there without it
 
-        from staypower.engines.spark.session import speaking_with_spark
+        from staypower.engines.spark.session import spark_errors_as_problems
 
-        with speaking_with_spark("scores"):
+        with spark_errors_as_problems("scores"):
             counted = written.groupBy("status").count().collect()
             risk, name = functions.col("churn_probability"), functions.col("account_id")
             top = written.where(risk.isNotNull()).orderBy(risk.desc(), name).limit(_MOST_WATCHED).collect()
@@ -55,7 +55,7 @@ class SparkScores(ScoreSummary):
     @property
     def rows(self) -> pd.DataFrame:
         """The accounts of highest risk: the others stay on the cluster."""
-        return self.watched
+        return self.riskiest
 
     def counts(self) -> dict[str, int]:
         """Return how many accounts have each status."""
@@ -63,7 +63,7 @@ class SparkScores(ScoreSummary):
 
     def watch_list(self, count: int = 10) -> pd.DataFrame:
         """Return the accounts of highest risk, at most 10."""
-        return self.watched.head(count)
+        return self.riskiest.head(count)
 
     def quadrants(self) -> pd.DataFrame:
         """Return accounts and revenue of each quadrant."""

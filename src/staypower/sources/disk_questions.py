@@ -141,7 +141,7 @@ class _Rows:
         return self._instant(f"SELECT max({self.own()}) FROM {self.counting()}{kept}")
 
     def before(self, until: int) -> str:
-        """Name the rows that are not dated later than the data were watched; accounts stay whatever their date."""
+        """Name the rows that are not dated later than the data were observed; accounts stay whatever their date."""
         if self.table.name == "accounts":
             return self.counting()
         versions = f" AND coalesce({self.instant('valid_from')} < {until}, TRUE)" if "valid_from" in self.columns else ""

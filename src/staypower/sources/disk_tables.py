@@ -47,16 +47,16 @@ __all__ = [
 
 MANIFEST = "manifest.json"
 BUCKET = "bucket"
-# how the database writes rows into buckets; the number stands in the files too, so that no folder's name is read as a value
+# how the database writes rows into buckets; the number is in the files too, so that no folder's name is read as a value
 IN_BUCKETS = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({BUCKET}), WRITE_PARTITION_COLUMNS true"
 # no source column's canonical name holds a blank
 ROW = "row number"
-# how rows stand that were found through another table: the key and when what it names began
+# what is kept of rows that were found through another table: the key and when what it names began
 VIA_KEY, VIA_START = "via key", "via start"
 
 
 def parquet_files(into: Path, folders: Sequence[str], bucket: str = "[0-9]*") -> str:
-    """Name the rows in some folders for the database, their bucket beside them.
+    """Name the rows in some folders for the database, with their bucket.
 
     >>> parquet_files(Path("nowhere"), ["0-0"])
     ''
@@ -81,7 +81,7 @@ class StoredSource:
     date_only: tuple[str, ...]  # time columns without a clock in the whole table
     usable: tuple[str, ...]  # columns declared fixed, or static attributes
     texts: tuple[str, ...] = ()  # numbers that are still texts
-    decimal: str = "."  # what stands before the fraction in those
+    decimal: str = "."  # the decimal mark in those
     via: str | None = None  # the table through whose id the account was found
     via_dated: bool = False  # whether that table's own time has no clock
 

@@ -96,7 +96,7 @@ class _Writing:
         """Write every table and say what is where."""
         self.plan(list(name_problems(self.sources)))
         written: dict[str, StoredTable] = {}
-        # the accounts come first: rows of others are told from theirs
+        # the accounts come first: rows of unknown accounts are recognised by theirs
         for name in sorted(self.planned, key=lambda name: name != "accounts"):
             written[name] = self.write(name, number=len(written))
         return {name: written[name] for name in self.planned}
@@ -160,9 +160,9 @@ class _Writing:
                 if rows.broken is not None:
                     # the source failed, not the writing: `open_source` says so
                     raise duckdb.Error(str(rows.broken)) from error
-                said = str(error).partition("\n")[0][:200]
+                reason = str(error).partition("\n")[0][:200]
                 fix = "free some space there, or allow more with `engine.memory`"
-                raise UsageError.of(f"the tables cannot be kept on disk: {said}", self.into, fix) from error
+                raise UsageError.of(f"the tables cannot be kept on disk: {reason}", self.into, fix) from error
             finally:
                 self.connection.unregister("source_rows")
 
@@ -182,7 +182,7 @@ class _Writing:
             relation += " LEFT JOIN known_accounts ON account_id = known"
             counts += " AND known IS NOT NULL"
         row = quoted_name(ROW)
-        # rows of nobody are spread over all buckets
+        # rows without an account are spread over all buckets
         hashed = f"CASE WHEN account_id IS NULL THEN {row} % {self.buckets} ELSE hash(account_id) % {self.buckets} END"
         bucket = f"CAST(CASE WHEN {counts} THEN {hashed} ELSE -1 - CAST({hashed} AS BIGINT) END AS INTEGER)"
         if name == "accounts" or (name in SCHEMAS and SCHEMAS[name].row_id in outline.kinds):
@@ -267,7 +267,7 @@ class _Numbered:
     broken: Exception | None = None
 
     def of(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
-        """Give the batches of a source with the number of each row beside it."""
+        """Give the batches of a source with the number of each row."""
         schema = reader.schema.append(pa.field(ROW, pa.int64()))
         return pa.RecordBatchReader.from_batches(schema, self._batches(reader, schema))
 

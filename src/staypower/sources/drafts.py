@@ -25,7 +25,7 @@ __all__ = ["Draft", "assemble", "own_midnights"]
 class Draft:
     """A table while the data rules are applied to it."""
 
-    table: Table  # the rows as they stand now
+    table: Table  # the rows as they are now
     findings: list[Counted] = field(default_factory=list)  # what was found so far
     repeated: NDArray[np.bool_] | None = None  # rows whose id was there before, where that was asked of all rows
 

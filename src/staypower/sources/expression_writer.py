@@ -103,7 +103,7 @@ class Writer:
     def expect(self, value: Value, kinds: Sequence[ValueKind], wanted: str) -> None:
         """Refuse a value of another kind."""
         if value.kind not in kinds:
-            raise self.refuse(f"{_KIND_WORDS[value.kind]} stands where {wanted} is needed", "cast it, or use another column")
+            raise self.refuse(f"{_KIND_WORDS[value.kind]} is given where {wanted} is needed", "cast it, or use another column")
 
     def alike(self, values: Sequence[Value], *, ordered: bool = False) -> tuple[list[str], ValueKind]:
         """Bring values to the one kind that they share."""
@@ -125,7 +125,7 @@ class Writer:
         return [convert[kind](value) if kind in convert else value.sql for value in values], kind
 
     def size_of_texts(self, values: Sequence[Value]) -> ValueKind:
-        """Say as what texts are to be compared by size: a constant beside them tells."""
+        """Say how texts are compared by size: the kind of the constant decides."""
         literals = [value.literal for value in values if value.literal is not None]
         if literals and all(_TIME_TEXT.match(literal) for literal in literals):
             return "time"

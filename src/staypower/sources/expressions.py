@@ -5,7 +5,7 @@ only arguments named here; the SQL is written from the tree, with every identifi
 is not named is refused: subqueries, statements, parameters, other functions, macros.
 
 Text is given a kind where it meets one: in `amount * 2` a text column is read as a number, in `created + to_minutes(5)` as
-a time. Where two text columns are compared by size nobody can know, and a cast is asked for.
+a time. Where two text columns are compared by size a cast is asked for.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ MOSTLY = 0.5
 class Counted:
     """What one rule found in some rows of a table; what it found in other rows adds up with it.
 
-    `{share}` and `{accounts}` in a finding's words stand for figures that are known once all rows have been looked at.
+    `{share}` and `{accounts}` in a finding's words are figures that are known once all rows have been looked at.
 
     >>> found = Counted(Finding("warning", "usage", "at", 1, "rows before the sign-up, {share} of the table", "kept"), total=4)
     >>> add_up([found, found])[0].problem
@@ -107,7 +107,7 @@ def merge(counted: Iterable[Counted]) -> list[Counted]:
 
 
 def refuse(counted: Iterable[Counted], totals: Mapping[str, int] | None = None) -> None:
-    """Refuse tables for what was found, each problem said once; `totals` are the rows of each table."""
+    """Refuse tables for what was found, each problem once; `totals` are the rows of each table."""
     known = totals or {}
     problems = [replace(one, total=known.get(one.finding.table, one.total)).refusal for one in merge(counted)]
     if problems:
@@ -115,5 +115,5 @@ def refuse(counted: Iterable[Counted], totals: Mapping[str, int] | None = None) 
 
 
 def add_up(counted: Iterable[Counted]) -> tuple[Finding, ...]:
-    """Give the findings of several buckets, each said once."""
+    """Give the findings of several buckets, each once."""
     return tuple(one.worded for one in merge(counted) if one.finding.rows or not one.total)

@@ -108,8 +108,8 @@ def keep_found(name: str, extract: Extract, via: str, keys: pa.ChunkedArray, sta
         extract.findings.append(Counted(Finding("warning", name, own, early, problem, meaning, "fix one of the two dates")))
 
 
-def shared_ids(via: str, ids: int, said: Sequence[Counted] = ()) -> list[Counted]:
+def shared_ids(via: str, ids: int, before: Sequence[Counted] = ()) -> list[Counted]:
     """Name ids of the joining table that belong to several accounts, once."""
     problem, meaning = "ids that belong to several accounts", "rows found through them go to the first account"
     found = Counted(Finding("warning", via, SCHEMAS[via].row_id or "", ids, problem, meaning))
-    return [found] if ids and found not in said else []
+    return [found] if ids and found not in before else []

@@ -41,7 +41,7 @@ class OpenSource:
     """A source that can be queried."""
 
     connection: Any  # confined to this source
-    relation: str  # what stands after FROM
+    relation: str  # what follows FROM
     columns: Mapping[str, Value]  # its columns and their kinds
     types: Mapping[str, str]  # their types in the database
     columnar: tuple[Path, ...] = ()  # the files, when columns are read straight from them and no folder's name holds a column
@@ -86,7 +86,7 @@ def _value(name: str, duckdb_type: str) -> Value:
 
 
 def _relation(connection: Any, source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> str:
-    """Prepare the connection for the source and say what stands after FROM."""
+    """Prepare the connection for the source and say what follows FROM."""
     name = str(source.source)
     if name in objects:
         connection.register("given_object", _arrow_of(objects[name], place))
@@ -132,8 +132,8 @@ def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object])
         if files:
             return files
         raise UsageError.of("no file matches", f"{place}: {path}", "check the pattern")
-    beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    fix = nearest(path.name, beside) if beside else "check the folder"
+    near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    fix = nearest(path.name, near) if near else "check the folder"
     if objects:
         fix += f"; the objects given are {', '.join(sorted(objects))}"
     raise UsageError.of("file not found", f"{place}: {path}", fix)
@@ -177,13 +177,13 @@ def _unreadable(error: Exception, source: TableSource, place: str) -> UsageError
     """Say in one line why the database could not read the source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     kept = list(itertools.takewhile(lambda line: not line.startswith(("Possible", "LINE ", "*")), lines))
-    said = " ".join(kept[:4])[:300] if kept else type(error).__name__
+    reason = " ".join(kept[:4])[:300] if kept else type(error).__name__
     fix = "check that the file is whole and of the format its ending says"
-    if isinstance(error, duckdb.InvalidInputException) and "unicode" in said.lower():
+    if isinstance(error, duckdb.InvalidInputException) and "unicode" in reason.lower():
         fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
-    elif "CSV" in said:
+    elif "CSV" in reason:
         fix = "check `delimiter` and `encoding`, and the line named"
-    return UsageError.of(f"the source cannot be read: {said}", f"{place}: {source.source}", fix)
+    return UsageError.of(f"the source cannot be read: {reason}", f"{place}: {source.source}", fix)
 
 
 # rows are guessed from bytes where a file does not tell them: too many is safe, it only makes more buckets

@@ -1,4 +1,4 @@
-"""Read Parquet columns that are wanted as they stand straight into memory, without a detour through the database.
+"""Read Parquet columns that are wanted unchanged straight into memory, without a detour through the database.
 
 What comes out is what the database would give: blank texts are missing, times are UTC in microseconds, numbers are doubles. A
 file, a type or a mapping that this does not cover is left to the database.

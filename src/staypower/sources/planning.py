@@ -43,7 +43,7 @@ class PlannedColumn:
     kind: Kind | None  # None: to be read off the values (an attribute or declared column that is text in the source)
     value: Value  # its SQL over the source's cleaned columns
     used: frozenset[str]  # source columns that it reads
-    raw: bool  # it is a source column as it stands
+    raw: bool  # it is a source column, unchanged
     written: str  # what the configuration says, for messages
 
 
@@ -63,7 +63,7 @@ def plan_source(table: str, source: TableSource, opened: OpenSource, place: str)
     planner = _Planner(table, source, opened, place)
     planner.check_keys()
     planner.plan_mapped()
-    planner.plan_untold()
+    planner.plan_unmapped()
     planner.check_required()
     where = planner.plan_where()
     if planner.problems:
@@ -213,8 +213,8 @@ class _Planner:
             return
         self.columns.append(PlannedColumn(name, kind, value, used, raw, written))
 
-    def plan_untold(self) -> None:
-        """Take the columns that nobody mentioned: canonical names, and static attributes."""
+    def plan_unmapped(self) -> None:
+        """Take the columns that are not mapped: canonical names, and static attributes."""
         planned = {*self.source.mapping, *self.source.constant}
         if self.source.key_via is not None:
             planned.add("account_id")

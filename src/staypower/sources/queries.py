@@ -119,10 +119,10 @@ class Query:
             try:
                 self.opened.connection.execute(sql).fetchall()
             except duckdb.Error as error:
-                said = str(error).partition("\n")[0].partition(": ")[2] or str(error)
+                reason = str(error).partition("\n")[0].partition(": ")[2] or str(error)
                 written = self.source.where if name == "where" else self.source.mapping.get(name, "")
                 fix = "use try_cast(x as double) or nullif(x, 'word') where a value does not fit, or another format"
-                problem = f"an expression does not fit a value: {said[:200]}"
+                problem = f"an expression does not fit a value: {reason[:200]}"
                 raise UsageError.of(problem, f"{place}.{name}: {written}", fix) from error
 
     def values_where(self, column: PlannedColumn, condition: str) -> tuple[str, ...]:

@@ -185,11 +185,11 @@ def _latest(instants: NDArray[np.int64]) -> int | None:
 def _derive_accounts(tables: Sequence[Table]) -> Draft:
     """Make one account per id, signed up at its first row."""
     days = all(set(table.schema.times) & set(table.data.column_names) <= table.date_only for table in tables)
-    told = [
+    firsts = [
         _first_times(table.data.column("account_id"), own_midnights(table) if days else table.own_instants())
         for table in tables
     ]
-    first, ids = _first_times(pa.chunked_array([ids for _, ids in told]), np.concatenate([times for times, _ in told]))
+    first, ids = _first_times(pa.chunked_array([ids for _, ids in firsts]), np.concatenate([times for times, _ in firsts]))
     data = pa.table({"account_id": ids, "signed_up_at": pa.array(first).cast(ARROW_TYPES["time"])}).sort_by("account_id")
     date_only = frozenset({"signed_up_at"}) if days else frozenset[str]()
     draft = Draft(Table(SCHEMAS["accounts"], data, date_only=date_only, derived=True))

@@ -37,7 +37,7 @@ __all__ = [
     "unknown_accounts",
 ]
 
-# Columns that cannot lie before the row's own start; one that does becomes missing.
+# Columns that cannot be before the row's own start; one that does becomes missing.
 LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "tickets": ("opened_at", ("first_response_at", "resolved_at", "reopened_at")),
@@ -130,7 +130,7 @@ def drop_unarrived(draft: Draft) -> None:
 
 
 def clear_negative_durations(draft: Draft) -> None:
-    """Make a later time that lies before its start missing."""
+    """Make a later time before its start missing."""
     table = draft.table
     start, ends = LATER_COLUMNS.get(draft.name, ("", ()))
     for end in ends:
@@ -203,7 +203,7 @@ def name_exact_duplicates(draft: Draft) -> None:
     count = _count_repeats(table)
     if count:
         fix = (
-            f"map `{key}`, so that repeats can be told from real rows"
+            f"map `{key}`, so that repeats can be distinguished from real rows"
             if key
             else "drop them in the source if they are not real"
         )
@@ -274,7 +274,7 @@ def name_early(draft: Draft, accounts: Table) -> None:
     early, timed = np.zeros(len(table), dtype=bool), np.zeros(len(table), dtype=bool)
     for own in (time for time in table.schema.times if table.has(time)):
         times = table.midnights(own)
-        # where only one of them has a clock whole days are compared: to lie on an earlier day is to lie before the day
+        # where only one of them has a clock whole days are compared: an earlier day is before the day
         days = (own in table.date_only) != ("signed_up_at" in accounts.date_only)
         starts = whole_days(signed_up) if days else signed_up
         found = times < starts[numbers]

@@ -56,7 +56,7 @@ def check_words(draft: Draft) -> list[Counted]:
 
 
 def _survey_problems(draft: Draft) -> list[Counted]:
-    """Check every answer against its scale, and put the scale's ends beside it."""
+    """Check every answer against its scale, and add the ends of its scale."""
     table = draft.table
     values = table.numbers("value") if table.has("value") else np.full(len(table), np.nan)
     answered = np.isfinite(values)
@@ -95,8 +95,8 @@ def _survey_problems(draft: Draft) -> list[Counted]:
     )
     if not problems:
         higher = instrument.look_up(lambda word: INSTRUMENTS.get(word, True), True, bool)
-        told = direction.look_up(lambda word: word == "higher", True, bool)
-        _put(draft, (instrument, scale, direction), low, high, np.where(direction.codes >= 0, told, higher))
+        higher_given = direction.look_up(lambda word: word == "higher", True, bool)
+        _put(draft, (instrument, scale, direction), low, high, np.where(direction.codes >= 0, higher_given, higher))
     return problems
 
 

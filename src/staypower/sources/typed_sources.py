@@ -49,12 +49,12 @@ def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan,
     facts: dict[str, ColumnFacts] = {}
     bad: list[PlannedColumn] = []
     for column in plan.columns:
-        told = {what: int(answers[f"{column.name} {what}"] or 0) for what in asked[column.name]}
-        if told.pop("wrong", 0):
+        counts = {what: int(answers[f"{column.name} {what}"] or 0) for what in asked[column.name]}
+        if counts.pop("wrong", 0):
             bad.append(column)
         kind = kinds[column.name]
-        days = bool(told.pop("days", 0)) or (kind == "time" and query.is_date(column))
-        facts[column.name] = ColumnFacts(kind, date_only=days, fractions=bool(told.pop("fractions", 0)), **told)
+        days = bool(counts.pop("days", 0)) or (kind == "time" and query.is_date(column))
+        facts[column.name] = ColumnFacts(kind, date_only=days, fractions=bool(counts.pop("fractions", 0)), **counts)
     if bad:
         raise UsageError(extract(table, source, opened, replace(plan, columns=tuple(bad)), place).problems)
     return facts
@@ -154,7 +154,7 @@ class PlannedSource:
     """
 
     source: TableSource
-    place: str  # where it stands in the configuration, for messages
+    place: str  # where it is in the configuration, for messages
     plan: Plan
     facts: Mapping[str, ColumnFacts]  # what all its rows together say of each column
 

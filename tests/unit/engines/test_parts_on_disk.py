@@ -50,7 +50,7 @@ def test_rows_are_sorted_by_account_and_cutoff_and_columns_chosen(tmp_path):
 def test_columns_told_of_all_accounts_are_put_beside(tmp_path):
     parts = map_to_parts(TABLES, ids_of, tmp_path / "parts", buckets=3)
     beside = pa.table({"action": ["call", "mail"], "account_id": ["007", "nobody"], "holdout": [True, False]})
-    rows = {row["account_id"]: row for row in read(parts, tmp_path, beside=beside).to_pylist()}
+    rows = {row["account_id"]: row for row in read(parts, tmp_path, joined=beside).to_pylist()}
     assert list(rows) == sorted(IDS)
     assert rows["007"] == {"account_id": "007", "action": "call", "holdout": True}
     assert rows["008"] == {"account_id": "008", "action": None, "holdout": None}

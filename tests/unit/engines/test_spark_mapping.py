@@ -8,8 +8,8 @@ pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'st
 
 import pyarrow as pa
 
-from staypower.engines.spark.mapping import facts_of, learn_rows, map_rows, plan_mapping, told_problems, typed_schema
-from staypower.engines.spark.session import problems_in, telling_problems
+from staypower.engines.spark.mapping import facts_of, learn_rows, map_rows, plan_mapping, problems_of, typed_schema
+from staypower.engines.spark.session import problems_in, sending_problems
 from staypower.engines.spark.tables import Gathering, _as_agreed, slots_of
 from staypower.errors import Problem, UsageError
 from staypower.sources.disk_tables import StoredSource, StoredTable
@@ -27,7 +27,7 @@ def told_of(chunks: list[pa.Table], mapping: dict | None = None):
         {"source": "any", **(mapping or {"account_id": "acct", "signed_up_at": "when", "level": "level"})}
     )
     mapped, known = plan_mapping("accounts", source, "tables.accounts", chunks[0].schema)
-    told = [batch.column("told")[0].as_py() for chunk in chunks for batch in learn_rows(mapped, 0, chunk.to_batches())]
+    told = [batch.column("answer")[0].as_py() for chunk in chunks for batch in learn_rows(mapped, 0, chunk.to_batches())]
     return mapped, known, told
 
 
@@ -74,7 +74,7 @@ def test_problems_of_chunks_are_counted_together():
         rows(["d"], ["2024-01-01"], ["x"]),
     ]
     _, _, told = told_of(chunks)
-    (problem,) = told_problems(told)
+    (problem,) = problems_of(told)
     assert problem.problem == "when holds values that are not times"
     assert "2 of 4 values, such as 'never'" in problem.value
 
@@ -121,7 +121,7 @@ def test_a_bucket_falls_back_into_its_tables():
 def test_problems_travel_whole():
     told = Problem("a problem: with\nlines", "where", "fix")
 
-    @telling_problems
+    @sending_problems
     def fail() -> None:
         raise UsageError([told, told])
 

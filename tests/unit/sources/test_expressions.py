@@ -142,7 +142,7 @@ def test_decimal_comma_is_read():
         ("cast(text as blob)", "not allowed"),
         ("things", "lists"),
         ("text < amount", "compared by size"),
-        ("at + 1", "a time stands where a number is needed"),
+        ("at + 1", "a time is given where a number is needed"),
         ("at = 1", "do not go together"),
         ("parse_time(text, amount)", "constant"),
         ("date_trunc('eon', at)", "does not know"),

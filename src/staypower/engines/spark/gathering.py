@@ -26,11 +26,11 @@ from staypower.engines.spark.mapping import (
     learn_rows,
     map_rows,
     plan_mapping,
-    told_problems,
+    problems_of,
     typed_schema,
 )
 from staypower.engines.spark.resolving import ARRIVED, KNOWN, OWN, STATED, Questions, first_known, instants_of
-from staypower.engines.spark.session import speaking_with_spark, telling_problems
+from staypower.engines.spark.session import sending_problems, spark_errors_as_problems
 from staypower.engines.spark.storage import ORDER, arrow_schema, column_of, open_on_spark, row_order
 from staypower.engines.spark.tables import SOURCE, Gathering, SparkTables, slots_of
 from staypower.errors import Problem, UsageError
@@ -136,11 +136,11 @@ class _Run:
                 opened.append((mapped, frame, known))
         if problems:
             raise UsageError(problems)
-        told = _learn([(mapped, frame) for mapped, frame, _ in opened])
-        problems = [problem for one in told for problem in told_problems(one)]
+        answers = _learn([(mapped, frame) for mapped, frame, _ in opened])
+        problems = [problem for one in answers for problem in problems_of(one)]
         if problems:
             raise UsageError(problems)
-        for (mapped, frame, known), one in zip(opened, told, strict=True):
+        for (mapped, frame, known), one in zip(opened, answers, strict=True):
             found = _Source(mapped, frame, facts_of(mapped.plan, known, one))
             self.sources.setdefault(mapped.table, []).append(found)
 
@@ -148,7 +148,7 @@ class _Run:
         """Map every table and put the rows under one another."""
         listed: dict[str, StoredTable] = {}
         frames: dict[str, list[DataFrame]] = {}
-        # the accounts come first: rows of others are told from theirs
+        # the accounts come first: rows of unknown accounts are recognised by theirs
         for name in sorted(self.sources, key=lambda name: name != "accounts"):
             listed[name], frames[name] = self.table(name, len(listed))
         accounts = None
@@ -192,10 +192,10 @@ class _Run:
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = telling_problems(lambda: list(map_rows(mapped, facts, date_only, schema, batches)))
+            rows = sending_problems(lambda: list(map_rows(mapped, facts, date_only, schema, batches)))
             yield from rows()
 
-        with speaking_with_spark(mapped.place):
+        with spark_errors_as_problems(mapped.place):
             return _selected(frame, columns).mapInArrow(run, from_arrow_schema(schema, prefer_timestamp_ntz=False))
 
     def with_account(self, source: _Source, rows: DataFrame, asked: tuple[str, ...]) -> DataFrame:
@@ -266,13 +266,13 @@ def _learn(sources: Sequence[tuple[MappedSource, DataFrame]]) -> list[list[str]]
             return learn_rows(mapped, number, batches)
 
         columns = [column_of(name) for name in sorted(mapped.plan.used)]
-        with speaking_with_spark(mapped.place):
+        with spark_errors_as_problems(mapped.place):
             asked.append(_selected(frame, columns).mapInArrow(run, FACTS))
-    told: list[list[str]] = [[] for _ in sources]
-    with speaking_with_spark("tables"):
+    answers: list[list[str]] = [[] for _ in sources]
+    with spark_errors_as_problems("tables"):
         for row in _together(asked).collect():
-            told[row["source"]].append(row["told"])
-    return told
+            answers[row["source"]].append(row["answer"])
+    return answers
 
 
 def _selected(frame: DataFrame, columns: Sequence[Any]) -> DataFrame:

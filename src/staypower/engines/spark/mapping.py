@@ -33,11 +33,11 @@ __all__ = [
     "learn_rows",
     "map_rows",
     "plan_mapping",
-    "told_problems",
+    "problems_of",
     "typed_schema",
 ]
 
-FACTS = "source int, told string"
+FACTS = "source int, answer string"
 _GIVEN = "given rows"
 # a row group of the database
 _ROWS_AT_ONCE = 122_880
@@ -50,7 +50,7 @@ class MappedSource:
 
     table: str  # canonical or declared name
     source: TableSource  # what the configuration says; its rows are given by name
-    place: str  # where it stands in the configuration, for messages
+    place: str  # where it is in the configuration, for messages
     plan: Plan
 
 
@@ -81,20 +81,20 @@ def typed_schema(plan: Plan, kinds: Mapping[str, Kind]) -> pa.Schema:
 def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Learn what the columns are in the rows of one task, and what cannot be read."""
     for chunk in _chunks(batches):
-        told: dict[str, object] = {"rows": chunk.num_rows}
+        answers: dict[str, object] = {"rows": chunk.num_rows}
         try:
             with open_source(mapped.source, mapped.place, Path(), {_GIVEN: chunk}) as opened:
                 facts = learn_facts(mapped.table, mapped.source, opened, mapped.plan, mapped.place)
-            told["facts"] = {name: astuple(one) for name, one in facts.items()}
+            answers["facts"] = {name: astuple(one) for name, one in facts.items()}
         except UsageError as error:
-            told["problems"] = [astuple(problem) for problem in error.problems]
-        columns = {"source": pa.array([number], pa.int32()), "told": pa.array([json.dumps(told)])}
+            answers["problems"] = [astuple(problem) for problem in error.problems]
+        columns = {"source": pa.array([number], pa.int32()), "answer": pa.array([json.dumps(answers)])}
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], told: Sequence[str]) -> dict[str, ColumnFacts]:
-    """Put together what every chunk told of the columns: as if one had looked at all rows."""
-    chunks = [{name: ColumnFacts(*each) for name, each in json.loads(one).get("facts", {}).items()} for one in told]
+def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], answers: Sequence[str]) -> dict[str, ColumnFacts]:
+    """Put together what every chunk says about the columns: as if one had looked at all rows."""
+    chunks = [{name: ColumnFacts(*each) for name, each in json.loads(one).get("facts", {}).items()} for one in answers]
     found: dict[str, ColumnFacts] = {}
     for column in plan.columns:
         seen = [chunk[column.name] for chunk in chunks if column.name in chunk and chunk[column.name].filled]
@@ -109,9 +109,9 @@ def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], told: Sequence[str]) 
     return found
 
 
-def told_problems(told: Sequence[str]) -> list[Problem]:
-    """Put together the problems of all chunks, each said once with the rows that have it."""
-    entries = [json.loads(one) for one in told]
+def problems_of(answers: Sequence[str]) -> list[Problem]:
+    """Put together the problems of all chunks, each once with the rows that have it."""
+    entries = [json.loads(one) for one in answers]
     total = sum(int(entry["rows"]) for entry in entries)
     first: dict[tuple[str, str], Problem] = {}
     counts: dict[tuple[str, str], int] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import Column, Window, functions
 
 from staypower.cutoffs import DAY
-from staypower.engines.spark.session import speaking_with_spark
+from staypower.engines.spark.session import spark_errors_as_problems
 from staypower.engines.spark.storage import ORDER, column_of
 from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import StoredTable
@@ -86,12 +86,12 @@ class Questions:
         accounts = functions.col("source").isin(self.tags("accounts")) if "accounts" in self.listed else functions.lit(False)
         counts = accounts | ((column_of(OWN) < until) & functions.coalesce(column_of(VERSION) < until, functions.lit(True)))
         kept = self.frame.where(column_of(KNOWN) & counts)
-        told = self.ask(
+        answers = self.ask(
             kept.groupBy("source").agg(functions.count("*").alias("rows"), functions.min(column_of(OWN)).alias("first"))
         )
         listed = {}
         for name, table in self.listed.items():
-            mine = [told[tag] for tag in self.tags(name) if tag in told]
+            mine = [answers[tag] for tag in self.tags(name) if tag in answers]
             first = min((row["first"] for row in mine if row["first"] is not None), default=None)
             listed[name] = replace(table, rows=sum(row["rows"] for row in mine), first=first)
         telling = ["accounts"] if "accounts" in listed else [derive_from] if derive_from in listed else list(listed)
@@ -110,7 +110,7 @@ class Questions:
             self.frame.where(~column_of(KNOWN) & (functions.col("source") == tag)).select(column_of(slots["account_id"]))
             for tag, slots in zip(self.tags(name), (self.slots[each.folder] for each in self.listed[name].sources), strict=True)
         ]
-        with speaking_with_spark("tables"):
+        with spark_errors_as_problems("tables"):
             return int(reduce(lambda one, other: one.union(other), ids).distinct().count())
 
     def count(self, name: str, what: str) -> int:
@@ -140,12 +140,12 @@ class Questions:
             kept = column_of(KNOWN) if limit is None else column_of(KNOWN) & (column_of(WRITTEN) <= limit)
             asked = self.frame.where(kept).groupBy("source").agg(functions.max(column_of(OWN)).alias("last"))
             self.latest[limit] = self.ask(asked)
-        told = (self.latest[limit][tag]["last"] for tag in self.tags(name) if tag in self.latest[limit])
-        return max((int(one) for one in told if one is not None), default=None)
+        answers = (self.latest[limit][tag]["last"] for tag in self.tags(name) if tag in self.latest[limit])
+        return max((int(one) for one in answers if one is not None), default=None)
 
     def ask(self, asked: DataFrame) -> dict[int, Any]:
         """Fetch a few figures by source."""
-        with speaking_with_spark("tables"):
+        with spark_errors_as_problems("tables"):
             return {int(row["source"]): row for row in asked.collect()}
 
 
@@ -166,8 +166,8 @@ class _Asked:
 
     def latest_arrival(self) -> int | None:
         seen = self.questions.seen
-        told = (seen[tag]["arrived"] for tag in self.questions.tags(self.table.name) if tag in seen)
-        return max((int(one) for one in told if one is not None), default=None)
+        answers = (seen[tag]["arrived"] for tag in self.questions.tags(self.table.name) if tag in seen)
+        return max((int(one) for one in answers if one is not None), default=None)
 
     def latest(self, limit: int | None) -> int | None:
         return self.questions.last(self.table.name, limit)

@@ -1,4 +1,4 @@
-"""The session with Spark: begun quietly, and what goes wrong in it said as any other problem."""
+"""The session with Spark, begun quietly, and its errors as problems of the input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from staypower.engines.settings import EngineSettings
 from staypower.errors import Problem, UsageError
 
-__all__ = ["speaking_with_spark", "spark_session", "telling_problems"]
+__all__ = ["spark_errors_as_problems", "spark_session", "sending_problems"]
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -64,41 +64,41 @@ def _begin(settings: EngineSettings) -> SparkSession:
     except (PySparkException, OSError, RuntimeError) as error:
         fix = "check `engine.master`, and that Java 17 is installed and `JAVA_HOME` is set"
         raise UsageError.of(f"Spark cannot be started: {_first_line(error)}", settings.master or "spark", fix) from error
-    # what fails in a worker is said by this package, once
+    # what fails in a worker is reported by this package, once
     session.sparkContext.setLogLevel("FATAL")
     return session
 
 
-def telling_problems(function: Callable[Given, Made]) -> Callable[Given, Made]:
+def sending_problems(function: Callable[Given, Made]) -> Callable[Given, Made]:
     """Let the problems that a worker finds in the input reach the driver whole.
 
     >>> def fail():
     ...     raise UsageError.of("no such column", "usage.at", "map it")
     >>> try:
-    ...     telling_problems(fail)()
+    ...     sending_problems(fail)()
     ... except RuntimeError as error:
     ...     problems_in(str(error))
     (Problem(problem='no such column', value='usage.at', fix='map it'),)
     """
 
-    def told(*args: Given.args, **named: Given.kwargs) -> Made:
+    def sent(*args: Given.args, **named: Given.kwargs) -> Made:
         try:
             return function(*args, **named)
         except UsageError as error:
             plain = json.dumps([astuple(problem) for problem in error.problems]).encode()
             raise RuntimeError(f"staypower-problems:{base64.b64encode(plain).decode()}:") from None
 
-    return told
+    return sent
 
 
 def problems_in(message: str) -> tuple[Problem, ...]:
-    """Read the problems that a worker told in an error's message; none when it told none."""
+    """Read the problems that a worker sent in an error's message; none when it sent none."""
     found = _MARK.search(message)
     return () if found is None else tuple(Problem(*entry) for entry in json.loads(base64.b64decode(found.group(1))))
 
 
 @contextmanager
-def speaking_with_spark(place: str) -> Iterator[None]:
+def spark_errors_as_problems(place: str) -> Iterator[None]:
     """Say what goes wrong in Spark as problems, where it is the input's."""
     with warnings.catch_warnings():
         # of pandas' version, which is none of the user's making

@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import to_arrow_type
 
-from staypower.engines.spark.session import speaking_with_spark
+from staypower.engines.spark.session import spark_errors_as_problems
 from staypower.errors import UsageError
 from staypower.sources.formats.format import Format
 from staypower.sources.formats.registry import FORMATS, by_ending
@@ -34,7 +34,7 @@ def open_on_spark(
     if source.source is None:
         raise UsageError.of("no source is given", place, "write `source: path/to/folder`")
     name = str(source.source)
-    with speaking_with_spark(f"{place}: {name}"):
+    with spark_errors_as_problems(f"{place}: {name}"):
         frame = _frame(session, source, place, folder, objects)
     kept = list(arrow_schema(frame).names)
     return frame if len(kept) == len(frame.columns) else frame.select(*map(column_of, kept))
@@ -92,7 +92,7 @@ def column_of(name: str) -> Column:
 
 
 def row_order(frame: DataFrame, number: int) -> Column:
-    """Write a text by which the rows of a table's sources stand in their order: source, file, place in the file.
+    """Write a text that sorts the rows of a table's sources into their order: source, file, place in the file.
 
     Rows of a DataFrame that is no file have the order of its partitions.
     """
@@ -136,7 +136,7 @@ def place_of(output: Path | str | None, folder: str, name: str) -> str:
 
 def write_on_spark(rows: DataFrame, place: str) -> None:
     """Write rows, replacing what was there."""
-    with speaking_with_spark(place):
+    with spark_errors_as_problems(place):
         writer = rows.write.mode("overwrite")
         if place.startswith(TABLE):
             writer.saveAsTable(place.removeprefix(TABLE))
@@ -146,5 +146,5 @@ def write_on_spark(rows: DataFrame, place: str) -> None:
 
 def read_back(session: SparkSession, place: str) -> DataFrame:
     """Open what was written."""
-    with speaking_with_spark(place):
+    with spark_errors_as_problems(place):
         return session.table(place.removeprefix(TABLE)) if place.startswith(TABLE) else session.read.parquet(place)

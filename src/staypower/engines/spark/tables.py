@@ -1,6 +1,6 @@
 """The tables of a company on Spark: rows of all tables under one another, and back into tables in each bucket of accounts.
 
-Every table's columns lie in the same few columns, its *slots*, of the four types that tables know: a row of usage and one of
+Every table's columns share the same few columns, its *slots*, of the four types that tables know: a row of usage and one of
 payments have their first number in the same place. So the rows of all tables go through one shuffle without carrying each
 other's empty columns.
 """
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pyspark.sql import functions
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from staypower.engines.spark.session import speaking_with_spark, telling_problems
+from staypower.engines.spark.session import sending_problems, spark_errors_as_problems
 from staypower.engines.spark.storage import ORDER
 from staypower.errors import UsageError
 from staypower.sources.disk_tables import BUCKET, ROW, DiskTables, StoredTable
@@ -128,12 +128,12 @@ class SparkTables(DiskTables):
         if "accounts" not in self.listed:
             needed = None
 
-        def told(rows: pa.Table) -> pa.Table:
+        def pickled(rows: pa.Table) -> pa.Table:
             made = function(gathering.tables(rows, only))
-            return pa.table({"told": pa.array([pickle.dumps(made)], pa.binary())})
+            return pa.table({"pickled": pa.array([pickle.dumps(made)], pa.binary())})
 
-        rows = self._apply(told, pa.schema({"told": pa.binary()}), self._tags(needed))
-        with speaking_with_spark("tables"):
+        rows = self._apply(pickled, pa.schema({"pickled": pa.binary()}), self._tags(needed))
+        with spark_errors_as_problems("tables"):
             for row in rows.collect():
                 yield pickle.loads(row[0])  # what our own workers have just made
 
@@ -143,7 +143,7 @@ class SparkTables(DiskTables):
 
         def made(rows: pa.Table) -> pa.Table:
             tables = gathering.tables(rows)
-            # what lies in the future may be all that a bucket holds of accounts that nobody listed
+            # all rows of a bucket may be in the future, of accounts that are not listed
             if not len(tables["accounts"]):
                 return schema.empty_table()
             return _as_agreed(function(tables), schema)
@@ -152,12 +152,12 @@ class SparkTables(DiskTables):
 
     def _apply(self, function: Callable[[pa.Table], pa.Table], schema: pa.Schema, tags: Sequence[int] | None) -> DataFrame:
         frame = self.frame if tags is None else self.frame.where(functions.col(SOURCE).isin(list(tags)))
-        told = telling_problems(function)
+        sent = sending_problems(function)
 
         def run(rows: pa.Table) -> pa.Table:
-            return told(rows)
+            return sent(rows)
 
-        with speaking_with_spark("tables"):
+        with spark_errors_as_problems("tables"):
             spark_schema = from_arrow_schema(schema, prefer_timestamp_ntz=False)
             return frame.groupBy(BUCKET).applyInArrow(run, spark_schema)
 
@@ -169,7 +169,7 @@ class SparkTables(DiskTables):
 
 
 def _as_agreed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Give rows the types that the driver told Spark."""
+    """Give rows the types that the driver announced to Spark."""
     if rows.column_names != schema.names:
         strange = sorted(set(rows.column_names) ^ set(schema.names)) or ["the order of the columns"]
         fix = "install the same version of staypower on the driver and on every worker"

@@ -1,4 +1,4 @@
-"""CSV files: nothing is guessed but what stands between the columns, and every value is text."""
+"""CSV files: only the delimiter is detected, and every value is text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
 def _relation(opening: Opening) -> str:
     """Read CSV with every value as text.
 
-    Nothing is detected but what stands between the columns, so that no odd line is skipped or taken for a comment; files
+    Only the delimiter is detected, so that no odd line is skipped or taken for a comment; files
     with other columns are put under one another by name.
     """
     source, files, place = opening.source, opening.files, opening.place
@@ -55,7 +55,7 @@ def _header(file: Path, encoding: str, delimiter: str) -> tuple[str, ...]:
     """Read the names of the first line; blank and repeated ones get a number."""
     with _text_of(file, encoding) as lines:
         names = next(csv.reader(lines, delimiter=delimiter), [])
-    told: list[str] = []
+    named: list[str] = []
     taken: set[str] = set()
     for place, name in enumerate(names):
         wanted = name or f"column{place}"
@@ -63,12 +63,12 @@ def _header(file: Path, encoding: str, delimiter: str) -> tuple[str, ...]:
             word for word in (wanted, *(f"{wanted}_{i}" for i in range(1, len(names) + 1))) if word.casefold() not in taken
         )
         taken.add(unique.casefold())
-        told.append(unique)
-    return tuple(told)
+        named.append(unique)
+    return tuple(named)
 
 
 def _delimiter(file: Path, encoding: str) -> str:
-    """Find what stands between the names of the first line."""
+    """Find the delimiter of the first line."""
     with _text_of(file, encoding) as lines:
         return _most_common(lines.readline(1_000_000))
 

@@ -40,7 +40,7 @@ class Opening:
     connection: Any  # the database; it may read these files and no other
     source: Given
     files: Sequence[Path]
-    place: str  # where it stands in the configuration, for messages
+    place: str  # where it is in the configuration, for messages
 
     @property
     def folders(self) -> str:
@@ -60,9 +60,9 @@ class Format:
     label: str  # as it is called in messages
     endings: tuple[str, ...]  # of its files, in lower case; `.gz` may follow
     example: str  # how to write such a source, in Markdown, for the docs
-    relation: Callable[[Opening], str]  # prepares the connection and says what stands after FROM
+    relation: Callable[[Opening], str]  # prepares the connection and says what follows FROM
     database: bool = False  # the file is attached to the connection and may be without rows
-    columnar: bool = False  # columns that are wanted as they stand are read straight from the file
+    columnar: bool = False  # columns that are wanted unchanged are read straight from the file
     count_rows: Callable[[Path], int | None] | None = None  # reads the number of rows off a file; None: guessed from its size
     # opens it on Spark: the session, what the configuration says, the path, its place; None: Spark does not read it
     on_spark: Callable[[Any, Given, str, str], Any] | None = None
