@@ -104,16 +104,15 @@ class TrainResult(Result):
 
     def _facts(self) -> list[str]:
         """Say how rows were split, and what the model was trained on and what not."""
-        plan, rows = self.dataset.plan, self.dataset.rows("training", "calibration")
-        accounts, features = len(set(self.dataset.matrix.accounts[rows])), len(self.dataset.catalogue.names)
+        plan, rows = self.dataset.plan, self.dataset.part("training", "calibration")
         first, last = text_of(int(plan.all[0])), text_of(plan.trained_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
-        size = f"{plural(int(rows.sum()), 'row')} of {plural(accounts, 'account')}"
+        size = f"{plural(len(rows), 'row')} of {plural(rows.distinct_accounts, 'account')}"
         unused = [name for name, why in self.dataset.catalogue.left_out.items() if why == SAME_FOR_ALL]
         more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         return [
             f"Split: {plan.words}",
-            f"Trained on {size}, {when}, {plural(features, 'feature')}",
+            f"Trained on {size}, {when}, {plural(len(self.dataset.catalogue.names), 'feature')}",
             *([f"Sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
             *([f"Not used: {', '.join(unused[:3])}{more} ({SAME_FOR_ALL})"] if unused else []),
             f"Fit: {self.how}",
@@ -190,7 +189,6 @@ def train(
             sampling=sampling,
             announce=announcer(settings.engine.memory_bytes, progress),
         )
-    test = dataset.rows("test")
     tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
     with tracker.run("train", tags={"split": dataset.plan.split}) as run:
         with progress.step("fitting"):
@@ -198,7 +196,7 @@ def train(
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = evaluate_model(
                 dataset,
-                model.predict_proba(dataset.X[test])[:, 1],
+                model.predict_proba(dataset.part("test").X)[:, 1],
                 tables,
                 label=settings.label,
                 features=settings.features,
@@ -265,16 +263,14 @@ def _register(
     tracker: Tracker, folder: Path, digest: str, run_id: str, dataset: Dataset, evaluation: Evaluation, *, lacking: str
 ) -> ModelVersion:
     """Register the sealed model with what it was trained on, and whether it can be promoted automatically."""
-    learned, test, plan = dataset.rows("training", "calibration"), dataset.rows("test"), dataset.plan
-    accounts = dataset.matrix.accounts
+    training, test, plan = dataset.part("training", "calibration"), dataset.part("test"), dataset.plan
     facts = {
         "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.trained_until)}",
-        "learned_rows": f"{int(learned.sum()):,} rows of {len(set(accounts[learned])):,} accounts",
+        "learned_rows": f"{plural(len(training), 'row')} of {plural(training.distinct_accounts, 'account')}",
         "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
-        "tested_rows": f"{int(test.sum()):,} rows of {len(set(accounts[test])):,} accounts",
+        "tested_rows": f"{plural(len(test), 'row')} of {plural(test.distinct_accounts, 'account')}",
     }
-    churned = len(set(accounts[test & (dataset.y == 1)]))
-    unfit = unfit_because(evaluation, churned_accounts=churned, lacking=lacking)
+    unfit = unfit_because(evaluation, churned_accounts=test.churned.distinct_accounts, lacking=lacking)
     metrics = dict(evaluation.metrics())
     return tracker.register(folder, digest, run_id, metrics, split=plan.split, facts=facts, unfit=unfit)
 

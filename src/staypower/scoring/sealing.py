@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from staypower import __version__
-from staypower.dataset.building import Dataset
+from staypower.dataset.building import Dataset, DatasetRows
+from staypower.dataset.pairs import PARTS
 from staypower.evaluation.result import Evaluation, quality_of
 from staypower.explanation.typical import find_typical_values
 from staypower.labels.settings import LabelSettings
@@ -17,7 +16,7 @@ from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import calibrated_base_rate
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 __all__ = ["seal"]
 
@@ -34,13 +33,10 @@ def seal(
     data: str,
 ) -> Bundle:
     """Put everything that scoring needs into a bundle."""
-    training_rows, plan = dataset.rows("training", "calibration"), dataset.plan
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last, share = _reference(dataset)
-    everyday = training_rows & dataset.drawn
-    typical = find_typical_values(
-        dataset.X[everyday], dataset.matrix.cutoffs[everyday], dataset.matrix.categories, by=compare_by
-    )
+    everyday = dataset.where(dataset.rows("training", "calibration") & dataset.drawn)
+    typical = find_typical_values(everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by)
     metadata = {
         "name": name,
         "staypower": __version__,
@@ -50,8 +46,8 @@ def seal(
         "horizon_days": label.horizon,
         "base_rate": dataset.base_rate("training", "calibration"),
         "calibrated_base_rate": calibrated_base_rate(dataset),
-        "risk_reference": RiskReference.of(model.predict_proba(dataset.X[last])[:, 1]).to_dict(),
-        "cutoffs": plan.to_dict(),
+        "risk_reference": RiskReference.of(model.predict_proba(last.X)[:, 1]).to_dict(),
+        "cutoffs": dataset.plan.to_dict(),
         "fit": model.split_,
         "metrics": dict(evaluation.metrics()),
         "contact_plans": evaluation.to_dict()["contact_plans"],
@@ -66,11 +62,11 @@ def seal(
     )
 
 
-def _reference(dataset: Dataset) -> tuple[NDArray[np.bool_], float]:
-    """Say which rows stand for the whole population of the latest cutoff, and what share of its accounts they are."""
-    last = dataset.matrix.cutoffs == dataset.plan.all[-1]
-    if dataset.plan.split == "snapshot" and dataset.sampling.negatives < 1.0:
-        # where one cutoff is all there is, only the test has kept every row
-        last &= dataset.rows("test")
+def _reference(dataset: Dataset) -> tuple[DatasetRows, float]:
+    """Return the rows that stand for the whole population of the latest cutoff, and what share of its accounts they are."""
+    # where there is only one cutoff, only the test has kept every row
+    thinned = dataset.plan.split == "snapshot" and dataset.sampling.negatives < 1.0
+    rows = dataset.part("test") if thinned else dataset.part(*PARTS)
+    last = rows.where(rows.cutoffs == dataset.plan.all[-1])
     labelled = int((dataset.labels.churned[:, -1] >= 0).sum())
-    return last, dataset.sampling.accounts * int(last.sum()) / labelled
+    return last, dataset.sampling.accounts * len(last) / labelled
