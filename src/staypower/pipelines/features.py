@@ -39,7 +39,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.engine_choice import engine_of_cluster
+from staypower.pipelines.loading import engine_of_cluster
 from staypower.progress import Progress
 from staypower.results.blocks import Block, Head, Heading, Items, TableBlock, Verbatim
 from staypower.results.numbers import plural

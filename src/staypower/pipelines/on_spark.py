@@ -27,9 +27,9 @@ from staypower.features.declaring import declare
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.preparing import prepare_scorer
-from staypower.pipelines.spark_scores import SparkScores
 from staypower.progress import Progress
 from staypower.scoring.scorer import ShippedScorer
+from staypower.scoring.spark_scores import SparkScores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -38,15 +38,14 @@ from staypower.pipelines.arguments import (
     with_prior,
 )
 from staypower.pipelines.choosing import action_columns
-from staypower.pipelines.engine_choice import engine_of_cluster
-from staypower.pipelines.loading import opened, rows_for
+from staypower.pipelines.loading import engine_of_cluster, opened, rows_for
 from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
-from staypower.pipelines.spark_scores import SparkScores
 from staypower.progress import Progress
 from staypower.results.blocks import Block, Verbatim
 from staypower.results.result import Result
 from staypower.scoring.scorer import Scorer
 from staypower.scoring.scores import ScoredParts, Scores, typed_rows
+from staypower.scoring.spark_scores import SparkScores
 from staypower.tables import BucketedTables
 from staypower.writing import read_table, require_table_path, write_rows
 
