@@ -198,14 +198,14 @@ def test_accounts_in_buckets_on_disk_get_the_same_list(company, tables, chosen, 
         {"tables.outreach": {"source": str(tmp_path / "outreach.parquet")}, "playbook": str(owners_playbook), "actions": {}},
     )
     bundle = company.result.trained.bundle
-    spilled = open_tables(
+    stored = open_tables(
         settings.sources, settings.engine, progress=Progress(quiet=True), buckets=3, folder=tmp_path / "buckets"
     )
-    assert isinstance(spilled, DiskTables)
+    assert isinstance(stored, DiskTables)
     arguments = {"playbook": load_playbook(settings), "cutoff": chosen.cutoff, "bundle": bundle}
     rows = company.result.scored.scores.table
     whole = choose_for(settings, rows, staypower.read_tables(settings), **arguments)
-    parts = choose_for(settings, rows, spilled, **arguments)
+    parts = choose_for(settings, rows, stored, **arguments)
     pd.testing.assert_frame_equal(parts.table, whole.table)
     assert parts.effects == whole.effects
     assert whole.effects.effects["new_contact"].treated > 50

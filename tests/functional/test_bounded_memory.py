@@ -54,8 +54,8 @@ def test_the_demo_company_in_buckets_is_the_company(company, tmp_path):
         for name, sources in company.settings.tables.items()
     }
     for until in (None, "2025-02-03T04:05"):
-        whole, spilled = whole_and_buckets(tables, tmp_path, buckets=7, observed_until=until)
-        assert_same_tables(whole, spilled)
+        whole, stored = whole_and_buckets(tables, tmp_path, buckets=7, observed_until=until)
+        assert_same_tables(whole, stored)
 
 
 def test_check_finds_the_same_whatever_the_number_of_buckets(company, cache):

@@ -89,13 +89,13 @@ def test_buckets_hold_what_reading_all_at_once_gives(drawn, more, buckets, accou
         options = {"folder": folder, "observed_until": until}
         into = {"into": folder / "into", "buckets": buckets, "memory": 300_000_000, "thorough": True}
         whole = attempt(lambda: read_tables(tables, **options))
-        spilled = attempt(lambda: write_buckets(tables, **options, **into))
+        stored = attempt(lambda: write_buckets(tables, **options, **into))
         event("refused" if isinstance(whole, list) else "read")
-        if isinstance(whole, list) or isinstance(spilled, list):
-            assert whole == spilled
+        if isinstance(whole, list) or isinstance(stored, list):
+            assert whole == stored
             return
-        assert said(spilled[1]) == said(whole[1])
-        assert_same_tables(whole[0], spilled[0])
+        assert said(stored[1]) == said(whole[1])
+        assert_same_tables(whole[0], stored[0])
 
 
 def attempt(call):

@@ -1,4 +1,4 @@
-"""Tables read as a whole and tables spilled into buckets, put side by side."""
+"""Tables read as a whole and tables stored into buckets, put side by side."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def said(findings: Sequence[Finding]) -> list[str]:
     return sorted(str(replace(finding, examples=())) for finding in findings)
 
 
-def assert_same_tables(whole: Tables, spilled: DiskTables) -> None:
+def assert_same_tables(whole: Tables, stored: DiskTables) -> None:
     """All buckets together hold exactly the rows of the whole, and say the same about them."""
-    assert spilled.observed_until == whole.observed_until
-    parts = [spilled.bucket(number) for number in spilled.buckets]
+    assert stored.observed_until == whole.observed_until
+    parts = [stored.bucket(number) for number in stored.buckets]
     for name, table in whole.items():
         assert all(list(part) == list(whole) for part in parts)
         for part in parts:

@@ -30,28 +30,28 @@ def tables(folder):
 
 
 def test_catalogues_are_equal(tmp_path):
-    whole, spilled = whole_and_buckets(tables(tmp_path), tmp_path, buckets=8)
+    whole, stored = whole_and_buckets(tables(tmp_path), tmp_path, buckets=8)
     for cutoff in (instant_of("2024-02-05"), instant_of("2024-10-01")):
         for settings in (FeatureSettings(), FeatureSettings(top_events=3, rare=2), FeatureSettings(families=("surveys",))):
-            one, other = (declare(each, settings, cutoff=cutoff) for each in (whole, spilled))
+            one, other = (declare(each, settings, cutoff=cutoff) for each in (whole, stored))
             assert one == other
             assert one.codes == other.codes
     assert any("csat" in name for name in one.names)
-    hidden = declare(spilled, FeatureSettings(), cutoff=cutoff, hidden=("usage", "segment"))
+    hidden = declare(stored, FeatureSettings(), cutoff=cutoff, hidden=("usage", "segment"))
     assert hidden == declare(whole, FeatureSettings(), cutoff=cutoff, hidden=("usage", "segment"))
     assert not [name for name in hidden.names if "event" in name or "segment" in name]
 
 
 def test_only_what_was_known_is_counted_and_only_of_the_tables_asked_for(tmp_path, monkeypatch):
-    whole, spilled = whole_and_buckets(tables(tmp_path), tmp_path, buckets=4)
+    whole, stored = whole_and_buckets(tables(tmp_path), tmp_path, buckets=4)
     column, cutoff = TextColumn("surveys", "instrument"), instant_of("2024-04-01")
     counted = count_texts(whole, column, FeatureSettings(), cutoff)
     rows = [row for row in whole["surveys"].data.to_pylist() if row["sent_at"].month < 4 and row["sent_at"].day < 31]
     assert counted.counts == {word: sum(row["instrument"] == word for row in rows) for word in ("nps", "csat")}
     read = []
-    bucket = type(spilled).bucket
+    bucket = type(stored).bucket
     monkeypatch.setattr(
-        type(spilled), "bucket", lambda self, number, only=None: (read.append(only), bucket(self, number, only))[1]
+        type(stored), "bucket", lambda self, number, only=None: (read.append(only), bucket(self, number, only))[1]
     )
-    assert texts_in(spilled, [column], FeatureSettings(), cutoff=cutoff)(column) == counted
+    assert texts_in(stored, [column], FeatureSettings(), cutoff=cutoff)(column) == counted
     assert all(set(only) == {"surveys"} for only in read)

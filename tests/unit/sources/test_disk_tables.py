@@ -1,4 +1,4 @@
-"""Spilled tables are the tables that would have been read, whatever is odd about them."""
+"""Tables on disk are the tables that would have been read, whatever is odd about them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def lines(header: str, *rows: str) -> str:
 
 def compare(tables: dict[str, list[TableSource]], folder: Path, **options: object) -> DiskTables:
     for buckets in (1, 9):
-        whole, spilled = whole_and_buckets(tables, folder, buckets=buckets, **options)
-        assert_same_tables(whole, spilled)
-        assert {name: table.rows for name, table in spilled.listed.items() if name != "accounts"} == {
+        whole, stored = whole_and_buckets(tables, folder, buckets=buckets, **options)
+        assert_same_tables(whole, stored)
+        assert {name: table.rows for name, table in stored.listed.items() if name != "accounts"} == {
             name: len(whole[name]) for name in whole if name != "accounts"
         }
-    return spilled
+    return stored
 
 
 def test_times_dates_and_clocks_are_judged_over_all_rows(tmp_path):
@@ -49,7 +49,7 @@ def test_times_dates_and_clocks_are_judged_over_all_rows(tmp_path):
     tickets = [f"{n:03d},2024-01-{1 + n % 28:02d},{'2024-03-01' if n % 2 else ''}" for n in range(40)]
     write(tmp_path, accounts=ACCOUNTS, usage=lines("account_id,at,quantity,known_at", *usage))
     write(tmp_path, tickets=lines("account_id,opened_at,resolved_at", *tickets))
-    spilled = compare(
+    stored = compare(
         {
             "accounts": source(source="accounts.csv", static=["segment", "level", "code"]),
             "usage": source(source="usage.csv"),
@@ -57,7 +57,7 @@ def test_times_dates_and_clocks_are_judged_over_all_rows(tmp_path):
         },
         tmp_path,
     )
-    part = spilled.bucket(spilled.buckets[0])
+    part = stored.bucket(stored.buckets[0])
     assert part["usage"].date_only == {"known_at"}
     assert part["tickets"].date_only == {"opened_at", "resolved_at"}
     assert part["accounts"].data.schema.field("level").type == "double"
@@ -70,8 +70,8 @@ def test_two_sources_of_one_table_with_different_columns_and_clocks(tmp_path):
     write(tmp_path, empty="account_id,at\n")
     usage = source(source="one.csv") + source(source="two.csv", account_id="acct", at="when", quantity="n")
     usage += source(source="empty.csv")
-    spilled = compare({"accounts": source(source="accounts.csv"), "usage": usage}, tmp_path)
-    assert not spilled.empty["usage"].date_only
+    stored = compare({"accounts": source(source="accounts.csv"), "usage": usage}, tmp_path)
+    assert not stored.empty["usage"].date_only
 
 
 def test_rows_that_never_count_and_rows_of_nobody(tmp_path):
@@ -96,8 +96,8 @@ def test_of_an_id_under_several_accounts_the_first_known_row_stays(tmp_path):
     # the latest row of all repeats an id: it says nothing about until when the data were watched
     rows += ["001,2024-02-20,1,0", "002,2024-05-05,1,0"]
     write(tmp_path, accounts=ACCOUNTS, tickets=lines("account_id,opened_at,ticket_id,channel", *rows))
-    spilled = compare({"accounts": source(source="accounts.csv"), "tickets": source(source="tickets.csv")}, tmp_path)
-    assert spilled.listed["tickets"].rows < 100
+    stored = compare({"accounts": source(source="accounts.csv"), "tickets": source(source="tickets.csv")}, tmp_path)
+    assert stored.listed["tickets"].rows < 100
     versions = [f"{row},{'2024-01-01' if n % 3 else ''}" for n, row in enumerate(rows)]
     write(tmp_path, contracts=lines("account_id,started_at,subscription_id,mrr,valid_from", *versions))
     compare({"subscriptions": source(source="contracts.csv")}, tmp_path)
@@ -153,8 +153,8 @@ def test_survey_words_fractions_flags_expressions_and_own_tables(tmp_path):
         "orders": source(source="orders.csv", amount="price * 2", blank=["-"]),
         "visits": source(source="visits.csv", time="at", account_id="who", at="parse_time(day, '%d/%m/%Y')", length="minutes"),
     }
-    spilled = compare(tables, tmp_path)
-    part = spilled.bucket(spilled.buckets[0], only=["visits"])
+    stored = compare(tables, tmp_path)
+    part = stored.bucket(stored.buckets[0], only=["visits"])
     assert set(part) == {"accounts", "visits"}
     assert part["visits"].data.schema.field("length").type == "double"
 
@@ -194,9 +194,9 @@ def test_what_is_refused_is_refused_in_the_same_words(tmp_path, file, text, keys
     tables = {file: source(source=f"{file}.csv", **keys)}
     with pytest.raises(UsageError) as whole:
         read_tables(tables, folder=tmp_path)
-    with pytest.raises(UsageError) as spilled:
+    with pytest.raises(UsageError) as stored:
         write_buckets(tables, folder=tmp_path, into=tmp_path / "into", buckets=3, memory=500_000_000)
-    assert [problem.problem for problem in spilled.value.problems] == [problem.problem for problem in whole.value.problems]
+    assert [problem.problem for problem in stored.value.problems] == [problem.problem for problem in whole.value.problems]
     assert not (tmp_path / "into" / MANIFEST).exists()
 
 
@@ -213,11 +213,11 @@ def test_tables_of_nobody_are_found_against(tmp_path):
 def test_a_finished_folder_is_used_again_and_an_unfinished_one_is_begun_anew(tmp_path):
     write(tmp_path, accounts=ACCOUNTS, usage=lines("account_id,at", *(f"{n:03d},2024-01-02" for n in range(40))))
     tables = {"accounts": source(source="accounts.csv"), "usage": source(source="usage.csv")}
-    whole, spilled = whole_and_buckets(tables, tmp_path, buckets=4)
+    whole, stored = whole_and_buckets(tables, tmp_path, buckets=4)
     write(tmp_path, usage=lines("account_id,at", "001,2024-01-02"))
-    again, _ = write_buckets(tables, folder=tmp_path, into=spilled.folder, buckets=4, memory=500_000_000)
-    assert again == spilled
+    again, _ = write_buckets(tables, folder=tmp_path, into=stored.folder, buckets=4, memory=500_000_000)
+    assert again == stored
     assert_same_tables(whole, again)
-    (spilled.folder / MANIFEST).unlink()
-    anew, _ = write_buckets(tables, folder=tmp_path, into=spilled.folder, buckets=4, memory=500_000_000)
+    (stored.folder / MANIFEST).unlink()
+    anew, _ = write_buckets(tables, folder=tmp_path, into=stored.folder, buckets=4, memory=500_000_000)
     assert anew.listed["usage"].rows == 1
