@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from staypower.actions.account_facts import gather_facts
 from staypower.actions.action_list import ActionList, list_rows
-from staypower.actions.effects import Effects, assumed_effects
+from staypower.actions.effects import Effects, assumed_effects, measure_effects
 from staypower.actions.matching import Fit, fit_actions
 from staypower.actions.outreach import Outreach
-from staypower.actions.playbook import Playbook
+from staypower.actions.playbook import ACCOUNT_OWNER, Playbook
 from staypower.actions.ranking import (
     NO_LIMIT,
     Candidates,
@@ -25,11 +26,23 @@ from staypower.actions.ranking import (
 )
 from staypower.actions.settings import ActionSettings
 from staypower.errors import UsageError
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import LabelSettings
+from staypower.models.bundle import Bundle
+from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
+from staypower.results.numbers import plural
+from staypower.tables import BucketedTables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["choose_actions"]
+__all__ = ["ActionOptions", "choose_actions", "choose_for", "used_columns"]
+
+_USED = (
+    *("account_id", "status", "churn_probability", "p_involuntary", "expected_days_to_churn", "tier", "never_invited"),
+    *("quadrant", "mrr", "clv", "value_at_risk", "satisfaction", "satisfaction_age_days", "asked_unanswered"),
+    *("model_name", "model_version", "run_id"),
+)
 
 # how far a pair of account and action got
 _NO_FIT, _CONDITIONS, _COOLING, _DOES_NOT_PAY, _NO_PLACE, _LISTED = range(6)
@@ -42,6 +55,80 @@ _WHY = {
 }
 # the same for one account, short enough for a table
 _WHY_NOT = ("no fitting action", "conditions not met", "cooling down", "costs more than it brings", "no capacity left")
+
+
+@dataclass(frozen=True)
+class ActionOptions:
+    """What decides on actions besides scores and tables."""
+
+    playbook: Playbook
+    label: LabelSettings  # what counts as churn after past outreach
+    settings: ActionSettings = field(default_factory=ActionSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)  # windows and service level of measures
+    packaged: bool = False  # whether the playbook is the packaged one
+    team: int | None = None  # capacity that owners without one of their own share
+    margin: float = 1.0  # share of revenue that is margin
+    discount_rate: float = 0.01  # per month
+    average: float | None = None  # lifetime value of accounts without revenue of their own
+    threads: int = 2
+
+
+def used_columns(reasons: int, *, sentences: bool = True) -> list[str]:
+    """Return the columns of the scores that choosing uses; without sentences, the list gives no reasons.
+
+    >>> used_columns(1, sentences=False)[-2:]
+    ['lever_1', 'contribution_1']
+    """
+    parts = ("reason", "lever", "contribution") if sentences else ("lever", "contribution")
+    return [*_USED, *(f"{part}_{number}" for part in parts for number in range(1, reasons + 1))]
+
+
+def choose_for(
+    scores: pd.DataFrame, tables: BucketedTables, options: ActionOptions, *, cutoff: int, bundle: Bundle
+) -> ActionList:
+    """Choose actions for scored accounts: their values, measures and past outreach come from the tables."""
+    playbook = options.playbook
+    facts = gather_facts(
+        tables,
+        playbook,
+        cutoff=cutoff,
+        bundle=bundle,
+        label=options.label,
+        features=options.features,
+        threads=options.threads,
+    )
+    table, past = facts.added_to(scores.reset_index(drop=True))
+    table, notes = _with_values(table, options, float(bundle.metadata["base_rate"]))
+    if ACCOUNT_OWNER in playbook.owners and "owner" not in table:
+        notes.append("no account's own owner is known: `accounts.owner` needs `valid_from`, or must be declared `static`")
+    if options.packaged:
+        notes.append("this is the packaged playbook: its costs, effects and values are assumptions; copy it and write your own")
+    effects = measure_effects(playbook, facts.outcomes)
+    chosen = choose_actions(table, playbook, options.settings, cutoff=cutoff, team=options.team, past=past, effects=effects)
+    return replace(chosen, notes=tuple(notes))
+
+
+def _with_values(table: pd.DataFrame, options: ActionOptions, base_rate: float) -> tuple[pd.DataFrame, list[str]]:
+    """Add lifetime value and value at risk where the scores lack them, and say where they come from."""
+    monthly = monthly_revenue(*(table[name].to_numpy() if name in table else None for name in ("mrr", ORDERED)))
+    found = account_values(
+        monthly,
+        table["churn_probability"].to_numpy(),
+        base_rate=base_rate,
+        horizon_days=options.label.horizon,
+        margin=options.margin,
+        discount_rate=options.discount_rate,
+        average=options.average,
+    )
+    notes = []
+    averaged = int(((table["status"] == "scored").to_numpy() & ~found.own).sum())
+    if options.average is not None and averaged:
+        notes.append(f"{plural(averaged, 'account')} without revenue of their own: the average value `costs.clv` is used")
+    if found.own.any() and options.margin == 1:
+        notes.append("values are of revenue, not of margin: set `portfolio.margin`")
+    if "value_at_risk" not in table or "clv" not in table:
+        table = table.assign(clv=found.clv, value_at_risk=found.value_at_risk)
+    return table, notes
 
 
 def choose_actions(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from staypower.actions.choosing import ActionOptions
 from staypower.actions.playbook import ACCOUNT_OWNER, Playbook, default_playbook_text
 from staypower.config.problems import Origins, known_keys, merge_problems, problem_of
 from staypower.config.reading import Document, read_document, read_text
@@ -15,10 +16,9 @@ from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
 from staypower.errors import Problem, UsageError, nearest
 
-__all__ = ["DEFAULT_PLAYBOOK", "load_playbook", "read_playbook"]
+__all__ = ["load_action_options", "load_playbook", "read_playbook"]
 
-DEFAULT_PLAYBOOK = "default"
-"""What `playbook:` says for the one that comes with the package."""
+_DEFAULT = "default"  # names the packaged playbook
 
 
 def load_playbook(settings: Settings) -> Playbook:
@@ -32,7 +32,7 @@ def load_playbook(settings: Settings) -> Playbook:
     'billing'
     """
     named = settings.playbook
-    packaged = named is None or named == DEFAULT_PLAYBOOK
+    packaged = named is None or named == _DEFAULT
     playbook = _packaged() if packaged else read_playbook(settings.path(str(named)))
     # whoever owns an account may be given a number of their own: only the data know these names
     strangers = [] if ACCOUNT_OWNER in playbook.owners else [n for n in settings.actions.capacity if n not in playbook.owners]
@@ -49,6 +49,22 @@ def load_playbook(settings: Settings) -> Playbook:
             ]
         )
     return playbook
+
+
+def load_action_options(settings: Settings) -> ActionOptions:
+    """Read what choosing actions needs: the playbook, and what the settings say about labels, money and capacity."""
+    return ActionOptions(
+        playbook=load_playbook(settings),
+        label=settings.label,
+        settings=settings.actions,
+        features=settings.features,
+        packaged=settings.playbook in (None, _DEFAULT),
+        team=settings.capacity,
+        margin=settings.portfolio.margin,
+        discount_rate=settings.portfolio.discount_rate,
+        average=settings.costs.clv,
+        threads=settings.engine.threads,
+    )
 
 
 def _packaged() -> Playbook:

@@ -18,7 +18,7 @@ from staypower.features.declaring import declare
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings, OwnFeature
 from staypower.labels.settings import LabelSettings
-from staypower.portfolio.customer_value import account_values, monthly_revenue
+from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.numbers import money, percent
 from staypower.tables import Tables
@@ -31,7 +31,7 @@ __all__ = ["TENURE_FEATURES", "RowFacts", "find_row_facts"]
 TENURE_FEATURES = ("tenure_days", "days_since_first_order", "days_since_first_use")
 _FEWEST_VALUES, _MOST_VALUES = 2, 20
 _HEALTH, _VALUE = "health_score_of_the_user", "value_of_the_account"
-_REVENUE, _ORDERED = "mrr_now", "order_amount_365d"
+_REVENUE = "mrr_now"
 _NO_ATTRIBUTES = ("account_id", "signed_up_at", "valid_from", "known_at")
 _AUTO, _OFF = "auto", "off"
 
@@ -128,7 +128,7 @@ def _build(
     accounts, cutoffs = rows.accounts.astype(str), rows.cutoffs
     plain = FeatureSettings(windows=(365,), families=("profile", "billing", "orders"), rare=1, own=own)
     declared = declare(tables, plain, cutoff=int(cutoffs.max()), hidden=label.hidden)
-    wanted = {_HEALTH, _VALUE} | ({_REVENUE, _ORDERED} if lifetime else set())
+    wanted = {_HEALTH, _VALUE} | ({_REVENUE, ORDERED} if lifetime else set())
     declared = declared.only({*wanted, *(_attribute(declared, name).name for name in attributes)})
     everybody, instants = np.unique(accounts), np.unique(cutoffs)
     pairs = np.zeros((len(everybody), len(instants)), dtype=bool)
@@ -210,8 +210,8 @@ def _values(
     if _VALUE in matrix.features:
         found: NDArray[np.float64] = matrix.features[_VALUE].to_numpy(dtype=np.float64)
         return _filled(found, f"`accounts.{costs.account_value}`")
-    paid = {name: matrix.features[name].to_numpy() for name in (_REVENUE, _ORDERED) if name in matrix.features}
-    monthly = monthly_revenue(paid.get(_REVENUE), paid.get(_ORDERED))
+    paid = {name: matrix.features[name].to_numpy() for name in (_REVENUE, ORDERED) if name in matrix.features}
+    monthly = monthly_revenue(paid.get(_REVENUE), paid.get(ORDERED))
     if monthly is None or not 0 < base_rate < 1:
         return None, ()
     margin, discount = portfolio.margin, portfolio.discount_rate

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from staypower.actions.action_list import ActionList
+from staypower.actions.choosing import choose_for, used_columns
 from staypower.actions.wording import brief_blocks
-from staypower.config.playbooks import load_playbook
+from staypower.config.playbooks import load_action_options
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
@@ -26,7 +27,6 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.choosing import choose_from
 from staypower.pipelines.loading import opened
 from staypower.pipelines.preparing import score_opened
 from staypower.pipelines.score import ScoreResult
@@ -106,14 +106,16 @@ def actions(
     """
     settings, progress, at = settings_from(settings), progress_from(progress), instant_from("cutoff", cutoff)
     path = require_table_path(output_from(output) or settings.output_folder / f"actions.{settings.output.format}")
-    load_playbook(settings)  # its problems are named before any work begins
-    made = _scores_from(scores)
+    options = load_action_options(settings)  # problems of the playbook are named before any work begins
+    given_scores = _scores_from(scores)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     given = tables_from(settings, tables, progress)
     with opened(settings, given, name="actions", progress=progress) as found:
-        there = made or score_opened(settings, bundle, place, found, progress=progress, cutoff=at)
-        chosen = choose_from(settings, bundle, found.tables, there, progress=progress)
+        there = given_scores or score_opened(settings, bundle, place, found, progress=progress, cutoff=at)
+        with progress.step("choosing actions"):
+            rows = there.frame(used_columns(settings.output.reasons))
+            chosen = choose_for(rows, found.tables, options, cutoff=there.cutoff, bundle=bundle)
     return ActionsResult(chosen, write_table(chosen.table, path))
 
 

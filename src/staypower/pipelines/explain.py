@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from staypower.actions.action_list import ActionList
+from staypower.actions.choosing import choose_for
+from staypower.config.playbooks import load_action_options
 from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, before, instant_of, text_of
 from staypower.errors import UsageError
@@ -29,7 +32,6 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.choosing import choose_from
 from staypower.pipelines.explanations import Explanations
 from staypower.pipelines.loading import opened, rows_for
 from staypower.pipelines.preparing import score_tables
@@ -111,13 +113,18 @@ def explain_tables(
     notes: tuple[str, ...] = (_ONE_MOMENT,)
     if previous is not None or has_a_past(tables):
         earlier, notes = _score_before(settings, bundle, place, tables, at, accounts, progress, strict=previous is not None)
-    actions = choose_from(settings, bundle, tables, now, progress=progress) if listed else None
+    actions = _actions(settings, bundle, tables, now, progress) if listed else None
     chosen = _only(now, accounts) if accounts and listed else now
     changes = None if earlier is None else compare_explanations(earlier.explanation, chosen.explanation)
     if previous is not None and earlier is not None:
         notes = (*notes, *_differs(previous, earlier))
     table = None if actions is None else actions.table
     return Explanations(chosen, changes, earlier, accounts, table, notes, settings.output.reasons)
+
+
+def _actions(settings: Settings, bundle: Bundle, tables: Tables, scores: Scores, progress: Progress) -> ActionList:
+    with progress.step("choosing actions"):
+        return choose_for(scores.table, tables, load_action_options(settings), cutoff=scores.cutoff, bundle=bundle)
 
 
 def _earlier_cutoff(previous: PreviousScores | None, now: int, settings: Settings) -> int:

@@ -12,7 +12,8 @@ import pandas as pd
 
 from staypower import __version__
 from staypower.actions.action_list import ActionList
-from staypower.config.playbooks import load_playbook
+from staypower.actions.choosing import choose_for
+from staypower.config.playbooks import load_action_options
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of, text_of
 from staypower.errors import UsageError
@@ -40,7 +41,6 @@ from staypower.pipelines.arguments import (
     settings_from,
 )
 from staypower.pipelines.audit import audit as run_audit
-from staypower.pipelines.choosing import choose_for
 from staypower.pipelines.explain import explain_tables
 from staypower.pipelines.explanations import Explanations
 from staypower.portfolio.building import has_a_past, measure_portfolio
@@ -206,8 +206,7 @@ def _movement(explained: Explanations) -> pd.DataFrame | None:
 
 def _actions(settings: Settings, bundle: Bundle, scores: Scores, tables: Tables) -> ActionList:
     """Return what to do next for each account that something is to be done for, and why nothing for the others."""
-    playbook = load_playbook(settings)
-    return choose_for(settings, scores.table, tables, playbook=playbook, cutoff=scores.cutoff, bundle=bundle)
+    return choose_for(scores.table, tables, load_action_options(settings), cutoff=scores.cutoff, bundle=bundle)
 
 
 def _next_steps(chosen: pd.DataFrame) -> dict[str, str]:

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
+from staypower.actions.choosing import choose_for, used_columns
+from staypower.config.playbooks import load_action_options
+from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.engines.local import keep_part, map_to_parts, sorted_parts
 from staypower.engines.opening import buckets_of, open_tables
 from staypower.engines.sizing import database_memory
 from staypower.engines.working_folder import fingerprint_of, working_folder
 from staypower.errors import UsageError
-from staypower.models.bundle import read_bundle
+from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.models.prior import PriorCorrection
 from staypower.pipelines.arguments import (
@@ -37,7 +41,6 @@ from staypower.pipelines.arguments import (
     tables_from,
     with_prior,
 )
-from staypower.pipelines.choosing import action_columns
 from staypower.pipelines.loading import engine_of_cluster, opened, rows_for
 from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
 from staypower.progress import Progress
@@ -194,11 +197,18 @@ def score(
             scorer = at_estimated_prior(settings, scorer, read, folder / "estimating", threads)
             scores, parts = _score(scorer, within, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
-            beside = None if asked else action_columns(settings, scores, read, bundle=bundle)
+            acts = settings.playbook is not None and not asked
+            beside = _action_columns(settings, scores, read, bundle) if acts else None
         sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, joined=beside)
         with progress.step("writing the scores"), sorting as (schema, rows):
             write_rows(rows, schema, path, staging=folder)
     return ScoreResult(scores, path, scorer.options.prior)
+
+
+def _action_columns(settings: Settings, scores: Scores | ScoredParts, tables: BucketedTables, bundle: Bundle) -> pa.Table:
+    rows = scores.frame(used_columns(settings.output.reasons, sentences=False))
+    chosen = choose_for(rows, tables, load_action_options(settings), cutoff=scores.cutoff, bundle=bundle)
+    return pa.Table.from_pandas(chosen.table[["account_id", "action", "holdout"]], preserve_index=False)
 
 
 def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> tuple[Scores | ScoredParts, list[Path]]:

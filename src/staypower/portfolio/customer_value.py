@@ -120,6 +120,9 @@ class AccountValues:
     own: NDArray[np.bool_]  # shape (n,): Whether the value is the account's own; the others have the average, or none
 
 
+ORDERED = "order_amount_365d"  # the feature that stands in for recurring revenue where there are only orders
+
+
 def monthly_revenue(mrr: ArrayLike | None = None, ordered_365d: ArrayLike | None = None) -> NDArray[np.float64] | None:
     """Return what each account pays a month: its recurring revenue, else a twelfth of what it ordered in a year.
 

@@ -29,7 +29,7 @@ from staypower.models.bundle import Bundle
 from staypower.models.prior import PriorCorrection
 from staypower.models.seal import digest_of, json_values
 from staypower.models.tier_prediction import UNKNOWN
-from staypower.portfolio.customer_value import account_values, monthly_revenue
+from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
 from staypower.portfolio.quadrants import movement, quadrants_of
 from staypower.portfolio.settings import QuadrantSettings
 from staypower.scoring.predictions import Predictor
@@ -50,8 +50,6 @@ _KNOWN = {
     "days_since_csat": "satisfaction_age_days",
     "surveys_unanswered_in_a_row": "asked_unanswered",
 }
-# stands in for recurring revenue where there are only orders
-_ORDERED = "order_amount_365d"
 
 
 @dataclass(frozen=True)
@@ -175,7 +173,7 @@ class Scorer:
         # columns of each account by itself; those that need all accounts are joined when the list is written
         known = self._known(tables, asked)
         secondary = self._secondary(tables, explanation, probability)
-        for part in (secondary, self._values(table, known), known.drop(columns=_ORDERED, errors="ignore")):
+        for part in (secondary, self._values(table, known), known.drop(columns=ORDERED, errors="ignore")):
             placed = part.reindex(asked)
             for name in placed.columns:
                 table[str(name)] = placed[name].to_numpy()
@@ -246,12 +244,12 @@ class Scorer:
             return pd.DataFrame(index=pd.Index(asked))
         there = set(tables.account_ids)
         built = self._build(tables, self.known, [account for account in asked if account in there])
-        return built[[name for name in (*_KNOWN, _ORDERED) if name in built]].rename(columns=_KNOWN)
+        return built[[name for name in (*_KNOWN, ORDERED) if name in built]].rename(columns=_KNOWN)
 
     def _values(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
         """Compute the lifetime value of each account if it stays, and how much of it is at risk; nothing without revenue."""
         paid, options = known.reindex(table["account_id"]), self.options
-        monthly = monthly_revenue(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", _ORDERED)))
+        monthly = monthly_revenue(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", ORDERED)))
         if monthly is None and options.costs.clv is None:
             return pd.DataFrame(index=paid.index)
         found = account_values(
@@ -268,7 +266,7 @@ class Scorer:
 
 def _declare_known(tables: BucketedTables, settings: FeatureSettings, cutoff: int) -> Catalogue:
     plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing", "orders"))
-    return declare(tables, plain, cutoff=cutoff).only([*_KNOWN, _ORDERED])
+    return declare(tables, plain, cutoff=cutoff).only([*_KNOWN, ORDERED])
 
 
 # the models that this process has opened, by their seal: a worker scores many buckets with one

@@ -143,9 +143,9 @@ class Scores(ScoreSummary):
         """The table."""
         return self.table
 
-    def frame(self) -> pd.DataFrame:
-        """Return the table."""
-        return self.table
+    def frame(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Return the table, or those of some columns that it has."""
+        return self.table[[name for name in self.table if name in columns]] if columns else self.table
 
     def watch_list(self, count: int = 10) -> pd.DataFrame:
         """Return the accounts of highest risk."""
