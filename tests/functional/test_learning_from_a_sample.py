@@ -186,19 +186,30 @@ def test_a_sample_that_cannot_be_is_refused_without_a_traceback(call, override, 
 
 def test_the_reference_of_risk_is_made_of_rows_of_which_none_was_left_out():
     """Of a snapshot the test alone keeps every row: two of four labelled accounts, of half of all accounts."""
-    part = np.array([True, False, True])
     made = SimpleNamespace(
-        matrix=SimpleNamespace(cutoffs=np.array([5, 5, 5])),
+        part=lambda *names: _Rows(np.array([0, 2]) if names == ("test",) else np.arange(3)),
         plan=SimpleNamespace(all=np.array([5]), split="snapshot"),
         sampling=Sampling(0.5, 0.25),
         labels=SimpleNamespace(churned=np.array([[1], [0], [0], [0], [-1]])),
-        rows=lambda _: part,
     )
     rows, share = _reference(made)
-    assert (rows.tolist(), share) == ([True, False, True], 0.25)
+    assert (rows.numbers.tolist(), share) == ([0, 2], 0.25)
     made.plan.split, made.labels.churned = "temporal", np.array([[1], [0], [0]])
     rows, share = _reference(made)
-    assert (rows.tolist(), share) == ([True, True, True], 0.5)
+    assert (rows.numbers.tolist(), share) == ([0, 1, 2], 0.5)
+
+
+class _Rows:
+    """Rows of a data set at one cutoff, known by their numbers."""
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        self.numbers, self.cutoffs = numbers, np.full(len(numbers), 5)
+
+    def where(self, kept: np.ndarray) -> _Rows:
+        return _Rows(self.numbers[kept])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
 
 def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place, monkeypatch, capsys):

@@ -74,6 +74,9 @@ def measure_portfolio(
 
     >>> import pyarrow as pa
     >>> from staypower.cutoffs import DAY
+    >>> from staypower.features.settings import FeatureSettings
+    >>> from staypower.labels.settings import ContractualLabel
+    >>> from staypower.portfolio.settings import PortfolioSettings
     >>> from staypower.schemas import SCHEMAS
     >>> from staypower.tables import Table
     >>> time = lambda *days: pa.array([None if day is None else day * DAY for day in days], pa.timestamp("us", "UTC"))

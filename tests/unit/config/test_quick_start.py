@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,14 @@ HEAVY = {"pandas", "pyarrow", "numba", "sklearn", "scipy", "lightgbm", "duckdb",
 
 def loaded(code: str, folder: Path) -> set[str]:
     script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=folder)
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env={"STAYPOWER_DATA": "data", **os.environ},
+    )
     return set(ended.stdout.split())
 
 
