@@ -21,9 +21,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
+from staypower.cutoffs import instant_of, text_of
+from staypower.features.builder import build_matrix
+from staypower.features.catalogue import Catalogue
+from staypower.labels.churn import find_population
+from staypower.labels.population import Status
+from staypower.labels.settings import LabelSettings
+from staypower.models.bundle import Bundle
 from staypower.results.blocks import Block, TableBlock
 from staypower.results.numbers import decimal, percent, plain, plural
 from staypower.results.result import Result
+from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,6 +154,33 @@ def find_drift(
     features = pd.DataFrame(rows).sort_values(["psi", "feature"], ascending=[False, True], ignore_index=True)
     score = pd.DataFrame([_row("score", score_then, score_now, category=False)])
     return Drift(features, score, then_words, now_words, len(then), len(now))
+
+
+def drift_since_training(
+    bundle: Bundle, tables: Tables, label: LabelSettings, now: pd.DataFrame, *, cutoff: int
+) -> Drift | None:
+    """Compare the features of accounts scored now with those at the last training cutoff; None where there are none."""
+    plan = bundle.metadata["cutoffs"]
+    then = instant_of([*plan["training"], *plan["calibration"]][-1])
+    if not len(now) or then == cutoff:
+        return None
+    at = np.array([then], dtype=np.int64)
+    population = find_population(tables, label, at)
+    status = population.status[:, 0]
+    active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
+    if not active:
+        return None
+    matrix = build_matrix(tables, Catalogue.from_dict(bundle.learned["catalogue"]), accounts=active, cutoffs=at)
+    features = matrix.features[list(bundle.feature_names)]
+    return find_drift(
+        features,
+        now,
+        bundle.predict(features),
+        bundle.predict(now),
+        then_words=text_of(then),
+        now_words=text_of(cutoff),
+        categories=matrix.categories,
+    )
 
 
 def _row(name: str, then: NDArray[np.float64], now: NDArray[np.float64], category: bool) -> dict[str, Any]:

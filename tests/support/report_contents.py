@@ -13,7 +13,7 @@ from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.quadrants import sizes_of
 from staypower.portfolio.result import Portfolio
-from staypower.reporting.page.contents import AccountPage, Lane, Mark, Report, Said, Timeline
+from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Report, Sentence
 
 HOSTILE = "<script>window.broken=1</script>&\"'</script><!--"
 CUTOFF = instant_of("2025-07-01")
@@ -48,12 +48,12 @@ def account_page(account: str) -> AccountPage:
     return AccountPage(
         account=account,
         facts=[("risk within 90 days", "90.0 %"), ("plan", HOSTILE)],
-        reasons=[Said(f"No export in 41 days {HOSTILE}", 0.8, "adoption"), Said("Pays on time", -0.2, "billing")],
-        changes=[Said("Tickets: 1, now 4", 0.3, "support")],
+        reasons=[Sentence(f"No export in 41 days {HOSTILE}", 0.8, "adoption"), Sentence("Pays on time", -0.2, "billing")],
+        changes=[Sentence("Tickets: 1, now 4", 0.3, "support")],
         waterfall=[("adoption", 0.8), ("billing", -0.2)],
         base=-2.0,
         raw=-1.4,
-        timeline=Timeline(CUTOFF - 42 * DAY, CUTOFF, lanes),
+        timeline=AccountTimeline(CUTOFF - 42 * DAY, CUTOFF, lanes),
         action=f"Call {HOSTILE}",
         change_words="The risk rose from 70 % to 90 %.",
     )
@@ -88,7 +88,7 @@ def made_report(count: int = 300) -> Report:
         watch=watch,
         quadrants=sizes_of(watch),
         portfolio=Portfolio(figures, Periods(starts, ends, CUTOFF), {}),
-        levers=[Said("Usage fell", 0.1, "engagement")],
+        levers=[Sentence("Usage fell", 0.1, "engagement")],
         lever_words="The mean score rose.",
         quality=quality_of(found),
         drift=find_drift(X, later, risk[:300], risk[100:], then_words="2025-04-01", now_words="2025-07-01"),

@@ -9,19 +9,21 @@ import numpy as np
 import pandas as pd
 
 from staypower.config.settings import Settings
-from staypower.cutoffs import midnight_after, text_of
+from staypower.cutoffs import DAY, midnight_after, text_of
 from staypower.engines.local import map_to_parts
 from staypower.engines.opening import Opened
 from staypower.errors import UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
+from staypower.pipelines.arguments import PreviousScores
+from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
 from staypower.scoring.scores import ScoredParts, Scores
 from staypower.tables import BucketedTables, Tables
 
-__all__ = ["at_estimated_prior", "prepare_scorer", "score_opened", "score_tables", "trained_base_rate"]
+__all__ = ["at_estimated_prior", "prepare_scorer", "score_earlier", "score_opened", "score_tables", "trained_base_rate"]
 
 
 def prepare_scorer(
@@ -87,6 +89,30 @@ def score_opened(
         scorer = at_estimated_prior(settings, scorer, found.tables, folder / "estimating", threads)
         parts = map_to_parts(found.tables, replace(scorer, threads=1), folder / "parts", threads=threads)
         return ScoredParts.of(parts, scorer.cutoff)
+
+
+def score_earlier(
+    settings: Settings,
+    bundle: Bundle,
+    place: BundlePlace,
+    tables: Tables,
+    *,
+    now: int,
+    previous: PreviousScores | None,
+    progress: Progress,
+    accounts: tuple[str, ...] = (),
+) -> tuple[Scores | None, tuple[str, ...]]:
+    """Score at the cutoff to compare with, by the same model; return notes on what cannot be compared."""
+    if previous is None and not has_a_past(tables):
+        return None, ("the tables cover one moment only, so there is no change to show",)
+    at = now - settings.cutoffs.every * DAY if previous is None else previous.cutoff_before(now)
+    try:
+        earlier = score_tables(settings, bundle, place, tables, progress=progress, cutoff=at, accounts=accounts)
+    except UsageError as error:
+        if previous is not None:
+            raise
+        return None, (f"nothing to compare with at {text_of(at)}: {error.problems[0].problem}",)
+    return earlier, () if previous is None else previous.deviations(earlier.table)
 
 
 def at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> Scorer:

@@ -106,14 +106,18 @@ def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool =
 
 
 def printable(text: str) -> str:
-    r"""Write what would steer a terminal as its escape; line ends and tabs stay.
+    r"""Write what would steer a terminal, line ends included, as its escape.
 
     >>> printable("a" + chr(27) + "[2J")
     'a\\x1b[2J'
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text)
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def _shown(block: Block) -> Iterable[object]:
@@ -124,15 +128,15 @@ def _shown(block: Block) -> Iterable[object]:
     from rich.text import Text
 
     if isinstance(block, str):
-        return [Text(printable(block))]
+        return [Text(_lines(block))]
     if isinstance(block, Heading):
-        return [Text(printable(block.words), style="bold")]
+        return [Text(_lines(block.words), style="bold")]
     if isinstance(block, Verbatim):
-        return [Text(printable(line)) for line in block.lines]
+        return [Text(_lines(line)) for line in block.lines]
     if isinstance(block, Items):
         grid = table.Table.grid(padding=(0, 1))
         for line in block.lines:
-            grid.add_row("-", Text(printable(line)))
+            grid.add_row("-", Text(_lines(line)))
         return [grid]
     drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for head in block.heads:
@@ -141,8 +145,8 @@ def _shown(block: Block) -> Iterable[object]:
             Align(Text(head.head), head.align, vertical="bottom"), justify=head.align, vertical="top", overflow="fold"
         )
     for row in block.rows:
-        drawn.add_row(*(Text(printable(cell)) for cell in row))
-    return [*([Text(printable(block.title), style="bold")] if block.title else []), Padding(drawn, 0)]
+        drawn.add_row(*(Text(_lines(cell)) for cell in row))
+    return [*([Text(_lines(block.title), style="bold")] if block.title else []), Padding(drawn, 0)]
 
 
 def as_html(blocks: Iterable[Block]) -> str:

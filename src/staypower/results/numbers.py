@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-__all__ = ["UNKNOWN", "chance", "count", "decimal", "interval", "money", "percent", "plain", "plural", "signed"]
+__all__ = ["UNKNOWN", "chance", "count", "decimal", "interval", "money", "percent", "plain", "plural", "short", "signed"]
 
 UNKNOWN = "-"  # what stands where there is no number
 
@@ -55,6 +55,19 @@ def money(amount: float, digits: int = 0) -> str:
     ('12,346', '-3.50')
     """
     return decimal(amount, digits)
+
+
+def short(value: float, *, share: bool = False) -> str:
+    """Write a number in three significant digits, as on an axis; nothing when it is not known.
+
+    >>> short(0.125, share=True), short(1234.0), short(0.05), short(float("nan"))
+    ('12.5%', '1,234', '0.05', '')
+    """
+    if not math.isfinite(value):
+        return ""
+    if share:
+        return f"{100 * value:.3g}%"
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 100 else f"{value:.3g}"
 
 
 def signed(value: float, write: Callable[[float], str] = decimal) -> str:

@@ -20,7 +20,7 @@ from staypower.evaluation.result import quality_of
 from staypower.evaluation.tier import TIER_METRICS, evaluate_tiers
 from staypower.pipelines import tune
 from staypower.reporting import card
-from staypower.reporting.page.rendering import render_report
+from staypower.reporting.rendering import render_report
 from staypower.tracking.contents import log_evaluation
 from staypower.tuning.result import Trial, Tuning
 

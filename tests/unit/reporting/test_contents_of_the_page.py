@@ -12,11 +12,10 @@ import pandas as pd
 import pytest
 from report_contents import HOSTILE, made_report, watch_list
 
-from staypower.reporting.page.account_drawings import draw_waterfall
-from staypower.reporting.page.drawings import Line, Point, draw_lines
-from staypower.reporting.page.rendering import render_report
-from staypower.reporting.page.scales import scale_over
-from staypower.reporting.page.watching import FIRST_ROWS, lay_out
+from staypower.reporting.account_drawings import draw_waterfall
+from staypower.reporting.drawings import Line, Point, draw_lines, scale_over
+from staypower.reporting.rendering import render_report
+from staypower.reporting.watch_list import FIRST_ROWS, lay_out
 
 
 def embedded(page: str) -> dict:

@@ -1,4 +1,4 @@
-"""The charts of the page: the portfolio over time, and how good the model was in its test."""
+"""The charts of the page: the portfolio over time, and the quality of the model in its test."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from markupsafe import Markup
 from staypower.evaluation.rows import BASE_RATE
 from staypower.portfolio.catalogue import charts
 from staypower.portfolio.figures import ALL
-from staypower.reporting.page.drawings import Line, Point, draw_curves, draw_lines
-from staypower.reporting.page.scales import written
+from staypower.reporting.drawings import Line, Point, draw_curves, draw_lines
+from staypower.results.numbers import decimal, money, short
 
 if TYPE_CHECKING:
     from staypower.portfolio.figures import Figure
@@ -35,7 +35,7 @@ class Chart:
 
 
 def portfolio_charts(portfolio: Portfolio) -> list[Chart]:
-    """Draw what there is of the portfolio over time."""
+    """Draw the known figures of the portfolio over time."""
     names = [portfolio.periods.name(start) for start in portfolio.periods.starts]
     place = {start: number for number, start in enumerate(portfolio.periods.starts)}
     overall = [each for each in portfolio.figures if each.segment == ALL and each.age is None]
@@ -48,7 +48,8 @@ def portfolio_charts(portfolio: Portfolio) -> list[Chart]:
             drawing = draw_lines(title, names, there, unit=unit)
             heads = ("period", *(line.label for line in there))
             rows = tuple(
-                (name, *(written(line.points[number].value, unit) for line in there)) for number, name in enumerate(names)
+                (name, *(short(line.points[number].value, share=unit == "share") for line in there))
+                for number, name in enumerate(names)
             )
             made.append(Chart(title, drawing, tuple(line.label for line in there), heads=heads, rows=rows))
     return made
@@ -72,11 +73,12 @@ def _gain(quality: Mapping[str, Any]) -> Chart | None:
     if not curves:
         return None
     share = next((y for x, y in curves[0][1] if x >= 0.1), math.nan)
-    words = f"Contacting the 10 % of highest risk reaches {written(share, 'share')} of all churners (lift {share / 0.1:.1f})."
+    lift = decimal(share / 0.1, 1)
+    words = f"Contacting the 10% of highest risk reaches {short(share, share=True)} of all churned accounts (lift {lift})."
     drawing = draw_curves(
-        "Gain", curves, axes=("share contacted, highest risk first", "churners reached"), straight=True, words=words
+        "Gain", curves, axes=("share contacted, highest risk first", "churned accounts reached"), straight=True, words=words
     )
-    return Chart("Whom the list reaches", drawing, tuple(name for name, _ in curves), words)
+    return Chart("Churned accounts reached", drawing, tuple(name for name, _ in curves), words)
 
 
 def _model_first(gain: Mapping[str, Any], model: str, most: int = 4) -> list[tuple[str, list[tuple[float, float]]]]:
@@ -90,12 +92,12 @@ def _reliability(quality: Mapping[str, Any]) -> Chart | None:
         return None
     points = [(each["predicted"], each["observed"]["value"]) for each in bins]
     error = quality["scorers"][quality["model"]].get("calibration_error", {}).get("value")
-    words = "On the dashed line a predicted 20 % is 20 % that churn."
-    words += f" On average they differ by {100 * error:.2g} points." if error is not None else ""
+    words = "On the dashed line, 20% of the accounts with a predicted risk of 20% churned."
+    words += f" On average the two differ by {decimal(100 * error, 1)} percentage points." if error is not None else ""
     drawing = draw_curves(
         "Reliability", [("model", points)], axes=("predicted", "churned"), straight=True, dotted=True, words=words
     )
-    return Chart("Do probabilities come true", drawing, ("model",), words)
+    return Chart("Predicted and observed churn", drawing, ("model",), words)
 
 
 def _profit(quality: Mapping[str, Any]) -> Chart | None:
@@ -103,9 +105,8 @@ def _profit(quality: Mapping[str, Any]) -> Chart | None:
     if not points or not quality["costs"]["given"]:
         return None
     best = max(points, key=lambda point: point[1])
-    words = (
-        f"At your costs the campaign earns most, {best[1]:,.2f} per account, when {written(best[0], 'share')} are contacted."
-    )
+    most, contacted = money(best[1], 2), short(best[0], share=True)
+    words = f"At your costs the campaign earns most, {most} per account, when {contacted} are contacted."
     drawing = draw_curves(
         "Profit",
         [("model", points)],
@@ -113,4 +114,4 @@ def _profit(quality: Mapping[str, Any]) -> Chart | None:
         units=("share", ""),
         words=words,
     )
-    return Chart("What a campaign earns", drawing, ("model",), words)
+    return Chart("Profit of a campaign", drawing, ("model",), words)

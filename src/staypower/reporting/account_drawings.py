@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from staypower.cutoffs import DAY, text_of
-from staypower.reporting.page.contents import Lane, Timeline
-from staypower.reporting.page.drawings import figure_of
-from staypower.reporting.page.scales import Scale, scale_over
+from staypower.reporting.contents import AccountTimeline, Lane
+from staypower.reporting.drawings import AxisScale, figure_of, scale_over
 
 __all__ = ["MARKS", "draw_timeline", "draw_waterfall"]
 
@@ -20,16 +19,16 @@ MARKS = (("risk", "trouble", _SHAPES["risk"]), ("good", "good news", _SHAPES["go
 """What the marks of a timeline mean: class, words and outline."""
 
 
-def draw_timeline(timeline: Timeline) -> Markup:
+def draw_timeline(timeline: AccountTimeline) -> Markup:
     """Draw the weeks before a cutoff: bars for what is counted, marks for what happens once.
 
-    >>> from staypower.reporting.page.contents import Mark
+    >>> from staypower.reporting.contents import Mark
     >>> lanes = [Lane("usage", counts=[3, 1]), Lane("surveys", marks=[Mark(DAY, "NPS 2")])]
-    >>> drawn = draw_timeline(Timeline(0, 14 * DAY, lanes))
+    >>> drawn = draw_timeline(AccountTimeline(0, 14 * DAY, lanes))
     >>> drawn.count("<rect"), "NPS 2" in drawn
     (2, True)
     """
-    x = Scale(timeline.start, timeline.cutoff, _NAMES, _WIDTH - _RIGHT)
+    x = AxisScale(timeline.start, timeline.cutoff, _NAMES, _WIDTH - _RIGHT)
     top, parts = 8.0, []
     for lane in timeline.lanes:
         height = _BARS if lane.counts else _MARKS
@@ -42,7 +41,7 @@ def draw_timeline(timeline: Timeline) -> Markup:
     return figure_of(Markup("").join(parts), "Timeline", words, width=_WIDTH, height=round(top + _AXIS), kind="chart timeline")
 
 
-def _bars(lane: Lane, x: Scale, top: float, height: float) -> Markup:
+def _bars(lane: Lane, x: AxisScale, top: float, height: float) -> Markup:
     most = max([*lane.counts, 1])
     width = (x.last - x.first) / len(lane.counts)
     made = []
@@ -61,7 +60,7 @@ def _bars(lane: Lane, x: Scale, top: float, height: float) -> Markup:
     return Markup("").join(made)
 
 
-def _marks(lane: Lane, x: Scale, middle: float) -> Markup:
+def _marks(lane: Lane, x: AxisScale, middle: float) -> Markup:
     made = [
         Markup('<path class="mark {}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(
             mark.tone, x(mark.at), round(middle, 1), _SHAPES[mark.tone], f"{text_of(mark.at)}: {mark.words}"
@@ -71,7 +70,7 @@ def _marks(lane: Lane, x: Scale, middle: float) -> Markup:
     return Markup("").join(made)
 
 
-def _axis(timeline: Timeline, x: Scale, top: float) -> Markup:
+def _axis(timeline: AccountTimeline, x: AxisScale, top: float) -> Markup:
     step = max(1, round((timeline.cutoff - timeline.start) / (4 * 7 * DAY))) * 7 * DAY
     made = [
         Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format(x(at), round(top + 14, 1), text_of(at)[:10])

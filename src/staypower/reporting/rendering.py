@@ -22,11 +22,11 @@ from staypower.evaluation.measures import ScoreMetric, listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.monitoring import Drift
 from staypower.portfolio.settings import QUADRANTS
-from staypower.reporting.page.account_drawings import MARKS, draw_timeline, draw_waterfall
-from staypower.reporting.page.charts import portfolio_charts, quality_charts
-from staypower.reporting.page.contents import AccountPage, Report, Timeline
-from staypower.reporting.page.scales import written
-from staypower.reporting.page.watching import lay_out
+from staypower.reporting.account_drawings import MARKS, draw_timeline, draw_waterfall
+from staypower.reporting.charts import portfolio_charts, quality_charts
+from staypower.reporting.contents import AccountPage, AccountTimeline, Report
+from staypower.reporting.watch_list import lay_out
+from staypower.results.numbers import count, decimal, money, percent, plural, short
 
 __all__ = ["render_report"]
 
@@ -96,7 +96,7 @@ def _parts(report: Report, charts: bool) -> list[tuple[str, str]]:
     found = [
         ("watch", "Watch list", True),
         ("quadrants", "Loyalty and risk", True),
-        ("moved", "Why it moved", moved),
+        ("moved", "What changed", moved),
         ("portfolio", "Portfolio", charts),
         ("quality", "Model", True),
         ("trust", "Drift and audit", True),
@@ -107,13 +107,13 @@ def _parts(report: Report, charts: bool) -> list[tuple[str, str]]:
 def _quadrants(sizes: pd.DataFrame) -> list[dict[str, str]]:
     made = []
     for row in sizes.to_dict("records"):
-        revenue = "" if pd.isna(row["mrr"]) else f", MRR {row['mrr']:,.0f}"
+        revenue = "" if pd.isna(row["mrr"]) else f", MRR {money(row['mrr'])}"
         made.append(
             {
                 "quadrant": str(row["quadrant"]),
                 "title": QUADRANTS.get(row["quadrant"], str(row["quadrant"])),
-                "accounts": f"{row['accounts']:,}",
-                "detail": f"{100 * row['share']:.0f} % of accounts{revenue}",
+                "accounts": count(row["accounts"]),
+                "detail": f"{percent(row['share'], 0)} of accounts{revenue}",
             }
         )
     return made
@@ -128,7 +128,7 @@ def _movement(moves: pd.DataFrame | None) -> list[tuple[str, str, str]]:
         return []
     moved = moves[moves["before"] != moves["now"]].sort_values("accounts", ascending=False).head(_MOST_MOVES)
     return [
-        (QUADRANTS.get(row["before"], row["before"]), QUADRANTS.get(row["now"], row["now"]), f"{row['accounts']:,}")
+        (QUADRANTS.get(row["before"], row["before"]), QUADRANTS.get(row["now"], row["now"]), count(row["accounts"]))
         for row in moved.to_dict("records")
     ]
 
@@ -142,7 +142,8 @@ def _quality(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
         # a sealed model keeps no order
         for name, row in sorted(quality["scorers"].items(), key=lambda entry: (entry[0] != quality["model"], entry[0]))
     ]
-    words = f"{quality['rows']:,} test rows of {quality['accounts']:,} accounts, {quality['churned']:,} churned."
+    rows_words = f"{plural(quality['rows'], 'test row')} of {plural(quality['accounts'], 'account')}"
+    words = f"{rows_words}, {count(quality['churned'])} churned."
     split = f"Split: {quality['split']}."
     words += "" if split in quality["headline"] else f" {split}"
     return {
@@ -167,28 +168,29 @@ def _drift(drift: Drift | None) -> dict[str, Any] | None:
     if drift is None:
         return None
     words = (
-        f"{drift.accounts_then:,} accounts at {drift.then}, the last cutoff learned from, against {drift.accounts_now:,} at "
-        f"{drift.now}. Population stability index: under 0.1 steady, from 0.25 moved, if chance alone does not explain it."
+        f"{plural(drift.accounts_then, 'account')} at {drift.then}, the last cutoff of the training data, compared with "
+        f"{count(drift.accounts_now)} at {drift.now}. Population stability index (PSI): under 0.1 steady, 0.25 or more moved, "
+        "unless chance alone explains it."
     )
     rows = []
     for row in drift.frame().head(_MOST_DRIFT).to_dict("records"):
-        usual, missing = ((row[f"{what}_then"], row[f"{what}_now"]) for what in ("usual", "missing"))
+        typical, missing = ((row[f"{what}_then"], row[f"{what}_now"]) for what in ("usual", "missing"))
         rows.append(
             (
                 row["feature"],
-                f"{row['psi']:.3f}",
-                f"{row['by_chance']:.3f}",
-                *(written(v) for v in usual),
+                decimal(row["psi"]),
+                decimal(row["by_chance"]),
+                *(short(value) for value in typical),
                 _share(missing),
                 row["verdict"],
             )
         )
-    heads = ("feature", "PSI", "by chance", "usual then", "usual now", "missing then, now", "verdict")
+    heads = ("feature", "PSI", "by chance", "typical then", "typical now", "missing then, now", "verdict")
     return {"headline": drift.headline, "words": words, "heads": heads, "rows": rows}
 
 
 def _share(pair: Sequence[float]) -> str:
-    return ", ".join("" if math.isnan(each) else f"{100 * each:.0f} %" for each in pair)
+    return ", ".join("" if math.isnan(each) else percent(each, 0) for each in pair)
 
 
 def _audit(report: Report) -> dict[str, Any] | None:
@@ -214,8 +216,8 @@ def _page(page: AccountPage) -> dict[str, Any]:
     }
 
 
-def _events(timeline: Timeline) -> list[tuple[str, str, str]]:
+def _events(timeline: AccountTimeline) -> list[tuple[str, str, str]]:
     found = [(mark.at, lane.name, mark.words) for lane in timeline.lanes for mark in lane.marks]
-    told = [(text_of(at)[:16].replace("T", " "), name, words) for at, name, words in sorted(found, reverse=True)]
-    counted = [("in all", lane.name, f"{sum(lane.counts):,}") for lane in timeline.lanes if lane.counts]
-    return [*told, *counted]
+    dated = [(text_of(at)[:16].replace("T", " "), name, words) for at, name, words in sorted(found, reverse=True)]
+    counted = [("in total", lane.name, count(sum(lane.counts))) for lane in timeline.lanes if lane.counts]
+    return [*dated, *counted]

@@ -15,7 +15,7 @@ from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY, MISSING
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import make_stream
-from staypower.reporting.page.contents import Lane, Mark, Timeline, Tone
+from staypower.reporting.contents import AccountTimeline, Lane, Mark, Tone
 from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _BAD_ANSWER, _GOOD_ANSWER = 0.5, 0.8
 _Rows = Mapping[str, Any]
 
 
-def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, Timeline]:
+def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, AccountTimeline]:
     """Tell the last year of some accounts.
 
     >>> from staypower.schemas import SCHEMAS
@@ -58,7 +58,7 @@ def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings:
             marks = _marks(stream, tell, start, cutoff)
             for account in accounts:
                 lanes[account].append(Lane(name, marks=marks.get(account, ())))
-    return {account: Timeline(start, cutoff, lanes[account]) for account in accounts}
+    return {account: AccountTimeline(start, cutoff, lanes[account]) for account in accounts}
 
 
 def _only(table: Table, accounts: pa.Array) -> Table:

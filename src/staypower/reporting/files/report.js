@@ -45,7 +45,7 @@
     if (cell === null) return "";
     const column = columns[place];
     if (column.words) return column.words[cell];
-    if (column.format === "percent") return `${(100 * cell).toFixed(1)} %`;
+    if (column.format === "percent") return `${(100 * cell).toFixed(1)}%`;
     if (column.format === "money") return Math.round(cell).toLocaleString("en");
     return String(cell);
   }

@@ -1,4 +1,4 @@
-"""The watch list: which columns it has, its first rows for readers without scripts, and all rows for the page to sort."""
+"""The watch list: its columns, its first rows for readers without scripts, and all rows for the page to sort."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from staypower.actions.action_list import ActionList
 from staypower.portfolio.settings import QUADRANTS
+from staypower.results.numbers import count, money, percent, plural
 
-__all__ = ["FIRST_ROWS", "WATCH_COLUMNS", "Cell", "Column", "WatchList", "lay_out"]
+__all__ = ["FIRST_ROWS", "MOST_LISTED", "WATCH_COLUMNS", "WatchCell", "WatchColumn", "WatchList", "lay_out", "watched_accounts"]
 
 FIRST_ROWS = 25
+MOST_LISTED = 10_000
 
 
 @dataclass(frozen=True)
-class Column:
+class WatchColumn:
     """A column of the watch list."""
 
     key: str  # column of the scores
@@ -29,21 +32,21 @@ class Column:
 
 
 WATCH_COLUMNS = (
-    Column("account_id", "Account", search=True),
-    Column("churn_probability", "Risk", "number", "percent"),
-    Column("churn_risk_band", "Band", choose=True),
-    Column("tier", "Tier", choose=True),
-    Column("quadrant", "Quadrant", choose=True),
-    Column("value_at_risk", "Value at risk", "number", "money"),
-    Column("mrr", "MRR", "number", "money"),
-    Column("reason_1", "Main reason", search=True),
-    Column("action", "Action", search=True, choose=True),
+    WatchColumn("account_id", "Account", search=True),
+    WatchColumn("churn_probability", "Risk", "number", "percent"),
+    WatchColumn("churn_risk_band", "Band", choose=True),
+    WatchColumn("tier", "Tier", choose=True),
+    WatchColumn("quadrant", "Quadrant", choose=True),
+    WatchColumn("value_at_risk", "Value at risk", "number", "money"),
+    WatchColumn("mrr", "MRR", "number", "money"),
+    WatchColumn("reason_1", "Main reason", search=True),
+    WatchColumn("action", "Action", search=True, choose=True),
 )
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What stands in a cell."""
+class WatchCell:
+    """The content of a cell."""
 
     text: str
     link: str = ""
@@ -53,12 +56,28 @@ class Cell:
 class WatchList:
     """The watch list, ready for the page."""
 
-    columns: tuple[Column, ...]
-    first: list[list[Cell]]
+    columns: tuple[WatchColumn, ...]
+    first: list[list[WatchCell]]
     rows: list[list[Any]]  # every row as plain values; the columns to choose from as positions
     filters: list[tuple[str, str, list[tuple[str, str]]]]  # column, label, and pairs of value and words
     described: list[dict[str, Any]]  # the columns as the page's script reads them
     words: str
+
+
+def watched_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
+    """Return the scored accounts of highest risk, each with its action or why it has none."""
+    scored = scores[scores["status"] == "scored"]
+    listed = chosen.frame()
+    value = [name for name in ("value_at_risk",) if name in listed and name not in scored]
+    names = listed["action"].str.replace("_", " ")
+    added = listed.assign(action=names.where(~listed["holdout"].astype(bool), "(held back)"))
+    scored = scored.drop(columns=["action"], errors="ignore").merge(
+        added[["account_id", "action", *value]], on="account_id", how="left"
+    )
+    why = scored["account_id"].map(chosen.passed_over.astype("str"))
+    scored["action"] = scored["action"].fillna("(" + why.astype("str") + ")")
+    ranked = scored.sort_values(["churn_probability", "account_id"], ascending=[False, True]).head(MOST_LISTED)
+    return ranked[[column.key for column in WATCH_COLUMNS if column.key in ranked]].reset_index(drop=True)
 
 
 def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
@@ -67,7 +86,7 @@ def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
     >>> scores = pd.DataFrame({"account_id": ["a", "b"], "churn_probability": [0.5, 0.1], "tier": ["passive", "passive"]})
     >>> laid = lay_out(scores, {"a": "#account-1"})
     >>> laid.rows, laid.first[0][1].text
-    ([['a', 0.5, 0], ['b', 0.1, 0]], '50.0 %')
+    ([['a', 0.5, 0], ['b', 0.1, 0]], '50.0%')
     """
     columns = tuple(column for column in WATCH_COLUMNS if column.key in watch and watch[column.key].notna().any())
     made = [_values(watch[column.key], column) for column in columns]
@@ -82,11 +101,13 @@ def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
             filters.append((column.key, column.label, [(each, _words(column, each)) for each in choices]))
         described.append(entry)
     first = [_first(row, columns, described, links) for row in rows[:FIRST_ROWS]]
-    more = f"; {len(links):,} have a page of their own" if links else ""
-    return WatchList(columns, first, rows, filters, described, f"{len(rows):,} scored accounts, highest risk first{more}.")
+    more = f"; {count(len(links))} have a page of their own" if links else ""
+    return WatchList(
+        columns, first, rows, filters, described, f"{plural(len(rows), 'scored account')}, highest risk first{more}."
+    )
 
 
-def _values(column: pd.Series, what: Column) -> tuple[list[Any], list[str]]:
+def _values(column: pd.Series, what: WatchColumn) -> tuple[list[Any], list[str]]:
     if what.kind == "number":
         digits = 4 if what.format == "percent" else 0
         return [_number(value, digits) for value in column.astype("float64").tolist()], []
@@ -104,28 +125,28 @@ def _number(value: float, digits: int) -> float | int | None:
     return round(value, digits) if digits else round(value)
 
 
-def _ordered(found: set[str], what: Column) -> list[str]:
+def _ordered(found: set[str], what: WatchColumn) -> list[str]:
     known: Sequence[str] = {"quadrant": list(QUADRANTS), "churn_risk_band": ["low", "medium", "high"]}.get(what.key, [])
     return [*(each for each in known if each in found), *sorted(found - set(known))]
 
 
-def _words(column: Column, value: str) -> str:
+def _words(column: WatchColumn, value: str) -> str:
     return QUADRANTS.get(value, value) if column.key == "quadrant" else value
 
 
 def _first(
-    row: list[Any], columns: Sequence[Column], described: Sequence[Mapping[str, Any]], links: Mapping[str, str]
-) -> list[Cell]:
+    row: list[Any], columns: Sequence[WatchColumn], described: Sequence[Mapping[str, Any]], links: Mapping[str, str]
+) -> list[WatchCell]:
     made = []
     for value, column, entry in zip(row, columns, described, strict=True):
         if value is None:
-            made.append(Cell(""))
+            made.append(WatchCell(""))
         elif "words" in entry:
-            made.append(Cell(entry["words"][value]))
+            made.append(WatchCell(entry["words"][value]))
         elif column.format == "percent":
-            made.append(Cell(f"{100 * value:.1f} %"))
+            made.append(WatchCell(percent(value)))
         elif column.format == "money":
-            made.append(Cell(f"{value:,.0f}"))
+            made.append(WatchCell(money(value)))
         else:
-            made.append(Cell(str(value), links.get(str(value), "") if column.key == "account_id" else ""))
+            made.append(WatchCell(str(value), links.get(str(value), "") if column.key == "account_id" else ""))
     return made

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from staypower.reporting.page.rendering import render_report
+from staypower.reporting.rendering import render_report
 
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
 

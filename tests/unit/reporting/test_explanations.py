@@ -15,9 +15,10 @@ from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
-from staypower.pipelines.account_story import shown, standing
 from staypower.pipelines.arguments import nearest_accounts
-from staypower.pipelines.explanations import Explanations
+from staypower.reporting.account_story import standing
+from staypower.reporting.explanations import Explanations
+from staypower.results.blocks import printable
 from staypower.scoring.scores import Scores
 
 EVIL = ("<script>alert(1)</script>", '=HYPERLINK("http://x")', "a\x1b[2Jb\nc", "‮moc")
@@ -66,7 +67,7 @@ def test_a_hostile_name_reaches_neither_page_nor_terminal(name):
     assert "<b>" not in page
     assert "\x1b" not in text
     assert all(line.isprintable() for line in text.splitlines())
-    assert len([line for line in text.splitlines() if line.startswith(shown(name))]) == 1
+    assert len([line for line in text.splitlines() if line.startswith(printable(name))]) == 1
     assert json.loads(json.dumps(made.to_dict()))["accounts"][0]["account_id"] == name
 
 
@@ -77,7 +78,7 @@ def test_what_moved_an_account():
     assert story.change == pytest.approx(0.3)
     assert [one.lever for one in story.changes] == ["adoption", None]
     assert story.base + sum(story.levers.values()) == pytest.approx(story.raw_score)
-    assert "  before: 20 % within 90 days (high risk)" in made.text()
+    assert "Before: 20% within 90 days (high risk)" in made.text()
 
 
 def test_an_account_that_is_new_has_no_change():
@@ -92,7 +93,7 @@ def test_an_account_that_lost_its_score_says_why_and_what_it_was():
     (story,) = made.stories
     assert (story.reasons, story.changes) == ((), ())
     assert "ann: no score (had given notice)" in made.text()
-    assert "before: 20 % within 90 days" in made.text()
+    assert "Before: 20% within 90 days" in made.text()
     assert made.to_dict()["accounts"][0]["reasons"] == []
 
 
@@ -102,7 +103,7 @@ def test_the_action_of_the_account_is_told():
     first, second = made.stories
     assert first.action == {"action": "call", "step": "Call.", "owner": "Eve", "holdout": True}
     assert second.action == {}
-    assert "  action: Call. (Eve); held back at random: leave it alone" in made.text()
+    assert "Action: Call. (Eve) Held back at random: do not act on this account." in made.text()
 
 
 def test_accounts_come_in_the_order_of_asking():
@@ -121,7 +122,7 @@ def test_shap_is_shown_the_texts_of_categories():
 
 def test_standing_is_never_certain():
     facts = {"status": "scored", "churn_probability": 0.999, "churn_risk_band": "high", "horizon_days": 90, "tier": None}
-    assert standing(facts) == ">99 % within 90 days (high risk)"
+    assert standing(facts) == ">99% within 90 days (high risk)"
 
 
 def test_nearest_ids():

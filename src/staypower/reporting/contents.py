@@ -1,4 +1,4 @@
-"""What the report shows, as plain values: nothing here knows how it is drawn."""
+"""The contents of the report as plain values, apart from how they are drawn."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from staypower.results.numbers import count, plural
+
 if TYPE_CHECKING:
     from staypower.auditing.report import AuditReport
+    from staypower.models.bundle import Bundle
     from staypower.monitoring import Drift
     from staypower.portfolio.result import Portfolio
 
-__all__ = ["AccountPage", "Lane", "Mark", "Report", "Said", "Timeline"]
+__all__ = ["AccountPage", "AccountTimeline", "Lane", "Mark", "Report", "Sentence", "report_facts", "report_notes"]
 
 Tone = Literal["risk", "good", "plain"]
 
 
 @dataclass(frozen=True)
-class Said:
-    """One reason, or one change, said in words.
+class Sentence:
+    """One reason, or one change, in words.
 
-    >>> Said("No export in 41 days", 0.4, "adoption").tone
+    >>> Sentence("No export in 41 days", 0.4, "adoption").tone
     'risk'
     """
 
@@ -38,7 +41,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened at an instant."""
+    """One event."""
 
     at: int  # instant
     words: str
@@ -50,12 +53,12 @@ class Lane:
     """One row of a timeline."""
 
     name: str
-    counts: Sequence[int] = ()  # how often something happened in each week, oldest first; drawn as bars
-    marks: Sequence[Mark] = ()  # single happenings; drawn as dots
+    counts: Sequence[int] = ()  # events in each week, oldest first; drawn as bars
+    marks: Sequence[Mark] = ()  # single events; drawn as dots
 
 
 @dataclass(frozen=True)
-class Timeline:
+class AccountTimeline:
     """The weeks before a cutoff."""
 
     start: int  # instants; whole weeks apart
@@ -69,15 +72,15 @@ class AccountPage:
 
     account: str
     facts: Sequence[tuple[str, str]]  # label and value
-    reasons: Sequence[Said]  # why the score is what it is; what moved it since the previous cutoff
-    changes: Sequence[Said]  # why the score is what it is; what moved it since the previous cutoff
+    reasons: Sequence[Sentence]  # why the score is what it is
+    changes: Sequence[Sentence]  # what changed it since the previous cutoff
     waterfall: Sequence[tuple[str, float]]  # name and contribution, in log-odds; with `base` they add up to `raw`
     base: float  # log-odds
     raw: float  # log-odds
-    timeline: Timeline | None
+    timeline: AccountTimeline | None
     action: str = ""  # what to do next
     change_words: str = ""  # what the changes add up to
-    no_action: str = ""  # why there is nothing to do
+    no_action: str = ""  # why there is none
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class Report:
     quadrants: pd.DataFrame  # what `quadrants.sizes_of` returns
     portfolio: Portfolio | None = None
     movement: pd.DataFrame | None = None  # `before, now, accounts`: who moved between quadrants
-    levers: Sequence[Said] = ()  # why the portfolio moved: the mean change of the score by lever
+    levers: Sequence[Sentence] = ()  # why the risk of the portfolio changed: the mean change of the score by lever
     lever_words: str = ""  # what they add up to
     quality: Mapping[str, Any] | None = None  # what `quality_of` returned for the model when it was tested
     drift: Drift | None = None
@@ -100,3 +103,27 @@ class Report:
     accounts: Sequence[AccountPage] = ()
     notes: Sequence[str] = field(default=())  # what a reader must know first
     version: str = ""  # of the program that made it
+
+
+def report_facts(scores: pd.DataFrame, bundle: Bundle, name: str, version: str, horizon: int) -> list[tuple[str, str]]:
+    """Return the facts at the head of a report."""
+    scored = scores.loc[scores["status"] == "scored", "churn_probability"]
+    expected = f"{count(scored.sum())} of {count(len(scored))}" if len(scored) else "no account scored"
+    cutoffs = bundle.metadata["cutoffs"]
+    return [
+        ("accounts expected to churn", f"{expected} within {horizon} days"),
+        ("high risk", plural(int((scores["churn_risk_band"] == "high").sum()), "account")),
+        ("model", f"{bundle.metadata.get('name', name)}{f', version {version}' if version else ''}"),
+        ("trained on data up to", str([*cutoffs["training"], *cutoffs["calibration"]][-1])),
+    ]
+
+
+def report_notes(statuses: Mapping[str, int], listed: int) -> list[str]:
+    """Return what a reader must know first: that no account is scored, or that not all are listed."""
+    scored = statuses.get("scored", 0)
+    if not scored:
+        return ["No account has the status `scored`: none was active, so there is no probability."]
+    if listed < scored:
+        first = f"The list holds the {count(listed)} accounts of highest risk, of {count(scored)} scored."
+        return [f"{first} `staypower score` lists all."]
+    return []

@@ -1,35 +1,36 @@
-"""Accounts explained: one by one, as a portfolio, and as `shap` draws them."""
+"""Explained accounts: one by one, as a portfolio, and for `shap.plots`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.explanation.changes import Change, Changes
+from staypower.explanation.changes import Change, Changes, compare_explanations
 from staypower.explanation.reasons import Explanation, Reason
-from staypower.pipelines.account_story import AccountStory, shown, standing
+from staypower.reporting.account_story import AccountStory
+from staypower.results.blocks import Block, Heading, Items, printable
+from staypower.results.numbers import plural
+from staypower.results.result import Result
 from staypower.scoring.scores import Scores
 
 if TYPE_CHECKING:
     import shap
     from numpy.typing import NDArray
 
-__all__ = ["Explanations"]
+__all__ = ["Explanations", "explain_scores"]
 
-_SHOWN = 20
 _PORTFOLIO_REASONS = 5
 _CARRIED = ("status", "churn_probability", "churn_risk_band", "tier", "quadrant", "mrr", "value_at_risk", "clv")
 
 
 @dataclass(frozen=True)
-class Explanations:
+class Explanations(Result):
     """Why accounts score as they do; `to_shap()` plugs into `shap.plots`.
 
     Parameters
@@ -41,9 +42,9 @@ class Explanations:
     earlier : Scores or None
         At the earlier cutoff.
     asked : tuple of str
-        Accounts to tell of one by one; empty for the portfolio.
+        Accounts to explain one by one; empty for the portfolio.
     actions : pandas.DataFrame or None
-        The list of actions, where a playbook is configured.
+        The action list, where a playbook is configured.
     notes : tuple of str
         What a reader should know.
     reasons_count : int, default 5
@@ -71,7 +72,7 @@ class Explanations:
 
     @property
     def accounts(self) -> NDArray[np.object_]:
-        """The accounts that have a score, one a row of `values`."""
+        """The accounts that have a score, one per row of `values`."""
         return self.explanation.accounts
 
     @property
@@ -95,26 +96,26 @@ class Explanations:
         return [str(name) for name in self.explanation.features.columns]
 
     def reasons(self, row: int, count: int = 5) -> tuple[Reason, ...]:
-        """Return what is most worth saying of one account; see `Explanation.reasons`."""
+        """Return the strongest reasons of one account; see `Explanation.reasons`."""
         return self.explanation.reasons(row, count)
 
     def levers(self) -> pd.DataFrame:
-        """Return the sum of contributions by lever, one row an account."""
+        """Return the sum of contributions by lever, one row per account."""
         return self.explanation.levers()
 
     def frame(self, count: int = 5) -> pd.DataFrame:
-        """Return `account_id, reason_1, lever_1, contribution_1, ...`, one row an account that has a score."""
+        """Return `account_id, reason_1, lever_1, contribution_1, ...`, one row per account that has a score."""
         return self.explanation.frame(count)
 
     def to_shap(self) -> shap.Explanation:
-        """Return the contributions as `shap` knows them, for `shap.plots.waterfall(explained.to_shap()[0])` and the like.
+        """Return the contributions for `shap.plots`, such as `shap.plots.waterfall(explained.to_shap()[0])`.
 
         Returns
         -------
         shap.Explanation
             Categories are shown by their texts.
         """
-        # only who draws with it waits for shap: it is slow to import, and scoring never needs it
+        # slow to import, and scoring does without it
         import shap
 
         catalogue = self.explanation.catalogue
@@ -134,12 +135,12 @@ class Explanations:
 
     @cached_property
     def stories(self) -> tuple[AccountStory, ...]:
-        """Each account asked for, in the order of asking; without asking, those of highest risk."""
+        """Each account asked for, in the order given; when none was, those of highest risk."""
         asked = self.asked or tuple(self.scores.watch_list(_PORTFOLIO_REASONS)["account_id"].tolist())
         return tuple(self.story(account) for account in asked)
 
     def story(self, account: str) -> AccountStory:
-        """Tell everything of one account.
+        """Return everything about one account.
 
         Parameters
         ----------
@@ -153,20 +154,20 @@ class Explanations:
         facts = _facts(self.scores, account)
         before = {} if self.earlier is None else _facts(self.earlier, account)
         row = _row(self.accounts, account)
-        told: dict[str, Any] = {"reasons": (), "levers": {}}
+        known: dict[str, Any] = {"reasons": (), "levers": {}}
         base = raw = change = float("nan")
         if row is not None:
             one = self.explanation.take(np.array([row]))
             base, raw = one.base, float(one.raw_scores[0])
             levers = one.levers().iloc[0]
-            told = {"reasons": one.reasons(0, self.reasons_count), "levers": {str(k): float(v) for k, v in levers.items()}}
+            known = {"reasons": one.reasons(0, self.reasons_count), "levers": {str(k): float(v) for k, v in levers.items()}}
         moved: tuple[Change, ...] = ()
         if self.changes is not None:
             at = _row(self.changes.accounts, account)
             if at is not None:
                 moved, change = self.changes.of(at, self.reasons_count), float(self.changes.score_changes[at])
         return AccountStory(
-            account, facts, base, raw, **told, before=before, changes=moved, change=change, action=self._action(account)
+            account, facts, base, raw, **known, before=before, changes=moved, change=change, action=self._action(account)
         )
 
     def _action(self, account: str) -> dict[str, Any]:
@@ -175,17 +176,19 @@ class Explanations:
         rows = self.actions[self.actions["account_id"] == account]
         return {} if rows.empty else {name: _value(rows[name].iloc[0]) for name in ("action", "step", "owner", "holdout")}
 
-    def text(self) -> str:
-        """Return every account asked for as lines, or how the portfolio moved."""
-        head = [f"at {text_of(self.scores.cutoff)}" + (f", against {text_of(self.earlier.cutoff)}" if self.earlier else "")]
-        head += [shown(note) for note in self.notes]
+    def blocks(self) -> list[Block]:
+        """Return every account asked for, or how the portfolio moved and the accounts of highest risk."""
+        compared = f", compared with {text_of(self.earlier.cutoff)}" if self.earlier else ""
+        shown: list[Block] = [f"{plural(len(self), 'account')} with a score at {text_of(self.scores.cutoff)}{compared}."]
+        notes = list(self.notes)
         if self.explanation.leavers is not None:
-            head.append("reasons that leavers like them named come first")
+            notes.append("reasons that similar churned accounts gave are ranked higher")
+        shown += [Items([printable(note) for note in notes])] if notes else []
         if not self.asked and self.changes is not None:
-            head += ["", self.changes.text(), "", "highest risk:"]
+            shown += [*self.changes.blocks(), Heading("Highest risk")]
         for story in self.stories:
-            head += ["", *story.lines()]
-        return "\n".join(head)
+            shown += story.blocks()
+        return shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -194,37 +197,31 @@ class Explanations:
             "cutoff": text_of(self.scores.cutoff),
             "previous_cutoff": None if self.earlier is None else text_of(self.earlier.cutoff),
             "notes": list(self.notes),
-            "portfolio": None if changes is None else _portfolio(changes),
+            "portfolio": None if changes is None else changes.to_dict(),
             "accounts": [story.to_dict() for story in self.stories],
         }
 
-    def _repr_html_(self) -> str:
-        parts = [f"<p>{len(self):,} accounts with a score at {escape(text_of(self.scores.cutoff))}</p>"]
-        if not self.asked and self.changes is not None:
-            parts.append(self.changes._repr_html_())
-        for story in self.stories[:_SHOWN]:
-            parts.append(f"<h4>{escape(story.account)}</h4><p>{escape(standing(story.facts))}</p>")
-            parts.append(_html_list(story.reasons))
-            if story.changes:
-                parts.append(f"<p>changed by {story.change:+.2f}:</p>{_html_list(story.changes)}")
-        if len(self.stories) > _SHOWN:
-            parts.append(f"<p>... and {len(self.stories) - _SHOWN} more accounts</p>")
-        return f"<div>{''.join(parts)}</div>"
+
+def explain_scores(
+    scores: Scores,
+    earlier: Scores | None,
+    *,
+    accounts: tuple[str, ...] = (),
+    actions: pd.DataFrame | None = None,
+    notes: tuple[str, ...] = (),
+    reasons: int = _PORTFOLIO_REASONS,
+) -> Explanations:
+    """Explain some accounts, or all, by scores of one model now and at an earlier cutoff."""
+    chosen = _only(scores, accounts) if accounts else scores
+    changes = None if earlier is None else compare_explanations(earlier.explanation, chosen.explanation)
+    return Explanations(chosen, changes, earlier, accounts, actions, notes, reasons)
 
 
-def _portfolio(changes: Changes) -> dict[str, Any]:
-    return {
-        "accounts": len(changes),
-        "appeared": list(changes.appeared),
-        "gone": list(changes.gone),
-        "mean_change": float(changes.score_changes.mean()) if len(changes) else None,
-        "levers": changes.portfolio().to_dict("records"),
-    }
-
-
-def _html_list(told: Sequence[Reason | Change]) -> str:
-    items = (f"<li>{escape(one.sentence)} <small>{one.contribution:+.2f}</small></li>" for one in told)
-    return f"<ol>{''.join(items)}</ol>"
+def _only(scores: Scores, accounts: Sequence[str]) -> Scores:
+    """Keep the rows of some accounts."""
+    rows = np.flatnonzero(pd.Index(scores.explanation.accounts).isin(accounts))
+    table = scores.table[scores.table["account_id"].isin(accounts)].reset_index(drop=True)
+    return Scores(table, scores.explanation.take(rows), scores.cutoff)
 
 
 def _facts(scores: Scores, account: str) -> dict[str, Any]:
