@@ -68,7 +68,7 @@ COMMANDS = [
         "actions",
         {"cutoff": "2025-07-01", "output": Path("a.csv"), "model": "1"},
     ),
-    (["models", "list"], "models", "list_models", {}),
+    (["models", "list"], "list_models", "list_models", {}),
     (
         ["models", "promote", "3", "--force", "--reason", "better"],
         "models",

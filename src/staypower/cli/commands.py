@@ -188,7 +188,7 @@ def report(
     """Write one HTML file that opens offline: whom to call, why, with what, and how far to trust it."""
 
 
-@command(models_app, name="list", job="pipelines.models.list_models")
+@command(models_app, name="list", job="pipelines.list_models.list_models")
 def list_models() -> None:
     """List every trained version with its metrics, and which one is the champion."""
 

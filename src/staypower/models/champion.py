@@ -30,7 +30,7 @@ __all__ = [
     "write_versions",
 ]
 
-_MAPPINGS = ("metrics", "facts", "comparison")
+_MAPPINGS = ("metrics", "facts", "promotion", "comparison")
 _AGAIN = "promote a version again with `staypower models promote VERSION`"
 
 
@@ -51,6 +51,9 @@ class VersionRecord:
     # what it was trained and tested on, in words: `learned_from`, `learned_rows`, `tested_at`, `tested_rows`
     facts: Mapping[str, str] = field(default_factory=dict)
     unfit: str = ""  # why it cannot be promoted automatically: what its test lacks. Empty when it can
+    # when, by whom, why and whether by force it was last promoted: `promoted_at`, `promoted_by`, `promoted_because`,
+    # `promoted_by_force`
+    promotion: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # these become paths and seals: a lock file that was tampered with must not lead anywhere else
@@ -78,7 +81,7 @@ class ChampionLock:
     reason: str = ""
     history: tuple[str, ...] = ()  # the champions before it, oldest first
     promoted_by: str = ""  # the user's name, from the system
-    forced: str = ""  # `yes` when it did not win a comparison, or was not compared at all, and was promoted all the same
+    forced: str = ""  # `yes` when it did not win a comparison, or was not compared at all, and was promoted anyway
     # what was found when it was compared with the champion before it
     comparison: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,8 +1,7 @@
-"""List, promote and roll back the versions of a model."""
+"""Promote and roll back the versions of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,6 @@ from staypower.config.settings import Settings
 from staypower.dataset.cache import MatrixCache
 from staypower.errors import ExitCode, UsageError
 from staypower.evaluation.comparison import Comparison, compare_models, not_compared, problems_of
-from staypower.evaluation.measures import listed_in
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import ChampionLock, VersionRecord, find_bundle
 from staypower.pipelines.arguments import (
@@ -27,74 +25,13 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.loading import open_to_train
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Head, Items, TableBlock
-from staypower.results.numbers import decimal
+from staypower.results.blocks import Block
 from staypower.results.result import Result
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.contents import log_comparison
 from staypower.tracking.tracker import Tracker
 
-__all__ = ["ModelList", "Promotion", "compare_versions", "list_models", "promote", "rollback"]
-
-_FACTS = ("version", "champion", "created_at", "split", "tested_at")
-
-
-@dataclass(frozen=True)
-class ModelList(Result):
-    """Every version of a model."""
-
-    name: str
-    versions: pd.DataFrame  # one row per version; see `Registry.list_versions`
-
-    def frame(self) -> pd.DataFrame:
-        """Return one row per version."""
-        return self.versions
-
-    def blocks(self) -> list[Block]:
-        """Return the versions with their main metrics, and who promoted which, when and why."""
-        rows = self.versions.to_dict("records")
-        if not rows:
-            return [f"No version of {self.name} yet: `staypower train` makes one."]
-        metrics = [metric for metric in listed_in("versions") if f"metric.{metric.name}" in self.versions]
-        heads = [Head(head, "left") for head in ("version", "champion", "trained", "split", "tested at")]
-        written = [[_cell(row, name) for name in (*_FACTS, *(f"metric.{metric.name}" for metric in metrics))] for row in rows]
-        # the whole digest is in `--json` and in `versions.json`; its first letters tell two versions apart
-        table = [[*cells, str(row.get("digest") or "")[:12]] for cells, row in zip(written, rows, strict=True)]
-        shown: list[Block] = [TableBlock([*heads, *(metric.label for metric in metrics), Head("digest", "left")], table)]
-        notes = [line for row in rows for line in _notes(row)]
-        if len({row["tested_at"] for row in rows if row.get("tested_at")}) > 1:
-            notes.append("Tested at different cutoffs: only `staypower models promote VERSION` compares on the same ones")
-        return [*shown, *([Items(notes)] if notes else [])]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "name": self.name,
-            "versions": self.versions.astype(object).where(self.versions.notna(), None).to_dict("records"),
-        }
-
-
-def _cell(row: Mapping[Any, Any], name: str) -> str:
-    value = row.get(name)
-    if name == "champion":
-        return "yes" if value else ""
-    if value is None or value != value:
-        return ""
-    return decimal(value, 4) if isinstance(value, float) else str(value)[:10] if name == "created_at" else str(value)
-
-
-def _notes(row: Mapping[Any, Any]) -> list[str]:
-    """Say what a version was trained on, who promoted it and why, and what keeps it from being promoted."""
-    version, lines = f"Version {row['version']}", []
-    if row.get("learned_from"):
-        lines.append(f"{version}: trained on {row['learned_rows']}, {row['learned_from']}; tested on {row['tested_rows']}")
-    if row.get("promoted_at"):
-        forced = ", by force" if row.get("promoted_by_force") == "yes" else ""
-        who = row.get("promoted_by") or "unknown"
-        lines.append(f"{version}: promoted {row['promoted_at']} by {who}{forced}: {row['promoted_because']}")
-    if row.get("unfit"):
-        lines.append(f"{version} {row['unfit']}")
-    return lines
+__all__ = ["Promotion", "compare_versions", "promote", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +56,7 @@ class Promotion(Result):
         found: list[Block] = [] if self.comparison is None else [*self.comparison.blocks()]
         if self.refusal:
             why = "" if found else f": {self.refusal}"
-            force = f"`staypower models promote {self.asked} --force --reason TEXT` promotes it all the same"
+            force = f"`staypower models promote {self.asked} --force --reason TEXT` promotes it anyway"
             return [*found, f"Not promoted{why}; {force}.", f"Champion of {self.name}: {self.version or 'none'}."]
         before = f" (before: version {self.previous})" if self.previous else ""
         forced = ", promoted by force" if self.forced else ""
@@ -141,25 +78,6 @@ class Promotion(Result):
             "previous": self.previous or None,
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
         }
-
-
-def list_models(settings: SettingsLike, *, progress: Progress | None = None) -> ModelList:
-    """List every trained version with its metrics, and which one is the champion; as `staypower models list`.
-
-    Parameters
-    ----------
-    settings : Settings, str, Path or mapping
-        From `load_config`, or what it takes.
-    progress : Progress, optional
-        Announces the steps; quiet by default.
-
-    Returns
-    -------
-    ModelList
-        One row per version in `.frame()`.
-    """
-    settings, _ = settings_from(settings), progress_from(progress)
-    return ModelList(settings.name, tracker_of(settings).list_versions())
 
 
 def promote(
@@ -198,7 +116,7 @@ def promote(
     settings, progress = settings_from(settings), progress_from(progress)
     version, given = model_from(version) or "", tables_from(settings, tables, progress)
     tracker = tracker_of(settings)
-    record, now = tracker.registry.record_of(version), tracker.registry.champion()
+    record, now = tracker.record_of(version), tracker.champion()
     if force and not reason.strip():
         raise UsageError.of("force without a reason", f"{settings.name} {version}", "say why: `--reason TEXT`")
     if now is not None and (now.version, now.digest) == (record.version, record.digest):
@@ -293,7 +211,7 @@ def rollback(settings: SettingsLike, *, progress: Progress | None = None) -> Pro
     """
     settings, _ = settings_from(settings), progress_from(progress)
     tracker = tracker_of(settings)
-    now = tracker.registry.champion()
+    now = tracker.champion()
     lock = tracker.rollback()
     before = "" if now is None else now.version
     with tracker.run("rollback", tags={"model_version": lock.version, "before": before}):

@@ -45,8 +45,7 @@ from staypower.results.result import Result
 from staypower.scoring.sealing import seal
 from staypower.tables import fingerprint
 from staypower.tracking.contents import log_comparison, log_data, log_evaluation, log_tier
-from staypower.tracking.registry import ModelVersion
-from staypower.tracking.tracker import Tracker
+from staypower.tracking.tracker import ModelVersion, Tracker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -251,7 +250,7 @@ def train(
             digest = write_bundle(bundle, folder)
             run.log_model(bundle, folder, digest, reasons=settings.output.reasons, abstain_below=settings.tier.abstain_below)
             registered = _register(tracker, folder, digest, run.run_id, dataset, evaluation, lacking=model.lacking_)
-        against, now = None, tracker.registry.champion()
+        against, now = None, tracker.champion()
         if now is not None and not registered.champion:
             with progress.step("comparing with the champion"):
                 against = compare_versions(settings, tables, registered.version, now.version, data=data)

@@ -141,9 +141,8 @@ def _shown(block: Block) -> Iterable[object]:
     drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for head in block.heads:
         # heads of different heights end on one line, cells begin on one
-        drawn.add_column(
-            Align(Text(head.head), head.align, vertical="bottom"), justify=head.align, vertical="top", overflow="fold"
-        )
+        title = Align(Text(head.head), head.align, vertical="bottom")
+        drawn.add_column(title, justify=head.align, vertical="top", overflow="fold")
     for row in block.rows:
         drawn.add_row(*(Text(_lines(cell)) for cell in row))
     return [*([Text(_lines(block.title), style="bold")] if block.title else []), Padding(drawn, 0)]

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from staypower.scoring.feature_rows import FeatureRowScorer
-from staypower.tracking.quiet_mlflow import Metric, Model, Param, mlflow
 from staypower.tracking.served import ARTIFACT, served_config, signature_of
-from staypower.tracking.store import Store, use_store
+from staypower.tracking.store import Metric, Model, Param, Store, mlflow, use_store
 
 if TYPE_CHECKING:
     from staypower.models.bundle import Bundle
@@ -78,14 +77,14 @@ class TrackedRun:
     def log_model(self, bundle: Bundle, folder: Path, digest: str, *, reasons: int = 5, abstain_below: float = 0.0) -> str:
         """Log a sealed bundle as a model that MLflow can serve, with its signature and pinned requirements.
 
-        The model is code and text: `model_code.py` is kept beside the bundle and nothing is pickled. The example is a row of
-        usual values: no row of a customer is stored.
+        The model is code and text: `model_code.py` is stored with the bundle and nothing is pickled. The example is a row of
+        typical values: no row of a customer is stored.
         """
         scorer = FeatureRowScorer(bundle, reasons=reasons, abstain_below=abstain_below)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints of mlflow for its own developers
             created = self._store.client.create_logged_model(self._store.experiment_id, "model", source_run_id=self.run_id)
-            with use_store(self._store), _set_for_a_while(_QUIETLY):
+            with use_store(self._store), _environment(_QUIETLY):
                 Model.log(
                     artifact_path=None,
                     name="model",
@@ -97,7 +96,7 @@ class TrackedRun:
                     model_config=served_config(digest, reasons=reasons, abstain_below=abstain_below),
                     signature=signature_of(scorer),
                     input_example=scorer.example,
-                    # given, not found out: finding out takes seconds
+                    # given, because finding them out takes seconds
                     pip_requirements=_requirements(),
                 )
         self._store.client.set_tag(self.run_id, MODEL_ID, created.model_id)
@@ -139,7 +138,7 @@ def _this_process() -> str:
 
 
 def _is_dead(process: str) -> bool:
-    """Say whether a process of this machine is gone; of another machine's nothing is known."""
+    """Say whether a process of this machine is gone; nothing is known about other machines."""
     host, _, rest = process.rpartition(":")[0].rpartition(":")
     started = process.rpartition(":")[2]
     if host != socket.gethostname() or not rest.isdecimal():
@@ -155,7 +154,7 @@ def _is_dead(process: str) -> bool:
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, in the kernel's ticks; empty where the system does not tell, `dead` for a zombie."""
+    """Return when a process started, in the kernel's ticks; empty where the system does not say, `dead` for a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, UnicodeDecodeError):
@@ -164,7 +163,7 @@ def _started(pid: int) -> str:
 
 
 def user_name() -> str:
-    """Return who runs this, as the system tells it."""
+    """Return the user's name, as the system gives it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a user id without a name, as containers have
@@ -176,7 +175,7 @@ def _requirements() -> list[str]:
 
 
 @contextlib.contextmanager
-def _set_for_a_while(variables: Mapping[str, str]) -> Iterator[None]:
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     """Set variables of the environment and put them back afterwards."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

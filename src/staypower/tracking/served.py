@@ -8,7 +8,7 @@ import pandas as pd
 
 from staypower.models.bundle import read_bundle
 from staypower.scoring.feature_rows import ACCOUNT, FeatureRowScorer
-from staypower.tracking.quiet_mlflow import ColSpec, DataType, ModelSignature, PythonModel, Schema, TensorSpec
+from staypower.tracking.store import ColSpec, DataType, ModelSignature, PythonModel, Schema, TensorSpec
 
 __all__ = ["ARTIFACT", "ServedModel", "served_config", "signature_of"]
 
@@ -38,7 +38,7 @@ class ServedModel(PythonModel):
 
 
 def served_config(digest: str, *, reasons: int, abstain_below: float) -> dict[str, Any]:
-    """Return what a logged model keeps beside its bundle.
+    """Return the configuration that a logged model keeps with its bundle.
 
     >>> served_config("0" * 64, reasons=5, abstain_below=0.4)["reasons"]
     5

@@ -1,4 +1,4 @@
-"""Open the tracking store: the embedded one under the project, or the server that the user names."""
+"""The only import of MLflow, and the tracking store: the embedded one under the project, or the server that the user names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,43 @@ import fcntl
 import logging
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from staypower.errors import UsageError
-from staypower.tracking.quiet_mlflow import MlflowClient, MlflowException, mlflow
 from staypower.tracking.settings import TrackingSettings
 
-__all__ = ["Store", "hold_lock", "open_store", "use_store"]
+# without MLflow's warnings about its own parts
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import mlflow
+    import mlflow.pyfunc
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model, ModelSignature
+    from mlflow.pyfunc.model import PythonModel
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+__all__ = [
+    "ColSpec",
+    "DataType",
+    "Metric",
+    "MlflowException",
+    "Model",
+    "ModelSignature",
+    "Param",
+    "PythonModel",
+    "Schema",
+    "Store",
+    "TensorSpec",
+    "hold_lock",
+    "mlflow",
+    "open_store",
+    "use_store",
+]
 
 _SERVER = re.compile(r"(https?|databricks|sqlite|postgresql|mysql|mssql|databricks-uc)(\+\w+)?(://.*)?")
 for _loud in ("mlflow", "alembic"):

@@ -16,12 +16,12 @@ from staypower.labels.churn import find_labels
 from staypower.labels.settings import NonContractualLabel
 from staypower.pipelines.check import population_blocks
 from staypower.pipelines.features import FeatureResult
-from staypower.pipelines.models import ModelList
 from staypower.pipelines.score import ScoreResult
 from staypower.results.blocks import as_text
 from staypower.scoring.scores import Scores
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
+from staypower.tracking.listing import ModelList
 
 
 def shop():

@@ -10,10 +10,9 @@ from small_bundle import FEATURES, small_bundle
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.champion import ChampionLock, find_bundle, read_champion, read_versions
-from staypower.tracking.registry import ModelVersion
 from staypower.tracking.runs import user_name
 from staypower.tracking.settings import TrackingSettings
-from staypower.tracking.tracker import Tracker
+from staypower.tracking.tracker import ModelVersion, Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -104,7 +103,7 @@ def test_promote_and_rollback(tracker: Tracker, tmp_path: Path) -> None:
     assert read_champion(tracker.models_folder, tracker.name) == lock
     assert tracker.store.client.get_model_version(tracker.name, "3").tags["promoted_by_force"] == "yes"
     assert tracker.promote("3") == lock, "promoting the champion again changes nothing"
-    versions = tracker.list_versions()
+    versions = tracker.list_versions().frame()
     assert versions["version"].tolist() == ["3", "2", "1"]
     assert versions["champion"].tolist() == [True, False, False]
     assert versions["metric.auroc"].tolist() == [0.53, 0.52, 0.51]
@@ -149,7 +148,7 @@ def test_a_first_version_that_is_not_fit_waits_for_force(tracker: Tracker, tmp_p
         UsageError, match=r"this version is not fit to be champion by itself: too little.*--force --reason TEXT"
     ):
         tracker.promote("1")
-    assert tracker.list_versions()["unfit"].tolist() == ["is not fit to be champion by itself: too little"]
+    assert tracker.list_versions().frame()["unfit"].tolist() == ["is not fit to be champion by itself: too little"]
     assert trained(tracker, tmp_path, 2)[0].champion, "the first one that is fit"
 
 
@@ -188,7 +187,7 @@ def test_problems_of_promote(tracker: Tracker, tmp_path: Path) -> None:
         tracker.promote("1")
     with pytest.raises(UsageError, match="train a model first"):
         tracker.rollback()
-    assert tracker.list_versions().empty
+    assert tracker.list_versions().frame().empty
     trained(tracker, tmp_path, 1)
     version, _ = trained(tracker, tmp_path, 2)
     with pytest.raises(UsageError, match="use one of `1`, `2`"):
@@ -205,7 +204,7 @@ def test_a_bundle_that_is_not_the_sealed_one_is_not_registered(tracker: Tracker,
         pass
     with pytest.raises(UsageError, match="not the one that was sealed"):
         tracker.register(version.folder, "0" * 64, run.run_id, {})
-    assert len(tracker.list_versions()) == 1
+    assert len(tracker.list_versions().frame()) == 1
 
 
 def test_a_run_that_logged_no_model_can_be_registered(tracker: Tracker, tmp_path: Path) -> None:
@@ -214,7 +213,7 @@ def test_a_run_that_logged_no_model_can_be_registered(tracker: Tracker, tmp_path
         pass
     second = tracker.register(version.folder, digest, run.run_id, {})
     assert second.version == "2"
-    assert tracker.list_versions()["run_id"].tolist()[0] == run.run_id
+    assert tracker.list_versions().frame()["run_id"].tolist()[0] == run.run_id
 
 
 def test_a_store_begun_anew_overwrites_no_bundle(tmp_path: Path) -> None:
