@@ -123,8 +123,9 @@ def test_force_needs_a_reason_and_leaves_a_trace(contest: SimpleNamespace) -> No
     assert lock.reason.startswith("an experiment; version 1 is worse than")
     assert promotions(contest)[-1].data.tags["decision"] == "forced"
     code, out, _ = run("models", "list", *contest.common)
-    assert ", by force: an experiment; version 1 is worse" in " ".join(out.split())
-    assert "Version 2: trained on" in out
+    listed = " ".join(out.split())
+    assert ", by force: an experiment; version 1 is worse" in listed
+    assert "Version 2: trained on" in listed
 
 
 def test_rollback_is_one_command(contest: SimpleNamespace) -> None:

@@ -1,12 +1,8 @@
-"""Measure the portfolio: attitude, churn, revenue, cohorts, worth and support, by period and segment."""
+"""Measure the portfolio: satisfaction, churn, revenue, cohorts, value and support, by period and segment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from dataclasses import replace
 
 from staypower.pipelines.arguments import SettingsLike, TablesLike, progress_from, read_tables, settings_from
 from staypower.portfolio.building import measure_portfolio
@@ -14,46 +10,10 @@ from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
 from staypower.writing import write_table
 
-if TYPE_CHECKING:
-    from staypower.results.pictures import Picture
-
-__all__ = ["PortfolioResult", "portfolio"]
+__all__ = ["portfolio"]
 
 
-@dataclass(frozen=True)
-class PortfolioResult:
-    """The figures, and where they were written."""
-
-    portfolio: Portfolio
-    rows: Path
-    pictures: tuple[Path, ...]
-
-    def frame(self) -> pd.DataFrame:
-        """Return one row per figure."""
-        return self.portfolio.frame()
-
-    def plot(self, picture: str = "customers") -> Picture:
-        """Draw a picture of the portfolio."""
-        return self.portfolio.plot(picture)
-
-    def _repr_html_(self) -> str:
-        return self.portfolio._repr_html_()
-
-    def text(self) -> str:
-        """Return the tables, and where the rows and pictures are."""
-        places = "\n".join(f"  {path}" for path in (self.rows, *self.pictures))
-        return f"{self.portfolio.text()}\n\nwritten:\n{places}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return {
-            "rows": str(self.rows),
-            "pictures": [str(path) for path in self.pictures],
-            **self.portfolio.to_dict(),
-        }
-
-
-def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Progress | None = None) -> PortfolioResult:
+def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Progress | None = None) -> Portfolio:
     """Measure NPS, churn, revenue retention, cohorts, lifetime value and support; as `staypower portfolio`.
 
     Parameters
@@ -67,8 +27,8 @@ def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Pr
 
     Returns
     -------
-    PortfolioResult
-        One row per figure in `.frame()`; `.portfolio` holds tables and pictures.
+    Portfolio
+        One row per figure in `.frame()`; pictures by name in `.plot(name)`. Rows and pictures are written to the output folder.
     """
     settings, progress = settings_from(settings), progress_from(progress)
     read = read_tables(settings, tables, progress=progress)
@@ -78,4 +38,4 @@ def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Pr
     rows = write_table(measured.frame(), folder / f"portfolio.{settings.output.format}")
     with progress.step("drawing"):
         pictures = measured.write_pictures(folder)
-    return PortfolioResult(measured, rows, tuple(pictures))
+    return replace(measured, files=(rows, *pictures))

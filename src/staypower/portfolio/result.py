@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from staypower.cutoffs import text_of
 from staypower.portfolio.catalogue import METRICS
 from staypower.portfolio.figures import ALL, RUNNING, TOO_SMALL, Figure
 from staypower.portfolio.periods import Periods
-from staypower.results.blocks import Block, Heading, Items, TableBlock
+from staypower.results.blocks import Block, Heading, Items, TableBlock, Verbatim
 from staypower.results.numbers import count, decimal, interval, plain
 from staypower.results.result import Result
 
@@ -37,6 +38,8 @@ class Portfolio(Result, drawn_by="staypower.portfolio.drawing"):
     periods : Periods
     left_out : mapping of str to str
         What could not be measured, and why.
+    files : tuple of Path, default ()
+        Where the rows and the pictures were written.
 
     Examples
     --------
@@ -48,6 +51,7 @@ class Portfolio(Result, drawn_by="staypower.portfolio.drawing"):
     figures: tuple[Figure, ...]
     periods: Periods
     left_out: Mapping[str, str]
+    files: tuple[Path, ...] = ()
 
     @property
     def alerts(self) -> tuple[str, ...]:
@@ -83,7 +87,9 @@ class Portfolio(Result, drawn_by="staypower.portfolio.drawing"):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; what is missing is None."""
+        written = {"rows": str(self.files[0]), "pictures": [str(path) for path in self.files[1:]]} if self.files else {}
         return {
+            **written,
             "observed_until": text_of(self.periods.observed_until),
             "period": self.periods.period,
             "alerts": list(self.alerts),
@@ -100,6 +106,7 @@ class Portfolio(Result, drawn_by="staypower.portfolio.drawing"):
         lists = {"Alerts": self.alerts, "Notes": _notes(self), "Left out": [f"{n}: {why}" for n, why in self.left_out.items()]}
         for title, lines in lists.items():
             found += [Heading(title), Items(lines)] if lines else []
+        found += [Heading("Files"), Verbatim([str(path) for path in self.files])] if self.files else []
         return found
 
 
