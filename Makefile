@@ -35,10 +35,10 @@ test: $(SPARK)  ## style, types, layers and tests (under 15 minutes on 2 cores)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
 
 test-deep: $(SPARK)  ## the same tests with many more generated examples
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS) -p no:cacheprovider
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
 
 lint: $(STAMP)  ## style, types and layers only
 	$(BIN)/ruff check .
