@@ -28,13 +28,11 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower import load_config, read_tables, score, simulate, train
+from staypower.actions.account_facts import find_outcomes, read_outreach
 from staypower.actions.choosing import choose_actions
 from staypower.actions.effects import measure_effects
-from staypower.actions.outcomes import find_outcomes
-from staypower.actions.outreach import read_outreach
-from staypower.actions.playbook import Playbook
+from staypower.actions.playbook import ActionSettings, Playbook
 from staypower.actions.ranking import held_back
-from staypower.actions.settings import ActionSettings
 from staypower.config.playbooks import load_playbook
 from staypower.cutoffs import text_of
 from staypower.features.definition import LEVERS

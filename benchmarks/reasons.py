@@ -31,9 +31,8 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.building import DatasetRows
 from staypower.dataset.pairs import is_test_account
-from staypower.explanation.leaver_reasons import LeaverReasons, fit_leaver_reasons, named_levers
+from staypower.explanation.learned import LeaverReasons, find_typical_values, fit_leaver_reasons, named_levers
 from staypower.explanation.reasons import Explanation
-from staypower.explanation.typical import find_typical_values
 from staypower.features.definition import LEVERS
 from staypower.tables import Tables
 

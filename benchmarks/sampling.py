@@ -40,7 +40,7 @@ from staypower.engines.opening import load_tables
 from staypower.features.builder import build_matrix
 from staypower.labels.churn import find_labels
 from staypower.models.fitting import fit_classifier
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train
 from staypower.progress import Progress
 
 SAMPLES = ("", "accounts=0.5", "accounts=0.25", "negatives=0.5", "negatives=0.25", "negatives=0.1")

@@ -28,9 +28,8 @@ from staypower.labels.churn import find_population
 from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
-from staypower.results.blocks import Block, TableBlock
 from staypower.results.numbers import decimal, percent, plain, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, TableBlock
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

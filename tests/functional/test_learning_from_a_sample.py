@@ -18,7 +18,7 @@ from staypower.dataset.sampling import Sampling
 from staypower.engines.opening import load_tables
 from staypower.models.bundle import read_bundle
 from staypower.pipelines.evaluate import _training_accounts
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train
 from staypower.progress import Progress
 from staypower.scoring.sealing import _reference
 

@@ -10,7 +10,7 @@ from planted_outreach import playbook_of, scores_of
 from scipy.optimize import linear_sum_assignment
 
 from staypower.actions.choosing import choose_actions
-from staypower.actions.settings import ActionSettings
+from staypower.actions.playbook import ActionSettings
 
 OWNERS = ("sales", "support", "billing")
 PLAYBOOK = playbook_of(

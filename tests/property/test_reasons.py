@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from reasons_oracle import reasons_frame
 
 from staypower.explanation.changes import compare_explanations
-from staypower.explanation.leaver_reasons import LeaverReasons
+from staypower.explanation.learned import LeaverReasons, find_typical_values
 from staypower.explanation.reasons import Explanation
 from staypower.explanation.topics import topics_of
-from staypower.explanation.typical import find_typical_values
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.settings import FeatureSettings

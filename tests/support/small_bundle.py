@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from staypower.explanation.typical import find_typical_values
+from staypower.explanation.learned import find_typical_values
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings

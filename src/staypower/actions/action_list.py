@@ -10,10 +10,8 @@ import numpy as np
 import pandas as pd
 
 from staypower.actions.effects import Effects
-from staypower.actions.matching import Fit
-from staypower.actions.playbook import Playbook
-from staypower.actions.ranking import Assignment, Candidates, ExpectedValues
-from staypower.actions.settings import ActionSettings
+from staypower.actions.playbook import ActionSettings, Playbook
+from staypower.actions.ranking import Assignment, Candidates, ExpectedValues, Fit
 from staypower.cutoffs import text_of
 from staypower.features.definition import LEVERS
 from staypower.results.numbers import money, plain, plural

@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.actions.account_facts import gather_facts
+from staypower.actions.account_facts import Outreach, gather_facts
 from staypower.actions.action_list import ActionList, list_rows
 from staypower.actions.effects import Effects, assumed_effects, measure_effects
-from staypower.actions.matching import Fit, fit_actions
-from staypower.actions.outreach import Outreach
-from staypower.actions.playbook import ACCOUNT_OWNER, Playbook
+from staypower.actions.playbook import ACCOUNT_OWNER, ActionSettings, Playbook
 from staypower.actions.ranking import (
     NO_LIMIT,
     Candidates,
+    Fit,
     Places,
     assign_owners,
     expected_values,
+    fit_actions,
     held_back,
     select,
     values_at_risk,
 )
-from staypower.actions.settings import ActionSettings
 from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings

@@ -10,11 +10,10 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from staypower.actions.outcomes import Outcomes
+from staypower.actions.account_facts import Outcomes
 from staypower.actions.playbook import Playbook
-from staypower.results.blocks import Block, Items, TableBlock
 from staypower.results.numbers import UNKNOWN, count, interval, percent, plain, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Items, Result, TableBlock
 
 __all__ = ["LEAST_ACCOUNTS", "LEAST_CHURNERS", "Effect", "Effects", "assumed_effects", "measure_effects", "relative_cut"]
 

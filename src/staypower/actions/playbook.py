@@ -1,4 +1,4 @@
-"""A playbook: declared actions, each validated when it is made."""
+"""A playbook: declared actions, each validated when it is made; and how much can be done in one round."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from staypower.errors import nearest
 from staypower.features.definition import LEVERS
 from staypower.portfolio.settings import QUADRANTS
 
-__all__ = ["ACCOUNT_OWNER", "AUTOMATIC", "MEASURES", "Action", "Limits", "Playbook", "default_playbook_text"]
+__all__ = ["ACCOUNT_OWNER", "AUTOMATIC", "Action", "ActionSettings", "Limits", "MEASURES", "Playbook", "default_playbook_text"]
 
 AUTOMATIC = "automatic"  # a machine, which has no limit unless one is given
 ACCOUNT_OWNER = "account owner"  # each account's own, the column `owner` of `accounts`; a capacity for it is each person's
@@ -214,3 +214,26 @@ def default_playbook_text() -> str:
     True
     """
     return files("staypower.actions").joinpath("default_playbook.yaml").read_text(encoding="utf-8")
+
+
+class ActionSettings(BaseModel):
+    """Settings of the action list.
+
+    >>> ActionSettings(capacity={"support": 20, "marketing": None}).holdout
+    0.1
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    capacity: dict[str, Annotated[int, Field(ge=0)] | None] = Field(
+        default_factory=dict,
+        description="accounts that each owner of the playbook can act on in one round; none: no limit; owners not named share "
+        "`capacity`",
+    )
+    holdout: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.5,
+        description="share of the listed accounts left alone at random, so that effects can be measured",
+    )
+    seed: int = Field(default=0, ge=0, description="with the account's id alone decides who is left alone")

@@ -8,8 +8,8 @@ import pandas as pd
 
 from staypower.actions.action_list import ActionList
 from staypower.cutoffs import text_of
-from staypower.results.blocks import Block, Head, Heading, Items, TableBlock
 from staypower.results.numbers import count, money, percent, plural
+from staypower.results.result import Block, Head, Heading, Items, TableBlock
 
 __all__ = ["blocks", "brief_blocks"]
 

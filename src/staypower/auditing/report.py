@@ -9,8 +9,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from staypower.errors import ExitCode
-from staypower.results.blocks import Block, Head, TableBlock
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Result, TableBlock
 
 __all__ = ["AuditReport", "Check", "Verdict"]
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from staypower.results.blocks import Block, Head, Heading, Items, TableBlock
 from staypower.results.numbers import UNKNOWN, count, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Heading, Items, Result, TableBlock
 from staypower.sources.findings import Finding
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr
 
-from staypower.actions.settings import ActionSettings
+from staypower.actions.playbook import ActionSettings
 from staypower.config.problems import Origins
 from staypower.cutoffs import instant_of
 from staypower.dataset.settings import CutoffSettings, SamplingSettings

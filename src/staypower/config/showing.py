@@ -9,8 +9,7 @@ from typing import Any
 
 from staypower.config.settings import Settings
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim
 
 __all__ = ["ShownConfig", "show_config"]
 

@@ -21,9 +21,8 @@ from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
 from staypower.labels.settings import LabelSettings
-from staypower.results.blocks import Block, TableBlock
 from staypower.results.numbers import count, percent, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, TableBlock
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

@@ -24,9 +24,8 @@ from staypower.labels.churn import Labels, find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
-from staypower.results.blocks import Block, Head, TableBlock
 from staypower.results.numbers import count, decimal, plain, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Result, TableBlock
 from staypower.tables import Tables
 
 if TYPE_CHECKING:

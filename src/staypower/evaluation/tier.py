@@ -24,9 +24,8 @@ from staypower.metrics.ordinal import (
     ranked_probability_scores,
 )
 from staypower.models.fitting import TierTest
-from staypower.results.blocks import Block, TableBlock
 from staypower.results.numbers import count, decimal, plain, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, TableBlock
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -12,8 +12,8 @@ from staypower.evaluation.rows import EvaluationRows, describe_cutoffs
 from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import FEWEST_ACCOUNTS, Slice
 from staypower.metrics.profit import Profit
-from staypower.results.blocks import Block, Heading, Items, TableBlock
 from staypower.results.numbers import count, percent, plural
+from staypower.results.result import Block, Heading, Items, TableBlock
 
 __all__ = ["blocks", "notes_of"]
 

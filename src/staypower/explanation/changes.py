@@ -14,10 +14,9 @@ from staypower.explanation.reasons import Explanation, lever_words, sum_levers
 from staypower.explanation.sentences import change_sentence, moved_words
 from staypower.explanation.topics import NOTHING, choose_topics, leading_members, sum_topics
 from staypower.features.definition import Definition
-from staypower.results.blocks import Block, Head, TableBlock
 from staypower.results.numbers import count as counted
 from staypower.results.numbers import plain, plural, signed
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Result, TableBlock
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.explanation.leaver_reasons import LeaverReasons
-from staypower.explanation.sentences import Phrase, direction_of, group_words, sentence
+from staypower.explanation.learned import LeaverReasons, TypicalValues
+from staypower.explanation.sentences import Phrase, direction_of, group_words, round_as_written, sentence
 from staypower.explanation.topics import NOTHING, Topic, choose_topics, leading_members, sum_topics, topics_of
-from staypower.explanation.typical import TypicalValues
-from staypower.explanation.values import round_as_written
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.streams.making import source_of
-from staypower.results.blocks import Block, Heading, Items
 from staypower.results.numbers import plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Heading, Items, Result
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

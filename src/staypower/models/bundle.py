@@ -177,6 +177,11 @@ class Bundle(SealedModel):
         """The sha256 that seals the bundle: the digest of its manifest."""
         return digest_of(self.files())
 
+    @property
+    def trained_base_rate(self) -> float:
+        """The base rate that the probabilities are calibrated for."""
+        return float(self.metadata.get("calibrated_base_rate", self.metadata["base_rate"]))
+
     def files(self) -> dict[str, bytes]:
         """Return the files of the bundle, without their manifest, by name."""
         schema = {"features": list(self.feature_names), "categories": self.categories}

@@ -27,12 +27,10 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import opened
-from staypower.pipelines.preparing import score_opened
+from staypower.pipelines.preparing import opened, score_opened
 from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim, as_text
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim, as_text
 from staypower.scoring.scores import Scores
 from staypower.writing import require_table_path, write_table
 

@@ -20,6 +20,7 @@ from staypower.engines.opening import load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
 from staypower.results.numbers import count
+from staypower.results.result import printable
 from staypower.scoring.settings import ScoringSettings
 from staypower.tables import BucketedTables, Tables
 from staypower.writing import read_table
@@ -351,12 +352,3 @@ def with_prior(settings: Settings, prior: str | float | None) -> Settings:
     """Return settings with another base rate to rescale probabilities to, when one is given."""
     rate = prior_from(prior)
     return settings if rate is None else settings.model_copy(update={"scoring": ScoringSettings(prior=rate)})
-
-
-def printable(text: str) -> str:
-    r"""Return a text that a terminal can only print: what would steer it is written as its escape.
-
-    >>> printable("a" + chr(27) + "[2J")
-    'a\\x1b[2J'
-    """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -21,13 +21,11 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
 from staypower.tracking.contents import log_data
-from staypower.tracking.tracker import Tracker
 
 __all__ = ["AuditResult", "audit"]
 
@@ -102,7 +100,7 @@ def audit(
         threads=threads,
     )
     report = audit_dataset(case, progress=progress)
-    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tracker = tracker_of(settings)
     tags = {check.name: check.status for check in report.checks}
     with progress.step("logging the run"), tracker.run("audit", tags=tags) as run:
         log_data(run, settings.to_dict(), dataset, data=fingerprint(tables))

@@ -33,12 +33,10 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
-from staypower.tracking.tracker import Tracker
 from staypower.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -224,7 +222,7 @@ def _recorded(
     """Write and draw the result, and log it as a run."""
     folder = settings.output_folder / "backtest"
     content = json.dumps(found.to_dict(), indent=2)
-    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tracker = tracker_of(settings)
     tags = {"split": POOLED_SPLIT, "data_fingerprint": fingerprint(tables)}
     with (
         progress.step("drawing and logging"),

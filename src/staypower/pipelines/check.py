@@ -22,9 +22,8 @@ from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_signs import has_answers
 from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Head, TableBlock
 from staypower.results.numbers import count, percent
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Result, TableBlock
 from staypower.sources.findings import Finding
 from staypower.tables import BucketedTables, Tables
 

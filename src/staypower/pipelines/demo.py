@@ -23,9 +23,8 @@ from staypower.pipelines.report import ReportResult, report
 from staypower.pipelines.score import ScoreResult, score
 from staypower.pipelines.train import TrainResult, train
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Heading, Verbatim
 from staypower.results.numbers import decimal
-from staypower.results.result import Result
+from staypower.results.result import Block, Heading, Result, Verbatim
 from staypower.simulation.company import simulate_to
 
 __all__ = ["DemoResult", "demo", "demo_config"]

@@ -36,13 +36,11 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.contents import log_data, log_evaluation
-from staypower.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from staypower.results.pictures import Picture
@@ -140,11 +138,11 @@ def evaluate(
             capacity=settings.capacity,
             known=_training_accounts(bundle, tables, settings.label),
             prior=target,
-            calibrated_base_rate=float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"])),
+            calibrated_base_rate=bundle.trained_base_rate,
             seed=settings.model.seed,
             threads=settings.model.threads or 2,
         )
-    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tracker = tracker_of(settings)
     tags = {"split": dataset.plan.split, "model_version": place.version}
     with (
         progress.step("drawing and logging"),

@@ -22,8 +22,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import opened, rows_for
-from staypower.pipelines.preparing import score_earlier, score_tables
+from staypower.pipelines.preparing import opened, rows_for, score_earlier, score_tables
 from staypower.progress import Progress
 from staypower.reporting.explanations import Explanations, explain_scores
 

@@ -39,11 +39,10 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import engine_of_cluster
+from staypower.pipelines.preparing import engine_of_cluster
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Head, Heading, Items, TableBlock, Verbatim
 from staypower.results.numbers import plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Heading, Items, Result, TableBlock, Verbatim
 from staypower.tables import BucketedTables
 from staypower.writing import require_table_path, write_rows
 

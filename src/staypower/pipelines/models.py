@@ -1,4 +1,4 @@
-"""Promote and roll back the versions of a model."""
+"""Promote a version of a model, and roll back to the one before."""
 
 from __future__ import annotations
 
@@ -23,13 +23,11 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
-from staypower.results.blocks import Block
-from staypower.results.result import Result
+from staypower.results.result import Block, Result
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.contents import log_comparison
-from staypower.tracking.tracker import Tracker
 
 __all__ = ["Promotion", "compare_versions", "promote", "rollback"]
 
@@ -216,8 +214,3 @@ def rollback(settings: SettingsLike, *, progress: Progress | None = None) -> Pro
     before = "" if now is None else now.version
     with tracker.run("rollback", tags={"model_version": lock.version, "before": before}):
         return Promotion(settings.name, lock.version, before, lock.version)
-
-
-def tracker_of(settings: Settings) -> Tracker:
-    """Return the tracker of a config's model."""
-    return Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)

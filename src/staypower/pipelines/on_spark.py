@@ -29,7 +29,7 @@ from staypower.models.champion import find_bundle
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.progress import Progress
 from staypower.scoring.scorer import ShippedScorer
-from staypower.scoring.spark_scores import SparkScores
+from staypower.scoring.scores import SparkScores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -1,29 +1,122 @@
-"""Prepare a scorer: the settings, a sealed model and the tables agree on the instant to score at."""
+"""What jobs share: tables within the memory, a scorer for a sealed model, the tracker, and the module of a cluster's jobs."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, midnight_after, text_of
-from staypower.engines.local import map_to_parts
-from staypower.engines.opening import Opened
-from staypower.errors import UsageError
+from staypower.dataset.sampled_tables import open_sample, resolve_sampling
+from staypower.dataset.sampling import Sampling
+from staypower.engines.opening import Opened, fitting, refuse_errors
+from staypower.errors import Problem, UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
-from staypower.pipelines.arguments import PreviousScores
+from staypower.pipelines.arguments import PreviousScores, holding
 from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
 from staypower.scoring.scores import ScoredParts, Scores
 from staypower.tables import BucketedTables, Tables
 
-__all__ = ["at_estimated_prior", "prepare_scorer", "score_earlier", "score_opened", "score_tables", "trained_base_rate"]
+if TYPE_CHECKING:
+    from staypower.tracking.tracker import Tracker
+
+__all__ = [
+    "engine_of_cluster",
+    "open_to_train",
+    "opened",
+    "prepare_scorer",
+    "rows_for",
+    "score_earlier",
+    "score_opened",
+    "score_tables",
+    "tracker_of",
+]
+
+
+@contextmanager
+def opened(settings: Settings, given: Tables | None, *, name: str, progress: Progress) -> Iterator[Opened]:
+    """Hold tables within `engine.memory`: those given, or the sources, in buckets on disk where they are too large."""
+    if given is not None:
+        yield Opened(given, ())
+        return
+    cache = settings.output_folder / "cache"
+    with fitting(settings.sources, settings.engine, cache=cache, name=name, progress=progress) as found:
+        refuse_errors(found.findings)
+        yield found
+
+
+def open_to_train(
+    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
+) -> tuple[Tables, Sampling]:
+    """Read the tables of the accounts that a model is trained and tested on, or sample those that are in memory."""
+    if tables is not None:
+        sampling = resolve_sampling(tables, settings.sampling, settings.label, settings.cutoffs)
+        return sampling.of_tables(tables), sampling
+    return open_sample(
+        settings.sources,
+        settings.engine,
+        settings.sampling,
+        label=settings.label,
+        cutoffs=settings.cutoffs,
+        cache=settings.output_folder / "cache",
+        progress=progress,
+        as_of=as_of,
+    )
+
+
+def rows_for(settings: Settings, tables: BucketedTables, accounts: tuple[str, ...]) -> Tables:
+    """Return what some accounts are scored by: the rows of their buckets, or all rows where all accounts matter.
+
+    A capacity of actions and an estimated base rate are shared by all accounts.
+    """
+    within = holding(tables, accounts)
+    shared = settings.playbook is not None or settings.scoring.prior == "estimate"
+    return (tables if shared else within).together()
+
+
+def engine_of_cluster(
+    *,
+    accounts: tuple[str, ...] = (),
+    previous: object | None = None,
+    tables: object | None = None,
+    prior: float | str | None = None,
+) -> Any:
+    """Return the module of the jobs on a cluster."""
+    problems = []
+    if accounts:
+        problem = "the Spark engine scores every account"
+        problems.append(Problem(problem, f"--account {accounts[0]}", "leave it out, or use `--set engine=embedded`"))
+    if previous is not None:
+        problem = "the Spark engine does not compare with earlier scores"
+        problems.append(Problem(problem, f"--previous {previous}", "leave it out, or use `--set engine=embedded`"))
+    if isinstance(tables, Tables):
+        problem = "tables in memory cannot be scored on a cluster"
+        problems.append(
+            Problem(
+                problem,
+                "tables",
+                "give a mapping of Spark DataFrames, or leave them out: the cluster reads the sources of the config",
+            )
+        )
+    if prior == "estimate":
+        problem = "the Spark engine does not estimate a base rate"
+        problems.append(Problem(problem, "scoring.prior: estimate", "give the rate itself, such as 0.16"))
+    if importlib.util.find_spec("pyspark") is None:
+        problem = "the Spark engine is not installed"
+        problems.append(Problem(problem, "engine: spark", "pip install 'staypower[spark]', and Java 17"))
+    if problems:
+        raise UsageError(problems)
+    return importlib.import_module("staypower.pipelines.on_spark")
 
 
 def prepare_scorer(
@@ -53,7 +146,8 @@ def prepare_scorer(
             settings.capacity,
             settings.portfolio.margin,
             settings.portfolio.discount_rate,
-            None if asked is None or asked == "estimate" else prior_of(asked, trained_base_rate(bundle), ()),
+            None if asked is None or asked == "estimate" else prior_of(asked, bundle.trained_base_rate, ()),
+            estimate_prior=asked == "estimate",
         ),
         previous=previous,
         threads=settings.engine.threads,
@@ -74,7 +168,7 @@ def score_tables(
     """Score accounts of tables in memory, and write nothing."""
     scorer = prepare_scorer(settings, bundle, place, tables, cutoff=cutoff, accounts=accounts, previous=previous)
     with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-        return at_estimated_prior(settings, scorer, tables, Path(), 1).everyone(tables)
+        return scorer.at_estimated_prior(tables, Path(), 1).everyone(tables)
 
 
 def score_opened(
@@ -86,9 +180,8 @@ def score_opened(
     folder, threads = found.folder or Path(), settings.engine.threads
     scorer = prepare_scorer(settings, bundle, place, found.tables, cutoff=cutoff)
     with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-        scorer = at_estimated_prior(settings, scorer, found.tables, folder / "estimating", threads)
-        parts = map_to_parts(found.tables, replace(scorer, threads=1), folder / "parts", threads=threads)
-        return ScoredParts.of(parts, scorer.cutoff)
+        scorer = scorer.at_estimated_prior(found.tables, folder / "estimating", threads)
+        return scorer.in_parts(found.tables, folder / "parts", threads)
 
 
 def score_earlier(
@@ -115,27 +208,6 @@ def score_earlier(
     return earlier, () if previous is None else previous.deviations(earlier.table)
 
 
-def at_estimated_prior(settings: Settings, scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -> Scorer:
-    """Estimate the base rate when asked to: over everybody, whoever is scored, so that no score depends on its batch."""
-    if settings.scoring.prior != "estimate":
-        return scorer
-    everybody = replace(scorer, accounts=(), previous=None)
-    whole = tables.whole
-    if whole is None:
-        told = ScoredParts.of(map_to_parts(tables, replace(everybody, threads=1), folder, threads=threads), scorer.cutoff)
-        chances = told.frame(["churn_probability"])["churn_probability"]
-    else:
-        chances = everybody.everyone(whole).table["churn_probability"]
-    population = chances.dropna().to_numpy(dtype=np.float64)
-    prior = prior_of("estimate", trained_base_rate(scorer.bundle), population)
-    return replace(scorer, options=replace(scorer.options, prior=prior))
-
-
-def trained_base_rate(bundle: Bundle) -> float:
-    """Return the base rate that a model's probabilities were calibrated for."""
-    return float(bundle.metadata.get("calibrated_base_rate", bundle.metadata["base_rate"]))
-
-
 def _checked(at: int, tables: BucketedTables) -> int:
     last = midnight_after(tables.observed_until)
     first = tables.first
@@ -143,6 +215,14 @@ def _checked(at: int, tables: BucketedTables) -> int:
         fix = f"choose a date after {text_of(first)}, when the tables begin, and {text_of(last)} at the latest"
         raise UsageError.of("cutoff outside the data", text_of(at), fix)
     if at > last:
-        fix = f"choose {text_of(last)} or earlier: after it nothing was observed, and silence would look like leaving"
+        fix = f"choose {text_of(last)} or earlier: after it nothing was observed, and inactivity there says nothing"
         raise UsageError.of("cutoff outside the data", text_of(at), fix)
     return at
+
+
+def tracker_of(settings: Settings) -> Tracker:
+    """Return the tracker of a config's model."""
+    # MLflow takes long to import, and scoring and listing versions do without it
+    from staypower.tracking.tracker import Tracker
+
+    return Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)

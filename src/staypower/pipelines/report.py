@@ -40,9 +40,8 @@ from staypower.reporting.contents import Report, report_facts, report_notes
 from staypower.reporting.explanations import explain_scores
 from staypower.reporting.rendering import render_report
 from staypower.reporting.watch_list import watched_accounts
-from staypower.results.blocks import Block, Verbatim, as_html
 from staypower.results.numbers import count, decimal, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim, as_html
 from staypower.writing import write_atomically
 
 __all__ = ["ReportResult", "report"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
-from staypower.engines.local import keep_part, map_to_parts, sorted_parts
+from staypower.engines.local import keep_part, sorted_parts
 from staypower.engines.opening import buckets_of, open_tables
 from staypower.engines.sizing import database_memory
 from staypower.engines.working_folder import fingerprint_of, working_folder
@@ -41,14 +41,11 @@ from staypower.pipelines.arguments import (
     tables_from,
     with_prior,
 )
-from staypower.pipelines.loading import engine_of_cluster, opened, rows_for
-from staypower.pipelines.preparing import at_estimated_prior, prepare_scorer, score_tables
+from staypower.pipelines.preparing import engine_of_cluster, opened, prepare_scorer, rows_for, score_tables
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim
 from staypower.scoring.scorer import Scorer
-from staypower.scoring.scores import ScoredParts, Scores, typed_rows
-from staypower.scoring.spark_scores import SparkScores
+from staypower.scoring.scores import ScoredParts, Scores, SparkScores, typed_rows
 from staypower.tables import BucketedTables
 from staypower.writing import read_table, require_table_path, write_rows
 
@@ -194,7 +191,7 @@ def score(
         within = holding(read, asked)
         scorer = prepare_scorer(settings, bundle, place, read, cutoff=at, accounts=asked, previous=compared)
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-            scorer = at_estimated_prior(settings, scorer, read, folder / "estimating", threads)
+            scorer = scorer.at_estimated_prior(read, folder / "estimating", threads)
             scores, parts = _score(scorer, within, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
             acts = settings.playbook is not None and not asked
@@ -217,6 +214,5 @@ def _score(scorer: Scorer, tables: BucketedTables, folder: Path, threads: int) -
     if whole is not None:
         scores = scorer.everyone(whole)
         return scores, [keep_part(typed_rows(scores.table), folder / "everyone.parquet")]
-    # several buckets are worked on at once: each by one thread
-    parts = map_to_parts(tables, replace(scorer, threads=1), folder, threads=threads)
-    return ScoredParts.of(parts, scorer.cutoff, scorer.previous), parts
+    parts = scorer.in_parts(tables, folder, threads)
+    return parts, list(parts.parts)

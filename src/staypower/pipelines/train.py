@@ -22,7 +22,7 @@ from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.model_evaluation import evaluate_model
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
-from staypower.explanation.leaver_reasons import find_leaver_reasons
+from staypower.explanation.learned import find_leaver_reasons
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import fit_classifier, fit_secondary_models
@@ -35,13 +35,12 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import open_to_train
 from staypower.pipelines.models import compare_versions
+from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
-from staypower.results.blocks import Block, Heading, Items, Verbatim
 from staypower.results.numbers import plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Heading, Items, Result, Verbatim
 from staypower.scoring.sealing import seal
 from staypower.tables import fingerprint
 from staypower.tracking.contents import log_comparison, log_data, log_evaluation, log_tier
@@ -188,7 +187,7 @@ def train(
             sampling=sampling,
             announce=announcer(settings.engine.memory_bytes, progress),
         )
-    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tracker = tracker_of(settings)
     with tracker.run("train", tags={"split": dataset.plan.split}) as run:
         with progress.step("fitting"):
             model = fit_classifier(dataset, settings.model)

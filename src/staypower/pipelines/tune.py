@@ -36,10 +36,9 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.loading import open_to_train
+from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
-from staypower.results.blocks import Block, Verbatim
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
 from staypower.tuning.result import Trial, Tuning
@@ -141,7 +140,7 @@ def tune(
             announce=announcer(settings.engine.memory_bytes, progress),
         )
         folds = _folds(settings, tables, sampling)
-    tracker = Tracker(settings.tracking, settings.root, name=settings.name, models_folder=settings.models_path)
+    tracker = tracker_of(settings)
     search = Search(
         settings.path(settings.tracking.folder) / "tuning.db", _name(settings, tables), budget, settings.model.seed, resume
     )

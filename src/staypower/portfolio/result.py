@@ -14,9 +14,8 @@ from staypower.cutoffs import text_of
 from staypower.portfolio.catalogue import METRICS
 from staypower.portfolio.figures import ALL, RUNNING, TOO_SMALL, Figure
 from staypower.portfolio.periods import Periods
-from staypower.results.blocks import Block, Heading, Items, TableBlock, Verbatim
 from staypower.results.numbers import count, decimal, interval, plain
-from staypower.results.result import Result
+from staypower.results.result import Block, Heading, Items, Result, TableBlock, Verbatim
 
 __all__ = ["Portfolio"]
 

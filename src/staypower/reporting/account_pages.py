@@ -1,24 +1,200 @@
-"""The pages of the accounts of highest risk, and what changed in the portfolio since the previous cutoff."""
+"""The pages of the accounts of highest risk, their timelines, and what changed in the portfolio since the previous cutoff."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from staypower.actions.action_list import ActionList
-from staypower.cutoffs import text_of
+from staypower.auditing.hiding import hide_future
+from staypower.cutoffs import DAY, MISSING, text_of
 from staypower.explanation.changes import Change, Changes
 from staypower.explanation.reasons import Reason, lever_words
+from staypower.features.settings import FeatureSettings
+from staypower.features.streams.making import make_stream
 from staypower.portfolio.settings import QUADRANTS
-from staypower.reporting.contents import AccountPage, Sentence
+from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Sentence, Tone
 from staypower.reporting.explanations import Explanations
-from staypower.reporting.timelines import timelines_of
 from staypower.results.numbers import count, money, percent, plural, signed
-from staypower.tables import Tables
+from staypower.tables import Table, Tables
 
-__all__ = ["account_pages", "changed_levers", "changed_words"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["WEEKS", "account_pages", "changed_levers", "changed_words", "timelines_of"]
+
+WEEKS = 52
+_WEEK = 7 * DAY
+_MOST_MARKS = 60
+_BAD_ANSWER, _GOOD_ANSWER = 0.5, 0.8
+_Rows = Mapping[str, Any]
+
+
+def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, AccountTimeline]:
+    """Tell the last year of some accounts.
+
+    >>> from staypower.schemas import SCHEMAS
+    >>> at = pa.array([20 * _WEEK, 40 * _WEEK], pa.timestamp("us", "UTC"))
+    >>> usage = Table(SCHEMAS["usage"], pa.table({"account_id": ["a", "a"], "at": at}))
+    >>> people = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))
+    >>> told = timelines_of(Tables({"accounts": people, "usage": usage}, 60 * _WEEK), ["a"], 30 * _WEEK, FeatureSettings())
+    >>> told["a"].lanes[0].name, sum(told["a"].lanes[0].counts)
+    ('usage', 1)
+    """
+    wanted = pa.array(accounts, pa.string())
+    own = {name: _only(table, wanted) for name, table in tables.items()}
+    known = hide_future(replace(tables, tables=own), cutoff, how="deleted").tables
+    known = _arrived(known, cutoff)
+    start = cutoff - WEEKS * _WEEK
+    lanes: dict[str, list[Lane]] = {account: [] for account in accounts}
+    for name in ("usage", "orders"):
+        if name in known:
+            for account, counts in _weekly(known[name], accounts, start, cutoff).items():
+                lanes[account].append(Lane(name, counts=counts))
+    for name, tell in _TOLD.items():
+        if name in known:
+            # only surveys need what their stream adds: the answer on a common scale
+            stream = make_stream(name, known, settings) if name == "surveys" else known[name]
+            marks = _marks(stream, tell, start, cutoff)
+            for account in accounts:
+                lanes[account].append(Lane(name, marks=marks.get(account, ())))
+    return {account: AccountTimeline(start, cutoff, lanes[account]) for account in accounts}
+
+
+def _only(table: Table, accounts: pa.Array) -> Table:
+    return replace(
+        table, data=table.data.filter(pc.is_in(table.data.column("account_id").cast(pa.string()), value_set=accounts))
+    )
+
+
+def _arrived(tables: Tables, cutoff: int) -> Tables:
+    """Leave out what had happened but not arrived."""
+    return hide_future(tables, cutoff, how="deleted", arrival=True).tables
+
+
+def _weekly(table: Table, accounts: Sequence[str], start: int, cutoff: int) -> dict[str, list[int]]:
+    place = {account: number for number, account in enumerate(accounts)}
+    numbers = np.array([place[str(account)] for account in table.texts("account_id")], dtype=np.int64)
+    at = table.own_instants()
+    week = (at - start) // _WEEK
+    # what is left of the tables lies before the cutoff: only what is older than the drawing is left out
+    inside = (at != MISSING) & (week >= 0) & (week < WEEKS)
+    counts = np.bincount(numbers[inside] * WEEKS + week[inside], minlength=len(accounts) * WEEKS)
+    return {account: counts[number * WEEKS : (number + 1) * WEEKS].tolist() for account, number in place.items()}
+
+
+_Teller = Callable[[Table, _Rows, int], Iterator[tuple[int, str, Tone]]]
+
+
+def _marks(stream: Table, tell: _Teller, start: int, cutoff: int) -> dict[str, tuple[Mark, ...]]:
+    rows: dict[str, Any] = {name: stream.texts(name) for name in stream.data.column_names if _is_text(stream, name)}
+    rows |= {name: stream.numbers(name) for name in stream.data.column_names if _is_number(stream, name)}
+    rows |= {name: _instants(stream, name) for name in stream.data.column_names if _is_time(stream, name)}
+    found: dict[str, list[Mark]] = {}
+    for row in range(len(stream)):
+        for at, words, tone in tell(stream, rows, row):
+            if at != MISSING and 0 <= (at - start) // _WEEK < WEEKS:
+                found.setdefault(str(rows["account_id"][row]), []).append(Mark(int(at), words, tone))
+    return {account: _latest(marks) for account, marks in found.items()}
+
+
+def _latest(marks: list[Mark]) -> tuple[Mark, ...]:
+    # versions of one subscription tell the same beginning again
+    return tuple(sorted(set(marks), key=lambda mark: (mark.at, mark.words))[-_MOST_MARKS:])
+
+
+def _kind(stream: Table, name: str) -> pa.DataType:
+    kind = stream.data.schema.field(name).type
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_text(stream: Table, name: str) -> bool:
+    return bool(pa.types.is_string(_kind(stream, name)) or pa.types.is_large_string(_kind(stream, name)))
+
+
+def _is_time(stream: Table, name: str) -> bool:
+    return bool(pa.types.is_timestamp(_kind(stream, name)))
+
+
+def _is_number(stream: Table, name: str) -> bool:
+    kind = _kind(stream, name)
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
+
+def _instants(stream: Table, name: str) -> NDArray[np.int64]:
+    return stream.instants(name)
+
+
+def _time(rows: _Rows, name: str, row: int) -> int:
+    return int(rows[name][row]) if name in rows else MISSING
+
+
+def _text(rows: _Rows, name: str, row: int) -> str:
+    value = rows[name][row] if name in rows else None
+    return "" if value is None else str(value)
+
+
+def _number(rows: _Rows, name: str, row: int) -> float:
+    return float(rows[name][row]) if name in rows else math.nan
+
+
+def _tickets(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
+    about = ", ".join(filter(None, (_text(rows, "priority", row), _text(rows, "category", row))))
+    solved = _time(rows, "resolved_at", row)
+    after = "" if solved == MISSING else f", resolved after {(solved - _time(rows, 'opened_at', row)) / DAY:.1f} days"
+    urgent = _text(rows, "priority", row).casefold() in {"high", "urgent", "critical"}
+    yield _time(rows, "opened_at", row), f"ticket{f' ({about})' if about else ''}{after}", "risk" if urgent else "plain"
+
+
+def _surveys(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
+    instrument = _text(rows, "instrument", row).upper() or "survey"
+    value, answered = _number(rows, "value", row), _time(rows, "answered_at", row)
+    if answered == MISSING or math.isnan(value):
+        yield _time(rows, "sent_at", row), f"{instrument} asked, no answer", "plain"
+        return
+    share = _number(rows, "answer", row)
+    bad = _number(rows, "detractor", row) == 1.0 or share < _BAD_ANSWER
+    yield answered, f"{instrument} {value:g}", "risk" if bad else "good" if share >= _GOOD_ANSWER else "plain"
+
+
+def _payments(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
+    status, amount = _text(rows, "status", row).casefold(), _number(rows, "amount", row)
+    said = "" if math.isnan(amount) else f" ({amount:,.2f})"
+    if status == "failed":
+        yield _time(rows, "at", row), f"payment failed{said}", "risk"
+    yield _time(rows, "refunded_at", row), f"refunded{said}", "plain"
+
+
+def _subscriptions(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
+    what = _text(rows, "product", row) or _text(rows, "plan", row) or "subscription"
+    yield _time(rows, "started_at", row), f"{what} began", "good"
+    yield _time(rows, "cancel_requested_at", row), f"{what}: notice given", "risk"
+    yield _time(rows, "ended_at", row), f"{what} ended", "risk"
+
+
+def _outreach(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
+    yield _time(rows, "at", row), f"outreach: {_text(rows, 'action', row) or 'contacted'}", "plain"
+
+
+def _advocacy(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
+    yield _time(rows, "at", row), _text(rows, "kind", row) or "advocacy", "good"
+
+
+_TOLD: Mapping[str, _Teller] = {
+    "tickets": _tickets,
+    "surveys": _surveys,
+    "payments": _payments,
+    "subscriptions": _subscriptions,
+    "advocacy": _advocacy,
+    "outreach": _outreach,
+}
 
 _FACTS: tuple[tuple[str, str], ...] = (
     ("churn_risk_band", "risk band"),

@@ -1,4 +1,4 @@
-"""The charts of the page: the portfolio over time, and the quality of the model in its test."""
+"""The charts of the page: the portfolio over time, the test of the model, and each account's timeline and waterfall."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from staypower.cutoffs import DAY, text_of
 from staypower.evaluation.rows import BASE_RATE
 from staypower.portfolio.catalogue import charts
 from staypower.portfolio.figures import ALL
-from staypower.reporting.drawings import Line, Point, draw_curves, draw_lines
+from staypower.reporting.contents import AccountTimeline, Lane
+from staypower.reporting.drawings import AxisScale, Line, Point, draw_curves, draw_lines, figure_of, scale_over
 from staypower.results.numbers import decimal, money, short
 
 if TYPE_CHECKING:
     from staypower.portfolio.figures import Figure
     from staypower.portfolio.result import Portfolio
 
-__all__ = ["Chart", "portfolio_charts", "quality_charts"]
+__all__ = ["Chart", "MARKS", "draw_timeline", "draw_waterfall", "portfolio_charts", "quality_charts"]
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,130 @@ def _profit(quality: Mapping[str, Any]) -> Chart | None:
         words=words,
     )
     return Chart("Profit of a campaign", drawing, ("model",), words)
+
+
+_WIDTH, _NAMES, _RIGHT = 680, 96, 14
+_BARS, _MARKS, _AXIS = 54, 26, 26
+_SHAPES = {"risk": "M-5 4L0 -5L5 4Z", "good": "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", "plain": "M-4 -4H4V4H-4Z"}
+MARKS = (("risk", "trouble", _SHAPES["risk"]), ("good", "good news", _SHAPES["good"]), ("plain", "neither", _SHAPES["plain"]))
+"""What the marks of a timeline mean: class, words and outline."""
+
+
+def draw_timeline(timeline: AccountTimeline) -> Markup:
+    """Draw the weeks before a cutoff: bars for what is counted, marks for what happens once.
+
+    >>> from staypower.reporting.contents import Mark
+    >>> lanes = [Lane("usage", counts=[3, 1]), Lane("surveys", marks=[Mark(DAY, "NPS 2")])]
+    >>> drawn = draw_timeline(AccountTimeline(0, 14 * DAY, lanes))
+    >>> drawn.count("<rect"), "NPS 2" in drawn
+    (2, True)
+    """
+    x = AxisScale(timeline.start, timeline.cutoff, _NAMES, _WIDTH - _RIGHT)
+    top, parts = 8.0, []
+    for lane in timeline.lanes:
+        height = _BARS if lane.counts else _MARKS
+        parts.append(Markup('<text class="lane" x="0" y="{}">{}</text>').format(round(top + height / 2 + 4, 1), lane.name))
+        parts.append(_bars(lane, x, top, height) if lane.counts else _marks(lane, x, top + height / 2))
+        top += height
+        parts.append(Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(_NAMES, top, _WIDTH - _RIGHT, top))
+    parts.append(_axis(timeline, x, top))
+    words = "; ".join(_lane_words(lane) for lane in timeline.lanes)
+    return figure_of(Markup("").join(parts), "Timeline", words, width=_WIDTH, height=round(top + _AXIS), kind="chart timeline")
+
+
+def _bars(lane: Lane, x: AxisScale, top: float, height: float) -> Markup:
+    most = max([*lane.counts, 1])
+    width = (x.last - x.first) / len(lane.counts)
+    made = []
+    for week, count in enumerate(lane.counts):
+        if count:
+            tall = round((height - 8) * count / most, 1)
+            made.append(
+                Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+                    round(x.first + week * width + 0.5, 1),
+                    round(top + height - tall, 1),
+                    round(max(width - 1, 0.8), 1),
+                    tall,
+                    f"week {week + 1} of {len(lane.counts)}: {count:,}",
+                )
+            )
+    return Markup("").join(made)
+
+
+def _marks(lane: Lane, x: AxisScale, middle: float) -> Markup:
+    made = [
+        Markup('<path class="mark {}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(
+            mark.tone, x(mark.at), round(middle, 1), _SHAPES[mark.tone], f"{text_of(mark.at)}: {mark.words}"
+        )
+        for mark in lane.marks
+    ]
+    return Markup("").join(made)
+
+
+def _axis(timeline: AccountTimeline, x: AxisScale, top: float) -> Markup:
+    step = max(1, round((timeline.cutoff - timeline.start) / (4 * 7 * DAY))) * 7 * DAY
+    made = [
+        Markup('<text class="tick mid" x="{}" y="{}">{}</text>').format(x(at), round(top + 14, 1), text_of(at)[:10])
+        for at in range(timeline.cutoff - step, timeline.start, -step)
+    ]
+    made.append(
+        Markup(
+            '<line class="cutoff" x1="{0}" y1="2" x2="{0}" y2="{1}"/>'
+            '<text class="tick end strong" x="{0}" y="{2}">cutoff</text>'
+        ).format(x(timeline.cutoff), round(top, 1), round(top + 14, 1))
+    )
+    return Markup("").join(made)
+
+
+def _lane_words(lane: Lane) -> str:
+    if lane.counts:
+        half = len(lane.counts) // 2
+        return f"{lane.name}: {sum(lane.counts[half:]):,} in the later half, {sum(lane.counts[:half]):,} in the earlier"
+    return f"{lane.name}: {len(lane.marks)}"
+
+
+def draw_waterfall(parts: Sequence[tuple[str, float]], *, base: float, raw: float) -> Markup:
+    """Draw how contributions lead from the base to the raw score.
+
+    >>> drawn = draw_waterfall([("usage", 0.5), ("tickets", -0.2)], base=-2.0, raw=-1.7)
+    >>> drawn.count("<rect"), "+0.50" in drawn, "-0.20" in drawn
+    (4, True, True)
+    """
+    names, right, row = 250, 60, 24
+    ends, at = [], base
+    for _, contribution in parts:
+        ends.append((at, at + contribution))
+        at += contribution
+    scale = scale_over([base, raw, *(end for pair in ends for end in pair)], names, _WIDTH - right)
+    rows = [("start: nothing known", base, base, "total"), *_rows(parts, ends), ("score", raw, raw, "total")]
+    made = []
+    for number, (name, low, high, kind) in enumerate(rows):
+        y = number * row + 4
+        left, end = scale(min(low, high)), scale(max(low, high))
+        said = f"{low:.2f}" if kind == "total" else f"{high - low:+.2f}"
+        wide = 3.0 if kind == "total" else max(round(end - left, 1), 1.0)
+        made.append(
+            Markup(
+                '<text class="lane" x="0" y="{}">{}<title>{}</title></text>'
+                '<rect class="fall {}" x="{}" y="{}" width="{}" height="{}"/><text class="tick" x="{}" y="{}">{}</text>'
+            ).format(
+                y + 13, _short(name), name, kind, left, y, wide, row - 7, round(max(end, left + wide) + 5, 1), y + 13, said
+            )
+        )
+    words = f"from {base:.2f} to {raw:.2f} in log-odds; " + "; ".join(f"{name} {value:+.2f}" for name, value in parts)
+    return figure_of(
+        Markup("").join(made),
+        "What makes up the score",
+        words,
+        width=_WIDTH,
+        height=row * len(rows) + 6,
+        kind="chart waterfall",
+    )
+
+
+def _rows(parts: Sequence[tuple[str, float]], ends: Sequence[tuple[float, float]]) -> list[tuple[str, float, float, str]]:
+    return [(name, low, high, "risk" if value > 0 else "good") for (name, value), (low, high) in zip(parts, ends, strict=True)]
+
+
+def _short(name: str, most: int = 42) -> str:
+    return name if len(name) <= most else f"{name[: most - 3]}..."

@@ -22,8 +22,7 @@ from staypower.evaluation.measures import ScoreMetric, listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.monitoring import Drift
 from staypower.portfolio.settings import QUADRANTS
-from staypower.reporting.account_drawings import MARKS, draw_timeline, draw_waterfall
-from staypower.reporting.charts import portfolio_charts, quality_charts
+from staypower.reporting.charts import MARKS, draw_timeline, draw_waterfall, portfolio_charts, quality_charts
 from staypower.reporting.contents import AccountPage, AccountTimeline, Report
 from staypower.reporting.watch_list import lay_out
 from staypower.results.numbers import count, decimal, money, percent, plural, short

@@ -1,20 +1,197 @@
-"""The base of every result: values inside, and one way to show them in a terminal, a notebook, as JSON and as pictures."""
+"""The base of every result, and the blocks it is written in: paragraphs, headings, lists, tables and verbatim lines."""
 
 from __future__ import annotations
 
+import html
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from staypower.results.blocks import Block, as_html, as_text
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from staypower.results.pictures import Picture
 
-__all__ = ["Result"]
+__all__ = [
+    "Block",
+    "Head",
+    "Heading",
+    "Items",
+    "Result",
+    "TableBlock",
+    "Verbatim",
+    "as_html",
+    "as_text",
+    "printable",
+    "screen_width",
+]
+
+WIDTH = 100  # where no terminal says how wide it is
+_NARROWEST = 40
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of what follows."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """Short sentences under one another, each with a dash."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """Lines that stay as they are: paths, commands, code."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a table's column."""
+
+    head: str
+    align: Literal["left", "right"] = "right"
+
+
+@dataclass(frozen=True)
+class TableBlock:
+    """Cells in words, a row per thing; a plain text as column is a number's, aligned on the right, but for the first."""
+
+    columns: Sequence[str | Head]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+
+    @property
+    def heads(self) -> list[Head]:
+        """Every column with its alignment."""
+        return [
+            column if isinstance(column, Head) else Head(column, "right" if place else "left")
+            for place, column in enumerate(self.columns)
+        ]
+
+
+Block = str | Heading | Items | Verbatim | TableBlock
+
+
+def screen_width() -> int:
+    """Return how many columns there are to write in: the terminal's, else 100."""
+    return max(_NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool = False) -> str:
+    """Write blocks as text of some width, folded at words, with an empty line between them.
+
+    Colour is left out when `NO_COLOR` is set.
+
+    >>> print(as_text(["Two accounts.", TableBlock(["account", "risk"], [["a", "12%"], ["bc", "7%"]])]))
+    Two accounts.
+    <BLANKLINE>
+    account  risk
+    a         12%
+    bc         7%
+    """
+    # rich is imported only when something is shown
+    from rich.console import Console
+
+    written = io.StringIO()
+    console = Console(
+        file=written,
+        width=width or screen_width(),
+        color_system="standard" if colour and not os.environ.get("NO_COLOR") else None,
+        force_terminal=colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    for place, block in enumerate(blocks):
+        if place:
+            console.print()
+        for part in _shown(block):
+            console.print(part, soft_wrap=isinstance(block, Verbatim))
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
+
+
+def printable(text: str) -> str:
+    r"""Write what would steer a terminal, line ends included, as its escape.
+
+    >>> printable("a" + chr(27) + "[2J")
+    'a\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _shown(block: Block) -> Iterable[object]:
+    """Turn a block into what rich can print."""
+    from rich import table
+    from rich.align import Align
+    from rich.padding import Padding
+    from rich.text import Text
+
+    if isinstance(block, str):
+        return [Text(_lines(block))]
+    if isinstance(block, Heading):
+        return [Text(_lines(block.words), style="bold")]
+    if isinstance(block, Verbatim):
+        return [Text(_lines(line)) for line in block.lines]
+    if isinstance(block, Items):
+        grid = table.Table.grid(padding=(0, 1))
+        for line in block.lines:
+            grid.add_row("-", Text(_lines(line)))
+        return [grid]
+    drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for head in block.heads:
+        # heads of different heights end on one line, cells begin on one
+        title = Align(Text(head.head), head.align, vertical="bottom")
+        drawn.add_column(title, justify=head.align, vertical="top", overflow="fold")
+    for row in block.rows:
+        drawn.add_row(*(Text(_lines(cell)) for cell in row))
+    return [*([Text(_lines(block.title), style="bold")] if block.title else []), Padding(drawn, 0)]
+
+
+def as_html(blocks: Iterable[Block]) -> str:
+    """Write blocks as HTML for a notebook; every text is escaped.
+
+    >>> as_html(["a < b", Items(["one"])])
+    '<p>a &lt; b</p><ul><li>one</li></ul>'
+    """
+    return "".join(_marked_up(block) for block in blocks)
+
+
+def _marked_up(block: Block) -> str:
+    if isinstance(block, str):
+        return f"<p>{html.escape(block)}</p>"
+    if isinstance(block, Heading):
+        return f"<h4>{html.escape(block.words)}</h4>"
+    if isinstance(block, Items):
+        return f"<ul>{''.join(f'<li>{html.escape(line)}</li>' for line in block.lines)}</ul>"
+    if isinstance(block, Verbatim):
+        return f"<pre>{html.escape(chr(10).join(block.lines))}</pre>"
+    heads = "".join(f'<th style="text-align: {head.align}">{html.escape(head.head)}</th>' for head in block.heads)
+    aligned = [f'<td style="text-align: {head.align}">' for head in block.heads]
+    rows = "".join(
+        f"<tr>{''.join(f'{start}{html.escape(cell)}</td>' for start, cell in zip(aligned, row, strict=True))}</tr>"
+        for row in block.rows
+    )
+    caption = f"<caption>{html.escape(block.title)}</caption>" if block.title else ""
+    return f"<table>{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 class Result:

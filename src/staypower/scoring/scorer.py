@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import text_of
+from staypower.engines.local import map_to_parts
 from staypower.evaluation.settings import CostSettings
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
@@ -26,14 +28,14 @@ from staypower.labels.tier_settings import TierSettings
 from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
-from staypower.models.prior import PriorCorrection
+from staypower.models.prior import PriorCorrection, prior_of
 from staypower.models.seal import digest_of, json_values
 from staypower.models.tier_prediction import UNKNOWN
 from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
 from staypower.portfolio.quadrants import movement, quadrants_of
 from staypower.portfolio.settings import QuadrantSettings
 from staypower.scoring.predictions import Predictor
-from staypower.scoring.scores import Scores, typed_rows
+from staypower.scoring.scores import ScoredParts, Scores, typed_rows
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class ScoringOptions:
     margin: float = 1.0  # share of revenue that is margin
     discount_rate: float = 0.01  # per month
     prior: PriorCorrection | None = None  # rescales every probability of the run to another base rate
+    estimate_prior: bool = False  # whether that base rate is to be estimated from the scores of all accounts
 
     def high_above(self, bundle: Bundle) -> float:
         """Return the probability above which an account is in a quadrant of high risk."""
@@ -158,6 +161,21 @@ class Scorer:
         """Score the accounts asked for, by default all, and find who moved since the previous scores."""
         scores = self.score(tables, list(self.accounts) or tables.account_ids)
         return scores if self.previous is None else replace(scores, movement=movement(self.previous, scores.table))
+
+    def in_parts(self, tables: BucketedTables, folder: Path, threads: int) -> ScoredParts:
+        """Score bucket by bucket into files of a folder, several buckets at once and each by one thread."""
+        parts = map_to_parts(tables, replace(self, threads=1), folder, threads=threads)
+        return ScoredParts.of(parts, self.cutoff, self.previous)
+
+    def at_estimated_prior(self, tables: BucketedTables, folder: Path, threads: int) -> Scorer:
+        """Estimate the base rate when asked to: over all accounts, whoever is scored, so that no score depends on its batch."""
+        if not self.options.estimate_prior:
+            return self
+        every = replace(self, accounts=(), previous=None)
+        scores = every.everyone(tables.whole) if tables.whole is not None else every.in_parts(tables, folder, threads)
+        population = scores.frame(["churn_probability"])["churn_probability"].dropna().to_numpy(dtype=np.float64)
+        prior = prior_of("estimate", self.bundle.trained_base_rate, population)
+        return replace(self, options=replace(self.options, prior=prior))
 
     def score(self, tables: Tables, asked: list[str]) -> Scores:
         """Score accounts."""

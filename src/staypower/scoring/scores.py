@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,14 +15,16 @@ import pyarrow.parquet as pq
 
 from staypower.cutoffs import text_of
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
-from staypower.results.blocks import Block, Heading, Items, TableBlock
+from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import chance, count, money, plain, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Heading, Items, Result, TableBlock
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from staypower.explanation.reasons import Explanation
 
-__all__ = ["ScoreSummary", "ScoredParts", "Scores", "typed_rows"]
+__all__ = ["ScoreSummary", "ScoredParts", "Scores", "SparkScores", "typed_rows"]
 
 _NOBODY = "No account has the status `scored`: none was active, so there is no probability."
 _SHOWN = 5
@@ -214,3 +217,64 @@ def _type_of(name: str) -> pa.DataType:
     if name in _TEXTS or name.startswith(_TEXT_BEGINNINGS):
         return pa.string()
     return _OTHERS.get(name, pa.float64())
+
+
+_MOST_ON_A_CLUSTER = 10
+
+
+@dataclass(frozen=True)
+class SparkScores(ScoreSummary):
+    """Scores on a cluster.
+
+    >>> len(SparkScores(0, {"scored": 3, "not_active": 1}, pd.DataFrame(), {}))
+    4
+    """
+
+    cutoff: int  # instant
+    statuses: Mapping[str, int]  # how many accounts have each
+    riskiest: pd.DataFrame  # the ten accounts of highest risk, all columns
+    placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
+    movement: None = None
+
+    @classmethod
+    def of(cls, written: DataFrame, cutoff: int) -> SparkScores:
+        """Let Spark count what was written."""
+        from pyspark.sql import functions  # an extra: this module is there without it
+
+        from staypower.engines.spark.session import spark_errors_as_problems
+
+        with spark_errors_as_problems("scores"):
+            counted = written.groupBy("status").count().collect()
+            risk, name = functions.col("churn_probability"), functions.col("account_id")
+            top = written.where(risk.isNotNull()).orderBy(risk.desc(), name).limit(_MOST_ON_A_CLUSTER).collect()
+            revenue: Any = functions.sum("mrr") if "mrr" in written.columns else functions.lit(None)
+            grouped = written.groupBy("quadrant").agg(functions.count("*"), revenue)
+            placed = {row[0]: (int(row[1]), row[2]) for row in grouped.collect() if row[0] is not None}
+        statuses = {str(row["status"]): int(row["count"]) for row in counted}
+        order = dict(sorted(statuses.items(), key=lambda entry: (-entry[1], entry[0])))
+        return cls(cutoff, order, pd.DataFrame([row.asDict() for row in top], columns=written.columns), placed)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The accounts of highest risk: the others stay on the cluster."""
+        return self.riskiest
+
+    def counts(self) -> dict[str, int]:
+        """Return how many accounts have each status."""
+        return dict(self.statuses)
+
+    def watch_list(self, count: int = 10) -> pd.DataFrame:
+        """Return the accounts of highest risk, at most 10."""
+        return self.riskiest.head(count)
+
+    def quadrants(self) -> pd.DataFrame:
+        """Return accounts and revenue of each quadrant."""
+        found = pd.DataFrame({"quadrant": list(QUADRANTS), "words": list(QUADRANTS.values())})
+        accounts = np.array([self.placed.get(name, (0, None))[0] for name in QUADRANTS], dtype=np.int64)
+        revenue = np.array([self.placed.get(name, (0, None))[1] for name in QUADRANTS], dtype=np.float64)
+        nothing = bool(np.isnan(revenue).all())
+        found["accounts"], found["share"] = accounts, accounts / max(int(accounts.sum()), 1)
+        found["mrr"] = np.where((accounts == 0) & (not nothing), 0.0, revenue)
+        total = float(np.nansum(revenue))
+        found["mrr_share"] = found["mrr"] / total if total > 0 else np.nan
+        return found

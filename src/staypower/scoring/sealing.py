@@ -8,7 +8,7 @@ from staypower import __version__
 from staypower.dataset.building import Dataset, DatasetRows
 from staypower.dataset.pairs import PARTS
 from staypower.evaluation.result import Evaluation, quality_of
-from staypower.explanation.typical import find_typical_values
+from staypower.explanation.learned import find_typical_values
 from staypower.labels.settings import LabelSettings
 from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle

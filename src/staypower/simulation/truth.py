@@ -18,9 +18,8 @@ from scipy.special import ndtr
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from staypower.errors import UsageError
-from staypower.results.blocks import Block, TableBlock
 from staypower.results.numbers import count, decimal, percent
-from staypower.results.result import Result
+from staypower.results.result import Block, Result, TableBlock
 from staypower.simulation.calendar import Calendar
 from staypower.simulation.dynamics import LEVERS, Anchors, advance_day, advance_week, removal_effects
 from staypower.simulation.history import INVOLUNTARY, VOLUNTARY, History

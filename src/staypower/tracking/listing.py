@@ -12,9 +12,8 @@ import pandas as pd
 from staypower.errors import UsageError
 from staypower.evaluation.measures import listed_in
 from staypower.models.champion import ChampionLock, VersionRecord, read_champion, read_versions
-from staypower.results.blocks import Block, Head, Items, TableBlock
 from staypower.results.numbers import plain
-from staypower.results.result import Result
+from staypower.results.result import Block, Head, Items, Result, TableBlock
 
 __all__ = ["METRIC", "ModelList", "champion_of", "list_versions", "promotion_of"]
 

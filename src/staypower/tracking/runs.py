@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from staypower.scoring.feature_rows import FeatureRowScorer
+from staypower.scoring.predictions import FeatureRowScorer
 from staypower.tracking.served import ARTIFACT, served_config, signature_of
 from staypower.tracking.store import Metric, Model, Param, Store, mlflow, use_store
 

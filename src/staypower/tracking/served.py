@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from staypower.models.bundle import read_bundle
-from staypower.scoring.feature_rows import ACCOUNT, FeatureRowScorer
+from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
 from staypower.tracking.store import ColSpec, DataType, ModelSignature, PythonModel, Schema, TensorSpec
 
 __all__ = ["ARTIFACT", "ServedModel", "served_config", "signature_of"]

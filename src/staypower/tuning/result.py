@@ -12,9 +12,8 @@ import yaml
 
 from staypower.evaluation.measures import DECISIVE, METRICS
 from staypower.evaluation.resampling import Estimate
-from staypower.results.blocks import Block, Heading, TableBlock, Verbatim
 from staypower.results.numbers import UNKNOWN, plain, plural
-from staypower.results.result import Result
+from staypower.results.result import Block, Heading, Result, TableBlock, Verbatim
 
 if TYPE_CHECKING:
     from staypower.results.pictures import Picture

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from planted_outreach import playbook_of, scores_of
 
+from staypower.actions.account_facts import Outreach
 from staypower.actions.choosing import choose_actions
-from staypower.actions.outreach import Outreach
+from staypower.actions.playbook import ActionSettings
 from staypower.actions.ranking import held_back
-from staypower.actions.settings import ActionSettings
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
 

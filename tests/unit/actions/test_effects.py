@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 import pytest
 from planted_outreach import START, outreach_table, playbook_of, scores_of, times, tried_company
 
+from staypower.actions.account_facts import Outcomes, find_outcomes, read_outreach
 from staypower.actions.choosing import choose_actions
 from staypower.actions.effects import LEAST_ACCOUNTS, measure_effects, relative_cut
-from staypower.actions.outcomes import Outcomes, find_outcomes
-from staypower.actions.outreach import read_outreach
 from staypower.cutoffs import DAY, instant_of
 from staypower.labels.settings import ContractualLabel, GivenLabel, NonContractualLabel
 from staypower.schemas import SCHEMAS
@@ -280,7 +279,7 @@ def test_many_days_are_looked_at_some_at_a_time(company, playbook, monkeypatch, 
         },
     )
     whole = measured(some, playbook)
-    monkeypatch.setattr(sys.modules["staypower.actions.outcomes"], "_DAYS_AT_ONCE", 5)
+    monkeypatch.setattr(sys.modules["staypower.actions.account_facts"], "_DAYS_AT_ONCE", 5)
     assert measured(some, playbook) == whole
 
 

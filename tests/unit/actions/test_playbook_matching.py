@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from planted_outreach import playbook_of, scores_of
 
-from staypower.actions.matching import fit_actions, lever_shares
+from staypower.actions.ranking import fit_actions, lever_shares
 from staypower.errors import UsageError
 from staypower.features.definition import LEVERS
 

@@ -15,7 +15,7 @@ from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.rows import BASE_RATE
 from staypower.evaluation.settings import CostSettings
-from staypower.results.blocks import as_text
+from staypower.results.result import as_text
 
 FIRST = instant_of("2025-01-01")
 

@@ -8,8 +8,8 @@ import pytest
 
 from staypower.errors import UsageError
 from staypower.explanation.changes import compare_explanations
+from staypower.explanation.learned import TypicalValues
 from staypower.explanation.reasons import Explanation
-from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings

@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from staypower.explanation.leaver_reasons import LeaverReasons, fit_leaver_reasons
+from staypower.explanation.learned import LeaverReasons, TypicalValues, fit_leaver_reasons
 from staypower.explanation.reasons import Explanation
 from staypower.explanation.settings import ExplanationSettings
 from staypower.explanation.topics import Topic
-from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from staypower.explanation.sentences import change_sentence, sentence
-from staypower.explanation.typical import TypicalValues
-from staypower.explanation.values import round_as_written, written_value
+from staypower.explanation.learned import TypicalValues
+from staypower.explanation.sentences import change_sentence, round_as_written, sentence, write
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.settings import FeatureSettings
@@ -206,7 +205,7 @@ def test_values_that_are_written_alike_are_rounded_alike():
         CATALOGUE["tickets_per_active_user_28d"], np.array([0.0, -0.04, 3.14159, 31.4159, 314.159, 1234.5])
     )
     assert numbers.tolist() == [0.0, -0.04, 3.1, 31.4, 314.0, 1234.0]
-    assert written_value(CATALOGUE, CATALOGUE["first_response_hours_worst_28d"], 0.25) == "0.25 hours"
+    assert write(CATALOGUE, CATALOGUE["first_response_hours_worst_28d"], 0.25) == "0.25 hours"
 
 
 @pytest.mark.parametrize(

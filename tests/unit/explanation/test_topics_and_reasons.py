@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from staypower.explanation.learned import TypicalValues
 from staypower.explanation.reasons import Explanation
 from staypower.explanation.topics import NOTHING, Topic, choose_topics, leading_members, sum_topics
-from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.explanation.typical import TypicalValues, find_typical_values
+from staypower.explanation.learned import TypicalValues, find_typical_values
 
 
 def plans(counts: dict[float, int]) -> pd.DataFrame:

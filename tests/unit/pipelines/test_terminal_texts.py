@@ -17,7 +17,7 @@ from staypower.labels.settings import NonContractualLabel
 from staypower.pipelines.check import population_blocks
 from staypower.pipelines.features import FeatureResult
 from staypower.pipelines.score import ScoreResult
-from staypower.results.blocks import as_text
+from staypower.results.result import as_text
 from staypower.scoring.scores import Scores
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from report_contents import HOSTILE, made_report, watch_list
 
-from staypower.reporting.account_drawings import draw_waterfall
+from staypower.reporting.charts import draw_waterfall
 from staypower.reporting.drawings import Line, Point, draw_lines, scale_over
 from staypower.reporting.rendering import render_report
 from staypower.reporting.watch_list import FIRST_ROWS, lay_out

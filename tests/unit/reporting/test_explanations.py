@@ -10,15 +10,14 @@ import pytest
 
 from staypower.cutoffs import instant_of
 from staypower.explanation.changes import compare_explanations
+from staypower.explanation.learned import TypicalValues
 from staypower.explanation.reasons import Explanation
-from staypower.explanation.typical import TypicalValues
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
 from staypower.pipelines.arguments import nearest_accounts
-from staypower.reporting.account_story import standing
-from staypower.reporting.explanations import Explanations
-from staypower.results.blocks import printable
+from staypower.reporting.explanations import Explanations, standing
+from staypower.results.result import printable
 from staypower.scoring.scores import Scores
 
 EVIL = ("<script>alert(1)</script>", '=HYPERLINK("http://x")', "a\x1b[2Jb\nc", "‮moc")

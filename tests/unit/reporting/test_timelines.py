@@ -5,7 +5,7 @@ import pytest
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.features.settings import FeatureSettings
-from staypower.reporting.timelines import WEEKS, timelines_of
+from staypower.reporting.account_pages import WEEKS, timelines_of
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table, Tables
 

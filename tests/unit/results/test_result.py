@@ -12,9 +12,8 @@ import pytest
 
 import staypower
 from staypower.errors import UsageError
-from staypower.results.blocks import Head, Heading, Items, TableBlock, Verbatim, as_html, as_text
 from staypower.results.pictures import Picture
-from staypower.results.result import Result
+from staypower.results.result import Head, Heading, Items, Result, TableBlock, Verbatim, as_html, as_text
 
 
 @dataclass(frozen=True)

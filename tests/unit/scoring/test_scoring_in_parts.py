@@ -11,7 +11,7 @@ import pytest
 from simulated_company import company
 
 from staypower.engines.local import keep_part, map_to_parts
-from staypower.explanation.typical import find_typical_values
+from staypower.explanation.learned import find_typical_values
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.churn import ChurnClassifier

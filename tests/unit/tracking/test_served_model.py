@@ -14,7 +14,7 @@ from small_bundle import FEATURES, feature_rows, small_bundle
 
 from staypower.errors import UsageError
 from staypower.models.bundle import write_bundle
-from staypower.scoring.feature_rows import FeatureRowScorer
+from staypower.scoring.predictions import FeatureRowScorer
 from staypower.tracking.settings import TrackingSettings
 from staypower.tracking.tracker import Tracker
 

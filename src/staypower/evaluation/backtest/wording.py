@@ -8,8 +8,8 @@ from staypower.cutoffs import text_of
 from staypower.evaluation import wording
 from staypower.evaluation.backtest.result import AgePoint, Backtest, FoldResult
 from staypower.evaluation.measures import METRICS, listed_in
-from staypower.results.blocks import Block, Heading, Items, TableBlock
 from staypower.results.numbers import UNKNOWN, count, percent
+from staypower.results.result import Block, Heading, Items, TableBlock
 
 __all__ = ["blocks"]
 
