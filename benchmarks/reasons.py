@@ -30,7 +30,7 @@ from staypower import ChurnClassifier, build_dataset, load_config, read_tables, 
 from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.building import DatasetRows
-from staypower.dataset.pairs import is_test_account
+from staypower.dataset.cutoff_plan import is_test_account
 from staypower.explanation.learned import LeaverReasons, find_typical_values, fit_leaver_reasons, named_levers
 from staypower.explanation.reasons import Explanation
 from staypower.features.definition import LEVERS

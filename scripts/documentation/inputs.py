@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from staypower.schemas import SCHEMAS, Column, TableSchema
-from staypower.sources.expressions import ALLOWED_FUNCTIONS
-from staypower.sources.formats.registry import FORMATS
+from staypower.schemas import SCHEMAS, SURVEY_SCALE_COLUMNS, Column, TableSchema
+from staypower.sources.formats import FORMATS
 from staypower.sources.settings import RESERVED
-from staypower.sources.vocabulary import SURVEY_SCALE_COLUMNS
 
 __all__ = ["document_expressions", "document_keys", "document_schemas"]
+
+# what the rules of `staypower.sources.expressions` allow
+_FUNCTIONS = {
+    "cast(x as type)": "`x` as varchar, double, bigint, boolean, date or timestamp; also `x::type`",
+    "try_cast(x as type)": "the same, missing where it cannot be done",
+    "case when .. then .. else .. end": "the first branch whose condition is true; also `if(condition, a, b)`",
+    "coalesce(a, b, ..)": "the first that is not missing",
+    "nullif(a, b)": "missing where `a` equals `b`",
+    "parse_time(text, format)": "a time written otherwise than ISO, such as `parse_time(day, '%d/%m/%Y')`; also `strptime`",
+    "to_timestamp(n), epoch_ms(n)": "a time given as seconds or milliseconds since 1970",
+    "to_seconds(n) .. to_years(n)": "seconds, minutes, hours, days, weeks, months or years to add to a time",
+    "interval '5 minutes'": "the same as a constant",
+    "date_trunc('month', t)": "the start of the year, quarter, month, week, day, hour or minute",
+    "lower, upper, trim, length": "of a text; `trim(text, characters)` too",
+    "left(text, n), right(text, n), substr(text, from, n)": "parts of a text",
+    "replace(text, a, b), concat(a, ..), a || b": "other texts",
+    "starts_with(text, a), contains(text, a)": "true or false",
+    "abs, floor, ceil, round(n, digits)": "of a number",
+    "least(a, ..), greatest(a, ..)": "the smallest or largest that is not missing",
+}
 
 
 def document_schemas() -> str:
@@ -60,5 +78,5 @@ def document_keys() -> str:
 
 def document_expressions() -> str:
     """Write the functions that an expression may use in Markdown."""
-    rows = [f"| `{function.replace('|', chr(92) + '|')}` | {meaning} |" for function, meaning in ALLOWED_FUNCTIONS.items()]
+    rows = [f"| `{function.replace('|', chr(92) + '|')}` | {meaning} |" for function, meaning in _FUNCTIONS.items()]
     return "| function | meaning |\n|---|---|\n" + "\n".join(rows)

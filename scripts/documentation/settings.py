@@ -15,9 +15,8 @@ from pydantic.fields import FieldInfo
 
 from staypower.config.problems import is_kind
 from staypower.config.settings import Settings
-from staypower.schemas import SCHEMAS, Column
+from staypower.schemas import SCHEMAS, SURVEY_SCALE_COLUMNS, Column
 from staypower.sources.settings import RESERVED, TableSource
-from staypower.sources.vocabulary import SURVEY_SCALE_COLUMNS
 
 __all__ = ["document_settings"]
 

@@ -164,10 +164,6 @@ class Outcome:
         start = cutoff + self.gap * DAY
         return (instants >= start) & (instants < start + self.horizon * DAY)
 
-    def in_gap(self, instants: NDArray[np.int64], cutoff: int) -> NDArray[np.bool_]:
-        """Say which instants fall into `[cutoff, cutoff + gap)`."""
-        return (instants >= cutoff) & (instants < cutoff + self.gap * DAY)
-
     def mature(self, cutoffs: NDArray[np.int64], observed_until: int) -> NDArray[np.bool_]:
         """Say which cutoffs have their whole outcome, and the grace after it, before `observed_until` (exclusive)."""
         return cutoffs + self.embargo * DAY <= observed_until

@@ -82,7 +82,7 @@ def test_every_feature_of_every_cutoff_is_the_same_bits(spark, company, tmp_path
 
 
 def test_rows_are_written_as_a_table_and_read_back(spark):
-    from staypower.engines.spark.storage import place_of, read_back, write_on_spark
+    from staypower.engines.spark.session import place_of, read_back, write_on_spark
 
     place = place_of(Path("table:scores_of_a_test"), "out", "scores")
     for rows in ("values (1), (2)", "values (3)"):

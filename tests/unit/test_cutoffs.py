@@ -83,7 +83,6 @@ def test_outcome_is_half_open_after_the_gap():
     outcome = Outcome(horizon=2, gap=1)
     at = np.array([DAY - 1, DAY, 3 * DAY - 1, 3 * DAY])
     assert outcome.contains(at, 0).tolist() == [False, True, True, False]
-    assert outcome.in_gap(np.array([-1, 0, DAY - 1, DAY]), 0).tolist() == [False, True, True, False]
 
 
 def test_maturity_waits_for_gap_horizon_and_grace():

@@ -11,7 +11,7 @@ import numpy as np
 from staypower.auditing.case import Case
 from staypower.auditing.report import Check
 from staypower.cutoffs import DAY, text_of
-from staypower.dataset.pairs import PARTS, Part
+from staypower.dataset.cutoff_plan import PARTS, Part
 from staypower.models import partition
 from staypower.results.numbers import plural
 

@@ -1,23 +1,35 @@
-"""Assemble settings from a config file, with every problem at once."""
+"""Assemble settings from a config file, `--set` and environment variables (`${DATA}/usage.csv`), with every problem at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from staypower.config.overrides import Overrides, apply_overrides, fill_variables
 from staypower.config.problems import Origins, merge_problems, problem_of, unknown_key
-from staypower.config.reading import Value, document_of, read_document
+from staypower.config.reading import Document, Value, document_of, read_document, read_scalar, read_text
 from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
-from staypower.config.table_sources import table_problems
 from staypower.errors import Problem, UsageError, nearest
+from staypower.schemas import SCHEMAS
+from staypower.sources.settings import RESERVED
 
-__all__ = ["load_config"]
+__all__ = ["Overrides", "apply_overrides", "fill_variables", "load_config", "parse_override", "table_problems"]
+
+Overrides = Mapping[str, object] | Sequence[str]
+
+_FIX = "write `--set key=value`, for example `--set label.horizon=60`"
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}")
+# only where paths stand: what is filled in is shown by `config show` and kept with each run
+_PLACES = re.compile(r"tables\.[^.]+(\.\d+)?\.source|output\.folder|models_folder|tracking\.(folder|uri)")
+# how alike a key and a known one are that it may be meant for
+_NEAR = 0.82
 
 
 def load_config(
@@ -135,3 +147,154 @@ def _needed(settings: Settings) -> Iterator[tuple[str, str, str]]:
             for key in ("derive_from", "key_via"):
                 if getattr(source, key) is not None:
                     yield f"tables.{name}.{number}.{key}", getattr(source, key), ""
+
+
+def parse_override(text: str) -> tuple[str, Value]:
+    """Split `key=value` and read the value as the config file would.
+
+    >>> parse_override("features.windows=[7, 28]")
+    ('features.windows', [7, 28])
+    >>> parse_override("tables.usage.source=events/*.parquet")
+    ('tables.usage.source', 'events/*.parquet')
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key or not all(part.strip() for part in key.split(".")):
+        raise UsageError.of("not a setting", f"`--set {text}`", _FIX)
+    return key, _read_value(value.strip(), f"--set {key}")
+
+
+def _read_value(text: str, name: str) -> Value:
+    if text[:1] in ("[", "{", '"', "'"):
+        return read_text(f"value: {text}", name).values["value"]
+    return read_scalar(text)
+
+
+def apply_overrides(document: Document, overrides: Overrides) -> tuple[dict[str, Value], tuple[str, ...]]:
+    """Replace single settings of the file.
+
+    >>> apply_overrides(read_text("label: {horizon: 90}"), ["label.horizon=60"])
+    ({'label': {'horizon': 60}}, ('label.horizon',))
+    """
+    problems: list[Problem] = []
+    values: Value = document.values
+    done: list[str] = []
+    for key, value in _pairs(overrides, problems):
+        try:
+            values = _with(values, key.split("."), value, key)
+        except UsageError as error:
+            problems.extend(error.problems)
+        else:
+            done.append(key)
+    if problems:
+        raise UsageError(problems)
+    return cast("dict[str, Value]", values), tuple(done)
+
+
+def _pairs(overrides: Overrides, problems: list[Problem]) -> list[tuple[str, Value]]:
+    if isinstance(overrides, Mapping):
+        return [
+            (key, _read_value(value, key) if isinstance(value, str) else cast("Value", value))
+            for key, value in overrides.items()
+        ]
+    pairs: list[tuple[str, Value]] = []
+    for text in overrides:
+        try:
+            pairs.append(parse_override(text))
+        except UsageError as error:
+            problems.extend(error.problems)
+    return pairs
+
+
+def _with(values: Value, parts: list[str], new: Value, key: str) -> Value:
+    """Return a copy of nested values with one of them replaced: aliases may share parts, so nothing changes in place."""
+    if not parts:
+        return new
+    first, rest = parts[0], parts[1:]
+    if isinstance(values, list):
+        if not first.isdecimal() or int(first) >= len(values):
+            raise UsageError.of(
+                "no such place in a list", f"`--set {key}`", f"give a number from 0 to {len(values) - 1} instead of `{first}`"
+            )
+        return [_with(value, rest, new, key) if number == int(first) else value for number, value in enumerate(values)]
+    if values is None or isinstance(values, dict):
+        held = values or {}
+        return {**held, first: _with(held.get(first), rest, new, key)}
+    raise UsageError.of("a single value has no keys inside", f"`--set {key}`", f"set the key above it, which is {values!r} now")
+
+
+def fill_variables(
+    values: dict[str, Value], origins: Origins, environment: Mapping[str, str] = os.environ
+) -> tuple[dict[str, Value], list[Problem]]:
+    """Replace `${NAME}` and `${NAME:-default}` where paths stand.
+
+    >>> fill_variables({"models_folder": "${HERE}/models"}, Origins(), {"HERE": "/data"})[0]
+    {'models_folder': '/data/models'}
+    """
+    problems: list[Problem] = []
+
+    def filled(value: Value, path: str) -> Value:
+        if isinstance(value, dict):
+            return {key: filled(inner, f"{path}.{key}" if path else key) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [filled(inner, f"{path}.{number}") for number, inner in enumerate(value)]
+        if not isinstance(value, str) or not _PLACES.fullmatch(path):
+            return value
+        problems.extend(_unset(value, path, origins, environment))
+        return _VARIABLE.sub(lambda found: environment.get(found["name"]) or found["default"] or "", value)
+
+    return {key: filled(value, key) for key, value in values.items()}, problems
+
+
+def _unset(text: str, path: str, origins: Origins, environment: Mapping[str, str]) -> Iterator[Problem]:
+    for found in _VARIABLE.finditer(text):
+        name = found["name"]
+        if not environment.get(name) and found["default"] is None:
+            fix = f"set it (`export {name}=...`), or write a default: `${{{name}:-somewhere}}`"
+            yield Problem(f"the environment variable {name} is not set", f"`{path}` ({origins.of(path)})", fix)
+
+
+def table_problems(raw: Value, origins: Origins) -> Iterator[Problem]:
+    """Find keys under `tables` that are neither settings nor columns of their table.
+
+    >>> [str(problem) for problem in table_problems({"usage": {"source": "u.csv", "acount_id": "a", "at": "t"}}, Origins())]
+    ['unknown key: `tables.usage.acount_id` (config). Fix: write `account_id`.']
+    """
+    if not isinstance(raw, dict):
+        return
+    for table, written in raw.items():
+        if table not in SCHEMAS:
+            yield from _misnamed(table, written, raw, origins)
+        entries = written if isinstance(written, list) else [written]
+        for number, entry in enumerate(entries):
+            path = f"tables.{table}.{number}" if isinstance(written, list) else f"tables.{table}"
+            if isinstance(entry, dict):
+                yield from _in_source(table, entry, path, origins)
+
+
+def _misnamed(table: str, written: Value, tables: Mapping[str, Value], origins: Origins) -> Iterator[Problem]:
+    near = _near(table, [name for name in SCHEMAS if name not in tables])
+    declared = any(
+        isinstance(entry, dict) and "columns" in entry for entry in (written if isinstance(written, list) else [written])
+    )
+    if near and not declared:
+        fix = f"write `{near}`, or declare a table of your own with `columns:`"
+        yield Problem("unknown table", f"`tables.{table}` ({origins.of(f'tables.{table}')})", fix)
+
+
+def _in_source(table: str, entry: Mapping[str, Value], path: str, origins: Origins) -> Iterator[Problem]:
+    declared = entry.get("columns")
+    known = [*(SCHEMAS[table].names if table in SCHEMAS else ("account_id", "known_at")), *RESERVED]
+    free = table == "accounts" or table not in SCHEMAS
+    for key, value in entry.items():
+        if key in known or key == "mapping" or (isinstance(declared, dict) and key in declared):
+            continue
+        near = _near(key, [name for name in known if name not in entry])
+        if not free:
+            yield unknown_key(f"{path}.{key}", known, origins)
+        elif near or isinstance(value, (list, dict)):
+            yield Problem("unknown key", f"`{path}.{key}` ({origins.of(f'{path}.{key}')})", nearest(key, known, count=8))
+
+
+def _near(word: str, known: list[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word.casefold(), known, n=1, cutoff=_NEAR)), None)

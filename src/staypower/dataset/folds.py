@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.dataset.building import Dataset, join_labels, require_features, without_constants
-from staypower.dataset.cutoff_plan import CutoffPlan
-from staypower.dataset.pairs import rows_kept
+from staypower.dataset.cutoff_plan import CutoffPlan, rows_kept
 from staypower.dataset.sampling import Sampling
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue

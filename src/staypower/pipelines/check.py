@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from staypower.checking.checks import check_tables
-from staypower.checking.report import CheckReport
+from staypower.checking.checks import CheckReport, check_tables
 from staypower.config.settings import Settings
 from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
 from staypower.engines.opening import fitting, load_tables

@@ -15,7 +15,7 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
 from staypower.dataset.building import Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
-from staypower.dataset.pairs import is_test_account
+from staypower.dataset.cutoff_plan import is_test_account
 from staypower.dataset.sampled_tables import announcer
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError

@@ -15,13 +15,11 @@ import pyarrow.parquet as pq
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset.building import Dataset, require_features
+from staypower.dataset.building import KEYS, Dataset, MatrixRows, require_features, varying
 from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import choose_plan
-from staypower.dataset.matrix_rows import KEYS, MatrixRows, varying
 from staypower.engines.local import map_to_parts, sorted_parts
-from staypower.engines.opening import buckets_of, open_tables
-from staypower.engines.sizing import database_memory
+from staypower.engines.opening import buckets_of, database_memory, open_tables
 from staypower.engines.working_folder import fingerprint_of, working_folder
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue

@@ -13,13 +13,18 @@ from pyspark.sql import functions
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.dataset.building import SAME_FOR_ALL, require_features
+from staypower.dataset.building import KEYS, SAME_FOR_ALL, MatrixRows, require_features
 from staypower.dataset.cutoff_plan import choose_plan
-from staypower.dataset.matrix_rows import KEYS, MatrixRows
 from staypower.engines.opening import refuse_errors
 from staypower.engines.spark.gathering import gather_on_spark
-from staypower.engines.spark.session import spark_errors_as_problems, spark_session
-from staypower.engines.spark.storage import column_of, place_of, read_back, write_on_spark
+from staypower.engines.spark.session import (
+    column_of,
+    place_of,
+    read_back,
+    spark_errors_as_problems,
+    spark_session,
+    write_on_spark,
+)
 from staypower.engines.spark.tables import SparkTables
 from staypower.errors import UsageError
 from staypower.features.catalogue import Catalogue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from staypower import __version__
 from staypower.dataset.building import Dataset, DatasetRows
-from staypower.dataset.pairs import PARTS
+from staypower.dataset.cutoff_plan import PARTS
 from staypower.evaluation.result import Evaluation, quality_of
 from staypower.explanation.learned import find_typical_values
 from staypower.labels.settings import LabelSettings

@@ -18,10 +18,9 @@ import pyarrow.parquet as pq
 
 from staypower.cutoffs import MISSING
 from staypower.schemas import Kind
-from staypower.sources.drafts import Draft, assemble
+from staypower.sources.drafts import Draft, assemble, keep_found
 from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, not_finite, texts_as_numbers
 from staypower.sources.findings import Counted, merge, refuse
-from staypower.sources.keys import keep_found
 from staypower.sources.resolving import drop_uncounted, finish, tidy
 from staypower.sources.rules import name_lookalikes
 from staypower.sources.surveys import CHECKED, check_words

@@ -33,8 +33,8 @@ from staypower.sources.disk_tables import (
     StoredTable,
     parquet_files,
 )
+from staypower.sources.drafts import shared_ids
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
-from staypower.sources.keys import shared_ids
 from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -20,34 +20,341 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from staypower.errors import UsageError, nearest
-from staypower.sources.expression_rules import RULES
-from staypower.sources.expression_writer import SIMPLER, Writer, shown
-from staypower.sources.values import Value
+from staypower.sources.expression_writer import SIMPLER, Rule, Writer, is_number, shown
+from staypower.sources.values import Value, ValueKind, as_flag, as_number, as_time, quoted_text
 
-__all__ = ["ALLOWED_FUNCTIONS", "Compiled", "compile_expression"]
+__all__ = ["Compiled", "compile_expression"]
 
 _LONGEST = 4000
 _ALIKE = 0.75
 _ODD_NAME = re.compile(r"[\s().\-/%]")
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_TRUNC = frozenset({"year", "quarter", "month", "week", "day", "hour", "minute"})
 
-ALLOWED_FUNCTIONS: Mapping[str, str] = MappingProxyType(
+
+def _column(w: Writer, node: exp.Expression) -> Value:
+    name = node.name
+    if not isinstance(node.this, exp.Identifier):
+        raise w.refuse("`*` is not allowed in an expression", "name a column")
+    found = name if name in w.columns else _only_match(name, w.columns)
+    if found is None:
+        fix = f"{nearest(name, w.columns)}; for a constant text write '{name}' in quotes"
+        raise w.refuse(f"the source has no column `{name}`", fix)
+    w.used.add(found)
+    value = w.columns[found]
+    if value.kind == "other":
+        raise w.refuse(f"column `{found}` holds lists, structures or binary values", "unpack it in the source first")
+    return value
+
+
+def _only_match(name: str, columns: Mapping[str, Value]) -> str | None:
+    folded = [column for column in columns if column.casefold() == name.casefold()]
+    return folded[0] if len(folded) == 1 else None
+
+
+def _literal(w: Writer, node: exp.Expression) -> Value:
+    if node.is_string:
+        return Value(quoted_text(str(node.this)), "text", literal=str(node.this))
+    if not is_number(str(node.this)):
+        raise w.refuse(f"`{node.this}` is not a number", "write it as 12.5")
+    return Value(str(node.this), "number", whole=str(node.this).isdigit())
+
+
+def _boolean(_: Writer, node: exp.Expression) -> Value:
+    return Value("TRUE" if node.this else "FALSE", "flag")
+
+
+def _arithmetic(sign: str) -> Callable[[Writer, exp.Expression], Value]:
+    def write(w: Writer, node: exp.Expression) -> Value:
+        left, right = w.write(node.this), w.write(node.expression)
+        if sign in "+-" and "interval" in (left.kind, right.kind):
+            return _moved(w, left, right, sign)
+        if sign == "-" and "time" in (left.kind, right.kind):
+            return Value(f"({w.time(left)} - {w.time(right)})", "interval")
+        return Value(f"({w.number(left)} {sign} {w.number(right)})", "number")
+
+    return write
+
+
+def _moved(w: Writer, left: Value, right: Value, sign: str) -> Value:
+    if left.kind == right.kind == "interval":
+        return Value(f"({left.sql} {sign} {right.sql})", "interval")
+    if right.kind == "interval":
+        return Value(f"({w.time(left)} {sign} {right.sql})", "time")
+    if sign == "-":
+        raise w.refuse("a time cannot be taken from a length of time", "write the time first")
+    return Value(f"({w.time(right)} + {left.sql})", "time")
+
+
+def _comparison(sign: str) -> Callable[[Writer, exp.Expression], Value]:
+    def write(w: Writer, node: exp.Expression) -> Value:
+        (left, right), _ = w.alike(w.all([node.this, node.expression]), ordered=sign not in ("=", "<>"))
+        return Value(f"({left} {sign} {right})", "flag")
+
+    return write
+
+
+def _connected(word: str) -> Callable[[Writer, exp.Expression], Value]:
+    def write(w: Writer, node: exp.Expression) -> Value:
+        left, right = w.write(node.this), w.write(node.expression)
+        return Value(f"({w.flag(left)} {word} {w.flag(right)})", "flag")
+
+    return write
+
+
+def _negated(w: Writer, node: exp.Expression) -> Value:
+    return Value(f"(NOT {w.flag(w.write(node.this))})", "flag")
+
+
+def _minus(w: Writer, node: exp.Expression) -> Value:
+    value = w.write(node.this)
+    return Value(f"(- {value.sql})", "interval") if value.kind == "interval" else Value(f"(- {w.number(value)})", "number")
+
+
+def _in_list(w: Writer, node: exp.Expression) -> Value:
+    (first, *rest), _ = w.alike(w.all([node.this, *node.expressions]))
+    if not rest:
+        raise w.refuse("the list is empty", "write `in (a, b)`")
+    return Value(f"({first} IN ({', '.join(rest)}))", "flag")
+
+
+def _between(w: Writer, node: exp.Expression) -> Value:
+    (x, low, high), _ = w.alike(w.all([node.this, node.args["low"], node.args["high"]]), ordered=True)
+    return Value(f"({x} BETWEEN {low} AND {high})", "flag")
+
+
+def _like(word: str) -> Callable[[Writer, exp.Expression], Value]:
+    def write(w: Writer, node: exp.Expression) -> Value:
+        left, right = (w.as_string(value) for value in w.all([node.this, node.expression]))
+        negate = "NOT " if node.args.get("negate") else ""
+        return Value(f"({left} {negate}{word} {right})", "flag")
+
+    return write
+
+
+def _is(w: Writer, node: exp.Expression) -> Value:
+    value = w.write(node.this)
+    if isinstance(node.expression, exp.Null):
+        return Value(f"({value.sql} IS NULL)", "flag")
+    if isinstance(node.expression, exp.Boolean):
+        return Value(f"({w.flag(value)} IS {'TRUE' if node.expression.this else 'FALSE'})", "flag")
+    raise w.refuse("`is` goes with null, true or false only", "use `=`")
+
+
+def _case(w: Writer, node: exp.Expression) -> Value:
+    branches, subject = node.args["ifs"], node.this
+    if subject is not None:
+        (first, *others), _ = w.alike(w.all([subject, *(branch.this for branch in branches)]))
+        conditions = [f"({first} = {other})" for other in others]
+    else:
+        conditions = [w.flag(w.write(branch.this)) for branch in branches]
+    default = node.args.get("default")
+    values = w.all([*(branch.args["true"] for branch in branches), *([default] if default is not None else [])])
+    sqls, kind = w.alike(values)
+    written = " ".join(f"WHEN {condition} THEN {sql}" for condition, sql in zip(conditions, sqls, strict=False))
+    last = f" ELSE {sqls[-1]}" if default is not None else ""
+    return Value(f"CASE {written}{last} END", kind)
+
+
+def _if(w: Writer, node: exp.Expression) -> Value:
+    condition = w.flag(w.write(node.this))
+    other = node.args.get("false")
+    sqls, kind = w.alike(w.all([node.args["true"], *([other] if other is not None else [])]))
+    return Value(f"CASE WHEN {condition} THEN {sqls[0]}{f' ELSE {sqls[1]}' if other is not None else ''} END", kind)
+
+
+def _of_alike(function: str, *, ordered: bool = False) -> Callable[[Writer, exp.Expression], Value]:
+    def write(w: Writer, node: exp.Expression) -> Value:
+        sqls, kind = w.alike(w.all([node.this, *node.expressions]), ordered=ordered)
+        return Value(f"{function}({', '.join(sqls)})", kind)
+
+    return write
+
+
+def _nullif(w: Writer, node: exp.Expression) -> Value:
+    original = w.write(node.this)
+    (left, right), _ = w.alike([original, w.write(node.expression)])
+    return Value(f"CASE WHEN {left} = {right} THEN NULL ELSE {original.sql} END", original.kind, whole=original.whole)
+
+
+_CASTS: Mapping[str, ValueKind] = {
+    **dict.fromkeys(("VARCHAR", "TEXT", "CHAR", "NVARCHAR"), "text"),
+    **dict.fromkeys(("DOUBLE", "FLOAT", "DECIMAL", "INT", "BIGINT", "SMALLINT", "TINYINT", "INT128"), "number"),
+    **dict.fromkeys(("TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMPNTZ", "DATETIME", "DATE"), "time"),
+    "BOOLEAN": "flag",
+}
+_WHOLE = ("INT", "BIGINT", "SMALLINT", "TINYINT", "INT128")
+
+
+def _cast(w: Writer, node: exp.Expression) -> Value:
+    target = str(getattr(node.to, "this", node.to)).rpartition(".")[2].upper()  # type: ignore[attr-defined]
+    lenient, value = isinstance(node, exp.TryCast), w.write(node.this)
+    kind = _CASTS.get(target)
+    if kind is None or node.to.args.get("nested"):  # type: ignore[attr-defined]
+        raise w.refuse(f"a cast to {target.lower()} is not allowed", "use varchar, double, bigint, boolean, date or timestamp")
+    if kind == "text":
+        return Value(w.as_string(value), "text")
+    if kind == "number":
+        w.expect(value, ("number", "text", "flag", "nothing"), "a number")
+        number = as_number(value, decimal=w.decimal, lenient=lenient)
+        if target in _WHOLE:
+            exact = value.sql if value.kind == "number" and value.whole else f"trunc({number})"
+            return Value(f"{'TRY_CAST' if lenient else 'CAST'}({exact} AS BIGINT)", "number", whole=True)
+        return Value(number, "number")
+    if kind == "flag":
+        w.expect(value, ("flag", "text", "number", "nothing"), "true or false")
+        return Value(as_flag(value, lenient=lenient), "flag")
+    w.expect(value, ("time", "text", "nothing"), "a time")
+    time = as_time(value, lenient=lenient)
+    return Value(f"date_trunc('day', {time})" if target == "DATE" else time, "time")
+
+
+def _parse_time(w: Writer, node: exp.Expression) -> Value:
+    text = w.as_string(w.write(node.this))
+    form = node.args["format"]
+    if not isinstance(form, exp.Literal) or not form.is_string:
+        raise w.refuse("the format of parse_time is a constant text", "write parse_time(column, '%d/%m/%Y')")
+    return Value(f"CAST(strptime({text}, {quoted_text(str(form.this))}) AS TIMESTAMPTZ)", "time")
+
+
+def _from_epoch(w: Writer, node: exp.Expression) -> Value:
+    scale = node.args.get("scale")
+    if scale is not None and str(scale.this) not in ("0", "3"):
+        raise w.refuse("only seconds and milliseconds since 1970 are read", "divide the number first")
+    factor = 1000 if scale is not None and str(scale.this) == "3" else 1_000_000
+    return Value(f"make_timestamptz(CAST(round({w.number(w.write(node.this))} * {factor}) AS BIGINT))", "time")
+
+
+def _length_of_time(w: Writer, number: str, unit: str) -> Value:
+    unit = unit.lower().removesuffix("s")
+    if unit in _UNITS:
+        return Value(f"to_microseconds(CAST(round({number} * {_UNITS[unit] * 1_000_000}) AS BIGINT))", "interval")
+    if unit in _MONTHS:
+        return Value(f"to_months(CAST(round({number} * {_MONTHS[unit]}) AS INTEGER))", "interval")
+    raise w.refuse(f"`{unit}` is not a unit of time", "use second, minute, hour, day, week, month or year")
+
+
+def _to_unit(w: Writer, node: exp.Expression) -> Value:
+    named = isinstance(node, exp.Anonymous)
+    unit = (str(node.this) if named else type(node).__name__).lower().removeprefix("to").removeprefix("_")
+    operands = node.expressions if named else [node.this]
+    if len(operands) != 1:
+        raise w.refuse(f"to_{unit} takes one number", f"write to_{unit}(5)")
+    return _length_of_time(w, w.number(w.write(operands[0])), unit)
+
+
+def _interval(w: Writer, node: exp.Expression) -> Value:
+    unit = node.args.get("unit")
+    if unit is None:
+        raise w.refuse("the interval has no unit", "write interval '5 minutes'")
+    return _length_of_time(w, w.number(w.write(node.this)), str(unit.this))
+
+
+def _truncated(w: Writer, node: exp.Expression) -> Value:
+    unit = str(node.args["unit"].this).lower()
+    if unit not in _TRUNC:
+        raise w.refuse(f"date_trunc does not know `{unit}`", "use year, quarter, month, week, day, hour or minute")
+    return Value(f"date_trunc({quoted_text(unit)}, {w.time(w.write(node.this))})", "time")
+
+
+def _on_texts(function: str, keys: str, kind: ValueKind = "text") -> Callable[[Writer, exp.Expression], Value]:
+    """Write a function whose arguments are texts, but for those marked with `#`, which are whole numbers."""
+
+    def write(w: Writer, node: exp.Expression) -> Value:
+        sqls = []
+        for key in keys.split():
+            given = node.args.get(key.lstrip("#"))
+            if given is not None:
+                value = w.write(given)
+                sqls.append(f"CAST({w.number(value)} AS BIGINT)" if key.startswith("#") else w.as_string(value))
+        return Value(f"{function}({', '.join(sqls)})", kind)
+
+    return write
+
+
+def _concat(w: Writer, node: exp.Expression) -> Value:
+    return Value(f"concat({', '.join(w.as_string(value) for value in w.all(node.expressions))})", "text")
+
+
+def _joined(w: Writer, node: exp.Expression) -> Value:
+    left, right = (w.as_string(value) for value in w.all([node.this, node.expression]))
+    return Value(f"({left} || {right})", "text")
+
+
+def _on_number(function: str) -> Callable[[Writer, exp.Expression], Value]:
+    def write(w: Writer, node: exp.Expression) -> Value:
+        digits = node.args.get("decimals")
+        more = f", CAST({w.number(w.write(digits))} AS INTEGER)" if digits is not None else ""
+        return Value(f"{function}({w.number(w.write(node.this))}{more})", "number")
+
+    return write
+
+
+def _rule(write: Callable[[Writer, exp.Expression], Value], arguments: str = "this") -> Rule:
+    return Rule(write, frozenset(arguments.split()))
+
+
+_TWO = "this expression"
+_RULES: Mapping[str, Rule] = MappingProxyType(
     {
-        "cast(x as type)": "`x` as varchar, double, bigint, boolean, date or timestamp; also `x::type`",
-        "try_cast(x as type)": "the same, missing where it cannot be done",
-        "case when .. then .. else .. end": "the first branch whose condition is true; also `if(condition, a, b)`",
-        "coalesce(a, b, ..)": "the first that is not missing",
-        "nullif(a, b)": "missing where `a` equals `b`",
-        "parse_time(text, format)": "a time written otherwise than ISO, such as `parse_time(day, '%d/%m/%Y')`; also `strptime`",
-        "to_timestamp(n), epoch_ms(n)": "a time given as seconds or milliseconds since 1970",
-        "to_seconds(n) .. to_years(n)": "seconds, minutes, hours, days, weeks, months or years to add to a time",
-        "interval '5 minutes'": "the same as a constant",
-        "date_trunc('month', t)": "the start of the year, quarter, month, week, day, hour or minute",
-        "lower, upper, trim, length": "of a text; `trim(text, characters)` too",
-        "left(text, n), right(text, n), substr(text, from, n)": "parts of a text",
-        "replace(text, a, b), concat(a, ..), a || b": "other texts",
-        "starts_with(text, a), contains(text, a)": "true or false",
-        "abs, floor, ceil, round(n, digits)": "of a number",
-        "least(a, ..), greatest(a, ..)": "the smallest or largest that is not missing",
+        "Column": _rule(_column),
+        "Literal": _rule(_literal, "this is_string"),
+        "Boolean": _rule(_boolean),
+        "Null": _rule(lambda _w, _n: Value("NULL", "nothing"), ""),
+        "Paren": _rule(lambda w, n: w.write(n.this)),
+        "Add": _rule(_arithmetic("+"), _TWO),
+        "Sub": _rule(_arithmetic("-"), _TWO),
+        "Mul": _rule(_arithmetic("*"), _TWO),
+        "Div": _rule(_arithmetic("/"), _TWO),
+        "Mod": _rule(_arithmetic("%"), _TWO),
+        "Neg": _rule(_minus),
+        "EQ": _rule(_comparison("="), _TWO),
+        "NEQ": _rule(_comparison("<>"), _TWO),
+        "LT": _rule(_comparison("<"), _TWO),
+        "LTE": _rule(_comparison("<="), _TWO),
+        "GT": _rule(_comparison(">"), _TWO),
+        "GTE": _rule(_comparison(">="), _TWO),
+        "And": _rule(_connected("AND"), _TWO),
+        "Or": _rule(_connected("OR"), _TWO),
+        "Not": _rule(_negated),
+        "In": _rule(_in_list, "this expressions"),
+        "Between": _rule(_between, "this low high"),
+        "Like": _rule(_like("LIKE"), "this expression negate"),
+        "ILike": _rule(_like("ILIKE"), "this expression negate"),
+        "Is": _rule(_is, _TWO),
+        "Case": _rule(_case, "this ifs default"),
+        "If": _rule(_if, "this true false"),
+        "Coalesce": _rule(_of_alike("coalesce"), "this expressions"),
+        "Least": _rule(_of_alike("least", ordered=True), "this expressions"),
+        "Greatest": _rule(_of_alike("greatest", ordered=True), "this expressions"),
+        "Nullif": _rule(_nullif, _TWO),
+        "Cast": _rule(_cast, "this to"),
+        "TryCast": _rule(_cast, "this to"),
+        "StrToTime": _rule(_parse_time, "this format"),
+        "ParseTime": _rule(_parse_time, "this format"),
+        "UnixToTime": _rule(_from_epoch, "this scale"),
+        "Interval": _rule(_interval, "this unit"),
+        "TimestampTrunc": _rule(_truncated, "this unit"),
+        "DateTrunc": _rule(_truncated, "this unit unabbreviate"),
+        "ToDays": _rule(_to_unit),
+        **{f"to_{unit}s()": _rule(_to_unit, "this expressions") for unit in (*_UNITS, *_MONTHS)},
+        "Lower": _rule(_on_texts("lower", "this")),
+        "Upper": _rule(_on_texts("upper", "this")),
+        "Trim": _rule(_on_texts("trim", "this expression"), _TWO),
+        "Length": _rule(_on_texts("length", "this", "number")),
+        "Left": _rule(_on_texts("left", "this #expression"), _TWO),
+        "Right": _rule(_on_texts("right", "this #expression"), _TWO),
+        "Substring": _rule(_on_texts("substr", "this #start #length"), "this start length"),
+        "Replace": _rule(_on_texts("replace", "this expression replacement"), "this expression replacement"),
+        "StartsWith": _rule(_on_texts("starts_with", "this expression", "flag"), _TWO),
+        "Contains": _rule(_on_texts("contains", "this expression", "flag"), _TWO),
+        "Concat": _rule(_concat, "expressions"),
+        "DPipe": _rule(_joined, _TWO),
+        "Abs": _rule(_on_number("abs")),
+        "Floor": _rule(_on_number("floor")),
+        "Ceil": _rule(_on_number("ceil")),
+        "Round": _rule(_on_number("round"), "this decimals"),
     }
 )
 
@@ -76,7 +383,7 @@ def compile_expression(text: str, columns: Mapping[str, Value], place: str, *, d
     except SqlglotError as error:
         fix = f"{nearest(text, columns)}; quote a name that has spaces or is a word of SQL with \", a text with '"
         raise UsageError.of("neither a source column nor an expression", f"{place}: {shown(text)}", fix) from error
-    writer = Writer(RULES, columns, place, text, decimal)
+    writer = Writer(_RULES, columns, place, text, decimal)
     try:
         return Compiled(writer.write(tree), frozenset(writer.used))
     except UsageError as error:

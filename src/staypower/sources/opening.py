@@ -19,8 +19,8 @@ import duckdb
 import pyarrow as pa
 
 from staypower.errors import UsageError, nearest
-from staypower.sources.formats.format import Opening, in_folders
-from staypower.sources.formats.registry import by_ending, format_of, in_words
+from staypower.sources.format import Opening, in_folders
+from staypower.sources.formats import by_ending, format_of, in_words
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, kind_of, quoted_name, quoted_text
 from staypower.sources.working_database import hide_progress_bar

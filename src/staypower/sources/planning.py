@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from staypower.errors import Problem, UsageError, nearest
-from staypower.schemas import SCHEMAS, Kind
+from staypower.schemas import ATTRIBUTES, CONSTANT_FIRST, SCHEMAS, SURVEY_SCALE_COLUMNS, VOCABULARY, Kind, Scale
 from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
 from staypower.sources.settings import RESERVED, Scalar, TableSource
 from staypower.sources.values import Value, ValueKind, quoted_text
-from staypower.sources.vocabulary import ATTRIBUTES, CONSTANT_FIRST, SURVEY_SCALE_COLUMNS, VOCABULARY, Scale
 
 __all__ = ["Plan", "PlannedColumn", "plan_source"]
 

@@ -10,10 +10,9 @@ import pyarrow.compute as pc
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
-from staypower.sources.drafts import Draft, assemble
+from staypower.sources.drafts import Draft, assemble, join_account
 from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes
 from staypower.sources.findings import Counted, Finding, add_up, refuse
-from staypower.sources.keys import join_account
 from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
 from staypower.sources.resolving import Moment, drop_uncounted, end_of_observation, finish, refuse_no_accounts, rows_of, tidy

@@ -14,9 +14,8 @@ import pyarrow.compute as pc
 from staypower.cutoffs import MISSING, instant_of
 from staypower.errors import UsageError
 from staypower.schemas import SCHEMAS
-from staypower.sources.drafts import Draft, own_midnights
+from staypower.sources.drafts import Draft, own_midnights, positions
 from staypower.sources.extracting import ARROW_TYPES
-from staypower.sources.keys import positions
 from staypower.sources.rules import (
     clear_negative_durations,
     different_ids,

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING, text_of
 from staypower.hashing import count_repeats, mix_in, numbers_of_texts
-from staypower.sources.drafts import Draft
+from staypower.sources.drafts import Draft, comparable, positions, whole_days
 from staypower.sources.findings import Counted, Finding
-from staypower.sources.keys import comparable, positions, whole_days
 from staypower.tables import Table, numbered
 
 if TYPE_CHECKING:

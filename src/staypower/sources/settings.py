@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from staypower.errors import nearest
 from staypower.schemas import Kind
-from staypower.sources.formats.registry import FORMATS
+from staypower.sources.formats import FORMATS
 
 __all__ = ["RESERVED", "Scalar", "Sources", "TableSource"]
 

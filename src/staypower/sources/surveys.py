@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.errors import nearest
+from staypower.schemas import DIRECTIONS, INSTRUMENTS, PAYMENT_STATUSES, Scale
 from staypower.sources.drafts import Draft
 from staypower.sources.findings import Counted, Finding
-from staypower.sources.vocabulary import DIRECTIONS, INSTRUMENTS, PAYMENT_STATUSES, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from staypower.sources.vocabulary import FALSE_WORDS, TRUE_WORDS
+from staypower.schemas import FALSE_WORDS, TRUE_WORDS
 
 __all__ = ["Value", "ValueKind", "as_flag", "as_number", "as_text", "as_time", "kind_of", "quoted_name", "quoted_text"]
 

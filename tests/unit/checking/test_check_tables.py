@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from staypower.checking.checks import check_tables
-from staypower.checking.report import CheckReport
+from staypower.checking.checks import CheckReport, check_tables
 from staypower.sources.findings import Finding
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from staypower.config.loading import load_config
-from staypower.config.overrides import apply_overrides, parse_override
+from staypower.config.loading import apply_overrides, load_config, parse_override
 from staypower.config.reading import read_text
 from staypower.config.showing import show_config
 from staypower.cutoffs import instant_of

@@ -9,7 +9,7 @@ import pytest
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import build_dataset
 from staypower.dataset.cache import MatrixCache
-from staypower.dataset.pairs import is_test_account
+from staypower.dataset.cutoff_plan import is_test_account
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError

@@ -9,9 +9,8 @@ import pytest
 from staypower import load_config
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import build_dataset
-from staypower.dataset.cutoff_plan import begin_of_history, rolling_plans
+from staypower.dataset.cutoff_plan import begin_of_history, count_rows, is_test_account, rolling_plans
 from staypower.dataset.folds import build_folds
-from staypower.dataset.pairs import count_rows, is_test_account
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings, SamplingSettings
 from staypower.errors import UsageError

@@ -1,4 +1,4 @@
-"""A source format is declared in one file, and whatever lists formats finds it there."""
+"""A source format is declared once, and whatever lists formats finds it there."""
 
 from __future__ import annotations
 
@@ -6,28 +6,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-from staypower.sources.formats.registry import FORMATS
+from staypower.sources.formats import FORMATS
 
 HEAVY = ("pandas", "pyarrow", "duckdb", "sqlglot", "numba")
-PLANTED = '''
-"""Tally files: a name and a day in each line."""
-
-from staypower.sources.formats.format import Format, listed
-
-
-def _relation(opening):
-    return f"read_csv({listed(opening.files)}, delim='@', columns={{'account_id': 'VARCHAR', 'at': 'VARCHAR'}}, header=false)"
-
-
-FORMAT = Format("tally", "Tally", (".tly",), "`source: data/a.tly`", _relation)
-'''
 LOOKED_FOR = """
 import sys
 from pathlib import Path
 
 from staypower.sources import formats
+from staypower.sources.format import Format, listed
 
-formats.__path__.append(sys.argv[1])
+
+def relation(opening):
+    return f"read_csv({listed(opening.files)}, delim='@', columns={{'account_id': 'VARCHAR', 'at': 'VARCHAR'}}, header=false)"
+
+
+tally = Format("tally", "Tally", (".tly",), "`source: data/a.tly`", relation)
+formats.FORMATS = {**formats.FORMATS, "tally": tally}
 sys.path.append("scripts")
 from documentation.inputs import document_formats, document_keys
 from documentation.settings import document_settings
@@ -37,7 +32,7 @@ from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 from staypower.sources.opening import source_files
 
-folder = Path(sys.argv[2])
+folder = Path(sys.argv[1])
 for given in ({"source": "one.tly"}, {"source": "one.dat", "format": "tally"}, {"source": "all"}):
     source = {"usage": [TableSource.model_validate(given)]}
     assert read_tables(source, folder=folder)[0].account_ids == ["a", "b"], given
@@ -57,14 +52,12 @@ assert "`tally`" in document_keys() and "`tally`" in document_settings()
 
 
 def test_a_planted_format_is_found_everywhere(tmp_path):
-    (tmp_path / "planted").mkdir()
-    (tmp_path / "planted" / "tally.py").write_text(PLANTED)
     for name in ("one.tly", "one.dat", "all/a.tly"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("a@2024-01-02\nb@2024-01-03\n")
     (tmp_path / "none").mkdir()
-    call = [sys.executable, "-c", LOOKED_FOR, str(tmp_path / "planted"), str(tmp_path)]
+    call = [sys.executable, "-c", LOOKED_FOR, str(tmp_path)]
     done = subprocess.run(call, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert done.returncode == 0, done.stderr[-2000:]
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from staypower.schemas import SCHEMAS
+from staypower.schemas import ATTRIBUTES, SCHEMAS
 from staypower.sources.expressions import compile_expression
 from staypower.sources.rules import LATER_COLUMNS
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, quoted_name
-from staypower.sources.vocabulary import ATTRIBUTES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "inputs.md").read_text()
 

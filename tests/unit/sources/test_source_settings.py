@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from staypower.schemas import Scale
 from staypower.sources.settings import RESERVED, TableSource
-from staypower.sources.vocabulary import Scale
 
 
 def test_every_reserved_key_is_a_field_and_says_what_it_means():

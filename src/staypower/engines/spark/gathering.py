@@ -29,10 +29,28 @@ from staypower.engines.spark.mapping import (
     problems_of,
     typed_schema,
 )
-from staypower.engines.spark.resolving import ARRIVED, KNOWN, OWN, STATED, Questions, first_known, instants_of
-from staypower.engines.spark.session import sending_problems, spark_errors_as_problems
-from staypower.engines.spark.storage import ORDER, arrow_schema, column_of, open_on_spark, row_order
-from staypower.engines.spark.tables import SOURCE, Gathering, SparkTables, slots_of
+from staypower.engines.spark.session import (
+    ORDER,
+    arrow_schema,
+    column_of,
+    open_on_spark,
+    row_order,
+    sending_problems,
+    spark_errors_as_problems,
+)
+from staypower.engines.spark.tables import (
+    ARRIVED,
+    KNOWN,
+    OWN,
+    SOURCE,
+    STATED,
+    Gathering,
+    Questions,
+    SparkTables,
+    first_known,
+    instants_of,
+    slots_of,
+)
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, StoredTable

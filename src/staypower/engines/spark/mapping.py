@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from staypower.engines.spark.storage import ORDER
+from staypower.engines.spark.session import ORDER
 from staypower.errors import Problem, UsageError
 from staypower.schemas import Kind
 from staypower.sources.extracting import ARROW_TYPES, ColumnFacts

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import IO, Any
 
 from staypower.errors import UsageError
-from staypower.sources.formats.format import Format, Given, Opening, listed
+from staypower.sources.format import Format, Given, Opening, listed
 from staypower.sources.values import quoted_text
 
-__all__ = ["FORMAT"]
+__all__ = ["CSV"]
 
 _PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
     {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
@@ -132,7 +132,7 @@ def _on_spark(session: Any, source: Given, path: str, place: str) -> Any:
     return session.read.schema(schema).options(**options, **flags).csv(path)
 
 
-FORMAT = Format(
+CSV = Format(
     name="csv",
     label="CSV",
     endings=(".csv", ".tsv", ".txt"),

@@ -1,1 +1,0 @@
-"""The formats of sources: one module per format, each found by its `FORMAT`."""
