@@ -39,14 +39,13 @@ from staypower import ChurnClassifier, build_dataset, load_config, read_tables, 
 from staypower.config.settings import Settings
 from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset.building import Dataset
-from staypower.evaluation.baselines import recency_rule
-from staypower.evaluation.logistic import logistic_baseline
-from staypower.evaluation.paired import paired_difference
+from staypower.evaluation.baselines import logistic_baseline, recency_rule
+from staypower.evaluation.measures import paired_difference
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.features.streams.making import make_stream
 from staypower.labels.settings import NonContractualLabel
 from staypower.metrics.probability import calibration_error, log_losses
-from staypower.metrics.tally import Ranking
+from staypower.metrics.ranking import Ranking
 from staypower.models.fitting import fit_classifier
 from staypower.tables import Table, Tables
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from staypower.auditing.case import Case
+from staypower.auditing.report import Case
 from staypower.cutoffs import DAY
 from staypower.dataset.building import build_dataset
 from staypower.dataset.settings import CutoffSettings

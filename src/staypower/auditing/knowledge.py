@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.auditing.case import Case
-from staypower.auditing.report import Check
+from staypower.auditing.report import Case, Check
 from staypower.cutoffs import MISSING, before
 from staypower.features.definition import Feature
 from staypower.features.streams.making import source_of

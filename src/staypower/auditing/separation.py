@@ -12,8 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.auditing.case import Case
-from staypower.auditing.report import Check
+from staypower.auditing.report import Case, Check
 from staypower.checking.leaks import SEPARATION, leak_suspects, suspicious_name
 from staypower.cutoffs import MISSING, before
 from staypower.features.definition import Definition, Feature

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from staypower.auditing.case import Built, Case, Rebuilt, rebuild
 from staypower.auditing.hiding import Hidden, Hiding, Place, hide_future, places_of
-from staypower.auditing.report import Check
+from staypower.auditing.report import Built, Case, Check, Rebuilt, rebuild
 from staypower.cutoffs import DAY, HOUR, text_of
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare

@@ -13,8 +13,7 @@ from staypower.cutoffs import DAY, Outcome, cutoffs_between, instant_of, text_of
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
-from staypower.evaluation.measures import DECISIVE, METRICS, listed_in
-from staypower.evaluation.paired import measure_of_weights, paired_difference
+from staypower.evaluation.measures import DECISIVE, METRICS, listed_in, measure_of_weights, paired_difference
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.rows import describe_cutoffs

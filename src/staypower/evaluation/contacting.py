@@ -13,8 +13,8 @@ import numpy as np
 from staypower.evaluation.resampling import Estimate, estimate, row_weights
 from staypower.evaluation.slices import FEWEST_ACCOUNTS
 from staypower.metrics.profit import Profit, campaign_earnings
+from staypower.metrics.ranking import Ranking
 from staypower.metrics.risk import profit_threshold
-from staypower.metrics.tally import Ranking
 from staypower.results.numbers import count, money, percent
 
 if TYPE_CHECKING:

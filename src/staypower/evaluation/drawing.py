@@ -16,7 +16,7 @@ from staypower.evaluation.measures import METRICS
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.rows import BASE_RATE
 from staypower.metrics.profit import profit_curve_of
-from staypower.metrics.tally import Tally
+from staypower.metrics.ranking import Tally
 from staypower.results.numbers import count, decimal, money, percent
 from staypower.results.pictures import COLOURS, DASHES, GREY, Picture, label_axes
 

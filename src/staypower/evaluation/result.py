@@ -18,7 +18,7 @@ from staypower.evaluation.rows import BASE_RATE
 from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import Slice, WorstSlice
 from staypower.metrics.profit import Profit, profit_curve_of
-from staypower.metrics.tally import Tally
+from staypower.metrics.ranking import Tally
 from staypower.results.numbers import count, plain
 from staypower.results.result import Result
 

@@ -17,7 +17,7 @@ from staypower.metrics.profit import (
     instance_dependent_maximum_profit_of,
     maximum_profit_of,
 )
-from staypower.metrics.tally import Ranking, Tally
+from staypower.metrics.ranking import Ranking, Tally
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

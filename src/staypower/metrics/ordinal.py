@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.errors import Problem, UsageError
-from staypower.metrics.tally import checked_weight
+from staypower.metrics.ranking import checked_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

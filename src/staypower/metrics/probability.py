@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.errors import UsageError
-from staypower.metrics.tally import checked_probabilities, checked_weight
+from staypower.metrics.ranking import checked_probabilities, checked_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -14,7 +14,7 @@ from scipy.optimize import isotonic_regression
 from scipy.special import betainc
 
 from staypower.errors import Problem, UsageError
-from staypower.metrics.tally import Ranking, Tally, checked, checked_weight
+from staypower.metrics.ranking import Ranking, Tally, checked, checked_weight
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

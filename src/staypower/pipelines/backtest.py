@@ -18,11 +18,11 @@ from staypower.dataset.building import Dataset
 from staypower.dataset.cutoff_plan import CutoffPlan, begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
 from staypower.errors import UsageError
+from staypower.evaluation.assessment import sample_remarks, sampled_capacity
 from staypower.evaluation.backtest.assembling import POOLED_SPLIT, FoldPredictions, backtest_of
 from staypower.evaluation.backtest.known_accounts import predict_by_halves
 from staypower.evaluation.backtest.result import Backtest
 from staypower.evaluation.baselines import probabilities, score_baselines
-from staypower.evaluation.model_evaluation import sample_remarks, sampled_capacity
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
 from staypower.pipelines.arguments import (

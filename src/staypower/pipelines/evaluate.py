@@ -19,7 +19,7 @@ from staypower.dataset.cutoff_plan import is_test_account
 from staypower.dataset.sampled_tables import announcer
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
-from staypower.evaluation.model_evaluation import evaluate_model
+from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.result import Evaluation, TableName
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import find_labels
@@ -40,7 +40,7 @@ from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
-from staypower.tracking.contents import log_data, log_evaluation
+from staypower.tracking.runs import log_data, log_evaluation
 
 if TYPE_CHECKING:
     from staypower.results.pictures import Picture

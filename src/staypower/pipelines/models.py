@@ -27,7 +27,7 @@ from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result
 from staypower.tables import Tables, fingerprint
-from staypower.tracking.contents import log_comparison
+from staypower.tracking.runs import log_comparison
 
 __all__ = ["Promotion", "compare_versions", "promote", "rollback"]
 

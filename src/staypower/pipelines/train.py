@@ -18,8 +18,8 @@ from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.sampled_tables import announcer
 from staypower.evaluation import wording
+from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.comparison import Comparison, unfit_because
-from staypower.evaluation.model_evaluation import evaluate_model
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.learned import find_leaver_reasons
@@ -43,7 +43,7 @@ from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result, Verbatim
 from staypower.scoring.sealing import seal
 from staypower.tables import fingerprint
-from staypower.tracking.contents import log_comparison, log_data, log_evaluation, log_tier
+from staypower.tracking.runs import log_comparison, log_data, log_evaluation, log_tier
 from staypower.tracking.tracker import ModelVersion, Tracker
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ from staypower.dataset.folds import build_folds
 from staypower.dataset.sampled_tables import announcer
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
-from staypower.evaluation.measures import DECISIVE, listed_in
-from staypower.evaluation.paired import paired_difference
+from staypower.evaluation.measures import DECISIVE, listed_in, paired_difference
 from staypower.evaluation.resampling import Estimate
 from staypower.metrics.probability import log_losses
 from staypower.models.fitting import fit_classifier
@@ -41,8 +40,7 @@ from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
 from staypower.tracking.tracker import Tracker
-from staypower.tuning.result import Trial, Tuning
-from staypower.tuning.search import TUNED, Budget, Search, search_settings
+from staypower.tuning import TUNED, Budget, Search, Trial, Tuning, search_settings
 from staypower.writing import write_atomically
 
 if TYPE_CHECKING:

@@ -13,25 +13,37 @@ from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.portfolio.catalogue import METRICS
-from staypower.portfolio.cohorts import logo_cohort_figures, revenue_cohort_figures
+from staypower.portfolio.customer_value import acquisition_figures, costs_problem, read_costs, value_figures
 from staypower.portfolio.customers import (
     Customers,
     churn_figures,
     customers_problem,
     find_customers,
+    logo_cohort_figures,
     read_referrals,
     referral_figures,
 )
-from staypower.portfolio.figures import Figure, PortfolioCell, cells_of, find_segmentations
-from staypower.portfolio.intervals import Resampler
-from staypower.portfolio.orders import order_figures, read_order_amounts
-from staypower.portfolio.periods import Periods, make_periods
+from staypower.portfolio.figures import Figure, PortfolioCell, Resampler
+from staypower.portfolio.periods import Periods, cells_of, find_segmentations, make_periods
 from staypower.portfolio.result import Portfolio
-from staypower.portfolio.revenue import customer_revenue, revenue_figures, revenue_problem
+from staypower.portfolio.revenue import (
+    customer_revenue,
+    order_figures,
+    read_order_amounts,
+    revenue_cohort_figures,
+    revenue_figures,
+    revenue_problem,
+)
+from staypower.portfolio.satisfaction import (
+    ANSWER_DAYS,
+    read_answers,
+    read_invitations,
+    read_tickets,
+    response_figures,
+    support_figures,
+    survey_figures,
+)
 from staypower.portfolio.settings import PortfolioSettings
-from staypower.portfolio.support import read_tickets, support_figures
-from staypower.portfolio.surveys import ANSWER_DAYS, read_answers, read_invitations, response_figures, survey_figures
-from staypower.portfolio.unit_economics import acquisition_figures, costs_problem, read_costs, value_figures
 from staypower.results.numbers import plural
 from staypower.tables import Tables
 

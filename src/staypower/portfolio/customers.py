@@ -1,4 +1,4 @@
-"""Who was a customer at each boundary between periods, how stays ended, and the churn, retention and referrals of a period."""
+"""Who was a customer at each boundary between periods, how stays ended, and churn, retention and referrals."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from staypower.labels.churn import definition_of, find_population
 from staypower.labels.contractual import kinds_of_ends
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import LabelSettings
-from staypower.portfolio.figures import Figure, PortfolioCell, join_notes
-from staypower.portfolio.intervals import NONE, wilson_interval
+from staypower.portfolio.figures import NONE, Figure, PortfolioCell, join_notes, wilson_interval
 from staypower.portfolio.periods import Periods
 from staypower.results.numbers import plural
 from staypower.spells import Spells, find_spells, instants_or_missing, number_accounts
@@ -29,12 +28,14 @@ __all__ = [
     "churn_figures",
     "customers_problem",
     "find_customers",
+    "logo_cohort_figures",
     "open_ends_note",
     "read_referrals",
     "referral_figures",
 ]
 
 _TOO_SHORT = "the data begin too late: no account can have been inactive for the whole activity window yet"
+_YOUNG_DATA = "the data begin shortly before: some of these accounts may have been customers already"
 _REFERRAL = "referral"
 _KINDS = (
     ("voluntary_churn_rate", ChurnKind.VOLUNTARY),
@@ -80,6 +81,14 @@ class Customers:
     def began_in(self) -> NDArray[np.int64]:
         """Return the position of the period in which each account's first stay began, -1 for none."""
         return self.periods.number(self.began)
+
+    def observed_ages(self, cohort: int) -> int:
+        """Count the ages at which nothing about a cohort can change any more, age 0 included.
+
+        Age a is the boundary a periods after the end of the cohort's own period. It is fully observed when that boundary and
+        the grace after it lie before the end of the data.
+        """
+        return int(self.periods.ended_for(float(self.grace))[cohort:].sum())
 
     def unbroken(self, cohort: int) -> NDArray[np.bool_]:
         """Say, from the end of a cohort's period on, at which boundaries its accounts are still in their first stay."""
@@ -242,3 +251,17 @@ def referral_figures(customers: Customers, referred: NDArray[np.bool_], cell: Po
         yield cell.figure("referral_rate", math.nan, n=0, accounts=0, note="no customers at the start")
         return
     yield cell.figure("referral_rate", count / n, wilson_interval(count, n), n=n, accounts=n)
+
+
+def logo_cohort_figures(customers: Customers, cell: PortfolioCell, began_in: NDArray[np.int64]) -> Iterator[Figure]:
+    """Yield the share of a cohort's accounts that are still in their first stay, by age."""
+    ages = customers.observed_ages(cell.position)
+    members = (began_in == cell.position) & cell.members
+    n = int(members.sum())
+    if not ages or not n:
+        return
+    kept = customers.unbroken(cell.position)[members].sum(axis=0)
+    note = "" if customers.readable(cell.position) else _YOUNG_DATA
+    for age in range(ages):
+        share = int(kept[age])
+        yield cell.figure("cohort_retention", share / n, wilson_interval(share, n), n=n, accounts=n, note=note, age=age)

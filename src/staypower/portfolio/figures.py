@@ -1,46 +1,175 @@
-"""A figure: one value of one metric for one segment in one period; and which accounts are in each segment."""
+"""A figure: one value of one metric for one segment in one period, with its interval; and money summed exactly.
+
+Amounts to be summed are whole ten-thousandths: their sum is exact, in whatever order they are added.
+
+The 95% intervals are Wilson's for shares, the multinomial one of the NPS, and the bootstrap over accounts.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
-from staypower.cutoffs import entry
-from staypower.errors import Problem, UsageError, nearest
-from staypower.labels.settings import text_of_value
-from staypower.portfolio.intervals import NONE, Interval
-from staypower.portfolio.periods import Periods
-from staypower.schemas import SCHEMAS
-from staypower.spells import number_accounts
-from staypower.tables import Table, Tables
+from staypower.errors import UsageError
+from staypower.tables import Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
     "ALL",
-    "BLANK",
-    "RUNNING",
-    "TOO_SMALL",
     "Figure",
+    "Interval",
+    "LEAST_ANSWERS",
+    "MONEY_SCALE",
+    "NONE",
     "PortfolioCell",
-    "Segmentation",
-    "cells_of",
-    "find_segmentations",
+    "RUNNING",
+    "Resampler",
+    "TOO_SMALL",
+    "Z",
+    "as_money",
+    "censored_median",
+    "first_over_last",
     "join_notes",
+    "nps_interval",
+    "sums_by_account",
+    "whole_amounts",
+    "wilson_interval",
 ]
 
-ALL, BLANK = "all", "(blank)"
+Z = 1.96
+LEAST_ANSWERS = 30
+Interval = tuple[float, float]
+NONE: Interval = (math.nan, math.nan)
+_MOST_PATTERNS = 2_000
+_MOST_ACCOUNTS, _GROUPS = 10_000, 1_500
+
+
+def wilson_interval(successes: int, n: int) -> Interval:
+    """Return Wilson's score interval of a share.
+
+    With s successes of n and z = 1.96: (s + z^2/2 -+ z sqrt(s (n - s) / n + z^2/4)) / (n + z^2). Wilson 1927, JASA 22.
+
+    >>> [round(end, 4) for end in wilson_interval(8, 10)]
+    [0.4902, 0.9433]
+    >>> wilson_interval(0, 0)
+    (nan, nan)
+    """
+    if n == 0:
+        return NONE
+    middle = successes + Z**2 / 2
+    reach = Z * math.sqrt(successes * (n - successes) / n + Z**2 / 4)
+    return max(0.0, (middle - reach) / (n + Z**2)), min(1.0, (middle + reach) / (n + Z**2))
+
+
+def nps_interval(promoters: int, detractors: int, n: int) -> Interval:
+    """Return the interval of a Net Promoter Score in points; none under 30 answers.
+
+    100 (p - d -+ 1.96 sqrt((p + d - (p - d)^2) / n)) with p, d the shares, held within -100 and 100.
+
+    >>> [round(end, 2) for end in nps_interval(50, 20, 100)]
+    [14.69, 45.31]
+    >>> nps_interval(20, 5, 29)
+    (nan, nan)
+    """
+    if n < LEAST_ANSWERS:
+        return NONE
+    up, down = promoters / n, detractors / n
+    reach = Z * math.sqrt(max(up + down - (up - down) ** 2, 0.0) / n)
+    return max(-100.0, 100 * (up - down - reach)), min(100.0, 100 * (up - down + reach))
+
+
+def sums_by_account(
+    account: NDArray[np.int64], *columns: NDArray[np.int64] | NDArray[np.float64]
+) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Sum columns over the rows of each account; one more column counts the rows.
+
+    >>> sums_by_account(np.array([7, 3, 7]), np.array([1, 0, 1])).tolist()
+    [[0, 1], [2, 2]]
+    """
+    _, number = np.unique(account, return_inverse=True)
+    kind = np.result_type(np.int64, *columns)
+    sums = np.zeros((int(number.max(initial=-1)) + 1, len(columns) + 1), dtype=kind)
+    np.add.at(sums, number, np.column_stack([*columns, np.ones(len(account), dtype=np.int64)]))
+    return sums
+
+
+def first_over_last(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide the first sum by the last: a share or a mean."""
+    return sums[:, 0] / sums[:, -1]
+
+
+class Resampler:
+    """Draw accounts with replacement.
+
+    >>> accounts = np.array([[1, 1], [0, 1]] * 50)
+    >>> low, high = Resampler(200, 0).interval(accounts, lambda sums: sums[:, 0] / sums[:, 1], name="example")
+    >>> 0.38 < low < 0.45, 0.55 < high < 0.62
+    (True, True)
+    """
+
+    def __init__(self, replicates: int, seed: int) -> None:
+        self.replicates = replicates
+        self.seed = seed
+
+    def interval(
+        self,
+        accounts: NDArray[np.int64] | NDArray[np.float64],
+        statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        *,
+        name: str,
+    ) -> Interval:
+        """Return the 2.5 % and 97.5 % points of a statistic of sums over accounts."""
+        if not self.replicates or len(accounts) < LEAST_ANSWERS:
+            return NONE
+        generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = np.asarray(statistic(self._sums(accounts, generator)), dtype=np.float64)
+        real = values[np.isfinite(values)]
+        if len(real) * 2 < self.replicates:
+            return NONE
+        low, high = np.quantile(real, [0.025, 0.975])
+        return float(low), float(high)
+
+    def share(self, account: NDArray[np.int64], good: NDArray[np.bool_], *, name: str) -> Interval:
+        """Return the interval of a share of rows: Wilson's, or by accounts where accounts have several rows."""
+        per_account = sums_by_account(account, good.astype(np.int64))
+        if len(per_account) == len(account):
+            return wilson_interval(int(good.sum()), len(good))
+        return self.interval(per_account, first_over_last, name=name)
+
+    def _sums(self, accounts: NDArray[np.int64] | NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+        n = len(accounts)
+        if n > _MOST_ACCOUNTS:
+            accounts = _random_groups(accounts, generator)
+            n = len(accounts)
+        # accounts that add the same are one pattern: drawing how often each pattern comes is the same bootstrap, and cheap
+        patterns, counts = np.unique(accounts, axis=0, return_counts=True)
+        if len(patterns) <= _MOST_PATTERNS:
+            return (generator.multinomial(n, counts / n, size=self.replicates) @ patterns).astype(np.float64)
+        drawn = [accounts[generator.integers(0, n, n)].sum(axis=0) for _ in range(self.replicates)]
+        return np.stack(drawn).astype(np.float64)
+
+
+def _random_groups(
+    accounts: NDArray[np.int64] | NDArray[np.float64], generator: np.random.Generator
+) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Sum accounts within random groups: drawing groups spreads as drawing accounts does, at a fraction of the cost."""
+    shuffled = accounts[generator.permutation(len(accounts))]
+    return np.asarray(np.add.reduceat(shuffled, np.linspace(0, len(accounts), _GROUPS, endpoint=False).astype(np.int64)))
+
+
+MONEY_SCALE = 10_000
+_LARGEST = float(np.iinfo(np.int64).max)
+ALL = "all"
 RUNNING = "the period is still running"
 TOO_SMALL = "too small to publish"
-_DEFAULT = "segment"
-_MOST_VALUES = 100
 
 
 @dataclass(frozen=True)
@@ -113,100 +242,49 @@ def join_notes(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def cells_of(periods: Periods, segmentations: tuple[Segmentation, ...], minimum: int) -> Iterator[PortfolioCell]:
-    """Yield every period with all accounts, then with each segment's."""
-    running = periods.running
-    for position, (start, end) in enumerate(zip(periods.starts, periods.ends, strict=True)):
-        for segmentation in segmentations:
-            for code, value in enumerate(segmentation.values):
-                members = segmentation.codes[:, position] == code
-                yield PortfolioCell(position, start, end, bool(running[position]), segmentation.column, value, members, minimum)
-
-
-@dataclass(frozen=True)
-class Segmentation:
-    """Which segment each account is counted in."""
-
-    column: str  # attribute of `accounts`, or `all`
-    values: tuple[str, ...]  # segments in alphabetical order, `(blank)` last
-    codes: NDArray[np.int64]  # shape (n_accounts, k): Position in `values`, for each account and period
-
-
-def find_segmentations(
-    tables: Tables, columns: Sequence[str] | None, *, accounts: Sequence[str], starts: NDArray[np.int64]
-) -> tuple[Segmentation, ...]:
-    """Find the segment of each account at the start of each period.
-
-    Where `accounts` holds versions, the last one with `valid_from` before the period's start counts; an account that began
-    later is counted by its first version. An attribute without versions must be declared `static`.
+def whole_amounts(table: Table, column: str, *, times: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return a number column as whole ten-thousandths, and which rows have a number.
 
     >>> import pyarrow as pa
-    >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
-    >>> rows = pa.table({"account_id": ["a", "a"], "valid_from": time(1, 5), "segment": ["small", "large"]})
-    >>> tables = Tables({"accounts": Table(SCHEMAS["accounts"], rows)}, 9)
-    >>> _, found = find_segmentations(tables, None, accounts=["a"], starts=np.array([0, 5, 6]))
-    >>> [found.values[code] for code in found.codes[0]]
-    ['small', 'small', 'large']
+    >>> from staypower.schemas import SCHEMAS
+    >>> rows = pa.table({"account_id": ["a", "a"], "amount": pa.array([0.1, None], pa.float64())})
+    >>> amounts, known = whole_amounts(Table(SCHEMAS["orders"], rows), "amount")
+    >>> amounts.tolist(), known.tolist()
+    ([1000, 0], [True, False])
     """
-    table = tables["accounts"]
-    wanted = columns if columns is not None else [name for name in [_DEFAULT] if table.has(name) and not _problem(table, name)]
-    problems = [problem for problem in (_problem(table, name) for name in wanted) if problem is not None]
-    if problems:
-        raise UsageError(problems)
-    found = tuple(_segmentation(table, name, accounts, starts) for name in wanted)
-    return (Segmentation(ALL, (ALL,), np.zeros((len(accounts), len(starts)), dtype=np.int64)), *found)
+    values = table.numbers(column)
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    if np.abs(filled).sum() * MONEY_SCALE * times >= _LARGEST:
+        worst = int(np.abs(filled).argmax())
+        where = f"{table.name}.{column}, row {worst + 1}: {values[worst]:g}"
+        raise UsageError.of("numbers too large to be summed exactly", where, "map the column in a larger unit")
+    return np.round(filled * MONEY_SCALE).astype(np.int64), known
 
 
-def _problem(table: Table, name: str) -> Problem | None:
-    canonical = set(SCHEMAS["accounts"].names)
-    attributes = [column for column in table.data.column_names if column not in canonical]
-    place = f"portfolio.segments: {name}"
-    if name not in attributes:
-        return Problem("not an attribute of the accounts", place, nearest(name, attributes))
-    if not table.has("valid_from") and name not in table.fixed:
-        return Problem(
-            "the attribute may have changed since", place, f"declare it (`static: [{name}]` of `accounts`), or map `valid_from`"
-        )
-    distinct = len(set(_words(table, name)[1]))
-    if distinct > _MOST_VALUES:
-        fix = f"name an attribute with at most {_MOST_VALUES} values"
-        return Problem(f"{distinct:,} values are too many for segments", place, fix)
-    return None
+def as_money(amount: int | np.integer) -> float:
+    """Turn whole ten-thousandths into money.
+
+    >>> as_money(1_234_500)
+    123.45
+    """
+    return int(amount) / MONEY_SCALE
 
 
-def _words(table: Table, name: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Return each row's word as a number, and the words; blank is a word."""
-    values = table.data.column(name).combine_chunks()
-    encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
-    texts = [BLANK if pd.isna(value) else _text(value) for value in encoded.dictionary.to_pylist()] + [BLANK]
-    numbers = np.asarray(encoded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False), dtype=np.int64)
-    return numbers, texts
+def censored_median(hours: NDArray[np.float64], answered: NDArray[np.bool_]) -> float:
+    """Return the Kaplan-Meier median of durations of which some have not ended.
 
-
-def _text(value: object) -> str:
-    text = value.strip() if isinstance(value, str) else text_of_value(value)
-    return text or BLANK
-
-
-def _segmentation(table: Table, name: str, accounts: Sequence[str], starts: NDArray[np.int64]) -> Segmentation:
-    numbers, words = _words(table, name)
-    values = (*sorted(set(words) - {BLANK}), BLANK)
-    code = np.array([values.index(word) for word in words], dtype=np.int64)[numbers]
-    account = number_accounts(table, accounts)
-    shape = (len(accounts), len(starts))
-    codes = np.full(shape, len(values) - 1, dtype=np.int64)
-    own = np.flatnonzero(account >= 0)
-    if table.has("valid_from"):
-        valid_from = table.instants("valid_from")
-        order = own[np.lexsort((own, valid_from[own]))]
-        codes[account[order[::-1]]] = code[order[::-1]][:, None]
-        entered = entry(valid_from[order], starts)
-        seen = entered < len(starts)
-        latest = np.zeros(shape, dtype=np.int64)
-        np.maximum.at(latest, (account[order][seen], entered[seen]), np.flatnonzero(seen) + 1)
-        latest = np.maximum.accumulate(latest, axis=1)
-        codes = np.where(latest > 0, np.append(0, code[order])[latest], codes)
-    else:
-        codes[account[own[::-1]]] = code[own[::-1]][:, None]
-    used = values if (codes == len(values) - 1).any() else values[:-1]
-    return Segmentation(name, used, codes)
+    >>> censored_median(np.array([1.0, 2.0, 3.0, 9.0]), np.array([True, True, True, True]))
+    2.0
+    >>> censored_median(np.array([1.0, 2.0, 3.0, 9.0]), np.array([True, False, True, True]))
+    3.0
+    """
+    if not len(hours):
+        return math.nan
+    times, count = np.unique(hours, return_counts=True)
+    ended = np.bincount(np.searchsorted(times, hours), weights=answered)
+    at_risk = len(hours) - np.append(0, np.cumsum(count)[:-1])
+    left = np.cumprod(1 - ended / at_risk)
+    # exact halves must not be lost to the last digit of the product
+    reached = np.flatnonzero(left <= 0.5 + 1e-12)
+    return float(times[reached[0]]) if len(reached) else math.nan

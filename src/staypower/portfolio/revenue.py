@@ -1,4 +1,4 @@
-"""Recurring revenue: what every account pays a month at any instant, and what a period kept, gained and lost of it."""
+"""Revenue: what every account pays a month and what a period kept, gained and lost of it, by cohort too; and order revenue."""
 
 from __future__ import annotations
 
@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.cutoffs import entry
+from staypower.cutoffs import before, entry
 from staypower.errors import UsageError
 from staypower.labels.inputs import count_runs, newer_version
-from staypower.portfolio.customer_value import as_money, whole_amounts
 from staypower.portfolio.customers import Customers, open_ends_note
-from staypower.portfolio.figures import Figure, PortfolioCell, join_notes
-from staypower.portfolio.intervals import NONE, Interval, Resampler, first_over_last
+from staypower.portfolio.figures import (
+    NONE,
+    Figure,
+    Interval,
+    PortfolioCell,
+    Resampler,
+    as_money,
+    first_over_last,
+    join_notes,
+    whole_amounts,
+)
 from staypower.results.numbers import plural
-from staypower.spells import SubscriptionVersions, instants_or_missing, read_versions
+from staypower.spells import SubscriptionVersions, instants_or_missing, number_accounts, read_versions
 from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
@@ -25,10 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CustomerRevenue",
+    "OrderAmounts",
     "RecurringRevenue",
     "customer_revenue",
+    "order_figures",
     "ratio",
+    "read_order_amounts",
     "recurring_revenue",
+    "revenue_cohort_figures",
     "revenue_figures",
     "revenue_problem",
     "without_mrr",
@@ -253,3 +265,86 @@ def ratio(parts: NDArray[np.int64], wholes: NDArray[np.int64], resampler: Resamp
         return math.nan, NONE, "nothing was paid at the start"
     interval = resampler.interval(np.column_stack([parts, wholes]), first_over_last, name=name)
     return int(parts.sum()) / whole, interval, ""
+
+
+def revenue_cohort_figures(
+    customers: Customers, revenue: CustomerRevenue, cell: PortfolioCell, began_in: NDArray[np.int64], resampler: Resampler
+) -> Iterator[Figure]:
+    """Yield a cohort's revenue by age, and its gross and net retention against age 0.
+
+    Only accounts in their first stay count: who left and came back adds nothing. Accounts with a blank `mrr` at any observed
+    age are left out, and the note counts them.
+    """
+    ages = customers.observed_ages(cell.position)
+    members = (began_in == cell.position) & cell.members
+    if not ages or not members.any():
+        return
+    here = slice(cell.position + 1, cell.position + 1 + ages)
+    staying = customers.unbroken(cell.position)[members, :ages]
+    known: NDArray[np.bool_] = np.all(revenue.known[members, here] | ~staying, axis=1)
+    amount = np.where(staying, revenue.amount[members, here], 0)[known]
+    note = without_mrr(int(len(known) - known.sum()))
+    n = len(amount)
+    for age in range(ages):
+        yield cell.figure("cohort_mrr", as_money(amount[:, age].sum()), n=n, accounts=n, note=note, age=age)
+        for metric, kept in (
+            ("cohort_gross_revenue_retention", np.minimum(amount[:, 0], amount[:, age])),
+            ("cohort_net_revenue_retention", amount[:, age]),
+        ):
+            value, interval, empty = ratio(kept, amount[:, 0], resampler, f"{metric}|{cell.name}|{age}")
+            yield cell.figure(metric, value, interval, n=n, accounts=n, note=join_notes(empty, note), age=age)
+
+
+@dataclass(frozen=True)
+class OrderAmounts:
+    """Order lines that were seen, with what they brought.
+
+    >>> none = np.empty(0, dtype=np.int64)
+    >>> OrderAmounts(none, none, none, none > 0, 0).unknown
+    0
+    """
+
+    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
+    at: NDArray[np.int64]  # shape (n,): Instants
+    # shape (n,): Whole ten-thousandths; negative for a return, 0 where the line has no amount, was cancelled or came back
+    amount: NDArray[np.int64]
+    bought: NDArray[np.bool_]  # shape (n,): Whether the line is a purchase: neither a return nor cancelled
+    unknown: int  # purchases without an amount
+
+
+def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until: int) -> OrderAmounts:
+    """Read the net amounts of order lines.
+
+    A line with a negative amount takes money back. A line that is cancelled, or came back at `returned_at`, brings nothing
+    when its own amount is positive.
+
+    >>> import pyarrow as pa
+    >>> from staypower.schemas import SCHEMAS
+    >>> time = pa.array([1, 2], pa.timestamp("us", "UTC"))
+    >>> rows = pa.table({"account_id": ["a", "a"], "at": time, "amount": [5.0, -2.0], "quantity": [1.0, -1.0]})
+    >>> found = read_order_amounts(Table(SCHEMAS["orders"], rows), accounts=["a"], observed_until=9)
+    >>> int(found.amount.sum()), found.bought.tolist()
+    (30000, [True, False])
+    """
+    account, at = number_accounts(orders, accounts), orders.own_instants()
+    arrived = np.maximum(at, instants_or_missing(orders, "known_at"))
+    seen = (account >= 0) & before(at, observed_until) & before(arrived, observed_until)
+    amount, known = whole_amounts(orders, "amount")
+    cancelled = orders.numbers("cancelled") == 1 if orders.has("cancelled") else np.zeros(len(orders), dtype=bool)
+    taken_back = orders.numbers("quantity") < 0 if orders.has("quantity") else np.zeros(len(orders), dtype=bool)
+    void = cancelled | before(instants_or_missing(orders, "returned_at"), observed_until)
+    amount = np.where(void & (amount > 0), 0, amount)
+    bought = ~cancelled & ~taken_back & ~(amount < 0)
+    unknown = int((seen & bought & ~known).sum())
+    return OrderAmounts(account[seen], at[seen], amount[seen], bought[seen], unknown)
+
+
+def order_figures(orders: OrderAmounts, rows: NDArray[np.int64], cell: PortfolioCell, margin: float) -> Iterator[Figure]:
+    """Yield accounts that ordered, what orders brought, and the mean margin per active account."""
+    active = len(np.unique(orders.account[rows[orders.bought[rows]]]))
+    total = as_money(orders.amount[rows].sum())
+    yield cell.figure("active_accounts", active, n=active, accounts=active)
+    yield cell.figure("order_revenue", total, n=active, accounts=active, note="net of returns")
+    note = "no orders" if not active else "margin of this period per account, not a lifetime value"
+    value = margin * total / active if active else math.nan
+    yield cell.figure("margin_per_active_account", value, n=active, accounts=active, note=note)

@@ -9,6 +9,6 @@ os.environ.setdefault("MLFLOW_DISABLE_SCHEMA_DETAILS", "true")
 
 from mlflow.models import set_model
 
-from staypower.tracking.served import ServedModel
+from staypower.tracking.runs import ServedModel
 
 set_model(ServedModel())

@@ -1,4 +1,4 @@
-"""One tracked run: settings, metrics, files and the model; and the closing of runs whose process died."""
+"""One tracked run: settings, data, metrics, files and the model as MLflow serves it; and closing runs whose process died."""
 
 from __future__ import annotations
 
@@ -16,14 +16,96 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from staypower.scoring.predictions import FeatureRowScorer
-from staypower.tracking.served import ARTIFACT, served_config, signature_of
-from staypower.tracking.store import Metric, Model, Param, Store, mlflow, use_store
+import pandas as pd
+
+from staypower.models.bundle import read_bundle
+from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
+from staypower.tracking.store import (
+    ColSpec,
+    DataType,
+    Metric,
+    Model,
+    ModelSignature,
+    Param,
+    PythonModel,
+    Schema,
+    Store,
+    TensorSpec,
+    mlflow,
+    use_store,
+)
 
 if TYPE_CHECKING:
+    from staypower.dataset.building import Dataset
+    from staypower.evaluation.comparison import Comparison
+    from staypower.evaluation.result import Evaluation
+    from staypower.evaluation.tier import TierEvaluation
     from staypower.models.bundle import Bundle
 
-__all__ = ["MODEL_ID", "TrackedRun", "close_dead_runs", "finite_metrics", "start_run", "user_name"]
+__all__ = [
+    "ARTIFACT",
+    "MODEL_ID",
+    "ServedModel",
+    "TrackedRun",
+    "close_dead_runs",
+    "finite_metrics",
+    "log_comparison",
+    "log_data",
+    "log_evaluation",
+    "log_tier",
+    "served_config",
+    "signature_of",
+    "start_run",
+    "user_name",
+]
+
+ARTIFACT = "bundle"
+"""Name of the bundle's folder among the files of a logged model."""
+
+
+class ServedModel(PythonModel):
+    """A sealed bundle as an MLflow model: the class behind `model_code.py`.
+
+    MLflow calls `load_context` once and then `predict`. The digest comes from the model's configuration, outside the folder
+    that it seals: a bundle in which one byte was changed is not loaded. Nothing is unpickled.
+    """
+
+    def load_context(self, context: Any) -> None:
+        """Read the bundle and check its digest."""
+        config = context.model_config
+        bundle = read_bundle(context.artifacts[ARTIFACT], digest=str(config["digest"]))
+        self._scorer = FeatureRowScorer(bundle, reasons=int(config["reasons"]), abstain_below=float(config["abstain_below"]))
+        self._kinds = self._scorer.columns
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Score rows of features; see `FeatureRowScorer.score`."""
+        scored = self._scorer.score(model_input)
+        texts = [name for name, kind in self._kinds.items() if kind is str]
+        return scored.assign(**{name: scored[name].astype(object).where(scored[name].notna(), "") for name in texts})
+
+
+def served_config(digest: str, *, reasons: int, abstain_below: float) -> dict[str, Any]:
+    """Return the configuration that a logged model keeps with its bundle.
+
+    >>> served_config("0" * 64, reasons=5, abstain_below=0.4)["reasons"]
+    5
+    """
+    return {"digest": digest, "reasons": reasons, "abstain_below": abstain_below}
+
+
+def signature_of(scorer: FeatureRowScorer) -> ModelSignature:
+    """Return the signature: doubles in, scores out.
+
+    `account_id` is optional. So, for MLflow, are the features: it would refuse a row without one of them before the model is
+    asked, in a message that either repeats the caller's rows or names nothing. The model itself refuses, and names what is
+    missing. Missing values are NaN or null.
+    """
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, ACCOUNT, required=False)]
+    inputs += [ColSpec(DataType.double, name, required=False) for name in scorer.bundle.feature_names]
+    kinds = {float: DataType.double, str: DataType.string}
+    outputs: list[ColSpec | TensorSpec] = [ColSpec(kinds[kind], name) for name, kind in scorer.columns.items()]
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+
 
 _MOST_PARAMS = 100
 _MOST_METRICS = 1000
@@ -221,3 +303,42 @@ def _key(name: str) -> str:
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def log_data(run: TrackedRun, settings: Mapping[str, Any], dataset: Dataset, *, data: str) -> None:
+    """Log the settings, what the data were, who was in the population, and the feature list."""
+    run.log_settings(settings)
+    sample = {"sample": str(dataset.sampling)} if dataset.sampling.is_on else {}
+    run.set_tags({"data_fingerprint": data, "split": dataset.plan.split, **sample})
+    run.log_text(json.dumps(dataset.plan.to_dict(), indent=2), "data/cutoffs.json")
+    run.log_text(json.dumps(dataset.sampling.to_dict(), indent=2), "data/sampling.json")
+    run.log_text(dataset.labels.frame().to_csv(index=False), "data/population.csv")
+    run.log_text(dataset.catalogue.frame().to_csv(index=False), "data/features.csv")
+
+
+def log_evaluation(run: TrackedRun, evaluation: Evaluation, *, scratch: Path) -> None:
+    """Log the metrics, the tables and the pictures of an evaluation."""
+    run.log_metrics(dict(evaluation.metrics()))
+    run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/evaluation.json")
+    run.log_text(evaluation.text(), "evaluation/evaluation.txt")
+    pictures = scratch / "pictures"
+    evaluation.write_pictures(pictures)
+    run.log_artifacts(pictures, "evaluation")
+
+
+def log_tier(run: TrackedRun, evaluation: TierEvaluation | None) -> None:
+    """Log the metrics and tables of the loyalty tier, when there is one."""
+    if evaluation is None:
+        return
+    run.log_metrics(dict(evaluation.metrics()))
+    run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/tier.json")
+    run.log_text(evaluation.text(), "evaluation/tier.txt")
+
+
+def log_comparison(run: TrackedRun, comparison: Comparison | None) -> None:
+    """Log how a challenger compares with the champion, when there was one."""
+    if comparison is None:
+        return
+    run.log_metrics({f"difference_{name}": found.value for name, found in comparison.differences.items()})
+    run.log_text(json.dumps(comparison.to_dict(), indent=2), "comparison/comparison.json")
+    run.log_text(comparison.text(), "comparison/comparison.txt")

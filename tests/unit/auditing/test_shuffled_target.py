@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from staypower.auditing.shuffling import _concordance, shuffle_target, shuffled_by_account
+from staypower.auditing.outcomes import _concordance, shuffle_target, shuffled_by_account
 from staypower.metrics.ranking import auroc
 from staypower.models import partition
 
@@ -33,7 +33,7 @@ def test_an_outcome_that_reaches_the_held_out_scores_is_caught(case, monkeypatch
     def telling(rows, shuffled, folds, case, *, seed):
         return shuffled + np.random.default_rng(seed).normal(0, 1.5, len(shuffled))
 
-    monkeypatch.setattr("staypower.auditing.shuffling._held_out", telling)
+    monkeypatch.setattr("staypower.auditing.outcomes._held_out", telling)
     check = shuffle_target(case)
     assert check.status == "failed"
     assert check.details["accounts_in_several_folds"] == 0

@@ -9,7 +9,7 @@ import pytest
 from audited_tables import case_of, times, with_column, with_table
 
 from staypower.auditing.knowledge import list_unproven
-from staypower.auditing.overlap import find_overlap
+from staypower.auditing.outcomes import find_overlap
 from staypower.auditing.separation import find_presence, find_separation
 from staypower.checking.leaks import leak_suspects
 from staypower.cutoffs import DAY, instant_of

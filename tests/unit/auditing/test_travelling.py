@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from staypower.auditing.case import Built
+from staypower.auditing.report import Built
 from staypower.auditing.time_travel import travel_by_arrival, travel_in_time
 from staypower.cutoffs import DAY, MISSING
 from staypower.features import builder, declaring, parts, rows, texts

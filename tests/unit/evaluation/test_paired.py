@@ -5,7 +5,7 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
-from staypower.evaluation.paired import paired_difference, paired_metrics
+from staypower.evaluation.measures import paired_difference, paired_metrics
 
 
 def rows(n=400, seed=0):

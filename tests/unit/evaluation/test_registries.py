@@ -14,15 +14,14 @@ from report_contents import made_report
 from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.comparison import _measured
-from staypower.evaluation.measures import METRICS, Metric
-from staypower.evaluation.paired import paired_difference
+from staypower.evaluation.measures import METRICS, Metric, paired_difference
 from staypower.evaluation.result import quality_of
 from staypower.evaluation.tier import TIER_METRICS, evaluate_tiers
 from staypower.pipelines import tune
 from staypower.reporting import card
 from staypower.reporting.rendering import render_report
-from staypower.tracking.contents import log_evaluation
-from staypower.tuning.result import Trial, Tuning
+from staypower.tracking.runs import log_evaluation
+from staypower.tuning import Trial, Tuning
 
 NAME, LABEL = "half_way_gain", "planted"
 PLANTED = Metric(NAME, LABEL, "higher", lambda score: score.tally.gain(0.5), "churned in the top half / all churned", "planted")

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from staypower.errors import UsageError
-from staypower.portfolio.customer_value import lifetime_value, to_period_probability, value_at_risk, whole_amounts
+from staypower.portfolio.customer_value import lifetime_value, to_period_probability, value_at_risk
+from staypower.portfolio.figures import whole_amounts
 from staypower.portfolio.revenue import recurring_revenue
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from staypower.cutoffs import instant_of, text_of
 from staypower.portfolio.catalogue import METRICS
-from staypower.portfolio.intervals import Resampler, wilson_interval
+from staypower.portfolio.figures import Resampler, wilson_interval
 from staypower.portfolio.periods import make_periods
 from staypower.portfolio.settings import PortfolioSettings
 

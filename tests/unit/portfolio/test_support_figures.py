@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from staypower.portfolio.support import censored_median
+from staypower.portfolio.figures import censored_median
 
 HEAD = "account_id,ticket_id,opened_at,first_response_at,resolved_at\n"
 

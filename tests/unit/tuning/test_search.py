@@ -8,8 +8,7 @@ import pytest
 
 from staypower.errors import UsageError
 from staypower.evaluation.resampling import Estimate
-from staypower.tuning.result import Trial, Tuning
-from staypower.tuning.search import TUNED, Budget, Search, search_settings
+from staypower.tuning import TUNED, Budget, Search, Trial, Tuning, search_settings
 
 DEFAULTS = {"num_leaves": 8, "max_depth": 4, "learning_rate": 0.04, "min_child_samples": 60, "l2": 1.0}
 DEFAULTS |= {"feature_fraction": 0.4, "bagging_fraction": 0.6}

@@ -11,12 +11,10 @@ import numpy as np
 from staypower.cutoffs import DAY
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import UsageError
-from staypower.evaluation.assessment import evaluate
+from staypower.evaluation.assessment import MODEL, evaluate
 from staypower.evaluation.backtest.known_accounts import KnownAccounts, compare_known_accounts
 from staypower.evaluation.backtest.result import AgePoint, Backtest, FoldResult
-from staypower.evaluation.measures import listed_in
-from staypower.evaluation.model_evaluation import MODEL
-from staypower.evaluation.paired import measure_of_weights, paired_difference
+from staypower.evaluation.measures import listed_in, measure_of_weights, paired_difference
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.settings import CostSettings
 

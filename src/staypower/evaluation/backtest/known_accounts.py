@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staypower.errors import UsageError
-from staypower.evaluation.measures import estimates_of, listed_in
-from staypower.evaluation.paired import measure_of_weights
+from staypower.evaluation.measures import estimates_of, listed_in, measure_of_weights
 from staypower.evaluation.resampling import Estimate, row_weights
 from staypower.results.numbers import decimal, signed
 
