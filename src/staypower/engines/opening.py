@@ -163,7 +163,6 @@ def fitting(
     cache: Path,
     name: str,
     progress: Progress,
-    as_of: int | None = None,
     thorough: bool = False,
 ) -> Iterator[Opened]:
     """Open tables within the memory, their buckets in a folder that is gone afterwards."""
@@ -173,12 +172,12 @@ def fitting(
         # a file is not there: reading names every such problem at once
         buckets, files = 1, ()
     if buckets == 1:
-        yield Opened(*load_tables(sources, progress=progress, as_of=as_of, thorough=thorough))
+        yield Opened(*load_tables(sources, progress=progress, thorough=thorough))
         return
     # what is looked at thoroughly is written otherwise: no run continues another's
-    run = secrets.token_hex(12) if thorough else fingerprint_of(files, buckets, as_of, sources.tables, sources.observed_until)
+    run = secrets.token_hex(12) if thorough else fingerprint_of(files, buckets, sources.tables, sources.observed_until)
     with working_folder(cache, name, run) as folder:
-        yield Opened(*_open(sources, engine, progress, buckets, folder / "tables", as_of, thorough=thorough), folder)
+        yield Opened(*_open(sources, engine, progress, buckets, folder / "tables", None, thorough=thorough), folder)
 
 
 def buckets_of(

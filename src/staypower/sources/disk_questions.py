@@ -59,16 +59,11 @@ class _Rows:
         return bool(self.files)
 
     @property
-    def columns(self) -> set[str]:
-        return {name for source in self.table.sources for name in source.kinds}
-
-    @property
     def date_only(self) -> set[str]:
         return {name for source in self.table.sources for name in source.date_only}
 
     def times(self) -> list[str]:
-        name = self.table.name
-        return [time for time in (SCHEMAS[name].times if name in SCHEMAS else (self.table.own_time,)) if time in self.columns]
+        return self.table.times
 
     def written(self, column: str) -> str:
         return f"epoch_us({quoted_name(column)})"
@@ -97,10 +92,10 @@ class _Rows:
     def find_repeats(self) -> list[Counted]:
         """Put aside which rows have an id that another row had before them."""
         key = SCHEMAS[self.table.name].row_id if self.table.name in SCHEMAS else None
-        if key is None or key not in self.columns or not self.files:
+        if key is None or key not in self.table.columns or not self.files:
             return []
-        known = f"greatest({self.own()}, {self.instant('known_at')})" if "known_at" in self.columns else self.own()
-        version = quoted_name("valid_from") if "valid_from" in self.columns else "NULL"
+        known = f"greatest({self.own()}, {self.instant('known_at')})" if "known_at" in self.table.columns else self.own()
+        version = quoted_name("valid_from") if "valid_from" in self.table.columns else "NULL"
         row = quoted_name(ROW)
         named = (
             f"SELECT {BUCKET}, {row}, account_id, {quoted_name(key)} AS id, {version} AS version, {known} AS known "
@@ -128,7 +123,7 @@ class _Rows:
         return [repeated_ids(self.table.name, key, int(count), int(across), tuple(shown))]
 
     def latest_arrival(self) -> int | None:
-        if "known_at" not in self.columns or not self.files:
+        if "known_at" not in self.table.columns or not self.files:
             return None
         return self._instant(f"SELECT max({self.instant('known_at')}) FROM {self.counting()}")
 
@@ -144,7 +139,7 @@ class _Rows:
         """Name the rows that are not dated later than the data were observed; accounts stay whatever their date."""
         if self.table.name == "accounts":
             return self.counting()
-        versions = f" AND coalesce({self.instant('valid_from')} < {until}, TRUE)" if "valid_from" in self.columns else ""
+        versions = f" AND coalesce({self.instant('valid_from')} < {until}, TRUE)" if "valid_from" in self.table.columns else ""
         return f"(SELECT * FROM {self.counting()} WHERE {self.own()} < {until}{versions})"
 
     def resolved(self, until: int) -> StoredTable:

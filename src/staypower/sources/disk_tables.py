@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from staypower.cutoffs import MISSING
-from staypower.schemas import Kind
+from staypower.schemas import SCHEMAS, Kind
 from staypower.sources.drafts import Draft, assemble, keep_found
 from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, not_finite, texts_as_numbers
 from staypower.sources.findings import Counted, merge, refuse
@@ -99,6 +99,17 @@ class StoredTable:
     repeats: str = ""  # folder of the rows whose id was there before; empty when there is none
     rows: int = 0  # how many rows count at some cutoff
     first: int | None = None  # instant of the earliest of them
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of its columns."""
+        return {name for source in self.sources for name in source.kinds}
+
+    @property
+    def times(self) -> list[str]:
+        """Names of the columns of its rows' own time."""
+        own = SCHEMAS[self.name].times if self.name in SCHEMAS else (self.own_time,)
+        return [name for name in own if name in self.columns]
 
 
 @dataclass(frozen=True)

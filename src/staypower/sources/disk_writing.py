@@ -39,9 +39,9 @@ from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
-from staypower.sources.resolving import Moment
+from staypower.sources.resolving import Moment, refuse_circle
 from staypower.sources.rules import no_rows_left, unknown_accounts
-from staypower.sources.settings import TableSource
+from staypower.sources.settings import TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_typed, typed_select, without_clock
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
@@ -103,19 +103,15 @@ class _Writing:
 
     def plan(self, problems: list[Problem]) -> None:
         """Plan every source and learn what its columns are; all problems at once."""
-        for name, listed in self.sources.items():
-            for number, source in enumerate(listed):
-                if name == "accounts" and source.derive_from and source.source is None:
-                    continue
-                place = f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
-                try:
-                    with open_source(source, place, self.folder, {}) as opened:
-                        plan = plan_source(name, source, opened, place)
-                        facts = learn_facts(name, source, opened, plan, place)
-                except UsageError as error:
-                    problems.extend(error.problems)
-                    continue
-                self.planned.setdefault(name, []).append(PlannedSource(source, place, plan, facts))
+        for name, source, place in placed(self.sources):
+            try:
+                with open_source(source, place, self.folder, {}) as opened:
+                    plan = plan_source(name, source, opened, place)
+                    facts = learn_facts(name, source, opened, plan, place)
+            except UsageError as error:
+                problems.extend(error.problems)
+                continue
+            self.planned.setdefault(name, []).append(PlannedSource(source, place, plan, facts))
         if problems:
             raise UsageError(problems)
         if self.thorough:
@@ -135,14 +131,13 @@ class _Writing:
             outline = planned.outline(name, f"{number}-{each}", date_only, via_dated=via_dated)
             sources.append(outline)
             self.run_over(planned, date_only, rows, self.copying(name, outline, arrivals=arrivals))
-        own_time = next((planned.source.time for planned in listed if planned.source.time), "at")
         if name == "accounts":
             files = parquet_files(self.into, [source.folder for source in sources])
             given = f"SELECT DISTINCT account_id AS known FROM {files}" if files else "SELECT '' AS known LIMIT 0"
             self.connection.execute(f"CREATE TABLE known_accounts AS {given}")
         else:
             self.count_rows(name, sources)
-        return StoredTable(name, own_time, tuple(sources))
+        return StoredTable(name, own_time(self.sources[name]), tuple(sources))
 
     def date_only(self, name: str) -> frozenset[str]:
         return without_clock([planned.facts for planned in self.planned[name]])
@@ -171,7 +166,7 @@ class _Writing:
         columns = [quoted_name(column) for column in outline.kinds]
         relation, needed = self.with_account(outline), ["account_id IS NOT NULL"]
         if name != "accounts":
-            times = SCHEMAS[name].times if name in SCHEMAS else (self.own_time(name),)
+            times = SCHEMAS[name].times if name in SCHEMAS else (own_time(self.sources[name]),)
             there = ", ".join(quoted_name(time) for time in times if time in outline.kinds)
             needed.append(f"coalesce({there}, NULL) IS NOT NULL")
         if name != "accounts" and arrivals:
@@ -194,9 +189,6 @@ class _Writing:
             f"TO {quoted_text(str(self.into / outline.folder))} ({IN_BUCKETS})"
         )
 
-    def own_time(self, name: str) -> str:
-        return next((planned.source.time for planned in self.planned[name] if planned.source.time), "at")
-
     def with_account(self, outline: StoredSource) -> str:
         """Name the rows of the source with their account, found through the id of another table where it says so."""
         if outline.via is None:
@@ -214,8 +206,7 @@ class _Writing:
         if via is None or via in self.keys:
             return
         if via in asked:
-            fix = "map `account_id` in one of the tables"
-            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", fix)
+            raise refuse_circle(asked[-1])
         schema, table, rows = SCHEMAS[via], f"keys_{via}", _Numbered()
         key, row = quoted_name(schema.row_id or ""), quoted_name(ROW)
         self.connection.execute(f"CREATE TABLE {table}_rows ({key} VARCHAR, account_id VARCHAR, start BIGINT, row BIGINT)")

@@ -15,9 +15,18 @@ from staypower.sources.extracting import Extract, below_minimum, extract, name_l
 from staypower.sources.findings import Counted, Finding, add_up, refuse
 from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
-from staypower.sources.resolving import Moment, drop_uncounted, end_of_observation, finish, refuse_no_accounts, rows_of, tidy
+from staypower.sources.resolving import (
+    Moment,
+    drop_uncounted,
+    end_of_observation,
+    finish,
+    refuse_circle,
+    refuse_no_accounts,
+    rows_of,
+    tidy,
+)
 from staypower.sources.rules import name_lookalikes, no_rows_left
-from staypower.sources.settings import TableSource
+from staypower.sources.settings import TableSource, own_time, placed
 from staypower.sources.surveys import check_words
 from staypower.tables import Tables
 
@@ -146,11 +155,8 @@ class _Reading:
         if not any(self.sources.values()):
             raise UsageError.of("no table is given", "tables", "name at least one source, such as `usage: {source: usage.csv}`")
         self.problems.extend(name_problems(self.sources))
-        for name, listed in self.sources.items():
-            for number, source in enumerate(listed):
-                place = f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
-                if not (name == "accounts" and source.derive_from and source.source is None):
-                    self.extract(name, source, place)
+        for name, source, place in placed(self.sources):
+            self.extract(name, source, place)
         drafts = {name: self.draft(name) for name in self.sources if self.sources[name]}
         if self.problems:
             raise UsageError(self.problems)
@@ -182,14 +188,11 @@ class _Reading:
             if source.key_via is None:
                 continue
             if source.key_via in (*asked, name):
-                raise UsageError.of(
-                    "keys go round in a circle", f"tables.{name}.key_via", "map `account_id` in one of the tables"
-                )
+                raise refuse_circle(name)
             via = self.draft(source.key_via, (*asked, name))
             if via is not None:
                 join_account(name, found, via)
-        own_time = next((source.time for source in listed if source.time), "at")
-        draft = assemble(name, extracts, own_time)
+        draft = assemble(name, extracts, own_time(listed))
         self.made[name] = draft
         return draft
 

@@ -38,6 +38,7 @@ __all__ = [
     "drop_uncounted",
     "end_of_observation",
     "finish",
+    "refuse_circle",
     "refuse_no_accounts",
     "rows_of",
     "tidy",
@@ -98,6 +99,11 @@ def refuse_no_accounts(given: bool) -> UsageError:
         return UsageError.of("there are no accounts", "tables.accounts", "check the source and `where`")
     fix = "check the sources, the ids, the times and `observed_until`: no row is left"
     return UsageError.of("there are no accounts", "tables", fix)
+
+
+def refuse_circle(table: str) -> UsageError:
+    """Say that the tables through which accounts are found lead back to the first."""
+    return UsageError.of("keys go round in a circle", f"tables.{table}.key_via", "map `account_id` in one of the tables")
 
 
 class AllRows(Protocol):

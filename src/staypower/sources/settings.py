@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from staypower.errors import nearest
 from staypower.schemas import Kind
 from staypower.sources.formats import FORMATS
 
-__all__ = ["RESERVED", "Scalar", "Sources", "TableSource"]
+__all__ = ["RESERVED", "Scalar", "Sources", "TableSource", "own_time", "placed"]
 
 Scalar = str | int | float | bool
 _FORMATS = " or ".join(f"`{name}`" for name in FORMATS)
@@ -108,6 +108,27 @@ class TableSource(BaseModel):
         if isinstance(given, list | tuple):
             return tuple(str(word) if isinstance(word, int | float) else word for word in cast("list[Any]", given))
         return given
+
+
+def placed(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[tuple[str, TableSource, str]]:
+    """Give every source that is read: its table, itself, and its place in the configuration for messages.
+
+    >>> [place for _, _, place in placed({"usage": [TableSource(), TableSource()], "orders": [TableSource()]})]
+    ['tables.usage[0]', 'tables.usage[1]', 'tables.orders']
+    """
+    for name, listed in sources.items():
+        for number, source in enumerate(listed):
+            if not (name == "accounts" and source.derive_from and source.source is None):
+                yield name, source, f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
+
+
+def own_time(sources: Sequence[TableSource]) -> str:
+    """Name the time column of a declared table.
+
+    >>> own_time([TableSource(), TableSource(time="day")])
+    'day'
+    """
+    return next((source.time for source in sources if source.time), "at")
 
 
 @dataclass(frozen=True)

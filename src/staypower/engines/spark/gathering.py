@@ -57,8 +57,8 @@ from staypower.sources.disk_tables import BUCKET, StoredTable
 from staypower.sources.extracting import ColumnFacts
 from staypower.sources.findings import Finding
 from staypower.sources.reading import derived_table, name_problems
-from staypower.sources.resolving import Moment
-from staypower.sources.settings import TableSource
+from staypower.sources.resolving import Moment, refuse_circle
+from staypower.sources.settings import TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, without_clock
 
 __all__ = ["gather_on_spark"]
@@ -140,18 +140,14 @@ class _Run:
     ) -> None:
         """Plan every source and learn what its columns are; all problems at once."""
         opened: list[tuple[MappedSource, DataFrame, dict[str, ColumnFacts]]] = []
-        for name, listed in sources.items():
-            for number, source in enumerate(listed):
-                if name == "accounts" and source.derive_from and source.source is None:
-                    continue
-                place = f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
-                try:
-                    frame = open_on_spark(self.session, source, place, folder, objects)
-                    mapped, known = plan_mapping(name, source, place, arrow_schema(frame))
-                except UsageError as error:
-                    problems.extend(error.problems)
-                    continue
-                opened.append((mapped, frame, known))
+        for name, source, place in placed(sources):
+            try:
+                frame = open_on_spark(self.session, source, place, folder, objects)
+                mapped, known = plan_mapping(name, source, place, arrow_schema(frame))
+            except UsageError as error:
+                problems.extend(error.problems)
+                continue
+            opened.append((mapped, frame, known))
         if problems:
             raise UsageError(problems)
         answers = _learn([(mapped, frame) for mapped, frame, _ in opened])
@@ -185,8 +181,7 @@ class _Run:
         sources = self.sources[name]
         date_only = without_clock([source.facts for source in sources])
         outlines = tuple(source.planned.outline(name, f"{number}-{each}", date_only) for each, source in enumerate(sources))
-        own_time = next((source.mapped.source.time for source in sources if source.mapped.source.time), "at")
-        table = StoredTable(name, own_time, outlines)
+        table = StoredTable(name, own_time([source.mapped.source for source in sources]), outlines)
         arrivals = any("known_at" in source.facts for source in sources)
         frames = []
         for each, source in enumerate(sources):
@@ -229,8 +224,7 @@ class _Run:
     def keys_of(self, via: str, asked: tuple[str, ...]) -> DataFrame:
         """Give the account of each id of a table: that of its first row."""
         if via in asked:
-            fix = "map `account_id` in one of the tables"
-            raise UsageError.of("keys go round in a circle", f"tables.{asked[-1]}.key_via", fix)
+            raise refuse_circle(asked[-1])
         if via not in self.keys:
             key = SCHEMAS[via].row_id or ""
             parts = []

@@ -24,7 +24,6 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from staypower.cutoffs import DAY
 from staypower.engines.spark.session import ORDER, column_of, sending_problems, spark_errors_as_problems
 from staypower.errors import UsageError
-from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, ROW, DiskTables, StoredTable
 from staypower.sources.extracting import ARROW_TYPES
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
@@ -210,8 +209,7 @@ def instants_of(table: StoredTable, columns: frozenset[str], date_only: frozense
     def instant(name: str) -> Column:
         return written(name) + functions.lit(DAY - 1 if name in date_only else 0)
 
-    own = SCHEMAS[table.name].times if table.name in SCHEMAS else (table.own_time,)
-    times = [name for name in own if name in columns]
+    times = [name for name in table.times if name in columns]
     nothing = functions.lit(None).cast("bigint")
     return {
         OWN: functions.coalesce(*map(instant, times), nothing),
@@ -335,8 +333,7 @@ class _Asked:
         return self.questions.count(self.table.name, "rows") > 0
 
     def times(self) -> list[str]:
-        own = SCHEMAS[self.table.name].times if self.table.name in SCHEMAS else (self.table.own_time,)
-        return [name for name in own if any(name in source.kinds for source in self.table.sources)]
+        return self.table.times
 
     def latest_arrival(self) -> int | None:
         seen = self.questions.seen
