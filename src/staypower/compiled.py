@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["jit"]
-
 
 def _cache_folder() -> Path:
     if sys.platform == "darwin":

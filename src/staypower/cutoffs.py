@@ -27,22 +27,6 @@ from staypower.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "ALWAYS",
-    "DAY",
-    "HOUR",
-    "MISSING",
-    "Outcome",
-    "before",
-    "cutoffs_between",
-    "end_of_day",
-    "entry",
-    "exit_after",
-    "instant_of",
-    "midnight_after",
-    "text_of",
-]
-
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 MISSING = int(np.iinfo(np.int64).min)

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["ExitCode", "Problem", "UsageError", "nearest"]
-
 
 class ExitCode(IntEnum):
     """What the command line returns.

@@ -17,8 +17,6 @@ from staypower.compiled import jit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TextEncoder", "count_repeats", "mix_in", "numbers_of_texts", "text_buffers"]
-
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _OTHER_ODD = np.uint64(0xC2B2AE3D27D4EB4F)
 _FACTOR = np.uint64(0xD6E8FEB86659FD93)

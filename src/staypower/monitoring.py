@@ -35,8 +35,6 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOVED", "STEADY", "Drift", "find_drift", "population_stability"]
-
 STEADY, MOVED = 0.1, 0.25
 _BINS = 10
 _LEVEL = 0.99

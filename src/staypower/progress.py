@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Progress"]
-
 
 class Progress:
     """Announce the steps of a run on standard error.

@@ -14,22 +14,6 @@ from typing import Literal
 
 from staypower.errors import UsageError
 
-__all__ = [
-    "ATTRIBUTES",
-    "CONSTANT_FIRST",
-    "Column",
-    "FALSE_WORDS",
-    "INSTRUMENTS",
-    "Kind",
-    "PAYMENT_STATUSES",
-    "SCHEMAS",
-    "SURVEY_SCALE_COLUMNS",
-    "Scale",
-    "TRUE_WORDS",
-    "TableSchema",
-    "VOCABULARY",
-]
-
 Kind = Literal["id", "time", "number", "text", "flag"]
 
 

@@ -23,8 +23,6 @@ from staypower.tables import Table, numbered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Spells", "SubscriptionVersions", "find_spells", "instants_or_missing", "number_accounts", "read_versions"]
-
 _NEVER = int(np.iinfo(np.int64).max)
 
 

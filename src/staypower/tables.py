@@ -21,8 +21,6 @@ from staypower.schemas import TableSchema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BucketedTables", "Table", "Tables", "fingerprint", "is_return", "numbered", "put_together"]
-
 Made = TypeVar("Made")
 
 

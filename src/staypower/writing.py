@@ -17,8 +17,6 @@ import pyarrow.parquet as pq
 
 from staypower.errors import UsageError
 
-__all__ = ["harmless", "read_table", "require_table_path", "write_atomically", "write_rows", "write_table"]
-
 _FORMULA = r"\A([=+\-@\t\r])"
 _ENDINGS = (".parquet", ".csv")
 # row groups of one size, however the rows arrive, so that equal rows give equal bytes

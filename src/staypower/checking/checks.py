@@ -21,8 +21,6 @@ from staypower.schemas import SCHEMAS
 from staypower.sources.findings import Finding
 from staypower.tables import BucketedTables, Table, Tables
 
-__all__ = ["CheckReport", "TABLE_FEATURES", "TableSummary", "attribute_frame", "check_tables"]
-
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 _COLUMNS = ("severity", "table", "column", "rows", "problem", "meaning", "fix", "examples")
 

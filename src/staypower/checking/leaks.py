@@ -27,8 +27,6 @@ from staypower.sources.findings import Finding
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SEPARATION", "leak_suspects", "suspicious_name"]
-
 SEPARATION = 0.95
 _BY_CHANCE = 1e-6
 _FOLDS = 5

@@ -10,8 +10,6 @@ import typer
 from staypower import __version__
 from staypower.cli.running import command
 
-__all__ = ["app", "main"]
-
 _LOOK = {
     "rich_markup_mode": None,
     "no_args_is_help": True,

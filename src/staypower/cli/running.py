@@ -25,8 +25,6 @@ import typer
 from staypower.errors import ExitCode, Problem, UsageError
 from staypower.progress import Progress
 
-__all__ = ["command"]
-
 INTERRUPTED = 130
 _ABOUT_THE_PLACE: Mapping[int, str] = {
     errno.ENOSPC: "free some space, or set another folder with `--set output.folder=...`",

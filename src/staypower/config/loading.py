@@ -20,8 +20,6 @@ from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
 from staypower.sources.settings import RESERVED
 
-__all__ = ["Overrides", "apply_overrides", "fill_variables", "load_config", "parse_override", "table_problems"]
-
 Overrides = Mapping[str, object] | Sequence[str]
 
 _FIX = "write `--set key=value`, for example `--set label.horizon=60`"

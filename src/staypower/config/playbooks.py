@@ -16,8 +16,6 @@ from staypower.config.settings import Settings
 from staypower.config.strictness import soft_types
 from staypower.errors import Problem, UsageError, nearest
 
-__all__ = ["load_action_options", "load_playbook", "read_playbook"]
-
 _DEFAULT = "default"  # names the packaged playbook
 
 

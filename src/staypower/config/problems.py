@@ -15,8 +15,6 @@ from pydantic.fields import FieldInfo
 from staypower.config.reading import Value
 from staypower.errors import Problem, nearest
 
-__all__ = ["Origins", "problem_of", "is_kind", "known_keys", "merge_problems", "models_of", "unknown_key"]
-
 _PLAIN: Mapping[str, tuple[str, str]] = {
     "int": ("not a whole number", "write a whole number such as 30, without quotes"),
     "float": ("not a number", "write a number such as 0.5, without quotes"),

@@ -20,8 +20,6 @@ import yaml
 
 from staypower.errors import Problem, UsageError
 
-__all__ = ["Document", "Value", "document_of", "read_document", "read_scalar", "read_text"]
-
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 
 LARGEST_FILE = 1_000_000

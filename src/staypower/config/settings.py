@@ -28,8 +28,6 @@ from staypower.scoring.settings import ScoringSettings
 from staypower.sources.settings import Sources, TableSource
 from staypower.tracking.settings import TrackingSettings
 
-__all__ = ["OutputSettings", "Settings", "TierSettings"]
-
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 

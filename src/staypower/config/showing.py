@@ -11,8 +11,6 @@ from staypower.config.settings import Settings
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 
-__all__ = ["ShownConfig", "show_config"]
-
 
 @dataclass(frozen=True)
 class ShownConfig(Result):

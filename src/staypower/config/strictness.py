@@ -13,8 +13,6 @@ from pydantic.fields import FieldInfo
 
 from staypower.config.reading import Value
 
-__all__ = ["soft_types"]
-
 Path = tuple[str | int, ...]
 
 _OWN_READING = (BeforeValidator, PlainValidator, WrapValidator)

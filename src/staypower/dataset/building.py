@@ -40,24 +40,6 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "Dataset",
-    "DatasetRows",
-    "KEYS",
-    "MatrixRows",
-    "Part",
-    "SAME_FOR_ALL",
-    "build_dataset",
-    "is_test_account",
-    "join_labels",
-    "labels_of",
-    "parts_of",
-    "require_features",
-    "varying",
-    "without",
-    "without_constants",
-]
-
 SAME_FOR_ALL = "the same in all training rows"
 _EVERYTHING = Sampling()
 

@@ -22,8 +22,6 @@ from staypower.writing import write_atomically
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MatrixCache"]
-
 MOST = 6
 
 

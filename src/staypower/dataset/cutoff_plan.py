@@ -21,29 +21,6 @@ from staypower.tables import BucketedTables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "CALIBRATION_CUTOFFS",
-    "CutoffPlan",
-    "FEWEST_TRAINING",
-    "LEAST_TRAINING_CUTOFFS",
-    "PARTS",
-    "Part",
-    "Split",
-    "begin_of_history",
-    "choose_plan",
-    "count_rows",
-    "cutoffs_to_test",
-    "is_test_account",
-    "pairs_of",
-    "plan_before",
-    "plan_cutoffs",
-    "plan_snapshot",
-    "require_enough_left",
-    "rolling_origins",
-    "rolling_plans",
-    "rows_kept",
-]
-
 Split = Literal["temporal", "grouped", "snapshot"]
 
 FEWEST_TRAINING = 3

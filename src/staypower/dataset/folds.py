@@ -31,8 +31,6 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ColumnStore", "build_folds"]
-
 
 def build_folds(
     tables: Tables,

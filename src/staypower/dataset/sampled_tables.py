@@ -22,8 +22,6 @@ from staypower.progress import Progress
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables, put_together
 
-__all__ = ["announcer", "machine_memory", "open_sample", "resolve_sampling"]
-
 # what training holds at its peak for each number of the matrix, measured: see docs/sampling.md
 _BYTES_PER_CELL = 48
 # what rows and accounts take at the least once they are read: only what cannot be held is refused

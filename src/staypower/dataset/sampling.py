@@ -22,8 +22,6 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STAYERS_PER_CHURNER", "Sampling"]
-
 STAYERS_PER_CHURNER = 1
 """When shares follow from `rows`: how many rows of stayers are kept per churned row before accounts are left out.
 

@@ -8,8 +8,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from staypower.labels.settings import date_text
 
-__all__ = ["CutoffSettings", "SamplingSettings"]
-
 
 class CutoffSettings(BaseModel):
     """Settings of the cutoffs.

@@ -22,8 +22,6 @@ from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import working_database
 from staypower.tables import BucketedTables, Table, Tables
 
-__all__ = ["ROWS_PER_BUCKET", "keep_part", "map_buckets", "map_to_parts", "sorted_parts"]
-
 _BATCH = 20_000
 # small groups: a range of accounts reads little more than its own rows
 _ROWS_PER_GROUP = 10_000

@@ -19,19 +19,6 @@ from staypower.sources.reading import read_tables
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables
 
-__all__ = [
-    "Load",
-    "Opened",
-    "buckets_for",
-    "buckets_of",
-    "database_memory",
-    "fitting",
-    "load_of",
-    "load_tables",
-    "open_tables",
-    "refuse_errors",
-]
-
 # the libraries themselves, measured
 _LIBRARIES = 600_000_000
 # what one row of a table, one account and one cell of a matrix take while a bucket is worked on, measured

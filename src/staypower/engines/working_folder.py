@@ -16,8 +16,6 @@ from typing import IO
 from staypower import __version__
 from staypower.errors import UsageError
 
-__all__ = ["fingerprint_of", "working_folder"]
-
 _LOCK = "lock"
 
 

@@ -14,8 +14,6 @@ from staypower.errors import UsageError
 from staypower.sources.format import Format, Given, Opening, listed
 from staypower.sources.values import quoted_text
 
-__all__ = ["CSV"]
-
 _PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
     {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
 )

@@ -16,8 +16,6 @@ from staypower.sources.rules import repeated_ids
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer
 
-__all__ = ["resolve"]
-
 
 def resolve(
     connection: Any,

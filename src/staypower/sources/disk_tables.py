@@ -30,20 +30,6 @@ from staypower.tables import BucketedTables, Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "BUCKET",
-    "IN_BUCKETS",
-    "MANIFEST",
-    "ROW",
-    "VIA_KEY",
-    "VIA_START",
-    "aside",
-    "StoredSource",
-    "StoredTable",
-    "DiskTables",
-    "parquet_files",
-]
-
 MANIFEST = "manifest.json"
 BUCKET = "bucket"
 # how the database writes rows into buckets; the number is in the files too, so that no folder's name is read as a value

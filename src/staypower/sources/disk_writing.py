@@ -46,8 +46,6 @@ from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_t
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
 
-__all__ = ["write_buckets"]
-
 
 def write_buckets(
     sources: Mapping[str, Sequence[TableSource]],

@@ -19,18 +19,6 @@ from staypower.tables import Table, numbered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "Draft",
-    "assemble",
-    "comparable",
-    "join_account",
-    "keep_found",
-    "own_midnights",
-    "positions",
-    "shared_ids",
-    "whole_days",
-]
-
 
 @dataclass
 class Draft:

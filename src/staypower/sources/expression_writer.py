@@ -12,8 +12,6 @@ from sqlglot import exp
 from staypower.errors import UsageError
 from staypower.sources.values import Value, ValueKind, as_flag, as_number, as_text, as_time
 
-__all__ = ["SIMPLER", "Rule", "Writer", "is_number", "shown"]
-
 SIMPLER = "prepare the column in the source"
 # Arguments that carry no meaning of their own: how sqlglot remembers dialects.
 _SILENT = frozenset({"safe", "typed", "ignore_nulls", "coalesce", "quoted", "big_int", "requires_string"})

@@ -23,8 +23,6 @@ from staypower.errors import UsageError, nearest
 from staypower.sources.expression_writer import SIMPLER, Rule, Writer, is_number, shown
 from staypower.sources.values import Value, ValueKind, as_flag, as_number, as_time, quoted_text
 
-__all__ = ["Compiled", "compile_expression"]
-
 _LONGEST = 4000
 _ALIKE = 0.75
 _ODD_NAME = re.compile(r"[\s().\-/%]")

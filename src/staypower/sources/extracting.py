@@ -28,21 +28,6 @@ from staypower.sources.settings import TableSource
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "ARROW_TYPES",
-    "EARLIEST",
-    "LATEST",
-    "LONG_ID",
-    "ColumnFacts",
-    "Extract",
-    "below_minimum",
-    "extract",
-    "kind_of_texts",
-    "name_left_attributes",
-    "not_finite",
-    "texts_as_numbers",
-]
-
 ARROW_TYPES: Mapping[Kind, pa.DataType] = {
     "id": pa.string(),
     "text": pa.string(),

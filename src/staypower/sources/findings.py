@@ -10,8 +10,6 @@ from typing import Literal
 from staypower.errors import Problem, UsageError
 from staypower.results.numbers import percent, plural
 
-__all__ = ["MOSTLY", "Counted", "Finding", "Severity", "add_up", "merge", "refuse"]
-
 Severity = Literal["error", "warning", "note"]
 
 

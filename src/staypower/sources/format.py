@@ -10,8 +10,6 @@ from typing import Any, Protocol
 
 from staypower.sources.values import quoted_text
 
-__all__ = ["Format", "Given", "Opening", "ending_of", "in_folders", "listed"]
-
 
 class Given(Protocol):
     """What the configuration says about a source, as far as its format needs it."""

@@ -13,8 +13,6 @@ from staypower.sources.csv_files import CSV
 from staypower.sources.format import Format, Given, Opening, ending_of, listed
 from staypower.sources.values import quoted_name, quoted_text
 
-__all__ = ["FORMATS", "by_ending", "format_of", "in_words"]
-
 
 def _read_duckdb(opening: Opening) -> str:
     """Attach a DuckDB file, opened for reading only, and name its table or check its query."""

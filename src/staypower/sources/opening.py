@@ -25,8 +25,6 @@ from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, kind_of, quoted_name, quoted_text
 from staypower.sources.working_database import hide_progress_bar
 
-__all__ = ["OpenSource", "SourceFile", "files_of", "open_source", "path_of", "source_files"]
-
 _CONFINED = (
     "SET python_enable_replacements = false",
     "SET TimeZone = 'UTC'",

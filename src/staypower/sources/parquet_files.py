@@ -21,8 +21,6 @@ from staypower.schemas import SCHEMAS
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.settings import TableSource
 
-__all__ = ["NUMBERED_TABLES", "read_parquet"]
-
 # the tables with the most rows; so are those that users declare
 NUMBERED_TABLES = ("usage", "orders")
 # how a column comes from the database, by its kind; texts besides

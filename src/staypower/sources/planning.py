@@ -14,8 +14,6 @@ from staypower.sources.opening import OpenSource
 from staypower.sources.settings import RESERVED, Scalar, TableSource
 from staypower.sources.values import Value, ValueKind, quoted_text
 
-__all__ = ["Plan", "PlannedColumn", "plan_source"]
-
 _DATE_TEXT = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
 _FITS: Mapping[str, tuple[ValueKind, ...]] = {
     "id": ("text", "number", "flag", "time", "nothing"),

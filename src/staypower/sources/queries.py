@@ -15,8 +15,6 @@ from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, as_flag, as_number, as_text, as_time, quoted_name, quoted_text
 
-__all__ = ["BAD_NUMBER", "NO_CLOCK", "NO_ZONE", "Query"]
-
 BAD_NUMBER = "-1.7976931348623157e308"
 _SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 # How a text wrote its time: without a clock, with one but no zone, with both.

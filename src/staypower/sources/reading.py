@@ -30,8 +30,6 @@ from staypower.sources.settings import TableSource, own_time, placed
 from staypower.sources.surveys import check_words
 from staypower.tables import Tables
 
-__all__ = ["derived_table", "name_problems", "read_tables"]
-
 
 def read_tables(
     sources: Mapping[str, Sequence[TableSource]],

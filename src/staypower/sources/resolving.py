@@ -32,18 +32,6 @@ from staypower.tables import Table, numbered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "AllRows",
-    "Moment",
-    "drop_uncounted",
-    "end_of_observation",
-    "finish",
-    "refuse_circle",
-    "refuse_no_accounts",
-    "rows_of",
-    "tidy",
-]
-
 Moment = str | date | datetime | int
 
 

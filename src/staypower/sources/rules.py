@@ -19,23 +19,6 @@ from staypower.tables import Table, numbered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "LATER_COLUMNS",
-    "clear_negative_durations",
-    "different_ids",
-    "drop_blank",
-    "drop_duplicates",
-    "drop_future",
-    "drop_unarrived",
-    "drop_unknown",
-    "name_early",
-    "name_exact_duplicates",
-    "name_lookalikes",
-    "no_rows_left",
-    "repeated_ids",
-    "unknown_accounts",
-]
-
 # Columns that cannot be before the row's own start; one that does becomes missing.
 LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {

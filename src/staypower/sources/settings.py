@@ -16,8 +16,6 @@ from staypower.errors import nearest
 from staypower.schemas import Kind
 from staypower.sources.formats import FORMATS
 
-__all__ = ["RESERVED", "Scalar", "Sources", "TableSource", "own_time", "placed"]
-
 Scalar = str | int | float | bool
 _FORMATS = " or ".join(f"`{name}`" for name in FORMATS)
 

@@ -18,8 +18,6 @@ from staypower.sources.findings import Counted, Finding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CHECKED", "check_words"]
-
 _NPS_SCALES = (Scale(0, 10), Scale(1, 10))
 
 

@@ -34,8 +34,6 @@ from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
 from staypower.sources.values import quoted_name
 
-__all__ = ["PlannedSource", "learn_facts", "stream_typed", "typed_select", "without_clock"]
-
 _BATCH = 100_000
 
 

@@ -7,8 +7,6 @@ from typing import Literal
 
 from staypower.schemas import FALSE_WORDS, TRUE_WORDS
 
-__all__ = ["Value", "ValueKind", "as_flag", "as_number", "as_text", "as_time", "kind_of", "quoted_name", "quoted_text"]
-
 ValueKind = Literal["text", "number", "time", "flag", "interval", "nothing", "other"]
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")

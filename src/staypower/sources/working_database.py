@@ -11,8 +11,6 @@ import duckdb
 
 from staypower.sources.values import quoted_text
 
-__all__ = ["hide_progress_bar", "one_writer", "working_database"]
-
 
 def hide_progress_bar(connection: Any) -> None:
     """Switch the progress bar of a connection off, where it is on.

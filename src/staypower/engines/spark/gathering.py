@@ -61,8 +61,6 @@ from staypower.sources.resolving import Moment, refuse_circle
 from staypower.sources.settings import TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, without_clock
 
-__all__ = ["gather_on_spark"]
-
 
 @contextmanager
 def gather_on_spark(

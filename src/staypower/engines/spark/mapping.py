@@ -25,18 +25,6 @@ from staypower.sources.settings import TableSource
 from staypower.sources.typed_sources import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
 
-__all__ = [
-    "FACTS",
-    "MappedSource",
-    "facts_of",
-    "in_order",
-    "learn_rows",
-    "map_rows",
-    "plan_mapping",
-    "problems_of",
-    "typed_schema",
-]
-
 FACTS = "source int, answer string"
 _GIVEN = "given rows"
 # a row group of the database

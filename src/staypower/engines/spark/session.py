@@ -26,20 +26,6 @@ from staypower.sources.formats import FORMATS, by_ending
 from staypower.sources.opening import path_of
 from staypower.sources.settings import TableSource
 
-__all__ = [
-    "ORDER",
-    "arrow_schema",
-    "column_of",
-    "open_on_spark",
-    "place_of",
-    "read_back",
-    "row_order",
-    "sending_problems",
-    "spark_errors_as_problems",
-    "spark_session",
-    "write_on_spark",
-]
-
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 

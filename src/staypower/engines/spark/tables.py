@@ -34,23 +34,6 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-__all__ = [
-    "ARRIVED",
-    "Gathering",
-    "KNOWN",
-    "OWN",
-    "Questions",
-    "RowsOfBucket",
-    "SOURCE",
-    "STATED",
-    "SparkTables",
-    "VERSION",
-    "WRITTEN",
-    "first_known",
-    "instants_of",
-    "slots_of",
-]
-
 SOURCE = "source"
 Made = TypeVar("Made")
 _PREFIXES: Mapping[pa.DataType, str] = MappingProxyType(
