@@ -16,8 +16,8 @@ from staypower.dataset import sampled_tables as pipeline
 from staypower.dataset.building import build_dataset
 from staypower.dataset.sampling import Sampling
 from staypower.engines.opening import load_tables
+from staypower.models.agreement import training_accounts
 from staypower.models.bundle import read_bundle
-from staypower.pipelines.evaluate import _training_accounts
 from staypower.pipelines.preparing import open_to_train
 from staypower.progress import Progress
 from staypower.scoring.sealing import _reference
@@ -130,7 +130,7 @@ def test_buckets_on_disk_give_the_same_model(call, trained, place):
 
 def test_known_accounts_are_those_whose_rows_were_learned_from(call, trained, bundle, dataset, settings, tables):
     learned = dataset.rows("training", "calibration")
-    assert _training_accounts(bundle, tables, settings.label) == set(dataset.matrix.accounts[learned])
+    assert training_accounts(bundle, tables, settings.label) == set(dataset.matrix.accounts[learned])
     # a model of a sample can be evaluated on all accounts: most of the others it has never seen
     code, out, err = call("evaluate", "capacity=40", more=("--model", trained["version"]))
     assert code == 0, err

@@ -1,4 +1,4 @@
-"""The data sets of a backtest's folds: each holds what was known at its test cutoff, and features are built once if they agree.
+"""Data sets of folds, for a backtest and for tuning: each holds what was known at its test cutoff; equal features are shared.
 
 A feature's value at a cutoff follows from its definition, the codes learned for it, and the rows before the cutoff. Folds learn
 their definitions at different cutoffs, but most come out equal: a column is built again only if its definition, its codes or a
@@ -15,9 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.dataset.building import Dataset, join_labels, require_features, without_constants
-from staypower.dataset.cutoff_plan import CutoffPlan, rows_kept
+from staypower.dataset.building import Dataset, DatasetRows, join_labels, require_features, without_constants
+from staypower.dataset.cutoff_plan import (
+    FEWEST_TRAINING,
+    CutoffPlan,
+    begin_of_history,
+    choose_plan,
+    rolling_origins,
+    rolling_plans,
+    rows_kept,
+)
 from staypower.dataset.sampling import Sampling
+from staypower.dataset.settings import CutoffSettings
+from staypower.errors import UsageError
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -51,6 +61,52 @@ def build_folds(
         declared = declare(tables, features, cutoff=plan.trained_until, hidden=label.hidden)
         require_features(declared)
         yield without_constants(join_labels(store.matrix(declared, labels, rows), declared, labels, plan, sampling))
+
+
+def build_tuning_folds(
+    tables: Tables,
+    *,
+    folds: int,
+    label: LabelSettings,
+    features: FeatureSettings,
+    cutoffs: CutoffSettings,
+    sampling: Sampling,
+    least_churners: int,
+) -> list[Dataset]:
+    """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
+    label.require_several_cutoffs("tuning")
+    plan = choose_plan(tables, label, cutoffs)
+    known = int(plan.test[0])
+    trained = np.concatenate([plan.training, plan.calibration])
+    before = rolling_origins(trained, embargo_days=label.outcome.embargo, least_training=FEWEST_TRAINING)
+    plans = rolling_plans(
+        # the folds lie before the date that the config tests at
+        cutoffs.model_copy(update={"test": None}),
+        label.outcome,
+        first=begin_of_history(tables),
+        observed_until=known,
+        folds=folds,
+        # a short history is tuned on the one fold it has rather than not at all
+        least_training=FEWEST_TRAINING if before else 1,
+    )
+    then = replace(tables, observed_until=known)
+    made = list(build_folds(then, plans, label=label, features=features, sampling=sampling))
+    usable = [fold for fold in made if _is_usable(fold, least_churners)]
+    if not usable:
+        fix = "give longer histories or more accounts; with few, keep the defaults"
+        raise UsageError.of("too few churned accounts in every fold to tune on", f"{len(made)} folds", fix)
+    return usable
+
+
+def _is_usable(fold: Dataset, least_churners: int) -> bool:
+    trained = fold.part("training", "calibration")
+    churned = int(trained.y.sum())
+    return min(churned, len(trained) - churned) >= least_churners and len(first_tested(fold)) > 0
+
+
+def first_tested(fold: Dataset) -> DatasetRows:
+    """Return the rows of a fold's first test cutoff."""
+    return fold.where(fold.matrix.cutoffs == fold.plan.test[0])
 
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:

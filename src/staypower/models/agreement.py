@@ -1,19 +1,25 @@
-"""What a sealed model needs in order to be right: the label that it was trained for, and the columns that it reads."""
+"""What a sealed model must agree with: its label, the columns that it reads, and a test that it was not trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
+from staypower.cutoffs import instant_of
+from staypower.dataset.cutoff_plan import CutoffPlan, is_test_account
+from staypower.dataset.sampling import Sampling
 from staypower.errors import Problem, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.streams.making import make_stream, source_of
+from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.tables import Table, Tables
 
-__all__ = ["require_same_label", "require_what_is_read"]
+__all__ = ["require_same_label", "require_unseen_test", "require_what_is_read", "training_accounts"]
 
 # What a probability is a probability of. Who is left out of the list (too new, notice given) may differ from training.
 _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "key_events", "activity_window")
@@ -63,3 +69,27 @@ def _lost(place: str, features: list[str]) -> Problem:
     more = f" and {len(features) - 1} more" if len(features) > 1 else ""
     fix = f"give the {kind} again under `tables` as it was in training, or train a model without it: `staypower train`"
     return Problem(f"the model reads a {kind} that is not there", f"{place}, for `{features[0]}`{more}", fix)
+
+
+def require_unseen_test(bundle: Bundle, plan: CutoffPlan, label: LabelSettings) -> None:
+    """Refuse a test whose outcomes the model was trained on."""
+    trained = bundle.metadata["cutoffs"]
+    last = max(instant_of(text) for text in (*trained["training"], *trained["calibration"]))
+    if plan.split != "snapshot" and not label.outcome.mature(np.array([last]), int(plan.test[0])).all():
+        where = f"test cutoffs {plan.to_dict()['test']}, model trained on data up to {max(trained['training'])}"
+        fix = f"set `cutoffs.test` at least {plan.embargo} days after the model's last training cutoff, or train again"
+        raise UsageError.of("the model was trained on outcomes of the test", where, fix)
+
+
+def training_accounts(bundle: Bundle, tables: Tables, label: LabelSettings) -> set[str]:
+    """Return the accounts that were in the population at a training cutoff of the model."""
+    plan = bundle.metadata["cutoffs"]
+    cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
+    # the sample of the model, whatever the settings say now
+    sampling = Sampling.from_dict(bundle.metadata.get("sampling"))
+    labels = find_labels(sampling.of_tables(tables), label, cutoffs)
+    everywhere = np.ones(labels.churned.shape, dtype=np.bool_)
+    kept = sampling.keeps(labels.churned, everywhere, labels.population.accounts, cutoffs)
+    accounts = np.asarray(labels.population.accounts, dtype=object)[kept.any(axis=1)]
+    snapshot = plan["split"] == "snapshot"
+    return {account for account in accounts.tolist() if not (snapshot and is_test_account(account))}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -15,12 +14,12 @@ import pandas as pd
 
 from staypower.config.loading import load_config
 from staypower.config.settings import Settings
-from staypower.cutoffs import before, instant_of, text_of
+from staypower.cutoffs import instant_of
 from staypower.engines.opening import load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
-from staypower.results.numbers import count
 from staypower.results.result import printable
+from staypower.scoring.scores import PreviousScores
 from staypower.scoring.settings import ScoringSettings
 from staypower.tables import BucketedTables, Tables
 from staypower.writing import read_table
@@ -32,7 +31,6 @@ __all__ = [
     "AccountIds",
     "Moment",
     "Previous",
-    "PreviousScores",
     "SettingsLike",
     "TablesLike",
     "accounts_from",
@@ -231,46 +229,6 @@ def prior_from(prior: str | float | None) -> float | Literal["estimate"] | None:
             "not a base rate", f"--prior {prior}", "give a share above 0 and below 1, such as 0.16, or `estimate`"
         )
     return rate
-
-
-@dataclass(frozen=True, eq=False)
-class PreviousScores:
-    """Scores of an earlier cutoff, and where they come from."""
-
-    table: pd.DataFrame  # of the columns of a score list those that are compared
-    name: str  # the file, or what the user calls it
-
-    def fingerprint(self) -> str:
-        """Return what changes with the rows."""
-        return str(int(pd.util.hash_pandas_object(self.table, index=False).sum()))
-
-    def cutoff_before(self, now: int) -> int:
-        """Return the one cutoff of these scores, which must be before another."""
-        found = sorted(set(self.table["cutoff"].astype(str))) if "cutoff" in self.table else []
-        if len(found) != 1:
-            value = f"{self.name}: {len(found)} cutoffs"
-            raise UsageError.of("not the scores of one cutoff", value, "give a file that `staypower score` wrote")
-        at = instant_of(found[0])
-        if not before(np.array([at]), now).all():
-            value = f"{self.name}: {found[0]}, now {text_of(now)}"
-            raise UsageError.of("the previous scores are not earlier", value, "give scores of an earlier cutoff")
-        return at
-
-    def deviations(self, scores: pd.DataFrame) -> tuple[str, ...]:
-        """Return a note when these probabilities are not those that a model gives at their cutoff."""
-        written = self.table
-        if "account_id" not in written or "churn_probability" not in written:
-            return ()
-        both = scores[["account_id", "churn_probability"]].merge(
-            written[["account_id", "churn_probability"]], on="account_id", suffixes=("", "_written")
-        )
-        apart = int(((both["churn_probability"] - both["churn_probability_written"]).abs() > 1e-6).sum())
-        if not apart:
-            return ()
-        return (
-            f"{count(apart)} probabilities in {self.name} are not those of this model at that cutoff (another model, or rows "
-            "that arrived later): changes are computed with this model at both cutoffs",
-        )
 
 
 Previous = str | Path | pd.DataFrame | object | None

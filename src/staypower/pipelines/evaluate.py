@@ -8,24 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from staypower.config.settings import Settings
-from staypower.cutoffs import instant_of
-from staypower.dataset.building import Dataset, build_dataset
+from staypower.dataset.building import build_dataset
 from staypower.dataset.cache import MatrixCache
-from staypower.dataset.cutoff_plan import is_test_account
 from staypower.dataset.sampled_tables import announcer
-from staypower.dataset.sampling import Sampling
-from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.result import Evaluation, TableName
 from staypower.features.catalogue import Catalogue
-from staypower.labels.churn import find_labels
-from staypower.labels.settings import LabelSettings
-from staypower.models.agreement import require_same_label, require_what_is_read
-from staypower.models.bundle import Bundle, read_bundle
+from staypower.models.agreement import require_same_label, require_unseen_test, require_what_is_read, training_accounts
+from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.arguments import (
     SettingsLike,
@@ -39,7 +31,7 @@ from staypower.pipelines.arguments import (
 from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
-from staypower.tables import Tables, fingerprint
+from staypower.tables import fingerprint
 from staypower.tracking.runs import log_data, log_evaluation
 
 if TYPE_CHECKING:
@@ -121,9 +113,23 @@ def evaluate(
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
-    data = fingerprint(tables)
+    data, catalogue = fingerprint(tables), Catalogue.from_dict(bundle.learned["catalogue"])
+    require_same_label(bundle, settings.label)
+    require_what_is_read(catalogue, tables)
     with progress.step("building features and labels"):
-        dataset = _rows_for(bundle, tables, settings, MatrixCache(settings.output_folder / "cache", data), sampling, progress)
+        dataset = build_dataset(
+            tables,
+            label=settings.label,
+            features=settings.features,
+            cutoffs=settings.cutoffs,
+            catalogue=catalogue,
+            cache=MatrixCache(settings.output_folder / "cache", data),
+            need=("test",),
+            threads=settings.model.threads or 2,
+            sampling=sampling,
+            announce=announcer(settings.engine.memory_bytes, progress),
+        )
+        require_unseen_test(bundle, dataset.plan, settings.label)
     with progress.step("evaluating"):
         test = dataset.part("test")
         evaluation = evaluate_model(
@@ -136,7 +142,7 @@ def evaluate(
             costs=settings.costs,
             portfolio=settings.portfolio,
             capacity=settings.capacity,
-            known=_training_accounts(bundle, tables, settings.label),
+            known=training_accounts(bundle, tables, settings.label),
             prior=target,
             calibrated_base_rate=bundle.trained_base_rate,
             seed=settings.model.seed,
@@ -153,45 +159,3 @@ def evaluate(
         log_data(run, settings.to_dict(), dataset, data=data)
         log_evaluation(run, evaluation, scratch=Path(scratch))
     return EvaluateResult(evaluation, place.version, run.run_id, tuple(files))
-
-
-def _training_accounts(bundle: Bundle, tables: Tables, label: LabelSettings) -> set[str]:
-    """Return the accounts that were in the population at a training cutoff of the model."""
-    plan = bundle.metadata["cutoffs"]
-    cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
-    # the sample of the model, whatever the settings say now
-    sampling = Sampling.from_dict(bundle.metadata.get("sampling"))
-    labels = find_labels(sampling.of_tables(tables), label, cutoffs)
-    everywhere = np.ones(labels.churned.shape, dtype=np.bool_)
-    kept = sampling.keeps(labels.churned, everywhere, labels.population.accounts, cutoffs)
-    accounts = np.asarray(labels.population.accounts, dtype=object)[kept.any(axis=1)]
-    snapshot = plan["split"] == "snapshot"
-    return {account for account in accounts.tolist() if not (snapshot and is_test_account(account))}
-
-
-def _rows_for(
-    bundle: Bundle, tables: Tables, settings: Settings, cache: MatrixCache, sampling: Sampling, progress: Progress
-) -> Dataset:
-    catalogue = Catalogue.from_dict(bundle.learned["catalogue"])
-    require_same_label(bundle, settings.label)
-    require_what_is_read(catalogue, tables)
-    dataset = build_dataset(
-        tables,
-        label=settings.label,
-        features=settings.features,
-        cutoffs=settings.cutoffs,
-        catalogue=catalogue,
-        cache=cache,
-        need=("test",),
-        threads=settings.model.threads or 2,
-        sampling=sampling,
-        announce=announcer(settings.engine.memory_bytes, progress),
-    )
-    plan, trained = dataset.plan, bundle.metadata["cutoffs"]
-    last = max(instant_of(text) for text in (*trained["training"], *trained["calibration"]))
-    seen = not settings.label.outcome.mature(np.array([last]), int(plan.test[0])).all()
-    if plan.split != "snapshot" and seen:
-        where = f"test cutoffs {dataset.plan.to_dict()['test']}, model trained on data up to {max(trained['training'])}"
-        fix = f"set `cutoffs.test` at least {plan.embargo} days after the model's last training cutoff, or train again"
-        raise UsageError.of("the model was trained on outcomes of the test", where, fix)
-    return dataset

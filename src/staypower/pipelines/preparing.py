@@ -20,11 +20,11 @@ from staypower.errors import Problem, UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
-from staypower.pipelines.arguments import PreviousScores, holding
+from staypower.pipelines.arguments import holding
 from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
-from staypower.scoring.scores import ScoredParts, Scores
+from staypower.scoring.scores import PreviousScores, ScoredParts, Scores
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from staypower import __version__
@@ -24,7 +23,6 @@ from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.learned import find_leaver_reasons
 from staypower.models.bundle import Bundle, write_bundle
-from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import fit_classifier, fit_secondary_models
 from staypower.pipelines.arguments import (
     Moment,
@@ -47,8 +45,6 @@ from staypower.tracking.runs import log_comparison, log_data, log_evaluation, lo
 from staypower.tracking.tracker import ModelVersion, Tracker
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from staypower.results.pictures import Picture
 
 __all__ = ["TrainResult", "train"]
@@ -205,7 +201,8 @@ def train(
                 seed=settings.model.seed,
                 threads=settings.model.threads or 2,
             )
-            evaluation = replace(evaluation, importance=_importances(model, dataset))
+            importance = dict(zip(dataset.catalogue.names, map(float, model.feature_importances_), strict=True))
+            evaluation = replace(evaluation, importance=importance)
         with progress.step("fitting kinds, horizons and tier"):
             secondary = fit_secondary_models(
                 dataset,
@@ -271,8 +268,3 @@ def _register(
     unfit = unfit_because(evaluation, churned_accounts=test.churned.distinct_accounts, lacking=lacking)
     metrics = dict(evaluation.metrics())
     return tracker.register(folder, digest, run_id, metrics, split=plan.split, facts=facts, unfit=unfit)
-
-
-def _importances(model: ChurnClassifier, dataset: Dataset) -> dict[str, float]:
-    values: NDArray[np.float64] = np.asarray(model.feature_importances_, dtype=np.float64)
-    return dict(zip(dataset.catalogue.names, values.tolist(), strict=True))

@@ -16,11 +16,8 @@ import pandas as pd
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset, DatasetRows, build_dataset
-from staypower.dataset.cutoff_plan import FEWEST_TRAINING, begin_of_history, choose_plan, rolling_origins, rolling_plans
-from staypower.dataset.folds import build_folds
+from staypower.dataset.folds import build_tuning_folds, first_tested
 from staypower.dataset.sampled_tables import announcer
-from staypower.dataset.sampling import Sampling
-from staypower.errors import UsageError
 from staypower.evaluation.measures import DECISIVE, listed_in, paired_difference
 from staypower.evaluation.resampling import Estimate
 from staypower.metrics.probability import log_losses
@@ -137,7 +134,15 @@ def tune(
             sampling=sampling,
             announce=announcer(settings.engine.memory_bytes, progress),
         )
-        folds = _folds(settings, tables, sampling)
+        folds = build_tuning_folds(
+            tables,
+            folds=FOLDS,
+            label=settings.label,
+            features=settings.features,
+            cutoffs=settings.cutoffs,
+            sampling=sampling,
+            least_churners=settings.model.min_churners,
+        )
     tracker = tracker_of(settings)
     search = Search(
         settings.path(settings.tracking.folder) / "tuning.db", _name(settings, tables), budget, settings.model.seed, resume
@@ -157,38 +162,6 @@ def tune(
     return TuneResult(tuning, path, run.run_id)
 
 
-def _folds(settings: Settings, tables: Tables, sampling: Sampling) -> list[Dataset]:
-    """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
-    settings.label.require_several_cutoffs("tuning")
-    plan = choose_plan(tables, settings.label, settings.cutoffs)
-    known = int(plan.test[0])
-    # the folds lie before the date that the config tests at
-    cutoffs = settings.cutoffs.model_copy(update={"test": None})
-    outcome, first = settings.label.outcome, begin_of_history(tables)
-    learned = np.concatenate([plan.training, plan.calibration])
-    before = rolling_origins(learned, embargo_days=outcome.embargo, least_training=FEWEST_TRAINING)
-    # a short history is tuned on the one fold it has rather than not at all
-    least = FEWEST_TRAINING if before else 1
-    plans = rolling_plans(cutoffs, outcome, first=first, observed_until=known, folds=FOLDS, least_training=least)
-    then = replace(tables, observed_until=known)
-    made = list(build_folds(then, plans, label=settings.label, features=settings.features, sampling=sampling))
-    fit = [fold for fold in made if _enough(fold, settings)]
-    if not fit:
-        fix = "give longer histories or more accounts; with few, keep the defaults"
-        raise UsageError.of("too few churned accounts in every fold to tune on", f"{len(made)} folds", fix)
-    return fit
-
-
-def _enough(fold: Dataset, settings: Settings) -> bool:
-    trained = fold.part("training", "calibration")
-    churned = int(trained.y.sum())
-    return min(churned, len(trained) - churned) >= settings.model.min_churners and len(_fresh(fold)) > 0
-
-
-def _fresh(fold: Dataset) -> DatasetRows:
-    return fold.where(fold.matrix.cutoffs == fold.plan.test[0])
-
-
 def _predict(rows: DatasetRows, settings: ModelSettings, overrides: Mapping[str, Any]) -> NDArray[np.float64]:
     """Train on the data set of some rows with some settings, and predict the rows."""
     model = fit_classifier(rows.dataset, settings.model_copy(update=dict(overrides)))
@@ -200,7 +173,7 @@ def _losses(folds: list[Dataset], settings: Settings, overrides: dict[str, Any])
 
 
 def _loss(fold: Dataset, settings: Settings, overrides: dict[str, Any]) -> tuple[float, int]:
-    rows = _fresh(fold)
+    rows = first_tested(fold)
     losses = log_losses(rows.y, _predict(rows, settings.model, overrides))
     return float(np.sum(losses)), len(rows)
 
@@ -223,7 +196,7 @@ def _tested(found: tuple[Trial, ...], folds: list[Dataset], dataset: Dataset, se
     overrides = tuning.best.settings
     return replace(
         tuning,
-        on_folds=_compare([_fresh(fold) for fold in folds], settings, overrides),
+        on_folds=_compare([first_tested(fold) for fold in folds], settings, overrides),
         later=_compare([dataset.part("test")], settings, overrides),
     )
 

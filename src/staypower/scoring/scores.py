@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from staypower.cutoffs import text_of
+from staypower.cutoffs import before, instant_of, text_of
+from staypower.errors import UsageError
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import chance, count, money, plain, plural
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from staypower.explanation.reasons import Explanation
 
-__all__ = ["ScoreSummary", "ScoredParts", "Scores", "SparkScores", "typed_rows"]
+__all__ = ["PreviousScores", "ScoreSummary", "ScoredParts", "Scores", "SparkScores", "typed_rows"]
 
 _NOBODY = "No account has the status `scored`: none was active, so there is no probability."
 _SHOWN = 5
@@ -278,3 +279,43 @@ class SparkScores(ScoreSummary):
         total = float(np.nansum(revenue))
         found["mrr_share"] = found["mrr"] / total if total > 0 else np.nan
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class PreviousScores:
+    """Scores of an earlier cutoff, and where they come from."""
+
+    table: pd.DataFrame  # of the columns of a score list those that are compared
+    name: str  # the file, or what the user calls it
+
+    def fingerprint(self) -> str:
+        """Return what changes with the rows."""
+        return str(int(pd.util.hash_pandas_object(self.table, index=False).sum()))
+
+    def cutoff_before(self, now: int) -> int:
+        """Return the one cutoff of these scores, which must be before another."""
+        found = sorted(set(self.table["cutoff"].astype(str))) if "cutoff" in self.table else []
+        if len(found) != 1:
+            value = f"{self.name}: {len(found)} cutoffs"
+            raise UsageError.of("not the scores of one cutoff", value, "give a file that `staypower score` wrote")
+        at = instant_of(found[0])
+        if not before(np.array([at]), now).all():
+            value = f"{self.name}: {found[0]}, now {text_of(now)}"
+            raise UsageError.of("the previous scores are not earlier", value, "give scores of an earlier cutoff")
+        return at
+
+    def deviations(self, scores: pd.DataFrame) -> tuple[str, ...]:
+        """Return a note when these probabilities are not those that a model gives at their cutoff."""
+        written = self.table
+        if "account_id" not in written or "churn_probability" not in written:
+            return ()
+        both = scores[["account_id", "churn_probability"]].merge(
+            written[["account_id", "churn_probability"]], on="account_id", suffixes=("", "_written")
+        )
+        apart = int(((both["churn_probability"] - both["churn_probability_written"]).abs() > 1e-6).sum())
+        if not apart:
+            return ()
+        return (
+            f"{count(apart)} probabilities in {self.name} are not those of this model at that cutoff (another model, or rows "
+            "that arrived later): changes are computed with this model at both cutoffs",
+        )
