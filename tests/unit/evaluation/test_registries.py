@@ -96,12 +96,15 @@ def test_two_scores_and_two_versions_are_compared_by_it(rows):
 
 
 def test_a_backtest_has_it_by_fold_by_age_and_for_known_accounts():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(METRICS, NAME)
+        before = len(backtest_of(folds_of(halves=True)[2], replicates=20).plot("ageing").axes)
     found = backtest_of(folds_of(halves=True)[2], replicates=20)
     assert NAME in found.frame("folds")
     assert {NAME, f"{NAME}_change"} <= set(found.frame("ages"))
     assert NAME in found.known_accounts.difference
     assert LABEL in squeezed(found.text())
-    assert len(found.plot("ageing").axes) == 3
+    assert len(found.plot("ageing").axes) == before + 1
 
 
 def test_tuning_compares_by_it(rows, monkeypatch):
