@@ -120,6 +120,28 @@ def exit_after(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], window_d
     return entry(instants, cutoffs, offset_days=window_days)
 
 
+def whole_days(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the midnights (UTC) of the days that instants are in.
+
+    >>> whole_days(np.array([DAY + 5, MISSING])).tolist() == [DAY, MISSING]
+    True
+    """
+    return np.where(times == MISSING, MISSING, times // DAY * DAY)
+
+
+def comparable(
+    first: NDArray[np.int64], second: NDArray[np.int64], *, days: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bring two times to whole days when one of them has no clock, since more is not known.
+
+    >>> comparable(np.array([DAY + 5]), np.array([DAY]), days=True)[0].tolist()
+    [86400000000]
+    """
+    if not days:
+        return first, second
+    return whole_days(first), whole_days(second)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The stretch after a cutoff in which churn is looked for.

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.cutoffs import DAY, HOUR, MISSING, earliest, end_of_day
+from staypower.cutoffs import HOUR, MISSING, comparable, earliest, end_of_day
 from staypower.schemas import TableSchema
 
 if TYPE_CHECKING:
@@ -78,9 +78,8 @@ class Table:
 
         Between a date and a clock time only whole UTC days are counted, since more is not known.
         """
-        first, last = self.midnights(start), self.midnights(end)
-        if (start in self.date_only) != (end in self.date_only):
-            first, last = _floor_day(first), _floor_day(last)
+        days = (start in self.date_only) != (end in self.date_only)
+        first, last = comparable(self.midnights(start), self.midnights(end), days=days)
         known = (first != MISSING) & (last != MISSING) & (last >= first)
         return np.where(known, (np.where(known, last, 0) - np.where(known, first, 0)) / HOUR, np.nan)
 
@@ -122,7 +121,7 @@ def is_return(orders: Table) -> NDArray[np.bool_]:
     """Say which rows of `orders` are returns by themselves, at their own time, and so never activity.
 
     A row of negative quantity is one. A row declared `cancelled` is one where cancellations are rows of their own: when the
-    column is `fixed`, or when the table does not tell `returned_at`. Otherwise the flag was set later on the order's own row,
+    column is `fixed`, or when the table has no `returned_at`. Otherwise the flag was set later on the order's own row,
     and only `returned_at` says from when.
 
     >>> from staypower.schemas import SCHEMAS
@@ -136,10 +135,6 @@ def is_return(orders: Table) -> NDArray[np.bool_]:
     if orders.has("quantity"):
         found |= orders.numbers("quantity") < 0.0
     return found
-
-
-def _floor_day(instants: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.where(instants == MISSING, MISSING, instants // DAY * DAY)
 
 
 class BucketedTables(ABC):
@@ -197,7 +192,7 @@ class BucketedTables(ABC):
         return self
 
     def together(self, only: Collection[str] | None = None) -> Tables:
-        """Put the rows of all buckets under one another; `only` names the tables that are needed besides `accounts`."""
+        """Combine the rows of all buckets; `only` names the tables that are needed besides `accounts`."""
         return put_together([self.bucket(number, only) for number in self.buckets])
 
     def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
@@ -271,18 +266,13 @@ class Tables(Mapping[str, Table], BucketedTables):
         first = earliest([self[name].own_instants()])
         return None if first == MISSING else first
 
-    @property
-    def account_ids(self) -> list[str]:
-        """Every account once, sorted."""
-        return _ids_of(self)
-
 
 def _ids_of(tables: Tables) -> list[str]:
     return sorted(pc.unique(tables["accounts"].data.column("account_id")).to_pylist())
 
 
 def put_together(parts: Sequence[Tables]) -> Tables:
-    """Put the rows of several buckets under one another."""
+    """Combine the rows of several buckets."""
     first = parts[0]
     if len(parts) == 1:
         return first

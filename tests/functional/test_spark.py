@@ -253,7 +253,7 @@ def test_a_problem_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
     [
         (["--account", "A0000001"], "the Spark engine scores every account"),
         (["--previous", "old.parquet"], "the Spark engine does not compare with earlier scores"),
-        (["--set", "engine.memory=2GB"], "`memory` means nothing to the engine `spark`"),
+        (["--set", "engine.memory=2GB"], "`memory` is not used by the engine `spark`"),
         (["--set", "engine.options={executor: 1}"], "not an option of Spark: executor"),
         (["--output", "scores.csv", "--set", "playbook=null"], "Spark writes many files, not one"),
         ([], "the Spark engine chooses no actions"),

@@ -217,7 +217,7 @@ def check_tables(
     empty, looked = tables.empty, list(tables.each(_look))
     figures = {name: reduce(add, (each[name] for each, _ in looked)) for name in empty}
     attributes = pd.concat([frame for _, frame in looked]).sort_index(kind="stable")
-    found = [*findings, *_nothing_to_learn(empty), *_changing(empty, figures), *_leaks(empty, attributes, target, label)]
+    found = [*findings, *_nothing_to_train_on(empty), *_changing(empty, figures), *_leaks(empty, attributes, target, label)]
     found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *_absent(empty)]
     return CheckReport.of(found, {name: figures[name].summary(table) for name, table in empty.items()})
 
@@ -339,8 +339,8 @@ def _days(first: int, until: int) -> int:
     return (until - first // DAY * DAY) // DAY
 
 
-def _nothing_to_learn(empty: Tables) -> Iterator[Finding]:
-    """Refuse a company of which nothing is known but its accounts."""
+def _nothing_to_train_on(empty: Tables) -> Iterator[Finding]:
+    """Refuse tables that hold nothing but accounts."""
     if len(empty) == 1 and not empty["accounts"].fixed:
         problem = "neither an event table nor a usable attribute"
         fix = "give one event table, or list attributes that never change under `static:`"

@@ -1,4 +1,4 @@
-"""Columns that know too much: values made after the fact that they are to predict.
+"""Columns that leak the outcome: their values were made after the event to predict.
 
 Two rules, both only raise a suspicion; a person decides.
 

@@ -66,7 +66,7 @@ def demo(
 
 @command(app)
 def check() -> None:
-    """Say what is wrong with the data and how to fix it."""
+    """Report what is wrong with the data and how to fix it."""
 
 
 @command(app, job="pipelines.features.list_features")
@@ -105,7 +105,7 @@ def evaluate(
         typer.Option("--prior", metavar="RATE", help="Evaluate the model at this base rate too: 0.16, or `estimate`."),
     ] = None,
 ) -> None:
-    """Measure a model on later cutoffs, beside its baselines."""
+    """Evaluate a model on later cutoffs, next to its baselines."""
 
 
 @command(app)
@@ -139,7 +139,9 @@ def score(
 def explain(
     accounts: Annotated[
         list[str] | None,
-        typer.Option("--account", metavar="ID", help="Explain this account; may be repeated. None: what moved all accounts."),
+        typer.Option(
+            "--account", metavar="ID", help="Explain this account; may be repeated. Default: what drives all accounts."
+        ),
     ] = None,
     cutoff: Cutoff = None,
     model: Model = None,
@@ -153,7 +155,7 @@ def explain(
 
 @command(app)
 def actions(cutoff: Cutoff = None, output: Output = None, model: Model = None) -> None:
-    """List whom to act on and how: highest value first, within capacity, some held back at random."""
+    """List the accounts to act on and how: highest value first, within capacity, with a random holdout."""
 
 
 @command(app)
@@ -178,7 +180,7 @@ def report(
     cutoff: Cutoff = None,
     model: Model = None,
     previous: Annotated[
-        Path | None, typer.Option("--previous", metavar="FILE", help="Scores of an earlier cutoff, to say who moved.")
+        Path | None, typer.Option("--previous", metavar="FILE", help="Scores of an earlier cutoff, to list who moved.")
     ] = None,
     pages: Annotated[int, typer.Option("--pages", min=0, max=1000, help="Accounts with a page of their own.")] = 50,
     audit: Annotated[bool, typer.Option("--audit", help="Run the audit, too, and put it in.")] = False,

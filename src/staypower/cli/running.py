@@ -1,4 +1,4 @@
-"""Make a command of a job, and turn what comes back or what goes wrong into output and an exit code.
+"""Make a command from a job, and turn its result or its error into output and an exit code.
 
 0: done. 1: it ran and found against you. 2: your input is unusable (problem, value, fix; no traceback). 3: a bug in staypower.
 """

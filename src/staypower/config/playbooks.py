@@ -32,19 +32,14 @@ def load_playbook(settings: Settings) -> Playbook:
     named = settings.playbook
     packaged = named is None or named == _DEFAULT
     playbook = _packaged() if packaged else read_playbook(settings.path(str(named)))
-    # whoever owns an account may be given a number of their own: only the data know these names
-    strangers = [] if ACCOUNT_OWNER in playbook.owners else [n for n in settings.actions.capacity if n not in playbook.owners]
-    if strangers:
+    # an account owner may have a capacity: only the data contain these names
+    unknown = [] if ACCOUNT_OWNER in playbook.owners else [n for n in settings.actions.capacity if n not in playbook.owners]
+    if unknown:
         known = ", ".join(f"`{owner}`" for owner in playbook.owners)
-        fixes = {
-            name: f"{hint}; " if (hint := nearest(name, playbook.owners)).startswith("write") else "" for name in strangers
-        }
+        fixes = {name: f"{hint}; " if (hint := nearest(name, playbook.owners)).startswith("write") else "" for name in unknown}
         value = "`actions.capacity.{}`"
         raise UsageError(
-            [
-                Problem("owner of no action", value.format(name), f"{fixes[name]}the playbook's are {known}")
-                for name in strangers
-            ]
+            [Problem("owner of no action", value.format(name), f"{fixes[name]}the playbook's are {known}") for name in unknown]
         )
     return playbook
 

@@ -1,4 +1,4 @@
-"""Put what pydantic found into the user's words: problem, value with its line, fix."""
+"""Turn the errors of pydantic into problems: what is wrong, the value with its line, the fix."""
 
 from __future__ import annotations
 

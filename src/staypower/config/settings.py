@@ -114,23 +114,23 @@ class Settings(BaseModel):
     tier: TierSettings = Field(default_factory=TierSettings, description="what the loyalty tier is trained on")
     cutoffs: CutoffSettings = Field(default_factory=CutoffSettings, description="the points in time to train and test at")
     sampling: SamplingSettings = Field(
-        default_factory=SamplingSettings, description="how many accounts and rows to learn from; by default all"
+        default_factory=SamplingSettings, description="how many accounts and rows to train on; by default all"
     )
     features: FeatureSettings = Field(default_factory=FeatureSettings, description="what is computed from the tables")
     horizons: HorizonSettings = Field(
         default_factory=HorizonSettings, description="horizons to predict besides the label's own"
     )
     quadrants: QuadrantSettings = Field(default_factory=QuadrantSettings, description="which tiers count as loyal")
-    model: ModelSettings = Field(default_factory=ModelSettings, description="how the model learns")
-    costs: CostSettings = Field(default_factory=CostSettings, description="what an account is worth and acting costs")
+    model: ModelSettings = Field(default_factory=ModelSettings, description="how the model is trained")
+    costs: CostSettings = Field(default_factory=CostSettings, description="the value of an account and the cost of acting")
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings, description="how a model is evaluated")
     explanation: ExplanationSettings = Field(
         default_factory=ExplanationSettings, description="how the reasons of an account are chosen"
     )
     portfolio: PortfolioSettings = Field(
-        default_factory=PortfolioSettings, description="what the portfolio's figures are made of"
+        default_factory=PortfolioSettings, description="how the portfolio's metrics are computed"
     )
-    capacity: int | None = Field(default=None, ge=1, description="accounts that the team can call in one round; none: no limit")
+    capacity: int | None = Field(default=None, ge=1, description="accounts the team can call in one round; omit for no limit")
     playbook: str | None = Field(
         default=None,
         min_length=1,
@@ -138,13 +138,13 @@ class Settings(BaseModel):
         "`staypower actions` uses one, the packaged",
     )
     actions: ActionSettings = Field(
-        default_factory=ActionSettings, description="who can act on how many accounts, and who is left alone at random"
+        default_factory=ActionSettings, description="how many accounts each owner can act on, and the share held out at random"
     )
     scoring: ScoringSettings = Field(default_factory=ScoringSettings, description="how accounts are scored")
     output: OutputSettings = Field(default_factory=OutputSettings, description="where results go")
     tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="where runs are recorded")
     models_folder: str = Field(default="models", min_length=1, description="folder of the exported models")
-    engine: Engine = Field(default_factory=EngineSettings, description="what computes, and how much it may hold in memory")
+    engine: Engine = Field(default_factory=EngineSettings, description="where to compute, and how much memory a run may use")
 
     _root: Path = PrivateAttr(default=Path())
     _origins: Origins = PrivateAttr(default_factory=Origins)
@@ -190,7 +190,7 @@ class Settings(BaseModel):
 
 
 def _write_source(source: TableSource) -> dict[str, Any]:
-    """Write a source as a config would: columns beside the settings, nothing that was left at its default."""
+    """Write a source as in a config: columns next to the settings, without defaults."""
     values = source.model_dump(mode="json", exclude_defaults=True)
     mapping = values.pop("mapping", {})
     return {**values, **mapping}

@@ -83,7 +83,7 @@ def resolve_sampling(
 
 
 def announcer(memory: int, progress: Progress) -> Callable[[int, int], None]:
-    """Return what is called with the size of the training matrix before it is built: it warns, or refuses."""
+    """Return a function that is called with the size of the training matrix before it is built, and warns or refuses."""
 
     def announce(rows: int, features: int) -> None:
         need, allowed = rows * features * _BYTES_PER_CELL, memory
@@ -108,7 +108,7 @@ def _too_much(what: str, need: int, allowed: int, fix: str, progress: Progress) 
     machine = machine_memory()
     if need > machine:
         value = f"{what}: about {_size(need)}; the machine has {_size(machine)}"
-        # whoever knows better says so with the memory that a run may hold
+        # users who know better raise the memory that a run may use
         fixes = f"train on a sample: {fix} keeps within `engine.memory`; or raise that to {_size(need)} to try all the same"
         raise UsageError.of("too much to train on in this machine's memory", value, fixes)
     more = f"more than `engine.memory` {_size(allowed)}; {fix} would keep within it, see docs/sampling.md"

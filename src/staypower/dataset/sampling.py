@@ -55,7 +55,7 @@ class Sampling:
 
     @classmethod
     def within(cls, rows: int, *, churned: int, stayed: int, tested: int, seed: int = 0) -> Sampling:
-        """Find the shares that keep about so many rows.
+        """Find the shares that keep about this many rows.
 
         >>> Sampling.within(5_000, churned=500, stayed=9_000, tested=1_000).negatives
         0.388

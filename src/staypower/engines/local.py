@@ -1,4 +1,4 @@
-"""The engine of one machine: threads work through buckets of accounts; what they make is put together, in memory or on disk."""
+"""The engine of one machine: threads work through buckets of accounts; results are combined in memory or on disk."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def _run(
 
 
 def _openers(tables: BucketedTables, buckets: int | None) -> list[Callable[[], Tables]]:
-    """Give for each bucket what reads it: nothing is copied before its turn."""
+    """Return a function for each bucket that reads it: nothing is copied before its turn."""
     whole = tables.whole
     if whole is None:
         return [partial(tables.bucket, number) for number in tables.buckets]

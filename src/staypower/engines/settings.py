@@ -1,4 +1,4 @@
-"""What computes, and how much of the machine it may use."""
+"""Where to compute, and how much of the machine a run may use."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _check_memory(value: object) -> object:
 
 
 def _write_options(value: object) -> object:
-    """Write options as Spark reads them, and refuse what is none."""
+    """Write options as Spark reads them, and refuse what is not an option of Spark."""
     if not isinstance(value, Mapping):
         return value
     wrong = [name for name in value if not str(name).startswith("spark.")]
@@ -49,26 +49,26 @@ class EngineSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["embedded", "spark"] = Field(
-        default="embedded", description="what computes: `embedded`, this machine alone, or `spark`, a cluster"
+        default="embedded", description="where to compute: `embedded` on this machine, or `spark` on a cluster"
     )
     memory: Annotated[str, BeforeValidator(_check_memory)] = Field(
         default="4GB",
-        description="what a run may hold, such as `2GB`; tables too large for it are cut into buckets of accounts on disk",
+        description="memory that a run may use, such as `2GB`; larger tables are cut into buckets of accounts on disk",
     )
-    threads: int = Field(default=2, ge=1, le=1024, description="buckets that are worked on at once; they change no number")
+    threads: int = Field(default=2, ge=1, le=1024, description="buckets that are worked on at once; no result depends on it")
     buckets: int | None = Field(
         default=None,
         ge=1,
         le=100_000,
-        description="into how many buckets accounts fall; none: as many as the memory asks for, one where all fits",
+        description="number of buckets of accounts; omit for as many as the memory needs, one where everything fits",
     )
     master: str | None = Field(
         default=None,
         min_length=1,
-        description="Spark only: the cluster, such as `yarn` or `local[2]`; none: that of the session or of `spark-submit`",
+        description="Spark only: the cluster, such as `yarn` or `local[2]`; omit for that of the session or of `spark-submit`",
     )
     partitions: int = Field(
-        default=200, ge=1, le=1_000_000, description="Spark only: buckets of accounts, of which each task holds one in memory"
+        default=200, ge=1, le=1_000_000, description="Spark only: number of buckets of accounts; each task holds one in memory"
     )
     options: Annotated[dict[str, str], BeforeValidator(_write_options)] = Field(
         default_factory=dict, description="Spark only: its own settings, such as `spark.executor.memory: 8g`"
@@ -76,11 +76,11 @@ class EngineSettings(BaseModel):
 
     @model_validator(mode="after")
     def _refuse_the_other_kind(self) -> EngineSettings:
-        """Refuse a setting that the engine would not heed."""
-        strange = _OF_EMBEDDED if self.kind == "spark" else _OF_SPARK
-        given = [name for name in strange if name in self.model_fields_set and getattr(self, name) != _default(name)]
+        """Refuse a setting that the engine would ignore."""
+        unused = _OF_EMBEDDED if self.kind == "spark" else _OF_SPARK
+        given = [name for name in unused if name in self.model_fields_set and getattr(self, name) != _default(name)]
         if given:
-            raise ValueError(f"`{given[0]}` means nothing to the engine `{self.kind}` Fix: {strange[given[0]]}")
+            raise ValueError(f"`{given[0]}` is not used by the engine `{self.kind}` Fix: {unused[given[0]]}")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""The one place where a run leaves what is not finished, and where the next run of the same finds it."""
+"""The folder where a run keeps unfinished work, so that the same run can continue after an interruption."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _hold(folder: Path) -> IO[str] | None:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock.fileno()), (folder / _LOCK).stat()):
                 return lock
-        # whoever had it before took the folder away with it
+        # the process that held the lock has removed the folder
         lock.close()
 
 

@@ -23,7 +23,7 @@ def _relation(opening: Opening) -> str:
     """Read CSV with every value as text.
 
     Only the delimiter is detected, so that no odd line is skipped or taken for a comment; files
-    with other columns are put under one another by name.
+    with other columns are combined by column name.
     """
     source, files, place = opening.source, opening.files, opening.place
     if source.encoding.lower() not in _PLAIN_ENCODINGS:

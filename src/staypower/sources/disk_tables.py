@@ -82,7 +82,7 @@ class StoredTable:
     name: str
     own_time: str  # the time column of a declared table
     sources: tuple[StoredSource, ...]
-    repeats: str = ""  # folder of the rows whose id was there before; empty when there is none
+    repeats: str = ""  # folder of the rows that repeat an id; empty when there are none
     rows: int = 0  # how many rows count at some cutoff
     first: int | None = None  # instant of the earliest of them
 
@@ -199,7 +199,7 @@ class DiskTables(BucketedTables):
         refuse(found, totals)
 
     def _rows(self, name: str, number: int, *, thorough: bool = False) -> Draft:
-        """Put the rows of a table in a bucket under one another; a thorough look takes those that never count, too."""
+        """Combine the rows of a table in a bucket; a thorough look includes those that never count."""
         table = self.listed[name]
         repeats = _row_numbers(self.stored(table.repeats, number)) if table.repeats else np.zeros(0, dtype=np.int64)
         extracts = []

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.cutoffs import DAY, MISSING, end_of_day
+from staypower.cutoffs import MISSING, comparable, end_of_day
 from staypower.schemas import SCHEMAS, Column, Kind, TableSchema
 from staypower.sources.extracting import ARROW_TYPES, Extract
 from staypower.sources.findings import Counted, Finding, Severity
@@ -82,7 +82,7 @@ def _written(value: object) -> str:
 
 
 def assemble(name: str, extracts: Sequence[Extract], own_time: str = "at") -> Draft:
-    """Put the extracts of a table's sources under one another."""
+    """Combine the extracts of a table's sources."""
     kinds = _common_kinds(extracts)
     date_only = _common_date_only(extracts, [column for column, kind in kinds.items() if kind == "time"])
     parts = [_aligned(extract, kinds, date_only, alone=len(extracts) == 1) for extract in extracts]
@@ -170,28 +170,6 @@ def positions(ids: pa.ChunkedArray, known: pa.Array) -> NDArray[np.int64]:
 
 def _written_out(texts: pa.Array) -> pa.Array:
     return texts.cast(pa.string()) if pa.types.is_dictionary(texts.type) else texts
-
-
-def comparable(
-    first: NDArray[np.int64], second: NDArray[np.int64], *, days: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bring two times to whole days when one of them has no clock, since more is not known.
-
-    >>> comparable(np.array([DAY + 5]), np.array([DAY]), days=True)[0].tolist()
-    [86400000000]
-    """
-    if not days:
-        return first, second
-    return whole_days(first), whole_days(second)
-
-
-def whole_days(times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Bring times to the beginning of their UTC day.
-
-    >>> whole_days(np.array([DAY + 5, MISSING])).tolist() == [DAY, MISSING]
-    True
-    """
-    return np.where(times == MISSING, MISSING, times // DAY * DAY)
 
 
 def join_account(name: str, extract: Extract, via: Draft) -> None:

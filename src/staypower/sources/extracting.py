@@ -57,7 +57,7 @@ class ColumnFacts:
     long: int = 0  # long ids held as fractions
 
     def findings(self, table: str, column: str) -> list[Counted]:
-        """Say what is worth knowing about the column."""
+        """Report what the user should know about the column."""
 
         def note(severity: Severity, rows: int, problem: str, meaning: str, fix: str = "") -> Counted:
             return Counted(Finding(severity, table, column, rows, problem, meaning, fix))
@@ -207,7 +207,7 @@ class _Reader:
 
 
 def _all_fractions(ids: pa.ChunkedArray) -> bool:
-    """Say whether every id is written as a fraction that is none; the first few mostly tell."""
+    """Say whether every id is a whole number written as a fraction; mostly the first few decide."""
     few = ids.slice(0, 1000).cast(pa.string())
     pattern = r"^\d+\.0+$"
     if len(ids) == ids.null_count or pc.all(pc.match_substring_regex(few, pattern)).as_py() is False:
@@ -219,7 +219,7 @@ _OUTSIDE = "NOT isfinite(read) OR read < TIMESTAMPTZ '1900-01-01' OR read > TIME
 
 
 def _all_midnights(instants: NDArray[np.int64]) -> bool:
-    # the first few mostly tell
+    # mostly the first few decide
     return bool((instants[:1000] % DAY == 0).all()) and bool((instants % DAY == 0).all())
 
 
@@ -234,7 +234,7 @@ def _timestamps(instants: NDArray[np.int64]) -> pa.ChunkedArray:
 
 
 def kind_of_texts(column: pa.ChunkedArray, decimal: str) -> Kind:
-    """Say whether texts are numbers: all of them, and none with a leading zero, which belongs to a code."""
+    """Say whether texts are numbers: all of them, and without leading zeros, which belong to a code."""
     if len(column) == column.null_count or pc.any(pc.match_substring_regex(column, r"^\s*[+-]?0\d")).as_py():
         return "text"
     try:
@@ -245,7 +245,7 @@ def kind_of_texts(column: pa.ChunkedArray, decimal: str) -> Kind:
 
 
 def texts_as_numbers(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
-    """Read texts as numbers; an Arrow error when one is none."""
+    """Read texts as numbers; an Arrow error when one is not a number."""
     trimmed = pc.utf8_trim_whitespace(column)
     if decimal == ",":
         trimmed = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")

@@ -184,7 +184,7 @@ def _unreadable(error: Exception, source: TableSource, place: str) -> UsageError
     return UsageError.of(f"the source cannot be read: {reason}", f"{place}: {source.source}", fix)
 
 
-# rows are guessed from bytes where a file does not tell them: too many is safe, it only makes more buckets
+# rows are estimated from bytes where a file does not store their number: too many only makes more buckets
 _BYTES_PER_ROW = 40
 _PACKED = 6
 

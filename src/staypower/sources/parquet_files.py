@@ -1,4 +1,4 @@
-"""Read Parquet columns that are wanted unchanged straight into memory, without a detour through the database.
+"""Read Parquet columns that are used unchanged straight into memory, without the database.
 
 What comes out is what the database would give: blank texts are missing, times are UTC in microseconds, numbers are doubles. A
 file, a type or a mapping that this does not cover is left to the database.
@@ -27,7 +27,7 @@ NUMBERED_TABLES = ("usage", "orders")
 _READ_AS: Mapping[str, pa.DataType] = MappingProxyType(
     {"time": pa.timestamp("us", "UTC"), "number": pa.float64(), "flag": pa.int8()}
 )
-# a column of numbered texts takes fewer bytes a row than this, one of written-out texts hardly
+# fewer bytes per row than this: the texts of a column are stored once each, and numbered
 _BYTES_OF_A_NUMBER = 3
 _ROWS_AT_ONCE = 1_000_000
 _BLANKS = " \t\n\r\xa0"
@@ -51,7 +51,7 @@ def read_parquet(table: str, source: TableSource, files: Sequence[Path], plan: P
 
 
 def _fits(schema: pa.Schema, column: PlannedColumn) -> bool:
-    """Say whether a column is there once, with a type that becomes its kind without further ado."""
+    """Say whether a column is there once, with a type that needs no conversion rules."""
     (name,) = column.used
     places = schema.get_all_field_indices(name)
     if len(places) != 1:
@@ -68,7 +68,7 @@ def _fits(schema: pa.Schema, column: PlannedColumn) -> bool:
 
 
 def _read(files: Sequence[Path], columns: Sequence[PlannedColumn], *, numbered: bool) -> pa.Table:
-    """Read a stretch of rows at a time: the memory in which it is decoded serves for the next."""
+    """Read some row groups at a time; the memory in which they are decoded is used again for the next."""
     used = {column.name: next(iter(column.used)) for column in columns}
     names = list(dict.fromkeys(used.values()))
     stored = [pq.read_metadata(file) for file in files]
@@ -106,7 +106,7 @@ def _stretches(stored: pq.FileMetaData) -> list[list[int]]:
 
 
 def _stored_as_numbers(files: Sequence[pq.FileMetaData], names: Collection[str]) -> set[str]:
-    """Name the columns that take so little room that their texts must be stored once each and numbered."""
+    """Name the columns that take so little room that their texts must be stored once each, and numbered."""
     small = set(names)
     for stored in files:
         for group in range(stored.num_row_groups):

@@ -22,7 +22,7 @@ _FITS: Mapping[str, tuple[ValueKind, ...]] = {
     "time": ("time", "text", "nothing"),
     "flag": ("flag", "text", "number", "nothing"),
 }
-_KIND_MENDS: Mapping[str, str] = {
+_KIND_FIXES: Mapping[str, str] = {
     "time": "write `parse_time(column, '%d/%m/%Y')` for a text, `to_timestamp(n)` or `epoch_ms(n)` for a number since 1970, "
     "`parse_time(column::varchar, '%Y%m%d')` for 20250701",
     "number": "map a column of numbers, or write a `case` expression",
@@ -133,7 +133,7 @@ class _Planner:
                 self.problem("unknown column", f".fixed: {name}", nearest(name, self.names))
 
     def is_misspelt(self, name: str) -> bool:
-        """Say whether an attribute's name is a canonical name or key with a slip of the pen."""
+        """Say whether an attribute's name is a canonical name or key with a typo."""
         if name in self.opened.columns or name in ATTRIBUTES or name in self.source.columns:
             return False
         # `status: Status` maps a column: it cannot be `static` misspelt, whose value would be no column
@@ -180,7 +180,7 @@ class _Planner:
         if value.kind in ("other", "interval"):
             problem = f"column `{column}` is of type {self.opened.types[column]}"
             raise UsageError.of(
-                problem, f"{self.place}.{name}", "unpack it in the source first: plain columns, one row an item"
+                problem, f"{self.place}.{name}", "unpack it in the source first: plain columns, one row per item"
             )
         return value
 
@@ -206,7 +206,7 @@ class _Planner:
         if value.kind not in _FITS[kind or "text"]:
             article = "an" if kind == "id" else "a"
             problem = f"{written} is {_article(value.kind)}, and `{name}` takes {article} {kind}"
-            self.problem(problem, f".{name}", _KIND_MENDS[kind or "text"])
+            self.problem(problem, f".{name}", _KIND_FIXES[kind or "text"])
             return
         self.columns.append(PlannedColumn(name, kind, value, used, raw, written))
 

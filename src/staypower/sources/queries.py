@@ -132,7 +132,7 @@ class Query:
 
 
 def _marked(value: Value, read: str, mark: str, *, always: bool = False) -> str:
-    """Let a value that is there but cannot be read leave a mark."""
+    """Mark a value that is present but cannot be read."""
     if value.kind != "text" and not always:
         return read
     return f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE coalesce({read}, {mark}) END"

@@ -45,7 +45,7 @@ def read_tables(
     Parameters
     ----------
     sources : mapping of str to sequence of TableSource
-        For each canonical or declared table its sources; several are put under one another. Without `accounts` there is one
+        For each canonical or declared table its sources; several are combined. Without `accounts` there is one
         account per id of the other tables.
     folder : Path
         What relative paths are relative to.

@@ -54,7 +54,7 @@ def tidy(draft: Draft) -> None:
 def finish(
     given: Draft | None, drafts: Mapping[str, Draft], derive_from: str | None, until: int, *, thorough: bool
 ) -> list[Draft]:
-    """Take out the future and resolve the accounts; a thorough look names rows that are odd, too."""
+    """Take out the future and resolve the accounts; a thorough look reports doubtful rows, too."""
     for draft in drafts.values():
         drop_future(draft, until)
     accounts = _resolve_accounts(given, drafts, derive_from)

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.cutoffs import MISSING, text_of
+from staypower.cutoffs import MISSING, comparable, text_of, whole_days
 from staypower.hashing import count_repeats, mix_in, numbers_of_texts
-from staypower.sources.drafts import Draft, comparable, positions, whole_days
+from staypower.sources.drafts import Draft, positions
 from staypower.sources.findings import Counted, Finding
 from staypower.tables import Table, numbered
 
@@ -178,7 +178,7 @@ def _known(table: Table) -> NDArray[np.int64]:
 
 
 def name_exact_duplicates(draft: Draft) -> None:
-    """Name rows that are equal in every column where no id tells them apart; they are kept, they may be real."""
+    """Name rows that are equal in every column where no id distinguishes them; they are kept, since they may be real."""
     table, key = draft.table, draft.table.schema.row_id
     if (key is not None and table.has(key)) or not len(table):
         return

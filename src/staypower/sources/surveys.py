@@ -131,7 +131,7 @@ def _payment_problems(draft: Draft) -> list[Counted]:
 
 
 def _problem(draft: Draft, rows: NDArray[np.bool_], problem: str, column: str, fix: str) -> Counted:
-    """Name the first rows concerned: the value, and what else tells the row."""
+    """Name the first rows concerned: the value, and what else identifies the row."""
     table = draft.table
     telling = [name for name in dict.fromkeys((column, "instrument", "scale", "account_id", table.schema.row_id)) if name]
     shown = [name for name in telling if table.has(name)]

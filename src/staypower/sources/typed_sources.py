@@ -143,7 +143,7 @@ def stream_typed(query: Query, sql: str, place: str) -> pa.RecordBatchReader:
 
 @dataclass(frozen=True)
 class PlannedSource:
-    """One source, planned, and what was learned of its columns.
+    """One source, planned, and what all its rows say of its columns.
 
     >>> facts = {"account_id": ColumnFacts("id", 9), "at": ColumnFacts("time", 9, date_only=True)}
     >>> plan = Plan((), None, frozenset(), frozenset(), ())
@@ -157,7 +157,7 @@ class PlannedSource:
     facts: Mapping[str, ColumnFacts]  # what all its rows together say of each column
 
     def findings(self, table: str) -> list[Counted]:
-        """Say what is worth knowing about its columns."""
+        """Report what the user should know about its columns."""
         found = [one for name, facts in self.facts.items() for one in facts.findings(table, name)]
         if table == "accounts":
             left = Extract(pa.table({}), {name: facts.kind for name, facts in self.facts.items()}, usable=self.plan.usable)

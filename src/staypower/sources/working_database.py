@@ -1,4 +1,4 @@
-"""The database that works on our own files under a limit of memory; it never sees an expression of the user's."""
+"""The database that works on our own files within a memory limit; it never runs a user's expression."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FLUSHED_ROWS = 50_000
 
 @contextmanager
 def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[Any]:
-    """Open a database in memory that puts on disk what does not fit.
+    """Open a database in memory that writes to disk what does not fit.
 
     >>> with working_database(Path("nowhere"), memory=10**9, threads=1) as connection:
     ...     connection.execute("SELECT 1").fetchall()
@@ -59,7 +59,7 @@ def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[
 
 @contextmanager
 def one_writer(connection: Any) -> Iterator[None]:
-    """Let one thread work for a while: in DuckDB 2.0 those that share a partitioned copy can wait for each other for ever.
+    """Let one thread work for a while: in DuckDB 2.0 those that share a partitioned copy can wait for each other forever.
 
     >>> with working_database(Path("nowhere"), memory=10**9, threads=2) as connection:
     ...     with one_writer(connection):

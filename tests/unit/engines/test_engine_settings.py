@@ -14,9 +14,9 @@ def test_options_are_written_as_spark_reads_them():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"kind": "spark", "memory": "2GB"}, "`memory` means nothing to the engine `spark`"),
+        ({"kind": "spark", "memory": "2GB"}, "`memory` is not used by the engine `spark`"),
         ({"kind": "spark", "buckets": 9}, "write `partitions`"),
-        ({"kind": "embedded", "partitions": 9}, "`partitions` means nothing to the engine `embedded`"),
+        ({"kind": "embedded", "partitions": 9}, "`partitions` is not used by the engine `embedded`"),
         ({"master": "local[2]"}, "write `kind: spark`"),
         ({"kind": "spark", "options": {"executor.memory": "8g"}}, "not an option of Spark: executor.memory"),
         ({"kind": "flink"}, "'embedded' or 'spark'"),

@@ -132,5 +132,5 @@ def test_problems_travel_whole():
 
 
 def test_workers_with_other_code_are_told_from_bad_data():
-    with pytest.raises(UsageError, match=r"another staypower than the driver: clv\. Fix"):
+    with pytest.raises(UsageError, match=r"another version of staypower than the driver: clv\. Fix"):
         _as_agreed(pa.table({"account_id": ["a"], "clv": [1.0]}), pa.schema({"account_id": pa.string()}))

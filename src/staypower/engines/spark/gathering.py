@@ -1,7 +1,7 @@
 """The engine of a cluster: the rows of each account come together by one shuffle, the same functions run on every bucket.
 
 Spark reads, shuffles and writes. What a row means (`mapping`), what a bucket of accounts holds (`sources.disk_tables`)
-and what is made of it (features, scores) is the code that runs on one machine too, so the results are the same bits.
+and what is computed from it (features, scores) is the code that runs on one machine, too, so the results are the same bits.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class _Source:
 
 @dataclass
 class _Run:
-    """Plans every source, maps its rows, and puts those of all tables under one another."""
+    """Plans every source, maps its rows, and combines those of all tables."""
 
     session: SparkSession
     buckets: int
@@ -157,7 +157,7 @@ class _Run:
             self.sources.setdefault(mapped.table, []).append(found)
 
     def gather(self) -> tuple[dict[str, StoredTable], DataFrame]:
-        """Map every table and put the rows under one another."""
+        """Map every table and combine the rows."""
         listed: dict[str, StoredTable] = {}
         frames: dict[str, list[DataFrame]] = {}
         # the accounts come first: rows of unknown accounts are recognised by theirs
@@ -291,5 +291,5 @@ def _selected(frame: DataFrame, columns: Sequence[Any]) -> DataFrame:
 
 
 def _together(frames: Sequence[DataFrame]) -> DataFrame:
-    """Put rows under one another; a column that some have not is null there."""
+    """Combine rows; a column that a table does not have is null there."""
     return reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)

@@ -81,7 +81,7 @@ def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBat
 
 
 def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], answers: Sequence[str]) -> dict[str, ColumnFacts]:
-    """Put together what every chunk says about the columns: as if one had looked at all rows."""
+    """Put together what every chunk says about the columns: as if all rows had been read at once."""
     chunks = [{name: ColumnFacts(*each) for name, each in json.loads(one).get("facts", {}).items()} for one in answers]
     found: dict[str, ColumnFacts] = {}
     for column in plan.columns:

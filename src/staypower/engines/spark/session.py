@@ -40,7 +40,7 @@ _ALWAYS = {
 
 @contextmanager
 def spark_session(settings: EngineSettings) -> Iterator[SparkSession]:
-    """Hold a session: the one that is there already, or one that is begun and ended here."""
+    """Use the active session, or start one and stop it at the end."""
     there = SparkSession.getActiveSession()
     if there is not None:
         yield there
@@ -106,7 +106,7 @@ def problems_in(message: str) -> tuple[Problem, ...]:
 def spark_errors_as_problems(place: str) -> Iterator[None]:
     """Say what goes wrong in Spark as problems, where it is the input's."""
     with warnings.catch_warnings():
-        # of pandas' version, which is none of the user's making
+        # about the version of pandas, which the user cannot help
         warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
         warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas")
         try:
@@ -175,7 +175,7 @@ def _format(source: TableSource, path: str) -> Format:
 
 
 def _below(path: str) -> list[str]:
-    """List what a folder of this machine holds; nothing is known of another's."""
+    """List what a folder of this machine holds; nothing is known of other machines."""
     folder = Path(path)
     return sorted(str(file) for file in folder.rglob("*") if file.is_file()) if "://" not in path and folder.is_dir() else []
 

@@ -173,9 +173,9 @@ class SparkTables(DiskTables):
 def _as_agreed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Give rows the types that the driver announced to Spark."""
     if rows.column_names != schema.names:
-        strange = sorted(set(rows.column_names) ^ set(schema.names)) or ["the order of the columns"]
+        different = sorted(set(rows.column_names) ^ set(schema.names)) or ["the order of the columns"]
         fix = "install the same version of staypower on the driver and on every worker"
-        raise UsageError.of("the workers run another staypower than the driver", ", ".join(strange[:5]), fix)
+        raise UsageError.of("the workers run another version of staypower than the driver", ", ".join(different[:5]), fix)
     return rows.replace_schema_metadata(None).cast(schema)
 
 
@@ -225,7 +225,7 @@ class Questions:
         for name in (name for name in self.listed if name != "accounts"):
             rows, unknown = self.count(name, "rows"), self.count(name, "unknown")
             if unknown > MOSTLY * (rows + unknown):
-                found.append(unknown_accounts(name, unknown, rows + unknown, self.strangers(name)))
+                found.append(unknown_accounts(name, unknown, rows + unknown, self.unknown_count(name)))
             if not rows:
                 found.append(no_rows_left(name))
         return add_up(found)
@@ -259,7 +259,7 @@ class Questions:
         numbers = {tag: number for number, tag in enumerate(self.slots)}
         return [numbers[source.folder] for source in self.listed[name].sources]
 
-    def strangers(self, name: str) -> int:
+    def unknown_count(self, name: str) -> int:
         """Return how many accounts of a table are not known."""
         ids = [
             self.frame.where(~column_of(KNOWN) & (functions.col("source") == tag)).select(column_of(slots["account_id"]))
