@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from staypower.crossings import rows_before
 from staypower.cutoffs import DAY, MISSING, entry
 from staypower.features.kernel import counts, lists, stretches, values
-from staypower.features.kernel.lists import place_by_account, rows_before, sort_accounts
+from staypower.features.kernel.lists import place_by_account, sort_accounts
 from staypower.features.kernel.stretches import GAPS, TIMES
 from staypower.features.kernel.values import EXTREMES
 from staypower.features.programs import Operation, Output, ReadColumn, RowGroup

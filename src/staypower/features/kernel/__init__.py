@@ -2,7 +2,7 @@
 
 They see arrays only and import nothing of this package but the way of compiling: rows sorted by account and instant, how many
 of them come before each limit in time, and for rows that become known later the number of the first cutoff that knows them.
-Which those are is decided by `cutoffs`; here only `lists.rows_before` compares a time with a limit, by the same rule.
+Which those are is decided by `cutoffs` and `crossings`.
 
 - `lists` brings the rows of an account together, lists those that a group of features reads, and finds the stretch of the list
   that each window is.

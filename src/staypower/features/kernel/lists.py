@@ -20,7 +20,6 @@ __all__ = [
     "number_days",
     "number_keys",
     "place_by_account",
-    "rows_before",
     "sort_accounts",
     "spread",
 ]
@@ -269,24 +268,3 @@ def find_previous(n, numbers, position, latest, previous):  # type: ignore[no-un
         else:
             previous[j] = latest[number]
             latest[number] = j
-
-
-@jit
-def rows_before(start, at, limits, found):  # type: ignore[no-untyped-def]
-    """Count the rows of each account that are strictly before each limit, by the rule of `cutoffs.entry`.
-
-    >>> import numpy as np
-    >>> found = np.empty((2, 2), dtype=np.int32)
-    >>> rows_before(np.array([0, 2, 3]), np.array([4, 5, 5]), np.array([5, 6]), found)
-    >>> found.tolist()
-    [[1, 2], [0, 1]]
-    """
-    for account in range(len(start) - 1):
-        first = start[account]
-        end = start[account + 1]
-        row = first
-        for number in range(len(limits)):
-            limit = limits[number]
-            while row < end and at[row] < limit:
-                row += 1
-            found[account, number] = row - first

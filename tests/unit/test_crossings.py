@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from staypower.crossings import rows_before
 from staypower.cutoffs import DAY, entry
-from staypower.features.kernel.lists import rows_before
 
 
 def before(start: list[int], at: list[int], limits: list[int]) -> list[list[int]]:
