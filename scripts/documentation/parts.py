@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
-from documentation.evaluation import document_baselines, document_metrics
 from documentation.features import document_aggregations, document_catalogue, document_combinations
 from documentation.inputs import document_expressions, document_formats, document_keys, document_schemas
+from documentation.metrics import document_baselines, document_family, document_metrics
 from documentation.names import document_names
 from documentation.settings import document_settings
+from staypower.portfolio.catalogue import FAMILIES
 
 __all__ = ["PARTS", "parts_of", "renew"]
 
@@ -30,6 +32,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "metrics": document_metrics,
         "baselines": document_baselines,
         "names": document_names,
+        **{f"portfolio_{family}": partial(document_family, family) for family in FAMILIES},
     }
 )
 _MARKED = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)

@@ -4,7 +4,7 @@ import numpy as np
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.cutoff_plan import CutoffPlan
-from staypower.evaluation.backtest.assembling import FoldPredictions
+from staypower.evaluation.folds import FoldPredictions
 
 FIRST = instant_of("2025-01-01")
 ACCOUNTS = 240

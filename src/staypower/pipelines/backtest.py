@@ -19,10 +19,9 @@ from staypower.dataset.cutoff_plan import CutoffPlan, begin_of_history, rolling_
 from staypower.dataset.folds import build_folds
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import sample_remarks, sampled_capacity
-from staypower.evaluation.backtest.assembling import POOLED_SPLIT, FoldPredictions, backtest_of
-from staypower.evaluation.backtest.known_accounts import predict_by_halves
-from staypower.evaluation.backtest.result import Backtest
+from staypower.evaluation.backtest import Backtest
 from staypower.evaluation.baselines import probabilities, score_baselines
+from staypower.evaluation.folds import POOLED_SPLIT, FoldPredictions, backtest_of, predict_by_halves
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
 from staypower.pipelines.arguments import (
@@ -239,7 +238,7 @@ def _recorded(
         for number, fold in enumerate(found.folds):
             run.log_metrics({"fold": dict(fold.evaluation.metrics())}, step=number)
         for point in found.ages:
-            run.log_metrics({"age": dict(point.values)}, step=point.age)
+            run.log_metrics({"age": dict(point.metrics)}, step=point.age)
         run.log_text(json.dumps([plan.to_dict() for plan in plans], indent=2), "data/folds.json")
         run.log_text(content, "backtest/backtest.json")
         run.log_text(found.text(), "backtest/backtest.txt")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
-from staypower.portfolio.catalogue import METRICS, PICTURES, charts
+from staypower.portfolio.catalogue import CHARTS, METRICS, PICTURES
 from staypower.portfolio.figures import ALL, Figure
 from staypower.portfolio.result import Portfolio
 from staypower.results.pictures import Picture
@@ -40,7 +40,7 @@ def pictures(portfolio: Portfolio) -> dict[str, Callable[[], Picture]]:
 
 def _lines(portfolio: Portfolio, name: str) -> dict[str, list[Figure]]:
     """Return the figures of each metric of a picture that has a value at all."""
-    metrics = [metric.name for chart in PICTURES[name].charts for metric in charts()[chart]]
+    metrics = [metric for chart in PICTURES[name].charts for metric in CHARTS[chart]]
     lines = {metric: _line_of(portfolio, metric) for metric in metrics}
     return {metric: line for metric, line in lines.items() if any(math.isfinite(each.value) for each in line)}
 

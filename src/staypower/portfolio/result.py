@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.portfolio.catalogue import METRICS
+from staypower.portfolio.catalogue import BY_SEGMENT, METRICS, POOLED
 from staypower.portfolio.figures import ALL, RUNNING, TOO_SMALL, Figure
 from staypower.portfolio.periods import Periods
 from staypower.results.numbers import count, decimal, interval, plain
@@ -134,7 +134,7 @@ def _written(figure: Figure | None, *, ends: bool = True) -> str:
 def _over_time(portfolio: Portfolio) -> Iterator[Figure]:
     """Yield the figures of all accounts, a value per period."""
     for each in portfolio.figures:
-        if each.segment == ALL and METRICS[each.metric].place in ("periods", "segments"):
+        if each.segment == ALL and each.age is None and each.metric not in POOLED:
             yield each
 
 
@@ -159,7 +159,7 @@ def _segments(portfolio: Portfolio) -> Iterator[TableBlock]:
     for column in dict.fromkeys(each.segment for each in here if each.segment != ALL):
         own = {(each.metric, each.segment_value): each for each in here if each.segment == column}
         there = {metric for metric, _ in own}
-        metrics = [name for name in METRICS if name in there and METRICS[name].place == "segments"][:_PERIODS]
+        metrics = [name for name in BY_SEGMENT if name in there][:_PERIODS]
         values = dict.fromkeys(value for _, value in own)
         rows = [[value, *(_written(own.get((name, value))) for name in metrics)] for value in values]
         head = f"By {column}, {portfolio.periods.name(complete[-1])}"
@@ -167,7 +167,7 @@ def _segments(portfolio: Portfolio) -> Iterator[TableBlock]:
 
 
 def _value(portfolio: Portfolio) -> Iterator[Block]:
-    own = [each for each in portfolio.figures if METRICS[each.metric].place == "value"]
+    own = [each for each in portfolio.figures if each.metric in POOLED]
     if not own:
         return
     found = {(each.metric, _who(each)): each for each in own}

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from staypower.cutoffs import DAY, text_of
 from staypower.evaluation.rows import BASE_RATE
-from staypower.portfolio.catalogue import charts
+from staypower.portfolio.catalogue import CHARTS, METRICS
 from staypower.portfolio.figures import ALL
 from staypower.reporting.contents import AccountTimeline, Lane
 from staypower.reporting.drawings import AxisScale, Line, Point, draw_curves, draw_lines, figure_of, scale_over
@@ -42,7 +42,8 @@ def portfolio_charts(portfolio: Portfolio) -> list[Chart]:
     place = {start: number for number, start in enumerate(portfolio.periods.starts)}
     overall = [each for each in portfolio.figures if each.segment == ALL and each.age is None]
     made = []
-    for title, metrics in charts().items():
+    for title, drawn in CHARTS.items():
+        metrics = [METRICS[name] for name in drawn]
         lines = [_line(metric.label, [each for each in overall if each.metric == metric.name], place) for metric in metrics]
         there = [line for line in lines if any(math.isfinite(each.value) for each in line.points)]
         if there:

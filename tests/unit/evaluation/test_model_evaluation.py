@@ -15,8 +15,8 @@ from staypower.cutoffs import DAY, instant_of
 from staypower.dataset.building import build_dataset
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate_model
-from staypower.evaluation.backtest.known_accounts import compare_known_accounts, half_of, predict_by_halves
 from staypower.evaluation.baselines import BASELINES, Baseline
+from staypower.evaluation.folds import compare_known_accounts, half_of, predict_by_halves
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.metrics.ranking import auroc
 from staypower.models.fitting import calibrated_base_rate, fit_classifier

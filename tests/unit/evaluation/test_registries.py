@@ -12,8 +12,8 @@ from made_folds import folds_of
 from report_contents import made_report
 
 from staypower.evaluation.assessment import evaluate
-from staypower.evaluation.backtest.assembling import backtest_of
 from staypower.evaluation.comparison import _measured
+from staypower.evaluation.folds import backtest_of
 from staypower.evaluation.measures import METRICS, Metric, paired_difference
 from staypower.evaluation.result import quality_of
 from staypower.evaluation.tier import TIER_METRICS, evaluate_tiers

@@ -9,7 +9,7 @@ from made_folds import folds_of
 
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate
-from staypower.evaluation.backtest.assembling import backtest_of
+from staypower.evaluation.folds import backtest_of
 from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.result import Portfolio

@@ -12,7 +12,7 @@ from made_folds import ACCOUNTS, FIRST, fold_at, folds_of, world
 from staypower import metrics
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
-from staypower.evaluation.backtest.assembling import backtest_of
+from staypower.evaluation.folds import backtest_of
 from staypower.evaluation.rows import BASE_RATE
 from staypower.evaluation.settings import CostSettings
 
@@ -52,7 +52,7 @@ def test_an_older_model_is_compared_with_the_fresh_one_on_the_same_rows(made):
     assert [point.days for point in found.ages] == [0, 30, 60, 90]
     old = np.concatenate([folds[at].probability[ACCOUNTS : 2 * ACCOUNTS] for at in range(3)])
     y, fresh = churned[:, 1:].T.ravel(), truth[:, 1:].T.ravel()
-    assert one.values["auroc"] == pytest.approx(metrics.auroc(y, old))
+    assert one.metrics["auroc"] == pytest.approx(metrics.auroc(y, old))
     assert one.changes["auroc"].value == pytest.approx(metrics.auroc(y, old) - metrics.auroc(y, fresh))
     assert one.changes["log_loss"].value == pytest.approx(metrics.log_loss(y, old) - metrics.log_loss(y, fresh))
     assert found.ages[0].changes["auroc"].value == 0.0
@@ -147,6 +147,6 @@ def test_nothing_to_evaluate_is_refused():
 
 
 def test_examples_of_the_page_run():
-    page = Path(__file__).parents[4] / "docs" / "backtest.md"
+    page = Path(__file__).parents[3] / "docs" / "backtest.md"
     failed, run = doctest.testfile(str(page), module_relative=False)
     assert (failed, run > 3) == (0, True)

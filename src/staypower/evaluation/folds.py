@@ -1,31 +1,39 @@
-"""Evaluate the predictions of the folds: each fold separately, all of them pooled, and the model by age."""
+"""Evaluate the predictions of the folds: each fold separately, all of them pooled, the model by age, and known accounts.
+
+For known accounts, the accounts are split into two halves and one model is trained on each. Every tested row is then predicted
+twice, by two models of the same size: the one trained on the row's account at earlier cutoffs ("known accounts") and the one
+that was not ("unseen accounts"). What the first is better by comes from recognising accounts, not from recognising churn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from staypower.cutoffs import DAY
+from staypower.dataset.building import Dataset
 from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import MODEL, evaluate
-from staypower.evaluation.backtest.known_accounts import KnownAccounts, compare_known_accounts
-from staypower.evaluation.backtest.result import AgePoint, Backtest, FoldResult
-from staypower.evaluation.measures import listed_in, measure_of_weights, paired_difference
+from staypower.evaluation.backtest import AgePoint, Backtest, FoldResult, KnownAccounts
+from staypower.evaluation.measures import estimates_of, listed_in, measure_of_weights, paired_difference
+from staypower.evaluation.resampling import row_weights
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.settings import CostSettings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["POOLED_SPLIT", "FoldPredictions", "backtest_of"]
 
 POOLED_SPLIT = "rolling origin"
+_HALVES = (0, 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -197,8 +205,76 @@ def _age_point(folds: Sequence[FoldPredictions], age: int, replicates: int, seed
         cutoffs=len(pairs),
         rows=len(churned),
         churned=int(churned.sum()),
-        values={name: measure_of_weights(name, churned, old)(ones) for name in names},
+        metrics={name: measure_of_weights(name, churned, old)(ones) for name in names},
         changes={name: paired_difference(churned, old, new, accounts, name, replicates=samples, seed=seed) for name in names},
         predicted=float(old.mean()),
         observed=float(churned.mean()),
     )
+
+
+def compare_known_accounts(
+    y_true: ArrayLike,
+    known: ArrayLike,
+    unseen: ArrayLike,
+    accounts: ArrayLike,
+    *,
+    replicates: int = 200,
+    seed: int = 0,
+) -> KnownAccounts:
+    """Compare predictions of the same rows with and without their accounts in training.
+
+    >>> y = [0, 0, 0, 1] * 25
+    >>> found = compare_known_accounts(y, [0.1, 0.1, 0.2, 0.8] * 25, [0.2, 0.3, 0.2, 0.25] * 25, accounts=range(100))
+    >>> round(found.known["auroc"].value, 3), round(found.unseen["auroc"].value, 3), found.easier
+    (1.0, 0.667, True)
+    """
+    lengths = [np.size(each) for each in (y_true, known, unseen, accounts)]
+    if len(set(lengths)) > 1:
+        raise UsageError.of("rows differ in number", ", ".join(map(str, lengths)), "give one value per row")
+    number = np.unique(np.asarray(accounts), return_inverse=True)[1]
+    churned, scores = np.asarray(y_true), [np.asarray(score, dtype=np.float64) for score in (known, unseen)]
+    names = [metric.name for metric in listed_in("compared")]
+    measures = [[measure_of_weights(name, churned, score) for score in scores] for name in names]
+
+    def values(weight: NDArray[np.float64]) -> list[list[float]]:
+        return [[measure(weight) for measure in pair] for pair in measures]
+
+    once = np.array(values(np.ones(len(number))))
+    drawn = np.array([values(weight) for weight in row_weights(number, replicates, seed)]).reshape(-1, *once.shape)
+    apart = estimates_of(names, once[:, 0] - once[:, 1], drawn[:, :, 0] - drawn[:, :, 1], differences=True)
+    return KnownAccounts(
+        estimates_of(names, once[:, 0], drawn[:, :, 0]), estimates_of(names, once[:, 1], drawn[:, :, 1]), apart
+    )
+
+
+def half_of(accounts: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Assign accounts to two halves by a hash of their id, so that other accounts in the data make no difference.
+
+    >>> half_of(np.array(["ann", "bob", "cal", "ann"], dtype=object)).tolist()
+    [0, 0, 1, 0]
+    """
+    names, number = np.unique(accounts.astype(str), return_inverse=True)
+    half = [hashlib.sha256(f"half {name}".encode()).digest()[0] % 2 for name in names]
+    return np.array(half, dtype=np.int64)[number]
+
+
+def predict_by_halves(
+    dataset: Dataset,
+    rows: NDArray[np.bool_],
+    fit: Callable[[NDArray[np.bool_]], Any],
+    *,
+    fewest_churners: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | str:
+    """Predict rows by two models, each fitted on one half of the accounts; where that is not possible, say why."""
+    half = half_of(dataset.matrix.accounts)
+    trained = dataset.part("training", "calibration").churned
+    churners = [len(set(trained.accounts[half[trained.index] == side])) for side in _HALVES]
+    if min(churners) < fewest_churners:
+        few = f"half of the accounts hold {min(churners)} churned accounts, {fewest_churners} are needed"
+        return f"Known and unseen accounts are not compared: {few}."
+    own = half[rows]
+    try:
+        by_half = [fit(half == side).predict_proba(dataset.X[rows])[:, 1] for side in _HALVES]
+    except UsageError as error:
+        return f"Known and unseen accounts are not compared: {error.problems[0].problem}."
+    return np.where(own == 0, *by_half), np.where(own == 0, *by_half[::-1])

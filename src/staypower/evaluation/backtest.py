@@ -1,8 +1,8 @@
-"""The result of a backtest: fold by fold, pooled, by age of the model, and how calibration changes."""
+"""A backtest: fold by fold, pooled, by age of the model, and how much better known accounts are predicted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -10,14 +10,59 @@ from typing import Any, Literal
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.evaluation.backtest.known_accounts import KnownAccounts
-from staypower.evaluation.measures import METRICS
+from staypower.evaluation.measures import METRICS, listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.result import Evaluation, flat, nested
-from staypower.results.numbers import plain
-from staypower.results.result import Result
+from staypower.results.numbers import UNKNOWN, count, decimal, percent, plain, signed
+from staypower.results.result import Block, Heading, Items, Result, TableBlock
 
-__all__ = ["AgePoint", "Backtest", "FoldResult"]
+__all__ = ["AgePoint", "Backtest", "FoldResult", "KnownAccounts"]
+
+
+@dataclass(frozen=True)
+class KnownAccounts:
+    """The metrics of rows whose account was, and was not, in training; by the names of the metrics.
+
+    >>> one = {"auroc": Estimate(0.7, 0.6, 0.8)}
+    >>> KnownAccounts(one, one, {"auroc": Estimate(0.02, 0.01, 0.03)}).easier
+    True
+    """
+
+    known: Mapping[str, Estimate]
+    unseen: Mapping[str, Estimate]
+    difference: Mapping[str, Estimate]  # known minus unseen, paired
+
+    @property
+    def easier(self) -> bool:
+        """Whether known accounts are predicted better: the interval of the AUROC's difference lies above 0."""
+        difference = self.difference["auroc"]
+        return difference.bounded and difference.low > 0
+
+    @property
+    def words(self) -> str:
+        """The comparison in words."""
+        known, unseen, apart = (each["auroc"] for each in (self.known, self.unseen, self.difference))
+        if not known.known:
+            return "Known and unseen accounts cannot be compared: the rows have one class only."
+        figures = (
+            f"AUROC {decimal(known.value)} for accounts that the model was trained on, {decimal(unseen.value)} for unseen "
+            f"accounts; difference {apart.written(signed)}, from two models trained on half of the accounts each."
+        )
+        if self.easier:
+            return f"{figures} The model is better on accounts it was trained on; expect the lower figure for new accounts."
+        return f"{figures} The model is not significantly better on accounts it was trained on."
+
+    def metrics(self) -> dict[str, float]:
+        """Return the two AUROCs, when they exist."""
+        if not self.known["auroc"].known:
+            return {}
+        return {"auroc_known_accounts": self.known["auroc"].value, "auroc_unseen_accounts": self.unseen["auroc"].value}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        sides = {"known": self.known, "unseen": self.unseen, "difference": self.difference}
+        found = {name: {metric: vars(each) for metric, each in side.items()} for name, side in sides.items()}
+        return {**found, "easier": self.easier}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +113,19 @@ class AgePoint:
     cutoffs: int  # test cutoffs that have a model of this age
     rows: int
     churned: int
-    values: Mapping[str, float]  # metrics of the models of this age; NaN for ranking metrics where only one class is there
+    metrics: Mapping[str, float]  # of the models of this age; NaN for ranking metrics where only one class is there
     changes: Mapping[str, Estimate]  # theirs minus those of the fresh models, paired over accounts
     predicted: float  # mean probability
     observed: float  # share that churned
 
     def row(self) -> dict[str, Any]:
         """Return everything by name, changes as estimates."""
-        simple = {name: value for name, value in vars(self).items() if name not in ("values", "changes")}
-        return {**simple, **self.values, **{f"{name}_change": each for name, each in self.changes.items()}}
+        simple = {name: value for name, value in vars(self).items() if name not in ("metrics", "changes")}
+        return {**simple, **self.metrics, **{f"{name}_change": each for name, each in self.changes.items()}}
 
 
 @dataclass(frozen=True, eq=False)
-class Backtest(Result, shown_by="staypower.evaluation.backtest.wording", drawn_by="staypower.evaluation.backtest.drawing"):
+class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
     """A rolling origin: every fold, all of them pooled, and the model by age.
 
     Its pictures are `folds` and, when there are several folds, `ageing`.
@@ -161,6 +206,17 @@ class Backtest(Result, shown_by="staypower.evaluation.backtest.wording", drawn_b
         first = ["cutoff", "learned_until", "learned_rows", "scorer"]
         return found[[*first, *(name for name in found.columns if name not in first)]]
 
+    def blocks(self) -> list[Block]:
+        """Return the verdict, the folds, the model by age, and the pooled evaluation."""
+        found: list[Block] = [self.headline, _fold_table(self.folds), *_calibration(self.folds)]
+        if self.known_accounts:
+            found += [Heading("Known and unseen accounts"), self.known_accounts.words]
+        if len(self.ages) > 1:
+            found.append(_age_table(self.ages))
+        if self.left_out:
+            found.append(Items(self.left_out))
+        return [*found, Heading("All folds together"), *self.pooled.blocks()]
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as JSON-able values; what is missing is None."""
         values = {
@@ -179,3 +235,65 @@ class Backtest(Result, shown_by="staypower.evaluation.backtest.wording", drawn_b
 def _beats_all(evaluation: Evaluation) -> bool:
     differences = evaluation.differences.values()
     return all(not row["auroc"].known or row["auroc"].value > 0 for row in differences)
+
+
+def _fold_table(folds: Sequence[FoldResult]) -> TableBlock:
+    auroc, loss = METRICS["auroc"], METRICS["log_loss"]
+    rows = []
+    for fold in folds:
+        found = fold.evaluation
+        known = [found.scorers[name]["auroc"].value for name in found.baselines if found.scorers[name]["auroc"].known]
+        rows.append(
+            [
+                text_of(fold.cutoff),
+                text_of(fold.trained_until),
+                count(fold.learned_rows),
+                count(found.rows),
+                count(found.churned),
+                auroc.write_estimate(fold.model["auroc"]),
+                auroc.write(max(known)) if known else UNKNOWN,
+                loss.write(fold.model["log_loss"].value),
+            ]
+        )
+    heads = ["tested at", "trained up to", "rows", "tested", "churned", auroc.label, "best baseline", loss.label]
+    return TableBlock(heads, rows, "Folds: each model knows only what was known at its test cutoff")
+
+
+def _calibration(folds: Sequence[FoldResult]) -> list[Block]:
+    error, rows = METRICS["calibration_error"], []
+    too_low: list[str] = []
+    too_high: list[str] = []
+    for fold in folds:
+        rate, predicted, trained = fold.evaluation.base_rate, fold.model["mean_score"].value, fold.evaluation.train_base_rate
+        if rate.excludes(predicted):
+            (too_low if predicted < rate.value else too_high).append(text_of(fold.cutoff))
+        rows.append(
+            [
+                text_of(fold.cutoff),
+                UNKNOWN if trained is None else percent(trained),
+                percent(predicted),
+                rate.written(percent),
+                error.write_estimate(fold.model["calibration_error"]),
+            ]
+        )
+    heads = ["tested at", "in training", "predicted", "observed", error.label]
+    found = [
+        f"{which} accounts churned than predicted at {', '.join(dates)} (the prediction is outside the 95% interval)."
+        for which, dates in (("More", too_low), ("Fewer", too_high))
+        if dates
+    ]
+    steady = "In every fold the predicted rate lies within the interval of the observed rate."
+    return [TableBlock(heads, rows, "Calibration over folds"), *(found or [steady])]
+
+
+def _age_table(ages: Sequence[AgePoint]) -> TableBlock:
+    metrics = listed_in("ages")
+    rows = []
+    for point in ages:
+        cells = ["fresh" if not point.age else f"{point.days} days", count(point.cutoffs), count(point.rows)]
+        for metric in metrics:
+            change = metric.write_difference(point.changes[metric.name]) if point.age else ""
+            cells += [metric.write(point.metrics[metric.name]), change]
+        rows.append(cells)
+    heads = ["older by", "cutoffs", "rows", *(head for metric in metrics for head in (metric.label, "minus fresh"))]
+    return TableBlock(heads, rows, "Age: the same models later, minus the fresh model of that cutoff on the same rows")

@@ -6,7 +6,7 @@ import pytest
 from staypower import metrics
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate
-from staypower.evaluation.backtest.known_accounts import compare_known_accounts
+from staypower.evaluation.folds import compare_known_accounts
 
 
 def rows(n=500, recognised=0.0, seed=0):

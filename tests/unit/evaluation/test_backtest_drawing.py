@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from made_folds import folds_of
 
-from staypower.evaluation.backtest import drawing
-from staypower.evaluation.backtest.assembling import backtest_of
+from staypower.evaluation import backtest_drawing
+from staypower.evaluation.folds import backtest_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -23,7 +23,7 @@ def test_both_pictures_are_written_and_nothing_else(found, tmp_path):
 
 
 def test_the_lines_are_the_folds_figures(found):
-    ranking, calibration = drawing._folds(found).axes
+    ranking, calibration = backtest_drawing._folds(found).axes
     model = next(line for line in ranking.get_lines() if line.get_label() == "model")
     assert np.asarray(model.get_ydata()).tolist() == [fold.evaluation.metrics()["auroc"] for fold in found.folds]
     assert ranking.get_xticklabels()[0].get_text() == "2025-01-01"
@@ -31,7 +31,7 @@ def test_the_lines_are_the_folds_figures(found):
 
 
 def test_ageing_shows_the_changes(found):
-    axes = drawing._ageing(found).axes[0]
+    axes = backtest_drawing._ageing(found).axes[0]
     line = axes.get_lines()[0]
     assert np.asarray(line.get_ydata()).tolist() == [point.changes["auroc"].value for point in found.ages[1:]]
 

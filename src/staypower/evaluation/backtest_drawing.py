@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import PercentFormatter
 
 from staypower.cutoffs import text_of
-from staypower.evaluation.backtest.result import Backtest
+from staypower.evaluation.backtest import Backtest
 from staypower.evaluation.measures import listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.rows import BASE_RATE

@@ -1,1 +1,0 @@
-"""Repeat training and testing at earlier cutoffs, and measure how a model ages."""
