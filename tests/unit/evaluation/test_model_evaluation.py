@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from documentation.evaluation import document_baselines
+from documentation.metrics import document_baselines
 
 from staypower import load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from documentation.evaluation import document_metrics
+from documentation.metrics import document_metrics
 from made_folds import folds_of
 from report_contents import made_report
 
