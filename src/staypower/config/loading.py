@@ -12,10 +12,9 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from staypower.config.problems import Origins, merge_problems, problem_of, unknown_key
+from staypower.config.problems import Origins, merge_problems, problem_of, soft_types, unknown_key
 from staypower.config.reading import Document, Value, document_of, read_document, read_scalar, read_text
 from staypower.config.settings import Settings
-from staypower.config.strictness import soft_types
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
 from staypower.sources.settings import RESERVED

@@ -10,10 +10,9 @@ from pydantic import ValidationError
 
 from staypower.actions.choosing import ActionOptions
 from staypower.actions.playbook import ACCOUNT_OWNER, Playbook, default_playbook_text
-from staypower.config.problems import Origins, known_keys, merge_problems, problem_of
+from staypower.config.problems import Origins, known_keys, merge_problems, problem_of, soft_types
 from staypower.config.reading import Document, read_document, read_text
 from staypower.config.settings import Settings
-from staypower.config.strictness import soft_types
 from staypower.errors import Problem, UsageError, nearest
 
 _DEFAULT = "default"  # names the packaged playbook
