@@ -12,9 +12,17 @@ import numpy as np
 from staypower.dataset.cutoff_plan import choose_plan, count_rows
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings, SamplingSettings
-from staypower.engines.opening import Load, buckets_of, load_of, load_tables, open_tables, refuse_errors
+from staypower.engines.opening import (
+    Load,
+    buckets_of,
+    fingerprint_of,
+    load_of,
+    load_tables,
+    open_tables,
+    refuse_errors,
+    working_folder,
+)
 from staypower.engines.settings import EngineSettings
-from staypower.engines.working_folder import fingerprint_of, working_folder
 from staypower.errors import UsageError
 from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings

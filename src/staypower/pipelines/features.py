@@ -19,8 +19,7 @@ from staypower.dataset.building import KEYS, Dataset, MatrixRows, require_featur
 from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.engines.local import map_to_parts, sorted_parts
-from staypower.engines.opening import buckets_of, database_memory, open_tables
-from staypower.engines.working_folder import fingerprint_of, working_folder
+from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, open_tables, working_folder
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare

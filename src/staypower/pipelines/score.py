@@ -15,8 +15,7 @@ from staypower.config.playbooks import load_action_options
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
 from staypower.engines.local import keep_part, sorted_parts
-from staypower.engines.opening import buckets_of, database_memory, open_tables
-from staypower.engines.working_folder import fingerprint_of, working_folder
+from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, open_tables, working_folder
 from staypower.errors import UsageError
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from staypower.engines.working_folder import working_folder
+from staypower.engines.opening import working_folder
 from staypower.errors import UsageError
 
 
@@ -40,7 +40,7 @@ def test_a_refusal_takes_it_away_and_a_failure_keeps_it(tmp_path):
 
 def test_two_runs_of_the_same_do_not_work_in_one_folder(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from staypower.engines.working_folder import working_folder\n"
+        "import sys; from pathlib import Path; from staypower.engines.opening import working_folder\n"
         f"with working_folder(Path({str(tmp_path)!r}), 'score', 'abc'): print('held', flush=True); sys.stdin.read()"
     )
     other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
