@@ -135,7 +135,7 @@ def test_a_model_is_not_asked_for_what_it_was_not_learned_for(folder):
     given = ["-c", str(folder / "staypower.yaml"), "--quiet", "--model", "1"]
     code, out, _ = run("score", *given, "--set", "label.too_new=400", "-o", str(folder / "s.csv"))
     assert code == 0
-    assert "No account has the status `scored`" in out
+    assert "No account could be scored" in out
 
 
 def test_tables_that_lost_what_the_model_reads(folder):

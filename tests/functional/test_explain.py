@@ -116,7 +116,7 @@ def test_nothing_to_compare_with_is_said_not_refused(company, riskiest):
     cut = "cutoffs.every=3000"
     code, out, _ = run("explain", "-c", str(company.config), "--account", riskiest["account_id"], "--set", cut, "--quiet")
     assert code == 0
-    assert "nothing to compare with at" in out
+    assert "no comparison with" in out
     assert "What changed (" not in out
 
 

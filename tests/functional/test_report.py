@@ -91,8 +91,8 @@ def test_one_snapshot_has_a_report_too(tmp_path):
     code, out, err = run("report", "-c", config, "--quiet", "--model", "1", "--pages", "2", "--json")
     assert code == 0, err
     page = Path(json.loads(out)["path"]).read_text(encoding="utf-8")
-    assert "The tables cover one moment only" in page
+    assert "The tables cover only one moment" in page
     assert "Not measured: there is no earlier cutoff" in page
-    assert "tier is known, so loyalty and risk cannot be combined" in page
+    assert "no loyalty tier, so loyalty and risk cannot be combined" in page
     assert "not a temporal test" in page
     assert 'id="portfolio"' not in page

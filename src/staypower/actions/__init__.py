@@ -1,1 +1,1 @@
-"""The action list: whom to act on, how, and what it was worth before."""
+"""The action list: whom to act on, how, and what past actions achieved."""

@@ -50,10 +50,10 @@ class Outreach:
     0
     """
 
-    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
-    instant: NDArray[np.int64]  # shape (n,): When; all before the cutoff
-    action: NDArray[np.object_]  # shape (n,): Names as in a playbook; None where none is written
-    holdout: NDArray[np.int8]  # shape (n,): 1 held back, 0 acted on, -1 not told
+    account: NDArray[np.int64]  # shape (n,): position in the list of accounts
+    instant: NDArray[np.int64]  # shape (n,): when; all before the cutoff
+    action: NDArray[np.object_]  # shape (n,): names as in a playbook; None where there is none
+    holdout: NDArray[np.int8]  # shape (n,): 1 held back, 0 acted on, -1 not recorded
     cutoff: int  # instant
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class Outreach:
 
     @classmethod
     def none(cls, cutoff: int = 0) -> Outreach:
-        """Return the outreach of a company that noted none."""
+        """Return the outreach of a company that recorded none."""
         nothing = np.empty(0, dtype=np.int64)
         return cls(nothing, nothing, np.empty(0, dtype=object), np.empty(0, dtype=np.int8), cutoff)
 
@@ -257,7 +257,7 @@ class AccountFacts:
     outcomes: Outcomes  # of that outreach
 
     def added_to(self, scores: pd.DataFrame) -> tuple[pd.DataFrame, Outreach]:
-        """Add the measures that scores lack, and number the past outreach by their rows."""
+        """Add the measures that the scores do not have, and number the past outreach by their rows."""
         place = pd.Index(scores["account_id"].astype(object)).get_indexer(pd.Index(self.accounts, dtype=object))
         known = self.measures.set_index(pd.Index(self.accounts, dtype=object)).reindex(scores["account_id"].astype(object))
         table = scores.assign(**{str(name): known[name].to_numpy() for name in known.columns if name not in scores})
@@ -285,7 +285,7 @@ def gather_facts(
 def _catalogues(
     tables: BucketedTables, playbook: Playbook, bundle: Bundle, features: FeatureSettings, cutoff: int
 ) -> list[Catalogue]:
-    """Declare the measures: as the model has them, and those that it lacks by the tables' columns."""
+    """Declare the measures: as the model has them, and the others from the tables' columns."""
     wanted = {*playbook.features, ORDERED}
     learned = Catalogue.from_dict(bundle.learned["catalogue"])
     known = wanted & set(learned.names)

@@ -99,7 +99,7 @@ def choose_for(
     table, past = facts.added_to(scores.reset_index(drop=True))
     table, notes = _with_values(table, options, float(bundle.metadata["base_rate"]))
     if ACCOUNT_OWNER in playbook.owners and "owner" not in table:
-        notes.append("no account's own owner is known: `accounts.owner` needs `valid_from`, or must be declared `static`")
+        notes.append("no account owner is known: `accounts.owner` needs `valid_from`, or must be declared `static`")
     if options.packaged:
         notes.append("this is the packaged playbook: its costs, effects and values are assumptions; copy it and write your own")
     effects = measure_effects(playbook, facts.outcomes)
@@ -108,7 +108,7 @@ def choose_for(
 
 
 def _with_values(table: pd.DataFrame, options: ActionOptions, base_rate: float) -> tuple[pd.DataFrame, list[str]]:
-    """Add lifetime value and value at risk where the scores lack them, and say where they come from."""
+    """Add lifetime value and value at risk where the scores do not have them, and say where they come from."""
     monthly = monthly_revenue(*(table[name].to_numpy() if name in table else None for name in ("mrr", ORDERED)))
     found = account_values(
         monthly,
@@ -124,7 +124,7 @@ def _with_values(table: pd.DataFrame, options: ActionOptions, base_rate: float) 
     if options.average is not None and averaged:
         notes.append(f"{plural(averaged, 'account')} without revenue of their own: the average value `costs.clv` is used")
     if found.own.any() and options.margin == 1:
-        notes.append("values are of revenue, not of margin: set `portfolio.margin`")
+        notes.append("values are revenue, not margin: set `portfolio.margin`")
     if "value_at_risk" not in table or "clv" not in table:
         table = table.assign(clv=found.clv, value_at_risk=found.value_at_risk)
     return table, notes
@@ -205,7 +205,7 @@ def _in_order(scores: pd.DataFrame, past: Outreach) -> tuple[pd.DataFrame, Outre
 
 
 def _stages(fit: Fit, playbook: Playbook, past: Outreach) -> NDArray[np.int8]:
-    """Find how far each pair gets before money and capacity are looked at."""
+    """Find how far each pair gets before value and capacity are considered."""
     stage = np.where(fit.placed, np.int8(_CONDITIONS), np.int8(_NO_FIT))
     stage[fit.meets] = _NO_PLACE
     if len(past):

@@ -14,7 +14,7 @@ from staypower.results.pictures import Picture
 
 __all__ = ["pictures"]
 
-# Okabe and Ito's colours can be told apart with any colour vision.
+# Okabe and Ito's colours differ for every kind of colour vision
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#595959"
 
 
@@ -58,6 +58,6 @@ def _draw_effects(effects: Effects) -> Picture:
     axes.set_yticks(rows, [str(name).replace("_", " ").replace("$", r"\$") for name in found["action"]])
     axes.set_ylim(-0.6, len(found) - 0.4)
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set(title="Measured effects", xlabel="relative cut in churn")
+    axes.set(title="Measured effects", xlabel="relative reduction in churn")
     axes.legend(loc="best")
     return picture

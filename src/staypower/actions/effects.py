@@ -26,7 +26,7 @@ _HEADS = ("action", "used", "assumed", "measured", "95% interval", "churned, act
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """The effect of one action: the relative cut in churn probability."""
+    """The effect of one action: the relative reduction in churn probability."""
 
     action: str
     assumed: float | None  # what the playbook assumes; None for an action with a value, or one that the playbook does not know
@@ -57,9 +57,11 @@ class Effect:
     def note(self) -> str:
         """What limits the measurement, in one line; empty when nothing does."""
         compared = not math.isnan(self.measured)
-        parts = ["too few accounts to use what was measured"] if compared and self.used is not None and not self.weight else []
+        parts = (
+            ["too few accounts to use the measured effect"] if compared and self.used is not None and not self.weight else []
+        )
         parts += [f"{plural(self.waiting, 'outcome')} not complete yet"] if self.waiting else []
-        parts += [f"{count(self.mixed)} left out because of another action at the time"] if self.mixed else []
+        parts += [f"{count(self.mixed)} left out because another action overlapped"] if self.mixed else []
         return f"{self.action}: {', '.join(parts)}" if parts else ""
 
 
@@ -113,7 +115,7 @@ def assumed_effects(playbook: Playbook) -> Effects:
 
 
 def relative_cut(treated_churned: int, treated: int, held_churned: int, held: int) -> tuple[float, float, float, float]:
-    """Estimate the relative cut in churn from two sides of a trial.
+    """Estimate the relative reduction in churn from two sides of a trial.
 
     With half a churned account added to each side, and half an account, the ratio of shares and its error stay finite when none
     churned:

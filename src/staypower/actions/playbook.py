@@ -151,7 +151,7 @@ class Action(BaseModel):
     )
     cost: float = Field(ge=0, allow_inf_nan=False, description="money spent by acting on one account")
     effect: float | None = Field(
-        default=None, gt=0, le=1, allow_inf_nan=False, description="assumed relative cut in churn probability"
+        default=None, gt=0, le=1, allow_inf_nan=False, description="assumed relative reduction in churn probability"
     )
     value: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="instead of `effect`: money expected from acting on one account"
@@ -227,13 +227,13 @@ class ActionSettings(BaseModel):
 
     capacity: dict[str, Annotated[int, Field(ge=0)] | None] = Field(
         default_factory=dict,
-        description="accounts that each owner of the playbook can act on in one round; none: no limit; owners not named share "
+        description="accounts that each owner in the playbook can act on per round; null: no limit; owners not listed share "
         "`capacity`",
     )
     holdout: float = Field(
         default=0.1,
         ge=0,
         le=0.5,
-        description="share of the listed accounts left alone at random, so that effects can be measured",
+        description="share of the listed accounts that are held back at random, so that effects can be measured",
     )
-    seed: int = Field(default=0, ge=0, description="with the account's id alone decides who is left alone")
+    seed: int = Field(default=0, ge=0, description="seed of the holdout: with the account id it decides who is held back")

@@ -168,7 +168,7 @@ def assign_owners(scores: pd.DataFrame, playbook: Playbook, settings: ActionSett
 
 
 def held_back(accounts: Iterable[str], *, share: float, seed: int) -> NDArray[np.bool_]:
-    """Choose the accounts that nobody acts on, by each account's id and a seed alone, whoever else is in the list.
+    """Choose the accounts to hold back, by account id and seed alone, whatever else is in the list.
 
     The first 8 bytes of BLAKE2b, keyed with the seed, of the id as UTF-8, taken as a number in [0, 1) and compared with the
     share. So a larger share holds back every account that a smaller one did.
@@ -261,7 +261,7 @@ class Fit:
     meets: NDArray[np.bool_]  # shape (n_accounts, n_actions): the conditions hold as well
     # shape (n_accounts, 8): each lever's share of what raises the account's risk, in the order of `LEVERS`
     shares: NDArray[np.float64]
-    unanswerable: dict[str, str]  # actions with a condition on a measure that the scores lack, and the measure
+    unanswerable: dict[str, str]  # actions with a condition on a measure that the scores do not have, and the measure
 
 
 def lever_shares(scores: pd.DataFrame) -> NDArray[np.float64]:
@@ -300,7 +300,7 @@ def fit_actions(playbook: Playbook, scores: pd.DataFrame) -> Fit:
     ([True, True, False], [True, False, False])
     """
     lacking = [
-        Problem("the scores lack a column", name, "give scores with quadrants") for name in _NEEDED if name not in scores
+        Problem("the scores have no such column", name, "give scores with quadrants") for name in _NEEDED if name not in scores
     ]
     if lacking:
         raise UsageError(lacking)
@@ -328,7 +328,7 @@ def fit_actions(playbook: Playbook, scores: pd.DataFrame) -> Fit:
 
 
 def _measure(scores: pd.DataFrame, name: str) -> NDArray[np.float64] | None:
-    """Return a measure of every account, None where the scores lack it."""
+    """Return a measure of every account, None where the scores do not have it."""
     if name == "involuntary_share":
         if "p_involuntary" not in scores:
             return None

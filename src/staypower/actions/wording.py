@@ -50,9 +50,9 @@ def _head(result: ActionList) -> list[Block]:
 
 def _no_value(result: ActionList) -> str:
     if result.without_value == result.scored:
-        return "No account has a value in money: accounts are ranked by the churn probability that is saved; costs are ignored"
+        return "No account has a monetary value: accounts are ranked by the reduction in churn probability; costs are ignored"
     have = "account has" if result.without_value == 1 else "accounts have"
-    return f"{count(result.without_value)} {have} no value in money: ranked after the others, by the churn probability saved"
+    return f"{count(result.without_value)} {have} no monetary value: ranked after the others, by the reduction in churn probability"
 
 
 def _by_action(result: ActionList) -> list[Block]:

@@ -1,1 +1,1 @@
-"""Why a score is what it is: exact contributions, said in words, and what changed since an earlier cutoff."""
+"""Why a score is what it is: exact contributions, in words, and what changed since an earlier cutoff."""

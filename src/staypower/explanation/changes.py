@@ -56,7 +56,7 @@ class Changes(Result):
         return len(self.now)
 
     def __repr__(self) -> str:
-        return f"Changes of {len(self):,} accounts, {len(self.appeared)} appeared, {len(self.gone)} gone"
+        return f"Changes of {len(self):,} accounts, {len(self.appeared)} new, {len(self.gone)} no longer scored"
 
     @property
     def accounts(self) -> NDArray[np.object_]:
@@ -120,8 +120,8 @@ class Changes(Result):
             {
                 "lever": [str(name) for name in levers.columns],
                 "mean_change": values.mean(axis=0) if len(values) else np.zeros(values.shape[1]),
-                "raised": (values >= _FELT).sum(axis=0),
-                "lowered": (values <= -_FELT).sum(axis=0),
+                "raised": (values >= _NOTICEABLE).sum(axis=0),
+                "lowered": (values <= -_NOTICEABLE).sum(axis=0),
             }
         )
         order = np.argsort(-np.abs(found["mean_change"].to_numpy()), kind="stable")
@@ -148,8 +148,12 @@ class Changes(Result):
         """How many accounts are compared, and how their raw scores moved."""
         if not len(self):
             return "No account has a score at both cutoffs."
-        rose, fell = int((self.score_changes >= _FELT).sum()), int((self.score_changes <= -_FELT).sum())
-        new = f" ({counted(len(self.appeared))} new, {counted(len(self.gone))} gone)" if self.appeared or self.gone else ""
+        rose, fell = int((self.score_changes >= _NOTICEABLE).sum()), int((self.score_changes <= -_NOTICEABLE).sum())
+        new = (
+            f" ({counted(len(self.appeared))} new, {counted(len(self.gone))} no longer scored)"
+            if self.appeared or self.gone
+            else ""
+        )
         mean = float(self.score_changes.mean())
         return (
             f"{plural(len(self), 'account')} with a score at both cutoffs{new}: the risk rose for {counted(rose)} and fell for "
@@ -181,13 +185,13 @@ class Changes(Result):
         return cast("dict[str, Any]", found)
 
 
-_FELT = 0.01
+_NOTICEABLE = 0.01  # log-odds; smaller changes count as none
 
 
 def compare_explanations(then: Explanation, now: Explanation) -> Changes:
-    """Put two explanations by the same model side by side."""
+    """Compare two explanations by the same model."""
     if list(then.features.columns) != list(now.features.columns) or then.base != now.base:
-        fix = "explain both cutoffs with one model"
+        fix = "explain both cutoffs with the same model"
         raise UsageError.of("explanations by two different models cannot be compared", "explanations", fix)
     before, after = pd.Index(then.accounts), pd.Index(now.accounts)
     both = after[after.isin(before)]

@@ -44,7 +44,7 @@ __all__ = [
     "named_levers",
 ]
 
-LEAST_LEAVERS = 100  # with fewer churned accounts that said why, nothing is fitted
+LEAST_LEAVERS = 100  # with fewer churned accounts that gave a reason, nothing is fitted
 
 _LEAST_OF_A_LEVER = 10
 _REGULARISATION = 0.01
@@ -274,7 +274,7 @@ def find_typical_values(
     for name in (by,) if by is not None else _candidates(categories):
         codes, counts = np.unique(latest[name].dropna().to_numpy(), return_counts=True)
         large = codes[(counts >= LEAST_ALIKE) & (codes > 0)]  # code 0 holds every rare text
-        # a group that holds nearly everybody adds nothing
+        # a group of nearly all accounts adds nothing
         telling = len(codes) > (1 if name in COMPARED else _YES_OR_NO) or by is not None
         if len(large) and len(codes) <= _MOST_GROUPS and telling:
             groups = {float(code): _typical(latest[latest[name] == code], categories) for code in large}

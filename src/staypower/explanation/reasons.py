@@ -76,7 +76,7 @@ class Explanation(Result):
     accounts: NDArray[np.object_]  # shape (n,)
     features: pd.DataFrame  # shape (n, n_features): what the model saw
     contributions: NDArray[np.float64]  # shape (n, n_features), log-odds; `base + contributions.sum(axis=1)` is the raw score
-    base: float  # the raw score before any feature is looked at
+    base: float  # the raw score without any feature
     catalogue: Catalogue
     typical: TypicalValues
     leavers: LeaverReasons | None = None  # reorders reasons, where churned accounts said why they left
@@ -105,7 +105,7 @@ class Explanation(Result):
 
     @cached_property
     def strength(self) -> NDArray[np.float64]:
-        """What orders reasons, shape (n, n_topics): the size of the contribution, weighted by why churned accounts left."""
+        """The rank of reasons, shape (n, n_topics): the size of the contribution, weighted by why churned accounts left."""
         size: NDArray[np.float64] = np.abs(self.sums)
         leavers = self.leavers
         if leavers is None or leavers.topics != tuple(topic.name for topic in self.topics):
@@ -190,7 +190,7 @@ class Explanation(Result):
         shown = [number for number in order[:count].tolist() if sums[number] != 0.0]
         titles = [self.topics[number].title for number in shown]
         steps = [
-            # topics of one title that have different levers are told apart
+            # topics with the same title but different levers also name the lever
             (
                 title if titles.count(title) == 1 else f"{title} ({lever_words(self.topics[number].lever or NO_LEVER)})",
                 float(sums[number]),

@@ -45,7 +45,7 @@ DATED = ("days since ", "days to the ", "days until ")
 
 _SLOPES = ("rate_slope", "trend", "gap_trend")
 _SEVERAL = (*_SLOPES, "spread", "gap_mean", "gap_spread", "gap_quantile")  # one row is not enough for any of these
-# what a mean or a share of a table's rows lacks when it is missing
+# what a mean or a share of a table's rows is missing when there are none
 _MEASURED = {"usage": "usage", "tickets": "tickets", "surveys": "surveys", "payments": "payments", "orders": "orders"}
 
 
@@ -138,7 +138,7 @@ def absent(definition: Definition, catalogue: Catalogue) -> str:
         return "does not apply"
     how = definition.how if isinstance(definition, Combination) else definition.aggregation
     if how in _SEVERAL or definition.unit == "times":
-        return "too few to measure"
+        return "not enough data"
     return f"no {_measured(definition, catalogue)} to measure" if how in ("mean", "ratio") or kind == "share" else "none"
 
 

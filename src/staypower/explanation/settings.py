@@ -1,4 +1,4 @@
-"""What a user may set about reasons."""
+"""Settings of reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _listed(value: object) -> object:
 
 
 class ExplanationSettings(BaseModel):
-    """What typical values are compared by, and which words of churned accounts mean which lever.
+    """How accounts are grouped for typical values, and which words of churned accounts mean which lever.
 
     >>> ExplanationSettings(leavers_said={"billing": "too expensive"}).lever_of("Too expensive for us")
     'billing'
@@ -31,8 +31,8 @@ class ExplanationSettings(BaseModel):
     compare_by: str | None = Field(
         default=None,
         min_length=1,
-        description="category feature that groups accounts when a value is compared with typical ones, e.g. `plan_now`; none: "
-        "the plan, else the segment, else another attribute that is neither personal nor yes or no",
+        description="category feature, such as `plan_now`, whose groups define what is typical; omit to use the plan, else the "
+        "segment, else another attribute that is neither personal nor yes/no",
     )
     leavers_said: Annotated[dict[str, tuple[str, ...]], BeforeValidator(_listed)] = Field(
         default_factory=dict,

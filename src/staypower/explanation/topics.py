@@ -1,6 +1,6 @@
 """Topics: features that measure the same thing over several windows and in several ways give one reason, not several.
 
-Use in the last 7, 28 and 90 days, counted in events, units and days, is one topic; its trend is another, and the length of the
+Usage in the last 7, 28 and 90 days, counted in events, units and days, is one topic; its trend is another, the length of the
 current pause a third. A feature that no topic names, such as one of the user's own, forms a topic with its other windows.
 A topic has one lever: features of one topic with different levers form several topics.
 """

@@ -134,7 +134,7 @@ def demo(folder: str | Path = "demo", *, accounts: int = 3000, seed: int = 7, pr
 
 
 def _test_cutoffs(settings: Settings) -> list[int]:
-    """Return the cutoffs that training will test at: there the simulator tells the truth."""
+    """Return the cutoffs that training will test at: there the simulator writes the true probabilities."""
     assert settings.observed_until is not None
     last, cutoffs = settings.label.outcome.last_mature(settings.observed_until), settings.cutoffs
     return [last - n * cutoffs.every * DAY for n in range(cutoffs.test_count)]

@@ -46,7 +46,7 @@ from staypower.writing import require_table_path, write_rows
 __all__ = ["FeatureResult", "build_dataset", "build_features", "list_features"]
 
 _HEADS = [Head(head, "left") for head in ("feature", "meaning", "lever", "without data")]
-# how many columns are reckoned with before the tables are looked at
+# how many columns to expect before the tables are read
 _EXPECTED = 200
 
 
@@ -157,7 +157,7 @@ def list_features(
 
 
 def _build(settings: Settings, tables: BucketedTables, folder: Path) -> tuple[Catalogue, list[Path]]:
-    """Build the rows of every bucket into a file of its own, and say which columns are worth keeping."""
+    """Build the rows of every bucket into a file of its own, and say which columns to keep."""
     plan = choose_plan(tables, settings.label, settings.cutoffs)
     catalogue = declare(tables, settings.features, cutoff=plan.trained_until, hidden=settings.label.hidden)
     require_features(catalogue)

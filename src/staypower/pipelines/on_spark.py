@@ -173,7 +173,7 @@ def _folder(settings: Settings) -> str:
 
 
 def _varying(catalogue: Catalogue, matrix: DataFrame) -> Catalogue:
-    """Leave out the columns that are the same in all rows that are learned from, as `staypower.dataset.varying` does."""
+    """Leave out the columns that are the same in all training rows, as `staypower.dataset.varying` does."""
     asked = [functions.count("*")]
     for name in catalogue.names:
         column = column_of(name)

@@ -197,14 +197,14 @@ def score_earlier(
 ) -> tuple[Scores | None, tuple[str, ...]]:
     """Score at the cutoff to compare with, by the same model; return notes on what cannot be compared."""
     if previous is None and not has_a_past(tables):
-        return None, ("the tables cover one moment only, so there is no change to show",)
+        return None, ("the tables cover only one moment, so there are no changes to show",)
     at = now - settings.cutoffs.every * DAY if previous is None else previous.cutoff_before(now)
     try:
         earlier = score_tables(settings, bundle, place, tables, progress=progress, cutoff=at, accounts=accounts)
     except UsageError as error:
         if previous is not None:
             raise
-        return None, (f"nothing to compare with at {text_of(at)}: {error.problems[0].problem}",)
+        return None, (f"no comparison with {text_of(at)}: {error.problems[0].problem}",)
     return earlier, () if previous is None else previous.deviations(earlier.table)
 
 

@@ -1,4 +1,4 @@
-"""Write the report: everybody's risk, whom to call, why, what changed, and how far the model can be trusted."""
+"""Write the report: the risk of every account, whom to call, why, what changed, and how far the model can be trusted."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def score(
             settings, progress=progress, cutoff=at, output=output, model=model_from(model), objects=frames
         )
         return ScoreResult(*made)
-    # a list of a few accounts must not replace everybody's
+    # a list of a few accounts must not replace that of all
     name = "scores-selected" if asked else "scores"
     path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
     earlier = previous_from(previous)
@@ -176,7 +176,7 @@ def score(
     in_memory = tables_from(settings, tables, progress)
     features = len(bundle.feature_names)
     buckets, files = (1, ()) if in_memory is not None else buckets_of(settings.sources, settings.engine, features=features)
-    # only a run that is cut into buckets is worth continuing
+    # only a run in several buckets is resumed
     run = secrets.token_hex(12)
     if buckets > 1:
         compared_with = None if earlier is None else earlier.fingerprint()
@@ -193,8 +193,8 @@ def score(
             scores, parts = _score(scorer, within, folder / "parts", threads)
             # capacity is shared by all accounts: a list of a few says nothing of actions
             acts = settings.playbook is not None and not asked
-            beside = _action_columns(settings, scores, read, bundle) if acts else None
-        sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, joined=beside)
+            added = _action_columns(settings, scores, read, bundle) if acts else None
+        sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, joined=added)
         with progress.step("writing the scores"), sorting as (schema, rows):
             write_rows(rows, schema, path, staging=folder)
     return ScoreResult(scores, path, scorer.options.prior)

@@ -221,8 +221,8 @@ def train(
             run_id=run.run_id,
             data=data,
         )
-        leavers, told = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
-        notes = (*model.notes_, *secondary.notes, *told)
+        leavers, found = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
+        notes = (*model.notes_, *secondary.notes, *found)
         card = write_card(
             *(evaluation, dataset, tables),
             name=settings.name,

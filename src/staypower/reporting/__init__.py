@@ -1,1 +1,1 @@
-"""Show results to people: pictures as files."""
+"""What people read: the report, the model card and explained accounts."""

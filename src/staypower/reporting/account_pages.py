@@ -22,7 +22,7 @@ from staypower.features.streams.making import make_stream
 from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Sentence, Tone
 from staypower.reporting.explanations import Explanations
-from staypower.results.numbers import count, money, percent, plural, signed
+from staypower.results.numbers import count, money, percent, plural
 from staypower.tables import Table, Tables
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ _Rows = Mapping[str, Any]
 
 
 def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, AccountTimeline]:
-    """Tell the last year of some accounts.
+    """Return what happened to some accounts in the year before the cutoff.
 
     >>> from staypower.schemas import SCHEMAS
     >>> at = pa.array([20 * _WEEK, 40 * _WEEK], pa.timestamp("us", "UTC"))
     >>> usage = Table(SCHEMAS["usage"], pa.table({"account_id": ["a", "a"], "at": at}))
     >>> people = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a"]}))
-    >>> told = timelines_of(Tables({"accounts": people, "usage": usage}, 60 * _WEEK), ["a"], 30 * _WEEK, FeatureSettings())
-    >>> told["a"].lanes[0].name, sum(told["a"].lanes[0].counts)
+    >>> made = timelines_of(Tables({"accounts": people, "usage": usage}, 60 * _WEEK), ["a"], 30 * _WEEK, FeatureSettings())
+    >>> made["a"].lanes[0].name, sum(made["a"].lanes[0].counts)
     ('usage', 1)
     """
     wanted = pa.array(accounts, pa.string())
@@ -58,11 +58,11 @@ def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings:
         if name in known:
             for account, counts in _weekly(known[name], accounts, start, cutoff).items():
                 lanes[account].append(Lane(name, counts=counts))
-    for name, tell in _TOLD.items():
+    for name, describe in _DESCRIBED.items():
         if name in known:
             # only surveys need what their stream adds: the answer on a common scale
             stream = make_stream(name, known, settings) if name == "surveys" else known[name]
-            marks = _marks(stream, tell, start, cutoff)
+            marks = _marks(stream, describe, start, cutoff)
             for account in accounts:
                 lanes[account].append(Lane(name, marks=marks.get(account, ())))
     return {account: AccountTimeline(start, cutoff, lanes[account]) for account in accounts}
@@ -90,23 +90,23 @@ def _weekly(table: Table, accounts: Sequence[str], start: int, cutoff: int) -> d
     return {account: counts[number * WEEKS : (number + 1) * WEEKS].tolist() for account, number in place.items()}
 
 
-_Teller = Callable[[Table, _Rows, int], Iterator[tuple[int, str, Tone]]]
+_Describer = Callable[[Table, _Rows, int], Iterator[tuple[int, str, Tone]]]
 
 
-def _marks(stream: Table, tell: _Teller, start: int, cutoff: int) -> dict[str, tuple[Mark, ...]]:
+def _marks(stream: Table, describe: _Describer, start: int, cutoff: int) -> dict[str, tuple[Mark, ...]]:
     rows: dict[str, Any] = {name: stream.texts(name) for name in stream.data.column_names if _is_text(stream, name)}
     rows |= {name: stream.numbers(name) for name in stream.data.column_names if _is_number(stream, name)}
     rows |= {name: _instants(stream, name) for name in stream.data.column_names if _is_time(stream, name)}
     found: dict[str, list[Mark]] = {}
     for row in range(len(stream)):
-        for at, words, tone in tell(stream, rows, row):
+        for at, words, tone in describe(stream, rows, row):
             if at != MISSING and 0 <= (at - start) // _WEEK < WEEKS:
                 found.setdefault(str(rows["account_id"][row]), []).append(Mark(int(at), words, tone))
     return {account: _latest(marks) for account, marks in found.items()}
 
 
 def _latest(marks: list[Mark]) -> tuple[Mark, ...]:
-    # versions of one subscription tell the same beginning again
+    # versions of one subscription repeat its start
     return tuple(sorted(set(marks), key=lambda mark: (mark.at, mark.words))[-_MOST_MARKS:])
 
 
@@ -157,7 +157,7 @@ def _surveys(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]
     instrument = _text(rows, "instrument", row).upper() or "survey"
     value, answered = _number(rows, "value", row), _time(rows, "answered_at", row)
     if answered == MISSING or math.isnan(value):
-        yield _time(rows, "sent_at", row), f"{instrument} asked, no answer", "plain"
+        yield _time(rows, "sent_at", row), f"{instrument} sent, no answer", "plain"
         return
     share = _number(rows, "answer", row)
     bad = _number(rows, "detractor", row) == 1.0 or share < _BAD_ANSWER
@@ -166,15 +166,15 @@ def _surveys(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]
 
 def _payments(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
     status, amount = _text(rows, "status", row).casefold(), _number(rows, "amount", row)
-    said = "" if math.isnan(amount) else f" ({amount:,.2f})"
+    paid = "" if math.isnan(amount) else f" ({amount:,.2f})"
     if status == "failed":
-        yield _time(rows, "at", row), f"payment failed{said}", "risk"
-    yield _time(rows, "refunded_at", row), f"refunded{said}", "plain"
+        yield _time(rows, "at", row), f"payment failed{paid}", "risk"
+    yield _time(rows, "refunded_at", row), f"refunded{paid}", "plain"
 
 
 def _subscriptions(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]]:
     what = _text(rows, "product", row) or _text(rows, "plan", row) or "subscription"
-    yield _time(rows, "started_at", row), f"{what} began", "good"
+    yield _time(rows, "started_at", row), f"{what} started", "good"
     yield _time(rows, "cancel_requested_at", row), f"{what}: notice given", "risk"
     yield _time(rows, "ended_at", row), f"{what} ended", "risk"
 
@@ -187,7 +187,7 @@ def _advocacy(_: Table, rows: _Rows, row: int) -> Iterator[tuple[int, str, Tone]
     yield _time(rows, "at", row), _text(rows, "kind", row) or "advocacy", "good"
 
 
-_TOLD: Mapping[str, _Teller] = {
+_DESCRIBED: Mapping[str, _Describer] = {
     "tickets": _tickets,
     "surveys": _surveys,
     "payments": _payments,
@@ -211,8 +211,8 @@ def changed_levers(changes: Changes | None) -> list[Sentence]:
         return []
     return [
         Sentence(
-            f"{lever_words(row['lever'])}: {signed(row['mean_change'])} log-odds on average, "
-            f"up for {plural(row['raised'], 'account')}, down for {count(row['lowered'])}",
+            f"{lever_words(row['lever'])}: raised the risk of {plural(row['raised'], 'account')}, lowered it for "
+            f"{count(row['lowered'])}",
             float(row["mean_change"]),
         )
         for row in changes.portfolio().to_dict("records")
@@ -221,7 +221,7 @@ def changed_levers(changes: Changes | None) -> list[Sentence]:
 
 
 def changed_words(explained: Explanations) -> str:
-    """Write what the changes since the earlier cutoff add up to, or why there are none."""
+    """Summarise the changes since the earlier cutoff, or say why there are none."""
     changes, earlier = explained.changes, explained.earlier
     if changes is None or earlier is None:
         return " ".join(f"{note[0].upper()}{note[1:]}." for note in explained.notes)
@@ -230,10 +230,9 @@ def changed_words(explained: Explanations) -> str:
         return f"No account has a score both at {then} and now."
     moved = changes.score_changes
     return (
-        f"Since {then} the raw score of {plural(len(changes), 'account')} changed by {signed(float(moved.mean()))} log-odds on "
-        f"average: it rose for {count(int((moved > 0).sum()))} and fell for {count(int((moved < 0).sum()))}. "
-        f"{plural(len(changes.appeared), 'account')} appeared, {count(len(changes.gone))} are gone. "
-        "The levers below add up to the average exactly."
+        f"Since {then} the risk rose for {count(int((moved > 0).sum()))} and fell for {count(int((moved < 0).sum()))} of "
+        f"{plural(len(changes), 'account')} with a score at both times. New: {count(len(changes.appeared))}; no longer scored: "
+        f"{count(len(changes.gone))}. The levers that changed the average risk most come first."
     )
 
 
@@ -273,7 +272,7 @@ def _sentences(parts: Sequence[Reason | Change]) -> list[Sentence]:
 def _next_step(row: Mapping[Any, Any]) -> str:
     """Write the action of an account, and that nothing is to be done where it is held back."""
     expected = "" if pd.isna(row["expected_value"]) else f", expected value {money(row['expected_value'])}"
-    held = "Do nothing: held back at random, to measure what acting changes. Otherwise: " if row["holdout"] else ""
+    held = "Do nothing: held back at random to measure the effect of actions. Otherwise: " if row["holdout"] else ""
     return f"{held}{row['step']} ({row['owner']}{expected})"
 
 

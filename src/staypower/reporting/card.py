@@ -220,8 +220,8 @@ def _listed_notes(evaluation: Evaluation) -> str:
 
 def _limits(evaluation: Evaluation, features: FeatureSettings) -> str:
     lines = [
-        "Probabilities hold for accounts like those in training; later changes of prices, product or market are not covered.",
-        "Intervals cover the choice of test accounts, not the choice of training accounts and not later months.",
+        "Probabilities hold for accounts like those in training; later changes in prices, product or market are not covered.",
+        "Intervals reflect the sampling of test accounts; they do not cover other training data or later months.",
         "Reasons say what moved the score. They do not prove causes.",
         "Acting on a score changes the outcome it predicts: measure actions against a holdout.",
     ]

@@ -77,7 +77,8 @@ def _gain(quality: Mapping[str, Any]) -> Chart | None:
         return None
     share = next((y for x, y in curves[0][1] if x >= 0.1), math.nan)
     lift = decimal(share / 0.1, 1)
-    words = f"Contacting the 10% of highest risk reaches {short(share, share=True)} of all churned accounts (lift {lift})."
+    reached = f"{short(share, share=True)} of all churned accounts (lift {lift})"
+    words = f"Contacting the 10% of accounts with the highest risk reaches {reached}."
     drawing = draw_curves(
         "Gain", curves, axes=("share contacted, highest risk first", "churned accounts reached"), straight=True, words=words
     )
@@ -95,7 +96,7 @@ def _reliability(quality: Mapping[str, Any]) -> Chart | None:
         return None
     points = [(each["predicted"], each["observed"]["value"]) for each in bins]
     error = quality["scorers"][quality["model"]].get("calibration_error", {}).get("value")
-    words = "On the dashed line, 20% of the accounts with a predicted risk of 20% churned."
+    words = "On the dashed line, predictions match outcomes: of the accounts with a predicted risk of 20%, 20% churned."
     words += f" On average the two differ by {decimal(100 * error, 1)} percentage points." if error is not None else ""
     drawing = draw_curves(
         "Reliability", [("model", points)], axes=("predicted", "churned"), straight=True, dotted=True, words=words
@@ -109,7 +110,8 @@ def _profit(quality: Mapping[str, Any]) -> Chart | None:
         return None
     best = max(points, key=lambda point: point[1])
     most, contacted = money(best[1], 2), short(best[0], share=True)
-    words = f"At your costs the campaign earns most, {most} per account, when {contacted} are contacted."
+    words = f"At your costs, profit is highest, {most} per account, when {contacted} of the accounts are contacted."
+    words = words if best[0] > 0 else "At your costs, contacting anyone loses money."
     drawing = draw_curves(
         "Profit",
         [("model", points)],
@@ -123,7 +125,7 @@ def _profit(quality: Mapping[str, Any]) -> Chart | None:
 _WIDTH, _NAMES, _RIGHT = 680, 96, 14
 _BARS, _MARKS, _AXIS = 54, 26, 26
 _SHAPES = {"risk": "M-5 4L0 -5L5 4Z", "good": "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0 -4 0Z", "plain": "M-4 -4H4V4H-4Z"}
-MARKS = (("risk", "trouble", _SHAPES["risk"]), ("good", "good news", _SHAPES["good"]), ("plain", "neither", _SHAPES["plain"]))
+MARKS = (("risk", "bad sign", _SHAPES["risk"]), ("good", "good sign", _SHAPES["good"]), ("plain", "neutral", _SHAPES["plain"]))
 """What the marks of a timeline mean: class, words and outline."""
 
 
@@ -196,7 +198,7 @@ def _axis(timeline: AccountTimeline, x: AxisScale, top: float) -> Markup:
 def _lane_words(lane: Lane) -> str:
     if lane.counts:
         half = len(lane.counts) // 2
-        return f"{lane.name}: {sum(lane.counts[half:]):,} in the later half, {sum(lane.counts[:half]):,} in the earlier"
+        return f"{lane.name}: {sum(lane.counts[half:]):,} in the second half, {sum(lane.counts[:half]):,} in the first"
     return f"{lane.name}: {len(lane.marks)}"
 
 
@@ -213,19 +215,29 @@ def draw_waterfall(parts: Sequence[tuple[str, float]], *, base: float, raw: floa
         ends.append((at, at + contribution))
         at += contribution
     scale = scale_over([base, raw, *(end for pair in ends for end in pair)], names, _WIDTH - right)
-    rows = [("start: nothing known", base, base, "total"), *_rows(parts, ends), ("score", raw, raw, "total")]
+    rows = [("base", base, base, "total"), *_rows(parts, ends), ("score", raw, raw, "total")]
     made = []
     for number, (name, low, high, kind) in enumerate(rows):
         y = number * row + 4
         left, end = scale(min(low, high)), scale(max(low, high))
-        said = f"{low:.2f}" if kind == "total" else f"{high - low:+.2f}"
+        shown = f"{low:.2f}" if kind == "total" else f"{high - low:+.2f}"
         wide = 3.0 if kind == "total" else max(round(end - left, 1), 1.0)
         made.append(
             Markup(
                 '<text class="lane" x="0" y="{}">{}<title>{}</title></text>'
                 '<rect class="fall {}" x="{}" y="{}" width="{}" height="{}"/><text class="tick" x="{}" y="{}">{}</text>'
             ).format(
-                y + 13, _short(name), name, kind, left, y, wide, row - 7, round(max(end, left + wide) + 5, 1), y + 13, said
+                y + 13,
+                _short(name),
+                name,
+                kind,
+                left,
+                y,
+                wide,
+                row - 7,
+                round(max(end, left + wide) + 5, 1),
+                y + 13,
+                shown,
             )
         )
     words = f"from {base:.2f} to {raw:.2f} in log-odds; " + "; ".join(f"{name} {value:+.2f}" for name, value in parts)

@@ -1,4 +1,4 @@
-"""The contents of the report as plain values, apart from how they are drawn."""
+"""The contents of the report as plain values; drawing them is done elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from staypower.results.numbers import count, plural
+from staypower.scoring.scores import NONE_SCORED
 
 if TYPE_CHECKING:
     from staypower.auditing.report import AuditReport
@@ -122,8 +123,8 @@ def report_notes(statuses: Mapping[str, int], listed: int) -> list[str]:
     """Return what a reader must know first: that no account is scored, or that not all are listed."""
     scored = statuses.get("scored", 0)
     if not scored:
-        return ["No account has the status `scored`: none was active, so there is no probability."]
+        return [NONE_SCORED]
     if listed < scored:
-        first = f"The list holds the {count(listed)} accounts of highest risk, of {count(scored)} scored."
+        first = f"The list shows the {count(listed)} accounts with the highest risk, of {count(scored)} scored."
         return [f"{first} `staypower score` lists all."]
     return []

@@ -214,10 +214,10 @@ def _dot(each: Point, place: float, y: AxisScale, number: int, label: str, unit:
 
 
 def _last_words(names: Sequence[str], lines: Sequence[Line], unit: str) -> str:
-    said = []
+    words = []
     for line in lines:
         known = [(place, each) for place, each in enumerate(line.points) if math.isfinite(each.value)]
         if known:
             place, last = known[-1]
-            said.append(f"{line.label}: {_written(last.value, unit)} ({names[place]})")
-    return "; ".join(said)
+            words.append(f"{line.label}: {_written(last.value, unit)} ({names[place]})")
+    return "; ".join(words)

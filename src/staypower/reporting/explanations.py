@@ -133,7 +133,7 @@ class Explanations(Result):
     scores : Scores
         Of the accounts asked for; of all when none was.
     changes : Changes or None
-        Against the earlier cutoff.
+        Since the earlier cutoff.
     earlier : Scores or None
         At the earlier cutoff.
     asked : tuple of str
@@ -182,7 +182,7 @@ class Explanations(Result):
 
     @property
     def data(self) -> NDArray[np.float64]:
-        """What the model saw, shape (n, n_features)."""
+        """The feature values, shape (n, n_features)."""
         return self.explanation.matrix
 
     @property

@@ -168,8 +168,8 @@ def _drift(drift: Drift | None) -> dict[str, Any] | None:
         return None
     words = (
         f"{plural(drift.accounts_then, 'account')} at {drift.then}, the last cutoff of the training data, compared with "
-        f"{count(drift.accounts_now)} at {drift.now}. Population stability index (PSI): under 0.1 steady, 0.25 or more moved, "
-        "unless chance alone explains it."
+        f"{count(drift.accounts_now)} at {drift.now}. Population stability index (PSI): below 0.1 is stable, 0.25 or more "
+        "is a shift, unless chance alone explains it."
     )
     rows = []
     for row in drift.frame().head(_MOST_DRIFT).to_dict("records"):
@@ -184,7 +184,7 @@ def _drift(drift: Drift | None) -> dict[str, Any] | None:
                 row["verdict"],
             )
         )
-    heads = ("feature", "PSI", "by chance", "typical then", "typical now", "missing then, now", "verdict")
+    heads = ("feature", "PSI", "PSI by chance", "typical then", "typical now", "missing then, now", "verdict")
     return {"headline": drift.headline, "words": words, "heads": heads, "rows": rows}
 
 

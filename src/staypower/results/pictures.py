@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "DASHES", "GREY", "Picture", "find_picture", "label_axes", "write_pictures"]
 
-# Okabe and Ito's colours can be told apart with any colour vision, dashes also in black and white
+# Okabe and Ito's colours differ for every kind of colour vision, dashes also in black and white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 GREY = "#777777"
@@ -80,7 +80,7 @@ def write_pictures(figures: Mapping[str, Figure], folder: str | Path) -> list[Pa
 
 
 def _write(figure: Figure, path: Path) -> Path:
-    """Write beside the file and rename, so that nobody ever sees half a picture."""
+    """Write to a draft and rename it, so that no reader ever sees half a picture."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with _boxes_for_unknown_letters():
         figure.savefig(draft, format="png")
@@ -90,7 +90,7 @@ def _write(figure: Figure, path: Path) -> Path:
 
 @contextmanager
 def _boxes_for_unknown_letters() -> Iterator[None]:
-    """Draw a box, without a warning, for what is written in an alphabet that the font lacks."""
+    """Draw a box, without a warning, for letters that the font does not have."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         yield

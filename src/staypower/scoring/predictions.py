@@ -76,7 +76,7 @@ class Predictor:
         missing += [] if "base_rate" in bundle.metadata else ["base_rate"]
         if missing:
             raise UsageError(
-                [Problem("the bundle lacks what scoring needs", name, "train the model again") for name in missing]
+                [Problem("the bundle is missing what scoring needs", name, "train the model again") for name in missing]
             )
         return cls(
             bundle,
@@ -189,7 +189,7 @@ class FeatureRowScorer:
         missing = [name for name in self.bundle.feature_names if name not in there]
         problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:_LISTED]]
         if len(missing) > _LISTED:
-            problems.append(Problem("and more features", str(len(missing) - _LISTED), "build them as in training"))
+            problems.append(Problem("more features are missing", str(len(missing) - _LISTED), "build them as in training"))
         if problems:
             raise UsageError(problems)
         found = {}

@@ -100,7 +100,7 @@ class Scorer:
     label: LabelSettings
     cutoff: int  # instant of knowledge
     known: Catalogue  # revenue and satisfaction, which are listed next to the risk
-    accounts: tuple[str, ...] = ()  # whom to score; everybody when empty
+    accounts: tuple[str, ...] = ()  # whom to score; all when empty
     reasons: int = 5
     model_version: str = ""
     options: ScoringOptions = field(default_factory=ScoringOptions)
@@ -251,7 +251,7 @@ class Scorer:
         rules, cutoffs = self.options.tier, np.array([self.cutoff], dtype=np.int64)
         if rules.kind != "survey" or not tables.has("surveys", "instrument"):
             return np.ones(len(accounts), dtype=np.bool_)
-        # among the accounts of one bucket perhaps nobody answered
+        # in one bucket, perhaps no account answered
         state = find_survey_state(tables, rules, tuple(accounts), cutoffs, need_answers=False)
         never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
         return never

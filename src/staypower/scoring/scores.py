@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PreviousScores", "ScoreSummary", "ScoredParts", "Scores", "SparkScores", "typed_rows"]
 
-_NOBODY = "No account has the status `scored`: none was active, so there is no probability."
+NONE_SCORED = "No account could be scored: none was an active customer at the cutoff."
 _SHOWN = 5
 _TEXTS = ("account_id", "cutoff", "status", "churn_risk_band", "tier", "quadrant", "scored_at", "run_id")
 _TEXT_BEGINNINGS = ("reason_", "lever_", "model_")
@@ -69,9 +69,9 @@ class ScoreSummary(Result):
 
     def blocks(self) -> list[Block]:
         """Return the counts, the accounts of highest risk with their reasons, the quadrants and who moved."""
-        counts = ", ".join(f"{count(number)} {status}" for status, number in self.counts().items())
+        counts = ", ".join(f"{count(number)} {status.replace('_', ' ')}" for status, number in self.counts().items())
         shown: list[Block] = [f"{plural(len(self), 'account')} at {text_of(self.cutoff)}: {counts}"]
-        shown += [Heading("Highest risk")] if "scored" in self.counts() else [_NOBODY]
+        shown += [Heading("Highest risk")] if "scored" in self.counts() else [NONE_SCORED]
         for row in self.watch_list(_SHOWN).to_dict("records"):
             if row["status"] == "scored":
                 shown += _account(row)
@@ -84,7 +84,7 @@ class ScoreSummary(Result):
         if self.movement is not None:
             moved = [row for row in self.movement.frame().to_dict("records") if row["before"] != row["now"]]
             rows = [[f"{row['before']} -> {row['now']}", count(row["accounts"])] for row in moved]
-            shown.append(TableBlock(("moved since the previous scores", "accounts"), rows))
+            shown.append(TableBlock(("quadrant change since the previous scores", "accounts"), rows))
         return shown
 
     def to_dict(self) -> dict[str, Any]:
@@ -301,7 +301,7 @@ class PreviousScores:
         at = instant_of(found[0])
         if not before(np.array([at]), now).all():
             value = f"{self.name}: {found[0]}, now {text_of(now)}"
-            raise UsageError.of("the previous scores are not earlier", value, "give scores of an earlier cutoff")
+            raise UsageError.of("the previous scores are not from an earlier cutoff", value, "give scores of an earlier cutoff")
         return at
 
     def deviations(self, scores: pd.DataFrame) -> tuple[str, ...]:
@@ -316,6 +316,6 @@ class PreviousScores:
         if not apart:
             return ()
         return (
-            f"{count(apart)} probabilities in {self.name} are not those of this model at that cutoff (another model, or rows "
-            "that arrived later): changes are computed with this model at both cutoffs",
+            f"{count(apart)} probabilities in {self.name} differ from those of this model at that cutoff (another model, or "
+            "rows that arrived later): changes are computed with this model at both cutoffs",
         )

@@ -1,4 +1,4 @@
-"""What can be set about a scoring run."""
+"""Settings of a scoring run."""
 
 from __future__ import annotations
 

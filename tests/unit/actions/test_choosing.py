@@ -160,7 +160,7 @@ def test_without_any_value_the_probability_saved_ranks_and_it_is_said() -> None:
     assert pairs_of(chosen) == [("high", "call"), ("low", "call"), ("safe", "ask")]
     assert chosen.table["expected_value"].isna().tolist() == [True, True, False]
     assert chosen.without_value == 3
-    assert "No account has a value in money: accounts are ranked by the churn probability that is saved" in chosen.text(200)
+    assert "No account has a monetary value: accounts are ranked by the reduction in churn probability" in chosen.text(200)
 
 
 def test_accounts_without_a_value_come_after_those_with_one() -> None:
@@ -170,7 +170,7 @@ def test_accounts_without_a_value_come_after_those_with_one() -> None:
     ]
     chosen = choose_actions(scores_of(rows), playbook_of(call={}), NOBODY_HELD, cutoff=0)
     assert [account for account, _ in pairs_of(chosen)] == ["known", "unknown"]
-    assert "1 account has no value in money" in chosen.text(200)
+    assert "1 account has no monetary value" in chosen.text(200)
 
 
 def test_held_back_accounts_are_listed_and_take_no_place() -> None:

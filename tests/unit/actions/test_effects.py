@@ -213,7 +213,7 @@ def test_a_useless_action_is_not_credited_with_what_another_one_did() -> None:
     found = measured(small(*rows), playbook_of(mail={}, call={}))
     assert (found["mail"].treated, found["mail"].held, found["mail"].mixed) == (2, 1, 3)  # c and d, f; a, b and e
     assert (found["call"].treated, found["call"].held, found["call"].mixed) == (1, 0, 2)
-    assert "3 left out because of another action at the time" in found["mail"].note
+    assert "3 left out because another action overlapped" in found["mail"].note
 
 
 def test_rows_that_do_not_tell_action_or_holdout_are_not_compared() -> None:

@@ -74,7 +74,7 @@ def test_the_portfolio_adds_up():
     assert found.loc["engagement", ["raised", "lowered"]].tolist() == [1, 1]
     assert found.loc["none", ["raised", "lowered"]].tolist() == [0, 1]
     assert "the risk rose for 2 and fell for 0; the raw score changed by +0.600 log-odds" in changes.headline
-    assert "(1 new, 1 gone)" in changes.headline
+    assert "(1 new, 1 no longer scored)" in changes.headline
     assert changes.headline in changes.text(300)
     assert "no lever" in changes.text()
 

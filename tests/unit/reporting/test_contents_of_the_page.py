@@ -65,7 +65,7 @@ def test_an_empty_company_still_has_a_page():
         made_report(10), watch=pd.DataFrame({"account_id": []}), accounts=(), portfolio=None, quality=None, drift=None
     )
     page = render_report(report)
-    assert "Train it again to get one" in page
+    assert "Train it again to get them" in page
     assert 'id="watch-table"' not in page
 
 

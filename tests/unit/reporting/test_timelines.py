@@ -53,7 +53,7 @@ def test_what_comes_later_is_not_told():
 
 
 @pytest.mark.parametrize(
-    ("value", "words", "tone"), [(3.0, "NPS 3", "risk"), (8.0, "NPS 8", "good"), (None, "NPS asked, no answer", "plain")]
+    ("value", "words", "tone"), [(3.0, "NPS 3", "risk"), (8.0, "NPS 8", "good"), (None, "NPS sent, no answer", "plain")]
 )
 def test_answers_and_silence(value, words, tone):
     surveys = table(
@@ -80,7 +80,7 @@ def test_an_answer_that_comes_after_the_cutoff_is_still_silence():
         low=[0.0],
         high=[10.0],
     )
-    assert told(surveys=surveys)["surveys"] == [("NPS asked, no answer", "plain")]
+    assert told(surveys=surveys)["surveys"] == [("NPS sent, no answer", "plain")]
 
 
 def test_payments_and_contracts():
@@ -97,4 +97,4 @@ def test_payments_and_contracts():
     fixed = Table(contracts.schema, contracts.data, fixed=frozenset({"plan"}))
     found = told(payments=payments, subscriptions=fixed)
     assert found["payments"] == [("payment failed (9.50)", "risk")]
-    assert found["subscriptions"] == [("pro began", "good"), ("pro ended", "risk")]
+    assert found["subscriptions"] == [("pro started", "good"), ("pro ended", "risk")]
