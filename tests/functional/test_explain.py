@@ -102,7 +102,7 @@ def test_a_file_of_earlier_scores_gives_the_cutoff_to_compare_with(company, risk
     frame = pd.read_csv(earlier)
     frame["churn_probability"] = frame["churn_probability"] / 2
     frame.to_csv(tmp_path / "other.csv", index=False)
-    assert "are not those of this model" in " ".join(run(*asked, str(tmp_path / "other.csv"))[1].split())
+    assert "not matched by this model" in " ".join(run(*asked, str(tmp_path / "other.csv"))[1].split())
     late = tmp_path / "late.csv"
     frame.assign(cutoff="2025-07-01").to_csv(late, index=False)
     code, _, err = run(*asked, str(late))

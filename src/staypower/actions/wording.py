@@ -52,7 +52,8 @@ def _no_value(result: ActionList) -> str:
     if result.without_value == result.scored:
         return "No account has a monetary value: accounts are ranked by the reduction in churn probability; costs are ignored"
     have = "account has" if result.without_value == 1 else "accounts have"
-    return f"{count(result.without_value)} {have} no monetary value: ranked after the others, by the reduction in churn probability"
+    ranked = "ranked after the others, by the reduction in churn probability"
+    return f"{count(result.without_value)} {have} no monetary value: {ranked}"
 
 
 def _by_action(result: ActionList) -> list[Block]:

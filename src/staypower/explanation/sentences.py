@@ -319,8 +319,11 @@ def change_sentence(catalogue: Catalogue, definition: Definition, before: float,
     subject = subject_of(definition)
     if then == now or (math.isnan(then) and math.isnan(now)):
         return f"{subject}: still {new}; its effect changed because other values did"
-    if math.isnan(then) or math.isnan(now):
-        return f"{subject}: {new}, {old} before"
+    kind = kind_of(definition)
+    # "from no change to +20%" would not read as a change
+    in_words = kind == "fall" or (kind == "change" and (0.0 in (then, now) or math.isinf(then) or math.isinf(now)))
+    if in_words or math.isnan(then) or math.isnan(now):
+        return f"{subject}: {new} now, {old} before"
     return f"{subject}: from {old} to {new}"
 
 

@@ -315,7 +315,8 @@ class PreviousScores:
         apart = int(((both["churn_probability"] - both["churn_probability_written"]).abs() > 1e-6).sum())
         if not apart:
             return ()
+        what = plural(apart, "probability", "probabilities")
         return (
-            f"{count(apart)} probabilities in {self.name} differ from those of this model at that cutoff (another model, or "
-            "rows that arrived later): changes are computed with this model at both cutoffs",
+            f"{self.name}: {what} not matched by this model at that cutoff (another model, or rows that arrived later): "
+            "changes are computed with this model at both cutoffs",
         )
