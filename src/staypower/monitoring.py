@@ -1,9 +1,9 @@
 """How far features and scores have moved since the model was trained: the population stability index.
 
 PSI sums (p - q) ln(p / q) over bins, where q is the share of accounts in a bin then and p the share now. A missing value is a
-bin of its own, because a source that stops arriving shows there first. Common practice: under 0.1 steady, from 0.25 moved.
-With few accounts chance alone makes a PSI of about (bins - 1) (1 / n then + 1 / n now): the amount is given with it, and what
-chance explains is not called moved.
+bin of its own, because that is where a source that stops arriving shows first. As is common, a PSI under 0.1 is steady, and one
+of 0.25 or more has moved. With few accounts chance alone makes a PSI of about (bins - 1) (1 / n then + 1 / n now): that amount is
+given with it, and what chance explains is not called moved.
 
 References
 ----------

@@ -40,7 +40,7 @@ _SHAPE = TreeShape(
 
 @dataclass(frozen=True)
 class _Panel:
-    """Labels of accounts at cutoffs, -1 where there is none, and where each row stands in it."""
+    """Labels of accounts at cutoffs, -1 where there is none, and the place of each row in it."""
 
     account: NDArray[np.int64]
     cutoff: NDArray[np.int64]

@@ -29,7 +29,7 @@ _SHOWN = 3
 _EXAMPLES = 12
 _REACHES = MappingProxyType(
     {
-        1: "exactly at the cutoff: `<=` stands where `<` belongs",
+        1: "exactly at the cutoff: `<=` is used instead of `<`",
         HOUR: "up to an hour after the cutoff",
         **{days * DAY: f"up to {days} day{'' if days == 1 else 's'} after the cutoff" for days in (1, 2, 3, 5, 7, 14, 30, 90)},
     }

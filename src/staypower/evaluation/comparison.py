@@ -162,7 +162,7 @@ def not_compared(challenger: str, champion: str, obstacle: str) -> Comparison:
 
 
 def problems_of(error: UsageError) -> str:
-    """Put every problem in one line, to stand within a sentence.
+    """Put every problem in one line, as part of a sentence.
 
     >>> problems_of(UsageError.of("no such version", "acme 9", "train it"))
     'no such version: acme 9. Fix: train it'

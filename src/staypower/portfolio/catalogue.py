@@ -89,7 +89,7 @@ _CUSTOMERS = (
         "share",
         "customers at the start and gone at the end / customers at the start",
         "lower",
-        "who came and left within the period is in neither",
+        "accounts that came and left within the period are in neither",
     ),
     PortfolioMetric("customer_retention", "customer retention", "share", "1 - churn rate", "higher"),
     PortfolioMetric(
@@ -165,7 +165,7 @@ _SATISFACTION = (
         "points",
         "the same, each account once, by its last answer of the period",
         "higher",
-        "several at that very instant (or that day, without a clock): their median, then the band",
+        "several at the same instant (or on the same day, where no time is given): their median, then the band",
     ),
     *(
         PortfolioMetric(f"nps_{band}_accounts", f"{band} accounts", "accounts", "accounts in each band", source=_BANDS)

@@ -120,9 +120,9 @@ class AccountValues:
     []
     """
 
-    clv: NDArray[np.float64]  # shape (n,): Lifetime value of each account if it stays; NaN where nothing is known of it
+    clv: NDArray[np.float64]  # shape (n,): lifetime value of each account if it stays; NaN where it is unknown
     value_at_risk: NDArray[np.float64]  # shape (n,): churn probability x clv; NaN where either is missing
-    own: NDArray[np.bool_]  # shape (n,): Whether the value is the account's own; the others have the average, or none
+    own: NDArray[np.bool_]  # shape (n,): whether the value is the account's own; the others have the average, or none
 
 
 ORDERED = "order_amount_365d"  # the feature that stands in for recurring revenue where there are only orders
@@ -154,8 +154,8 @@ def account_values(
     """Return lifetime value and value at risk of accounts.
 
     With the retention of a month r = (1 - base_rate)^(month / horizon) and the margin m of a month, the value is
-    m (1 + d) / (1 + d - r). The retention is everybody's, stored with the model, never the account's own: a lifetime value that
-    already contained the account's own risk would count it twice in churn probability x value.
+    m (1 + d) / (1 + d - r). The retention is that of all accounts, stored with the model, never the account's own: a lifetime
+    value that already contained the account's own risk would count it twice in churn probability x value.
 
     >>> found = account_values([100.0, np.nan], [0.5, 0.2], base_rate=0.271, horizon_days=3 * MONTH_DAYS, average=400.0)
     >>> found.clv.round(2).tolist(), found.value_at_risk.round(2).tolist(), found.own.tolist()

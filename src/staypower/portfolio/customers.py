@@ -50,12 +50,12 @@ class Customers:
 
     accounts: tuple[str, ...]
     periods: Periods
-    # shape (n_accounts, k + 1): Number of the unbroken stay in which each account was a customer just before each boundary;
+    # shape (n_accounts, k + 1): number of the unbroken stay in which each account was a customer just before each boundary;
     # -1 where it was none
     stay: NDArray[np.int64]
     kind: NDArray[np.int8]  # shape (n_stays,): `ChurnKind` of the stay's end; `NONE` while it runs
-    began: NDArray[np.int64]  # shape (n_accounts,): Instant at which the first stay began; `MISSING` where none did
-    # shape (n_accounts,): Instant of an end that a return within the grace could still undo; `MISSING` where there is none
+    began: NDArray[np.int64]  # shape (n_accounts,): instant at which the first stay began; `MISSING` where none did
+    # shape (n_accounts,): instant of an end that a return within the grace could still undo; `MISSING` where there is none
     open_since: NDArray[np.int64]
     grace: int  # days within which a return undoes an end
     kinds_known: bool  # whether voluntary and involuntary ends can be told apart

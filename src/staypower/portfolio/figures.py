@@ -214,7 +214,7 @@ class PortfolioCell:
 
     @property
     def name(self) -> str:
-        """What tells the cell from others, for seeds."""
+        """A name of its own, for seeds."""
         return f"{self.start}|{self.segment}|{self.value}"
 
     def figure(
@@ -242,7 +242,7 @@ def join_notes(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def whole_amounts(table: Table, column: str, *, times: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def whole_amounts(table: Table, column: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return a number column as whole ten-thousandths, and which rows have a number.
 
     >>> import pyarrow as pa
@@ -255,7 +255,7 @@ def whole_amounts(table: Table, column: str, *, times: int = 1) -> tuple[NDArray
     values = table.numbers(column)
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
-    if np.abs(filled).sum() * MONEY_SCALE * times >= _LARGEST:
+    if np.abs(filled).sum() * MONEY_SCALE >= _LARGEST:
         worst = int(np.abs(filled).argmax())
         where = f"{table.name}.{column}, row {worst + 1}: {values[worst]:g}"
         raise UsageError.of("numbers too large to be summed exactly", where, "map the column in a larger unit")

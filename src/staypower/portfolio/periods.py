@@ -118,7 +118,7 @@ class Segmentation:
 
     column: str  # attribute of `accounts`, or `all`
     values: tuple[str, ...]  # segments in alphabetical order, `(blank)` last
-    codes: NDArray[np.int64]  # shape (n_accounts, k): Position in `values`, for each account and period
+    codes: NDArray[np.int64]  # shape (n_accounts, k): position in `values`, for each account and period
 
 
 def find_segmentations(

@@ -1,4 +1,4 @@
-"""Loyalty crossed with risk: who is loyal, who is only captive, who leaves although loyal, and who moved where.
+"""Loyalty crossed with risk: the quadrant of each account, and which accounts moved between quadrants.
 
 The table, for the settings that hold by default:
 
@@ -74,7 +74,7 @@ def sizes_of(scores: pd.DataFrame) -> pd.DataFrame:
     accounts = found["quadrant"].map(grouped.size()).fillna(0).astype(np.int64)
     revenue = found["quadrant"].map(grouped.sum(min_count=1)).astype(np.float64)
     found["accounts"], found["share"] = accounts, accounts / max(int(accounts.sum()), 1)
-    # nothing is known of an empty quadrant's revenue only where nothing is known of anybody's
+    # the revenue of an empty quadrant is 0, unless no revenue is known at all
     found["mrr"] = revenue.where((accounts > 0) | bool(revenue.isna().all()), 0.0)
     found["mrr_share"] = found["mrr"] / revenue.sum() if revenue.sum() > 0 else np.nan
     return found
@@ -82,7 +82,7 @@ def sizes_of(scores: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Movement:
-    """Who moved where between two cutoffs.
+    """Which accounts moved between quadrants from one cutoff to another.
 
     >>> one = pd.DataFrame({"account_id": ["a", "b"], "quadrant": ["loyal", "captive"]})
     >>> two = pd.DataFrame({"account_id": ["a", "c"], "quadrant": ["captive", "loyal"]})
@@ -136,7 +136,7 @@ def movement(previous: pd.DataFrame, current: pd.DataFrame) -> Movement:
 def _placed(scores: pd.DataFrame, which: str, *, keys: tuple[str, ...]) -> pd.DataFrame:
     """Return the rows that have a quadrant, checked, with `mrr` where it is known."""
     missing = [
-        Problem(f"the {which} frame lacks a column", key, "give scores with quadrants") for key in keys if key not in scores
+        Problem(f"the {which} frame has no such column", key, "give scores with quadrants") for key in keys if key not in scores
     ]
     if missing:
         raise UsageError(missing)
@@ -148,7 +148,7 @@ def _placed(scores: pd.DataFrame, which: str, *, keys: tuple[str, ...]) -> pd.Da
     if "account_id" in keys:
         twice = found["account_id"][found["account_id"].duplicated()].unique()
         problems += [
-            Problem(f"an account stands twice in the {which} frame", str(each), "give one row each") for each in twice[:10]
+            Problem(f"an account appears twice in the {which} frame", str(each), "give one row each") for each in twice[:10]
         ]
     if problems:
         raise UsageError(problems)

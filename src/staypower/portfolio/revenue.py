@@ -58,11 +58,11 @@ class RecurringRevenue:
     [[10000]]
     """
 
-    # shape (n_accounts, k): Whole ten-thousandths, summed over the subscriptions that cover the instant; 0 where none does
+    # shape (n_accounts, k): whole ten-thousandths, summed over the subscriptions that cover the instant; 0 where none does
     amount: NDArray[np.int64]
     known: NDArray[np.bool_]  # shape (n_accounts, k): False where a subscription that covers the instant has no `mrr`
-    covered: NDArray[np.bool_]  # shape (n_accounts, k): Whether a subscription covers the instant
-    # shape (n_accounts, k): What was paid in the moment before the latest end that the instant sees, in whole ten-
+    covered: NDArray[np.bool_]  # shape (n_accounts, k): whether a subscription covers the instant
+    # shape (n_accounts, k): what was paid in the moment before the latest end that the instant sees, in whole ten-
     # thousandths; 0 where nothing ended yet, -1 where that subscription has no `mrr`
     carried: NDArray[np.int64]
 
@@ -91,8 +91,8 @@ def recurring_revenue(
 ) -> RecurringRevenue:
     """Return the monthly recurring revenue of accounts just before each instant, as it is known in hindsight.
 
-    A subscription counts where it began before the instant and did not end before it. A version of it speaks from its
-    `valid_from` until the next version's; before the first `valid_from` nothing is known.
+    A subscription counts where it began before the instant and did not end before it. A version of it applies from
+    its `valid_from` until the next version's; before the first `valid_from` nothing is known.
 
     >>> import pyarrow as pa
     >>> from staypower.schemas import SCHEMAS
@@ -111,22 +111,22 @@ def recurring_revenue(
     shape = (len(accounts), len(instants))
     ended, started = _of_subscription(versions)
     valid_from = np.maximum(versions.started, instants_or_missing(subscriptions, "valid_from")[versions.row])
-    # a version written when the subscription closed never spoke
-    spoke = (ended < 0) | (valid_from < ended)
-    speaking = versions.take(spoke)
-    valid_from, ended_spoken = valid_from[spoke], ended[spoke]
-    enters, leaves = entry(valid_from, instants), entry(ended_spoken, instants)
-    stop = np.minimum(newer_version(speaking.subscription, enters, len(instants)), leaves)
-    has_amount = known[speaking.row]
-    paid = amounts[speaking.row]
+    # a version written when the subscription closed never applied
+    applied = (ended < 0) | (valid_from < ended)
+    applying = versions.take(applied)
+    valid_from, ended_applied = valid_from[applied], ended[applied]
+    enters, leaves = entry(valid_from, instants), entry(ended_applied, instants)
+    stop = np.minimum(newer_version(applying.subscription, enters, len(instants)), leaves)
+    has_amount = known[applying.row]
+    paid = amounts[applying.row]
     first = np.flatnonzero(np.diff(versions.subscription, prepend=-1))
     covering = count_runs(versions.account[first], entry(started[first], instants), entry(ended[first], instants), shape)
-    known_count = count_runs(speaking.account[has_amount], enters[has_amount], stop[has_amount], shape)
+    known_count = count_runs(applying.account[has_amount], enters[has_amount], stop[has_amount], shape)
     return RecurringRevenue(
-        amount=_sum_runs(speaking.account, enters, stop, paid, shape),
+        amount=_sum_runs(applying.account, enters, stop, paid, shape),
         known=known_count == covering,
         covered=covering > 0,
-        carried=_carried(speaking, ended_spoken, np.where(has_amount, paid, _UNKNOWN), instants, shape),
+        carried=_carried(applying, ended_applied, np.where(has_amount, paid, _UNKNOWN), instants, shape),
     )
 
 
@@ -156,7 +156,7 @@ def _sum_runs(
 
 
 def _carried(
-    speaking: SubscriptionVersions,
+    applying: SubscriptionVersions,
     ended: NDArray[np.int64],
     paid: NDArray[np.int64],
     instants: NDArray[np.int64],
@@ -164,12 +164,12 @@ def _carried(
 ) -> NDArray[np.int64]:
     """Return what was paid in the moment before the latest end that each instant sees."""
     found = np.zeros(shape, dtype=np.int64)
-    last = np.flatnonzero(np.append(np.diff(speaking.subscription) != 0, True)) if len(speaking) else np.empty(0, np.int64)
-    last = last[(entry(ended[last], instants) < len(instants)) & (ended[last] > speaking.started[last])]
+    last = np.flatnonzero(np.append(np.diff(applying.subscription) != 0, True)) if len(applying) else np.empty(0, np.int64)
+    last = last[(entry(ended[last], instants) < len(instants)) & (ended[last] > applying.started[last])]
     if not len(last):
         return found
-    order = last[np.lexsort((ended[last], speaking.account[last]))]
-    account, end = speaking.account[order], ended[order]
+    order = last[np.lexsort((ended[last], applying.account[last]))]
+    account, end = applying.account[order], ended[order]
     first = np.flatnonzero((np.diff(account, prepend=-1) != 0) | (np.diff(end, prepend=end[0] - 1) != 0))
     closing = paid[order]
     total = np.add.reduceat(closing, first)
@@ -189,8 +189,8 @@ class CustomerRevenue:
     [[10000]]
     """
 
-    amount: NDArray[np.int64]  # shape (n_accounts, k + 1): Whole ten-thousandths; 0 for who is no customer
-    known: NDArray[np.bool_]  # shape (n_accounts, k + 1): False for a customer whose revenue is not written down
+    amount: NDArray[np.int64]  # shape (n_accounts, k + 1): whole ten-thousandths; 0 where it is no customer
+    known: NDArray[np.bool_]  # shape (n_accounts, k + 1): False for a customer whose revenue is not recorded
 
 
 def customer_revenue(tables: Tables, customers: Customers) -> CustomerRevenue:
@@ -218,7 +218,7 @@ def revenue_figures(
     """Yield the movements of monthly recurring revenue, and gross and net revenue retention.
 
     Over the customers at the start: gross = sum of min(start, end) / sum of start, at most 1; net = sum of end / sum of
-    start. Who was no customer at the start, a returning one too, adds nothing to either. Start + new + reactivated +
+    start. Other accounts, returning ones included, add nothing to either. Start + new + reactivated +
     expansion - contraction - churned = end, to the last ten-thousandth.
     """
     before, after = customers.at_start(cell.position), customers.at_end(cell.position)
@@ -272,8 +272,8 @@ def revenue_cohort_figures(
 ) -> Iterator[Figure]:
     """Yield a cohort's revenue by age, and its gross and net retention against age 0.
 
-    Only accounts in their first stay count: who left and came back adds nothing. Accounts with a blank `mrr` at any observed
-    age are left out, and the note counts them.
+    Only accounts in their first stay count: those that left and came back add nothing. Accounts with a blank `mrr` at any
+    observed age are left out, and the note counts them.
     """
     ages = customers.observed_ages(cell.position)
     members = (began_in == cell.position) & cell.members
@@ -304,11 +304,11 @@ class OrderAmounts:
     0
     """
 
-    account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
-    at: NDArray[np.int64]  # shape (n,): Instants
-    # shape (n,): Whole ten-thousandths; negative for a return, 0 where the line has no amount, was cancelled or came back
+    account: NDArray[np.int64]  # shape (n,): position in the list of accounts
+    at: NDArray[np.int64]  # shape (n,): instants
+    # shape (n,): whole ten-thousandths; negative for a return, 0 where the line has no amount, was cancelled or came back
     amount: NDArray[np.int64]
-    bought: NDArray[np.bool_]  # shape (n,): Whether the line is a purchase: neither a return nor cancelled
+    bought: NDArray[np.bool_]  # shape (n,): whether the line is a purchase: neither a return nor cancelled
     unknown: int  # purchases without an amount
 
 

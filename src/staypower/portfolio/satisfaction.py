@@ -1,6 +1,6 @@
 """Satisfaction and support: NPS, CSAT, CES and response rates; hours to the first response and SLA attainment.
 
-Where one name stands for two survey instruments, it is refused.
+Answers are refused where one name stands for two instruments.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _refuse_mixtures(
     scale: NDArray[np.object_],
     higher: NDArray[np.bool_],
 ) -> None:
-    """Refuse a name under which answers on two scales, or in two directions, stand: their figures would mean nothing."""
+    """Refuse a name with answers on two scales, or in two directions: their figures would mean nothing."""
     frame = pd.DataFrame({"instrument": instrument, "scale": scale, "higher": higher})[seen]
     # CSAT has a threshold for each scale, so different questionnaires may use different ones; the others are one scale
     touchpoint = surveys.texts("touchpoint")[seen] if surveys.has("touchpoint") else np.full(len(frame), None, dtype=object)

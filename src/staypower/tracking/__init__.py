@@ -2,6 +2,6 @@
 
 import os
 
-# read when mlflow is imported, which only modules of this package do: nothing is reported to anybody
+# read when mlflow is imported, which only modules of this package do: no telemetry is sent
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"

@@ -22,7 +22,7 @@ from staypower.models.champion import (
     write_versions,
 )
 from staypower.models.seal import open_folder, seal_folder
-from staypower.tracking.listing import METRIC, ModelList, champion_of, list_versions, promotion_of
+from staypower.tracking.listing import METRIC, champion_of, promotion_of
 from staypower.tracking.runs import MODEL_ID, TrackedRun, finite_metrics, start_run, user_name
 from staypower.tracking.settings import TrackingSettings
 from staypower.tracking.store import MlflowException, Store, hold_lock, mlflow, open_store, use_store
@@ -68,10 +68,6 @@ class Tracker:
     ) -> AbstractContextManager[TrackedRun]:
         """Start a run; see `start_run`."""
         return start_run(self.store, kind=kind, name=name, tags=tags)
-
-    def list_versions(self) -> ModelList:
-        """List every version, the newest first."""
-        return list_versions(self.models_folder, self.name)
 
     def register(
         self,

@@ -59,7 +59,7 @@ def test_less_or_equal_for_less_is_caught_though_no_row_lies_on_a_cutoff(case, m
     with_limits_moved(monkeypatch, 1)
     check = travel_in_time(case)
     assert check.status == "failed"
-    assert "rows of `usage` exactly at the cutoff: `<=` stands where `<` belongs" in said(check)
+    assert "rows of `usage` exactly at the cutoff: `<=` is used instead of `<`" in said(check)
 
 
 def test_a_resolution_read_when_the_ticket_is_opened_is_caught(case, monkeypatch):

@@ -195,9 +195,9 @@ def test_movement_of_nobody():
     [
         (SCORES, "not the earlier ones"),
         (SCORES.assign(cutoff="2025-08-01"), "not the earlier ones"),
-        (pd.concat([SCORES, SCORES]).assign(cutoff="2025-01-01"), "stands twice in the previous frame: a"),
+        (pd.concat([SCORES, SCORES]).assign(cutoff="2025-01-01"), "appears twice in the previous frame: a"),
         (SCORES.assign(cutoff="2025-01-01", quadrant="loyl"), "unknown quadrant: loyl. Fix: write `loyal`"),
-        (SCORES.drop(columns=["quadrant", "cutoff"]), "lacks a column: quadrant"),
+        (SCORES.drop(columns=["quadrant", "cutoff"]), "has no such column: quadrant"),
     ],
 )
 def test_previous_scores_that_cannot_be_meant_are_refused(previous, problem):

@@ -10,6 +10,7 @@ from small_bundle import FEATURES, small_bundle
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.champion import ChampionLock, find_bundle, read_champion, read_versions
+from staypower.tracking.listing import list_versions
 from staypower.tracking.runs import user_name
 from staypower.tracking.settings import TrackingSettings
 from staypower.tracking.tracker import ModelVersion, Tracker
@@ -103,7 +104,7 @@ def test_promote_and_rollback(tracker: Tracker, tmp_path: Path) -> None:
     assert read_champion(tracker.models_folder, tracker.name) == lock
     assert tracker.store.client.get_model_version(tracker.name, "3").tags["promoted_by_force"] == "yes"
     assert tracker.promote("3") == lock, "promoting the champion again changes nothing"
-    versions = tracker.list_versions().frame()
+    versions = list_versions(tracker.models_folder, tracker.name).frame()
     assert versions["version"].tolist() == ["3", "2", "1"]
     assert versions["champion"].tolist() == [True, False, False]
     assert versions["metric.auroc"].tolist() == [0.53, 0.52, 0.51]
@@ -148,7 +149,9 @@ def test_a_first_version_that_is_not_fit_waits_for_force(tracker: Tracker, tmp_p
         UsageError, match=r"this version is not fit to be champion by itself: too little.*--force --reason TEXT"
     ):
         tracker.promote("1")
-    assert tracker.list_versions().frame()["unfit"].tolist() == ["is not fit to be champion by itself: too little"]
+    assert list_versions(tracker.models_folder, tracker.name).frame()["unfit"].tolist() == [
+        "is not fit to be champion by itself: too little"
+    ]
     assert trained(tracker, tmp_path, 2)[0].champion, "the first one that is fit"
 
 
@@ -187,7 +190,7 @@ def test_problems_of_promote(tracker: Tracker, tmp_path: Path) -> None:
         tracker.promote("1")
     with pytest.raises(UsageError, match="train a model first"):
         tracker.rollback()
-    assert tracker.list_versions().frame().empty
+    assert list_versions(tracker.models_folder, tracker.name).frame().empty
     trained(tracker, tmp_path, 1)
     version, _ = trained(tracker, tmp_path, 2)
     with pytest.raises(UsageError, match="use one of `1`, `2`"):
@@ -204,7 +207,7 @@ def test_a_bundle_that_is_not_the_sealed_one_is_not_registered(tracker: Tracker,
         pass
     with pytest.raises(UsageError, match="not the one that was sealed"):
         tracker.register(version.folder, "0" * 64, run.run_id, {})
-    assert len(tracker.list_versions().frame()) == 1
+    assert len(list_versions(tracker.models_folder, tracker.name).frame()) == 1
 
 
 def test_a_run_that_logged_no_model_can_be_registered(tracker: Tracker, tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_a_run_that_logged_no_model_can_be_registered(tracker: Tracker, tmp_path
         pass
     second = tracker.register(version.folder, digest, run.run_id, {})
     assert second.version == "2"
-    assert tracker.list_versions().frame()["run_id"].tolist()[0] == run.run_id
+    assert list_versions(tracker.models_folder, tracker.name).frame()["run_id"].tolist()[0] == run.run_id
 
 
 def test_a_store_begun_anew_overwrites_no_bundle(tmp_path: Path) -> None:
