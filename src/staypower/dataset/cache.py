@@ -27,11 +27,7 @@ MOST = 6
 
 @dataclass(frozen=True)
 class MatrixCache:
-    """A folder of matrices, each named by what it was made from.
-
-    >>> MatrixCache(Path("cache"), "abc").folder.name
-    'cache'
-    """
+    """A folder of matrices, each named by what it was made from."""
 
     folder: Path  # made when needed. The oldest files go when there are more than `MOST`
     data: str  # fingerprint of the tables

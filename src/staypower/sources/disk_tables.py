@@ -41,11 +41,7 @@ VIA_KEY, VIA_START = "via key", "via start"
 
 
 def parquet_files(into: Path, folders: Sequence[str], bucket: str = "[0-9]*") -> str:
-    """Name the rows in some folders for the database, with their bucket.
-
-    >>> parquet_files(Path("nowhere"), ["0-0"])
-    ''
-    """
+    """Name the rows in some folders for the database, with their bucket."""
     files = sorted(str(file) for folder in folders for file in (into / folder).glob(f"{BUCKET}={bucket}/*.parquet"))
     if not files:
         return ""
@@ -55,11 +51,7 @@ def parquet_files(into: Path, folders: Sequence[str], bucket: str = "[0-9]*") ->
 
 @dataclass(frozen=True)
 class StoredSource:
-    """What is known of one source of a table on disk.
-
-    >>> StoredSource("1-0", {"account_id": "id"}, (), ()).decimal
-    '.'
-    """
+    """What is known of one source of a table on disk."""
 
     folder: str  # where its rows are, under the folder of the tables
     kinds: Mapping[str, Kind]
@@ -73,11 +65,7 @@ class StoredSource:
 
 @dataclass(frozen=True)
 class StoredTable:
-    """What is known of a table on disk.
-
-    >>> StoredTable("usage", "at", ()).rows
-    0
-    """
+    """What is known of a table on disk."""
 
     name: str
     own_time: str  # the time column of a declared table
@@ -105,9 +93,6 @@ class DiskTables(BucketedTables):
     All rows of an account are in one bucket. What a rule needs to know of other accounts (until when the data were observed,
     which row of an id was the first, whether a column has a clock) was asked once for all buckets. Rows that never count
     are in buckets of their own, with numbers below 0: only `findings` reads them.
-
-    >>> DiskTables(Path("cache"), 0, (), {}).names
-    ()
     """
 
     folder: Path  # written by `write_buckets`

@@ -48,11 +48,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Format:
-    """A format of files.
-
-    >>> Format("tally", "Tally", (".tly",), "", lambda opening: "tally").endings
-    ('.tly',)
-    """
+    """A format of files."""
 
     name: str  # as it is written after `format:`
     label: str  # as it is called in messages

@@ -131,11 +131,7 @@ def own_time(sources: Sequence[TableSource]) -> str:
 
 @dataclass(frozen=True)
 class Sources:
-    """What a run reads.
-
-    >>> Sources({}, Path("here")).observed_until is None
-    True
-    """
+    """What a run reads."""
 
     tables: Mapping[str, Sequence[TableSource]]  # the sources of each table
     folder: Path  # what relative paths are relative to

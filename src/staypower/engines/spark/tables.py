@@ -63,11 +63,7 @@ def slots_of(schema: pa.Schema) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RowsOfBucket(DiskTables):
-    """The tables of one bucket, whose rows are at hand.
-
-    >>> RowsOfBucket(Path(), 0, (0,), {}).stored("0-0", 0) is None
-    True
-    """
+    """The tables of one bucket, whose rows are at hand."""
 
     # the rows of each source, by the name that `StoredSource.folder` has
     parts: Mapping[str, pa.Table] = field(default_factory=dict)
@@ -79,11 +75,7 @@ class RowsOfBucket(DiskTables):
 
 @dataclass(frozen=True)
 class Gathering:
-    """Turns the rows of a bucket back into its tables: this is what workers are given.
-
-    >>> Gathering(0, {}, None, {}).numbers
-    {}
-    """
+    """Turns the rows of a bucket back into its tables: this is what workers are given."""
 
     observed_until: int  # instant
     listed: Mapping[str, StoredTable]
