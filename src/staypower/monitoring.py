@@ -2,8 +2,8 @@
 
 PSI sums (p - q) ln(p / q) over bins, where q is the share of accounts in a bin then and p the share now. A missing value is a
 bin of its own, because that is where a source that stops arriving shows first. As is common, a PSI under 0.1 is steady, and one
-of 0.25 or more has moved. With few accounts chance alone makes a PSI of about (bins - 1) (1 / n then + 1 / n now): that amount is
-given with it, and what chance explains is not called moved.
+of 0.25 or more has moved. With few accounts chance alone makes a PSI of about (bins - 1) (1 / n then + 1 / n now): that amount
+is given with it, and what chance explains is not called moved.
 
 References
 ----------

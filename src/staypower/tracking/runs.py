@@ -53,7 +53,6 @@ __all__ = [
     "log_data",
     "log_evaluation",
     "log_tier",
-    "served_config",
     "signature_of",
     "start_run",
     "user_name",
@@ -82,15 +81,6 @@ class ServedModel(PythonModel):
         scored = self._scorer.score(model_input)
         texts = [name for name, kind in self._kinds.items() if kind is str]
         return scored.assign(**{name: scored[name].astype(object).where(scored[name].notna(), "") for name in texts})
-
-
-def served_config(digest: str, *, reasons: int, abstain_below: float) -> dict[str, Any]:
-    """Return the configuration that a logged model keeps with its bundle.
-
-    >>> served_config("0" * 64, reasons=5, abstain_below=0.4)["reasons"]
-    5
-    """
-    return {"digest": digest, "reasons": reasons, "abstain_below": abstain_below}
 
 
 def signature_of(scorer: FeatureRowScorer) -> ModelSignature:
@@ -175,7 +165,7 @@ class TrackedRun:
                     model_id=created.model_id,
                     python_model=str(Path(__file__).with_name("model_code.py")),
                     artifacts={ARTIFACT: str(folder)},
-                    model_config=served_config(digest, reasons=reasons, abstain_below=abstain_below),
+                    model_config={"digest": digest, "reasons": reasons, "abstain_below": abstain_below},
                     signature=signature_of(scorer),
                     input_example=scorer.example,
                     # given, because finding them out takes seconds
