@@ -31,7 +31,7 @@ import shap
 from measuring import Row, compare, machine
 from numpy.typing import NDArray
 
-from staypower.models.shapley.explainer import Explainer
+from staypower.models.shapley_values import Explainer
 
 Floats = NDArray[np.float64]
 Told = tuple[float, float, Floats]
@@ -46,7 +46,7 @@ STEADY = {"deterministic": True, "force_col_wise": True, "num_threads": 1, "verb
 FIRST_USE = """
 import time
 import numpy, lightgbm
-from staypower.models.shapley import Explainer
+from staypower.models.shapley_values import Explainer
 text = open({model!r}).read()
 begun = time.process_time()
 explainer = Explainer(text)

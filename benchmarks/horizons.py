@@ -36,9 +36,8 @@ from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import Dataset
 from staypower.labels.churn import find_horizon_labels
 from staypower.labels.settings import ContractualLabel
-from staypower.models import kinds
-from staypower.models.horizons import HorizonModel, fit_horizons
-from staypower.models.kinds import fit_kinds
+from staypower.models import secondary
+from staypower.models.secondary import HorizonModel, fit_horizons, fit_kinds
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.tables import Tables
 
@@ -260,7 +259,7 @@ def judge_kinds(case: Case) -> dict[str, object]:
 
 def main_kinds(accounts: int, seeds: list[int]) -> None:
     """Print the kinds of several companies."""
-    kinds.LEAST_OF_A_KIND = 2
+    secondary.LEAST_OF_A_KIND = 2
     found = pd.DataFrame([{"accounts": accounts, "seed": seed, **judge_kinds(prepare(accounts, seed))} for seed in seeds])
     print(found.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
 

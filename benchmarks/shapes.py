@@ -26,7 +26,7 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
 from staypower.dataset.building import Dataset
 from staypower.models.fitting import fit_classifier
-from staypower.models.shapley.explainer import Explainer
+from staypower.models.shapley_values import Explainer
 from staypower.models.trees import contributions_of
 
 Floats = NDArray[np.float64]

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from shapley_oracle import Leaf, Node, base, model_text, prediction, shapley
 
 from staypower.models.model_text import check_model_text
-from staypower.models.shapley.explainer import Explainer
-from staypower.models.shapley.routine import explain_rows
+from staypower.models.shapley_values import Explainer, explain_rows
 
 FEATURES = 4
 # thresholds and values share a few numbers, those around zero among them, so that ties are common

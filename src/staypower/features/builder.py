@@ -17,8 +17,7 @@ from staypower.engines.local import map_buckets
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.parts import SequencePart
-from staypower.features.programs import plan_sequences
-from staypower.features.rows import StreamRows
+from staypower.features.rows import StreamRows, plan_sequences
 from staypower.features.sequences import AskedPairs, RowSequence
 from staypower.features.streams.making import make_stream, source_of
 from staypower.schemas import TableSchema

@@ -10,11 +10,10 @@ import numpy as np
 
 from staypower.crossings import rows_before
 from staypower.cutoffs import DAY, MISSING, entry
-from staypower.features.kernel import counts, lists, stretches, values
-from staypower.features.kernel.lists import place_by_account, sort_accounts
-from staypower.features.kernel.stretches import GAPS, TIMES
-from staypower.features.kernel.values import EXTREMES
-from staypower.features.programs import Operation, Output, ReadColumn, RowGroup
+from staypower.features import kernel, row_lists
+from staypower.features.kernel import EXTREMES, GAPS, TIMES
+from staypower.features.row_lists import place_by_account, sort_accounts
+from staypower.features.rows import Operation, Output, ReadColumn, RowGroup
 from staypower.features.sequences import RowSequence
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["ANSWERED", "ListedRows", "SequencePart"]
 
 _LAST = ("last", "last_code", "days_until_last")
-# every aggregation that the kernel knows
 ANSWERED = frozenset(
     {"count", "sum", "mean", "distinct", "active_days", "spread", "trend", "unanswered_in_a_row"}
     | {*_LAST, *EXTREMES, *GAPS, *TIMES}
@@ -87,7 +85,7 @@ class SequencePart:
             different = np.empty(len(self.start) - 1, dtype=np.int32)
             longest = int(np.diff(self.start).max(initial=0))
             slots = np.empty(max(4, 1 << (2 * longest).bit_length()), dtype=np.int32)
-            lists.number_keys(self.start, self.column(column), slots, numbers, different)
+            row_lists.number_keys(self.start, self.column(column), slots, numbers, different)
             self._numbers[column] = numbers, int(different.max(initial=0))
         return self._numbers[column]
 
@@ -105,7 +103,7 @@ class SequencePart:
                 self.start.take(self.account, out=ends, mode="clip")
             else:
                 limits = self.plan.bounds[self.plan.days.index(days)]
-                lists.find_ends(self.start, self.before, limits, self.account, self.cutoff, ends)
+                row_lists.find_ends(self.start, self.before, limits, self.account, self.cutoff, ends)
         return self._ends[days]
 
     @cached_property
@@ -127,7 +125,7 @@ class SequencePart:
         n = len(self.at)
         position, upto = np.empty(n + 1, dtype=np.int32), np.empty(n + 1, dtype=np.int32)
         times = np.empty(n + 1, dtype=np.int64)
-        n = lists.list_passing(group.bit, self.bits, self.at, position, times, upto)
+        n = row_lists.list_passing(group.bit, self.bits, self.at, position, times, upto)
         return ListedRows(self, n, position, times, None, {days: upto.take(self.end(days)) for days in group.days})
 
     def _list_known(self, group: RowGroup, enter: NDArray[np.int32] | None) -> ListedRows:
@@ -139,7 +137,7 @@ class SequencePart:
         bits = self.bits if group.bit >= 0 else np.zeros(0, dtype=np.int64)
         known = enter if enter is not None else np.zeros(len(self.at), dtype=np.int32)
         rows = group.bit, bits, self.at, known, self._until(group), position, owner, times
-        n = lists.list_known(ends[0], ends[-1], self.cutoff, *rows, ends, found)
+        n = row_lists.list_known(ends[0], ends[-1], self.cutoff, *rows, ends, found)
         return ListedRows(self, n, position, times, owner, dict(zip(group.days, found, strict=True)))
 
     def _enter(self, group: RowGroup) -> NDArray[np.int32] | None:
@@ -186,26 +184,26 @@ class ListedRows:
         """The number of each row's day, and for each day what `number_days` returns."""
         rank = np.empty(self.n, dtype=np.int32)
         day, squares, ranked = (np.empty(self.n, dtype=np.int64) for _ in range(3))
-        lists.number_days(self.n, self.times, self.owner, rank, day, squares, ranked)
+        row_lists.number_days(self.n, self.times, self.owner, rank, day, squares, ranked)
         return rank, day, squares, ranked
 
     def sums(self, column: ReadColumn) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Return running sums and counts of amounts."""
         sums, there = np.empty(self.n + 1, dtype=np.int64), np.empty(self.n + 1, dtype=np.int32)
-        counts.run_sums(self.n, self._part.column(column), self.position, sums, there)
+        kernel.run_sums(self.n, self._part.column(column), self.position, sums, there)
         return sums, there
 
     def values(self, column: ReadColumn) -> NDArray[np.float64]:
         """Return the values of the listed rows, those of one instant by size."""
         listed = np.empty(self.n, dtype=np.float64)
-        values.list_values(self.n, self._part.column(column), self.times, self.position, self.owner, listed)
+        kernel.list_values(self.n, self._part.column(column), self.times, self.position, self.owner, listed)
         return listed
 
     def previous(self, column: ReadColumn) -> NDArray[np.int32]:
         """Return for each listed row where its key was listed before."""
         numbers, most = self._part.numbers(column)
         previous = np.empty(self.n, dtype=np.int32)
-        lists.find_previous(self.n, numbers, self.position, np.full(most, -1, dtype=np.int32), previous)
+        row_lists.find_previous(self.n, numbers, self.position, np.full(most, -1, dtype=np.int32), previous)
         return previous
 
 
@@ -231,22 +229,22 @@ def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
 def _answer_one(how: str, output: Output, listed: ListedRows, prepared: tuple[Any, ...], target: NDArray[np.float64]) -> None:
     high, low, empty = listed.ends[output.high], listed.ends[output.low], output.empty
     if how == "count":
-        counts.count_rows(high, low, target)
+        kernel.count_rows(high, low, target)
     elif how == "sum":
-        counts.take_sums(high, low, prepared[0], target)
+        kernel.take_sums(high, low, prepared[0], target)
     elif how == "mean":
         sums, there = prepared
-        counts.take_means(high, low, sums, there, empty, target)
+        kernel.take_means(high, low, sums, there, empty, target)
     elif how == "distinct":
-        counts.count_different(high, low, prepared[0], target)
+        kernel.count_different(high, low, prepared[0], target)
     elif how == "active_days":
-        counts.count_days(high, low, prepared[0], target)
+        kernel.count_days(high, low, prepared[0], target)
     elif how in GAPS:
         now, (rank, day, squares, ranked) = listed.now(output.high), prepared
-        stretches.of_gaps(GAPS[how], high, low, now, listed.times, rank, day, squares, ranked, empty, target)
+        kernel.of_gaps(GAPS[how], high, low, now, listed.times, rank, day, squares, ranked, empty, target)
     elif how in TIMES:
         now = listed.now(output.high)
-        stretches.of_times(TIMES[how], high, low, now, output.window, listed.times, empty, target)
+        kernel.of_times(TIMES[how], high, low, now, output.window, listed.times, empty, target)
     else:
         _answer_from_values(how, output, listed, prepared[0], target)
 
@@ -256,14 +254,14 @@ def _answer_from_values(
 ) -> None:
     high, low, empty = listed.ends[output.high], listed.ends[output.low], output.empty
     if how in _LAST:
-        values.take_last(high, low, listed.times, read, empty, target)
+        kernel.take_last(high, low, listed.times, read, empty, target)
     elif how in EXTREMES:
-        values.take_extremes(EXTREMES[how], high, low, read, empty, target)
+        kernel.take_extremes(EXTREMES[how], high, low, read, empty, target)
     elif how == "spread":
-        values.take_spreads(high, low, read, empty, target)
+        kernel.take_spreads(high, low, read, empty, target)
     elif how == "trend":
-        values.take_trends(high, low, listed.now(output.high), listed.times, read, empty, target)
+        kernel.take_trends(high, low, listed.now(output.high), listed.times, read, empty, target)
     else:
-        values.count_unanswered(high, low, listed.cutoff, read, target)
+        kernel.count_unanswered(high, low, listed.cutoff, read, target)
     if how.startswith("days_until"):
         target -= listed.now(output.high) / DAY

@@ -11,9 +11,8 @@ import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, entry
 from staypower.features.definition import Filter
-from staypower.features.kernel.lists import count_rows_of, list_rows_of, spread
-from staypower.features.programs import ReadColumn, SequencePlan
-from staypower.features.rows import StreamRows, whole_amounts
+from staypower.features.row_lists import count_rows_of, list_rows_of, spread
+from staypower.features.rows import ReadColumn, SequencePlan, StreamRows, whole_amounts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from staypower.features.aggregations import AGGREGATIONS
+from staypower.features.definition import AGGREGATIONS
 
 __all__ = ["FeatureSettings", "FilterSettings", "OwnFeature"]
 

@@ -11,9 +11,7 @@ import pandas as pd
 
 from staypower.cutoffs import text_of
 from staypower.errors import Problem, UsageError
-from staypower.labels.contractual import ContractualChurn
-from staypower.labels.given import GivenChurn
-from staypower.labels.non_contractual import NonContractualChurn
+from staypower.labels.definitions import ContractualChurn, GivenChurn, NonContractualChurn
 from staypower.labels.population import ChurnDefinition, ChurnKind, Population, Status
 from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables

@@ -28,7 +28,7 @@ from staypower.models.seal import (
     secondary_files,
     secondary_names,
 )
-from staypower.models.shapley.explainer import Explained, explainer_of
+from staypower.models.shapley_values import Explained, explainer_of
 from staypower.models.training_rows import encode
 from staypower.models.trees import booster_of, raw_scores_of
 

@@ -10,11 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from staypower.models.bundle import Bundle
-from staypower.models.estimator import TreeClassifier
 from staypower.models.prior import shift_map
 from staypower.models.settings import Calibration, ModelSettings, Split
-from staypower.models.shapley.explainer import explainer_of
-from staypower.models.training import train
+from staypower.models.shapley_values import explainer_of
+from staypower.models.training import TreeClassifier, train
 from staypower.models.training_rows import ordered_rows, two_classes
 from staypower.models.trees import booster_of, raw_scores_of
 

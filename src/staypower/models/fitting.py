@@ -14,10 +14,9 @@ from staypower.labels.settings import LabelSettings
 from staypower.labels.tier import find_tiers
 from staypower.labels.tier_settings import TierSettings
 from staypower.labels.tier_signs import has_answers
-from staypower.models import kinds
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
-from staypower.models.horizons import fit_horizons
+from staypower.models.secondary import KINDS, fit_horizons, fit_kinds
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.tier_prediction import predict_tiers
@@ -93,10 +92,10 @@ def fit_secondary_models(
     settings: ModelSettings,
 ) -> SecondaryModels:
     """Fit kinds of churn, other horizons and tier on the training and calibration rows of a data set."""
-    kind, kind_notes = kinds.fit_kinds(dataset, label, settings)
+    kind, kind_notes = fit_kinds(dataset, label, settings)
     steps, step_notes = fit_horizons(dataset, tables, label, horizons, settings)
     tiers, tier_notes, tier_test = _fit_tier(dataset, tables, tier, settings)
-    models = {**steps, **({} if kind is None else {kinds.NAME: kind}), **tiers}
+    models = {**steps, **({} if kind is None else {KINDS: kind}), **tiers}
     notes = (*kind_notes, *step_notes, *(f"loyalty tier: {note}" for note in tier_notes))
     return SecondaryModels(models, notes, tier_test)
 

@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from staypower.models.bundle import SealedModel
-from staypower.models.estimator import TreeClassifier
 from staypower.models.settings import Calibration, ModelSettings, Split
-from staypower.models.shapley.explainer import explainer_of
+from staypower.models.shapley_values import explainer_of
 from staypower.models.tier_prediction import TIER_MODEL, Blend, fit_blend, tier_probabilities
-from staypower.models.training import Trained, allows_temporal, train
+from staypower.models.training import Trained, TreeClassifier, allows_temporal, train
 from staypower.models.training_rows import FitError, TrainingRows, ordered_rows
 from staypower.models.trees import booster_of, raw_scores_of
 

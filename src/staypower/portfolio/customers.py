@@ -11,7 +11,7 @@ import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, before, entry
 from staypower.labels.churn import definition_of, find_population
-from staypower.labels.contractual import kinds_of_ends
+from staypower.labels.definitions import kinds_of_ends
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import LabelSettings
 from staypower.portfolio.figures import NONE, Figure, PortfolioCell, join_notes, wilson_interval

@@ -16,7 +16,7 @@ import pandas as pd
 from staypower.cutoffs import DAY, HOUR, MISSING, before
 from staypower.errors import Problem, UsageError
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.support import ticket_stream
+from staypower.features.streams.tickets_and_surveys import ticket_stream
 from staypower.labels.tier_settings import TIERS
 from staypower.portfolio.figures import (
     LEAST_ANSWERS,

@@ -19,8 +19,7 @@ from staypower.explanation.reasons import Explanation
 from staypower.features.catalogue import Catalogue
 from staypower.labels.tier_settings import TIERS
 from staypower.metrics.risk import twice_the_base_rate
-from staypower.models.horizons import horizons_of
-from staypower.models.kinds import kinds_of
+from staypower.models.secondary import horizons_of, kinds_of
 from staypower.models.tier_prediction import UNKNOWN, choose_tiers, predict_tiers, tier_models
 
 if TYPE_CHECKING:

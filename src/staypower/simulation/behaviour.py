@@ -10,7 +10,7 @@ import pyarrow as pa
 from staypower.cutoffs import DAY
 from staypower.simulation.block import BLANK_TIME, Block, champion_number, champion_user, codes, in_week, times, user_names
 from staypower.simulation.contracts import ADD_ONS, Contracts, month_number
-from staypower.simulation.state import SEGMENTS, sigmoid
+from staypower.simulation.world import SEGMENTS, sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.cutoffs import DAY, HOUR
-from staypower.simulation.calendar import Calendar
 from staypower.simulation.history import History
-from staypower.simulation.parameters import Parameters
-from staypower.simulation.state import NEVER
+from staypower.simulation.world import NEVER, Calendar, Parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,33 +1,98 @@
-"""The simulated company: its tables in memory or on disk, and the truth apart from them."""
+"""The simulated company: its tables in memory or in files, and the truth apart from them."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.errors import Problem, UsageError, nearest
 from staypower.simulation.behaviour import accounts_table, advocacy_table, goals_table, usage_table
 from staypower.simulation.block import Block
-from staypower.simulation.calendar import Calendar
 from staypower.simulation.contracts import payments_table, sign_contracts, subscriptions_table
 from staypower.simulation.history import live
-from staypower.simulation.parameters import PARAMETERS
 from staypower.simulation.tickets_and_surveys import surveys_table, tickets_table
 from staypower.simulation.truth import Ceiling, ceiling_of, truth_frame
-from staypower.simulation.writing import Format, TableFiles
+from staypower.simulation.world import PARAMETERS, Calendar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Simulation", "SimulationPlan", "simulate", "simulate_to"]
+__all__ = ["Format", "Simulation", "SimulationPlan", "TableFiles", "simulate", "simulate_to"]
+
+Format = Literal["parquet", "csv"]
+
+
+class TableFiles:
+    """One growing file per table.
+
+    >>> import tempfile
+    >>> with TableFiles(Path(tempfile.mkdtemp()), "csv") as files:
+    ...     files.add("goals", pa.table({"account_id": ["a"]}))
+    >>> files.paths["goals"].read_text().split()
+    ['"account_id"', '"a"']
+    """
+
+    def __init__(self, folder: Path, format: Format) -> None:
+        if format not in get_args(Format):
+            raise UsageError.of("unknown format", format, nearest(format, get_args(Format)))
+        if folder.exists() and not folder.is_dir():
+            raise UsageError.of("not a folder", folder, "choose a folder to write the tables into")
+        self.folder = folder
+        self.format = format
+        self.paths: dict[str, Path] = {}
+        self._writers: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        (self.folder / "truth").mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for name, writer in self._writers.items():
+            writer.close()
+            unfinished = self._unfinished(self.paths[name])
+            if kind is None:
+                os.replace(unfinished, self.paths[name])
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    unfinished.unlink()
+
+    @staticmethod
+    def _unfinished(path: Path) -> Path:
+        return path.with_name(f".{path.name}.unfinished")
+
+    def add(self, name: str, table: pa.Table, *, folder: Path | None = None) -> None:
+        """Append rows to a table's file."""
+        if name not in self._writers:
+            path = (folder or self.folder) / f"{name}.{self.format}"
+            self.paths[name] = path
+            unfinished = self._unfinished(path)
+            if self.format == "parquet":
+                self._writers[name] = pq.ParquetWriter(unfinished, table.schema)
+            else:
+                self._writers[name] = pacsv.CSVWriter(unfinished, table.schema)
+        self._writers[name].write_table(table)
+
+    def add_truth(self, truth: pd.DataFrame) -> None:
+        """Append rows to the truth's file."""
+        table = pa.Table.from_pandas(truth, preserve_index=False)
+        kind = table.schema.get_field_index("churn_kind")
+        # A block without churn would give the column no type of its own.
+        table = table.set_column(kind, "churn_kind", table.column(kind).cast(pa.string()))
+        self.add("truth", table.replace_schema_metadata(None), folder=self.folder / "truth")
+
 
 Silence = Literal["attitude", "features"]
 

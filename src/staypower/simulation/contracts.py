@@ -11,7 +11,7 @@ import pyarrow as pa
 from staypower.cutoffs import DAY, HOUR
 from staypower.simulation.block import BLANK_TIME, Block, codes, ids_of, times
 from staypower.simulation.dynamics import RETRY_DAYS
-from staypower.simulation.state import NEVER
+from staypower.simulation.world import NEVER
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from staypower.simulation.calendar import Calendar
-from staypower.simulation.parameters import Parameters
-from staypower.simulation.state import State, sigmoid
+from staypower.simulation.world import Calendar, Parameters, State, sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.simulation.calendar import Calendar
 from staypower.simulation.dynamics import LEVERS, Anchors, WeekEvents, advance_day, advance_week, lever_terms
-from staypower.simulation.parameters import Parameters
-from staypower.simulation.state import NEVER, State, draw_accounts
+from staypower.simulation.world import NEVER, Calendar, Parameters, State, draw_accounts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

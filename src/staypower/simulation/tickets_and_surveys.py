@@ -21,7 +21,7 @@ from staypower.simulation.block import (
     user_names,
 )
 from staypower.simulation.contracts import Contracts, month_number
-from staypower.simulation.state import sigmoid
+from staypower.simulation.world import sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,11 +20,9 @@ from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_s
 from staypower.errors import UsageError
 from staypower.results.numbers import count, decimal, percent
 from staypower.results.result import Block, Result, TableBlock
-from staypower.simulation.calendar import Calendar
 from staypower.simulation.dynamics import LEVERS, Anchors, advance_day, advance_week, removal_effects
 from staypower.simulation.history import INVOLUNTARY, VOLUNTARY, History
-from staypower.simulation.parameters import Parameters
-from staypower.simulation.state import State
+from staypower.simulation.world import Calendar, Parameters, State
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,9 +4,8 @@ import math
 
 import pytest
 
-from staypower.features.aggregations import AGGREGATIONS
-from staypower.features.kernel.stretches import GAPS, TIMES
-from staypower.features.kernel.values import EXTREMES
+from staypower.features.definition import AGGREGATIONS
+from staypower.features.kernel import EXTREMES, GAPS, TIMES
 from staypower.features.parts import ANSWERED
 
 

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from staypower.cutoffs import DAY
-from staypower.features.kernel import counts, lists, stretches, values
-from staypower.features.kernel.counts import MISSING_AMOUNT
-from staypower.features.kernel.stretches import GAPS, TIMES
-from staypower.features.kernel.values import EXTREMES
+from staypower.features import kernel, row_lists
+from staypower.features.kernel import EXTREMES, GAPS, MISSING_AMOUNT, TIMES
 
 NAN = math.nan
 
@@ -31,13 +29,13 @@ def one_window(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_no_pairs_and_no_rows():
     nothing, none = np.zeros(0), i32()
-    counts.count_rows(none, none, nothing)
-    counts.count_different(none, none, none, nothing)
-    lists.find_ends(i64(0), np.zeros((0, 0), dtype=np.int32), i64(), none, none, none)
-    lists.number_days(0, i64(), none, none, i64(), i64(), i64())
-    values.list_values(0, nothing, i64(), none, none, nothing)
+    kernel.count_rows(none, none, nothing)
+    kernel.count_different(none, none, none, nothing)
+    row_lists.find_ends(i64(0), np.zeros((0, 0), dtype=np.int32), i64(), none, none, none)
+    row_lists.number_days(0, i64(), none, none, i64(), i64(), i64())
+    kernel.list_values(0, nothing, i64(), none, none, nothing)
     target = np.full(1, 7.0)
-    counts.count_days(i32(0), i32(0), none, target)
+    kernel.count_days(i32(0), i32(0), none, target)
     assert target.tolist() == [0.0]
 
 
@@ -45,22 +43,22 @@ def test_no_pairs_and_no_rows():
 def test_a_window_without_rows_has_the_empty_value(name):
     target, zero = np.zeros(1), i64(0)
     if name in TIMES:
-        stretches.of_times(TIMES[name], i32(0), i32(0), zero, 3, i64(), -1.0, target)
+        kernel.of_times(TIMES[name], i32(0), i32(0), zero, 3, i64(), -1.0, target)
     else:
-        stretches.of_gaps(GAPS[name], i32(0), i32(0), zero, i64(), i32(), i64(), i64(), i64(), -1.0, target)
+        kernel.of_gaps(GAPS[name], i32(0), i32(0), zero, i64(), i32(), i64(), i64(), i64(), -1.0, target)
     assert target.tolist() == [-1.0]
 
 
 def test_rows_are_brought_together_by_part_and_account():
     number, part_of = i32(2, 0, 1, -1, 2, 2), np.array([0, -1, 1, -1], dtype=np.int16)
     rows, part, account = np.zeros(5, dtype=np.int32), np.zeros(5, dtype=np.int16), i32(1, 0, 1)
-    lists.list_rows_of(number, part_of, rows, part)
+    row_lists.list_rows_of(number, part_of, rows, part)
     assert (rows[:4].tolist(), part[:4].tolist()) == ([0, 1, 4, 5], [1, 0, 1, 1])
     together = np.zeros(4)
-    lists.spread(rows[:4], part[:4], i64(0, 1), np.array([5.0, 6.0, 7.0, 7.5, 8.0, 9.0]), together)
+    row_lists.spread(rows[:4], part[:4], i64(0, 1), np.array([5.0, 6.0, 7.0, 7.5, 8.0, 9.0]), together)
     assert together.tolist() == [6.0, 5.0, 8.0, 9.0]
     index = i64(0, 0, 0)
-    lists.place_by_account(account, i64(0, 1), index)
+    row_lists.place_by_account(account, i64(0, 1), index)
     assert index.tolist() == [1, 0, 2]
 
 
@@ -69,7 +67,7 @@ def test_every_account_is_sorted_by_itself(n):
     rng = np.random.default_rng(n)
     at, start = rng.integers(0, n, 2 * n), i64(0, n, 2 * n)
     index, given = np.arange(2 * n), at.copy()
-    lists.sort_accounts(start, at, index)
+    row_lists.sort_accounts(start, at, index)
     for first, end in ((0, n), (n, 2 * n)):
         assert at[first:end].tolist() == sorted(given[first:end].tolist())
     assert (given[index] == at).all()
@@ -79,9 +77,9 @@ def different(numbers: np.ndarray, *windows: tuple[int, int]) -> list[float]:
     """Count different keys in windows `(low, high)` of one list."""
     previous, target = np.empty_like(numbers), np.zeros(len(windows))
     row = np.arange(len(numbers), dtype=np.int32)
-    lists.find_previous(len(numbers), numbers, row, np.full(numbers.max(initial=0) + 1, -1, dtype=np.int32), previous)
+    row_lists.find_previous(len(numbers), numbers, row, np.full(numbers.max(initial=0) + 1, -1, dtype=np.int32), previous)
     low, high = (i32(*(window[side] for window in windows)) for side in (0, 1))
-    counts.count_different(high, low, previous, target)
+    kernel.count_different(high, low, previous, target)
     return target.tolist()
 
 
@@ -97,7 +95,7 @@ def test_a_missing_key_is_not_counted():
 def test_keys_are_numbered_within_each_account():
     numbers, many = np.zeros(6, dtype=np.int32), np.zeros(3, dtype=np.int32)
     keys = i64(2**62, -1, 5, 2**62, 5, 2**62)
-    lists.number_keys(i64(0, 4, 4, 6), keys, np.zeros(16, dtype=np.int32), numbers, many)
+    row_lists.number_keys(i64(0, 4, 4, 6), keys, np.zeros(16, dtype=np.int32), numbers, many)
     assert numbers.tolist() == [0, -1, 1, 0, 0, 1]
     assert many.tolist() == [2, 0, 2]
 
@@ -105,24 +103,24 @@ def test_keys_are_numbered_within_each_account():
 def test_keys_that_fall_into_one_slot_stay_apart():
     keys = np.arange(1000, dtype=np.int64) << 50
     numbers, many = np.zeros(1000, dtype=np.int32), np.zeros(1, dtype=np.int32)
-    lists.number_keys(i64(0, 1000), keys, np.zeros(2048, dtype=np.int32), numbers, many)
+    row_lists.number_keys(i64(0, 1000), keys, np.zeros(2048, dtype=np.int32), numbers, many)
     assert numbers.tolist() == list(range(1000))
     assert many.tolist() == [1000]
 
 
 def test_sums_leave_out_what_is_missing():
     sums, there, target = i64(0, 0, 0, 0), i32(0, 0, 0, 0), np.zeros(2)
-    counts.run_sums(3, i64(10_000, MISSING_AMOUNT, -30_000), i32(0, 1, 2), sums, there)
-    counts.take_sums(i32(3, 2), i32(0, 1), sums, target)
+    kernel.run_sums(3, i64(10_000, MISSING_AMOUNT, -30_000), i32(0, 1, 2), sums, there)
+    kernel.take_sums(i32(3, 2), i32(0, 1), sums, target)
     assert target.tolist() == [-2.0, 0.0]
-    counts.take_means(i32(3, 2), i32(0, 1), sums, there, NAN, target)
+    kernel.take_means(i32(3, 2), i32(0, 1), sums, there, NAN, target)
     assert target[0] == -1.0
     assert math.isnan(target[1])
 
 
 def listed_values(given: list[float], at: list[int]) -> np.ndarray:
     row, listed = np.arange(len(given), dtype=np.int32), np.zeros(len(given))
-    values.list_values(len(given), np.array(given), i64(*at), row, np.zeros(len(given), dtype=np.int32), listed)
+    kernel.list_values(len(given), np.array(given), i64(*at), row, np.zeros(len(given), dtype=np.int32), listed)
     return listed
 
 
@@ -137,7 +135,7 @@ def test_values_of_one_instant_stand_by_size_and_missing_ones_last():
 
 def test_values_of_different_owners_are_not_mixed():
     listed = np.zeros(2)
-    values.list_values(2, np.array([2.0, 1.0]), i64(5, 5), i32(0, 1), i32(0, 1), listed)
+    kernel.list_values(2, np.array([2.0, 1.0]), i64(5, 5), i32(0, 1), i32(0, 1), listed)
     assert listed.tolist() == [2.0, 1.0]
 
 
@@ -147,7 +145,7 @@ def test_zero_has_no_sign():
 
 def last(given: list[float], at: list[int]) -> float:
     target = np.zeros(1)
-    values.take_last(*one_window(len(given)), i64(*at), listed_values(given, at), NAN, target)
+    kernel.take_last(*one_window(len(given)), i64(*at), listed_values(given, at), NAN, target)
     return float(target[0])
 
 
@@ -159,41 +157,41 @@ def test_of_several_last_values_at_one_instant_the_smallest():
 def test_values_that_are_all_missing():
     nothing, at, target = np.full(3, NAN), i64(0, DAY, 2 * DAY), np.zeros(1)
     for name in ("minimum", "maximum"):
-        values.take_extremes(EXTREMES[name], *one_window(3), nothing, NAN, target)
+        kernel.take_extremes(EXTREMES[name], *one_window(3), nothing, NAN, target)
         assert math.isnan(target[0])
-    values.take_spreads(*one_window(3), nothing, NAN, target)
+    kernel.take_spreads(*one_window(3), nothing, NAN, target)
     assert math.isnan(target[0])
-    values.take_trends(*one_window(3), i64(0), at, nothing, NAN, target)
+    kernel.take_trends(*one_window(3), i64(0), at, nothing, NAN, target)
     assert math.isnan(target[0])
     assert math.isnan(last([NAN, NAN], [0, DAY]))
 
 
 def test_a_trend_of_one_instant_is_missing():
     target, given = np.zeros(1), np.array([1.0, 2.0, 3.0])
-    values.take_trends(*one_window(3), i64(5 * DAY), i64(DAY, DAY, DAY), given, NAN, target)
+    kernel.take_trends(*one_window(3), i64(5 * DAY), i64(DAY, DAY, DAY), given, NAN, target)
     assert math.isnan(target[0])
-    values.take_trends(*one_window(3), i64(5 * DAY), i64(0, DAY, 2 * DAY), given, NAN, target)
+    kernel.take_trends(*one_window(3), i64(5 * DAY), i64(0, DAY, 2 * DAY), given, NAN, target)
     assert target[0] == pytest.approx(30.0)
 
 
 def test_a_spread_of_equal_values_is_zero():
     target = np.zeros(1)
-    values.take_spreads(*one_window(2), np.array([2.0, 2.0]), NAN, target)
+    kernel.take_spreads(*one_window(2), np.array([2.0, 2.0]), NAN, target)
     assert target.tolist() == [0.0]
 
 
 def test_the_answered_end_the_count_of_the_unanswered():
     target = np.zeros(1)
     # three surveys of one day: two answers are known at cutoff 1, so one is counted
-    values.count_unanswered(*one_window(4), i32(1), listed_values([0.0, 9.0, 1.0, 0.0], [0, 5, 5, 5]), target)
+    kernel.count_unanswered(*one_window(4), i32(1), listed_values([0.0, 9.0, 1.0, 0.0], [0, 5, 5, 5]), target)
     assert target.tolist() == [1.0]
 
 
 def gaps(name: str, at: list[int], now: int = 5 * DAY) -> float:
     rank, target = np.zeros(len(at), dtype=np.int32), np.zeros(1)
     told = [np.zeros(len(at), dtype=np.int64) for _ in range(3)]
-    lists.number_days(len(at), i64(*at), np.zeros(len(at), dtype=np.int32), rank, *told)
-    stretches.of_gaps(GAPS[name], *one_window(len(at)), i64(now), i64(*at), rank, *told, NAN, target)
+    row_lists.number_days(len(at), i64(*at), np.zeros(len(at), dtype=np.int32), rank, *told)
+    kernel.of_gaps(GAPS[name], *one_window(len(at)), i64(now), i64(*at), rank, *told, NAN, target)
     return float(target[0])
 
 
@@ -213,14 +211,14 @@ def test_gaps_of_one_and_three_days():
 
 def test_days_of_different_owners_make_no_gap():
     rank, told = np.zeros(3, dtype=np.int32), [np.zeros(3, dtype=np.int64) for _ in range(3)]
-    lists.number_days(3, i64(9 * DAY, 9 * DAY, 11 * DAY), i32(0, 1, 1), rank, *told)
+    row_lists.number_days(3, i64(9 * DAY, 9 * DAY, 11 * DAY), i32(0, 1, 1), rank, *told)
     assert rank.tolist() == [0, 1, 2]
     assert told[1].tolist() == [0, 0, 4]
 
 
 def of_times(name: str, at: list[int], now: int, window: int = 0) -> float:
     target = np.zeros(1)
-    stretches.of_times(TIMES[name], *one_window(len(at)), i64(now), window, i64(*at), NAN, target)
+    kernel.of_times(TIMES[name], *one_window(len(at)), i64(now), window, i64(*at), NAN, target)
     return float(target[0])
 
 

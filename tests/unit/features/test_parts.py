@@ -11,8 +11,7 @@ import pytest
 from staypower.cutoffs import DAY
 from staypower.features.definition import Feature, Filter
 from staypower.features.parts import SequencePart
-from staypower.features.programs import MOST_FILTERS, plan_sequences
-from staypower.features.rows import StreamRows
+from staypower.features.rows import MOST_FILTERS, StreamRows, plan_sequences
 from staypower.features.sequences import AskedPairs, RowSequence
 from staypower.schemas import Column, TableSchema
 from staypower.tables import Table

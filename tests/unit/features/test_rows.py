@@ -7,7 +7,7 @@ import pytest
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
 from staypower.features.definition import Feature, Filter
-from staypower.features.kernel.counts import MISSING_AMOUNT, SCALE
+from staypower.features.kernel import MISSING_AMOUNT, SCALE
 from staypower.features.rows import StreamRows, account_numbers, whole_amounts
 from staypower.schemas import Column, TableSchema
 from staypower.tables import Table

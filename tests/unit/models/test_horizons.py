@@ -10,10 +10,10 @@ from simulated_company import company, expected_log_loss
 from staypower.cutoffs import DAY, MISSING, instant_of
 from staypower.errors import UsageError
 from staypower.labels.settings import GivenLabel, NonContractualLabel
-from staypower.models import horizons as horizons_module
+from staypower.models import secondary as secondary_module
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.horizons import HorizonModel, fit_horizons, horizons_of
+from staypower.models.secondary import HorizonModel, fit_horizons, horizons_of
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.tables import Tables
 
@@ -155,7 +155,7 @@ def test_nothing_that_happens_after_the_test_begins_is_learned(fitted, here):
 
 
 def test_too_few_on_a_side_get_one_share_and_it_is_said(here, monkeypatch):
-    monkeypatch.setattr(horizons_module, "LEAST_OF_A_SIDE", 10**6)
+    monkeypatch.setattr(secondary_module, "LEAST_OF_A_SIDE", 10**6)
     secondary, notes = fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(), MODEL)
     for name, sealed in secondary.items():
         rows = sealed.metadata["rows"]

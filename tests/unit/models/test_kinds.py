@@ -8,9 +8,9 @@ from simulated_company import company, expected_log_loss
 from staypower.errors import UsageError
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import NonContractualLabel
-from staypower.models import kinds as kinds_module
+from staypower.models import secondary as secondary_module
 from staypower.models.bundle import read_bundle, write_bundle
-from staypower.models.kinds import NAME, fit_kinds, kinds_of, split_by_kind
+from staypower.models.secondary import KINDS, fit_kinds, kinds_of, split_by_kind
 from staypower.models.settings import ModelSettings
 
 MODEL = ModelSettings(threads=1)
@@ -68,7 +68,7 @@ def test_kinds_are_learned_from_churners_of_known_kind(fitted, here):
 
 
 def test_kinds_are_nearer_the_truth_than_one_share_for_all(fitted, here, model, tmp_path):
-    bundle = replace(model.to_bundle(), secondary={NAME: fitted[0]})
+    bundle = replace(model.to_bundle(), secondary={KINDS: fitted[0]})
     again = read_bundle(tmp_path / "b", digest=write_bundle(bundle, tmp_path / "b"))
     whole = np.clip(here.truth["churn_probability"].to_numpy(), 1e-12, 1)
     found = kinds_of(again, here.X_test, whole)
@@ -102,7 +102,7 @@ def test_the_kinds_of_the_churners_are_what_is_learned(fitted, here):
 
 
 def test_too_few_of_a_kind_get_the_share_of_the_training_rows_and_it_is_said(here, monkeypatch, fitted):
-    monkeypatch.setattr(kinds_module, "LEAST_OF_A_KIND", 1000)
+    monkeypatch.setattr(secondary_module, "LEAST_OF_A_KIND", 1000)
     sealed, notes = fit_kinds(here.dataset, here.label, MODEL)
     rows = fitted[0].metadata["rows"]
     share = (rows["voluntary"] + 1) / (sum(rows.values()) + 2)

@@ -10,8 +10,8 @@ from staypower.dataset.building import build_dataset
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.features.settings import FeatureSettings
-from staypower.models import horizons as horizons_module
-from staypower.models.kinds import fit_kinds
+from staypower.models import secondary as secondary_module
+from staypower.models.secondary import fit_kinds
 from staypower.models.settings import ModelSettings
 
 MODEL = ModelSettings(threads=1)
@@ -35,7 +35,7 @@ def few(here):
 
 
 def steps_of(dataset, here):
-    steps, _ = horizons_module._steps(dataset, here.tables, here.label, [30, 180])
+    steps, _ = secondary_module._steps(dataset, here.tables, here.label, [30, 180])
     return {step.days: (step.rows, step.churned) for step in steps}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from staypower.simulation.company import Simulation
-from staypower.simulation.parameters import parameter_table
+from staypower.simulation.world import parameter_table
 
 _PAGE = Path(__file__).parents[3] / "docs" / "simulator.md"
 

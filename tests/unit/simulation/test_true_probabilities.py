@@ -10,13 +10,11 @@ import pytest
 
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
-from staypower.simulation.calendar import Calendar
 from staypower.simulation.company import Simulation, simulate
 from staypower.simulation.dynamics import LEVERS, Anchors, advance_day, advance_week
 from staypower.simulation.history import History, Realised, live
-from staypower.simulation.parameters import PARAMETERS
-from staypower.simulation.state import NEVER
 from staypower.simulation.truth import Expected, ceiling_of, outlook, truth_frame
+from staypower.simulation.world import NEVER, PARAMETERS, Calendar
 
 _TIMELINE = Calendar.of("2023-01-01", 24)
 _DAYS = (250, 370, 490, 610)

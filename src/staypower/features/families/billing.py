@@ -3,85 +3,161 @@
 from __future__ import annotations
 
 from staypower.features.definition import Filter
-from staypower.features.families.rows import TableFeatures, says
+from staypower.features.families.rows import TableFeatures
 
 __all__ = ["BILLING", "PAYMENTS"]
 
 # What an active subscription shows now. Size, length and renewal date of a contract have no lever: they say how much is at
 # stake and when it is decided, not why.
 now = TableFeatures("subscriptions", lever=None, until="until_at")
+terms = TableFeatures("subscriptions", lever="billing", until="until_at")
 subscriptions = TableFeatures("subscriptions", lever="relationship")
 ends = TableFeatures("subscription_ends", lever="relationship", time="ended_at")
 _SEATS_CUT = Filter("seats_change", below=0.0)
 
 BILLING = (
-    now.feature("mrr_now", "sum", "mrr") + says("monthly recurring revenue", unit="per month"),
-    now.feature("mrr_28_days_ago", "sum", "mrr", offset=28) + says("monthly recurring revenue", unit="per month"),
-    now.feature("mrr_90_days_ago", "sum", "mrr", offset=90) + says("monthly recurring revenue", unit="per month"),
-    now.feature("mrr_365_days_ago", "sum", "mrr", offset=365) + says("monthly recurring revenue", unit="per month"),
-    now.combined("mrr_change_28_days", "change", "mrr_now", "mrr_28_days_ago")
-    + says("change in monthly recurring revenue compared with 28 days ago", lever="billing"),
-    now.combined("mrr_change_90_days", "change", "mrr_now", "mrr_90_days_ago")
-    + says("change in monthly recurring revenue compared with 90 days ago", lever="billing"),
-    now.combined("mrr_change_365_days", "change", "mrr_now", "mrr_365_days_ago")
-    + says("change in monthly recurring revenue compared with a year ago", lever="billing"),
-    now.feature("seats_now", "sum", "seats") + says("paid seats", unit="seats"),
-    now.feature("seats_90_days_ago", "sum", "seats", offset=90) + says("paid seats", unit="seats"),
-    now.combined("seats_change_90_days", "change", "seats_now", "seats_90_days_ago")
-    + says("change in paid seats compared with 90 days ago", lever="relationship"),
-    now.combined("mrr_per_seat", "ratio", "mrr_now", "seats_now")
-    + says("monthly recurring revenue per seat", unit="per month"),
-    now.feature("discount_now", "maximum", "discount") + says("discount", lever="billing"),
-    now.feature("discount_90_days_ago", "maximum", "discount", offset=90) + says("discount", lever="billing"),
-    now.combined("discount_change_90_days", "difference", "discount_now", "discount_90_days_ago")
-    + says("change in the discount compared with 90 days ago", lever="billing"),
-    now.feature("term_months_now", "maximum", "term_months") + says("contract length", unit="months"),
-    now.feature("days_to_renewal", "days_until_next", "renews_at") + says("days to the next renewal", unit="days"),
-    now.feature("auto_renew_off_now", "count", where=Filter("auto_renew", below=0.5))
-    + says("contracts with auto-renewal turned off", unit="contracts", lever="billing"),
+    now.feature("mrr_now", "sum", "mrr", says="monthly recurring revenue", unit="per month"),
+    now.feature("mrr_28_days_ago", "sum", "mrr", offset=28, says="monthly recurring revenue", unit="per month"),
+    now.feature("mrr_90_days_ago", "sum", "mrr", offset=90, says="monthly recurring revenue", unit="per month"),
+    now.feature("mrr_365_days_ago", "sum", "mrr", offset=365, says="monthly recurring revenue", unit="per month"),
+    terms.change(
+        "mrr_change_28_days", "mrr_now", "mrr_28_days_ago", says="change in monthly recurring revenue compared with 28 days ago"
+    ),
+    terms.change(
+        "mrr_change_90_days", "mrr_now", "mrr_90_days_ago", says="change in monthly recurring revenue compared with 90 days ago"
+    ),
+    terms.change(
+        "mrr_change_365_days",
+        "mrr_now",
+        "mrr_365_days_ago",
+        says="change in monthly recurring revenue compared with a year ago",
+    ),
+    now.feature("seats_now", "sum", "seats", says="paid seats", unit="seats"),
+    now.feature("seats_90_days_ago", "sum", "seats", offset=90, says="paid seats", unit="seats"),
+    now.change(
+        "seats_change_90_days",
+        "seats_now",
+        "seats_90_days_ago",
+        says="change in paid seats compared with 90 days ago",
+        lever="relationship",
+    ),
+    now.ratio("mrr_per_seat", "mrr_now", "seats_now", says="monthly recurring revenue per seat", unit="per month"),
+    terms.feature("discount_now", "maximum", "discount", says="discount"),
+    terms.feature("discount_90_days_ago", "maximum", "discount", offset=90, says="discount"),
+    terms.difference(
+        "discount_change_90_days",
+        "discount_now",
+        "discount_90_days_ago",
+        says="change in the discount compared with 90 days ago",
+    ),
+    now.feature("term_months_now", "maximum", "term_months", says="contract length", unit="months"),
+    now.feature("days_to_renewal", "days_until_next", "renews_at", says="days to the next renewal", unit="days"),
+    terms.feature(
+        "auto_renew_off_now",
+        "count",
+        where=Filter("auto_renew", below=0.5),
+        says="contracts with auto-renewal turned off",
+        unit="contracts",
+    ),
     # of several contracts; an account that cancels all of them has given notice and is not predicted
-    now.feature("subscriptions_cancelled_now", "count", time="cancel_requested_at")
-    + says("active subscriptions that have been cancelled", unit="subscriptions", lever="relationship"),
-    now.feature("subscriptions_now", "count") + says("active subscriptions", unit="subscriptions", lever="relationship"),
-    now.feature("products_now", "distinct", "product") + says("subscribed products", unit="products", lever="relationship"),
-    now.feature("plan_now", "last_code", "plan", category=True) + says("plan"),
-    now.feature("billing_period_now", "last_code", "billing_period", category=True) + says("billing period"),
-    subscriptions.feature("days_since_subscription_change", "days_since_last")
-    + says("days since a subscription started or changed", unit="days", lever=None),
-    subscriptions.every_window("subscriptions_started", "count", shortest=90, where=Filter("first_state", at_least=1.0))
-    + says("subscriptions started", unit="subscriptions"),
-    ends.every_window("subscriptions_ended", "count", shortest=90) + says("subscriptions ended", unit="subscriptions"),
-    ends.feature("subscriptions_ended_ever", "count") + says("subscriptions ended", unit="subscriptions"),
-    subscriptions.every_window("mrr_raises", "count", shortest=90, where=Filter("mrr_change", at_least=0.005))
-    + says("increases in monthly recurring revenue", unit="changes", lever="billing"),
-    subscriptions.every_window("mrr_cuts", "count", shortest=90, where=Filter("mrr_change", below=-0.005))
-    + says("decreases in monthly recurring revenue", unit="changes", lever="billing"),
-    subscriptions.every_window("seats_raises", "count", shortest=90, where=Filter("seats_change", at_least=1.0))
-    + says("seat additions", unit="changes"),
-    subscriptions.every_window("seats_cuts", "count", shortest=90, where=_SEATS_CUT) + says("seat reductions", unit="changes"),
-    subscriptions.feature("days_since_seats_cut", "days_since_last", where=_SEATS_CUT)
-    + says("days since the last seat reduction", unit="days"),
+    now.feature(
+        "subscriptions_cancelled_now",
+        "count",
+        time="cancel_requested_at",
+        says="active subscriptions that have been cancelled",
+        unit="subscriptions",
+        lever="relationship",
+    ),
+    now.feature("subscriptions_now", "count", says="active subscriptions", unit="subscriptions", lever="relationship"),
+    now.feature("products_now", "distinct", "product", says="subscribed products", unit="products", lever="relationship"),
+    now.feature("plan_now", "last_code", "plan", category=True, says="plan"),
+    now.feature("billing_period_now", "last_code", "billing_period", category=True, says="billing period"),
+    subscriptions.feature(
+        "days_since_subscription_change",
+        "days_since_last",
+        says="days since a subscription started or changed",
+        unit="days",
+        lever=None,
+    ),
+    subscriptions.every_window(
+        "subscriptions_started",
+        "count",
+        shortest=90,
+        where=Filter("first_state", at_least=1.0),
+        says="subscriptions started",
+        unit="subscriptions",
+    ),
+    ends.every_window("subscriptions_ended", "count", shortest=90, says="subscriptions ended", unit="subscriptions"),
+    ends.feature("subscriptions_ended_ever", "count", says="subscriptions ended", unit="subscriptions"),
+    subscriptions.every_window(
+        "mrr_raises",
+        "count",
+        shortest=90,
+        where=Filter("mrr_change", at_least=0.005),
+        says="increases in monthly recurring revenue",
+        unit="changes",
+        lever="billing",
+    ),
+    subscriptions.every_window(
+        "mrr_cuts",
+        "count",
+        shortest=90,
+        where=Filter("mrr_change", below=-0.005),
+        says="decreases in monthly recurring revenue",
+        unit="changes",
+        lever="billing",
+    ),
+    subscriptions.every_window(
+        "seats_raises", "count", shortest=90, where=Filter("seats_change", at_least=1.0), says="seat additions", unit="changes"
+    ),
+    subscriptions.every_window("seats_cuts", "count", shortest=90, where=_SEATS_CUT, says="seat reductions", unit="changes"),
+    subscriptions.feature(
+        "days_since_seats_cut", "days_since_last", where=_SEATS_CUT, says="days since the last seat reduction", unit="days"
+    ),
 )
 
 payments = TableFeatures("payments", lever="billing")
 failed = TableFeatures("payments", lever="billing", where=Filter("status", ("failed",)))
 
 PAYMENTS = (
-    failed.every_window("payments_failed", "count", shortest=28) + says("failed payments", unit="payments"),
-    payments.feature("payments_365d", "count", window=365) + says("payment attempts", unit="payments", lever=None),
-    payments.combined("payments_failed_share_365d", "ratio", "payments_failed_365d", "payments_365d")
-    + says("share of payment attempts that failed", unit="share"),
-    failed.every_window("payments_recovered", "count", shortest=90, time="recovered_at")
-    + says("failed payments later recovered", unit="payments"),
-    payments.every_window("amount_paid", "sum", "amount", shortest=28, where=Filter("status", ("paid", "refunded")))
-    + says("amount paid", unit="amount"),
-    failed.feature("payments_failed_open_now", "count", until="recovered_at")
-    + says("failed payments not yet recovered", unit="payments"),
-    failed.feature("days_since_failed_payment", "days_since_last") + says("days since the last failed payment", unit="days"),
-    payments.feature("days_since_last_payment", "days_since_last") + says("days since the last payment attempt", unit="days"),
-    payments.every_window("refunds", "count", shortest=90, time="refunded_at") + says("refunds", unit="refunds"),
-    payments.feature("days_to_method_expiry", "days_until_last", "method_expires_at")
-    + says("days until the payment method expires", unit="days"),
-    payments.combined("method_expires_before_renewal", "is_before", "days_to_method_expiry", "days_to_renewal")
-    + says("the payment method expires before the renewal (1) or not (0)"),
+    failed.every_window("payments_failed", "count", shortest=28, says="failed payments", unit="payments"),
+    payments.feature("payments_365d", "count", window=365, says="payment attempts", unit="payments", lever=None),
+    payments.ratio(
+        "payments_failed_share_365d",
+        "payments_failed_365d",
+        "payments_365d",
+        says="share of payment attempts that failed",
+        unit="share",
+    ),
+    failed.every_window(
+        "payments_recovered", "count", shortest=90, time="recovered_at", says="failed payments later recovered", unit="payments"
+    ),
+    payments.every_window(
+        "amount_paid",
+        "sum",
+        "amount",
+        shortest=28,
+        where=Filter("status", ("paid", "refunded")),
+        says="amount paid",
+        unit="amount",
+    ),
+    failed.feature(
+        "payments_failed_open_now", "count", until="recovered_at", says="failed payments not yet recovered", unit="payments"
+    ),
+    failed.feature("days_since_failed_payment", "days_since_last", says="days since the last failed payment", unit="days"),
+    payments.feature("days_since_last_payment", "days_since_last", says="days since the last payment attempt", unit="days"),
+    payments.every_window("refunds", "count", shortest=90, time="refunded_at", says="refunds", unit="refunds"),
+    payments.feature(
+        "days_to_method_expiry",
+        "days_until_last",
+        "method_expires_at",
+        says="days until the payment method expires",
+        unit="days",
+    ),
+    payments.is_before(
+        "method_expires_before_renewal",
+        "days_to_method_expiry",
+        "days_to_renewal",
+        says="the payment method expires before the renewal (1) or not (0)",
+    ),
 )

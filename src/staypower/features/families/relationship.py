@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from staypower.features.definition import Feature, Filter
-from staypower.features.families.rows import TableFeatures, says
+from staypower.features.families.rows import TableFeatures
 
 __all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature"]
 
@@ -14,37 +14,59 @@ goals = TableFeatures("goals", lever="value")
 outreach = TableFeatures("outreach", lever=None)
 
 RELATIONSHIP = (
-    accounts.feature("tenure_days", "days_since_first", time="signed_up_at")
-    + says("days as a customer", unit="days", lever=None),
-    accounts.feature("days_since_setup_completed", "days_since_last", time="setup_completed_at")
-    + says("days since setup was completed", unit="days", lever="onboarding"),
-    accounts.feature("days_to_setup", "last", "setup_days", time="setup_completed_at")
-    + says("days from sign-up to completed setup", unit="days", lever="onboarding"),
-    owners.feature("owner_changes_365d", "count", window=365) + says("changes of account owner", unit="changes"),
-    owners.feature("owner_changes_ever", "count") + says("changes of account owner", unit="changes"),
-    owners.feature("days_since_owner_change", "days_since_last")
-    + says("days since the last change of account owner", unit="days"),
-    advocacy.every_window("advocacy", "count", shortest=90)
-    + says("advocacy activities (referrals, reviews, case studies)", unit="activities"),
-    advocacy.feature("advocacy_ever", "count") + says("advocacy activities", unit="activities"),
-    advocacy.feature("referrals_ever", "count", where=Filter("kind", ("referral",))) + says("referrals", unit="referrals"),
-    advocacy.feature("reviews_ever", "count", where=Filter("kind", ("review",))) + says("reviews", unit="reviews"),
-    advocacy.feature("days_since_advocacy", "days_since_last") + says("days since the last advocacy activity", unit="days"),
-    goals.feature("goals_set", "count") + says("goals agreed", unit="goals"),
-    goals.feature("goals_met", "count", time="met_at") + says("goals met", unit="goals"),
-    goals.feature("goals_open_now", "count", until="met_at") + says("open goals", unit="goals"),
-    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at") + says("overdue goals", unit="goals"),
-    goals.feature("goals_met_365d", "count", window=365, time="met_at") + says("goals met", unit="goals"),
-    goals.feature("goals_missed_365d", "count", window=365, time="due_at", until="met_at")
-    + says("goals that were due and not met", unit="goals"),
-    goals.feature("days_since_goal_met", "days_since_last", time="met_at")
-    + says("days since the last goal was met", unit="days"),
-    goals.combined("goals_met_share", "ratio", "goals_met", "goals_set") + says("share of agreed goals met", unit="share"),
+    accounts.feature("tenure_days", "days_since_first", time="signed_up_at", says="days as a customer", unit="days"),
+    accounts.feature(
+        "days_since_setup_completed",
+        "days_since_last",
+        time="setup_completed_at",
+        says="days since setup was completed",
+        unit="days",
+        lever="onboarding",
+    ),
+    accounts.feature(
+        "days_to_setup",
+        "last",
+        "setup_days",
+        time="setup_completed_at",
+        says="days from sign-up to completed setup",
+        unit="days",
+        lever="onboarding",
+    ),
+    owners.feature("owner_changes_365d", "count", window=365, says="changes of account owner", unit="changes"),
+    owners.feature("owner_changes_ever", "count", says="changes of account owner", unit="changes"),
+    owners.feature(
+        "days_since_owner_change", "days_since_last", says="days since the last change of account owner", unit="days"
+    ),
+    advocacy.every_window(
+        "advocacy", "count", shortest=90, says="advocacy activities (referrals, reviews, case studies)", unit="activities"
+    ),
+    advocacy.feature("advocacy_ever", "count", says="advocacy activities", unit="activities"),
+    advocacy.feature("referrals_ever", "count", where=Filter("kind", ("referral",)), says="referrals", unit="referrals"),
+    advocacy.feature("reviews_ever", "count", where=Filter("kind", ("review",)), says="reviews", unit="reviews"),
+    advocacy.feature("days_since_advocacy", "days_since_last", says="days since the last advocacy activity", unit="days"),
+    goals.feature("goals_set", "count", says="goals agreed", unit="goals"),
+    goals.feature("goals_met", "count", time="met_at", says="goals met", unit="goals"),
+    goals.feature("goals_open_now", "count", until="met_at", says="open goals", unit="goals"),
+    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at", says="overdue goals", unit="goals"),
+    goals.feature("goals_met_365d", "count", window=365, time="met_at", says="goals met", unit="goals"),
+    goals.feature(
+        "goals_missed_365d",
+        "count",
+        window=365,
+        time="due_at",
+        until="met_at",
+        says="goals that were due and not met",
+        unit="goals",
+    ),
+    goals.feature(
+        "days_since_goal_met", "days_since_last", time="met_at", says="days since the last goal was met", unit="days"
+    ),
+    goals.ratio("goals_met_share", "goals_met", "goals_set", says="share of agreed goals met", unit="share"),
 )
 
 OUTREACH = (
-    outreach.every_window("outreach", "count", shortest=28) + says("actions taken by the team", unit="contacts"),
-    outreach.feature("days_since_outreach", "days_since_last") + says("days since the team's last action", unit="days"),
+    outreach.every_window("outreach", "count", shortest=28, says="actions taken by the team", unit="contacts"),
+    outreach.feature("days_since_outreach", "days_since_last", says="days since the team's last action", unit="days"),
 )
 
 
@@ -56,4 +78,4 @@ def attribute_feature(column: str, slug: str, *, number: bool) -> Feature:
     """
     how = "last" if number else "last_code"
     words = f"{column.replace('_', ' ')} of the account"
-    return accounts.feature(f"account_{slug}", how, column, time="seen_at", category=not number) + says(words)
+    return accounts.feature(f"account_{slug}", how, column, time="seen_at", category=not number, says=words)

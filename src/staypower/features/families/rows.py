@@ -1,53 +1,30 @@
-"""How a family is written: one row per feature, which says how it is calculated, plus what the number means.
+"""How a family is written: one row per feature, which says how it is calculated and what the number means.
 
 >>> usage = TableFeatures("usage", lever="engagement")
->>> made = usage.feature("longest_silence_90d", "longest_silence", window=90) + says("longest stretch without use", unit="days")
+>>> made = usage.feature("longest_silence_90d", "longest_silence", window=90, says="longest period without usage", unit="days")
 >>> made.name, made.window, made.unit, made.lever
 ('longest_silence_90d', 90, 'days', 'engagement')
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import partialmethod
 
 from staypower.features.definition import Combination, Feature, Filter, Template
 
-__all__ = ["Calculation", "Meaning", "TableFeatures", "says"]
+__all__ = ["TableFeatures"]
 
-Made = TypeVar("Made", Feature, Template, Combination)
 Where = Filter | tuple[Filter, ...]  # conditions that must all hold
 _OF_THE_TABLE = "(that of the table)"
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What a feature means to a reader."""
-
-    description: str
-    unit: str
-    lever: str | None
-
-
-def says(description: str, *, unit: str = "", lever: str | None = _OF_THE_TABLE) -> Meaning:
-    """Say what a feature means; without `lever` it is that of the table, and None means that there is no lever."""
-    return Meaning(description, unit, lever)
-
-
-@dataclass(frozen=True)
-class Calculation(Generic[Made]):
-    """The first half of a row, which becomes a definition once its meaning is added."""
-
-    finish: Callable[[Meaning], Made]
-
-    def __add__(self, meaning: Meaning) -> Made:
-        return self.finish(meaning)
-
-
-@dataclass(frozen=True)
 class TableFeatures:
-    """Declares the features of one table; what most of them share is given once and can be given otherwise in a row."""
+    """Declares the features of one table; what most of them share is given once and can be given otherwise in a row.
+
+    In every row `says` is the description, and a `lever` of None means that there is none.
+    """
 
     table: str
     lever: str | None  # of most of them; None for no lever
@@ -61,6 +38,9 @@ class TableFeatures:
         aggregation: str,
         column: str | None = None,
         *,
+        says: str,
+        unit: str = "",
+        lever: str | None = _OF_THE_TABLE,
         window: int | None = None,
         offset: int = 0,
         time: str | None = None,
@@ -68,25 +48,23 @@ class TableFeatures:
         until: str | None = None,
         where: Where = (),
         category: bool = False,
-    ) -> Calculation[Feature]:
-        """Calculate one feature; the parameters are those of `Feature`."""
-        return Calculation(
-            lambda meaning: Feature(
-                name=name,
-                table=self.table,
-                aggregation=aggregation,
-                column=column,
-                window=window,
-                offset=offset,
-                time=time or self.time,
-                after=after,
-                until=until or self.until,
-                where=(*_listed(self.where), *_listed(where)),
-                category=category,
-                unit=meaning.unit,
-                description=meaning.description,
-                lever=self._lever(meaning),
-            )
+    ) -> Feature:
+        """Declare one feature; the parameters are those of `Feature`."""
+        return Feature(
+            name=name,
+            table=self.table,
+            aggregation=aggregation,
+            column=column,
+            window=window,
+            offset=offset,
+            time=time or self.time,
+            after=after,
+            until=until or self.until,
+            where=(*_listed(self.where), *_listed(where)),
+            category=category,
+            unit=unit,
+            description=says,
+            lever=self._lever(lever),
         )
 
     def every_window(
@@ -95,31 +73,34 @@ class TableFeatures:
         aggregation: str,
         column: str | None = None,
         *,
+        says: str,
+        unit: str = "",
+        lever: str | None = _OF_THE_TABLE,
         shortest: int = 1,
         longest: int = 100_000,
         time: str | None = None,
         after: str | None = None,
         where: Where = (),
-    ) -> Calculation[Template]:
-        """Calculate a feature for every window of the settings, or for those from `shortest` to `longest` days."""
-        one = self.feature(name, aggregation, column, time=time, after=after, where=where)
-        return Calculation(lambda meaning: Template(one + meaning, shortest=shortest, longest=longest))
+    ) -> Template:
+        """Declare a feature for every window of the settings, or for those from `shortest` to `longest` days."""
+        one = self.feature(name, aggregation, column, says=says, unit=unit, lever=lever, time=time, after=after, where=where)
+        return Template(one, shortest=shortest, longest=longest)
 
-    def combined(self, name: str, how: str, first: str, second: str) -> Calculation[Combination]:
-        """Calculate a feature from two others, which may be of other tables."""
-        return Calculation(
-            lambda meaning: Combination(
-                name=name,
-                how=how,
-                inputs=(first, second),
-                unit=meaning.unit,
-                description=meaning.description,
-                lever=self._lever(meaning),
-            )
-        )
+    def _combined(
+        self, how: str, name: str, first: str, second: str, *, says: str, unit: str = "", lever: str | None = _OF_THE_TABLE
+    ) -> Combination:
+        """Declare a feature computed from two others, which may be of other tables; see `COMBINATIONS`."""
+        inputs = (first, second)
+        return Combination(name=name, how=how, inputs=inputs, unit=unit, description=says, lever=self._lever(lever))
 
-    def _lever(self, meaning: Meaning) -> str | None:
-        return self.lever if meaning.lever == _OF_THE_TABLE else meaning.lever
+    ratio = partialmethod(_combined, "ratio")
+    change = partialmethod(_combined, "change")
+    difference = partialmethod(_combined, "difference")
+    both_fall = partialmethod(_combined, "both_fall")
+    is_before = partialmethod(_combined, "is_before")
+
+    def _lever(self, lever: str | None) -> str | None:
+        return self.lever if lever == _OF_THE_TABLE else lever
 
 
 def _listed(where: Where) -> tuple[Filter, ...]:

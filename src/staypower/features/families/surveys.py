@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from staypower.features.definition import Definition, Feature, Filter, Template
-from staypower.features.families.rows import TableFeatures, says
+from staypower.features.families.rows import TableFeatures
 
 __all__ = ["SURVEYS", "instrument_features", "touchpoint_feature"]
 
@@ -12,23 +12,55 @@ answers = TableFeatures("surveys", lever="relationship", time="answered_at")
 _CSAT_AFTER_SLOW_TICKET = (Filter("instrument", ("csat",)), Filter("after_slow_ticket", at_least=1.0))
 
 SURVEYS = (
-    surveys.every_window("surveys_sent", "count", shortest=90, time="sent_at")
-    + says("survey invitations", unit="invitations", lever=None),
-    surveys.every_window("surveys_answered", "count", shortest=90, time="sent_at", after="answered_at")
-    + says("survey invitations answered", unit="answers"),
+    surveys.every_window(
+        "surveys_sent", "count", shortest=90, time="sent_at", says="survey invitations", unit="invitations", lever=None
+    ),
+    surveys.every_window(
+        "surveys_answered",
+        "count",
+        shortest=90,
+        time="sent_at",
+        after="answered_at",
+        says="survey invitations answered",
+        unit="answers",
+    ),
     Template(
-        surveys.combined("survey_response_rate", "ratio", "surveys_answered", "surveys_sent")
-        + says("share of survey invitations answered", unit="share"),
+        surveys.ratio(
+            "survey_response_rate",
+            "surveys_answered",
+            "surveys_sent",
+            says="share of survey invitations answered",
+            unit="share",
+        ),
         shortest=90,
     ),
-    surveys.feature("surveys_unanswered_in_a_row", "unanswered_in_a_row", "answered_at", time="sent_at")
-    + says("survey invitations left unanswered in a row", unit="invitations"),
-    answers.feature("days_since_last_answer", "days_since_last") + says("days since the last survey answer", unit="days"),
-    answers.feature("survey_respondents_365d", "distinct", "respondent_id", window=365)
-    + says("different people who answered surveys", unit="people"),
-    answers.feature("disagreement_365d", "spread", "answer", window=365) + says("spread of the survey answers (0-1 scale)"),
-    answers.feature("csat_after_slow_ticket_365d", "mean", "answer", window=365, where=_CSAT_AFTER_SLOW_TICKET)
-    + says("average satisfaction after slow tickets (0 worst, 1 best)", lever="support"),
+    surveys.feature(
+        "surveys_unanswered_in_a_row",
+        "unanswered_in_a_row",
+        "answered_at",
+        time="sent_at",
+        says="survey invitations left unanswered in a row",
+        unit="invitations",
+    ),
+    answers.feature("days_since_last_answer", "days_since_last", says="days since the last survey answer", unit="days"),
+    answers.feature(
+        "survey_respondents_365d",
+        "distinct",
+        "respondent_id",
+        window=365,
+        says="different people who answered surveys",
+        unit="people",
+    ),
+    answers.feature("disagreement_365d", "spread", "answer", window=365, says="spread of the survey answers (0-1 scale)"),
+    answers.feature(
+        "csat_after_slow_ticket_365d",
+        "mean",
+        "answer",
+        window=365,
+        where=_CSAT_AFTER_SLOW_TICKET,
+        says="average satisfaction after slow tickets (0 worst, 1 best)",
+        lever="support",
+    ),
 )
 
 _WORDS = {
@@ -48,28 +80,45 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
     word, lever = _WORDS.get(instrument, (instrument, "satisfaction"))
     one = TableFeatures("surveys", lever=lever, time="answered_at", where=Filter("instrument", (instrument,)))
     made = (
-        one.feature(f"{instrument}_last", "last", "answer") + says(f"last {word} answer (0 worst, 1 best)"),
-        one.feature(f"{instrument}_worst_365d", "minimum", "answer", window=365)
-        + says(f"worst {word} answer (0 worst, 1 best)"),
-        one.every_window(f"{instrument}_mean", "mean", "answer", shortest=90)
-        + says(f"average {word} answer (0 worst, 1 best)"),
-        one.feature(f"{instrument}_trend_365d", "trend", "answer", window=365)
-        + says(f"trend of the {word} answers (0-1 scale)", unit="per 30 days"),
-        one.feature(f"{instrument}_spread_365d", "spread", "answer", window=365)
-        + says(f"spread of the {word} answers (0-1 scale)"),
-        one.feature(f"{instrument}_answers_365d", "count", window=365)
-        + says(f"{word} answers", unit="answers", lever="relationship"),
-        one.feature(f"days_since_{instrument}", "days_since_last")
-        + says(f"days since the last {word} answer", unit="days", lever="relationship"),
+        one.feature(f"{instrument}_last", "last", "answer", says=f"last {word} answer (0 worst, 1 best)"),
+        one.feature(f"{instrument}_worst_365d", "minimum", "answer", window=365, says=f"worst {word} answer (0 worst, 1 best)"),
+        one.every_window(f"{instrument}_mean", "mean", "answer", shortest=90, says=f"average {word} answer (0 worst, 1 best)"),
+        one.feature(
+            f"{instrument}_trend_365d",
+            "trend",
+            "answer",
+            window=365,
+            says=f"trend of the {word} answers (0-1 scale)",
+            unit="per 30 days",
+        ),
+        one.feature(
+            f"{instrument}_spread_365d", "spread", "answer", window=365, says=f"spread of the {word} answers (0-1 scale)"
+        ),
+        one.feature(
+            f"{instrument}_answers_365d", "count", window=365, says=f"{word} answers", unit="answers", lever="relationship"
+        ),
+        one.feature(
+            f"days_since_{instrument}",
+            "days_since_last",
+            says=f"days since the last {word} answer",
+            unit="days",
+            lever="relationship",
+        ),
     )
     if instrument != "nps":
         return made
     return (
         *made,
-        one.feature("nps_detractor_last", "last", "detractor") + says("last NPS answer was from a detractor (1) or not (0)"),
-        one.feature("nps_promoter_last", "last", "promoter") + says("last NPS answer was from a promoter (1) or not (0)"),
-        one.feature("nps_detractor_share_365d", "mean", "detractor", window=365)
-        + says("share of NPS answers from detractors", unit="share"),
+        one.feature("nps_detractor_last", "last", "detractor", says="last NPS answer was from a detractor (1) or not (0)"),
+        one.feature("nps_promoter_last", "last", "promoter", says="last NPS answer was from a promoter (1) or not (0)"),
+        one.feature(
+            "nps_detractor_share_365d",
+            "mean",
+            "detractor",
+            window=365,
+            says="share of NPS answers from detractors",
+            unit="share",
+        ),
     )
 
 
@@ -81,6 +130,4 @@ def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
     """
     there = (Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,)))
     words = f"average satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)"
-    return answers.feature(f"csat_at_{slug}_365d", "mean", "answer", window=365, where=there) + says(
-        words, lever="satisfaction"
-    )
+    return answers.feature(f"csat_at_{slug}_365d", "mean", "answer", window=365, where=there, says=words, lever="satisfaction")

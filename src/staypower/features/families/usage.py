@@ -3,64 +3,113 @@
 from __future__ import annotations
 
 from staypower.features.definition import Definition, Filter, Template
-from staypower.features.families.rows import TableFeatures, says
+from staypower.features.families.rows import TableFeatures
 
 __all__ = ["USAGE", "event_features", "named_event_features"]
 
 usage = TableFeatures("usage", lever="engagement")
+adoption = TableFeatures("usage", lever="adoption")
 
 USAGE = (
-    usage.every_window("usage_events", "count") + says("usage events", unit="events"),
-    usage.every_window("usage_quantity", "sum", "quantity") + says("units used", unit="units"),
-    usage.every_window("units_per_event", "mean", "quantity", shortest=28, longest=90)
-    + says("units used per usage event", unit="units"),
-    usage.every_window("active_days", "active_days") + says("days with any usage", unit="days"),
-    usage.every_window("active_users", "distinct", "user_id") + says("active users", unit="users", lever="adoption"),
-    usage.every_window("features_used", "distinct", "event")
-    + says("different product features used", unit="features", lever="adoption"),
-    usage.every_window("products_used", "distinct", "product", shortest=28)
-    + says("different products used", unit="products", lever="adoption"),
-    usage.every_window("weekend_share", "mean", "weekend", shortest=28)
-    + says("share of usage on weekends", unit="share", lever=None),
-    usage.feature("days_since_last_use", "days_since_last") + says("days since the last use", unit="days"),
-    usage.feature("days_since_first_use", "days_since_first") + says("days since the first use", unit="days", lever=None),
-    usage.feature("longest_silence_90d", "longest_silence", window=90) + says("longest period without usage", unit="days"),
-    usage.feature("silence_against_own_rhythm_365d", "gap_quantile", window=365)
-    + says("share of the account's earlier gaps in usage that were shorter than the current one", unit="share"),
-    usage.feature("days_between_use_90d", "gap_mean", window=90) + says("average days between days with usage", unit="days"),
-    usage.feature("irregularity_of_use_90d", "gap_spread", window=90)
-    + says("spread of the days between days with usage", unit="days"),
-    usage.feature("usage_slope_90d", "rate_slope", window=90)
-    + says("trend of daily usage, per 30 days", unit="events per day"),
-    usage.combined("pause_in_use_over_usual_90d", "ratio", "days_since_last_use", "days_between_use_90d")
-    + says("current gap in usage compared with the account's own average gap", unit="times"),
-    usage.feature("usage_before_28d", "count", window=28, offset=28) + says("usage events", unit="events"),
-    usage.feature("usage_before_90d", "count", window=90, offset=90) + says("usage events", unit="events"),
-    usage.feature("active_days_before_28d", "active_days", window=28, offset=28) + says("days with any usage", unit="days"),
-    usage.feature("active_users_before_28d", "distinct", "user_id", window=28, offset=28)
-    + says("active users", unit="users", lever="adoption"),
-    usage.feature("features_used_ever", "distinct", "event")
-    + says("different product features used", unit="features", lever="adoption"),
-    usage.combined("usage_trend_28d", "change", "usage_events_28d", "usage_before_28d")
-    + says("change in usage compared with the 28 days before"),
-    usage.combined("usage_trend_90d", "change", "usage_events_90d", "usage_before_90d")
-    + says("change in usage compared with the 90 days before"),
-    usage.combined("usage_recent_share_28d", "ratio", "usage_events_28d", "usage_events_90d")
-    + says("share of the last 90 days' usage that fell in the last 28 days", unit="share"),
-    usage.combined("usage_recent_share_7d", "ratio", "usage_events_7d", "usage_events_28d")
-    + says("share of the last 28 days' usage that fell in the last 7 days", unit="share"),
-    usage.combined("usage_recent_share_of_year", "ratio", "usage_events_28d", "usage_events_365d")
-    + says("share of the last year's usage that fell in the last 28 days", unit="share"),
-    usage.combined("active_days_trend_28d", "change", "active_days_28d", "active_days_before_28d")
-    + says("change in days with usage compared with the 28 days before"),
-    usage.combined("active_users_trend_28d", "change", "active_users_28d", "active_users_before_28d")
-    + says("change in active users compared with the 28 days before", lever="adoption"),
-    usage.combined("features_no_longer_used", "difference", "features_used_ever", "features_used_90d")
-    + says("product features once used but not in the last 90 days", unit="features", lever="adoption"),
-    usage.combined("events_per_active_user_28d", "ratio", "usage_events_28d", "active_users_28d")
-    + says("usage events per active user in the last 28 days", unit="events"),
-    usage.combined("share_of_seats_active_28d", "ratio", "active_users_28d", "seats_now")
-    + says("share of paid seats active in the last 28 days", unit="share", lever="adoption"),
+    usage.every_window("usage_events", "count", says="usage events", unit="events"),
+    usage.every_window("usage_quantity", "sum", "quantity", says="units used", unit="units"),
+    usage.every_window(
+        "units_per_event", "mean", "quantity", shortest=28, longest=90, says="units used per usage event", unit="units"
+    ),
+    usage.every_window("active_days", "active_days", says="days with any usage", unit="days"),
+    adoption.every_window("active_users", "distinct", "user_id", says="active users", unit="users"),
+    adoption.every_window("features_used", "distinct", "event", says="different product features used", unit="features"),
+    adoption.every_window("products_used", "distinct", "product", shortest=28, says="different products used", unit="products"),
+    usage.every_window(
+        "weekend_share", "mean", "weekend", shortest=28, says="share of usage on weekends", unit="share", lever=None
+    ),
+    usage.feature("days_since_last_use", "days_since_last", says="days since the last use", unit="days"),
+    usage.feature("days_since_first_use", "days_since_first", says="days since the first use", unit="days", lever=None),
+    usage.feature("longest_silence_90d", "longest_silence", window=90, says="longest period without usage", unit="days"),
+    usage.feature(
+        "silence_against_own_rhythm_365d",
+        "gap_quantile",
+        window=365,
+        says="share of the account's earlier gaps in usage that were shorter than the current one",
+        unit="share",
+    ),
+    usage.feature("days_between_use_90d", "gap_mean", window=90, says="average days between days with usage", unit="days"),
+    usage.feature(
+        "irregularity_of_use_90d", "gap_spread", window=90, says="spread of the days between days with usage", unit="days"
+    ),
+    usage.feature("usage_slope_90d", "rate_slope", window=90, says="trend of daily usage, per 30 days", unit="events per day"),
+    usage.ratio(
+        "pause_in_use_over_usual_90d",
+        "days_since_last_use",
+        "days_between_use_90d",
+        says="current gap in usage compared with the account's own average gap",
+        unit="times",
+    ),
+    usage.feature("usage_before_28d", "count", window=28, offset=28, says="usage events", unit="events"),
+    usage.feature("usage_before_90d", "count", window=90, offset=90, says="usage events", unit="events"),
+    usage.feature("active_days_before_28d", "active_days", window=28, offset=28, says="days with any usage", unit="days"),
+    adoption.feature("active_users_before_28d", "distinct", "user_id", window=28, offset=28, says="active users", unit="users"),
+    adoption.feature("features_used_ever", "distinct", "event", says="different product features used", unit="features"),
+    usage.change(
+        "usage_trend_28d", "usage_events_28d", "usage_before_28d", says="change in usage compared with the 28 days before"
+    ),
+    usage.change(
+        "usage_trend_90d", "usage_events_90d", "usage_before_90d", says="change in usage compared with the 90 days before"
+    ),
+    usage.ratio(
+        "usage_recent_share_28d",
+        "usage_events_28d",
+        "usage_events_90d",
+        says="share of the last 90 days' usage that fell in the last 28 days",
+        unit="share",
+    ),
+    usage.ratio(
+        "usage_recent_share_7d",
+        "usage_events_7d",
+        "usage_events_28d",
+        says="share of the last 28 days' usage that fell in the last 7 days",
+        unit="share",
+    ),
+    usage.ratio(
+        "usage_recent_share_of_year",
+        "usage_events_28d",
+        "usage_events_365d",
+        says="share of the last year's usage that fell in the last 28 days",
+        unit="share",
+    ),
+    usage.change(
+        "active_days_trend_28d",
+        "active_days_28d",
+        "active_days_before_28d",
+        says="change in days with usage compared with the 28 days before",
+    ),
+    adoption.change(
+        "active_users_trend_28d",
+        "active_users_28d",
+        "active_users_before_28d",
+        says="change in active users compared with the 28 days before",
+    ),
+    adoption.difference(
+        "features_no_longer_used",
+        "features_used_ever",
+        "features_used_90d",
+        says="product features once used but not in the last 90 days",
+        unit="features",
+    ),
+    usage.ratio(
+        "events_per_active_user_28d",
+        "usage_events_28d",
+        "active_users_28d",
+        says="usage events per active user in the last 28 days",
+        unit="events",
+    ),
+    adoption.ratio(
+        "share_of_seats_active_28d",
+        "active_users_28d",
+        "seats_now",
+        says="share of paid seats active in the last 28 days",
+        unit="share",
+    ),
 )
 
 
@@ -72,8 +121,8 @@ def event_features(event: str, slug: str) -> tuple[Definition | Template, ...]:
     """
     one = TableFeatures("usage", lever="adoption", where=Filter("event", (event,)))
     return (
-        one.every_window(f"event_{slug}", "count", shortest=28, longest=90) + says(f"uses of {event}", unit="events"),
-        one.feature(f"days_since_event_{slug}", "days_since_last") + says(f"days since the last use of {event}", unit="days"),
+        one.every_window(f"event_{slug}", "count", shortest=28, longest=90, says=f"uses of {event}", unit="events"),
+        one.feature(f"days_since_event_{slug}", "days_since_last", says=f"days since the last use of {event}", unit="days"),
     )
 
 
@@ -87,19 +136,30 @@ def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, .
     if key_events:
         key = TableFeatures("usage", lever="onboarding", where=Filter("event", key_events))
         made += [
-            key.feature("days_since_first_value", "days_since_first") + says("days since the first key event", unit="days"),
-            key.feature("days_to_first_value", "minimum", "days_since_signup")
-            + says("days from sign-up to the first key event", unit="days"),
+            key.feature("days_since_first_value", "days_since_first", says="days since the first key event", unit="days"),
+            key.feature(
+                "days_to_first_value",
+                "minimum",
+                "days_since_signup",
+                says="days from sign-up to the first key event",
+                unit="days",
+            ),
         ]
         for days in (14, 30):
             early = Filter("days_since_signup", below=float(days))
             made.append(
-                key.feature(f"key_events_in_first_{days}_days", "distinct", "event", where=early)
-                + says(f"different key events reached within {days} days of sign-up", unit="events")
+                key.feature(
+                    f"key_events_in_first_{days}_days",
+                    "distinct",
+                    "event",
+                    where=early,
+                    says=f"different key events reached within {days} days of sign-up",
+                    unit="events",
+                )
             )
     if self_service:
         forum = TableFeatures("usage", lever="support", where=Filter("event", self_service))
         made.append(
-            forum.every_window("self_service", "count", shortest=28) + says("uses of self-service and the forum", unit="events")
+            forum.every_window("self_service", "count", shortest=28, says="uses of self-service and the forum", unit="events")
         )
     return tuple(made)

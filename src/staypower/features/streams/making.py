@@ -1,4 +1,4 @@
-"""Make the rows that features read: the canonical tables with columns derived row by row.
+"""Make the rows that features read: the canonical tables with columns derived row by row; usage and accounts are here.
 
 A stream is a `Table` whose schema also names the derived columns and from when each is known. Each function takes all tables,
 since a row may need its account's sign-up or its ticket, and returns one stream.
@@ -7,17 +7,127 @@ since a row may need its account's sign-up or its ticket, and returns one stream
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from staypower.features.settings import FeatureSettings
-from staypower.features.streams.accounts import account_stream
-from staypower.features.streams.billing import payment_stream, subscription_end_stream, subscription_stream
-from staypower.features.streams.orders import order_line_stream, order_stream, return_stream
-from staypower.features.streams.support import survey_stream, ticket_stream
-from staypower.features.streams.usage import usage_stream
-from staypower.tables import Table, Tables
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["STREAMS", "make_stream", "source_of"]
+from staypower.cutoffs import ALWAYS, DAY, HOUR, MISSING
+from staypower.features.settings import FeatureSettings
+from staypower.features.streams.billing_and_orders import (
+    order_line_stream,
+    order_stream,
+    payment_stream,
+    return_stream,
+    subscription_end_stream,
+    subscription_stream,
+)
+from staypower.features.streams.columns import arrivals, group_numbers, text_ranks, with_columns, without_columns
+from staypower.features.streams.tickets_and_surveys import survey_stream, ticket_stream
+from staypower.schemas import SCHEMAS, Column, Kind
+from staypower.tables import Table, Tables, numbered
+
+__all__ = ["STREAMS", "account_stream", "make_stream", "source_of", "usage_stream"]
+
+
+def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
+    """Return the accounts with `seen_at` (from when a row's attributes are known), `owner_changed` and `setup_days`.
+
+    `seen_at` is `valid_from` if rows are versions. Otherwise only attributes declared `static` stay, assumed constant over
+    time; the others would show the value on the day of the export.
+    """
+    table = tables["accounts"]
+    if table.has("valid_from"):
+        table = _with_set_up(_seen_from(table, table.instants("valid_from")))
+        return _with_owner_changes(table) if table.has("owner") else table
+    canonical = set(SCHEMAS["accounts"].names)
+    loose = [name for name in table.data.column_names if name not in canonical and name not in table.fixed]
+    always = np.full(len(table), ALWAYS, dtype=np.int64)
+    return _with_set_up(_seen_from(without_columns(table, loose), always))
+
+
+def _seen_from(table: Table, instants: np.ndarray) -> Table:
+    table = with_columns(table, (Column("seen_at", "time", "seen_at"), instants))
+    canonical = {column.name for column in table.schema.columns}
+    names = [name for name in table.data.column_names if name not in canonical and name not in ("account_id", "known_at")]
+    attributes = tuple(Column(name, _kind(table, name), "seen_at") for name in names)
+    schema = replace(table.schema, times=("seen_at",), columns=(*table.schema.columns, *attributes))
+    return replace(table, schema=schema)
+
+
+def _kind(table: Table, name: str) -> Kind:
+    kind = table.data.column(name).type
+    if pa.types.is_temporal(kind):
+        return "time"
+    return "number" if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind) else "text"
+
+
+def _with_owner_changes(table: Table) -> Table:
+    """Say for each version whether its owner differs from that of the version before (as they arrived)."""
+    seen = table.instants("seen_at")
+    arrived = arrivals(table, seen)
+    account, owner = group_numbers(table.data.column("account_id")), text_ranks(table.data.column("owner"))
+    rows = np.flatnonzero((arrived != MISSING) & (owner >= 0))
+    rows = rows[np.lexsort((owner[rows], seen[rows], arrived[rows], account[rows]))]
+    found = np.zeros(len(table))
+    found[rows] = (np.diff(account[rows], prepend=-1) == 0) & (np.diff(owner[rows], prepend=-1) != 0)
+    return with_columns(table, (Column("owner_changed", "number", "seen_at"), found))
+
+
+def _with_set_up(table: Table) -> Table:
+    """Say how long setup took; missing if it was completed before sign-up."""
+    if not table.has("signed_up_at", "setup_completed_at"):
+        return table
+    days = table.hours_between("signed_up_at", "setup_completed_at") * HOUR / DAY
+    return with_columns(table, (Column("setup_days", "number", "setup_completed_at"), days))
+
+
+def usage_stream(tables: Tables, settings: FeatureSettings) -> Table:
+    """Return the usage rows with `weekend` (1 on Saturdays and Sundays, UTC) and `days_since_signup`.
+
+    `days_since_signup` is built only where key events are declared; it is missing before sign-up.
+    """
+    table = tables["usage"]
+    at = table.instants("at")
+    table = with_columns(table, (Column("weekend", "number"), _weekend(at)))
+    accounts = tables["accounts"]
+    if not settings.key_events or not accounts.has("signed_up_at"):
+        return table
+    arrived, signed_up = _sign_ups(accounts, table.data.column("account_id"))
+    known = (signed_up > ALWAYS) & (at > ALWAYS) & (at >= signed_up)
+    days = np.where(known, (np.where(known, at, 0) - np.where(known, signed_up, 0)) / DAY, np.nan)
+    return with_columns(
+        table,
+        (
+            Column("sign_up_known_at", "time", "sign_up_known_at"),
+            np.where(arrived == MISSING, MISSING, np.maximum(arrived, at)),
+        ),
+        (Column("days_since_signup", "number", "sign_up_known_at"), days),
+    )
+
+
+def _weekend(at: np.ndarray) -> pa.Array:
+    """Say which instants are on a Saturday or Sunday, as flags, which take little memory."""
+    # 1970-01-01 was a Thursday: Saturday and Sunday are days 5 and 6 of a week that starts on Monday
+    on_weekend = (at // DAY + 3) % 7 >= 5
+    unknown = at <= ALWAYS
+    return pa.array(on_weekend, mask=unknown if unknown.any() else None)
+
+
+def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sign-up of each account wanted, from its first known row, and from when that row is known."""
+    begun = accounts.instants("valid_from") if accounts.has("valid_from") else np.full(len(accounts), ALWAYS, dtype=np.int64)
+    arrived, signed_up = arrivals(accounts, begun), accounts.midnights("signed_up_at")
+    rows = np.flatnonzero(arrived != MISSING)
+    rows = rows[np.lexsort((signed_up[rows], begun[rows], arrived[rows]))]
+    ids = accounts.data.column("account_id").combine_chunks().take(pa.array(rows))
+    numbers, words = numbered(wanted)
+    known = np.asarray(pc.index_in(words, value_set=ids).fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+    found = np.append(known, -1)[numbers]
+    return np.append(arrived[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]
+
 
 _Maker = Callable[[Tables, FeatureSettings], Table]
 

@@ -6,8 +6,8 @@ import pytest
 from shapley_oracle import Leaf, Node, model_text
 
 from staypower.errors import UsageError
-from staypower.models.shapley import explainer
-from staypower.models.shapley.explainer import Explainer, explainer_of
+from staypower.models import shapley_values
+from staypower.models.shapley_values import Explainer, explainer_of
 
 ROWS = 5000
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True, "min_data_in_leaf": 5}
@@ -75,7 +75,7 @@ def test_every_decision_is_lightgbms(split, missing, default_left):
 def test_no_number_depends_on_threads_order_or_company(data):
     made = Explainer(grown(data, **SHAPES["large"]).model_to_string())
     rows = data[0]
-    assert len(rows) > 2 * explainer._CHUNK
+    assert len(rows) > 2 * shapley_values._CHUNK
     whole = made.explain(rows, threads=1)
     order = np.random.default_rng(0).permutation(len(rows))
     for threads in (0, 2, 8, None):
