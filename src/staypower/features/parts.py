@@ -19,13 +19,9 @@ from staypower.features.sequences import RowSequence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ANSWERED", "ListedRows", "SequencePart"]
+__all__ = ["LAST", "ListedRows", "SequencePart"]
 
-_LAST = ("last", "last_code", "days_until_last")
-ANSWERED = frozenset(
-    {"count", "sum", "mean", "distinct", "active_days", "spread", "trend", "unanswered_in_a_row"}
-    | {*_LAST, *EXTREMES, *GAPS, *TIMES}
-)
+LAST = ("last", "last_code", "days_until_last")
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -253,7 +249,7 @@ def _answer_from_values(
     how: str, output: Output, listed: ListedRows, read: NDArray[np.float64], target: NDArray[np.float64]
 ) -> None:
     high, low, empty = listed.ends[output.high], listed.ends[output.low], output.empty
-    if how in _LAST:
+    if how in LAST:
         kernel.take_last(high, low, listed.times, read, empty, target)
     elif how in EXTREMES:
         kernel.take_extremes(EXTREMES[how], high, low, read, empty, target)

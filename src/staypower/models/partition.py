@@ -37,7 +37,6 @@ class TemporalPartition:
     trees: NDArray[np.bool_]  # shape (n,): Rows that grow the trees: the earlier cutoffs
     # shape (n,): Rows that calibrate the trees, and stop them where they are many: the latest cutoffs
     calibration: NDArray[np.bool_]
-    first_calibration: int  # instant of the first calibration cutoff
     text: str  # what was done, in words
 
     def has_history(self, labels: NDArray[np.int8], cutoffs: Positions, accounts: Positions) -> bool:
@@ -65,7 +64,7 @@ def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cu
         f"temporal: trees from {len(grown)} cutoffs ({span}), calibrated on {int((known >= first).sum())} later "
         f"cutoffs from {text_of(first)}, after an embargo of {embargo_days:g} days{waste}"
     )
-    return TemporalPartition(trees, calibration, first, text)
+    return TemporalPartition(trees, calibration, text)
 
 
 def deal_folds(accounts: Positions, labels: NDArray[np.int8], *, folds: int, seed: int) -> Positions:

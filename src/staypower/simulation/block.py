@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from staypower.cutoffs import DAY, HOUR
 from staypower.simulation.history import History
-from staypower.simulation.world import NEVER, Calendar, Parameters
+from staypower.simulation.world import Calendar, Parameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,13 +69,6 @@ class Block:
         """Instant at which each spell starts."""
         spells = self.history.spells
         return self.calendar.instants(spells["start_day"]) + self.start_clock[spells["account"]]
-
-    @cached_property
-    def spell_ends(self) -> Whole:
-        """Instant at which each spell ends, `BLANK_TIME` while it lasts."""
-        spells = self.history.spells
-        ends = self.calendar.instants(spells["end_day"]) + self.start_clock[spells["account"]]
-        return np.where(spells["end_day"] == NEVER, BLANK_TIME, ends)
 
     @cached_property
     def opened_at(self) -> Whole:

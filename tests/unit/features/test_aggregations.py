@@ -6,7 +6,7 @@ import pytest
 
 from staypower.features.definition import AGGREGATIONS
 from staypower.features.kernel import EXTREMES, GAPS, TIMES
-from staypower.features.parts import ANSWERED
+from staypower.features.parts import LAST
 
 
 def test_only_counts_and_sums_of_nothing_are_zero():
@@ -16,7 +16,8 @@ def test_only_counts_and_sums_of_nothing_are_zero():
 
 
 def test_every_aggregation_has_its_routine_and_no_other():
-    assert set(AGGREGATIONS) == ANSWERED
+    answered = {"count", "sum", "mean", "distinct", "active_days", "spread", "trend", "unanswered_in_a_row"}
+    assert set(AGGREGATIONS) == answered | {*LAST, *EXTREMES, *GAPS, *TIMES}
     assert {name for name, how in AGGREGATIONS.items() if how.kernel == "additive"} == {"count", "sum", "mean"}
     # what one routine answers it tells apart
     for numbered in (TIMES, GAPS):
