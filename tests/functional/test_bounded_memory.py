@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ import pytest
 from bucketed_tables import assert_same_tables, whole_and_buckets
 from command_line import run
 
-from staypower.pipelines import score as score_pipeline
 from staypower.scoring.scorer import Scorer
 
 BUCKETS = 40
@@ -93,7 +93,7 @@ def test_actions_are_the_same_whatever_the_number_of_buckets(company, cache, tmp
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
 def test_scores_are_the_same_bytes_for_any_number_of_buckets_and_threads(company, cache, tmp_path, monkeypatch, ending):
     of = Scorer.of
-    monkeypatch.setattr(Scorer, "of", lambda *a, **k: score_pipeline.replace(of(*a, **k), scored_at="now"))
+    monkeypatch.setattr(Scorer, "of", lambda *a, **k: replace(of(*a, **k), scored_at="now"))
     said = []
     for buckets, threads in ((1, 2), (7, 1), (3, 8)):
         path = tmp_path / f"{buckets}.{ending}"
