@@ -247,7 +247,7 @@ def test_orders_and_no_money_at_all(company) -> None:
     assert ranked.without_value == ranked.scored
     about_risk = ranked.table["probability_saved"].dropna()
     assert about_risk.is_monotonic_decreasing
-    assert "No account has a value in money" in ranked.text(200)
+    assert "No account has a monetary value" in ranked.text(200)
 
 
 @pytest.mark.parametrize(

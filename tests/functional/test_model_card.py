@@ -136,7 +136,7 @@ def test_costs_stand_beside_what_follows_from_them(company, card):
 def test_what_was_not_looked_at_is_said(card):
     limits = card[card.index("\n## Limits\n") :]
     assert "No attribute is declared sensitive" in limits
-    assert "not the choice of training accounts" in limits
+    assert "they do not cover other training data" in limits
     assert "The test is not temporal" not in limits
 
 
