@@ -36,7 +36,7 @@ def found_in(text: str, words: dict[str, str]) -> list[str]:
 
 
 def test_the_check_finds_a_replaced_word() -> None:
-    assert found_in("How to fix it", replaced_words()) == ["fix: say fix"]
+    assert found_in("How to mend it", replaced_words()) == ["mend: say fix"]
     assert not found_in("recommended", replaced_words())
 
 
