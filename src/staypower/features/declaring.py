@@ -206,11 +206,7 @@ def _codes(texts: ColumnTexts, settings: FeatureSettings) -> dict[str, int]:
 
 
 def own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred: frozenset[str]) -> list[Definition]:
-    """Make the definitions of a user's own features.
-
-    >>> own_features((), {}, frozenset())
-    []
-    """
+    """Make the definitions of a user's own features."""
     made: list[Definition] = []
     problems: list[Problem] = []
     for feature in own:
@@ -256,22 +252,13 @@ def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) 
 
 
 def known_when(stream: Table, column: str) -> bool:
-    """Say whether the table has the time from which a column is known.
-
-    >>> import pyarrow as pa
-    >>> from staypower.schemas import SCHEMAS
-    >>> known_when(Table(SCHEMAS["tickets"], pa.table({"category": ["billing"]})), "category")
-    False
-    """
+    """Say whether the table has the time from which a column is known."""
     described = stream.schema.column(column)
     return described is None or described.known_from is None or stream.has(described.known_from)
 
 
 def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None:
-    """Refuse sensitive attributes that the accounts do not have: a misspelled one would silently stay a feature.
-
-    >>> refuse_unknown_attributes(Tables({}, 0), FeatureSettings())
-    """
+    """Refuse sensitive attributes that the accounts do not have: a misspelled one would silently stay a feature."""
     if not settings.sensitive:
         return
     there = [name for name in tables["accounts"].data.column_names if name != "account_id"]
@@ -285,12 +272,7 @@ def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None
 
 
 def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[str]:
-    """Name the barred attributes that a definition reads.
-
-    >>> from staypower.features.families.relationship import attribute_feature
-    >>> sensitive_columns(attribute_feature("sex", "sex", number=False), {"sex"})
-    ['`sex`']
-    """
+    """Name the barred attributes that a definition reads."""
     if isinstance(definition, Combination) or source_of(definition.table) != "accounts":
         return []
     return [f"`{column}`" for column in definition.columns if _MADE_OF.get(column, column) in barred]

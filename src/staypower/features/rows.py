@@ -162,11 +162,7 @@ MOST_FILTERS = 62
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """A column as the kernel reads it.
-
-    >>> ReadColumn("user_id", "key").feature
-    ''
-    """
+    """A column as the kernel reads it."""
 
     name: str  # column of the stream
     # numbers of texts; amounts to be summed; numbers; times as days; times as the first cutoff number that knows them; texts
@@ -177,11 +173,7 @@ class ReadColumn:
 
 @dataclass(frozen=True)
 class Output:
-    """One feature of an operation.
-
-    >>> Output(0, 0, 28, 28, 0.0).low
-    28
-    """
+    """One feature of an operation."""
 
     column: int  # the column of the result that it fills
     high: int  # days before the cutoff at which its window ends and begins; `low` None for all of history
@@ -192,11 +184,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Operation:
-    """Features of a group with the same aggregation and column.
-
-    >>> Operation("count", None, ()).aggregation
-    'count'
-    """
+    """Features of a group with the same aggregation and column."""
 
     aggregation: str
     column: ReadColumn | None
@@ -205,11 +193,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class RowGroup:
-    """Features that read the same rows.
-
-    >>> RowGroup(-1, (), 0, (), (Operation("count", None, (Output(0, 0, 28, 28, 0.0), Output(1, 28, None, 0, 0.0))),)).days
-    (None, 28, 0)
-    """
+    """Features that read the same rows."""
 
     bit: int  # the filter that its rows pass, -1 for none
     # the times that must have come before a row is seen, besides the one that places it; '' is the row's own time

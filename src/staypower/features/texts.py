@@ -23,11 +23,7 @@ __all__ = ["ColumnTexts", "TextColumn", "count_texts", "texts_in"]
 
 @dataclass(frozen=True)
 class TextColumn:
-    """A column of texts.
-
-    >>> TextColumn("usage", "event").stream
-    False
-    """
+    """A column of texts."""
 
     table: str  # A canonical or declared table, or a stream
     column: str
@@ -56,14 +52,7 @@ class ColumnTexts:
 
 
 def count_texts(tables: Tables, column: TextColumn, settings: FeatureSettings, cutoff: int) -> ColumnTexts:
-    """Count the texts of a column over the rows known before a cutoff.
-
-    >>> import pyarrow as pa
-    >>> from staypower.schemas import SCHEMAS
-    >>> rows = pa.table({"account_id": ["a", "a"], "at": pa.array([1, 9], pa.timestamp("us", "UTC")), "event": ["x", "y"]})
-    >>> count_texts(Tables({"usage": Table(SCHEMAS["usage"], rows)}, 99), TextColumn("usage", "event"), FeatureSettings(), 5)
-    ColumnTexts(counts={'x': 1}, accounts=0)
-    """
+    """Count the texts of a column over the rows known before a cutoff."""
     if source_of(column.table) not in tables:
         return ColumnTexts()
     table = make_stream(column.table, tables, settings) if column.stream else tables[column.table]

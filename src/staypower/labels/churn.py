@@ -43,12 +43,7 @@ _KINDS: Mapping[str, Callable[[Any], ChurnDefinition]] = {
 
 
 def definition_of(label: LabelSettings) -> ChurnDefinition:
-    """Return what a label's kind answers from the tables.
-
-    >>> from staypower.labels.settings import GivenLabel
-    >>> type(definition_of(GivenLabel(flag="left"))).__name__
-    'GivenChurn'
-    """
+    """Return what a label's kind answers from the tables."""
     return _KINDS[label.kind](label)
 
 
@@ -62,15 +57,6 @@ def find_population(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.in
     - Given dates: active from sign-up to the first date of churn. Given flag: always active.
     - Too new: both the sign-up and the first row of the label's table are younger than the setting.
     - No history: the label's table has no row of the account before the cutoff, or it has not signed up.
-
-    >>> import pyarrow as pa
-    >>> from staypower.labels.settings import GivenLabel
-    >>> from staypower.schemas import SCHEMAS
-    >>> from staypower.tables import Table
-    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["b", "a"]}))
-    >>> found = find_population(Tables({"accounts": accounts}, 9), GivenLabel(flag="left"), np.array([9]))
-    >>> found.accounts, found.status.tolist()
-    (('a', 'b'), [[0], [0]])
     """
     cutoffs = np.asarray(cutoffs, dtype=np.int64)
     if (np.diff(cutoffs) <= 0).any():
@@ -81,13 +67,7 @@ def find_population(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.in
 
 @dataclass(frozen=True)
 class Labels:
-    """The population and what became of it.
-
-    >>> population = Population(("a",), np.array([0]), np.array([[0]], dtype=np.int8))
-    >>> one = np.array([[1]], dtype=np.int8)
-    >>> Labels(population, one, one, np.array([[False]])).frame()["base_rate"].tolist()
-    [1.0]
-    """
+    """The population and what became of it."""
 
     population: Population
     # shape (n_accounts, k): 1 churned, 0 stayed, -1 not in the population, gone before the outcome began, or without a label
@@ -145,16 +125,6 @@ def find_labels(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]
       the other kind, and ends without a reason, for not churned.
     - Non-contractual: no row that counts in the outcome.
     - Given dates: the first date lies in the outcome. Given flag: the flag.
-
-    >>> import pyarrow as pa
-    >>> from staypower.cutoffs import DAY
-    >>> from staypower.labels.settings import GivenLabel
-    >>> from staypower.schemas import SCHEMAS
-    >>> from staypower.tables import Table
-    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"], "left": ["Yes", "No"]}))
-    >>> labels = find_labels(Tables({"accounts": accounts}, DAY), GivenLabel(flag="left"), np.array([DAY]))
-    >>> labels.churned.tolist()
-    [[1], [0]]
     """
     cutoffs = np.asarray(cutoffs, dtype=np.int64)
     _refuse_open_outcomes(tables, label, cutoffs)
@@ -194,12 +164,7 @@ def _refuse_open_outcomes(tables: Tables, label: LabelSettings, cutoffs: NDArray
 
 @dataclass(frozen=True)
 class HorizonLabels:
-    """Who of one population had churned within each of several horizons.
-
-    >>> population = Population(("a",), np.array([0]), np.array([[0]], dtype=np.int8))
-    >>> HorizonLabels(population, (30, 90), np.array([[[0]], [[1]]], dtype=np.int8)).at(90).tolist()
-    [[1]]
-    """
+    """Who of one population had churned within each of several horizons."""
 
     population: Population  # the same for every horizon: who is a customer at a cutoff does not depend on how far one looks
     horizons: tuple[int, ...]  # days, ascending
@@ -222,21 +187,7 @@ def find_horizon_labels(
     *,
     known_until: int | None = None,
 ) -> HorizonLabels:
-    """Find who of the population of each cutoff had churned within each horizon.
-
-    >>> import pyarrow as pa
-    >>> from staypower.cutoffs import DAY
-    >>> from staypower.labels.settings import GivenLabel
-    >>> from staypower.schemas import SCHEMAS, Column, TableSchema
-    >>> from staypower.tables import Table
-    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
-    >>> left = pa.table({"account_id": ["a"], "churned_at": pa.array([40 * DAY], pa.timestamp("us", "UTC"))})
-    >>> schema = TableSchema("churn", ("churned_at",), (Column("churned_at", "time"),))
-    >>> tables = Tables({"accounts": accounts, "churn": Table(schema, left)}, 100 * DAY)
-    >>> found = find_horizon_labels(tables, GivenLabel(dates="churn"), np.array([0]), [30, 90, 180])
-    >>> found.churned[:, :, 0].tolist()
-    [[0, 0], [1, 0], [-1, -1]]
-    """
+    """Find who of the population of each cutoff had churned within each horizon."""
     reason = label.no_other_horizons
     if reason is not None:
         raise UsageError.of("the label has no other horizons", reason, "leave `horizons.days` empty")

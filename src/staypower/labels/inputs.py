@@ -52,12 +52,7 @@ def require_columns(tables: Tables, name: str, *columns: str) -> Table:
 
 @dataclass(frozen=True)
 class Happenings:
-    """Dated rows of known accounts.
-
-    >>> numbers = np.array([0, 0])
-    >>> Happenings(numbers, numbers, numbers, np.array([True, False])).counting().at.tolist()
-    [0]
-    """
+    """Dated rows of known accounts."""
 
     account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
     at: NDArray[np.int64]  # shape (n,): Instants; never `MISSING`

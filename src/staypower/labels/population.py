@@ -21,11 +21,7 @@ __all__ = ["ChurnDefinition", "ChurnKind", "Population", "Status", "fall", "old_
 
 
 class Status(IntEnum):
-    """What an account is at a cutoff; only `SCORED` accounts are trained on.
-
-    >>> Status.NOT_ACTIVE.word
-    'not_active'
-    """
+    """What an account is at a cutoff; only `SCORED` accounts are trained on."""
 
     SCORED = 0
     NOT_ACTIVE = 1
@@ -41,11 +37,7 @@ class Status(IntEnum):
 
 
 class ChurnKind(IntEnum):
-    """How an account churned.
-
-    >>> ChurnKind(2).name
-    'INVOLUNTARY'
-    """
+    """How an account churned."""
 
     NONE = 0
     VOLUNTARY = 1
@@ -55,11 +47,7 @@ class ChurnKind(IntEnum):
 
 @dataclass(frozen=True)
 class Population:
-    """The status of every account at every cutoff.
-
-    >>> Population(("a",), np.array([0, 1]), np.array([[1, 0]], dtype=np.int8)).scored.tolist()
-    [[False, True]]
-    """
+    """The status of every account at every cutoff."""
 
     accounts: tuple[str, ...]  # every account once, sorted
     cutoffs: NDArray[np.int64]  # shape (k,): Instants, ascending

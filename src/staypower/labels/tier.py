@@ -24,12 +24,7 @@ __all__ = ["SurveyState", "TierLabels", "TierRows", "find_survey_state", "find_t
 
 @dataclass(frozen=True)
 class TierRows:
-    """Tiers and flags of some rows.
-
-    >>> none, tier = np.array([False]), np.array([-1], dtype=np.int8)
-    >>> TierRows(tier, np.array([np.nan]), none, none, none, tier).answered.tolist()
-    [False]
-    """
+    """Tiers and flags of some rows."""
 
     tier: NDArray[np.int8]  # shape (n,): Number of the tier from 0, the worst; -1 where none is known
     value: NDArray[np.float64]  # shape (n,)
@@ -41,11 +36,7 @@ class TierRows:
 
 @dataclass(frozen=True)
 class SurveyState:
-    """What was known about the surveys of each account before each cutoff.
-
-    >>> SurveyState(("a",), np.array([0]), np.array([[False]]), np.array([[-1]], dtype=np.int8)).ever_invited.any()
-    np.False_
-    """
+    """What was known about the surveys of each account before each cutoff."""
 
     accounts: tuple[str, ...]
     cutoffs: NDArray[np.int64]  # shape (k,)
@@ -58,14 +49,7 @@ class SurveyState:
 
 @dataclass(frozen=True)
 class TierLabels:
-    """The tier that each account's next answer shows, and who stayed silent.
-
-    >>> one, none = np.array([[2]], dtype=np.int8), np.array([[False]])
-    >>> names = ("detractor", "passive", "promoter")
-    >>> labels = TierLabels(("a",), np.array([0]), names, one, np.array([[9.0]]), ~none, ~none, none, one)
-    >>> labels.rows(["a"], np.array([0])).tier.tolist()
-    [2]
-    """
+    """The tier that each account's next answer shows, and who stayed silent."""
 
     accounts: tuple[str, ...]  # every account once, sorted
     cutoffs: NDArray[np.int64]  # shape (k,): Instants, ascending
@@ -97,17 +81,6 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
     - Survey: the first UTC day in `[cutoff, cutoff + horizon)` on which the instrument was answered; of several answers that
       day the median; then the band. What lies between two bands belongs to the worse one.
     - Behaviour: see `staypower.labels.tier_signs`.
-
-    >>> import pyarrow as pa
-    >>> from staypower.cutoffs import DAY
-    >>> from staypower.schemas import SCHEMAS
-    >>> from staypower.tables import Table
-    >>> accounts = Table(SCHEMAS["accounts"], pa.table({"account_id": ["a", "b"]}))
-    >>> answers = {"account_id": ["a"], "answered_at": pa.array([2 * DAY], pa.timestamp("us", "UTC")), "value": [9.0]}
-    >>> words = {"instrument": ["nps"], "low": [0.0], "high": [10.0]}
-    >>> tables = Tables({"accounts": accounts, "surveys": Table(SCHEMAS["surveys"], pa.table(answers | words))}, 99 * DAY)
-    >>> find_tiers(tables, TierSettings(), np.array([DAY])).tier.tolist()
-    [[2], [-1]]
     """
     cutoffs = np.asarray(cutoffs, dtype=np.int64)
     if (np.diff(cutoffs) <= 0).any():

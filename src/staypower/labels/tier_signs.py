@@ -37,13 +37,7 @@ def has_answers(tables: Tables, instrument: str) -> bool:
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers sorted by account and time, and invitations.
-
-    >>> two = np.array([0, 0])
-    >>> answers = Answers(two, np.array([5, 9]), np.array([5, 9]), np.array([6.0, 9.0]), two, two, two)
-    >>> answers.day_stop.tolist(), answers.medians(np.array([0]), np.array([2])).tolist()
-    ([2, 2], [7.5])
-    """
+    """Answers sorted by account and time, and invitations."""
 
     account: NDArray[np.int64]  # shape (n,): Position in the list of accounts
     at: NDArray[np.int64]  # shape (n,): when each answer was given

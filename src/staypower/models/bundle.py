@@ -135,16 +135,7 @@ class SealedModel:
 
 @dataclass(frozen=True)
 class Bundle(SealedModel):
-    """The churn model with everything that scoring needs, secondary models included.
-
-    >>> from staypower.models.churn import ChurnClassifier
-    >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 2))
-    >>> model = ChurnClassifier(max_trees=5).fit(X, X[:, 0] > 0)
-    >>> bundle = model.to_bundle(metadata={"name": "acme"})
-    >>> bool((bundle.predict(X) == model.predict_proba(X)[:, 1]).all())
-    True
-    """
+    """The churn model with everything that scoring needs, secondary models included."""
 
     calibration: CalibrationMap
     categories: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # codes of each categorical feature

@@ -79,11 +79,7 @@ class _Map:
 
 @dataclass(frozen=True)
 class SigmoidMap(_Map):
-    """Platt's sigmoid: log-odds = slope * raw + intercept.
-
-    >>> SigmoidMap(slope=2.0, intercept=0.0).apply(np.array([0.0])).tolist()
-    [0.5]
-    """
+    """Platt's sigmoid: log-odds = slope * raw + intercept."""
 
     kind: ClassVar[str] = "sigmoid"
     positive: ClassVar[tuple[str, ...]] = ("slope",)
@@ -139,11 +135,7 @@ MAPS: Mapping[str, type[_Map]] = {"temperature": TemperatureMap, "sigmoid": Sigm
 
 
 def calibration_from_dict(values: Mapping[str, Any]) -> CalibrationMap:
-    """Read a calibration map back from JSON-able values.
-
-    >>> calibration_from_dict({"kind": "temperature", "temperature": 2.0})
-    TemperatureMap(temperature=2.0)
-    """
+    """Read a calibration map back from JSON-able values."""
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in MAPS:
         raise UsageError.of("unknown calibration", repr(kind), nearest(str(kind), MAPS))

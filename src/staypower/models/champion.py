@@ -96,11 +96,7 @@ class ChampionLock:
 
 @dataclass(frozen=True)
 class BundlePlace:
-    """Where a bundle lies and what must seal it.
-
-    >>> BundlePlace(Path("elsewhere"), None).version
-    ''
-    """
+    """Where a bundle lies and what must seal it."""
 
     folder: Path
     digest: str | None  # None for a folder that the user names: then only its own manifest is checked
@@ -112,11 +108,7 @@ Record = TypeVar("Record", VersionRecord, ChampionLock)
 
 
 def find_bundle(models_folder: Path, name: str, model: str | None = None) -> BundlePlace:
-    """Find the bundle to score with.
-
-    >>> find_bundle(Path("models"), "acme", "some/folder").folder.name
-    'folder'
-    """
+    """Find the bundle to score with."""
     if model is None:
         lock = read_champion(models_folder, name)
         return BundlePlace(models_folder / name / lock.version, lock.digest, lock.version, lock.run_id)
@@ -161,11 +153,7 @@ def _fix_no_champion(models_folder: Path, name: str) -> str:
 
 
 def read_versions(models_folder: Path, name: str) -> dict[str, VersionRecord]:
-    """Read what is known of each exported version.
-
-    >>> read_versions(Path("no such folder"), "acme")
-    {}
-    """
+    """Read what is known of each exported version."""
     path = models_folder / name / "versions.json"
     try:
         content = path.read_bytes()

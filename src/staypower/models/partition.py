@@ -27,12 +27,7 @@ _ONE_IN = 6
 
 @dataclass(frozen=True)
 class TemporalPartition:
-    """Rows by the time of their cutoff.
-
-    >>> cutoffs = np.array([0, 10, 20, 30]) * DAY
-    >>> partition_by_time(cutoffs, embargo_days=10, calibration_cutoffs=1).trees.tolist()
-    [True, True, True, False]
-    """
+    """Rows by the time of their cutoff."""
 
     trees: NDArray[np.bool_]  # shape (n,): Rows that grow the trees: the earlier cutoffs
     # shape (n,): Rows that calibrate the trees, and stop them where they are many: the latest cutoffs
@@ -93,11 +88,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """The boosters of the folds, each without the accounts of its fold.
-
-    >>> CrossFit((), 5, np.array([0, 1])).trees
-    5
-    """
+    """The boosters of the folds, each without the accounts of its fold."""
 
     boosters: tuple[lightgbm.Booster, ...]
     trees: int  # how many trees of each count: where the mean of their held-out losses is lowest

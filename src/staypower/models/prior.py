@@ -81,11 +81,7 @@ class PriorCorrection:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PriorCorrection:
-        """Read it back.
-
-        >>> PriorCorrection.from_dict(PriorCorrection(0.1, 0.2).to_dict()).target
-        0.2
-        """
+        """Read it back."""
         return cls(float(values["trained"]), float(values["target"]), values["source"], int(values["accounts"]))
 
     @property
@@ -124,11 +120,7 @@ def estimate_prior(probability: ArrayLike, trained: float) -> PriorCorrection:
 
 
 def prior_of(chosen: float | Literal["estimate"] | None, trained: float, population: ArrayLike) -> PriorCorrection | None:
-    """Turn a setting into the correction of a scoring run.
-
-    >>> prior_of(None, 0.08, []) is None, prior_of(0.16, 0.08, []).target
-    (True, 0.16)
-    """
+    """Turn a setting into the correction of a scoring run."""
     if chosen is None:
         return None
     return estimate_prior(population, trained) if chosen == "estimate" else PriorCorrection(trained, float(chosen))

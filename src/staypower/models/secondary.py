@@ -260,13 +260,7 @@ _RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "lea
 
 @dataclass(frozen=True)
 class KindModel:
-    """P(voluntary | churn), read from a bundle's secondary model.
-
-    >>> from staypower.models.secondary import constant_model
-    >>> sealed = constant_model(6, 2, feature="seats", metadata={})
-    >>> KindModel(sealed).split(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).to_dict("records")
-    [{'p_voluntary': 0.14, 'p_involuntary': 0.06}]
-    """
+    """P(voluntary | churn), read from a bundle's secondary model."""
 
     sealed: SealedModel
 

@@ -147,11 +147,7 @@ class ModelSettings(BaseModel):
 
 
 class FitSettings(ModelSettings):
-    """What the estimators take besides the settings of a config.
-
-    >>> FitSettings(split="grouped").folds
-    5
-    """
+    """What the estimators take besides the settings of a config."""
 
     calibration_cutoffs: int | None = Field(
         default=None, ge=1, description="how many of the latest cutoffs calibrate in the temporal split; None: one in six"

@@ -51,11 +51,7 @@ def tier_probabilities(above: ArrayLike) -> Floats:
 
 
 def tier_models(secondary: Mapping[str, SealedModel]) -> tuple[str, ...]:
-    """Name the tier's boosters among the secondary models of a bundle, P(tier > 0) first.
-
-    >>> tier_models({})
-    ()
-    """
+    """Name the tier's boosters among the secondary models of a bundle, P(tier > 0) first."""
     numbers = sorted(int(found.group(1)) for name in secondary if (found := _NAME.fullmatch(name)))
     if numbers != list(range(len(numbers))):
         raise UsageError.of("a booster of the tier model is missing", str(numbers), "train the model again")

@@ -225,11 +225,7 @@ def _calibrate(
 
 
 class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The base of the classifiers: its subclasses store the parameters that `FitSettings` names.
-
-    >>> issubclass(TreeClassifier, ClassifierMixin)
-    True
-    """
+    """The base of the classifiers: its subclasses store the parameters that `FitSettings` names."""
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that missing values are allowed."""

@@ -22,23 +22,12 @@ Floats = NDArray[np.float64]
 
 
 class FitError(UsageError, ValueError):
-    """What was given to the estimator cannot be used; a `ValueError` too, as scikit-learn expects.
-
-    >>> raise FitError.of("one class only", "1 class", "give both")
-    Traceback (most recent call last):
-        ...
-    staypower.models.training_rows.FitError: one class only: 1 class. Fix: give both.
-    """
+    """What was given to the estimator cannot be used; a `ValueError` too, as scikit-learn expects."""
 
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Rows to train on, in the order of account and cutoff.
-
-    >>> rows = TrainingRows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
-    >>> rows.take(np.array([True, False])).labels
-    array([0], dtype=int8)
-    """
+    """Rows to train on, in the order of account and cutoff."""
 
     features: Floats  # shape (n, k)
     labels: NDArray[np.int8]  # shape (n,)

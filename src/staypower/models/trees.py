@@ -25,16 +25,7 @@ _CONTRIBUTION_COST = 50
 
 @dataclass(frozen=True)
 class Grower:
-    """Grows trees of one shape.
-
-    >>> rng = np.random.default_rng(0)
-    >>> features = rng.normal(size=(200, 2))
-    >>> rows = TrainingRows(features, (features[:, 0] > 0).astype(np.int8), None, np.arange(200), None)
-    >>> shape = TreeShape.by_evidence(churners=100, accounts=200, rows=200)
-    >>> grower = Grower(shape, max_trees=10, patience=5, seed=0, threads=1)
-    >>> grower.grow(rows, trees=3).num_trees()
-    3
-    """
+    """Grows trees of one shape."""
 
     shape: TreeShape
     max_trees: int

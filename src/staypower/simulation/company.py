@@ -36,14 +36,7 @@ Format = Literal["parquet", "csv"]
 
 
 class TableFiles:
-    """One growing file per table.
-
-    >>> import tempfile
-    >>> with TableFiles(Path(tempfile.mkdtemp()), "csv") as files:
-    ...     files.add("goals", pa.table({"account_id": ["a"]}))
-    >>> files.paths["goals"].read_text().split()
-    ['"account_id"', '"a"']
-    """
+    """One growing file per table."""
 
     def __init__(self, folder: Path, format: Format) -> None:
         if format not in get_args(Format):
@@ -325,11 +318,7 @@ def _checked_plan(
     siblings: Sequence[int],
     copies: int,
 ) -> SimulationPlan:
-    """Check every argument of `simulate`; all problems at once.
-
-    >>> _checked_plan(300, 6, 0, "2023-01-01", [], 90, "attitude", (30, 90), 8).blocks
-    2
-    """
+    """Check every argument of `simulate`; all problems at once."""
     limits = (
         ("accounts", accounts, 1, 10**7 - 1),
         ("months", months, 6, 240),

@@ -185,11 +185,7 @@ def truth_frame(
 
 @dataclass(frozen=True)
 class Ceiling(Result):
-    """What the true probabilities reach against what happened: no model that sees only the tables does better on average.
-
-    >>> Ceiling(10, 0.1, 0.8, 0.3, 0.08, 0.81).frame().shape
-    (1, 6)
-    """
+    """What the true probabilities reach against what happened: no model that sees only the tables does better on average."""
 
     accounts: int  # accounts counted: active at the cutoff, no notice given, outcome over
     base_rate: float  # share that churned

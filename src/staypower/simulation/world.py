@@ -47,9 +47,6 @@ class Parameters:
     """The constants of the simulated company.
 
     Latent quantities have a spread of about one; rates are per week unless their meaning says otherwise.
-
-    >>> 0 < Parameters().stock_share < 1
-    True
     """
 
     # Who signs up
@@ -245,11 +242,7 @@ SEGMENTS = ("small", "mid", "large")
 
 
 def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn log-odds into a probability.
-
-    >>> sigmoid(np.array([0.0])).tolist()
-    [0.5]
-    """
+    """Turn log-odds into a probability."""
     probability: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-log_odds))
     return probability
 
@@ -259,10 +252,6 @@ class State:
     """The latent state of many accounts; every array has shape (accounts,).
 
     Traits stay; the rest moves weekly (`dynamics.advance_week`) or at billing days (`dynamics.advance_day`).
-
-    >>> state = draw_accounts(4, Calendar.of("2023-01-01", 6), Parameters(), np.random.default_rng(0))
-    >>> len(state.repeat(np.array([0, 2]), 3).fit)
-    6
     """
 
     fit: Floats

@@ -71,11 +71,7 @@ OUTREACH = (
 
 
 def attribute_feature(column: str, slug: str, *, number: bool) -> Feature:
-    """Declare one attribute of the account.
-
-    >>> attribute_feature("Segment", "segment", number=False).name
-    'account_segment'
-    """
+    """Declare one attribute of the account."""
     how = "last" if number else "last_code"
     words = f"{column.replace('_', ' ')} of the account"
     return accounts.feature(f"account_{slug}", how, column, time="seen_at", category=not number, says=words)

@@ -138,11 +138,7 @@ SUPPORT = (
 
 
 def priority_features(high: tuple[str, ...]) -> tuple[Template | Combination, ...]:
-    """Declare the tickets of high priority.
-
-    >>> len(priority_features(("high",)))
-    2
-    """
+    """Declare the tickets of high priority."""
     return (
         tickets.every_window(
             "high_priority_tickets",

@@ -72,11 +72,7 @@ _WORDS = {
 
 
 def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
-    """Declare the features of one instrument; instruments are never pooled.
-
-    >>> len(instrument_features("csat")), len(instrument_features("nps"))
-    (7, 10)
-    """
+    """Declare the features of one instrument; instruments are never pooled."""
     word, lever = _WORDS.get(instrument, (instrument, "satisfaction"))
     one = TableFeatures("surveys", lever=lever, time="answered_at", where=Filter("instrument", (instrument,)))
     made = (
@@ -123,11 +119,7 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
 
 
 def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
-    """Declare the average satisfaction at one touchpoint (found in the data).
-
-    >>> touchpoint_feature("Onboarding call", "onboarding_call").name
-    'csat_at_onboarding_call_365d'
-    """
+    """Declare the average satisfaction at one touchpoint (found in the data)."""
     there = (Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,)))
     words = f"average satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)"
     return answers.feature(f"csat_at_{slug}_365d", "mean", "answer", window=365, where=there, says=words, lever="satisfaction")

@@ -114,11 +114,7 @@ USAGE = (
 
 
 def event_features(event: str, slug: str) -> tuple[Definition | Template, ...]:
-    """Declare the counts of one common product feature (an event found in the data).
-
-    >>> [entry.name for entry in event_features("Export", "export") if not isinstance(entry, Template)]
-    ['days_since_event_export']
-    """
+    """Declare the counts of one common product feature (an event found in the data)."""
     one = TableFeatures("usage", lever="adoption", where=Filter("event", (event,)))
     return (
         one.every_window(f"event_{slug}", "count", shortest=28, longest=90, says=f"uses of {event}", unit="events"),
@@ -127,11 +123,7 @@ def event_features(event: str, slug: str) -> tuple[Definition | Template, ...]:
 
 
 def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, ...]) -> tuple[Definition | Template, ...]:
-    """Declare onboarding and self-service for the events that the settings name.
-
-    >>> named_event_features((), ())
-    ()
-    """
+    """Declare onboarding and self-service for the events that the settings name."""
     made: list[Definition | Template] = []
     if key_events:
         key = TableFeatures("usage", lever="onboarding", where=Filter("event", key_events))
