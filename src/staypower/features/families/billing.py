@@ -10,10 +10,15 @@ __all__ = ["BILLING", "PAYMENTS"]
 # What an active subscription shows now. Size, length and renewal date of a contract have no lever: they say how much is at
 # stake and when it is decided, not why.
 now = TableFeatures("subscriptions", lever=None, until="until_at")
+held = TableFeatures("subscriptions", lever="relationship", until="until_at")
 terms = TableFeatures("subscriptions", lever="billing", until="until_at")
 subscriptions = TableFeatures("subscriptions", lever="relationship")
+started = TableFeatures("subscriptions", lever="relationship", where=Filter("first_state", at_least=1.0))
+raises = TableFeatures("subscriptions", lever="billing", where=Filter("mrr_change", at_least=0.005))
+cuts = TableFeatures("subscriptions", lever="billing", where=Filter("mrr_change", below=-0.005))
+seats_added = TableFeatures("subscriptions", lever="relationship", where=Filter("seats_change", at_least=1.0))
+seats_cut = TableFeatures("subscriptions", lever="relationship", where=Filter("seats_change", below=0.0))
 ends = TableFeatures("subscription_ends", lever="relationship", time="ended_at")
-_SEATS_CUT = Filter("seats_change", below=0.0)
 
 BILLING = (
     now.feature("mrr_now", "sum", "mrr", says="monthly recurring revenue", unit="per month"),
@@ -34,12 +39,8 @@ BILLING = (
     ),
     now.feature("seats_now", "sum", "seats", says="paid seats", unit="seats"),
     now.feature("seats_90_days_ago", "sum", "seats", offset=90, says="paid seats", unit="seats"),
-    now.change(
-        "seats_change_90_days",
-        "seats_now",
-        "seats_90_days_ago",
-        says="change in paid seats compared with 90 days ago",
-        lever="relationship",
+    held.change(
+        "seats_change_90_days", "seats_now", "seats_90_days_ago", says="change in paid seats compared with 90 days ago"
     ),
     now.ratio("mrr_per_seat", "mrr_now", "seats_now", says="monthly recurring revenue per seat", unit="per month"),
     terms.feature("discount_now", "maximum", "discount", says="discount"),
@@ -60,16 +61,15 @@ BILLING = (
         unit="contracts",
     ),
     # of several contracts; an account that cancels all of them has given notice and is not predicted
-    now.feature(
+    held.feature(
         "subscriptions_cancelled_now",
         "count",
         time="cancel_requested_at",
         says="active subscriptions that have been cancelled",
         unit="subscriptions",
-        lever="relationship",
     ),
-    now.feature("subscriptions_now", "count", says="active subscriptions", unit="subscriptions", lever="relationship"),
-    now.feature("products_now", "distinct", "product", says="subscribed products", unit="products", lever="relationship"),
+    held.feature("subscriptions_now", "count", says="active subscriptions", unit="subscriptions"),
+    held.feature("products_now", "distinct", "product", says="subscribed products", unit="products"),
     now.feature("plan_now", "last_code", "plan", category=True, says="plan"),
     now.feature("billing_period_now", "last_code", "billing_period", category=True, says="billing period"),
     subscriptions.feature(
@@ -79,44 +79,18 @@ BILLING = (
         unit="days",
         lever=None,
     ),
-    subscriptions.every_window(
-        "subscriptions_started",
-        "count",
-        shortest=90,
-        where=Filter("first_state", at_least=1.0),
-        says="subscriptions started",
-        unit="subscriptions",
-    ),
+    started.every_window("subscriptions_started", "count", shortest=90, says="subscriptions started", unit="subscriptions"),
     ends.every_window("subscriptions_ended", "count", shortest=90, says="subscriptions ended", unit="subscriptions"),
     ends.feature("subscriptions_ended_ever", "count", says="subscriptions ended", unit="subscriptions"),
-    subscriptions.every_window(
-        "mrr_raises",
-        "count",
-        shortest=90,
-        where=Filter("mrr_change", at_least=0.005),
-        says="increases in monthly recurring revenue",
-        unit="changes",
-        lever="billing",
-    ),
-    subscriptions.every_window(
-        "mrr_cuts",
-        "count",
-        shortest=90,
-        where=Filter("mrr_change", below=-0.005),
-        says="decreases in monthly recurring revenue",
-        unit="changes",
-        lever="billing",
-    ),
-    subscriptions.every_window(
-        "seats_raises", "count", shortest=90, where=Filter("seats_change", at_least=1.0), says="seat additions", unit="changes"
-    ),
-    subscriptions.every_window("seats_cuts", "count", shortest=90, where=_SEATS_CUT, says="seat reductions", unit="changes"),
-    subscriptions.feature(
-        "days_since_seats_cut", "days_since_last", where=_SEATS_CUT, says="days since the last seat reduction", unit="days"
-    ),
+    raises.every_window("mrr_raises", "count", shortest=90, says="increases in monthly recurring revenue", unit="changes"),
+    cuts.every_window("mrr_cuts", "count", shortest=90, says="decreases in monthly recurring revenue", unit="changes"),
+    seats_added.every_window("seats_raises", "count", shortest=90, says="seat additions", unit="changes"),
+    seats_cut.every_window("seats_cuts", "count", shortest=90, says="seat reductions", unit="changes"),
+    seats_cut.feature("days_since_seats_cut", "days_since_last", says="days since the last seat reduction", unit="days"),
 )
 
 payments = TableFeatures("payments", lever="billing")
+received = TableFeatures("payments", lever="billing", where=Filter("status", ("paid", "refunded")))
 failed = TableFeatures("payments", lever="billing", where=Filter("status", ("failed",)))
 
 PAYMENTS = (
@@ -132,15 +106,7 @@ PAYMENTS = (
     failed.every_window(
         "payments_recovered", "count", shortest=90, time="recovered_at", says="failed payments later recovered", unit="payments"
     ),
-    payments.every_window(
-        "amount_paid",
-        "sum",
-        "amount",
-        shortest=28,
-        where=Filter("status", ("paid", "refunded")),
-        says="amount paid",
-        unit="amount",
-    ),
+    received.every_window("amount_paid", "sum", "amount", shortest=28, says="amount paid", unit="amount"),
     failed.feature(
         "payments_failed_open_now", "count", until="recovered_at", says="failed payments not yet recovered", unit="payments"
     ),

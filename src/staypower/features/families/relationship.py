@@ -8,6 +8,7 @@ from staypower.features.families.rows import TableFeatures
 __all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature"]
 
 accounts = TableFeatures("accounts", lever=None)
+setup = TableFeatures("accounts", lever="onboarding", time="setup_completed_at")
 owners = TableFeatures("accounts", lever="relationship", time="seen_at", where=Filter("owner_changed", at_least=1.0))
 advocacy = TableFeatures("advocacy", lever="relationship")
 goals = TableFeatures("goals", lever="value")
@@ -15,23 +16,8 @@ outreach = TableFeatures("outreach", lever=None)
 
 RELATIONSHIP = (
     accounts.feature("tenure_days", "days_since_first", time="signed_up_at", says="days as a customer", unit="days"),
-    accounts.feature(
-        "days_since_setup_completed",
-        "days_since_last",
-        time="setup_completed_at",
-        says="days since setup was completed",
-        unit="days",
-        lever="onboarding",
-    ),
-    accounts.feature(
-        "days_to_setup",
-        "last",
-        "setup_days",
-        time="setup_completed_at",
-        says="days from sign-up to completed setup",
-        unit="days",
-        lever="onboarding",
-    ),
+    setup.feature("days_since_setup_completed", "days_since_last", says="days since setup was completed", unit="days"),
+    setup.feature("days_to_setup", "last", "setup_days", says="days from sign-up to completed setup", unit="days"),
     owners.feature("owner_changes_365d", "count", window=365, says="changes of account owner", unit="changes"),
     owners.feature("owner_changes_ever", "count", says="changes of account owner", unit="changes"),
     owners.feature(

@@ -8,21 +8,14 @@ from staypower.features.families.rows import TableFeatures
 __all__ = ["SURVEYS", "instrument_features", "touchpoint_feature"]
 
 surveys = TableFeatures("surveys", lever="relationship")
+invitations = TableFeatures("surveys", lever="relationship", time="sent_at")
 answers = TableFeatures("surveys", lever="relationship", time="answered_at")
 _CSAT_AFTER_SLOW_TICKET = (Filter("instrument", ("csat",)), Filter("after_slow_ticket", at_least=1.0))
 
 SURVEYS = (
-    surveys.every_window(
-        "surveys_sent", "count", shortest=90, time="sent_at", says="survey invitations", unit="invitations", lever=None
-    ),
-    surveys.every_window(
-        "surveys_answered",
-        "count",
-        shortest=90,
-        time="sent_at",
-        after="answered_at",
-        says="survey invitations answered",
-        unit="answers",
+    invitations.every_window("surveys_sent", "count", shortest=90, says="survey invitations", unit="invitations", lever=None),
+    invitations.every_window(
+        "surveys_answered", "count", shortest=90, after="answered_at", says="survey invitations answered", unit="answers"
     ),
     Template(
         surveys.ratio(
@@ -34,11 +27,10 @@ SURVEYS = (
         ),
         shortest=90,
     ),
-    surveys.feature(
+    invitations.feature(
         "surveys_unanswered_in_a_row",
         "unanswered_in_a_row",
         "answered_at",
-        time="sent_at",
         says="survey invitations left unanswered in a row",
         unit="invitations",
     ),
