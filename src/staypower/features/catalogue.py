@@ -1,4 +1,4 @@
-"""The features to build, in order, with the codes learned for them, as JSON in a model's bundle.
+"""The features to build, in order, with the codes of their texts, as JSON in a model's bundle.
 
 Scoring uses the catalogue that training kept and learns nothing.
 """
@@ -22,7 +22,7 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The features to build, with the codes learned for them.
+    """The features to build, with the codes of their texts.
 
     Parameters
     ----------

@@ -99,7 +99,6 @@ _ALL = (
 AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType({how.name: how for how in _ALL})
 
 LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
-Lever = Literal["onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship"]
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -218,8 +217,7 @@ class Feature:
         if self.window is None and re.search(r"_\d+d\Z", self.name):
             right = re.sub(r"_\d+d\Z", "", self.name)
             raise UsageError.of("the name contains a window but there is none", self.name, f"call it `{right}`")
-        if self.lever is not None and self.lever not in LEVERS:
-            raise UsageError.of("unknown lever", f"{self.name}: {self.lever}", nearest(self.lever, LEVERS))
+        _check_lever(self.name, self.lever)
 
     @property
     def how(self) -> Aggregation:
@@ -291,8 +289,7 @@ class Combination:
         _check_name(self.name)
         if self.how not in COMBINATIONS:
             raise UsageError.of("unknown combination", f"{self.name}: {self.how}", nearest(self.how, COMBINATIONS))
-        if self.lever is not None and self.lever not in LEVERS:
-            raise UsageError.of("unknown lever", f"{self.name}: {self.lever}", nearest(self.lever, LEVERS))
+        _check_lever(self.name, self.lever)
 
     @property
     def table(self) -> str:
@@ -350,6 +347,11 @@ def expand(entries: Sequence[Definition | Template], windows: Sequence[int]) -> 
         else:
             made.append(entry)
     return tuple(made)
+
+
+def _check_lever(name: str, lever: str | None) -> None:
+    if lever is not None and lever not in LEVERS:
+        raise UsageError.of("unknown lever", f"{name}: {lever}", nearest(lever, LEVERS))
 
 
 def _check_name(name: str) -> None:

@@ -166,7 +166,7 @@ class ReadColumn:
 
     name: str  # column of the stream
     # numbers of texts; amounts to be summed; numbers; times as days; times as the first cutoff number that knows them; texts
-    # as the codes learned for a feature
+    # as the codes of a feature
     kind: str
     feature: str = ""  # the feature whose codes are meant
 

@@ -46,7 +46,7 @@ class ContractualChurn(ChurnDefinition):
         versions = read_versions(subscriptions, accounts, observed_until=tables.observed_until)
         shape = (len(accounts), len(cutoffs))
         entered = entry(versions.known, cutoffs)
-        # A version speaks until a later one is known, or its own end is.
+        # A version holds until a later one is known, or its own end is.
         stop = np.minimum(newer_version(versions.subscription, entered, len(cutoffs)), entry(versions.ended, cutoffs))
         running = count_runs(versions.account, entered, stop, shape)
         warned = count_runs(versions.account, np.maximum(entered, entry(versions.notice, cutoffs)), stop, shape)

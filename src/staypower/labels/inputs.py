@@ -87,7 +87,7 @@ def count_runs(
     stop: NDArray[np.int64] | NDArray[np.int32],
     shape: tuple[int, int],
 ) -> NDArray[np.int32]:
-    """Count the rows of each account that speak at each cutoff.
+    """Count the rows of each account that hold at each cutoff.
 
     >>> count_runs(np.array([0, 0]), np.array([0, 1]), np.array([2, 3]), (1, 3)).tolist()
     [[1, 2, 1]]
@@ -103,7 +103,7 @@ def count_runs(
 def first_run(
     account: NDArray[np.int64], first: NDArray[np.int64] | NDArray[np.int32], shape: tuple[int, int]
 ) -> NDArray[np.int64]:
-    """Return the first cutoff at which any row of each account speaks, the number of cutoffs where none does.
+    """Return the first cutoff at which any row of each account holds; the number of cutoffs where none does.
 
     >>> first_run(np.array([0, 0]), np.array([2, 1]), (2, 3)).tolist()
     [1, 3]

@@ -94,7 +94,7 @@ def old_enough(sources: Sequence[Happenings], days: int, cutoffs: NDArray[np.int
     shape = (accounts, len(cutoffs))
     reached = np.zeros(shape, dtype=bool)
     for rows in sources:
-        # `entry` wants an age of more than so many days; a microsecond earlier makes it "at least".
+        # `entry` asks for an age above so many days; a microsecond earlier makes it "at least"
         aged = entry(rows.at - 1, cutoffs, offset_days=days)
         reached |= from_first(first_run(rows.account, np.maximum(aged, entry(rows.known, cutoffs)), shape), shape)
     return reached

@@ -1,4 +1,4 @@
-"""Which trained version scores: lock files beside the exported bundles, so that scoring needs no tracking server.
+"""Which trained version scores: lock files next to the exported bundles, so that scoring needs no tracking server.
 
 `models/<name>/<version>/` holds a sealed bundle, `models/<name>/versions.json` the digest of each, kept outside the folders
 they seal, and `models/<name>/champion.json` the version that scores by default.
@@ -137,17 +137,11 @@ def _fix_no_champion(models_folder: Path, name: str) -> str:
     if not versions:
         return "train a model first with `staypower train`"
     latest = max(versions.values(), key=lambda record: int(record.version))
-    if latest.untested_in_time:
+    lacking = "was trained on one snapshot, so it has no test over time" if latest.untested_in_time else latest.unfit
+    if lacking:
         return (
-            f"version {latest.version} was trained on one snapshot, so it has no test over time: promote it anyway with "
-            f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
-            f"`--model {latest.version}`"
-        )
-    if latest.unfit:
-        return (
-            f"version {latest.version} {latest.unfit}: promote it anyway with "
-            f"`staypower models promote {latest.version} --force --reason TEXT`, or use it this once with "
-            f"`--model {latest.version}`"
+            f"version {latest.version} {lacking}: promote it anyway with `staypower models promote {latest.version} --force "
+            f"--reason TEXT`, or use it this once with `--model {latest.version}`"
         )
     return f"promote one with `staypower models promote {latest.version}`, or use `score --model {latest.version}`"
 

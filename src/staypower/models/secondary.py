@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HorizonModel",
-    "KindModel",
     "LEAST_OF_A_KIND",
     "LEAST_OF_A_SIDE",
     "KINDS",
@@ -168,8 +167,7 @@ def horizons_of(
     bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
 ) -> pd.DataFrame:
     """Predict churn within the other horizons with a sealed model."""
-    if len(X) != len(churn_probability):
-        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one per row")
+    _require_one_each(X, churn_probability)
     model = HorizonModel.of(bundle)
     if model is None:
         return pd.DataFrame(index=pd.RangeIndex(len(X)))
@@ -247,8 +245,7 @@ def _fit(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelS
     return sealed, (f"{step.days} days: {needed}: {share} {of} is taken for every account",)
 
 
-KINDS = "kinds"
-"""The model's name in the bundle."""
+KINDS = "kinds"  # the model's name in the bundle
 
 LEAST_OF_A_KIND = 30
 """With fewer accounts of the rarer kind the share among the training rows is taken for every account."""
@@ -256,22 +253,6 @@ LEAST_OF_A_KIND = 30
 # Churners are few, and near copies of themselves at several cutoffs. Smaller trees (2 or 4 leaves) were never better in
 # benchmarks/horizons.py: the signal is a failed payment *and* how long ago it was.
 _RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "learning_rate": 0.03}
-
-
-@dataclass(frozen=True)
-class KindModel:
-    """P(voluntary | churn), read from a bundle's secondary model."""
-
-    sealed: SealedModel
-
-    def share(self, X: pd.DataFrame, *, threads: int | None = None) -> NDArray[np.float64]:
-        """Return P(voluntary | churn) of each row."""
-        return self.sealed.predict(X, threads=threads)
-
-    def split(self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None) -> pd.DataFrame:
-        """Divide each churn probability between the kinds; see `split_by_kind`."""
-        voluntary, involuntary = split_by_kind(churn_probability, self.share(X, threads=threads))
-        return pd.DataFrame({"p_voluntary": voluntary, "p_involuntary": involuntary})
 
 
 def split_by_kind(
@@ -330,9 +311,14 @@ def kinds_of(
     bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
 ) -> pd.DataFrame:
     """Divide churn probabilities by kind with a sealed model."""
-    if len(X) != len(churn_probability):
-        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one per row")
+    _require_one_each(X, churn_probability)
     sealed = bundle.secondary.get(KINDS)
     if sealed is None:
         return pd.DataFrame(index=pd.RangeIndex(len(X)))
-    return KindModel(sealed).split(X, churn_probability, threads=threads)
+    voluntary, involuntary = split_by_kind(churn_probability, sealed.predict(X, threads=threads))
+    return pd.DataFrame({"p_voluntary": voluntary, "p_involuntary": involuntary})
+
+
+def _require_one_each(X: pd.DataFrame, churn_probability: NDArray[np.float64]) -> None:
+    if len(X) != len(churn_probability):
+        raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one per row")

@@ -88,7 +88,7 @@ def choose_tiers(
     likeliest, highest = given.argmax(axis=1), given.max(axis=1)
     had = before != UNKNOWN
     kept = np.where(had, before, likeliest)
-    # a hair's breadth, so that a difference that is the margin in decimals counts as the margin
+    # a small tolerance, so that a difference that is the margin in decimals counts as the margin
     passes = given[row, likeliest] - given[row, kept] >= margin - 1e-12
     tier = np.where(passes, likeliest, kept)
     tier = np.where(highest < abstain_below - margin * had, UNKNOWN, tier)

@@ -37,7 +37,7 @@ __all__ = [
 
 
 def _number(value: float, meaning: str) -> float:
-    """Declare one parameter with its meaning beside it."""
+    """Declare one parameter with its meaning."""
     declared: float = field(default=value, metadata={"meaning": meaning})
     return declared
 
@@ -77,7 +77,7 @@ class Parameters:
     )
 
     # Support, effort, satisfaction
-    ticket_rate: float = _number(0.22, "tickets of an ordinary account")
+    ticket_rate: float = _number(0.22, "tickets of a typical account")
     incident_rate: float = _number(0.010, "chance of an incident: tickets, pain, less usage that week")
     service_keep: float = _number(0.94, "weekly persistence of how slowly an account is served")
     effort_keep: float = _number(0.88, "weekly persistence of effort")
@@ -93,7 +93,7 @@ class Parameters:
     budget_relaxes: float = _number(0.045, "chance that a tight budget relaxes")
     engagement_pull: float = _number(0.28, "weekly pull of engagement towards its target")
     engagement_noise: float = _number(0.1, "weekly noise of engagement")
-    typical_pull: float = _number(0.035, "weekly pull of the account's usual engagement towards the present one")
+    typical_pull: float = _number(0.035, "weekly pull of the account's typical engagement towards the present one")
 
     # Leaving by choice: terms of the log-odds at a monthly renewal
     leave_base: float = _number(-4.6, "log-odds of a typical account at a monthly renewal")
@@ -124,7 +124,7 @@ class Parameters:
     return_share: float = _number(0.10, "share of ends followed by a return after 60 to 240 days")
 
     # Usage and surveys
-    usage_rate: float = _number(2.8, "usage rows per week of an account with three seats and ordinary engagement")
+    usage_rate: float = _number(2.8, "usage rows per week of an account with three seats and typical engagement")
     usage_spread: float = _number(0.55, "spread of the accounts' own rhythm, log scale")
     usage_slope: float = _number(1.25, "log usage per unit of engagement")
     answer_base: float = _number(-0.75, "log-odds of answering an NPS invitation")
@@ -215,14 +215,14 @@ class Calendar:
 
     @cached_property
     def season(self) -> NDArray[np.float64]:
-        """How much is used on each day, beside 1: less in August and around the turn of the year."""
+        """Factor of usage on each day, about 1: lower in August and around the turn of the year."""
         position = (self.month % 12) + self.day_of_month / 31
         turn = np.minimum(np.abs(position - 12.0), position)
         return 1 - 0.22 * np.exp(-((position - 7.55) ** 2) / 0.12) - 0.35 * np.exp(-(turn**2) / 0.05)
 
     @cached_property
     def backlog(self) -> NDArray[np.float64]:
-        """How slow support is on each day, beside 0: slower in January and July."""
+        """How slow support is on each day, about 0: slower in January and July."""
         position = (self.month % 12) + self.day_of_month / 31
         return 0.35 * np.exp(-((position - 0.5) ** 2) / 0.3) + 0.3 * np.exp(-((position - 6.6) ** 2) / 0.4) - 0.1
 
