@@ -18,7 +18,7 @@ import pandas as pd
 from staypower import LoyaltyTierClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of
 from staypower.evaluation.tier import evaluate_tiers
-from staypower.labels.tier import TierRows, find_tiers
+from staypower.labels.tier import find_survey_state, find_tiers
 from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.probability import calibration_error
 from staypower.models.tier_prediction import choose_tiers
@@ -41,7 +41,9 @@ class Company:
     X: pd.DataFrame
     accounts: np.ndarray
     cutoffs: np.ndarray
-    rows: TierRows
+    tier: np.ndarray
+    last_tier: np.ndarray
+    ever_invited: np.ndarray
     true: np.ndarray
     test: np.ndarray
     embargo: int
@@ -68,12 +70,17 @@ def make_company(accounts: int, seed: int, silence: str) -> Company:
     tables = read_tables(settings, made.tables)
     dataset = build_dataset(settings, tables)
     labels = find_tiers(tables, TierSettings(), dataset.plan.all)
-    rows = labels.rows(dataset.matrix.accounts, dataset.matrix.cutoffs)
+    tier, last_tier = labels.rows(dataset.matrix.accounts, dataset.matrix.cutoffs)
+    state = find_survey_state(tables, TierSettings(), labels.accounts, dataset.plan.all)
+    account = pd.Index(labels.accounts).get_indexer(pd.Index(dataset.matrix.accounts))
+    ever_invited = state.ever_invited[account, np.searchsorted(dataset.plan.all, dataset.matrix.cutoffs)]
     return Company(
         dataset.X,
         dataset.matrix.accounts,
         dataset.matrix.cutoffs,
-        rows,
+        tier,
+        last_tier,
+        ever_invited,
         true_tiers(made.truth, dataset.matrix.accounts, dataset.matrix.cutoffs),
         dataset.rows("test"),
         dataset.plan.embargo,
@@ -104,8 +111,8 @@ def fit(company: Company, y: np.ndarray, rows: np.ndarray) -> LoyaltyTierClassif
 
 def predict(company: Company) -> dict[str, np.ndarray]:
     """Return the probabilities of every way of learning, on the test rows."""
-    learned, rows, answers = ~company.test, company.rows, company.rows.tier.astype(np.int64)
-    taught = learned & rows.answered
+    learned, answers = ~company.test, company.tier.astype(np.int64)
+    taught = learned & (company.tier >= 0)
     test = company.X[company.test]
     found = {"model": fit(company, answers, taught).predict_proba(test)}
     found["taught the truth of all"] = fit(company, company.true, learned).predict_proba(test)
@@ -128,11 +135,11 @@ def study(silence: str, accounts: int, seeds: range, bootstrap: int) -> None:
 
     true, cutoffs = pooled([c.true for c, _ in found]), pooled([c.cutoffs for c, _ in found])
     who = pooled([np.char.add(f"{n}-", c.accounts.astype(str)) for n, (c, _) in enumerate(found)])
-    answered, last = pooled([c.rows.answered for c, _ in found]), pooled([c.rows.last_tier for c, _ in found])
-    band = pooled([c.rows.tier for c, _ in found])
-    invited = pooled([c.rows.ever_invited for c, _ in found])
+    answered, last = pooled([c.tier >= 0 for c, _ in found]), pooled([c.last_tier for c, _ in found])
+    band = pooled([c.tier for c, _ in found])
+    invited = pooled([c.ever_invited for c, _ in found])
     likely = {name: np.concatenate([made[name] for _, made in found]) for name in found[0][1]}
-    taught = np.concatenate([c.rows.tier[~c.test & c.rows.answered] for c, _ in found])
+    taught = np.concatenate([c.tier[~c.test & (c.tier >= 0)] for c, _ in found])
     shares = np.bincount(taught, minlength=3) / len(taught)
     model = likely.pop("model")
     groups = {

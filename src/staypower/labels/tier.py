@@ -1,4 +1,4 @@
-"""The loyalty tier of an account: the band of its first answer after the cutoff, and who was asked and did not answer."""
+"""The loyalty tier of an account: the band of its first answer after the cutoff; and what was known of its surveys before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from staypower.cutoffs import Outcome, entry, text_of
 from staypower.errors import UsageError
-from staypower.labels.inputs import count_runs, first_run, from_first
+from staypower.labels.inputs import first_run, from_first
 from staypower.labels.tier_settings import TierSettings
 from staypower.labels.tier_signs import Answers, find_behaviour, read_answers
 from staypower.tables import Tables
@@ -19,19 +19,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SurveyState", "TierLabels", "TierRows", "find_survey_state", "find_tiers"]
-
-
-@dataclass(frozen=True)
-class TierRows:
-    """Tiers and flags of some rows."""
-
-    tier: NDArray[np.int8]  # shape (n,): Number of the tier from 0, the worst; -1 where none is known
-    value: NDArray[np.float64]  # shape (n,)
-    answered: NDArray[np.bool_]  # shape (n,)
-    invited: NDArray[np.bool_]  # shape (n,)
-    ever_invited: NDArray[np.bool_]  # shape (n,)
-    last_tier: NDArray[np.int8]  # shape (n,)
+__all__ = ["SurveyState", "TierLabels", "find_survey_state", "find_tiers"]
 
 
 @dataclass(frozen=True)
@@ -49,30 +37,25 @@ class SurveyState:
 
 @dataclass(frozen=True)
 class TierLabels:
-    """The tier that each account's next answer shows, and who stayed silent."""
+    """The tier that each account's next answer shows, and the one before."""
 
     accounts: tuple[str, ...]  # every account once, sorted
     cutoffs: NDArray[np.int64]  # shape (k,): Instants, ascending
-    classes: tuple[str, ...]  # names of the tiers, the worst first
-    tier: NDArray[np.int8]  # shape (n_accounts, k): Position in `classes`; -1 where no answer came in the horizon
-    # shape (n_accounts, k): The answer itself, on the raw scale; NaN where none came, and for behaviour
-    value: NDArray[np.float64]
-    answered: NDArray[np.bool_]  # shape (n_accounts, k): Whether an answer came in the horizon
-    # shape (n_accounts, k): Whether an invitation was sent in the horizon, or an answer came (who answers was asked)
-    invited: NDArray[np.bool_]
-    # shape (n_accounts, k): Whether an invitation or answer was known before the cutoff. The others are the never-invited
-    ever_invited: NDArray[np.bool_]
+    tier: NDArray[
+        np.int8
+    ]  # shape (n_accounts, k): number of the tier from 0, the worst; -1 where no answer came in the horizon
     # shape (n_accounts, k): Band of the last answer known before the cutoff; -1 where there is none
     last_tier: NDArray[np.int8]
 
-    def rows(self, accounts: Sequence[str] | NDArray[np.object_], cutoffs: NDArray[np.int64]) -> TierRows:
-        """Return tiers and flags of (account, cutoff) rows, such as those of a feature matrix."""
+    def rows(
+        self, accounts: Sequence[str] | NDArray[np.object_], cutoffs: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+        """Return tier and last tier of (account, cutoff) rows, such as those of a feature matrix."""
         account = pd.Index(self.accounts).get_indexer(pd.Index(list(accounts)))
         cutoff = pd.Index(self.cutoffs).get_indexer(pd.Index(cutoffs))
         if (account < 0).any() or (cutoff < 0).any():
             raise KeyError("rows of accounts or cutoffs that the labels were not made for")
-        names = ("tier", "value", "answered", "invited", "ever_invited", "last_tier")
-        return TierRows(*(getattr(self, name)[account, cutoff] for name in names))
+        return self.tier[account, cutoff], self.last_tier[account, cutoff]
 
 
 def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64]) -> TierLabels:
@@ -89,17 +72,12 @@ def find_tiers(tables: Tables, settings: TierSettings, cutoffs: NDArray[np.int64
     accounts = tuple(tables.account_ids)
     if settings.kind == "behaviour":
         tier = find_behaviour(tables, settings, accounts, cutoffs)
-        unknown = np.full(tier.shape, -1, dtype=np.int8)
-        known = tier >= 0
-        none, every = np.full(tier.shape, np.nan), np.ones(tier.shape, dtype=bool)
-        return TierLabels(accounts, cutoffs, settings.classes, tier, none, known, known, every, unknown)
+        return TierLabels(accounts, cutoffs, tier, np.full(tier.shape, -1, dtype=np.int8))
     answers = read_answers(tables, settings, accounts)
-    state = _state(answers, settings, accounts, cutoffs)
-    value, invited = _next_answers(answers, settings, cutoffs, state.last_tier.shape)
-    answered = ~np.isnan(value)
-    tier = np.where(answered, _bands(settings, value), -1).astype(np.int8)
-    asked = invited | answered
-    return TierLabels(accounts, cutoffs, settings.classes, tier, value, answered, asked, state.ever_invited, state.last_tier)
+    last_tier = _state(answers, settings, accounts, cutoffs).last_tier
+    value = _next_answers(answers, settings, cutoffs, last_tier.shape)
+    tier = np.where(np.isnan(value), -1, _bands(settings, value)).astype(np.int8)
+    return TierLabels(accounts, cutoffs, tier, last_tier)
 
 
 def find_survey_state(
@@ -136,9 +114,9 @@ def _bands(settings: TierSettings, values: NDArray[np.float64]) -> NDArray[np.in
 
 def _next_answers(
     answers: Answers, settings: TierSettings, cutoffs: NDArray[np.int64], shape: tuple[int, int]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the first answer in each horizon, NaN where there is none, and who was invited in it."""
-    first, stop = _fall(answers.at, cutoffs, settings.horizon)
+) -> NDArray[np.float64]:
+    """Return the first answer in each horizon, NaN where there is none."""
+    first, stop = entry(answers.at, cutoffs, offset_days=-settings.horizon), entry(answers.at, cutoffs)
     length = np.maximum(stop - first, 0)
     row = np.repeat(np.arange(len(answers)), length)
     cutoff = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
@@ -151,13 +129,7 @@ def _next_answers(
     begin = earliest[found]
     value = np.full(shape, np.nan)
     value[found] = answers.medians(begin, np.minimum(answers.day_stop[begin], latest[found] + 1))
-    asked, asked_stop = _fall(answers.asked_at, cutoffs, settings.horizon)
-    return value, count_runs(answers.asked_account, asked, asked_stop, shape) > 0
-
-
-def _fall(instants: NDArray[np.int64], cutoffs: NDArray[np.int64], horizon: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the run of cutoffs `[first, stop)` whose horizon holds each instant."""
-    return entry(instants, cutoffs, offset_days=-horizon), entry(instants, cutoffs)
+    return value
 
 
 def _state(answers: Answers, settings: TierSettings, accounts: tuple[str, ...], cutoffs: NDArray[np.int64]) -> SurveyState:

@@ -45,7 +45,6 @@ class Answers:
     value: NDArray[np.float64]  # shape (n,): On the raw scale
     # shape (m,): invitations; an answer without the time of its invitation counts as one at its own time
     asked_account: NDArray[np.int64]
-    asked_at: NDArray[np.int64]
     asked_known: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -114,7 +113,7 @@ def read_answers(tables: Tables, settings: TierSettings, accounts: Sequence[str]
     asked_at = np.where(sent == MISSING, np.where(answered, at, MISSING), sent)
     asked_known = np.where(asked_at == MISSING, MISSING, np.maximum(asked_at, arrived))
     asked = np.flatnonzero(ours & before(asked_known, tables.observed_until))
-    return Answers(account[kept], at[kept], known[kept], value[kept], account[asked], asked_at[asked], asked_known[asked])
+    return Answers(account[kept], at[kept], known[kept], value[kept], account[asked], asked_known[asked])
 
 
 def _refuse(table: Table, settings: TierSettings, answered: NDArray[np.bool_]) -> None:

@@ -144,9 +144,8 @@ def _tiers_of(dataset: Dataset, tables: Tables, tier: TierSettings) -> tuple[NDA
     """Find the tier of every row and that of the last answer before; -1 where there is none, or the horizon is not complete."""
     cutoffs = dataset.plan.all[Outcome(horizon=tier.horizon).mature(dataset.plan.all, tables.observed_until)]
     mature = dataset.where(np.isin(dataset.matrix.cutoffs, cutoffs))
-    rows = find_tiers(tables, tier, cutoffs).rows(mature.accounts, mature.cutoffs)
     found = np.full((2, len(dataset.y)), -1, dtype=np.int64)
-    found[:, mature.index] = rows.tier, rows.last_tier
+    found[:, mature.index] = find_tiers(tables, tier, cutoffs).rows(mature.accounts, mature.cutoffs)
     return found[0], found[1]
 
 
