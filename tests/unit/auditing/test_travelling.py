@@ -9,7 +9,7 @@ from staypower.auditing.report import Built
 from staypower.auditing.time_travel import travel_by_arrival, travel_in_time
 from staypower.cutoffs import DAY, MISSING
 from staypower.features import builder, declaring, parts, rows, texts
-from staypower.labels import contractual, population
+from staypower.labels import definitions, population
 
 
 def said(check):
@@ -100,7 +100,7 @@ def test_values_read_from_their_rows_time_are_caught(case, monkeypatch):
 
 def test_a_population_that_sees_three_days_ahead_is_caught(case, monkeypatch):
     exact = population.entry
-    for module in (population, contractual):
+    for module in (population, definitions):
         monkeypatch.setattr(module, "entry", lambda instants, cutoffs, **more: exact(instants, cutoffs + 3 * DAY, **more))
     check = travel_in_time(case)
     assert check.status == "failed"
