@@ -1,6 +1,6 @@
 """The features to build, in order, with the codes of their texts, as JSON in a model's bundle.
 
-Scoring uses the catalogue that training kept and learns nothing.
+Scoring uses the catalogue of training as it is.
 """
 
 from __future__ import annotations

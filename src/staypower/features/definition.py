@@ -1,4 +1,4 @@
-"""What a feature is: a frozen value without a date that validates itself and contains no execution.
+"""What a feature is: a frozen definition that checks itself; it holds no date and runs nothing.
 
 A `Feature` reads one table. A `Combination` is computed from two other features, which may be of different tables. A `Template`
 stands for a feature at every window of the settings. Names of columns and times are those of the streams (`streams`): the

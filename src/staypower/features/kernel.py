@@ -54,7 +54,7 @@ def list_values(n, values, times, position, owner, listed):  # type: ignore[no-u
     """
     begin = 0
     for j in range(n):
-        # plus zero: of 0 and -0, which are equal, the first given would win
+        # plus zero turns -0 into 0; they are equal, so the first given would win
         listed[j] = values[position[j]] + 0.0
         if times[j] != times[begin] or owner[j] != owner[begin]:
             if j - begin > 1:
@@ -94,7 +94,7 @@ def take_extremes(operation, high, low, values, empty, target):  # type: ignore[
 
 @jit
 def take_last(high, low, times, values, empty, target):  # type: ignore[no-untyped-def]
-    """Take the latest value that is there; of several at one instant the smallest."""
+    """Take the latest value; of several at one instant the smallest."""
     for pair in range(len(target)):
         found = empty
         when = 0
@@ -110,7 +110,7 @@ def take_last(high, low, times, values, empty, target):  # type: ignore[no-untyp
 
 @jit
 def take_spreads(high, low, values, empty, target):  # type: ignore[no-untyped-def]
-    """Take the standard deviation (n - 1) of the values that are there."""
+    """Take the standard deviation (n - 1) of the values."""
     for pair in range(len(target)):
         n = 0
         total = 0.0
@@ -131,7 +131,7 @@ def take_spreads(high, low, values, empty, target):  # type: ignore[no-untyped-d
 
 @jit
 def take_trends(high, low, now, times, values, empty, target):  # type: ignore[no-untyped-def]
-    """Take the slope of the least-squares line through the values that are there, per 30 days."""
+    """Take the slope of the least-squares line through the values, per 30 days."""
     for pair in range(len(target)):
         target[pair] = _trend(low[pair], high[pair], now[pair], times, values, empty)
 
@@ -167,7 +167,7 @@ def count_unanswered(high, low, cutoff, values, target):  # type: ignore[no-unty
     """Count the latest rows, backwards, whose answer is not known: `values` are the first cutoff numbers that know it."""
     for pair in range(len(target)):
         n = 0
-        # of one instant the answered stand first
+        # of one instant, answered rows come first
         for j in range(high[pair] - 1, low[pair] - 1, -1):
             if values[j] <= cutoff[pair]:
                 break
@@ -196,7 +196,7 @@ def count_rows(high, low, target):  # type: ignore[no-untyped-def]
 
 @jit
 def run_sums(n, amounts, position, sums, counts):  # type: ignore[no-untyped-def]
-    """Add up the amounts of listed rows, and count those that are there; entry `j` is that of the first `j` rows.
+    """Add up the amounts of listed rows and count the recorded ones; entry `j` is that of the first `j` rows.
 
     >>> sums, counts = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int32)
     >>> run_sums(2, np.array([7, MISSING_AMOUNT]), np.arange(2, dtype=np.int32), sums, counts)
@@ -225,7 +225,7 @@ def take_sums(high, low, sums, target):  # type: ignore[no-untyped-def]
 
 @jit
 def take_means(high, low, sums, counts, empty, target):  # type: ignore[no-untyped-def]
-    """Take the mean of the amounts that are there."""
+    """Take the mean of the recorded amounts."""
     for pair in range(len(target)):
         end = np.uint64(high[pair])
         begin = np.uint64(low[pair])
@@ -235,7 +235,7 @@ def take_means(high, low, sums, counts, empty, target):  # type: ignore[no-untyp
 
 @jit
 def count_different(high, low, previous, target):  # type: ignore[no-untyped-def]
-    """Count different keys: the rows of the window whose key was not listed before in it (`lists.find_previous`).
+    """Count different keys: the rows of the window whose key was not listed before in it (`row_lists.find_previous`).
 
     >>> target, previous = np.zeros(2), np.array([-1, -1, 0, 4], dtype=np.int32)
     >>> count_different(np.array([3, 4], dtype=np.int32), np.array([0, 1], dtype=np.int32), previous, target)
@@ -245,7 +245,7 @@ def count_different(high, low, previous, target):  # type: ignore[no-untyped-def
     for pair in range(len(target)):
         begin = low[pair]
         found = 0
-        # numbers without a sign need no look at whether they count from the end
+        # unsigned numbers skip the check for negative indices
         for j in range(np.uint64(begin), np.uint64(high[pair])):
             found += previous[j] < begin
         target[pair] = found
@@ -253,7 +253,7 @@ def count_different(high, low, previous, target):  # type: ignore[no-untyped-def
 
 @jit
 def count_days(high, low, rank, target):  # type: ignore[no-untyped-def]
-    """Count different UTC calendar days, numbered by `lists.number_days`."""
+    """Count different UTC calendar days, numbered by `row_lists.number_days`."""
     for pair in range(len(target)):
         if low[pair] < high[pair]:
             target[pair] = rank[np.uint64(high[pair] - 1)] - rank[np.uint64(low[pair])] + 1
@@ -276,7 +276,7 @@ GAPS = {"gap_mean": GAP_MEAN, "gap_spread": GAP_SPREAD, "gap_trend": GAP_TREND, 
 
 @jit
 def of_times(operation, high, low, now, window, times, empty, target):  # type: ignore[no-untyped-def]
-    """Answer from the instants themselves: one of `TIMES`."""
+    """Compute one of `TIMES` from the instants."""
     for pair in range(len(target)):
         begin = low[pair]
         end = high[pair]
@@ -323,7 +323,7 @@ def _rate_slope(begin, end, now, window, times):  # type: ignore[no-untyped-def]
 
 @jit
 def of_gaps(operation, high, low, now, times, rank, day, squares, ranked, empty, target):  # type: ignore[no-untyped-def]
-    """Answer from the gaps between successive calendar days with a row (`number_days`): one of `GAPS`."""
+    """Compute one of `GAPS` from the gaps between successive calendar days with a row (`number_days`)."""
     for pair in range(len(target)):
         begin = low[pair]
         end = high[pair]

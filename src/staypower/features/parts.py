@@ -211,7 +211,7 @@ def answer(operation: Operation, listed: ListedRows, target: NDArray[np.float64]
 
 
 def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
-    """Make what the windows of an operation have in common."""
+    """Compute what the windows of an operation share."""
     column = operation.column
     if operation.aggregation == "active_days" or operation.aggregation in GAPS:
         return listed.days

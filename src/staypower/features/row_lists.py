@@ -1,7 +1,7 @@
-"""The rows of an account brought together in the order in which they happened, and those that a group of features reads listed.
+"""Bring the rows of an account together in the order in which they happened, and list those that a group of features reads.
 
 A *pair* is an account and one of the cutoffs asked of it. A *bound* is a limit in time for every cutoff: the cutoff less some
-days. For each pair and bound it is found where in the list the rows before the bound end: a window is a stretch of the list.
+days. A window is the stretch of the list between the ends of two bounds.
 """
 
 from __future__ import annotations

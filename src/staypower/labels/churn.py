@@ -80,7 +80,7 @@ class Labels:
 
     @classmethod
     def together(cls, parts: Sequence[Labels]) -> Labels:
-        """Put the labels of several buckets of accounts under one another; accounts are in the order of their buckets."""
+        """Concatenate the labels of several buckets of accounts, in the order of the buckets."""
         population = Population(
             tuple(account for part in parts for account in part.population.accounts),
             parts[0].population.cutoffs,

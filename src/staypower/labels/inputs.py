@@ -126,7 +126,7 @@ def from_first(first: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.b
 def newer_version(
     subscription: NDArray[np.int64], entered: NDArray[np.int64] | NDArray[np.int32], cutoffs: int
 ) -> NDArray[np.int64]:
-    """Return the first cutoff that sees a later version of the same subscription than each row.
+    """Return, for each row, the first cutoff at which a later version of its subscription is known.
 
     >>> newer_version(np.array([0, 0, 0, 1]), np.array([0, 2, 1, 0]), 3).tolist()
     [1, 1, 3, 3]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -42,7 +42,7 @@ def _fold(text: str) -> str:
 
 
 def _as_texts(value: object) -> object:
-    """Take a single word for a list of one, and numbers and truth values as their text."""
+    """Read a single word as a list of one, and numbers and truth values as text."""
     values = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(each, str | bool | int | float) for each in values):
         return value
@@ -61,7 +61,7 @@ def text_of_value(value: object) -> str:
 
 
 def date_text(value: object) -> object:
-    """Take a date for its ISO text, and refuse a text that is no date."""
+    """Turn a date into ISO text; refuse a text that is no date."""
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, str):
@@ -80,6 +80,8 @@ class Label(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    by_subscriptions: ClassVar[bool] = False  # whether an account is a customer while it has a subscription
+
     horizon: int = Field(default=90, ge=1, le=_LONGEST, description="length of the outcome in days")
     gap: int = Field(
         default=0, ge=0, le=_LONGEST, description="days between the cutoff and the start of the outcome: time to act"
@@ -95,11 +97,6 @@ class Label(BaseModel):
     @property
     def is_snapshot(self) -> bool:
         """Whether churn is known at one cutoff only, without a date."""
-        return False
-
-    @property
-    def by_subscriptions(self) -> bool:
-        """Whether an account is a customer while it has a subscription."""
         return False
 
     @property
@@ -186,6 +183,8 @@ class ContractualLabel(Label):
     Outcome(horizon=90, gap=0, grace=30)
     """
 
+    by_subscriptions: ClassVar[bool] = True
+
     kind: Literal["contractual"] = Field(default="contractual", description="the subscriptions of the account ended")
     grace: int = Field(default=30, ge=0, le=_LONGEST, description="days within which a new subscription undoes an end")
     involuntary: _Texts = Field(
@@ -211,11 +210,6 @@ class ContractualLabel(Label):
     def outcome(self) -> Outcome:
         """The period after a cutoff in which an account churns or stays."""
         return Outcome(horizon=self.horizon, gap=self.gap, grace=self.grace)
-
-    @property
-    def by_subscriptions(self) -> bool:
-        """Whether an account is a customer while it has a subscription."""
-        return True
 
     @property
     def required_table(self) -> tuple[str, str, str]:
@@ -306,7 +300,7 @@ class NonContractualLabel(Label):
 
 
 class GivenLabel(Label):
-    """Churn as someone else wrote it down: a table of churn dates, or a flag of `accounts` at one cutoff.
+    """Churn as the data give it: a table of churn dates, or a flag of `accounts` at one cutoff.
 
     >>> GivenLabel().dates, GivenLabel(flag="Churn Label").dates
     ('churn', None)

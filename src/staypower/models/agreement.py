@@ -26,7 +26,7 @@ _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "ke
 
 
 def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
-    """Refuse to call the probability of one thing the probability of another."""
+    """Refuse a label other than the one the model was trained for."""
     trained: Mapping[str, object] = bundle.metadata.get("label", {})
     asked = label.model_dump(mode="json")
     problems = [
@@ -43,7 +43,7 @@ def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
 
 
 def require_what_is_read(catalogue: Catalogue, tables: Tables) -> None:
-    """Refuse tables that have lost what the model's features are made of."""
+    """Refuse tables that lack a table or column that the model's features read."""
     empty = {name: replace(table, data=table.data.slice(0, 0)) for name, table in tables.items()}
     bare = Tables(empty, tables.observed_until)
     streams: dict[str, Table] = {}

@@ -56,13 +56,13 @@ class VersionRecord:
     promotion: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # these become paths and seals: a lock file that was tampered with must not lead anywhere else
+        # these become paths and digests: a lock file that was tampered with must not lead elsewhere
         if not re.fullmatch(r"[0-9]{1,9}", self.version) or not re.fullmatch(r"[0-9a-f]{64}", self.digest):
             raise UsageError.of("unusable lock file", f"version {self.version!r}, digest {self.digest!r}", _AGAIN)
 
     @property
     def untested_in_time(self) -> bool:
-        """Whether its test was no temporal one, so that only force makes it champion."""
+        """Whether it was not tested over time, so that only force makes it champion."""
         return self.split == "snapshot"
 
 

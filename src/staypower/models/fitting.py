@@ -47,7 +47,7 @@ def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.b
         categorical_features=list(dataset.matrix.categories) or None,
     )
     model.fit(trained.X, trained.y, cutoffs=trained.cutoffs, accounts=trained.accounts)
-    # all odds are too high by what was left out where the calibration map was fitted
+    # the sample left out stayers, so all odds are too high by the share kept where the calibration map was fitted
     temporal = model.split_.startswith("temporal")
     kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
     return model.correct_odds(float(np.log(kept)))

@@ -1,7 +1,5 @@
 """The branches of a tree, and every factor of a Shapley value that does not depend on the row.
 
-Notes
------
 Of one leaf of value v, let o_j in {0, 1} say of feature j whether the row takes every branch on j that leads to the leaf, and
 let z_j be the share of training rows that do (the product of the branches' shares). The Shapley value of feature i is ::
 
@@ -304,7 +302,7 @@ class Forest(NamedTuple):
 
 
 def plant(trees: Sequence[Tree]) -> Forest:
-    """Lay the trees out for the compiled routine.
+    """Arrange the trees for the compiled routine.
 
     >>> split = Split(0, 0.5, None, "nan", False, -1, -2, 4)
     >>> forest = plant([Tree((split,), (-1.0, 1.0), (3, 1))])

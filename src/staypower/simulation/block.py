@@ -1,4 +1,4 @@
-"""What every table of a block is written from: its history, its random streams, its users, and how columns become Arrow."""
+"""What the tables of a block are written from: its history, random streams and users, and Arrow columns."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WEEKDAY_WEIGHT = np.array([1.0, 1.05, 1.05, 1.0, 0.85, 0.18, 0.15])
 
 @dataclass(frozen=True)
 class Block:
-    """One block of accounts, lived through, with a random stream for each table."""
+    """One simulated block of accounts, with a random stream for each table."""
 
     history: History
     calendar: Calendar

@@ -1,4 +1,4 @@
-"""One block of accounts lived through, day by day: what happened, before any row is written."""
+"""Simulate one block of accounts day by day: what happened, before any row is written."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class Realised:
 def live(
     count: int, calendar: Calendar, parameters: Parameters, rng: np.random.Generator, snapshot_days: Collection[int] = ()
 ) -> History:
-    """Let one block of accounts live through the history."""
+    """Simulate the history of one block of accounts."""
     fresh = draw_accounts(count, calendar, parameters, rng)
     state = fresh.repeat(np.arange(count), 1)
     anchors = Anchors(state.anchor)
