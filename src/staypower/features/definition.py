@@ -30,6 +30,15 @@ __all__ = [
 ]
 
 NAN = math.nan
+LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+COMBINATIONS = {
+    "ratio": "{0} divided by {1}, missing when {1} is 0",
+    "change": "({0} - {1}) / ({0} + {1}), 0 when both are 0: -1 stopped, +1 started",
+    "difference": "{0} minus {1}",
+    "both_fall": "how far {0} and {1} fall together: the smaller of the two falls, 0 when either rises",
+    "is_before": "1 when {0} is smaller than {1}, else 0",
+}
 
 
 @dataclass(frozen=True)
@@ -95,11 +104,7 @@ _ALL = (
     ),
     Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows started"),
 )
-
 AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType({how.name: how for how in _ALL})
-
-LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
-_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 @dataclass(frozen=True)
@@ -244,15 +249,6 @@ class Feature:
             return "ever"
         days = f"{self.window} days"
         return f"in the {days} before the last {self.offset}" if self.offset else f"in the last {days}"
-
-
-COMBINATIONS = {
-    "ratio": "{0} divided by {1}, missing when {1} is 0",
-    "change": "({0} - {1}) / ({0} + {1}), 0 when both are 0: -1 stopped, +1 started",
-    "difference": "{0} minus {1}",
-    "both_fall": "how far {0} and {1} fall together: the smaller of the two falls, 0 when either rises",
-    "is_before": "1 when {0} is smaller than {1}, else 0",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

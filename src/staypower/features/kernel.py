@@ -40,6 +40,21 @@ __all__ = [
 _DAY = 86_400_000_000
 SMALLEST, LARGEST = range(2)
 EXTREMES = {"minimum": SMALLEST, "maximum": LARGEST, "days_until_next": SMALLEST}
+# sums are made of whole ten-thousandths: exact, whatever is added and taken out
+SCALE = 10_000
+# an amount that is missing
+MISSING_AMOUNT = int(np.iinfo(np.int64).min)
+# the operations of each routine
+SINCE_LAST, SINCE_FIRST, SILENCE, MEAN_AGE, RATE_SLOPE = range(5)
+GAP_MEAN, GAP_SPREAD, GAP_TREND, GAP_QUANTILE = range(4)
+TIMES = {
+    "days_since_last": SINCE_LAST,
+    "days_since_first": SINCE_FIRST,
+    "longest_silence": SILENCE,
+    "mean_age": MEAN_AGE,
+    "rate_slope": RATE_SLOPE,
+}
+GAPS = {"gap_mean": GAP_MEAN, "gap_spread": GAP_SPREAD, "gap_trend": GAP_TREND, "gap_quantile": GAP_QUANTILE}
 
 
 @jit
@@ -175,12 +190,6 @@ def count_unanswered(high, low, cutoff, values, target):  # type: ignore[no-unty
         target[pair] = n
 
 
-# sums are made of whole ten-thousandths: exact, whatever is added and taken out
-SCALE = 10_000
-# an amount that is missing
-MISSING_AMOUNT = int(np.iinfo(np.int64).min)
-
-
 @jit
 def count_rows(high, low, target):  # type: ignore[no-untyped-def]
     """Count rows.
@@ -259,19 +268,6 @@ def count_days(high, low, rank, target):  # type: ignore[no-untyped-def]
             target[pair] = rank[np.uint64(high[pair] - 1)] - rank[np.uint64(low[pair])] + 1
         else:
             target[pair] = 0
-
-
-# the operations of each routine
-SINCE_LAST, SINCE_FIRST, SILENCE, MEAN_AGE, RATE_SLOPE = range(5)
-GAP_MEAN, GAP_SPREAD, GAP_TREND, GAP_QUANTILE = range(4)
-TIMES = {
-    "days_since_last": SINCE_LAST,
-    "days_since_first": SINCE_FIRST,
-    "longest_silence": SILENCE,
-    "mean_age": MEAN_AGE,
-    "rate_slope": RATE_SLOPE,
-}
-GAPS = {"gap_mean": GAP_MEAN, "gap_spread": GAP_SPREAD, "gap_trend": GAP_TREND, "gap_quantile": GAP_QUANTILE}
 
 
 @jit

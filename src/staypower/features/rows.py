@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 _LARGEST = float(np.iinfo(np.int64).max)
+# one bit a filter
+MOST_FILTERS = 62
+_Key = tuple[int, tuple[str, ...], int, tuple[tuple[str, int], ...]]
 
 
 def account_numbers(column: pa.ChunkedArray, accounts: pa.Array) -> NDArray[np.int32]:
@@ -154,10 +157,6 @@ class StreamRows:
         """Say which texts of a column pass, whatever their case; the last entry is for missing texts."""
         wanted = {value.casefold() for value in condition.values}
         return np.array([text.casefold() in wanted for text in self.codes(condition.column)[1]] + [False], dtype=bool)
-
-
-# one bit a filter
-MOST_FILTERS = 62
 
 
 @dataclass(frozen=True)
@@ -275,9 +274,6 @@ class _SequencePlanner:
         ends = np.array([cutoffs - back * DAY for back in days], dtype=np.int64).reshape(len(days), len(cutoffs))
         limits = np.unique(ends)
         return SequencePlan(self.time, tuple(self.filters), groups, tuple(days), limits, np.searchsorted(limits, ends))
-
-
-_Key = tuple[int, tuple[str, ...], int, tuple[tuple[str, int], ...]]
 
 
 def _column_of(feature: Feature) -> ReadColumn | None:

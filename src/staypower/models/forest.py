@@ -56,6 +56,10 @@ __all__ = [
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT = 1, 2, 2
 _MISSING = ("none", "zero", "nan", "unknown")
 _START = re.compile(r"\n\nTree=\d+\n")
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+_Path = Mapping[int, tuple[int, float]]
+MISSING_RIGHT, MISSING_LEFT, ZERO_RIGHT, ZERO_LEFT, IN_SET = range(5)
 
 
 class OutsideError(Exception):
@@ -156,10 +160,6 @@ def _whole(values: Mapping[str, str], name: str) -> list[int]:
     return [int(word) for word in values[name].split(" ")]
 
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-
 class Branch(NamedTuple):
     """A way from a split to what lies below it, or to both of its leaves."""
 
@@ -175,9 +175,6 @@ class Branch(NamedTuple):
     other_share: float  # share of the leaf on the right when the branch stands for both; else 1
     other_value: float  # value of the leaf on the right when the branch stands for both; else 0
     features: int  # different features on the path, this one included
-
-
-_Path = Mapping[int, tuple[int, float]]
 
 
 def walk(tree: Tree) -> list[Branch]:
@@ -265,9 +262,6 @@ def starts_of(lengths: Iterable[int]) -> Integers:
     [0, 2, 5]
     """
     return np.cumsum([0, *lengths], dtype=np.int64)
-
-
-MISSING_RIGHT, MISSING_LEFT, ZERO_RIGHT, ZERO_LEFT, IN_SET = range(5)
 
 
 class Forest(NamedTuple):

@@ -49,6 +49,17 @@ __all__ = [
     "split_by_kind",
 ]
 
+# with fewer accounts on the rarer side of a step, or of the rarer kind, the share among the training rows is taken for all
+LEAST_OF_A_SIDE = 20
+_PREFIX = "horizon_"
+# Steps before the own horizon are fitted on churned accounts only, which are few: small trees, strongly shrunk.
+_AMONG_CHURNERS: dict[str, float] = {"num_leaves": 4, "max_depth": 2, "l2": 10.0}
+KINDS = "kinds"  # the model's name in the bundle
+LEAST_OF_A_KIND = 30
+# Churners are few, and near copies of themselves at several cutoffs. Smaller trees (2 or 4 leaves) were never better in
+# benchmarks/horizons.py: the signal is a failed payment *and* how long ago it was.
+_RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "learning_rate": 0.03}
+
 
 def fit_secondary(
     dataset: Dataset,
@@ -92,20 +103,10 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     return SealedModel(text, calibration, (feature,), {**metadata, "method": "share", "share": share})
 
 
-LEAST_OF_A_SIDE = 20
-"""With fewer accounts on the rarer side of a step the share among the training rows is taken for every account."""
-
-_PREFIX = "horizon_"
-
-# Steps before the own horizon are fitted on churned accounts only, which are few: small trees, strongly shrunk.
-_AMONG_CHURNERS: dict[str, float] = {"num_leaves": 4, "max_depth": 2, "l2": 10.0}
-
-
 @dataclass(frozen=True)
 class HorizonModel:
     """The curve of churn over time, read from a bundle's secondary models.
 
-    >>> from staypower.models.secondary import constant_model
     >>> steps = {
     ...     30: constant_model(1, 2, feature="seats", metadata={}),
     ...     180: constant_model(0, 2, feature="seats", metadata={}),
@@ -199,7 +200,7 @@ def fit_horizons(
     shared: dict[str, Any] = {"own": label.horizon, "gap": label.gap, "days": [days for days in settings.days if days in made]}
     secondary = {}
     for step in steps:
-        sealed, more = _fit(dataset, step, shared, model)
+        sealed, more = _fit_step(dataset, step, shared, model)
         secondary[f"{_PREFIX}{step.days}"] = sealed
         notes += more
     return secondary, tuple(notes)
@@ -228,7 +229,9 @@ def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequen
     return steps, notes
 
 
-def _fit(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings) -> tuple[SealedModel, tuple[str, ...]]:
+def _fit_step(
+    dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings
+) -> tuple[SealedModel, tuple[str, ...]]:
     cutoffs = [text_of(int(cutoff)) for cutoff in np.unique(dataset.where(step.rows).cutoffs)]
     sealed = fit_secondary(
         *(dataset, step.rows, step.churned == 1),
@@ -243,16 +246,6 @@ def _fit(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelS
     rarer, share = sealed.metadata["rarer_accounts"], percent(sealed.metadata["share"], 0)
     needed = f"only {rarer} accounts on the rarer side ({LEAST_OF_A_SIDE} are needed)"
     return sealed, (f"{step.days} days: {needed}: {share} {of} is taken for every account",)
-
-
-KINDS = "kinds"  # the model's name in the bundle
-
-LEAST_OF_A_KIND = 30
-"""With fewer accounts of the rarer kind the share among the training rows is taken for every account."""
-
-# Churners are few, and near copies of themselves at several cutoffs. Smaller trees (2 or 4 leaves) were never better in
-# benchmarks/horizons.py: the signal is a failed payment *and* how long ago it was.
-_RESTRAINT: dict[str, float] = {"num_leaves": 8, "max_depth": 4, "l2": 1.0, "learning_rate": 0.03}
 
 
 def split_by_kind(

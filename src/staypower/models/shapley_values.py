@@ -38,6 +38,12 @@ __all__ = ["Explained", "Explainer", "explain_rows", "explainer_of"]
 # LightGBM reads values this near to 0 as 0; the bound is a single-precision number
 _ZERO = float(np.float32(1e-35))
 _MOST_CATEGORIES = 2147483648.0
+Floats = NDArray[np.float64]
+_LOG = logging.getLogger(__name__)
+_CHUNK = 2048
+_WIDTH = 256
+_SCRATCH = 1 << 17
+_KEPT = 8
 
 
 @jit
@@ -210,16 +216,6 @@ def _score(value, other, takes, arrived, scores):  # type: ignore[no-untyped-def
     """Add the leaf's value where the row arrived there; elsewhere 0, which changes no bit."""
     for row in range(len(scores)):
         scores[row] += arrived[row] * (value if takes[row] > 0.5 else other)
-
-
-Floats = NDArray[np.float64]
-
-_LOG = logging.getLogger(__name__)
-
-_CHUNK = 2048
-_WIDTH = 256
-_SCRATCH = 1 << 17
-_KEPT = 8
 
 
 class Explained(NamedTuple):

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["Format", "Simulation", "SimulationPlan", "TableFiles", "simulate", "simulate_to"]
 
 Format = Literal["parquet", "csv"]
+Silence = Literal["attitude", "features"]
+#: Accounts that share one random stream; fixed, so that the rows do not depend on how many are held at a time.
+BLOCK = 256
+#: Days after an outcome until no end can be undone any more.
+_GRACE = 30
+_LIVE, _TRUTH = 0, 50
 
 
 class TableFiles:
@@ -85,16 +91,6 @@ class TableFiles:
         # A block without churn would give the column no type of its own.
         table = table.set_column(kind, "churn_kind", table.column(kind).cast(pa.string()))
         self.add("truth", table.replace_schema_metadata(None), folder=self.folder / "truth")
-
-
-Silence = Literal["attitude", "features"]
-
-#: Accounts that share one random stream; fixed, so that the rows do not depend on how many are held at a time.
-BLOCK = 256
-#: Days after an outcome until no end can be undone any more.
-_GRACE = 30
-
-_LIVE, _TRUTH = 0, 50
 
 
 @dataclass(frozen=True)

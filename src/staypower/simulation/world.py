@@ -35,6 +35,11 @@ __all__ = [
     "sigmoid",
 ]
 
+#: Days that are known beyond the end, so that truth at the last cutoff can look as far ahead.
+AHEAD = 400
+NEVER = -(10**6)
+SEGMENTS = ("small", "mid", "large")
+
 
 def _number(value: float, meaning: str) -> float:
     """Declare one parameter with its meaning."""
@@ -149,10 +154,6 @@ def parameter_table(parameters: Parameters = PARAMETERS) -> str:
     return "\n".join(["| parameter | value | meaning |", "|---|---|---|", *rows])
 
 
-#: Days that are known beyond the end, so that truth at the last cutoff can look as far ahead.
-AHEAD = 400
-
-
 @dataclass(frozen=True)
 class Calendar:
     """Day numbers of a history: day 0 is its first day, `days` the first one after it.
@@ -235,10 +236,6 @@ class Calendar:
     def instants(self, day: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the midnights of day numbers as instants."""
         return (day + self.first_day) * DAY
-
-
-NEVER = -(10**6)
-SEGMENTS = ("small", "mid", "large")
 
 
 def sigmoid(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,7 +26,6 @@ from staypower.spells import read_versions
 from staypower.tables import Table, Tables, is_return
 
 __all__ = [
-    "CENTS",
     "order_line_stream",
     "order_stream",
     "payment_stream",
@@ -34,6 +33,9 @@ __all__ = [
     "subscription_end_stream",
     "subscription_stream",
 ]
+
+# sums are made of whole ten-thousandths, so that no order of adding changes them
+_SCALE = 10_000
 
 
 def subscription_stream(tables: Tables, settings: FeatureSettings) -> Table:
@@ -121,10 +123,6 @@ def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
     return with_columns(table, (Column("recovered_at", "time", "recovered_at"), recovered))
 
 
-# sums are made of whole ten-thousandths, so that no order of adding changes them
-CENTS = 10_000
-
-
 def order_line_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the lines that are not returns."""
     table = tables["orders"]
@@ -201,6 +199,6 @@ def _first_so_far(at: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 def _exact_sums(values: np.ndarray, start: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Sum the rows from each start to each last one."""
-    total = np.concatenate([[0], np.cumsum(np.round(np.nan_to_num(values) * CENTS).astype(np.int64))])
-    sums: np.ndarray = (total[last + 1] - total[start]) / CENTS
+    total = np.concatenate([[0], np.cumsum(np.round(np.nan_to_num(values) * _SCALE).astype(np.int64))])
+    sums: np.ndarray = (total[last + 1] - total[start]) / _SCALE
     return sums

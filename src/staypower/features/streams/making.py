@@ -31,6 +31,8 @@ from staypower.tables import Table, Tables, numbered
 
 __all__ = ["STREAMS", "account_stream", "make_stream", "source_of", "usage_stream"]
 
+_Maker = Callable[[Tables, FeatureSettings], Table]
+
 
 def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the accounts with `seen_at` (from when a row's attributes are known), `owner_changed` and `setup_days`.
@@ -128,8 +130,6 @@ def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.
     found = np.append(known, -1)[numbers]
     return np.append(arrived[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]
 
-
-_Maker = Callable[[Tables, FeatureSettings], Table]
 
 # stream -> the canonical table it is made of, and how
 STREAMS: Mapping[str, tuple[str, _Maker]] = MappingProxyType(
