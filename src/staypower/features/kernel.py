@@ -192,13 +192,7 @@ def count_unanswered(high, low, cutoff, values, target):  # type: ignore[no-unty
 
 @jit
 def count_rows(high, low, target):  # type: ignore[no-untyped-def]
-    """Count rows.
-
-    >>> target = np.zeros(1)
-    >>> count_rows(np.array([5], dtype=np.int32), np.array([2], dtype=np.int32), target)
-    >>> target.tolist()
-    [3.0]
-    """
+    """Count rows."""
     for pair in range(len(target)):
         target[pair] = high[pair] - low[pair]
 

@@ -31,13 +31,7 @@ _TO_THE_FRONT = np.uint64(33)
 
 @jit
 def count_rows_of(number, count):  # type: ignore[no-untyped-def]
-    """Count the rows of each number, such as an account's.
-
-    >>> count = np.zeros(2, dtype=np.int64)
-    >>> count_rows_of(np.array([1, -1, 1], dtype=np.int32), count)
-    >>> count.tolist()
-    [0, 2]
-    """
+    """Count the rows of each number, such as an account's."""
     for row in range(len(number)):
         if number[row] >= 0:
             count[number[row]] += 1
@@ -82,13 +76,7 @@ def spread(rows, part, free, values, found):  # type: ignore[no-untyped-def]
 
 @jit
 def place_by_account(account, free, index):  # type: ignore[no-untyped-def]
-    """List rows account by account, those of an account in the order given.
-
-    >>> index = np.zeros(3, dtype=np.int64)
-    >>> place_by_account(np.array([1, 0, 1], dtype=np.int32), np.array([0, 1]), index)
-    >>> index.tolist()
-    [1, 0, 2]
-    """
+    """List rows account by account, those of an account in the order given."""
     for row in range(len(account)):
         number = account[row]
         index[free[number]] = row
@@ -97,13 +85,7 @@ def place_by_account(account, free, index):  # type: ignore[no-untyped-def]
 
 @jit
 def sort_accounts(start, at, index):  # type: ignore[no-untyped-def]
-    """Sort the rows of each account by their instants, in place; of equal instants the order is left open.
-
-    >>> at, index = np.array([3, 1, 2, 0]), np.array([0, 1, 2, 3])
-    >>> sort_accounts(np.array([0, 3, 4]), at, index)
-    >>> at.tolist(), index.tolist()
-    ([1, 2, 3, 0], [1, 2, 0, 3])
-    """
+    """Sort the rows of each account by their instants, in place; of equal instants the order is left open."""
     for account in range(len(start) - 1):
         for row in range(start[account] + 1, start[account + 1]):
             if at[row] < at[row - 1]:

@@ -30,13 +30,7 @@ __all__ = [
 
 
 def require_columns(tables: Tables, name: str, *columns: str) -> Table:
-    """Return a table that the label cannot do without, or say what is missing.
-
-    >>> require_columns(Tables({}, 0), "orders")
-    Traceback (most recent call last):
-        ...
-    staypower.errors.UsageError: the label needs a table that is missing: orders. Fix: add it under `tables`...
-    """
+    """Return a table that the label cannot do without, or say what is missing."""
     if name not in tables:
         others = [other for other in tables if other != "accounts"]
         near = f", or {nearest(name, others)} in the label" if others else ""

@@ -45,16 +45,7 @@ _PARTS = {"calibration", "features", "metadata"}
 
 @dataclass(frozen=True)
 class SealedModel:
-    """One trained booster with its calibration.
-
-    >>> from staypower.models.churn import ChurnClassifier
-    >>> rng = np.random.default_rng(0)
-    >>> X = pd.DataFrame(rng.normal(size=(200, 2)), columns=["seats", "tickets"])
-    >>> model = ChurnClassifier(max_trees=5).fit(X, X["seats"] > 0)
-    >>> sealed = SealedModel(model.model_text_, model.calibration_, ("seats", "tickets"))
-    >>> bool((sealed.predict(X.assign(more=1.0)) == model.predict_proba(X)[:, 1]).all())
-    True
-    """
+    """One trained booster with its calibration."""
 
     model_text: str  # LightGBM text of the trees, with feature names f0, f1, ...
     calibration: CalibrationMap | None  # from raw score to probability; None: the trees' own, 1 / (1 + exp(-raw))

@@ -93,11 +93,7 @@ class SigmoidMap(_Map):
 
 @dataclass(frozen=True)
 class TemperatureMap(_Map):
-    """Temperature: log-odds = raw / temperature.
-
-    >>> TemperatureMap(2.0).log_odds(np.array([1.0])).tolist()
-    [0.5]
-    """
+    """Temperature: log-odds = raw / temperature."""
 
     kind: ClassVar[str] = "temperature"
     positive: ClassVar[tuple[str, ...]] = ("temperature",)

@@ -36,11 +36,7 @@ _AGAIN = "promote a version again with `staypower models promote VERSION`"
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """What is known of one exported version without its bundle.
-
-    >>> VersionRecord("1", "0" * 64, "abc", split="snapshot").untested_in_time
-    True
-    """
+    """What is known of one exported version without its bundle."""
 
     version: str  # A whole number, as text
     digest: str  # the seal of its bundle
@@ -68,11 +64,7 @@ class VersionRecord:
 
 @dataclass(frozen=True)
 class ChampionLock:
-    """The version that scores.
-
-    >>> ChampionLock("2", "0" * 64, "abc", "2026-01-01T00:00:00+00:00", history=("1",)).previous
-    '1'
-    """
+    """The version that scores."""
 
     version: str  # as in `VersionRecord`
     digest: str  # as in `VersionRecord`

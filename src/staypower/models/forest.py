@@ -107,13 +107,7 @@ class Tree:
 
 
 def read_trees(text: str) -> tuple[Tree, ...]:
-    """Read the trees of a model.
-
-    >>> read_trees("tree")
-    Traceback (most recent call last):
-        ...
-    staypower.models.forest.OutsideError: no trees
-    """
+    """Read the trees of a model."""
     head, *blocks = _START.split(text.partition("\nend of trees")[0])
     lines = head.split("\n")
     if not blocks:

@@ -56,11 +56,7 @@ RESTORE = "copy the bundle again or train the model again"
 
 
 def secondary_files(name: str) -> tuple[str, str]:
-    """Name the two files of a secondary model: its trees, and its other values.
-
-    >>> secondary_files("tier_1")
-    ('companion_tier_1.txt', 'companion_tier_1.json')
-    """
+    """Name the two files of a secondary model: its trees, and its other values."""
     return f"companion_{name}.txt", f"companion_{name}.json"
 
 
@@ -81,11 +77,7 @@ def _limit_of(file: str) -> int | None:
 
 
 def json_bytes(values: Any, name: str) -> bytes:
-    r"""Write values as JSON, equal bytes for equal values.
-
-    >>> json_bytes({"b": 1, "a": (2,)}, "metadata").decode()
-    '{\n "a": [\n  2\n ],\n "b": 1\n}\n'
-    """
+    """Write values as JSON, equal bytes for equal values."""
     try:
         text = json.dumps(values, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -95,11 +87,7 @@ def json_bytes(values: Any, name: str) -> bytes:
 
 
 def json_values(content: bytes, name: str) -> dict[str, Any]:
-    """Read a JSON object strictly: UTF-8, no name twice, finite numbers.
-
-    >>> json_values(b'{"a": 1}', "metadata.json")
-    {'a': 1}
-    """
+    """Read a JSON object strictly: UTF-8, no name twice, finite numbers."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) != len(pairs):

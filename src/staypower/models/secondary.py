@@ -105,17 +105,7 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
 
 @dataclass(frozen=True)
 class HorizonModel:
-    """The curve of churn over time, read from a bundle's secondary models.
-
-    >>> steps = {
-    ...     30: constant_model(1, 2, feature="seats", metadata={}),
-    ...     180: constant_model(0, 2, feature="seats", metadata={}),
-    ... }
-    >>> model = HorizonModel(own=90, gap=0, days=(30, 90, 180), steps=steps)
-    >>> model.frame(pd.DataFrame({"seats": [1.0]}), np.array([0.2])).round(3).iloc[0].to_dict()
-    {'churn_probability_30d': 0.08, 'churn_probability_90d': 0.2, 'churn_probability_180d': 0.4,
-     'expected_days_to_churn': 143.4}
-    """
+    """The curve of churn over time, read from a bundle's secondary models."""
 
     own: int  # days of the churn model's own horizon
     gap: int  # days between the cutoff and the start of every outcome

@@ -141,11 +141,7 @@ class Blend:
 
     @classmethod
     def apart(cls, steps: int) -> Blend:
-        """Return the blend that leaves each step as it is.
-
-        >>> Blend.apart(2).weights
-        ((1.0, 0.0), (0.0, 1.0))
-        """
+        """Return the blend that leaves each step as it is."""
         return cls(tuple(tuple(float(k == j) for j in range(steps)) for k in range(steps)), (0.0,) * steps)
 
     def log_odds(self, own: Floats) -> Floats:
@@ -168,11 +164,7 @@ class Blend:
 
     @classmethod
     def of_steps(cls, parts: Sequence[Any]) -> Blend:
-        """Read the blend back from the parts of its steps.
-
-        >>> Blend.of_steps([Blend.apart(2).step(0), Blend.apart(2).step(1)]) == Blend.apart(2)
-        True
-        """
+        """Read the blend back from the parts of its steps."""
         if not all(isinstance(part, dict) and isinstance(part.get("weights"), list) for part in parts):
             raise UsageError.of("unusable tier calibration", "a step without its part", "train the model again")
         return cls(tuple(tuple(part["weights"]) for part in parts), tuple(part.get("intercept") for part in parts))

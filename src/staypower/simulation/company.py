@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -192,7 +192,7 @@ def simulate(
     ['account_id', 'ticket_id', 'opened_at']
     """
     plan = _checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
-    parts = list(_blocks(plan))
+    parts = [_block(plan, number) for number in range(plan.blocks)]
     tables = {name: pa.concat_tables([tables[name] for tables, _ in parts]).combine_chunks() for name in parts[0][0]}
     truth = pd.concat([truth for _, truth in parts], ignore_index=True)
     truth = truth.sort_values(["account_id", "cutoff"], ignore_index=True, kind="stable")
@@ -223,20 +223,16 @@ def simulate_to(
     """
     plan = _checked_plan(accounts, months, seed, start, cutoffs, horizon, silence, siblings, copies)
     with TableFiles(Path(folder), format) as files:
-        for tables, truth in _blocks(plan):
+        for number in range(plan.blocks):
+            tables, truth = _block(plan, number)
             for name, table in tables.items():
                 files.add(name, table)
             files.add_truth(truth)
     return files.paths
 
 
-def _blocks(plan: SimulationPlan) -> Iterator[tuple[dict[str, pa.Table], pd.DataFrame]]:
-    """Yield tables and truth block by block, accounts ascending."""
-    for number in range(plan.blocks):
-        yield _block(plan, number)
-
-
 def _block(plan: SimulationPlan, number: int) -> tuple[dict[str, pa.Table], pd.DataFrame]:
+    """Return the tables and the truth of one block of accounts."""
     ids = plan.ids(number)
     rng = np.random.default_rng([plan.seed, number, _LIVE])
     history = live(len(ids), plan.calendar, PARAMETERS, rng, plan.cutoff_days)

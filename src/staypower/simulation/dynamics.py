@@ -151,11 +151,7 @@ class WeekEvents:
 
 
 class Anchors:
-    """The accounts that are billed on each day of the month.
-
-    >>> Anchors(np.array([5, 1, 5])).on(5).tolist()
-    [0, 2]
-    """
+    """The accounts that are billed on each day of the month."""
 
     def __init__(self, anchor: Whole) -> None:
         order = np.argsort(anchor, kind="stable")

@@ -145,11 +145,7 @@ PARAMETERS = Parameters()
 
 
 def parameter_table(parameters: Parameters = PARAMETERS) -> str:
-    """Write the parameters as the Markdown table of the docs.
-
-    >>> print(parameter_table().splitlines()[0])
-    | parameter | value | meaning |
-    """
+    """Write the parameters as the Markdown table of the docs."""
     rows = [f"| `{f.name}` | {getattr(parameters, f.name):g} | {f.metadata['meaning']} |" for f in fields(parameters)]
     return "\n".join(["| parameter | value | meaning |", "|---|---|---|", *rows])
 
