@@ -82,6 +82,17 @@ def test_one_account_is_explained_by_the_rows_of_its_bucket(company, cache):
     assert not list(cache.glob("*-run-*"))
 
 
+def test_the_portfolio_is_the_same_whatever_the_number_of_buckets(company, cache):
+    told = []
+    for buckets in (1, 6):
+        code, out, err = run("portfolio", "-c", str(company.config), "--set", f"engine.buckets={buckets}", "--json", "--quiet")
+        assert code == 0, err
+        told.append(out)
+    assert json.loads(told[0])["figures"]
+    assert told[0] == told[1]
+    assert not list(cache.glob("*-run-*"))
+
+
 def test_actions_are_the_same_whatever_the_number_of_buckets(company, cache, tmp_path):
     for buckets in (1, 6):
         words = ("--set", f"engine.buckets={buckets}", "--output", str(tmp_path / f"{buckets}.csv"), "--quiet")

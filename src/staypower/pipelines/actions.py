@@ -22,12 +22,13 @@ from staypower.pipelines.arguments import (
     TablesLike,
     instant_from,
     model_from,
+    opened,
     output_from,
     progress_from,
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import opened, score_opened
+from staypower.pipelines.preparing import score_opened
 from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim, as_text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -15,7 +16,7 @@ import pandas as pd
 from staypower.config.loading import load_config
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
-from staypower.engines.opening import load_tables, refuse_errors
+from staypower.engines.opening import Opened, fitting, load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
 from staypower.results.result import printable
@@ -39,6 +40,7 @@ __all__ = [
     "instant_from",
     "model_from",
     "nearest_accounts",
+    "opened",
     "output_from",
     "previous_from",
     "prior_from",
@@ -108,6 +110,18 @@ def _usable(tables: Tables, findings: tuple[Finding, ...]) -> Tables:
     """Return tables without errors."""
     refuse_errors(findings)
     return tables
+
+
+@contextmanager
+def opened(settings: Settings, given: Tables | None, *, name: str, progress: Progress) -> Iterator[Opened]:
+    """Hold tables within `engine.memory`: those given, or the sources, in buckets on disk where they are too large."""
+    if given is not None:
+        yield Opened(given, ())
+        return
+    cache = settings.output_folder / "cache"
+    with fitting(settings.sources, settings.engine, cache=cache, name=name, progress=progress) as found:
+        refuse_errors(found.findings)
+        yield found
 
 
 def read_tables(settings: SettingsLike, tables: TablesLike = None, *, progress: Progress | None = None) -> Tables:

@@ -17,12 +17,13 @@ from staypower.pipelines.arguments import (
     accounts_from,
     instant_from,
     model_from,
+    opened,
     previous_from,
     progress_from,
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import opened, rows_for, score_earlier, score_tables
+from staypower.pipelines.preparing import rows_for, score_earlier, score_tables
 from staypower.progress import Progress
 from staypower.reporting.explanations import Explanations, explain_scores
 

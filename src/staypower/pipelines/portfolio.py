@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from staypower.pipelines.arguments import SettingsLike, TablesLike, progress_from, read_tables, settings_from
+from staypower.pipelines.arguments import SettingsLike, TablesLike, opened, progress_from, settings_from, tables_from
 from staypower.portfolio.building import measure_portfolio
 from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
@@ -31,9 +31,9 @@ def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Pr
         One row per figure in `.frame()`; pictures by name in `.plot(name)`. Rows and pictures are written to the output folder.
     """
     settings, progress = settings_from(settings), progress_from(progress)
-    read = read_tables(settings, tables, progress=progress)
-    with progress.step("measuring the portfolio"):
-        measured = measure_portfolio(read, settings.portfolio, label=settings.label, features=settings.features)
+    given = tables_from(settings, tables, progress)
+    with opened(settings, given, name="portfolio", progress=progress) as found, progress.step("measuring the portfolio"):
+        measured = measure_portfolio(found.tables, settings.portfolio, label=settings.label, features=settings.features)
     folder = settings.output_folder / "portfolio"
     rows = write_table(measured.frame(), folder / f"portfolio.{settings.output.format}")
     with progress.step("drawing"):

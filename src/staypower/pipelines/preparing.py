@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +13,7 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import DAY, midnight_after, text_of
 from staypower.dataset.sampled_tables import open_sample, resolve_sampling
 from staypower.dataset.sampling import Sampling
-from staypower.engines.opening import Opened, fitting, refuse_errors
+from staypower.engines.opening import Opened
 from staypower.errors import Problem, UsageError
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "engine_of_cluster",
     "open_to_train",
-    "opened",
     "prepare_scorer",
     "rows_for",
     "score_earlier",
@@ -41,18 +38,6 @@ __all__ = [
     "score_tables",
     "tracker_of",
 ]
-
-
-@contextmanager
-def opened(settings: Settings, given: Tables | None, *, name: str, progress: Progress) -> Iterator[Opened]:
-    """Hold tables within `engine.memory`: those given, or the sources, in buckets on disk where they are too large."""
-    if given is not None:
-        yield Opened(given, ())
-        return
-    cache = settings.output_folder / "cache"
-    with fitting(settings.sources, settings.engine, cache=cache, name=name, progress=progress) as found:
-        refuse_errors(found.findings)
-        yield found
 
 
 def open_to_train(

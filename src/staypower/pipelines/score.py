@@ -31,6 +31,7 @@ from staypower.pipelines.arguments import (
     holding,
     instant_from,
     model_from,
+    opened,
     output_from,
     previous_from,
     progress_from,
@@ -39,7 +40,7 @@ from staypower.pipelines.arguments import (
     tables_from,
     with_prior,
 )
-from staypower.pipelines.preparing import engine_of_cluster, opened, prepare_scorer, rows_for, score_tables
+from staypower.pipelines.preparing import engine_of_cluster, prepare_scorer, rows_for, score_tables
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.scoring.scorer import Scorer

@@ -8,44 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.cutoffs import DAY, MISSING, before, earliest
+from staypower.cutoffs import DAY, MISSING, earliest
 from staypower.errors import UsageError
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.portfolio.catalogue import METRICS
-from staypower.portfolio.customer_value import acquisition_figures, costs_problem, read_costs, value_figures
-from staypower.portfolio.customers import (
-    Customers,
-    churn_figures,
-    customers_problem,
-    find_customers,
-    logo_cohort_figures,
-    read_referrals,
-    referral_figures,
-)
+from staypower.portfolio.customer_value import acquisition_figures, costs_problem, value_figures
+from staypower.portfolio.customers import Customers, churn_figures, customers_problem, logo_cohort_figures, referral_figures
 from staypower.portfolio.figures import Figure, PortfolioCell, Resampler
-from staypower.portfolio.periods import Periods, cells_of, find_segmentations, make_periods
+from staypower.portfolio.periods import Periods, cells_of, make_periods, segment_columns
+from staypower.portfolio.reading import PortfolioRows, Reader, read_portfolio
 from staypower.portfolio.result import Portfolio
-from staypower.portfolio.revenue import (
-    customer_revenue,
-    order_figures,
-    read_order_amounts,
-    revenue_cohort_figures,
-    revenue_figures,
-    revenue_problem,
-)
-from staypower.portfolio.satisfaction import (
-    ANSWER_DAYS,
-    read_answers,
-    read_invitations,
-    read_tickets,
-    response_figures,
-    support_figures,
-    survey_figures,
-)
+from staypower.portfolio.revenue import order_figures, revenue_cohort_figures, revenue_figures, revenue_problem
+from staypower.portfolio.satisfaction import ANSWER_DAYS, response_figures, support_figures, survey_figures
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.numbers import plural
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,17 +37,18 @@ MONTHS = 12  # complete months over which the retention of a lifetime value is m
 class _Inputs:
     """What every family of figures starts from."""
 
-    tables: Tables
+    rows: PortfolioRows
+    tables: Tables  # without rows: which columns there are
     settings: PortfolioSettings
     label: LabelSettings
     features: FeatureSettings
-    accounts: tuple[str, ...]
     periods: Periods
+    months: Periods
     cells: tuple[PortfolioCell, ...]
     resampler: Resampler
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, at: NDArray[np.int64], account: NDArray[np.int64]) -> Iterator[tuple[PortfolioCell, NDArray[np.int64]]]:
+    def by_cell(self, at: NDArray[np.int64], account: NDArray[np.int64]) -> Iterator[tuple[PortfolioCell, NDArray[np.int64]]]:
         """Yield every cell with the positions of the rows that fall into it, in their order."""
         period = self.periods.number(at)
         order = np.argsort(period, kind="stable")
@@ -80,7 +59,7 @@ class _Inputs:
 
 
 def measure_portfolio(
-    tables: Tables, settings: PortfolioSettings, *, label: LabelSettings, features: FeatureSettings
+    tables: BucketedTables, settings: PortfolioSettings, *, label: LabelSettings, features: FeatureSettings
 ) -> Portfolio:
     """Measure a portfolio by period, segment and cohort.
 
@@ -100,23 +79,24 @@ def measure_portfolio(
     >>> churn["value"].tolist(), churn["n"].tolist()
     ([nan, 0.5, 0.0], [0, 2, 1])
     """
-    accounts = tuple(tables.account_ids)
     first = _first_instant(tables)
     if first == MISSING:
         raise UsageError.of("no row has a time", "the tables", "map the time of at least one table of events")
     periods = make_periods(tables.observed_until, first=first, period=settings.period, count=settings.periods)
-    starts = np.array(periods.starts, dtype=np.int64)
-    segmentations = find_segmentations(tables, settings.segments, accounts=accounts, starts=starts)
-    cells = tuple(cells_of(periods, segmentations, settings.minimum))
+    months = _final_months(tables.observed_until, first, label)
+    segments = segment_columns(tables, settings.segments)
+    reader = Reader(settings, label, features, segments, periods, months if len(months) else None)
+    rows = read_portfolio(tables, reader)
+    cells = tuple(cells_of(periods, rows.periods.segments, settings.minimum))
     resampler = Resampler(settings.bootstrap, settings.seed)
-    inputs = _Inputs(tables, settings, label, features, accounts, periods, cells, resampler)
+    inputs = _Inputs(rows, tables.empty, settings, label, features, periods, months, cells, resampler)
     figures = [*_customers(inputs), *_surveys(inputs), *_tickets(inputs), *_orders(inputs), *_value(inputs)]
     order = {name: number for number, name in enumerate(METRICS)}
     figures.sort(key=lambda each: order[each.metric])
     return Portfolio(tuple(figures), periods, dict(inputs.left_out))
 
 
-def has_a_past(tables: Tables) -> bool:
+def has_a_past(tables: BucketedTables) -> bool:
     """Say whether any row has a time: one snapshot of accounts has none, and nothing to measure over time.
 
     >>> import pyarrow as pa
@@ -128,19 +108,21 @@ def has_a_past(tables: Tables) -> bool:
     return _first_instant(tables) != MISSING
 
 
-def _first_instant(tables: Tables) -> int:
-    times = [table.own_instants() for name, table in tables.items() if table.has(*table.schema.times[:1])]
-    return earliest([each[before(each, tables.observed_until)] for each in times])
+def _first_instant(tables: BucketedTables) -> int:
+    empty = tables.empty
+    dated = [name for name in tables.names if empty[name].has(*empty[name].schema.times[:1])]
+    times = [first for first in map(tables.first_instant, dated) if first is not None]
+    return earliest([np.array([first for first in times if first < tables.observed_until], dtype=np.int64)])
 
 
 def _customers(inputs: _Inputs) -> Iterator[Figure]:
     """Churn, retention, referrals, revenue and cohorts."""
     problem = customers_problem(inputs.tables, inputs.label)
-    if problem is not None:
+    customers = inputs.rows.periods.customers
+    if problem is not None or customers is None:
         for family in ("churn and retention", "revenue", "cohorts", "referrals"):
-            inputs.left_out[family] = problem
+            inputs.left_out[family] = str(problem)
         return
-    customers = find_customers(inputs.tables, inputs.label, inputs.periods, accounts=inputs.accounts)
     began_in = customers.began_in()
     if not customers.kinds_known:
         inputs.left_out["voluntary and involuntary churn"] = _why_no_kinds(inputs.label)
@@ -161,31 +143,29 @@ def _why_no_kinds(label: LabelSettings) -> str:
 
 
 def _referrals(inputs: _Inputs, customers: Customers) -> Iterator[Figure]:
-    if not inputs.tables.has("advocacy", "kind"):
+    referred = inputs.rows.referred
+    if referred is None:
         inputs.left_out["referrals"] = "there is no `advocacy.kind`"
         return
-    referred = read_referrals(inputs.tables, customers)
     for cell in inputs.cells:
         yield from referral_figures(customers, referred, cell)
 
 
 def _revenue(inputs: _Inputs, customers: Customers, began_in: NDArray[np.int64]) -> Iterator[Figure]:
-    problem = revenue_problem(inputs.tables)
-    if problem is not None:
-        inputs.left_out["revenue"] = problem
+    revenue = inputs.rows.periods.revenue
+    if revenue is None:
+        inputs.left_out["revenue"] = str(revenue_problem(inputs.tables))
         return
-    revenue = customer_revenue(inputs.tables, customers)
     for cell in inputs.cells:
         yield from revenue_figures(customers, revenue, cell, inputs.resampler)
         yield from revenue_cohort_figures(customers, revenue, cell, began_in, inputs.resampler)
 
 
 def _costs(inputs: _Inputs, began_in: NDArray[np.int64]) -> Iterator[Figure]:
-    problem = costs_problem(inputs.tables, inputs.settings.acquisition_cost)
-    if problem is not None:
-        inputs.left_out["acquisition cost"] = problem
+    costs = inputs.rows.costs
+    if costs is None:
+        inputs.left_out["acquisition cost"] = str(costs_problem(inputs.tables, inputs.settings.acquisition_cost))
         return
-    costs = read_costs(inputs.tables, inputs.settings.acquisition_cost, accounts=inputs.accounts)
     for cell in inputs.cells:
         yield from acquisition_figures(costs, began_in, cell)
 
@@ -194,68 +174,60 @@ def _surveys(inputs: _Inputs) -> Iterator[Figure]:
     if "surveys" not in inputs.tables:
         inputs.left_out["surveys"] = "there is no table `surveys`"
         return
-    surveys, until = inputs.tables["surveys"], inputs.tables.observed_until
-    for instrument, answers in read_answers(surveys, accounts=inputs.accounts, observed_until=until).items():
-        for cell, rows in inputs.rows(answers.at, answers.account):
+    for instrument, answers in inputs.rows.answers.items():
+        for cell, rows in inputs.by_cell(answers.at, answers.account):
             here = answers.take(rows)
             yield from survey_figures(here, instrument, cell, inputs.settings.satisfied, inputs.resampler)
-    found = read_invitations(surveys, accounts=inputs.accounts, observed_until=until)
-    if not found:
+    if not inputs.rows.invitations:
         inputs.left_out["response rates"] = "no invitations recorded: map `sent_at` of `surveys`"
     complete = inputs.periods.ended_for(ANSWER_DAYS)
-    for instrument, invitations in found.items():
-        for cell, rows in inputs.rows(invitations.at, invitations.account):
+    for instrument, invitations in inputs.rows.invitations.items():
+        for cell, rows in inputs.by_cell(invitations.at, invitations.account):
             done = bool(complete[cell.position])
             yield from response_figures(invitations.take(rows), instrument, cell, complete=done, resampler=inputs.resampler)
 
 
 def _tickets(inputs: _Inputs) -> Iterator[Figure]:
-    if not inputs.tables.has("tickets", "first_response_at"):
+    tickets = inputs.rows.tickets
+    if tickets is None:
         inputs.left_out["first response"] = "there is no `tickets.first_response_at`"
         return
-    tickets = read_tickets(inputs.tables, inputs.features, accounts=inputs.accounts)
-    for cell, rows in inputs.rows(tickets.at, tickets.account):
+    for cell, rows in inputs.by_cell(tickets.at, tickets.account):
         here = tickets.take(rows)
         yield from support_figures(here, cell, sla_hours=inputs.features.sla_hours, resampler=inputs.resampler)
 
 
 def _orders(inputs: _Inputs) -> Iterator[Figure]:
-    if not inputs.tables.has("orders", "amount"):
+    orders = inputs.rows.orders
+    if orders is None:
         return
-    orders = read_order_amounts(inputs.tables["orders"], accounts=inputs.accounts, observed_until=inputs.tables.observed_until)
     if orders.unknown:
         inputs.left_out["part of the order revenue"] = f"{plural(orders.unknown, 'order line')} without an amount"
-    for cell, rows in inputs.rows(orders.at, orders.account):
-        yield from order_figures(orders, rows, cell, inputs.settings.margin)
+    for cell in inputs.cells:
+        yield from order_figures(orders, cell, inputs.settings.margin)
 
 
 def _value(inputs: _Inputs) -> Iterator[Figure]:
     """Lifetime value over months whose ends are final."""
     problem = customers_problem(inputs.tables, inputs.label) or revenue_problem(inputs.tables)
     if problem is not None:
-        instead = "; see `margin_per_active_account` instead" if inputs.tables.has("orders", "amount") else ""
+        instead = "; see `margin_per_active_account` instead" if inputs.rows.orders is not None else ""
         inputs.left_out["lifetime value"] = f"no recurring revenue ({problem}){instead}"
         return
-    months = _final_months(inputs)
-    if not len(months):
+    followed, months = inputs.rows.months, inputs.months
+    if followed is None or followed.customers is None or followed.revenue is None:
         inputs.left_out["lifetime value"] = "no month is complete and past the grace"
         return
-    customers = find_customers(inputs.tables, inputs.label, months, accounts=inputs.accounts)
-    revenue = customer_revenue(inputs.tables, customers)
-    column = inputs.settings.acquisition_cost
-    costs = None if costs_problem(inputs.tables, column) else read_costs(inputs.tables, column, accounts=inputs.accounts)
-    starts = np.array(months.starts, dtype=np.int64)
-    for found in find_segmentations(inputs.tables, inputs.settings.segments, accounts=inputs.accounts, starts=starts):
+    for found in followed.segments:
         for code, value in enumerate(found.values):
             place = (0, months.starts[0], months.ends[-1], False)
             cell = PortfolioCell(*place, found.column, value, found.codes == code, inputs.settings.minimum)
-            yield from value_figures(customers, revenue, costs, cell, inputs.settings, inputs.resampler)
+            known = (followed.customers, followed.revenue, inputs.rows.costs)
+            yield from value_figures(*known, cell, inputs.settings, inputs.resampler)
 
 
-def _final_months(inputs: _Inputs) -> Periods:
+def _final_months(observed_until: int, first: int, label: LabelSettings) -> Periods:
     """Return the latest months in which, grace included, no end can still be undone."""
-    grace = inputs.label.outcome.grace
-    until, first = inputs.tables.observed_until, _first_instant(inputs.tables)
-    latest = make_periods(until - grace * DAY, first=first, period="month", count=MONTHS)
+    latest = make_periods(observed_until - label.outcome.grace * DAY, first=first, period="month", count=MONTHS)
     whole = np.flatnonzero(~latest.running)
-    return Periods(tuple(latest.starts[k] for k in whole), tuple(latest.ends[k] for k in whole), until)
+    return Periods(tuple(latest.starts[k] for k in whole), tuple(latest.ends[k] for k in whole), observed_until)

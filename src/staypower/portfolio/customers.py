@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from staypower.cutoffs import DAY, MISSING, before, entry
+from staypower.cutoffs import DAY, MISSING, before, earliest, entry
 from staypower.labels.churn import definition_of, find_population
 from staypower.labels.definitions import kinds_of_ends
 from staypower.labels.population import ChurnKind
@@ -61,6 +61,24 @@ class Customers:
     kinds_known: bool  # whether voluntary and involuntary ends can be told apart
     readable_from: int  # instant before which the data are too short to tell who is a customer
     carries: bool  # whether an account between two subscriptions may be a customer
+
+    @classmethod
+    def together(cls, parts: Sequence[Customers], order: NDArray[np.int64]) -> Customers:
+        """Combine the customers of several buckets of accounts, in an order."""
+        ids = [account for part in parts for account in part.accounts]
+        # the stays of a bucket are numbered after those of the buckets before it
+        before = np.cumsum([0, *(len(part.kind) for part in parts)])
+        stays = [np.where(part.stay >= 0, part.stay + start, -1) for part, start in zip(parts, before, strict=False)]
+        return replace(
+            parts[0],
+            accounts=tuple(ids[place] for place in order.tolist()),
+            stay=np.concatenate(stays)[order],
+            kind=np.concatenate([part.kind for part in parts]),
+            began=np.concatenate([part.began for part in parts])[order],
+            open_since=np.concatenate([part.open_since for part in parts])[order],
+            kinds_known=any(part.kinds_known for part in parts),
+            readable_from=earliest([np.array([part.readable_from for part in parts])]),
+        )
 
     def at_start(self, position: int) -> NDArray[np.bool_]:
         """Say who was a customer when a period began."""

@@ -38,6 +38,7 @@ __all__ = [
     "first_over_last",
     "join_notes",
     "nps_interval",
+    "require_exact_sum",
     "sums_by_account",
     "whole_amounts",
     "wilson_interval",
@@ -260,6 +261,12 @@ def whole_amounts(table: Table, column: str) -> tuple[NDArray[np.int64], NDArray
         where = f"{table.name}.{column}, row {worst + 1}: {values[worst]:g}"
         raise UsageError.of("numbers too large to be summed exactly", where, "map the column in a larger unit")
     return np.round(filled * MONEY_SCALE).astype(np.int64), known
+
+
+def require_exact_sum(amounts: NDArray[np.int64], place: str) -> None:
+    """Refuse whole ten-thousandths whose sum could be larger than a whole number can be."""
+    if np.abs(amounts.astype(np.float64)).sum(axis=0).max(initial=0.0) >= _LARGEST:
+        raise UsageError.of("numbers too large to be summed exactly", place, "map the column in a larger unit")
 
 
 def as_money(amount: int | np.integer) -> float:

@@ -17,12 +17,12 @@ from staypower.labels.settings import text_of_value
 from staypower.portfolio.figures import ALL, PortfolioCell
 from staypower.schemas import SCHEMAS
 from staypower.spells import number_accounts
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BLANK", "Periods", "Segmentation", "cells_of", "find_segmentations", "make_periods"]
+__all__ = ["BLANK", "Periods", "Segmentation", "cells_of", "find_segmentations", "make_periods", "segment_columns"]
 
 BLANK = "(blank)"
 _DEFAULT = "segment"
@@ -120,9 +120,41 @@ class Segmentation:
     values: tuple[str, ...]  # segments in alphabetical order, `(blank)` last
     codes: NDArray[np.int64]  # shape (n_accounts, k): position in `values`, for each account and period
 
+    @classmethod
+    def together(cls, parts: Sequence[Segmentation], order: NDArray[np.int64]) -> Segmentation:
+        """Combine the accounts of several buckets, in an order."""
+        words = [list(part.values) for part in parts]
+        values = sorted(set().union(*words), key=lambda word: (word == BLANK, word))
+        codes = [np.array([values.index(word) for word in own])[part.codes] for own, part in zip(words, parts, strict=True)]
+        return cls(parts[0].column, tuple(values), np.concatenate(codes)[order])
+
+
+def segment_columns(tables: BucketedTables, columns: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the attributes whose values are segments: those asked for, which must be usable, or by default `segment`.
+
+    >>> rows = pa.table({"account_id": ["a"], "segment": ["small"]})
+    >>> accounts = Table(SCHEMAS["accounts"], rows, fixed=frozenset({"segment"}))
+    >>> segment_columns(Tables({"accounts": accounts}, 9), None)
+    ('segment',)
+    """
+    table = tables.empty["accounts"]
+    wanted = columns if columns is not None else [_DEFAULT] if table.has(_DEFAULT) else []
+    there = [name for name in wanted if _problem(table, name, 0) is None]
+    distinct: dict[str, set[str]] = {name: set() for name in there}
+    for words in tables.each(lambda bucket: {name: _words(bucket["accounts"], name)[1] for name in there}, only=()):
+        for name in there:
+            distinct[name].update(words[name])
+    problems = {name: _problem(table, name, len(distinct.get(name, ()))) for name in wanted}
+    if columns is None:
+        return tuple(name for name in wanted if problems[name] is None)
+    found = [problem for problem in problems.values() if problem is not None]
+    if found:
+        raise UsageError(found)
+    return tuple(wanted)
+
 
 def find_segmentations(
-    tables: Tables, columns: Sequence[str] | None, *, accounts: Sequence[str], starts: NDArray[np.int64]
+    tables: Tables, columns: Sequence[str], *, accounts: Sequence[str], starts: NDArray[np.int64]
 ) -> tuple[Segmentation, ...]:
     """Find the segment of each account at the start of each period.
 
@@ -133,20 +165,15 @@ def find_segmentations(
     >>> time = lambda *values: pa.array(values, pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "valid_from": time(1, 5), "segment": ["small", "large"]})
     >>> tables = Tables({"accounts": Table(SCHEMAS["accounts"], rows)}, 9)
-    >>> _, found = find_segmentations(tables, None, accounts=["a"], starts=np.array([0, 5, 6]))
+    >>> _, found = find_segmentations(tables, ["segment"], accounts=["a"], starts=np.array([0, 5, 6]))
     >>> [found.values[code] for code in found.codes[0]]
     ['small', 'small', 'large']
     """
-    table = tables["accounts"]
-    wanted = columns if columns is not None else [name for name in [_DEFAULT] if table.has(name) and not _problem(table, name)]
-    problems = [problem for problem in (_problem(table, name) for name in wanted) if problem is not None]
-    if problems:
-        raise UsageError(problems)
-    found = tuple(_segmentation(table, name, accounts, starts) for name in wanted)
+    found = tuple(_segmentation(tables["accounts"], name, accounts, starts) for name in columns)
     return (Segmentation(ALL, (ALL,), np.zeros((len(accounts), len(starts)), dtype=np.int64)), *found)
 
 
-def _problem(table: Table, name: str) -> Problem | None:
+def _problem(table: Table, name: str, distinct: int) -> Problem | None:
     canonical = set(SCHEMAS["accounts"].names)
     attributes = [column for column in table.data.column_names if column not in canonical]
     place = f"portfolio.segments: {name}"
@@ -156,7 +183,6 @@ def _problem(table: Table, name: str) -> Problem | None:
         return Problem(
             "the attribute may have changed since", place, f"declare it (`static: [{name}]` of `accounts`), or map `valid_from`"
         )
-    distinct = len(set(_words(table, name)[1]))
     if distinct > _MOST_VALUES:
         fix = f"name an attribute with at most {_MOST_VALUES} values"
         return Problem(f"{distinct:,} values are too many for segments", place, fix)

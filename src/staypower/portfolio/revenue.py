@@ -24,6 +24,7 @@ from staypower.portfolio.figures import (
     join_notes,
     whole_amounts,
 )
+from staypower.portfolio.periods import Periods
 from staypower.results.numbers import plural
 from staypower.spells import SubscriptionVersions, instants_or_missing, number_accounts, read_versions
 from staypower.tables import Table, Tables
@@ -297,23 +298,19 @@ def revenue_cohort_figures(
 
 @dataclass(frozen=True)
 class OrderAmounts:
-    """Order lines that were seen, with what they brought.
+    """What each account ordered in each period, as far as it was seen.
 
-    >>> none = np.empty(0, dtype=np.int64)
-    >>> OrderAmounts(none, none, none, none > 0, 0).unknown
+    >>> OrderAmounts(np.array([[30_000]]), np.array([[True]]), 0).unknown
     0
     """
 
-    account: NDArray[np.int64]  # shape (n,): position in the list of accounts
-    at: NDArray[np.int64]  # shape (n,): instants
-    # shape (n,): whole ten-thousandths; negative for a return, 0 where the line has no amount, was cancelled or came back
-    amount: NDArray[np.int64]
-    bought: NDArray[np.bool_]  # shape (n,): whether the line is a purchase: neither a return nor cancelled
-    unknown: int  # purchases without an amount
+    amount: NDArray[np.int64]  # shape (n_accounts, k): whole ten-thousandths, net of returns and cancelled lines
+    bought: NDArray[np.bool_]  # shape (n_accounts, k): whether any line is a purchase: neither a return nor cancelled
+    unknown: int  # purchases without an amount, at any time
 
 
-def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until: int) -> OrderAmounts:
-    """Read the net amounts of order lines.
+def read_order_amounts(orders: Table, periods: Periods, *, accounts: Sequence[str], observed_until: int) -> OrderAmounts:
+    """Add up the net amounts of order lines.
 
     A line with a negative amount takes money back. A line that is cancelled, or came back at `returned_at`, brings nothing
     when its own amount is positive.
@@ -322,9 +319,10 @@ def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until
     >>> from staypower.schemas import SCHEMAS
     >>> time = pa.array([1, 2], pa.timestamp("us", "UTC"))
     >>> rows = pa.table({"account_id": ["a", "a"], "at": time, "amount": [5.0, -2.0], "quantity": [1.0, -1.0]})
-    >>> found = read_order_amounts(Table(SCHEMAS["orders"], rows), accounts=["a"], observed_until=9)
-    >>> int(found.amount.sum()), found.bought.tolist()
-    (30000, [True, False])
+    >>> orders = Table(SCHEMAS["orders"], rows)
+    >>> found = read_order_amounts(orders, Periods((0,), (9,), 9), accounts=["a"], observed_until=9)
+    >>> found.amount.tolist(), found.bought.tolist()
+    ([[30000]], [[True]])
     """
     account, at = number_accounts(orders, accounts), orders.own_instants()
     arrived = np.maximum(at, instants_or_missing(orders, "known_at"))
@@ -335,14 +333,21 @@ def read_order_amounts(orders: Table, *, accounts: Sequence[str], observed_until
     void = cancelled | before(instants_or_missing(orders, "returned_at"), observed_until)
     amount = np.where(void & (amount > 0), 0, amount)
     bought = ~cancelled & ~taken_back & ~(amount < 0)
-    unknown = int((seen & bought & ~known).sum())
-    return OrderAmounts(account[seen], at[seen], amount[seen], bought[seen], unknown)
+    period = periods.number(at)
+    rows = np.flatnonzero(seen & (period >= 0))
+    place = account[rows] * len(periods) + period[rows]
+    total = np.zeros(len(accounts) * len(periods), dtype=np.int64)
+    np.add.at(total, place, amount[rows])
+    purchased = np.zeros(len(total), dtype=bool)
+    purchased[place[bought[rows]]] = True
+    shape = (len(accounts), len(periods))
+    return OrderAmounts(total.reshape(shape), purchased.reshape(shape), unknown=int((seen & bought & ~known).sum()))
 
 
-def order_figures(orders: OrderAmounts, rows: NDArray[np.int64], cell: PortfolioCell, margin: float) -> Iterator[Figure]:
+def order_figures(orders: OrderAmounts, cell: PortfolioCell, margin: float) -> Iterator[Figure]:
     """Yield accounts that ordered, what orders brought, and the mean margin per active account."""
-    active = len(np.unique(orders.account[rows[orders.bought[rows]]]))
-    total = as_money(orders.amount[rows].sum())
+    active = int((orders.bought[:, cell.position] & cell.members).sum())
+    total = as_money(orders.amount[cell.members, cell.position].sum())
     yield cell.figure("active_accounts", active, n=active, accounts=active)
     yield cell.figure("order_revenue", total, n=active, accounts=active, note="net of returns")
     note = "no orders" if not active else "margin of this period per account, not a lifetime value"

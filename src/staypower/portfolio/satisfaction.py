@@ -40,16 +40,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ANSWER_DAYS",
+    "Invitations",
+    "SurveyAnswers",
+    "Tickets",
+    "are_mixed",
     "nps_bands",
     "read_answers",
     "read_invitations",
     "read_tickets",
+    "refuse_mixtures",
     "response_figures",
     "support_figures",
     "survey_figures",
 ]
 
 ANSWER_DAYS = 30  # response rate: days after the invitation within which an answer counts
+_EFFORT = (("ces1", False), ("ces2", True))  # whether higher is better
 # low effort, for each scale: `ces1` at most (lower is better), `ces2` at least
 _LOW_EFFORT = {"ces1": {"1-5": 2.0}, "ces2": {"1-7": 5.0}}
 _NO_ANSWERS = "no answers"
@@ -68,6 +74,17 @@ class _Rows:
         """Return some of the rows."""
         return replace(self, **{name: each[chosen] for name, each in vars(self).items() if isinstance(each, np.ndarray)})
 
+    @classmethod
+    def together(cls, parts: Sequence[Self], places: Sequence[NDArray[np.int64]]) -> Self:
+        """Combine the rows of several buckets; places are the new positions of the accounts of each, and order the rows."""
+        moved = [replace(part, account=place[part.account]) for part, place in zip(parts, places, strict=True)]
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in moved])
+            for name, each in vars(parts[0]).items()
+            if isinstance(each, np.ndarray)
+        }
+        return replace(parts[0], **columns).take(np.argsort(columns["account"], kind="stable"))
+
 
 @dataclass(frozen=True)
 class SurveyAnswers(_Rows):
@@ -85,23 +102,33 @@ class Invitations(_Rows):
     answered: NDArray[np.bool_]  # shape (n,)
 
 
-def read_answers(surveys: Table, *, accounts: Sequence[str], observed_until: int) -> dict[str, SurveyAnswers]:
-    """Read the answers of every instrument."""
+def read_answers(
+    surveys: Table, *, accounts: Sequence[str], observed_until: int
+) -> tuple[dict[str, SurveyAnswers], pd.DataFrame]:
+    """Read the answers of every instrument, and `instrument, name, scale, higher` of each answer, indexed by its row.
+
+    CSAT has a threshold for each scale, so different questionnaires may use different ones: it has a name for each touchpoint.
+    """
     if not surveys.has("value", "answered_at", "instrument", "low", "high", "higher_is_better"):
-        return {}
+        return {}, pd.DataFrame()
     value, at, account = surveys.numbers("value"), surveys.instants("answered_at"), number_accounts(surveys, accounts)
     known = np.maximum(at, instants_or_missing(surveys, "known_at"))
     seen = np.isfinite(value) & (account >= 0) & before(at, observed_until) & before(known, observed_until)
     instrument, scale = surveys.texts("instrument"), _scales(surveys)
     higher = surveys.numbers("higher_is_better") == 1
-    _refuse_mixtures(surveys, seen, instrument, scale, higher)
     up = np.where(higher, value, surveys.numbers("low") + surveys.numbers("high") - value)
     found = {}
     for name in sorted({str(word) for word in instrument[seen]}):
         rows = np.flatnonzero(seen & (instrument == name))
         rows = rows[np.lexsort((value[rows], at[rows], account[rows]))]
         found[name] = SurveyAnswers(account[rows], at[rows], value[rows], up[rows], scale[rows])
-    return found
+    variants = pd.DataFrame({"instrument": instrument, "scale": scale, "higher": higher})[seen]
+    touchpoint = surveys.texts("touchpoint") if surveys.has("touchpoint") else np.full(len(surveys), None, dtype=object)
+    variants["name"] = [
+        f"{kind}, touchpoint {place}" if kind == "csat" and place else kind
+        for kind, place in zip(instrument[seen], touchpoint[seen], strict=True)
+    ]
+    return found, variants
 
 
 def read_invitations(surveys: Table, *, accounts: Sequence[str], observed_until: int) -> dict[str, Invitations]:
@@ -129,27 +156,21 @@ def _scales(surveys: Table) -> NDArray[np.object_]:
     return np.asarray(names[number])
 
 
-def _refuse_mixtures(
-    surveys: Table,
-    seen: NDArray[np.bool_],
-    instrument: NDArray[np.object_],
-    scale: NDArray[np.object_],
-    higher: NDArray[np.bool_],
-) -> None:
+def are_mixed(variants: pd.DataFrame) -> bool:
+    """Say whether a name stands for two scales or two directions, or an effort score for the other version's direction."""
+    wrong = any((variants["higher"][variants["instrument"] == kind] != better).any() for kind, better in _EFFORT)
+    several = (variants[["name", each]].drop_duplicates()["name"].duplicated().any() for each in ("scale", "higher"))
+    return wrong or any(several)
+
+
+def refuse_mixtures(surveys: Table, variants: pd.DataFrame) -> None:
     """Refuse a name with answers on two scales, or in two directions: their figures would mean nothing."""
-    frame = pd.DataFrame({"instrument": instrument, "scale": scale, "higher": higher})[seen]
-    # CSAT has a threshold for each scale, so different questionnaires may use different ones; the others are one scale
-    touchpoint = surveys.texts("touchpoint")[seen] if surveys.has("touchpoint") else np.full(len(frame), None, dtype=object)
-    frame["name"] = [
-        f"{kind}, touchpoint {place}" if kind == "csat" and place else kind
-        for kind, place in zip(frame["instrument"], touchpoint, strict=True)
-    ]
     problems = [
-        _wrong_way(surveys, kind, frame.index[(frame["instrument"] == kind) & (frame["higher"] != better)])
-        for kind, better in (("ces1", False), ("ces2", True))
-        if ((frame["instrument"] == kind) & (frame["higher"] != better)).any()
+        _wrong_way(surveys, kind, variants.index[(variants["instrument"] == kind) & (variants["higher"] != better)])
+        for kind, better in _EFFORT
+        if ((variants["instrument"] == kind) & (variants["higher"] != better)).any()
     ]
-    for name, rows in frame.groupby("name", sort=True):
+    for name, rows in variants.groupby("name", sort=True):
         if len(set(rows["scale"])) > 1:
             problems.append(_mixture(surveys, "a mixed scale under one name", "scale", str(name), rows["scale"]))
         elif len(set(rows["higher"])) > 1 and name not in ("ces1", "ces2"):
@@ -370,10 +391,11 @@ def support_figures(tickets: Tickets, cell: PortfolioCell, *, sla_hours: float, 
         return
     open_now = int(tickets.waiting.sum())
     still = f"{open_now:,} of {plural(n, 'ticket')} not answered yet" if open_now else ""
+    # the sum of exact additions does not depend on the order of the rows
     median = censored_median(tickets.hours, ~tickets.waiting)
     bound = f"a lower bound: {still}" if still else ""
     unknown = "more than half not answered yet" if math.isnan(median) else still
-    for name, value, why in (("mean", float(tickets.hours.mean()), bound), ("median", median, unknown)):
+    for name, value, why in (("mean", math.fsum(tickets.hours) / n, bound), ("median", median, unknown)):
         note, metric = join_notes(why, tickets.caution), f"first_response_hours_{name}"
         yield cell.figure(metric, value, n=n, accounts=accounts, complete=not open_now, note=note)
     decided, kept = int(tickets.decided.sum()), int((tickets.kept & tickets.decided).sum())
