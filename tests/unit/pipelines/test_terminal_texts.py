@@ -76,7 +76,7 @@ def test_no_probability_is_called_certain():
 def test_nobody_to_score_is_said():
     text = scores(["not_active", "no_history"], [np.nan, np.nan])
     assert "Highest risk" not in text
-    assert "none was active" in text
+    assert "none was an active customer at the cutoff" in text
 
 
 def test_versions_fit_a_terminal():
