@@ -22,6 +22,7 @@ __all__ = [
     "COMBINATIONS",
     "Combination",
     "Definition",
+    "Direction",
     "Feature",
     "Filter",
     "LEVERS",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 NAN = math.nan
+# how a larger value is expected to move the risk
+Direction = Literal[1, -1] | None
 LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 COMBINATIONS = {
@@ -181,6 +184,8 @@ class Feature:
         Which lever could change it, one of `LEVERS`; None if there is none.
     category : bool, default False
         The value is a code of a text; the model treats it as a category.
+    direction : {1, -1} or None, default None
+        How a larger value is expected to move the risk: 1 raises it, -1 lowers it; None if neither is expected.
 
     Examples
     --------
@@ -204,6 +209,7 @@ class Feature:
     description: str
     lever: str | None
     category: bool = False
+    direction: Direction = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -223,6 +229,7 @@ class Feature:
             right = re.sub(r"_\d+d\Z", "", self.name)
             raise UsageError.of("the name contains a window but there is none", self.name, f"call it `{right}`")
         _check_lever(self.name, self.lever)
+        _check_direction(self.name, self.direction)
 
     @property
     def how(self) -> Aggregation:
@@ -263,7 +270,7 @@ class Combination:
         One of `COMBINATIONS`. A missing input makes the result missing.
     inputs : tuple of str
         Names of two features.
-    unit, description, lever
+    unit, description, lever, direction
         As in `Feature`.
 
     Examples
@@ -280,12 +287,14 @@ class Combination:
     description: str
     lever: str | None
     category: bool = False
+    direction: Direction = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
         if self.how not in COMBINATIONS:
             raise UsageError.of("unknown combination", f"{self.name}: {self.how}", nearest(self.how, COMBINATIONS))
         _check_lever(self.name, self.lever)
+        _check_direction(self.name, self.direction)
 
     @property
     def table(self) -> str:
@@ -348,6 +357,11 @@ def expand(entries: Sequence[Definition | Template], windows: Sequence[int]) -> 
 def _check_lever(name: str, lever: str | None) -> None:
     if lever is not None and lever not in LEVERS:
         raise UsageError.of("unknown lever", f"{name}: {lever}", nearest(lever, LEVERS))
+
+
+def _check_direction(name: str, direction: Direction) -> None:
+    if direction not in (1, -1, None):
+        raise UsageError.of("not a direction", f"{name}: {direction}", "write 1 (raises the risk), -1 (lowers it) or nothing")
 
 
 def _check_name(name: str) -> None:

@@ -28,6 +28,7 @@ def feature(**changes) -> Feature:
         ({"aggregation": "rate_slope"}, "`rate_slope` needs a window", "`window` in days"),
         ({"name": "n_0d", "window": 0}, "window too short", "at least 1 day"),
         ({"lever": "suport"}, "unknown lever", "write `support`"),
+        ({"direction": 2}, "not a direction", "write 1 (raises the risk)"),
     ],
 )
 def test_a_feature_that_contradicts_itself_is_refused(changes, problem, fix):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partialmethod
 
-from staypower.features.definition import Combination, Feature, Filter, Template
+from staypower.features.definition import Combination, Direction, Feature, Filter, Template
 
 __all__ = ["TableFeatures"]
 
@@ -48,6 +48,7 @@ class TableFeatures:
         until: str | None = None,
         where: Where = (),
         category: bool = False,
+        direction: Direction = None,
     ) -> Feature:
         """Declare one feature; the parameters are those of `Feature`."""
         return Feature(
@@ -65,6 +66,7 @@ class TableFeatures:
             unit=unit,
             description=says,
             lever=self._lever(lever),
+            direction=direction,
         )
 
     def every_window(
@@ -81,17 +83,45 @@ class TableFeatures:
         time: str | None = None,
         after: str | None = None,
         where: Where = (),
+        direction: Direction = None,
     ) -> Template:
         """Declare a feature for every window of the settings, or for those from `shortest` to `longest` days."""
-        one = self.feature(name, aggregation, column, says=says, unit=unit, lever=lever, time=time, after=after, where=where)
+        one = self.feature(
+            name,
+            aggregation,
+            column,
+            says=says,
+            unit=unit,
+            lever=lever,
+            time=time,
+            after=after,
+            where=where,
+            direction=direction,
+        )
         return Template(one, shortest=shortest, longest=longest)
 
     def _combined(
-        self, how: str, name: str, first: str, second: str, *, says: str, unit: str = "", lever: str | None = _OF_THE_TABLE
+        self,
+        how: str,
+        name: str,
+        first: str,
+        second: str,
+        *,
+        says: str,
+        unit: str = "",
+        lever: str | None = _OF_THE_TABLE,
+        direction: Direction = None,
     ) -> Combination:
         """Declare a feature computed from two others, which may be of other tables; see `COMBINATIONS`."""
-        inputs = (first, second)
-        return Combination(name=name, how=how, inputs=inputs, unit=unit, description=says, lever=self._lever(lever))
+        return Combination(
+            name=name,
+            how=how,
+            inputs=(first, second),
+            unit=unit,
+            description=says,
+            lever=self._lever(lever),
+            direction=direction,
+        )
 
     ratio = partialmethod(_combined, "ratio")
     change = partialmethod(_combined, "change")
