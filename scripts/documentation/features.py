@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from staypower.features.declaring import FAMILIES
-from staypower.features.definition import AGGREGATIONS, COMBINATIONS, Combination, Definition, Feature, Template
+from staypower.features.definition import AGGREGATIONS, COMBINATIONS, DIRECTIONS, Combination, Definition, Feature, Template
 from staypower.features.families.relationship import attribute_feature
 from staypower.features.families.support import priority_features
 from staypower.features.families.surveys import instrument_features, touchpoint_feature
@@ -17,7 +17,8 @@ __all__ = ["document_aggregations", "document_catalogue", "document_combinations
 
 Entries = Sequence[Definition | Template]
 _INSTRUMENTS = ("nps", "csat", "ces1", "ces2")
-_HEAD = "| feature | unit | window | table | aggregation | empty | lever | description |\n|---|---|---|---|---|---|---|---|"
+_HEADS = ("feature", "unit", "window", "table", "aggregation", "empty", "lever", "more of it", "description")
+_HEAD = f"| {' | '.join(_HEADS)} |\n|{'---|' * len(_HEADS)}"
 
 
 def every_family() -> Mapping[str, Entries]:
@@ -57,7 +58,17 @@ def _row(entry: Definition | Template, windows: Sequence[int]) -> str:
         window = window if isinstance(entry, Template) else ""
     else:
         table, how, empty = made.table, f"`{made.aggregation}`{_of(made)}", "0" if made.empty == 0 else "missing"
-    cells = (f"`{name}`", made.unit, window, table, how, empty, made.lever or "", made.description)
+    cells = (
+        f"`{name}`",
+        made.unit,
+        window,
+        table,
+        how,
+        empty,
+        made.lever or "",
+        DIRECTIONS.get(made.direction, ""),
+        made.description,
+    )
     return "| " + " | ".join(cells) + " |"
 
 

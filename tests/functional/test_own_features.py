@@ -36,6 +36,7 @@ features:
       unit: seats
       description: seats in the great hall
       lever: value
+      direction: raises
     - {name: inside_now, table: visits, aggregation: count, until: left_at, unit: visits, description: visitors inside}
     - {name: days_since_visit, table: visits, aggregation: days_since_last, unit: days, description: days since the last visit}
     - {name: last_hall, table: visits, aggregation: last_code, column: hall, description: hall last visited}
@@ -77,6 +78,7 @@ def test_they_are_listed_with_all_that_was_declared(cinema):
         "unit": "seats",
         "empty": "0",
         "lever": "value",
+        "direction": "raises",
         "description": "seats in the great hall",
     }
     assert listed["inside_now"]["window"] == "now"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from staypower.errors import UsageError
-from staypower.features.definition import Combination, Definition, Feature, Filter
+from staypower.features.definition import DIRECTIONS, Combination, Definition, Feature, Filter
 from staypower.features.settings import FeatureSettings
 
 __all__ = ["OTHER", "Catalogue", "in_order", "needed_by"]
@@ -71,7 +71,7 @@ class Catalogue:
         return next((text for text, code in self.codes.get(name, {}).items() if code == value), OTHER)
 
     def frame(self) -> pd.DataFrame:
-        """Return one row per feature: name, table, aggregation, window, unit, empty value, lever, description."""
+        """Return one row per feature: name, table, aggregation, window, unit, empty value, lever, direction, description."""
         rows = [
             {
                 "name": definition.name,
@@ -81,6 +81,7 @@ class Catalogue:
                 "unit": definition.unit,
                 "empty": ("0" if definition.empty == 0 else "missing") if isinstance(definition, Feature) else "",
                 "lever": definition.lever or "",
+                "direction": DIRECTIONS.get(definition.direction, ""),
                 "description": definition.description,
             }
             for definition in self.definitions

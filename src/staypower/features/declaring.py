@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.features.catalogue import Catalogue, in_order, needed_by
-from staypower.features.definition import Combination, Definition, Feature, Filter, Template, expand
+from staypower.features.definition import DIRECTIONS, Combination, Definition, Feature, Filter, Template, expand
 from staypower.features.families.billing import BILLING, PAYMENTS
 from staypower.features.families.orders import ORDERS
 from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature
@@ -233,6 +233,7 @@ def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) 
         unit=own.unit,
         description=own.description,
         lever=own.lever,
+        direction=next((number for number, word in DIRECTIONS.items() if word == own.direction), None),
         category=own.aggregation == "last_code",
     )
     stream = streams[own.table]

@@ -21,6 +21,7 @@ __all__ = [
     "Aggregation",
     "COMBINATIONS",
     "Combination",
+    "DIRECTIONS",
     "Definition",
     "Direction",
     "Feature",
@@ -33,6 +34,7 @@ __all__ = [
 NAN = math.nan
 # how a larger value is expected to move the risk
 Direction = Literal[1, -1] | None
+DIRECTIONS: Mapping[Direction, str] = MappingProxyType({1: "raises", -1: "lowers"})
 LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 COMBINATIONS = {

@@ -51,6 +51,11 @@ class OwnFeature(BaseModel):
     unit: str = Field("", description="Unit of the value.")
     description: str = Field(description="What it measures, in words, without the window.")
     lever: str | None = Field(None, description="Lever that could change it.")
+    direction: Literal["raises", "lowers"] | None = Field(
+        None,
+        description="What a larger value is expected to do to the risk: `raises` or `lowers`. A reason that says the opposite "
+        "is not given; omit where both are plausible.",
+    )
 
     @field_validator("filter", mode="before")
     @classmethod

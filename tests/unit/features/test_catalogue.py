@@ -222,7 +222,12 @@ def test_the_frame_tells_every_feature():
     assert frame.loc["days_since_last_use", "empty"] == "missing"
     assert frame.loc["usage_trend_28d", "table"] == "(combined)"
     assert frame.loc["weekend_share_28d", "lever"] == ""
-    assert list(frame.columns) == ["table", "aggregation", "window", "unit", "empty", "lever", "description"]
+    assert frame.loc[["weekend_share_28d", "days_since_last_use", "usage_events_28d"], "direction"].tolist() == [
+        "",
+        "raises",
+        "lowers",
+    ]
+    assert list(frame.columns) == ["table", "aggregation", "window", "unit", "empty", "lever", "direction", "description"]
 
 
 def test_names_of_the_data_become_names_of_features():

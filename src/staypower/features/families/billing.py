@@ -15,10 +15,10 @@ terms = TableFeatures("subscriptions", lever="billing", until="until_at")
 subscriptions = TableFeatures("subscriptions", lever="relationship")
 started = TableFeatures("subscriptions", lever="relationship", where=Filter("first_state", at_least=1.0))
 raises = TableFeatures("subscriptions", lever="billing", where=Filter("mrr_change", at_least=0.005))
-cuts = TableFeatures("subscriptions", lever="billing", where=Filter("mrr_change", below=-0.005))
-seats_added = TableFeatures("subscriptions", lever="relationship", where=Filter("seats_change", at_least=1.0))
-seats_cut = TableFeatures("subscriptions", lever="relationship", where=Filter("seats_change", below=0.0))
-ends = TableFeatures("subscription_ends", lever="relationship", time="ended_at")
+cuts = TableFeatures("subscriptions", lever="billing", where=Filter("mrr_change", below=-0.005), direction=1)
+seats_added = TableFeatures("subscriptions", lever="relationship", where=Filter("seats_change", at_least=1.0), direction=-1)
+seats_cut = TableFeatures("subscriptions", lever="relationship", where=Filter("seats_change", below=0.0), direction=1)
+ends = TableFeatures("subscription_ends", lever="relationship", time="ended_at", direction=1)
 
 BILLING = (
     now.feature("mrr_now", "sum", "mrr", says="monthly recurring revenue", unit="per month"),
@@ -40,7 +40,11 @@ BILLING = (
     now.feature("seats_now", "sum", "seats", says="paid seats", unit="seats"),
     now.feature("seats_90_days_ago", "sum", "seats", offset=90, says="paid seats", unit="seats"),
     held.change(
-        "seats_change_90_days", "seats_now", "seats_90_days_ago", says="change in paid seats compared with 90 days ago"
+        "seats_change_90_days",
+        "seats_now",
+        "seats_90_days_ago",
+        says="change in paid seats compared with 90 days ago",
+        direction=-1,
     ),
     now.ratio("mrr_per_seat", "mrr_now", "seats_now", says="monthly recurring revenue per seat", unit="per month"),
     terms.feature("discount_now", "maximum", "discount", says="discount"),
@@ -50,15 +54,17 @@ BILLING = (
         "discount_now",
         "discount_90_days_ago",
         says="change in the discount compared with 90 days ago",
+        direction=-1,
     ),
-    now.feature("term_months_now", "maximum", "term_months", says="contract length", unit="months"),
-    now.feature("days_to_renewal", "days_until_next", "renews_at", says="days to the next renewal", unit="days"),
+    now.feature("term_months_now", "maximum", "term_months", says="contract length", unit="months", direction=-1),
+    now.feature("days_to_renewal", "days_until_next", "renews_at", says="days to the next renewal", unit="days", direction=-1),
     terms.feature(
         "auto_renew_off_now",
         "count",
         where=Filter("auto_renew", below=0.5),
         says="contracts with auto-renewal turned off",
         unit="contracts",
+        direction=1,
     ),
     # of several contracts; an account that cancels all of them has given notice and is not predicted
     held.feature(
@@ -67,9 +73,10 @@ BILLING = (
         time="cancel_requested_at",
         says="active subscriptions that have been cancelled",
         unit="subscriptions",
+        direction=1,
     ),
-    held.feature("subscriptions_now", "count", says="active subscriptions", unit="subscriptions"),
-    held.feature("products_now", "distinct", "product", says="subscribed products", unit="products"),
+    held.feature("subscriptions_now", "count", says="active subscriptions", unit="subscriptions", direction=-1),
+    held.feature("products_now", "distinct", "product", says="subscribed products", unit="products", direction=-1),
     now.feature("plan_now", "last_code", "plan", category=True, says="plan"),
     now.feature("billing_period_now", "last_code", "billing_period", category=True, says="billing period"),
     subscriptions.feature(
@@ -86,12 +93,14 @@ BILLING = (
     cuts.every_window("mrr_cuts", "count", shortest=90, says="decreases in monthly recurring revenue", unit="changes"),
     seats_added.every_window("seats_raises", "count", shortest=90, says="seat additions", unit="changes"),
     seats_cut.every_window("seats_cuts", "count", shortest=90, says="seat reductions", unit="changes"),
-    seats_cut.feature("days_since_seats_cut", "days_since_last", says="days since the last seat reduction", unit="days"),
+    seats_cut.feature(
+        "days_since_seats_cut", "days_since_last", says="days since the last seat reduction", unit="days", direction=-1
+    ),
 )
 
 payments = TableFeatures("payments", lever="billing")
 received = TableFeatures("payments", lever="billing", where=Filter("status", ("paid", "refunded")))
-failed = TableFeatures("payments", lever="billing", where=Filter("status", ("failed",)))
+failed = TableFeatures("payments", lever="billing", where=Filter("status", ("failed",)), direction=1)
 
 PAYMENTS = (
     failed.every_window("payments_failed", "count", shortest=28, says="failed payments", unit="payments"),
@@ -102,28 +111,43 @@ PAYMENTS = (
         "payments_365d",
         says="share of payment attempts that failed",
         unit="share",
+        direction=1,
     ),
     failed.every_window(
-        "payments_recovered", "count", shortest=90, time="recovered_at", says="failed payments later recovered", unit="payments"
+        "payments_recovered",
+        "count",
+        shortest=90,
+        time="recovered_at",
+        says="failed payments later recovered",
+        unit="payments",
+        direction=None,
     ),
     received.every_window("amount_paid", "sum", "amount", shortest=28, says="amount paid", unit="amount"),
     failed.feature(
         "payments_failed_open_now", "count", until="recovered_at", says="failed payments not yet recovered", unit="payments"
     ),
-    failed.feature("days_since_failed_payment", "days_since_last", says="days since the last failed payment", unit="days"),
+    failed.feature(
+        "days_since_failed_payment",
+        "days_since_last",
+        says="days since the last failed payment",
+        unit="days",
+        direction=-1,
+    ),
     payments.feature("days_since_last_payment", "days_since_last", says="days since the last payment attempt", unit="days"),
-    payments.every_window("refunds", "count", shortest=90, time="refunded_at", says="refunds", unit="refunds"),
+    payments.every_window("refunds", "count", shortest=90, time="refunded_at", says="refunds", unit="refunds", direction=1),
     payments.feature(
         "days_to_method_expiry",
         "days_until_last",
         "method_expires_at",
         says="days until the payment method expires",
         unit="days",
+        direction=-1,
     ),
     payments.is_before(
         "method_expires_before_renewal",
         "days_to_method_expiry",
         "days_to_renewal",
         says="the payment method expires before the renewal (1) or not (0)",
+        direction=1,
     ),
 )

@@ -9,19 +9,25 @@ __all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature"]
 
 accounts = TableFeatures("accounts", lever=None)
 setup = TableFeatures("accounts", lever="onboarding", time="setup_completed_at")
-owners = TableFeatures("accounts", lever="relationship", time="seen_at", where=Filter("owner_changed", at_least=1.0))
-advocacy = TableFeatures("advocacy", lever="relationship")
-goals = TableFeatures("goals", lever="value")
+owners = TableFeatures(
+    "accounts", lever="relationship", time="seen_at", where=Filter("owner_changed", at_least=1.0), direction=1
+)
+advocacy = TableFeatures("advocacy", lever="relationship", direction=-1)
+goals = TableFeatures("goals", lever="value", direction=-1)
 outreach = TableFeatures("outreach", lever=None)
 
 RELATIONSHIP = (
     accounts.feature("tenure_days", "days_since_first", time="signed_up_at", says="days as a customer", unit="days"),
     setup.feature("days_since_setup_completed", "days_since_last", says="days since setup was completed", unit="days"),
-    setup.feature("days_to_setup", "last", "setup_days", says="days from sign-up to completed setup", unit="days"),
+    setup.feature("days_to_setup", "last", "setup_days", says="days from sign-up to completed setup", unit="days", direction=1),
     owners.feature("owner_changes_365d", "count", window=365, says="changes of account owner", unit="changes"),
     owners.feature("owner_changes_ever", "count", says="changes of account owner", unit="changes"),
     owners.feature(
-        "days_since_owner_change", "days_since_last", says="days since the last change of account owner", unit="days"
+        "days_since_owner_change",
+        "days_since_last",
+        says="days since the last change of account owner",
+        unit="days",
+        direction=-1,
     ),
     advocacy.every_window(
         "advocacy", "count", shortest=90, says="advocacy activities (referrals, reviews, case studies)", unit="activities"
@@ -29,11 +35,13 @@ RELATIONSHIP = (
     advocacy.feature("advocacy_ever", "count", says="advocacy activities", unit="activities"),
     advocacy.feature("referrals_ever", "count", where=Filter("kind", ("referral",)), says="referrals", unit="referrals"),
     advocacy.feature("reviews_ever", "count", where=Filter("kind", ("review",)), says="reviews", unit="reviews"),
-    advocacy.feature("days_since_advocacy", "days_since_last", says="days since the last advocacy activity", unit="days"),
+    advocacy.feature(
+        "days_since_advocacy", "days_since_last", says="days since the last advocacy activity", unit="days", direction=1
+    ),
     goals.feature("goals_set", "count", says="goals agreed", unit="goals"),
     goals.feature("goals_met", "count", time="met_at", says="goals met", unit="goals"),
-    goals.feature("goals_open_now", "count", until="met_at", says="open goals", unit="goals"),
-    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at", says="overdue goals", unit="goals"),
+    goals.feature("goals_open_now", "count", until="met_at", says="open goals", unit="goals", direction=None),
+    goals.feature("goals_overdue_now", "count", time="due_at", until="met_at", says="overdue goals", unit="goals", direction=1),
     goals.feature("goals_met_365d", "count", window=365, time="met_at", says="goals met", unit="goals"),
     goals.feature(
         "goals_missed_365d",
@@ -43,9 +51,15 @@ RELATIONSHIP = (
         until="met_at",
         says="goals that were due and not met",
         unit="goals",
+        direction=1,
     ),
     goals.feature(
-        "days_since_goal_met", "days_since_last", time="met_at", says="days since the last goal was met", unit="days"
+        "days_since_goal_met",
+        "days_since_last",
+        time="met_at",
+        says="days since the last goal was met",
+        unit="days",
+        direction=1,
     ),
     goals.ratio("goals_met_share", "goals_met", "goals_set", says="share of agreed goals met", unit="share"),
 )

@@ -10,24 +10,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partialmethod
+from typing import Final, Literal
 
 from staypower.features.definition import Combination, Direction, Feature, Filter, Template
 
 __all__ = ["TableFeatures"]
 
 Where = Filter | tuple[Filter, ...]  # conditions that must all hold
-_OF_THE_TABLE = "(that of the table)"
+_OF_THE_TABLE: Final = "(that of the table)"
+Given = Direction | Literal["(that of the table)"]
 
 
 @dataclass(frozen=True)
 class TableFeatures:
     """Declares the features of one table; what most of them share is given once and can be given otherwise in a row.
 
-    In every row `says` is the description, and a `lever` of None means that there is none.
+    In every row `says` is the description, `direction` is what a larger value is expected to do to the risk, and a `lever` or
+    `direction` of None means that there is none.
     """
 
     table: str
     lever: str | None  # of most of them; None for no lever
+    direction: Direction = None  # of most of them
     time: str | None = None
     until: str | None = None
     where: Where = ()
@@ -41,6 +45,7 @@ class TableFeatures:
         says: str,
         unit: str = "",
         lever: str | None = _OF_THE_TABLE,
+        direction: Given = _OF_THE_TABLE,
         window: int | None = None,
         offset: int = 0,
         time: str | None = None,
@@ -48,7 +53,6 @@ class TableFeatures:
         until: str | None = None,
         where: Where = (),
         category: bool = False,
-        direction: Direction = None,
     ) -> Feature:
         """Declare one feature; the parameters are those of `Feature`."""
         return Feature(
@@ -66,7 +70,7 @@ class TableFeatures:
             unit=unit,
             description=says,
             lever=self._lever(lever),
-            direction=direction,
+            direction=self._direction(direction),
         )
 
     def every_window(
@@ -78,26 +82,16 @@ class TableFeatures:
         says: str,
         unit: str = "",
         lever: str | None = _OF_THE_TABLE,
+        direction: Given = _OF_THE_TABLE,
         shortest: int = 1,
         longest: int = 100_000,
         time: str | None = None,
         after: str | None = None,
         where: Where = (),
-        direction: Direction = None,
     ) -> Template:
         """Declare a feature for every window of the settings, or for those from `shortest` to `longest` days."""
-        one = self.feature(
-            name,
-            aggregation,
-            column,
-            says=says,
-            unit=unit,
-            lever=lever,
-            time=time,
-            after=after,
-            where=where,
-            direction=direction,
-        )
+        rest = {"lever": lever, "direction": direction, "time": time, "after": after, "where": where}
+        one = self.feature(name, aggregation, column, says=says, unit=unit, **rest)  # type: ignore[arg-type]
         return Template(one, shortest=shortest, longest=longest)
 
     def _combined(
@@ -110,7 +104,7 @@ class TableFeatures:
         says: str,
         unit: str = "",
         lever: str | None = _OF_THE_TABLE,
-        direction: Direction = None,
+        direction: Given = _OF_THE_TABLE,
     ) -> Combination:
         """Declare a feature computed from two others, which may be of other tables; see `COMBINATIONS`."""
         return Combination(
@@ -120,7 +114,7 @@ class TableFeatures:
             unit=unit,
             description=says,
             lever=self._lever(lever),
-            direction=direction,
+            direction=self._direction(direction),
         )
 
     ratio = partialmethod(_combined, "ratio")
@@ -131,6 +125,9 @@ class TableFeatures:
 
     def _lever(self, lever: str | None) -> str | None:
         return self.lever if lever == _OF_THE_TABLE else lever
+
+    def _direction(self, direction: Given) -> Direction:
+        return self.direction if direction == _OF_THE_TABLE else direction
 
 
 def _listed(where: Where) -> tuple[Filter, ...]:

@@ -8,8 +8,8 @@ from staypower.features.families.rows import TableFeatures
 __all__ = ["SUPPORT", "priority_features"]
 
 tickets = TableFeatures("tickets", lever="support")
-resolutions = TableFeatures("tickets", lever="support", time="resolved_at")
-responses = TableFeatures("tickets", lever="support", time="first_response_at")
+resolutions = TableFeatures("tickets", lever="support", time="resolved_at", direction=1)
+responses = TableFeatures("tickets", lever="support", time="first_response_at", direction=1)
 
 SUPPORT = (
     tickets.every_window("tickets", "count", says="support tickets opened", unit="tickets"),
@@ -23,9 +23,23 @@ SUPPORT = (
         "ticket_categories", "distinct", "category", shortest=90, says="different ticket categories", unit="categories"
     ),
     tickets.every_window(
-        "repeat_contacts", "sum", "repeat", shortest=28, says="repeat tickets (same category within 30 days)", unit="tickets"
+        "repeat_contacts",
+        "sum",
+        "repeat",
+        shortest=28,
+        says="repeat tickets (same category within 30 days)",
+        unit="tickets",
+        direction=1,
     ),
-    tickets.every_window("tickets_reopened", "count", shortest=28, time="reopened_at", says="tickets reopened", unit="tickets"),
+    tickets.every_window(
+        "tickets_reopened",
+        "count",
+        shortest=28,
+        time="reopened_at",
+        says="tickets reopened",
+        unit="tickets",
+        direction=1,
+    ),
     responses.every_window(
         "first_response_hours_mean",
         "mean",
@@ -57,6 +71,7 @@ SUPPORT = (
         window=365,
         says="spread of the hours to first response",
         unit="hours",
+        direction=None,
     ),
     tickets.every_window(
         "within_sla_share",
@@ -66,6 +81,7 @@ SUPPORT = (
         time="sla_decided_at",
         says="share of tickets answered within the SLA",
         unit="share",
+        direction=-1,
     ),
     resolutions.every_window(
         "resolution_hours_mean", "mean", "resolution_hours", shortest=28, says="average hours to resolution", unit="hours"
@@ -81,17 +97,25 @@ SUPPORT = (
     resolutions.every_window(
         "resolution_hours_worst", "maximum", "resolution_hours", shortest=90, says="longest time to resolution", unit="hours"
     ),
-    tickets.feature("tickets_open_now", "count", until="resolved_at", says="open tickets", unit="tickets"),
+    tickets.feature("tickets_open_now", "count", until="resolved_at", says="open tickets", unit="tickets", direction=1),
     tickets.feature(
-        "oldest_open_ticket_days", "days_since_first", until="resolved_at", says="age of the oldest open ticket", unit="days"
+        "oldest_open_ticket_days",
+        "days_since_first",
+        until="resolved_at",
+        says="age of the oldest open ticket",
+        unit="days",
+        direction=1,
     ),
-    tickets.feature("tickets_waiting_now", "count", until="waiting_until", says="unanswered tickets", unit="tickets"),
+    tickets.feature(
+        "tickets_waiting_now", "count", until="waiting_until", says="unanswered tickets", unit="tickets", direction=1
+    ),
     tickets.feature(
         "waiting_so_far_days",
         "days_since_first",
         until="waiting_until",
         says="longest wait of an unanswered ticket",
         unit="days",
+        direction=1,
     ),
     tickets.feature("days_since_last_ticket", "days_since_last", says="days since the last ticket", unit="days", lever=None),
     tickets.feature("tickets_before_90d", "count", window=90, offset=90, says="support tickets opened", unit="tickets"),
@@ -101,6 +125,7 @@ SUPPORT = (
         "tickets_365d",
         says="different agents per ticket in the last 365 days",
         unit="agents",
+        direction=1,
     ),
     tickets.every_window(
         "hand_overs",
@@ -109,6 +134,7 @@ SUPPORT = (
         shortest=90,
         says="handovers (tickets answered by a different agent than the one before)",
         unit="tickets",
+        direction=1,
     ),
     tickets.change(
         "tickets_trend_90d", "tickets_90d", "tickets_before_90d", says="change in tickets compared with the 90 days before"
@@ -119,6 +145,7 @@ SUPPORT = (
         "tickets_90d",
         says="tickets reopened as a share of tickets opened in the last 90 days",
         unit="share",
+        direction=1,
     ),
     tickets.ratio(
         "tickets_per_active_user_28d",
@@ -126,6 +153,7 @@ SUPPORT = (
         "active_users_28d",
         says="tickets per active user in the last 28 days",
         unit="tickets",
+        direction=1,
     ),
     tickets.both_fall(
         "silence_tickets_and_use_fall_90d",
@@ -133,6 +161,7 @@ SUPPORT = (
         "usage_trend_90d",
         says="fall in both tickets and usage",
         lever="engagement",
+        direction=1,
     ),
 )
 
@@ -147,6 +176,7 @@ def priority_features(high: tuple[str, ...]) -> tuple[Template | Combination, ..
             where=Filter("priority", high),
             says="high-priority tickets",
             unit="tickets",
+            direction=1,
         ),
         tickets.ratio(
             "high_priority_share_365d",
@@ -154,5 +184,6 @@ def priority_features(high: tuple[str, ...]) -> tuple[Template | Combination, ..
             "tickets_365d",
             says="share of tickets with high priority in the last 365 days",
             unit="share",
+            direction=1,
         ),
     )

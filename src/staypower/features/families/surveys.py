@@ -15,7 +15,13 @@ _CSAT_AFTER_SLOW_TICKET = (Filter("instrument", ("csat",)), Filter("after_slow_t
 SURVEYS = (
     invitations.every_window("surveys_sent", "count", shortest=90, says="survey invitations", unit="invitations", lever=None),
     invitations.every_window(
-        "surveys_answered", "count", shortest=90, after="answered_at", says="survey invitations answered", unit="answers"
+        "surveys_answered",
+        "count",
+        shortest=90,
+        after="answered_at",
+        says="survey invitations answered",
+        unit="answers",
+        direction=-1,
     ),
     Template(
         surveys.ratio(
@@ -24,6 +30,7 @@ SURVEYS = (
             "surveys_sent",
             says="share of survey invitations answered",
             unit="share",
+            direction=-1,
         ),
         shortest=90,
     ),
@@ -33,8 +40,11 @@ SURVEYS = (
         "answered_at",
         says="survey invitations left unanswered in a row",
         unit="invitations",
+        direction=1,
     ),
-    answers.feature("days_since_last_answer", "days_since_last", says="days since the last survey answer", unit="days"),
+    answers.feature(
+        "days_since_last_answer", "days_since_last", says="days since the last survey answer", unit="days", direction=1
+    ),
     answers.feature(
         "survey_respondents_365d",
         "distinct",
@@ -42,8 +52,11 @@ SURVEYS = (
         window=365,
         says="different people who answered surveys",
         unit="people",
+        direction=-1,
     ),
-    answers.feature("disagreement_365d", "spread", "answer", window=365, says="spread of the survey answers (0-1 scale)"),
+    answers.feature(
+        "disagreement_365d", "spread", "answer", window=365, says="spread of the survey answers (0-1 scale)", direction=1
+    ),
     answers.feature(
         "csat_after_slow_ticket_365d",
         "mean",
@@ -52,6 +65,7 @@ SURVEYS = (
         where=_CSAT_AFTER_SLOW_TICKET,
         says="average satisfaction after slow tickets (0 worst, 1 best)",
         lever="support",
+        direction=-1,
     ),
 )
 
@@ -66,7 +80,7 @@ _WORDS = {
 def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
     """Declare the features of one instrument; instruments are never pooled."""
     word, lever = _WORDS.get(instrument, (instrument, "satisfaction"))
-    one = TableFeatures("surveys", lever=lever, time="answered_at", where=Filter("instrument", (instrument,)))
+    one = TableFeatures("surveys", lever=lever, time="answered_at", where=Filter("instrument", (instrument,)), direction=-1)
     made = (
         one.feature(f"{instrument}_last", "last", "answer", says=f"last {word} answer (0 worst, 1 best)"),
         one.feature(f"{instrument}_worst_365d", "minimum", "answer", window=365, says=f"worst {word} answer (0 worst, 1 best)"),
@@ -80,7 +94,12 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
             unit="per 30 days",
         ),
         one.feature(
-            f"{instrument}_spread_365d", "spread", "answer", window=365, says=f"spread of the {word} answers (0-1 scale)"
+            f"{instrument}_spread_365d",
+            "spread",
+            "answer",
+            window=365,
+            says=f"spread of the {word} answers (0-1 scale)",
+            direction=1,
         ),
         one.feature(
             f"{instrument}_answers_365d", "count", window=365, says=f"{word} answers", unit="answers", lever="relationship"
@@ -91,13 +110,20 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
             says=f"days since the last {word} answer",
             unit="days",
             lever="relationship",
+            direction=1,
         ),
     )
     if instrument != "nps":
         return made
     return (
         *made,
-        one.feature("nps_detractor_last", "last", "detractor", says="last NPS answer was from a detractor (1) or not (0)"),
+        one.feature(
+            "nps_detractor_last",
+            "last",
+            "detractor",
+            says="last NPS answer was from a detractor (1) or not (0)",
+            direction=1,
+        ),
         one.feature("nps_promoter_last", "last", "promoter", says="last NPS answer was from a promoter (1) or not (0)"),
         one.feature(
             "nps_detractor_share_365d",
@@ -106,6 +132,7 @@ def instrument_features(instrument: str) -> tuple[Definition | Template, ...]:
             window=365,
             says="share of NPS answers from detractors",
             unit="share",
+            direction=1,
         ),
     )
 

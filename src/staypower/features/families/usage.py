@@ -7,35 +7,71 @@ from staypower.features.families.rows import TableFeatures
 
 __all__ = ["USAGE", "event_features", "named_event_features"]
 
-usage = TableFeatures("usage", lever="engagement")
-adoption = TableFeatures("usage", lever="adoption")
+usage = TableFeatures("usage", lever="engagement", direction=-1)
+adoption = TableFeatures("usage", lever="adoption", direction=-1)
 
 USAGE = (
     usage.every_window("usage_events", "count", says="usage events", unit="events"),
     usage.every_window("usage_quantity", "sum", "quantity", says="units used", unit="units"),
     usage.every_window(
-        "units_per_event", "mean", "quantity", shortest=28, longest=90, says="units used per usage event", unit="units"
+        "units_per_event",
+        "mean",
+        "quantity",
+        shortest=28,
+        longest=90,
+        says="units used per usage event",
+        unit="units",
+        direction=None,
     ),
     usage.every_window("active_days", "active_days", says="days with any usage", unit="days"),
     adoption.every_window("active_users", "distinct", "user_id", says="active users", unit="users"),
     adoption.every_window("features_used", "distinct", "event", says="different product features used", unit="features"),
     adoption.every_window("products_used", "distinct", "product", shortest=28, says="different products used", unit="products"),
     usage.every_window(
-        "weekend_share", "mean", "weekend", shortest=28, says="share of usage on weekends", unit="share", lever=None
+        "weekend_share",
+        "mean",
+        "weekend",
+        shortest=28,
+        says="share of usage on weekends",
+        unit="share",
+        lever=None,
+        direction=None,
     ),
-    usage.feature("days_since_last_use", "days_since_last", says="days since the last use", unit="days"),
-    usage.feature("days_since_first_use", "days_since_first", says="days since the first use", unit="days", lever=None),
-    usage.feature("longest_silence_90d", "longest_silence", window=90, says="longest period without usage", unit="days"),
+    usage.feature("days_since_last_use", "days_since_last", says="days since the last use", unit="days", direction=1),
+    usage.feature(
+        "days_since_first_use", "days_since_first", says="days since the first use", unit="days", lever=None, direction=None
+    ),
+    usage.feature(
+        "longest_silence_90d",
+        "longest_silence",
+        window=90,
+        says="longest period without usage",
+        unit="days",
+        direction=1,
+    ),
     usage.feature(
         "silence_against_own_rhythm_365d",
         "gap_quantile",
         window=365,
         says="share of the account's earlier gaps in usage that were shorter than the current one",
         unit="share",
+        direction=1,
     ),
-    usage.feature("days_between_use_90d", "gap_mean", window=90, says="average days between days with usage", unit="days"),
     usage.feature(
-        "irregularity_of_use_90d", "gap_spread", window=90, says="spread of the days between days with usage", unit="days"
+        "days_between_use_90d",
+        "gap_mean",
+        window=90,
+        says="average days between days with usage",
+        unit="days",
+        direction=1,
+    ),
+    usage.feature(
+        "irregularity_of_use_90d",
+        "gap_spread",
+        window=90,
+        says="spread of the days between days with usage",
+        unit="days",
+        direction=1,
     ),
     usage.feature("usage_slope_90d", "rate_slope", window=90, says="trend of daily usage, per 30 days", unit="events per day"),
     usage.ratio(
@@ -44,12 +80,26 @@ USAGE = (
         "days_between_use_90d",
         says="current gap in usage compared with the account's own average gap",
         unit="times",
+        direction=1,
     ),
-    usage.feature("usage_before_28d", "count", window=28, offset=28, says="usage events", unit="events"),
-    usage.feature("usage_before_90d", "count", window=90, offset=90, says="usage events", unit="events"),
-    usage.feature("active_days_before_28d", "active_days", window=28, offset=28, says="days with any usage", unit="days"),
-    adoption.feature("active_users_before_28d", "distinct", "user_id", window=28, offset=28, says="active users", unit="users"),
-    adoption.feature("features_used_ever", "distinct", "event", says="different product features used", unit="features"),
+    usage.feature("usage_before_28d", "count", window=28, offset=28, says="usage events", unit="events", direction=None),
+    usage.feature("usage_before_90d", "count", window=90, offset=90, says="usage events", unit="events", direction=None),
+    usage.feature(
+        "active_days_before_28d", "active_days", window=28, offset=28, says="days with any usage", unit="days", direction=None
+    ),
+    adoption.feature(
+        "active_users_before_28d",
+        "distinct",
+        "user_id",
+        window=28,
+        offset=28,
+        says="active users",
+        unit="users",
+        direction=None,
+    ),
+    adoption.feature(
+        "features_used_ever", "distinct", "event", says="different product features used", unit="features", direction=None
+    ),
     usage.change(
         "usage_trend_28d", "usage_events_28d", "usage_before_28d", says="change in usage compared with the 28 days before"
     ),
@@ -95,6 +145,7 @@ USAGE = (
         "features_used_90d",
         says="product features once used but not in the last 90 days",
         unit="features",
+        direction=1,
     ),
     usage.ratio(
         "events_per_active_user_28d",
@@ -135,6 +186,7 @@ def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, .
                 "days_since_signup",
                 says="days from sign-up to the first key event",
                 unit="days",
+                direction=1,
             ),
         ]
         for days in (14, 30):
@@ -147,6 +199,7 @@ def named_event_features(key_events: tuple[str, ...], self_service: tuple[str, .
                     where=early,
                     says=f"different key events reached within {days} days of sign-up",
                     unit="events",
+                    direction=-1,
                 )
             )
     if self_service:
