@@ -15,7 +15,7 @@ from staypower.dataset.cutoff_plan import PARTS, Part
 from staypower.models import partition
 from staypower.models.settings import TreeShape
 from staypower.models.training_rows import TrainingRows
-from staypower.models.trees import Grower, raw_scores_of, threads_for
+from staypower.models.trees import Grower, threads_for
 from staypower.results.numbers import decimal, interval, plural
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _held_out(
     for fold in range(_FOLDS):
         held = folds == fold
         trained = TrainingRows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
-        scores[held] = raw_scores_of(grower.grow(trained, trees=_TREES), rows.features[held], threads=threads)
+        scores[held] = grower.grow(trained, trees=_TREES).raw(rows.features[held], threads=threads)
     return scores
 
 

@@ -16,8 +16,10 @@ from scipy.special import expit
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
+from staypower.models.margin import LinearMargin
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
+    MARGIN,
     RESTORE,
     SECONDARY_NAME,
     digest_of,
@@ -28,9 +30,9 @@ from staypower.models.seal import (
     secondary_files,
     secondary_names,
 )
-from staypower.models.shapley_values import Explained, explainer_of
+from staypower.models.shapley_values import Explained, explain_scores
 from staypower.models.training_rows import encode
-from staypower.models.trees import booster_of, raw_scores_of
+from staypower.models.trees import booster_of, on_margin, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
@@ -51,6 +53,7 @@ class SealedModel:
     calibration: CalibrationMap | None  # from raw score to probability; None: the trees' own, 1 / (1 + exp(-raw))
     feature_names: tuple[str, ...]  # our names of the features, in the order of the trees
     metadata: Mapping[str, Any] = field(default_factory=dict)  # what readers need to know, JSON-able
+    margin: LinearMargin | None = None  # what the trees start from; None: from nothing
 
     def __post_init__(self) -> None:
         problems = list(self._problems())
@@ -64,6 +67,8 @@ class SealedModel:
         names = list(self.feature_names)
         if not names or not all(isinstance(name, str) and name for name in names) or len(set(names)) != len(names):
             yield Problem("unusable feature names", str(names[:5]), "give every feature a name of its own")
+        if self.margin is not None and len(self.margin) != len(names):
+            yield Problem("the margin has other features than the trees", f"{len(self.margin)} of {len(names)}", RESTORE)
 
     def _copy_as_json(self, *names: str) -> None:
         """Keep values as JSON would give them back, so that what is read is what was written, whatever the caller changes."""
@@ -72,21 +77,24 @@ class SealedModel:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the trees as JSON-able values."""
+        margin = {} if self.margin is None else {"margin": self.margin.to_dict()}
         return {
             "calibration": None if self.calibration is None else self.calibration.to_dict(),
             "features": list(self.feature_names),
             "metadata": self.metadata,
+            **margin,
         }
 
     @classmethod
     def from_dict(cls, model_text: str, values: Mapping[str, Any], *, file: str) -> Self:
         """Build a model from its checked files."""
         calibration, names, metadata = (values.get(part) for part in sorted(_PARTS))
-        fine = set(values) == _PARTS and isinstance(names, list) and isinstance(metadata, dict)
+        fine = set(values) - {"margin"} == _PARTS and isinstance(names, list) and isinstance(metadata, dict)
         if not fine or not (calibration is None or isinstance(calibration, dict)):
             raise UsageError.of("unusable bundle", file, RESTORE)
         found = None if calibration is None else calibration_from_dict(calibration)
-        return cls(model_text, found, tuple(names or ()), metadata or {})
+        margin = _margin_of(values.get("margin"), names or ())
+        return cls(model_text, found, tuple(names or ()), metadata or {}, margin)
 
     @cached_property
     def booster(self) -> lightgbm.Booster:
@@ -98,11 +106,11 @@ class SealedModel:
         return take_features(X, self.feature_names, more=True)
 
     def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the raw score of the trees, in uncalibrated log-odds."""
+        """Return the raw score of the margin and the trees, in uncalibrated log-odds."""
         features = self.matrix(X)
         if not len(features):
             return np.empty(0)
-        return raw_scores_of(self.booster, features, threads=threads)
+        return on_margin(self.margin, features, raw_scores_of(self.booster, features, threads=threads))
 
     def log_odds(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
         """Return the calibrated log-odds of each row."""
@@ -115,13 +123,13 @@ class SealedModel:
         return np.asarray(expit(raw)) if self.calibration is None else self.calibration.apply(raw)
 
     def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
-        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP."""
+        """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP and the margin's own part."""
         found = self.explain(X, threads=threads)
         return found.contributions, found.base
 
     def explain(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Explained:
         """Return contributions, base and raw scores from one walk through the trees."""
-        return explainer_of(self.model_text).explain(self.matrix(X), threads=threads)
+        return explain_scores(self.model_text, self.margin, self.matrix(X), threads=threads)
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,8 @@ class Bundle(SealedModel):
             "metadata.json": json_bytes(self.metadata, "metadata"),
             "card.md": self.card.encode(),
         }
+        if self.margin is not None:
+            files[MARGIN] = json_bytes(self.margin.to_dict(), "margin")
         for name, model in self.secondary.items():
             trees, values = secondary_files(name)
             files[trees] = model.model_text.encode()
@@ -202,11 +212,16 @@ class Bundle(SealedModel):
             metadata=values["metadata.json"],
             card=files["card.md"].decode(),
             secondary=secondary,
+            margin=_margin_of(values.get(MARGIN), names),
         )
 
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
         """Return the features in the order of the trees, texts as codes; no other columns are allowed."""
         return take_features(encode(X, self.categories) if self.categories else X, self.feature_names)
+
+
+def _margin_of(plain: Mapping[str, Any] | None, names: Sequence[str]) -> LinearMargin | None:
+    return None if plain is None else LinearMargin.from_dict(plain, features=len(names))
 
 
 def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool = False) -> Floats:

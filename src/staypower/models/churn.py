@@ -12,16 +12,17 @@ from sklearn.utils.validation import check_is_fitted
 from staypower.models.bundle import Bundle
 from staypower.models.prior import shift_map
 from staypower.models.settings import Calibration, ModelSettings, Split
-from staypower.models.shapley_values import explainer_of
+from staypower.models.shapley_values import explain_scores
 from staypower.models.training import TreeClassifier, train
 from staypower.models.training_rows import ordered_rows, two_classes
-from staypower.models.trees import booster_of, raw_scores_of
+from staypower.models.trees import booster_of, on_margin, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
     from sklearn.utils import Tags
 
     from staypower.models.calibration import CalibrationMap
+    from staypower.models.margin import LinearMargin
 
 __all__ = ["ChurnClassifier"]
 
@@ -78,6 +79,8 @@ class ChurnClassifier(TreeClassifier):
         The trees. Their own feature names are f0, f1, ...
     model_text_ : str
         The trees as LightGBM text, equal bytes for equal rows.
+    margin_ : LinearMargin or None
+        The linear margin that the trees start from; None where trees alone are as good.
     calibration_ : CalibrationMap
         From raw score to probability.
     best_iteration_ : int
@@ -236,6 +239,7 @@ class ChurnClassifier(TreeClassifier):
         trained = train(rows, settings, embargo_days=self.embargo_days, categorical=categorical)
         self.model_text_ = trained.text
         self.booster_: lightgbm.Booster = booster_of(trained.text)
+        self.margin_: LinearMargin | None = trained.margin
         self.calibration_: CalibrationMap = trained.calibration
         self.best_iteration_: int = self.booster_.num_trees()
         self.held_out_loss_ = trained.held_out_loss
@@ -272,7 +276,7 @@ class ChurnClassifier(TreeClassifier):
         return self
 
     def raw_score(self, X: ArrayLike) -> Floats:
-        """Return the raw score of the trees: uncalibrated log-odds, what the contributions add up to.
+        """Return the raw score: uncalibrated log-odds, what the contributions add up to.
 
         Parameters
         ----------
@@ -283,7 +287,7 @@ class ChurnClassifier(TreeClassifier):
         array of float, shape (n,)
         """
         features = self._features(X)
-        return raw_scores_of(self.booster_, features, threads=self._threads())
+        return on_margin(self.margin_, features, raw_scores_of(self.booster_, features, threads=self._threads()))
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Return the calibrated log-odds of the second class: above 0 where `predict` gives it.
@@ -331,7 +335,7 @@ class ChurnClassifier(TreeClassifier):
         return np.asarray(self.classes_[(log_odds > 0).astype(np.intp)])
 
     def contributions(self, X: ArrayLike) -> tuple[Floats, float]:
-        """Return what each feature adds to each row's raw score: exact TreeSHAP.
+        """Return what each feature adds to each row's raw score: exact TreeSHAP, and the part of the linear margin.
 
         Parameters
         ----------
@@ -345,7 +349,7 @@ class ChurnClassifier(TreeClassifier):
             The base, equal for all rows: base + sum of a row's contributions = its raw score, to 1e-6.
         """
         features = self._features(X)
-        found = explainer_of(self.model_text_).explain(features, threads=self._threads())
+        found = explain_scores(self.model_text_, self.margin_, features, threads=self._threads())
         return found.contributions, found.base
 
     @property
@@ -391,4 +395,5 @@ class ChurnClassifier(TreeClassifier):
             learned=learned or {},
             metadata=metadata or {},
             card=card,
+            margin=self.margin_,
         )

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staypower.cutoffs import DAY, text_of
 from staypower.models.training_rows import TrainingRows
-from staypower.models.trees import Grower
+from staypower.models.trees import Grower, Grown
 
-if TYPE_CHECKING:
-    import lightgbm
-
-
-__all__ = ["CrossFit", "TemporalPartition", "cross_fit", "deal_folds", "partition_by_time", "raw_of"]
+__all__ = ["CrossFit", "TemporalPartition", "cross_fit", "deal_folds", "partition_by_time"]
 
 Positions = NDArray[np.int64]
 
@@ -88,22 +83,22 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """The boosters of the folds, each without the accounts of its fold."""
+    """The trees of the folds, each grown without the accounts of its fold."""
 
-    boosters: tuple[lightgbm.Booster, ...]
+    grown: tuple[Grown, ...]
     trees: int  # how many trees of each count: where the mean of their held-out losses is lowest
     fold_of_account: NDArray[np.int64]  # the fold of each account number of the training rows
     loss: float = float("nan")  # that lowest mean log loss
 
     def raw(self, features: Floats, accounts: NDArray[np.int64], *, threads: int) -> Floats:
-        """Return the raw score of rows by the booster that has not seen their account."""
+        """Return the raw score of rows by the trees that have not seen their account."""
         known = accounts < len(self.fold_of_account)
-        fold = np.where(known, self.fold_of_account[np.where(known, accounts, 0)], accounts % len(self.boosters))
+        fold = np.where(known, self.fold_of_account[np.where(known, accounts, 0)], accounts % len(self.grown))
         raw = np.empty(len(features))
-        for number, booster in enumerate(self.boosters):
+        for number, grown in enumerate(self.grown):
             here = fold == number
             if here.any():
-                raw[here] = raw_of(booster, features[here], trees=self.trees, threads=threads)
+                raw[here] = grown.raw(features[here], trees=self.trees, threads=threads)
         return raw
 
 
@@ -119,10 +114,4 @@ def cross_fit(rows: TrainingRows, grower: Grower, *, folds: int, seed: int) -> C
     best = int(np.argmin(curve))
     by_account = np.zeros(int(rows.accounts.max()) + 1, dtype=np.int64)
     by_account[rows.accounts] = dealt
-    return CrossFit(tuple(booster for booster, _ in watched), best + 1, by_account, float(curve[best]))
-
-
-def raw_of(booster: lightgbm.Booster, features: Floats, *, trees: int, threads: int) -> Floats:
-    """Return the raw score of rows by the first trees of a booster."""
-    found = booster.predict(features, raw_score=True, num_iteration=trees, num_threads=threads)
-    return np.asarray(found, dtype=np.float64)
+    return CrossFit(tuple(grown for grown, _ in watched), best + 1, by_account, float(curve[best]))

@@ -24,6 +24,7 @@ __all__ = [
     "RESTORE",
     "SECONDARY_NAME",
     "FILES",
+    "MARGIN",
     "secondary_files",
     "secondary_names",
     "digest_of",
@@ -42,6 +43,11 @@ FILES: Mapping[str, int] = {
     "card.md": 1 << 24,
 }
 """The files of every bundle and the most bytes each may have."""
+
+MARGIN = "margin.json"
+"""The file of a linear margin, only in bundles whose trees start from one."""
+
+_SOMETIMES: Mapping[str, int] = {MARGIN: 1 << 26}
 
 SECONDARY_NAME = re.compile(r"[a-z0-9_]{1,40}")
 """What a secondary model may be called: its name is part of a file's name."""
@@ -73,7 +79,7 @@ def secondary_names(files: Iterable[str]) -> tuple[str, ...]:
 def _limit_of(file: str) -> int | None:
     """Return the most bytes a file may have, None when it can be no part of a bundle."""
     match = _SECONDARY_FILE.fullmatch(file)
-    return _SECONDARY_LIMITS[match.group(2)] if match else FILES.get(file)
+    return _SECONDARY_LIMITS[match.group(2)] if match else FILES.get(file, _SOMETIMES.get(file))
 
 
 def json_bytes(values: Any, name: str) -> bytes:
@@ -230,7 +236,7 @@ def _listed(manifest: bytes) -> dict[str, Any]:
 def _fit_together(names: set[str]) -> bool:
     """Say whether names are the files of every bundle and whole secondary models, and nothing else."""
     secondary = {file for name in secondary_names(names) for file in secondary_files(name)}
-    return names == {*FILES, *secondary}
+    return names - set(_SOMETIMES) == {*FILES, *secondary}
 
 
 def _read(path: Path, limit: int) -> bytes:

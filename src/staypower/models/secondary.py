@@ -85,7 +85,7 @@ def fit_secondary(
     model = ChurnClassifier.from_settings(settings, categorical_features=list(dataset.matrix.categories) or None)
     model.fit(chosen.X, ones[chosen.index].astype(np.int8), cutoffs=chosen.cutoffs, accounts=chosen.accounts)
     known |= {"method": "trees", "fit": model.split_}
-    return SealedModel(model.model_text_, model.calibration_, tuple(features), known)
+    return SealedModel(model.model_text_, model.calibration_, tuple(features), known, model.margin_)
 
 
 def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str, Any]) -> SealedModel:
@@ -98,7 +98,8 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     shape = TreeShape.by_evidence(churners=1, accounts=2, rows=2)
     rows = TrainingRows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
     # one leaf of value 0; the calibration map alone gives the share
-    text = portable_text(Grower(shape, max_trees=1, patience=1, seed=0, threads=1).grow(rows, trees=1), trees=1)
+    grower = Grower(shape, max_trees=1, patience=1, seed=0, threads=1)
+    text = portable_text(grower.grow(rows, trees=1).booster, trees=1)
     calibration = SigmoidMap(slope=1.0, intercept=float(logit(share)))
     return SealedModel(text, calibration, (feature,), {**metadata, "method": "share", "share": share})
 

@@ -33,7 +33,9 @@ from staypower.models.trees import booster_of, contributions_of, raw_scores_of, 
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["Explained", "Explainer", "explain_rows", "explainer_of"]
+    from staypower.models.margin import LinearMargin
+
+__all__ = ["Explained", "Explainer", "explain_rows", "explain_scores", "explainer_of"]
 
 # LightGBM reads values this near to 0 as 0; the bound is a single-precision number
 _ZERO = float(np.float32(1e-35))
@@ -278,6 +280,16 @@ class Explainer:
 def explainer_of(text: str) -> Explainer:
     """Return the explainer of a model, kept for the next call."""
     return Explainer(text)
+
+
+def explain_scores(text: str, margin: LinearMargin | None, features: Floats, *, threads: int | None = None) -> Explained:
+    """Explain the raw scores of trees that start from a margin: what both add for one feature is one number."""
+    found = explainer_of(text).explain(features, threads=threads)
+    if margin is None:
+        return found
+    linear = margin.contributions(features)
+    raw = margin.sum_of(linear) + found.raw_score
+    return Explained(found.contributions + linear, found.base + margin.base, raw)
 
 
 def _explain(forest: Forest, features: Floats, threads: int | None) -> Explained:

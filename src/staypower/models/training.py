@@ -22,7 +22,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, chec
 from staypower.errors import Problem
 from staypower.metrics.probability import log_loss
 from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_map, fit_map
-from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, partition_by_time, raw_of
+from staypower.models.margin import LinearMargin
+from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, partition_by_time
 from staypower.models.settings import FEW, LEAST_ACCOUNTS, SOME, FitSettings, ModelSettings, TreeShape
 from staypower.models.training_rows import FitError, TrainingRows, categorical_positions, encode, learn_categories
 from staypower.models.trees import Grower, portable_text, threads_for
@@ -57,6 +58,7 @@ class Trained:
     held_out_raw: Floats | None = None
     # why there is too little to trust the model: too few accounts of the rarer label. Empty when there is enough
     lacking: str = ""
+    margin: LinearMargin | None = None  # what the trees start from; None: from nothing
 
 
 def allows_temporal(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None) -> bool:
@@ -147,11 +149,11 @@ def _train_temporal(
     if settings.refit and folds > 1 and churners < SOME:
         cross = cross_fit(rows, final, folds=folds, seed=settings.seed)
         trees, counted = cross.trees, f"by {folds}-fold cross-fitting over accounts"
-        booster = early.grow(growing, trees=trees)
+        grown = early.grow(growing, trees=trees)
     else:
-        booster, losses = early.grow_watched(growing, held)
+        grown, losses = early.grow_watched(growing, held)
         trees = int(np.argmin(losses)) + 1
-    raw = raw_of(booster, held.features, trees=trees, threads=early.threads)
+    raw = grown.raw(held.features, trees=trees, threads=early.threads)
     _, numbers = np.unique(held.accounts, return_inverse=True)
     dealt = deal_folds(numbers, held.labels, folds=settings.folds, seed=settings.seed)
     calibration, more = _calibrate(settings, raw, held, dealt)
@@ -163,11 +165,14 @@ def _train_temporal(
         if cross is not None:
             calibration, found = _checked(calibration, cross, held, dealt, settings, early.threads)
             more += found
-        booster = final.grow(rows, trees=trees)
+        grown = final.grow(rows, trees=trees)
         split += f"; final trees refitted on all {len(rows)} rows"
     notes = (*_notes(rows, final.shape), *more)
     return Trained(
-        portable_text(booster, trees=trees), calibration, split, loss, notes, held_out_raw=everywhere, lacking=_lacking(rows)
+        *(portable_text(grown.booster, trees=trees), calibration, split, loss, notes),
+        held_out_raw=everywhere,
+        lacking=_lacking(rows),
+        margin=grown.margin,
     )
 
 
@@ -198,18 +203,19 @@ def _train_grouped(
     cross = cross_fit(rows, grower, folds=count, seed=settings.seed)
     raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
     calibration, more = _calibrate(settings, raw, rows, cross.fold_of_account[rows.accounts])
-    text = portable_text(grower.grow(rows, trees=cross.trees), trees=cross.trees)
+    grown = grower.grow(rows, trees=cross.trees)
+    text = portable_text(grown.booster, trees=cross.trees)
     split = (
         f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; final "
         f"trees refitted on all {len(rows)} rows"
     )
-    return Trained(text, calibration, split, cross.loss, notes + more, held_out_raw=raw, lacking=lacking)
+    return Trained(text, calibration, split, cross.loss, notes + more, held_out_raw=raw, lacking=lacking, margin=grown.margin)
 
 
 def _train_blind(rows: TrainingRows, grower: Grower) -> Trained:
     trees = min(_BLIND_TREES, grower.max_trees)
     split = f"none: all {len(rows)} rows grow the trees"
-    return Trained(portable_text(grower.grow(rows, trees=trees), trees=trees), TemperatureMap(1.0), split, None)
+    return Trained(portable_text(grower.grow(rows, trees=trees).booster, trees=trees), TemperatureMap(1.0), split, None)
 
 
 def _calibrate(

@@ -11,16 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staypower.errors import UsageError
+from staypower.models.margin import LinearMargin, fit_margin
 from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
 from staypower.models.training_rows import TrainingRows
 
-__all__ = ["Grower", "booster_of", "contributions_of", "portable_text", "raw_scores_of", "threads_for"]
+__all__ = ["Grower", "Grown", "booster_of", "contributions_of", "portable_text", "raw_scores_of", "threads_for"]
 
 Floats = NDArray[np.float64]
 
 _WORTH_SHARING = 4_000_000
 _CONTRIBUTION_COST = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Grown:
+    """Trees, and the margin that they start from."""
+
+    booster: lightgbm.Booster
+    margin: LinearMargin | None = None  # None: they start from nothing
+
+    def raw(self, features: Floats, *, threads: int, trees: int | None = None) -> Floats:
+        """Return the raw score of rows by the margin and the first trees, by default all."""
+        found = self.booster.predict(features, raw_score=True, num_iteration=trees, num_threads=threads)
+        return on_margin(self.margin, features, np.asarray(found, dtype=np.float64))
+
+
+def on_margin(margin: LinearMargin | None, features: Floats, trees: Floats) -> Floats:
+    """Return the raw score: the margin, where there is one, and what the trees add."""
+    return trees if margin is None else margin.raw(features) + trees
 
 
 @dataclass(frozen=True)
@@ -33,14 +52,18 @@ class Grower:
     seed: int
     threads: int  # 0: all cores
     categorical: Sequence[int] = ()  # positions of the features that are codes
+    # penalty of a linear margin, fitted to the same rows, that the trees start from; None: no margin
+    margin: float | None = None
 
-    def grow(self, rows: TrainingRows, *, trees: int) -> lightgbm.Booster:
+    def grow(self, rows: TrainingRows, *, trees: int) -> Grown:
         """Grow a set number of trees on all rows."""
-        return lightgbm.train(self._parameters(), self._dataset(rows), trees)
+        margin = self._margin(rows)
+        return Grown(lightgbm.train(self._parameters(), self._dataset(rows, margin), trees), margin)
 
-    def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[lightgbm.Booster, Floats]:
+    def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[Grown, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
-        training = self._dataset(rows)
+        margin = self._margin(rows)
+        training = self._dataset(rows, margin)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
             lightgbm.early_stopping(self.patience, verbose=False),
@@ -50,18 +73,24 @@ class Grower:
             self._parameters(),
             training,
             self.max_trees,
-            valid_sets=[self._dataset(held, reference=training)],
+            valid_sets=[self._dataset(held, margin, reference=training)],
             valid_names=["held"],
             callbacks=callbacks,
         )
-        return booster, np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
+        return Grown(booster, margin), np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
 
-    def _dataset(self, rows: TrainingRows, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+    def _margin(self, rows: TrainingRows) -> LinearMargin | None:
+        return None if self.margin is None else fit_margin(rows, self.categorical, strength=self.margin)
+
+    def _dataset(
+        self, rows: TrainingRows, margin: LinearMargin | None, reference: lightgbm.Dataset | None = None
+    ) -> lightgbm.Dataset:
         # LightGBM refuses `",[]{}:` in names and keeps names in the model text: ours stay outside it.
         return lightgbm.Dataset(
             rows.features,
             rows.labels,
             weight=rows.weights,
+            init_score=None if margin is None else margin.raw(rows.features),
             reference=reference,
             feature_name=[f"f{position}" for position in range(rows.features.shape[1])],
             categorical_feature=list(self.categorical),
