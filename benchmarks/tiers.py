@@ -4,13 +4,16 @@ The simulator knows the true tier of every account, also of those that never ans
 the attitude itself, or only by what usage shows) and several seeds this learns the tier from answers, as users must, and
 judges it on later cutoffs among those who then answered and those who stayed silent apart, against the true tier.
 
-    python benchmarks/tiers.py [--quick] [--accounts 2000] [--seeds 4]
+    python benchmarks/tiers.py [--quick] [--accounts 2000] [--seeds 4] [--noise 2]
+
+`--noise` is the spread of one answer around the attitude, in points of NPS: the simulator's own is 0.75.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -21,13 +24,15 @@ from staypower.evaluation.tier import evaluate_tiers
 from staypower.labels.tier import find_survey_state, find_tiers
 from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.probability import calibration_error
-from staypower.models.tier_prediction import choose_tiers
+from staypower.models.tier_prediction import choose_tiers, tell_tiers
+from staypower.simulation.world import PARAMETERS
 
 OBSERVED_UNTIL = "2025-06-30"
 TABLES = ("accounts", "usage", "tickets", "surveys", "subscriptions", "payments", "advocacy", "goals")
 TILTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 METRICS = {
     "accuracy": "accuracy",
+    "adjacent_accuracy": "at most 1 off",
     "ranked_probability_score": "RPS",
     "quadratic_weighted_kappa": "QWK",
     "macro_f1": "macro F1",
@@ -161,6 +166,7 @@ def study(silence: str, accounts: int, seeds: range, bootstrap: int) -> None:
     print("\nanswerers, against the band that they did answer")
     print_evaluation(own.frame())
     print_calibration(band[answered], model[answered])
+    print_told(true, model, groups)
     print_composition("model", true, model, answered)
     print_curve(true, model, ~answered)
     print_abstention(true, model, answered)
@@ -176,6 +182,19 @@ def print_evaluation(frame: pd.DataFrame) -> None:
             span = part["accuracy_low"].map("{:.3f}".format) + " to " + part["accuracy_high"].map("{:.3f}".format)
             shown.insert(2, "95 %", span)
         print(shown.to_string(index=False))
+
+
+def print_told(true: np.ndarray, model: np.ndarray, groups: dict[str, np.ndarray]) -> None:
+    """Print how often each rule tells the right tier, and always telling the commonest one."""
+    print("\ntold: share right, and at most one tier off")
+    lines = []
+    for group, mask in groups.items():
+        commonest = np.bincount(true[mask]).argmax()
+        rules = {"median": tell_tiers(model[mask]), "most probable": tell_tiers(model[mask], "most_probable")}
+        for rule, tier in {**rules, f"always {TIERS[commonest]}": np.full(mask.sum(), commonest)}.items():
+            off = np.abs(tier - true[mask])
+            lines.append([group, rule, (off == 0).mean(), (off <= 1).mean()])
+    print(pd.DataFrame(lines, columns=["group", "told", "right", "at most 1 off"]).round(3).to_string(index=False))
 
 
 def print_calibration(band: np.ndarray, model: np.ndarray) -> None:
@@ -275,11 +294,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4, help="how many companies of each kind")
     parser.add_argument("--first-seed", type=int, default=40)
     parser.add_argument("--bootstrap", type=int, default=200)
+    parser.add_argument("--noise", type=float, default=PARAMETERS.nps_noise)
     asked = parser.parse_args()
     accounts, seeds, bootstrap = (500, 1, 50) if asked.quick else (asked.accounts, asked.seeds, asked.bootstrap)
     print(f"{seeds} simulated companies of {accounts} accounts for each kind of silence")
-    for silence in ("features", "attitude"):
-        study(silence, accounts, range(asked.first_seed, asked.first_seed + seeds), bootstrap)
+    noisy = replace(PARAMETERS, nps_noise=asked.noise)
+    with mock.patch("staypower.simulation.company.PARAMETERS", noisy):
+        for silence in ("features", "attitude"):
+            study(silence, accounts, range(asked.first_seed, asked.first_seed + seeds), bootstrap)
 
 
 if __name__ == "__main__":

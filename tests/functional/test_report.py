@@ -50,6 +50,29 @@ def test_every_part_is_there(told):
     assert "Not run for this report" in page
 
 
+@pytest.mark.parametrize("rule", [[], ["--set", "capacity=12"], ["--set", "costs={clv: 1200, incentive: 60, contact: 10}"]])
+def test_high_risk_means_one_thing_on_the_page(company, tmp_path, rule):
+    path = tmp_path / "report.html"
+    code, _, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), "--pages", "0", *rule)
+    assert code == 0, err
+    page = path.read_text(encoding="utf-8")
+    data = embedded(page)
+    keys = [column["key"] for column in data["columns"]]
+    band, quadrant = keys.index("churn_risk_band"), keys.index("quadrant")
+
+    def word(row: list, at: int) -> str:
+        return data["columns"][at]["values"][row[at]]
+
+    high = [row for row in data["rows"] if word(row, band) == "high"]
+    head = re.search(r"high risk</dt>\s*<dd>([\d,]+) account", page)
+    assert head
+    assert int(head.group(1).replace(",", "")) == len(high) > 0
+    assert data["rows"][: len(high)] == high, "the list is sorted by risk, so high accounts come first"
+    assert {word(row, quadrant) for row in high} <= {"leaving", "loyal_but_leaving", "tier_unknown"}
+    others = {word(row, quadrant) for row in data["rows"][len(high) :]}
+    assert others <= {"loyal", "content", "captive", "tier_unknown"}
+
+
 def test_the_waterfall_of_a_page_adds_up(told):
     _, page = told
     waterfalls = re.findall(r'<svg class="chart waterfall"[^>]*aria-label="([^"]*)"', page)

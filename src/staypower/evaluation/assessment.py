@@ -14,7 +14,7 @@ from staypower.dataset.building import Dataset
 from staypower.dataset.sampling import Sampling
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.baselines import probabilities, score_baselines
-from staypower.evaluation.contacting import FairnessGap, contact_plans, contacted_share, fairness_gaps
+from staypower.evaluation.contacting import FairnessGap, contact_plans, contacted_share, fairness_gaps, pays_above
 from staypower.evaluation.measures import METRICS, estimates_of, measure
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.evaluation.result import Evaluation, ReliabilityBin
@@ -28,7 +28,7 @@ from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.metrics.profit import Profit, maximum_profit_of
 from staypower.metrics.ranking import Tally
-from staypower.metrics.risk import twice_the_base_rate
+from staypower.metrics.risk import high_risk_above
 from staypower.models.prior import prior_of
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.numbers import count, percent
@@ -265,7 +265,7 @@ def _fairness(rows: EvaluationRows, campaign: Campaign, resampling: Mapping[str,
         return ()
     assert campaign.cutoff_number is not None
     score = rows.scores[rows.model]
-    high = twice_the_base_rate(campaign.reference)
+    high = high_risk_above(campaign.reference, profit=pays_above(campaign.costs))
     contacted = contacted_share(score, campaign.cutoff_number, campaign.capacity, high)
     probability = score if rows.model in rows.probability else None
     return fairness_gaps(rows.churned, probability, contacted, groups, rows.account_number, **resampling)

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from staypower.evaluation.rows import EvaluationRows
     from staypower.evaluation.settings import CostSettings
 
-__all__ = ["FAIRNESS_MEASURES", "ContactPlan", "FairnessGap", "contact_plans", "contacted_share", "fairness_gaps"]
+__all__ = [
+    "FAIRNESS_MEASURES",
+    "ContactPlan",
+    "FairnessGap",
+    "contact_plans",
+    "contacted_share",
+    "fairness_gaps",
+    "pays_above",
+]
 
 _TOP = "highest point of the profit curve"
 _PAYS = "expected gain above 0 at the average value"
@@ -81,15 +89,23 @@ def contact_plans(
     return tuple(found)
 
 
+def pays_above(costs: CostSettings) -> float | None:
+    """Return the churn probability above which acting pays; None unless all three amounts are given."""
+    if costs.clv is None or costs.incentive is None or costs.contact is None:
+        return None
+    money = {"incentive_cost": costs.incentive, "contact_cost": costs.contact}
+    return profit_threshold(clv=costs.clv, **money, acceptance=costs.acceptance)
+
+
 def _rules(rows: EvaluationRows, costs: CostSettings) -> Iterator[tuple[str, float, NDArray[np.float64], NDArray[np.float64]]]:
     """Yield the rules that need no outcome: expected gain of contacting each row, and what it earned."""
     if rows.model not in rows.probability or costs.incentive is None or costs.contact is None:
         return
     risk, churned = rows.scores[rows.model], rows.churned.astype(np.float64)
     money = {"incentive_cost": costs.incentive, "contact_cost": costs.contact, "acceptance": costs.acceptance}
-    if costs.clv is not None:
+    pays = pays_above(costs)
+    if pays is not None:
         values = np.full(len(rows), costs.clv)
-        pays = profit_threshold(clv=costs.clv, **money)
         yield _PAYS, pays, _gain(risk, values, money), campaign_earnings(churned, values, **money)
     if rows.account_values is not None:
         earned = campaign_earnings(churned, rows.account_values, **money)

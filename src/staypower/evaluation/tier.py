@@ -18,17 +18,21 @@ from staypower.evaluation.result import flat
 from staypower.evaluation.rows import describe_split
 from staypower.metrics.ordinal import (
     accuracy_of,
+    adjacent_accuracy_of,
     confusion,
     macro_f1_of,
     quadratic_weighted_kappa_of,
     ranked_probability_scores,
 )
 from staypower.models.fitting import TierTest
-from staypower.results.numbers import count, decimal, plain, plural
+from staypower.models.tier_prediction import tell_tiers
+from staypower.results.numbers import count, decimal, percent, plain, plural
 from staypower.results.result import Block, Result, TableBlock
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from staypower.labels.tier_settings import Told
 
 __all__ = [
     "FREQUENCIES",
@@ -59,9 +63,9 @@ class WeightedTiers:
 class _TierMeter:
     """Predicted tiers, to be measured under many weights."""
 
-    def __init__(self, true: NDArray[np.int64], likely: NDArray[np.float64]) -> None:
+    def __init__(self, true: NDArray[np.int64], likely: NDArray[np.float64], told: NDArray[np.int64]) -> None:
         self._classes = likely.shape[1]
-        self._cell = true * self._classes + likely.argmax(axis=1)
+        self._cell = true * self._classes + told
         self._scores = ranked_probability_scores(true, likely)
         self._losses = -np.log(np.maximum(likely[np.arange(len(true)), true], _SMALLEST))
 
@@ -77,6 +81,7 @@ TIER_METRICS: dict[str, Metric[WeightedTiers]] = {
     metric.name: metric
     for metric in (
         Metric[WeightedTiers]("accuracy", "accuracy", "higher", lambda tiers: accuracy_of(tiers.table)),
+        Metric[WeightedTiers]("adjacent_accuracy", "at most 1 off", "higher", lambda tiers: adjacent_accuracy_of(tiers.table)),
         Metric[WeightedTiers]("ranked_probability_score", "RPS", "lower", lambda tiers: tiers.ranked_probability_score),
         Metric[WeightedTiers](
             "quadratic_weighted_kappa", "QWK", "higher", lambda tiers: quadratic_weighted_kappa_of(tiers.table)
@@ -114,6 +119,8 @@ class TierEvaluation(Result):
         Share of the rows with a last answer; on the others that baseline predicts the class frequencies.
     replicates, seed : int
         Of the bootstrap.
+    told : {"median", "most_probable"}
+        Which tier of the model's probabilities is told. The class frequencies tell the commonest tier.
     """
 
     split: str
@@ -127,6 +134,18 @@ class TierEvaluation(Result):
     known_last: float
     replicates: int
     seed: int
+    told: Told = "median"
+
+    @property
+    def told_in_words(self) -> str:
+        """How often the tier that is told is right, beside the share of the commonest tier."""
+        own, common = (self.scorers[EVERYONE, name]["accuracy"].value for name in (self.model, FREQUENCIES))
+        rule = "the median of its probabilities" if self.told == "median" else "the most probable tier"
+        against = "not more often" if own <= common else "more often"
+        return (
+            f"The model tells {rule}: right in {percent(own)} of the rows, {against} than always telling the commonest tier "
+            f"({percent(common)})"
+        )
 
     @property
     def headline(self) -> str:
@@ -183,6 +202,7 @@ class TierEvaluation(Result):
             "accounts": self.accounts,
             "cutoffs": [text_of(cutoff) for cutoff in self.cutoffs],
             "known_last": self.known_last,
+            "told": self.told,
             "groups": groups,
             "intervals": {
                 "level": LEVEL,
@@ -194,7 +214,7 @@ class TierEvaluation(Result):
 
     def blocks(self) -> Sequence[Block]:
         """Return the verdict, a table of the scores of each group, and the model's confusion."""
-        found: list[Block] = [f"{self.headline}. Split: {self.split}."]
+        found: list[Block] = [f"{self.headline}. {self.told_in_words}. Split: {self.split}."]
         for group, number in self.rows.items():
             title = plural(number, "row") if group == EVERYONE else f"{group}: {plural(number, 'row')}"
             rows = [
@@ -235,6 +255,7 @@ def evaluate_tier_test(test: TierTest | None, *, split: str, seed: int) -> TierE
         last_tier=test.last_tier,
         train_frequencies=test.train_frequencies,
         seed=seed,
+        told=test.told,
     )
 
 
@@ -253,6 +274,7 @@ def evaluate_tiers(
     model: str = "tier model",
     bootstrap: int = 200,
     seed: int = 0,
+    told: Told = "median",
 ) -> TierEvaluation:
     """Evaluate predicted tiers against the last answer carried forward and the class frequencies.
 
@@ -281,8 +303,11 @@ def evaluate_tiers(
     for group, mask in masks.items():
         renumbered = np.unique(who[mask], return_inverse=True)[1]
         for name, likely in predictions.items():
-            scorers[group, name] = _measured(true[mask], likely[mask], renumbered, bootstrap, seed)
-    predicted = own.argmax(axis=1)
+            # a baseline without a tier of its own tells the commonest one
+            rule: Told = "most_probable" if name in (FREQUENCIES, LAST_ANSWER) else told
+            meter = _TierMeter(true[mask].astype(np.int64), likely[mask], tell_tiers(likely[mask], rule))
+            scorers[group, name] = _measured(meter, renumbered, bootstrap, seed)
+    predicted = tell_tiers(own, told)
     return TierEvaluation(
         split=describe_split(split),
         model=model,
@@ -297,14 +322,12 @@ def evaluate_tiers(
         known_last=float("nan") if last_tier is None else float((np.asarray(last_tier) >= 0).mean()),
         replicates=bootstrap,
         seed=seed,
+        told=told,
     )
 
 
-def _measured(
-    true: NDArray[Any], likely: NDArray[np.float64], who: NDArray[np.intp], bootstrap: int, seed: int
-) -> Mapping[str, Estimate]:
-    meter = _TierMeter(true.astype(np.int64), likely)
-    once = np.array(meter.measure(np.ones(len(true))))
+def _measured(meter: _TierMeter, who: NDArray[np.intp], bootstrap: int, seed: int) -> Mapping[str, Estimate]:
+    once = np.array(meter.measure(np.ones(len(who))))
     drawn = np.array([meter.measure(weight) for weight in row_weights(who, bootstrap, seed)]).reshape(bootstrap, len(once))
     return estimates_of(TIER_METRICS, once, drawn, differences=True)
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-__all__ = ["NPS_EDGES", "TIERS", "Bands", "TierSettings"]
+__all__ = ["NPS_EDGES", "TIERS", "Bands", "TierSettings", "Told"]
 
 TIERS = ("detractor", "passive", "promoter")
 #: Lowest NPS answers of a passive and of a promoter, on the scales 0-10 and 1-10 alike.
 NPS_EDGES = (7.0, 9.0)
 
 Sign = Literal["renewed", "expanded", "referred"]
+Told = Literal["median", "most_probable"]
 Range = tuple[float, float]
 
 
@@ -70,8 +71,13 @@ class TierSettings(BaseModel):
     referral_kinds: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
         default=("referral",), min_length=1, description="behaviour: kinds of `advocacy` that count as referred (any case)"
     )
+    told: Told = Field(
+        default="median",
+        description="the tier that is told: the median of the ordered probabilities (`median`), or the most probable tier "
+        "(`most_probable`)",
+    )
     abstain_below: float = Field(
-        default=0.4, ge=0.0, le=1.0, description="the tier is unknown when its probability is below this"
+        default=0.4, ge=0.0, le=1.0, description="the tier is unknown when no tier has a probability of at least this"
     )
     never_invited: Literal["flag", "unknown"] = Field(
         default="flag",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "accuracy",
     "accuracy_of",
+    "adjacent_accuracy_of",
     "confusion",
     "macro_f1",
     "macro_f1_of",
@@ -144,6 +145,16 @@ def accuracy_of(table: NDArray[np.float64]) -> float:
     0.875
     """
     return float(np.trace(table) / table.sum())
+
+
+def adjacent_accuracy_of(table: NDArray[np.float64]) -> float:
+    """Return the share of a confusion table that is right or wrong by one step.
+
+    >>> adjacent_accuracy_of(np.array([[3.0, 1.0, 1.0], [0.0, 2.0, 0.0], [1.0, 0.0, 2.0]]))
+    0.8
+    """
+    steps = np.abs(np.subtract.outer(np.arange(len(table)), np.arange(len(table))))
+    return float(table[steps <= 1].sum() / table.sum())
 
 
 def macro_f1(y_true: ArrayLike, y_predicted: ArrayLike, *, classes: int, sample_weight: ArrayLike | None = None) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from staypower.errors import UsageError
 
-__all__ = ["RiskReference", "high_risk_above", "profit_threshold", "twice_the_base_rate"]
+__all__ = ["RiskBands", "RiskReference", "high_risk_above", "profit_threshold", "twice_the_base_rate"]
 
 _EXACT = 200
 _STEP = 1.02
@@ -53,6 +53,26 @@ def high_risk_above(base_rate: float, *, capacity_cut: float | None = None, prof
     (0.2, 0.35)
     """
     return max(twice_the_base_rate(base_rate), *(each for each in (capacity_cut, profit) if each is not None), 0.0)
+
+
+@dataclass(frozen=True)
+class RiskBands:
+    """Bands of churn probability: low below the base rate, high above the one threshold that quadrants use too.
+
+    >>> RiskBands(0.1, high_above=0.2).of(np.array([0.05, 0.1, 0.2, 0.21, np.nan])).tolist()
+    ['low', 'medium', 'medium', 'high', None]
+    """
+
+    base_rate: float  # share of accounts that churned in training, in (0, 1)
+    high_above: float  # what `high_risk_above` returns
+
+    def of(self, probability: NDArray[np.float64]) -> NDArray[np.object_]:
+        """Return the band of each probability, None where it is missing."""
+        bands = np.full(len(probability), "medium", dtype=object)
+        bands[probability < self.base_rate] = "low"
+        bands[probability > self.high_above] = "high"
+        bands[np.isnan(probability)] = None
+        return bands
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from staypower.cutoffs import Outcome
 from staypower.dataset.building import Dataset
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier import find_tiers
-from staypower.labels.tier_settings import TierSettings
+from staypower.labels.tier_settings import TierSettings, Told
 from staypower.labels.tier_signs import has_answers
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
@@ -71,6 +71,7 @@ class TierTest:
     accounts: NDArray[np.object_]  # shape (n,)
     cutoffs: NDArray[np.int64]  # shape (n,)
     train_frequencies: NDArray[np.float64]  # share of each tier among the training rows
+    told: Told = "median"  # which tier is told
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def _fit_tier(
         accounts=tested.accounts,
         cutoffs=tested.cutoffs,
         train_frequencies=counts / counts.sum(),
+        told=tier.told,
     )
     return models, model.notes_, found
 

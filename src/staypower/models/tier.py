@@ -253,7 +253,9 @@ class LoyaltyTierClassifier(TreeClassifier):
         return tier_probabilities(self.blend_.above(np.column_stack(own)))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the most probable class of each row; of equal ones the worse.
+        """Return the most probable class of each row, as scikit-learn asks of a classifier; of equal ones the worse.
+
+        Scores tell the median of the ordered probabilities instead: `tell_tiers(model.predict_proba(X))`.
 
         Parameters
         ----------

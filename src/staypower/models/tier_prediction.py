@@ -18,17 +18,29 @@ from staypower.errors import Problem, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from staypower.labels.tier_settings import Told
     from staypower.models.bundle import SealedModel
 
-
-__all__ = ["Blend", "TIER_MODEL", "UNKNOWN", "choose_tiers", "fit_blend", "predict_tiers", "tier_models", "tier_probabilities"]
+__all__ = [
+    "TIER_MODEL",
+    "UNKNOWN",
+    "Blend",
+    "choose_tiers",
+    "fit_blend",
+    "predict_tiers",
+    "tell_tiers",
+    "tier_models",
+    "tier_probabilities",
+]
 
 Floats = NDArray[np.float64]
 
 #: The number of an unknown tier.
 UNKNOWN = -1
-# a tier changes only when the new one is this much more probable than the previous one
+# a tier changes only when the evidence against the previous one leads by this much
 _MARGIN = 0.1
+# differences of probabilities that are equal in decimals count as equal
+_DUST = 1e-12
 TIER_MODEL = "tier_above_{}"
 _NAME = re.compile(r"tier_above_(\d+)")
 
@@ -67,34 +79,60 @@ def predict_tiers(secondary: Mapping[str, SealedModel], X: pd.DataFrame | Floats
     return tier_probabilities(blend.above(np.column_stack([secondary[name].log_odds(X, threads=threads) for name in names])))
 
 
+def tell_tiers(probabilities: ArrayLike, told: Told = "median") -> NDArray[np.int64]:
+    """Return the tier that is told of each row: the median of its ordered probabilities, or the most probable one.
+
+    The tiers are trained on answers, which scatter around what the account thinks. The median is the tier in the middle of
+    that scatter; the most probable one avoids a narrow middle tier. Of equal ones it is the worse.
+
+    >>> tell_tiers([[0.4, 0.25, 0.35]]).tolist(), tell_tiers([[0.4, 0.25, 0.35]], "most_probable").tolist()
+    ([1], [0])
+    """
+    given = np.asarray(probabilities, dtype=np.float64)
+    if told == "most_probable":
+        return np.asarray(given.argmax(axis=1), dtype=np.int64)
+    return np.asarray((given[:, :-1].cumsum(axis=1) < 0.5 - _DUST).sum(axis=1), dtype=np.int64)
+
+
 def choose_tiers(
     probabilities: ArrayLike,
     previous: ArrayLike | None = None,
     *,
+    told: Told = "median",
     margin: float = _MARGIN,
     abstain_below: float = 0.0,
     withheld: ArrayLike | None = None,
 ) -> NDArray[np.int8]:
-    """Choose each row's tier: the most probable, unless it is too improbable, or hardly more probable than the previous one.
+    """Choose each row's tier: the one that is told, unless no tier is probable enough or the previous one is hardly refuted.
 
-    >>> likely = [[0.50, 0.45, 0.05], [0.60, 0.35, 0.05], [0.36, 0.34, 0.30]]
+    The previous tier stays until it is `margin` more probable that the tier lies on one side of it than not (`median`), or
+    until another tier is `margin` more probable (`most_probable`).
+
+    >>> likely = [[0.52, 0.43, 0.05], [0.60, 0.35, 0.05], [0.36, 0.34, 0.30]]
     >>> choose_tiers(likely, [1, 1, -1], margin=0.1, abstain_below=0.4).tolist()
     [1, 0, -1]
     """
     given = np.asarray(probabilities, dtype=np.float64)
     before = np.full(len(given), UNKNOWN, dtype=np.int64) if previous is None else np.asarray(previous, dtype=np.int64)
     _check(given, before, margin, abstain_below)
-    row = np.arange(len(given))
-    likeliest, highest = given.argmax(axis=1), given.max(axis=1)
+    new = tell_tiers(given, told)
     had = before != UNKNOWN
-    kept = np.where(had, before, likeliest)
-    # a small tolerance, so that a difference that is the margin in decimals counts as the margin
-    passes = given[row, likeliest] - given[row, kept] >= margin - 1e-12
-    tier = np.where(passes, likeliest, kept)
-    tier = np.where(highest < abstain_below - margin * had, UNKNOWN, tier)
+    kept = np.where(had, before, new)
+    tier = np.where(_lead(given, kept, new, told) >= margin - _DUST, new, kept)
+    tier = np.where(given.max(axis=1) < abstain_below - margin * had, UNKNOWN, tier)
     if withheld is not None:
         tier = np.where(np.asarray(withheld, dtype=bool), UNKNOWN, tier)
     return tier.astype(np.int8)
+
+
+def _lead(given: Floats, kept: NDArray[np.int64], new: NDArray[np.int64], told: Told) -> Floats:
+    """Return by how much the evidence against the kept tiers leads."""
+    row = np.arange(len(given))
+    own = given[row, kept]
+    if told == "most_probable":
+        return np.asarray(given[row, new] - own, dtype=np.float64)
+    below = given.cumsum(axis=1)[row, kept] - own
+    return 2 * np.maximum(below, 1 - below - own) - 1
 
 
 def _check(given: Floats, before: NDArray[np.int64], margin: float, abstain_below: float) -> None:

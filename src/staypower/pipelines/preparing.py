@@ -36,6 +36,7 @@ __all__ = [
     "score_earlier",
     "score_opened",
     "score_tables",
+    "scoring_options",
     "tracker_of",
 ]
 
@@ -104,6 +105,21 @@ def engine_of_cluster(
     return importlib.import_module("staypower.pipelines.on_spark")
 
 
+def scoring_options(settings: Settings, bundle: Bundle) -> ScoringOptions:
+    """Gather what decides bands, tiers, quadrants and values."""
+    asked = settings.scoring.prior
+    return ScoringOptions(
+        settings.tier,
+        settings.quadrants,
+        settings.costs,
+        settings.capacity,
+        settings.portfolio.margin,
+        settings.portfolio.discount_rate,
+        None if asked is None or asked == "estimate" else prior_of(asked, bundle.trained_base_rate, ()),
+        estimate_prior=asked == "estimate",
+    )
+
+
 def prepare_scorer(
     settings: Settings,
     bundle: Bundle,
@@ -115,7 +131,6 @@ def prepare_scorer(
     previous: pd.DataFrame | None = None,
 ) -> Scorer:
     """Prepare a scorer for tables, wherever they lie."""
-    asked = settings.scoring.prior
     return Scorer.of(
         bundle,
         tables,
@@ -124,16 +139,7 @@ def prepare_scorer(
         accounts=accounts,
         reasons=settings.output.reasons,
         model_version=place.version,
-        options=ScoringOptions(
-            settings.tier,
-            settings.quadrants,
-            settings.costs,
-            settings.capacity,
-            settings.portfolio.margin,
-            settings.portfolio.discount_rate,
-            None if asked is None or asked == "estimate" else prior_of(asked, bundle.trained_base_rate, ()),
-            estimate_prior=asked == "estimate",
-        ),
+        options=scoring_options(settings, bundle),
         previous=previous,
         threads=settings.engine.threads,
     )

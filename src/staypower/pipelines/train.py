@@ -34,7 +34,7 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.models import compare_versions
-from staypower.pipelines.preparing import open_to_train, tracker_of
+from staypower.pipelines.preparing import open_to_train, scoring_options, tracker_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
 from staypower.results.numbers import plural
@@ -45,6 +45,7 @@ from staypower.tracking.runs import log_comparison, log_data, log_evaluation, lo
 from staypower.tracking.tracker import ModelVersion, Tracker
 
 if TYPE_CHECKING:
+    from staypower.config.settings import Settings
     from staypower.results.pictures import Picture
 
 __all__ = ["TrainResult", "train"]
@@ -244,7 +245,7 @@ def train(
             log_tier(run, tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
-            run.log_model(bundle, folder, digest, reasons=settings.output.reasons, abstain_below=settings.tier.abstain_below)
+            run.log_model(bundle, folder, digest, **_choices(settings, bundle))
             registered = _register(tracker, folder, digest, run.run_id, dataset, evaluation, lacking=model.lacking_)
         against, now = None, tracker.champion()
         if now is not None and not registered.champion:
@@ -252,6 +253,17 @@ def train(
                 against = compare_versions(settings, tables, registered.version, now.version, data=data)
             log_comparison(run, against)
     return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, tier, against)
+
+
+def _choices(settings: Settings, bundle: Bundle) -> dict[str, Any]:
+    """Return what a served model needs of the settings; it is given features, and no prior of a scoring run."""
+    unshifted = replace(scoring_options(settings, bundle), prior=None)
+    return {
+        "reasons": settings.output.reasons,
+        "told": settings.tier.told,
+        "abstain_below": settings.tier.abstain_below,
+        "high_above": unshifted.high_above(bundle),
+    }
 
 
 def _register(

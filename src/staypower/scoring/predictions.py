@@ -17,8 +17,8 @@ from staypower.errors import Problem, UsageError
 from staypower.explanation.learned import LeaverReasons, TypicalValues
 from staypower.explanation.reasons import Explanation
 from staypower.features.catalogue import Catalogue
-from staypower.labels.tier_settings import TIERS
-from staypower.metrics.risk import twice_the_base_rate
+from staypower.labels.tier_settings import TIERS, Told
+from staypower.metrics.risk import RiskBands, high_risk_above
 from staypower.models.secondary import horizons_of, kinds_of
 from staypower.models.tier_prediction import UNKNOWN, choose_tiers, predict_tiers, tier_models
 
@@ -27,36 +27,9 @@ if TYPE_CHECKING:
 
     from staypower.models.bundle import Bundle
 
-__all__ = ["ACCOUNT", "FeatureRowScorer", "Predictor", "RiskBands"]
+__all__ = ["ACCOUNT", "FeatureRowScorer", "Predictor"]
 
 _NEEDED = ("catalogue", "usual")
-
-
-@dataclass(frozen=True)
-class RiskBands:
-    """Bands of churn probability.
-
-    >>> RiskBands(0.1).of(np.array([0.05, 0.1, 0.2, 0.21, np.nan])).tolist()
-    ['low', 'medium', 'medium', 'high', None]
-    """
-
-    # share of accounts that churned in training, in (0, 1). Low is below it, high above twice it, medium between. Above a base
-    # rate of one third twice it would be near certainty: then high begins halfway between the base rate and 1
-    # (`metrics.risk.twice_the_base_rate`, which quadrants share)
-    base_rate: float
-
-    @property
-    def high_above(self) -> float:
-        """The probability above which risk is high."""
-        return twice_the_base_rate(self.base_rate)
-
-    def of(self, probability: NDArray[np.float64]) -> NDArray[np.object_]:
-        """Return the band of each probability, None where it is missing."""
-        bands = np.full(len(probability), "medium", dtype=object)
-        bands[probability < self.base_rate] = "low"
-        bands[probability > self.high_above] = "high"
-        bands[np.isnan(probability)] = None
-        return bands
 
 
 @dataclass(frozen=True)
@@ -84,10 +57,10 @@ class Predictor:
             LeaverReasons.of(bundle.learned),
         )
 
-    @property
-    def bands(self) -> RiskBands:
-        """The bands of risk."""
-        return RiskBands(float(self.bundle.metadata["base_rate"]))
+    def bands(self, high_above: float | None = None) -> RiskBands:
+        """Return the bands of risk; without a threshold high risk begins by the rule of the base rate."""
+        base_rate = float(self.bundle.metadata["base_rate"])
+        return RiskBands(base_rate, high_risk_above(base_rate) if high_above is None else high_above)
 
     @property
     def tiers(self) -> tuple[str, ...]:
@@ -117,6 +90,7 @@ class Predictor:
         features: pd.DataFrame,
         *,
         previous: NDArray[np.int64] | None = None,
+        told: Told = "median",
         abstain_below: float = 0.0,
         withheld: NDArray[np.bool_] | None = None,
         threads: int | None = None,
@@ -125,7 +99,7 @@ class Predictor:
         if not self.tiers:
             return pd.DataFrame(index=range(len(features)))
         probabilities = predict_tiers(self.bundle.secondary, features, threads=threads)
-        number = choose_tiers(probabilities, previous, abstain_below=abstain_below, withheld=withheld)
+        number = choose_tiers(probabilities, previous, told=told, abstain_below=abstain_below, withheld=withheld)
         names = np.array([*self.tiers, "unknown"], dtype=object)
         found = pd.DataFrame({"tier": names[np.where(number == UNKNOWN, len(self.tiers), number)]})
         for place, name in enumerate(self.tiers):
@@ -149,11 +123,21 @@ class FeatureRowScorer:
     are not compared with earlier ones. The numbers are bit for bit those of a `Scorer` on the same features.
     """
 
-    def __init__(self, bundle: Bundle, *, reasons: int = 5, abstain_below: float = 0.0) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        reasons: int = 5,
+        told: Told = "median",
+        abstain_below: float = 0.0,
+        high_above: float | None = None,
+    ) -> None:
         self.bundle = bundle
         self._reasons = reasons
+        self._told: Told = told
         self._abstain_below = abstain_below
         self._predictor = Predictor.of(bundle)
+        self._bands = self._predictor.bands(high_above)
 
     @property
     def example(self) -> pd.DataFrame:
@@ -171,9 +155,9 @@ class FeatureRowScorer:
         """Score rows of features."""
         features, predictor = self._features(rows), self._predictor
         probability, explanation = predictor.churn(features, np.arange(len(features)).astype(object))
-        churn = pd.DataFrame({"churn_probability": probability, "churn_risk_band": predictor.bands.of(probability)})
+        churn = pd.DataFrame({"churn_probability": probability, "churn_risk_band": self._bands.of(probability)})
         secondary = predictor.secondary(features, probability)
-        tiers = predictor.loyalty(features, abstain_below=self._abstain_below)
+        tiers = predictor.loyalty(features, told=self._told, abstain_below=self._abstain_below)
         reasons = explanation.frame(self._reasons).drop(columns=ACCOUNT)
         scored = pd.concat([churn, secondary, tiers, reasons], axis=1)
         # without rows a column of contributions would be taken for texts

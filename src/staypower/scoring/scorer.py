@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from staypower.cutoffs import text_of
 from staypower.engines.local import map_to_parts
+from staypower.evaluation.contacting import pays_above
 from staypower.evaluation.settings import CostSettings
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
@@ -25,7 +26,7 @@ from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings
-from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold
+from staypower.metrics.risk import RiskReference, high_risk_above
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
 from staypower.models.prior import PriorCorrection, prior_of
@@ -72,12 +73,7 @@ class ScoringOptions:
     estimate_prior: bool = False  # whether that base rate is to be estimated from the scores of all accounts
 
     def high_above(self, bundle: Bundle) -> float:
-        """Return the probability above which an account is in a quadrant of high risk."""
-        clv, incentive, contact = self.costs.amounts
-        pays = None
-        if self.costs.complete:
-            acceptance = self.costs.acceptance
-            pays = profit_threshold(clv=clv, incentive_cost=incentive, contact_cost=contact, acceptance=acceptance)
+        """Return the probability above which risk is high, in bands and quadrants alike."""
         cut = None
         if self.capacity is not None and "risk_reference" in bundle.metadata:
             # the reference may be a sample of the accounts, of which the team can contact its share
@@ -85,7 +81,7 @@ class ScoringOptions:
             cut = RiskReference.from_dict(bundle.metadata["risk_reference"]).cut(max(1, round(self.capacity * share)))
             # the cut is a probability as the model gave it: it is rescaled like the others
             cut = cut if self.prior is None else float(self.prior.apply([cut])[0])
-        return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays)
+        return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays_above(self.costs))
 
 
 @dataclass(frozen=True)
@@ -187,7 +183,8 @@ class Scorer:
         table["horizon_days"] = self.label.horizon
         table["status"] = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
         table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
-        table["churn_risk_band"] = self.predictor.bands.of(table["churn_probability"].to_numpy())
+        bands = self.predictor.bands(self.options.high_above(self.bundle))
+        table["churn_risk_band"] = bands.of(table["churn_probability"].to_numpy())
         # columns of each account by itself; those that need all accounts are joined when the list is written
         known = self._known(tables, asked)
         secondary = self._secondary(tables, explanation, probability)
@@ -224,6 +221,7 @@ class Scorer:
             tiers = predictor.loyalty(
                 features,
                 previous=self._previous_tiers(accounts),
+                told=rules.told,
                 abstain_below=rules.abstain_below,
                 withheld=never if rules.never_invited == "unknown" else None,
                 threads=self.threads,

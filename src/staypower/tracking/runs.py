@@ -60,6 +60,8 @@ __all__ = [
 
 ARTIFACT = "bundle"
 """Name of the bundle's folder among the files of a logged model."""
+# what a logged model keeps of the settings: parameters of `FeatureRowScorer`
+_CHOICES = ("reasons", "told", "abstain_below", "high_above")
 
 
 class ServedModel(PythonModel):
@@ -73,7 +75,7 @@ class ServedModel(PythonModel):
         """Read the bundle and check its digest."""
         config = context.model_config
         bundle = read_bundle(context.artifacts[ARTIFACT], digest=str(config["digest"]))
-        self._scorer = FeatureRowScorer(bundle, reasons=int(config["reasons"]), abstain_below=float(config["abstain_below"]))
+        self._scorer = FeatureRowScorer(bundle, **{name: config[name] for name in _CHOICES if name in config})
         self._kinds = self._scorer.columns
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -146,13 +148,13 @@ class TrackedRun:
         for name, value in tags.items():
             self._store.client.set_tag(self.run_id, _key(name), str(value))
 
-    def log_model(self, bundle: Bundle, folder: Path, digest: str, *, reasons: int = 5, abstain_below: float = 0.0) -> str:
+    def log_model(self, bundle: Bundle, folder: Path, digest: str, **choices: Any) -> str:
         """Log a sealed bundle as a model that MLflow can serve, with its signature and pinned requirements.
 
         The model is code and text: `model_code.py` is stored with the bundle and nothing is pickled. The example is a row of
-        typical values: no row of a customer is stored.
+        typical values: no row of a customer is stored. The choices are those of `FeatureRowScorer`.
         """
-        scorer = FeatureRowScorer(bundle, reasons=reasons, abstain_below=abstain_below)
+        scorer = FeatureRowScorer(bundle, **choices)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints of mlflow for its own developers
             created = self._store.client.create_logged_model(self._store.experiment_id, "model", source_run_id=self.run_id)
@@ -165,7 +167,7 @@ class TrackedRun:
                     model_id=created.model_id,
                     python_model=str(Path(__file__).with_name("model_code.py")),
                     artifacts={ARTIFACT: str(folder)},
-                    model_config={"digest": digest, "reasons": reasons, "abstain_below": abstain_below},
+                    model_config={"digest": digest, **choices},
                     signature=signature_of(scorer),
                     input_example=scorer.example,
                     # given, because finding them out takes seconds

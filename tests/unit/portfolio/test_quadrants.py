@@ -1,13 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from staypower.errors import UsageError
-from staypower.metrics.risk import RiskReference, high_risk_above, profit_threshold, twice_the_base_rate
+from staypower.metrics.risk import RiskBands, RiskReference, high_risk_above, profit_threshold
 from staypower.portfolio.quadrants import GONE, NEW, movement, quadrants_of, sizes_of
 from staypower.portfolio.settings import QUADRANTS, QuadrantSettings
-from staypower.scoring.predictions import RiskBands
 
 TIERS = ["promoter", "passive", "detractor", "unknown", None]
 LOW, HIGH = 0.1, 0.5
@@ -85,11 +86,21 @@ def test_a_strange_tier_is_named():
 
 
 def test_high_risk_is_the_larger_of_the_rules():
-    assert high_risk_above(0.1) == 0.2 == RiskBands(0.1).high_above
+    assert high_risk_above(0.1) == 0.2
     assert high_risk_above(0.1, capacity_cut=0.15) == 0.2
     assert high_risk_above(0.1, capacity_cut=0.3, profit=0.25) == 0.3
     assert high_risk_above(0.1, profit=0.25) == 0.25
-    assert twice_the_base_rate(0.5) == 0.75 == RiskBands(0.5).high_above
+    assert [high_risk_above(base_rate) for base_rate in (0.3, 0.5)] == [0.6, 0.75], "halfway to 1 where twice nears it"
+
+
+@given(st.lists(st.floats(0, 1) | st.just(np.nan), min_size=1), st.floats(0.01, 0.9), st.none() | st.floats(0, 1))
+def test_a_band_is_high_exactly_where_the_quadrant_is(risks, base_rate, cut):
+    probability, above = np.array(risks), high_risk_above(base_rate, capacity_cut=cut)
+    bands = RiskBands(base_rate, above).of(probability)
+    for tier, quiet in (("promoter", "loyal"), ("passive", "content"), ("detractor", "captive")):
+        placed = quadrants_of(probability, [tier] * len(risks), high_above=above)
+        assert (bands == "high").tolist() == np.isin(placed, ["leaving", "loyal_but_leaving"]).tolist()
+        assert not ((bands == "high") & (placed == quiet)).any()
 
 
 def test_the_profit_threshold_is_where_acting_breaks_even():
