@@ -198,6 +198,7 @@ def test_the_table_holds_model_baselines_health_score_groups_and_fairness(datase
         "last survey answer",
         "health score",
         "logistic regression",
+        "LightGBM defaults",
     ]
     assert list(found.scorers) == [*expected, "prior corrected"]
     assert "prior corrected" not in found.baselines
