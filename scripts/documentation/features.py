@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.declaring import FAMILIES
-from staypower.features.definition import AGGREGATIONS, COMBINATIONS, DIRECTIONS, Combination, Definition, Feature, Template
+from staypower.features.definition import COMBINATIONS, DIRECTIONS, Combination, Definition, Feature, Template
 from staypower.features.families.relationship import attribute_feature
 from staypower.features.families.support import priority_features
 from staypower.features.families.surveys import instrument_features, touchpoint_feature

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, MISSING
 from staypower.features import sequences
+from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
-from staypower.features.definition import AGGREGATIONS, Feature, Filter
+from staypower.features.definition import Feature, Filter
 from staypower.features.settings import FeatureSettings
 from staypower.schemas import Column, TableSchema
 from staypower.tables import Table, Tables

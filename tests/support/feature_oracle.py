@@ -222,7 +222,7 @@ def combined(definition: Combination, first: float, second: float) -> float:
     if definition.how == "ratio":
         return first / second if second else math.nan
     if definition.how == "change":
-        return (first - second) / (first + second) if first + second else 0.0
+        return (first - second) / (abs(first) + abs(second)) if first or second else 0.0
     if definition.how == "difference":
         return first - second
     if definition.how == "both_fall":

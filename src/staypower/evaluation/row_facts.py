@@ -167,10 +167,11 @@ def _require(
 
 
 def _column_problems(tables: Tables, feature: OwnFeature, where: str) -> Iterator[Problem]:
-    if feature.table not in tables:
-        yield Problem("no such table", where, nearest(feature.table, tables))
+    name, column = str(feature.table), str(feature.column)
+    if name not in tables:
+        yield Problem("no such table", where, nearest(name, tables))
         return
-    table, column = tables[feature.table], str(feature.column)
+    table = tables[name]
     if not table.has(column):
         yield Problem("no such column", where, nearest(column, table.data.column_names))
     elif not _is_number(table.data.schema.field(column).type):

@@ -178,8 +178,8 @@ def combine(definition: Combination, first: NDArray[np.float64], second: NDArray
         share: NDArray[np.float64] = np.divide(first, second, out=np.full(len(first), np.nan), where=second != 0)
         return share
     if definition.how == "change":
-        total = first + second
-        made = np.divide(first - second, total, out=np.zeros(len(first)), where=total != 0)
+        total = np.abs(first) + np.abs(second)
+        made: NDArray[np.float64] = np.divide(first - second, total, out=np.zeros(len(first)), where=total != 0)
     elif definition.how == "difference":
         return first - second
     elif definition.how == "both_fall":

@@ -6,26 +6,26 @@ at one cutoff, the last of training, and kept in the catalogue.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.features.catalogue import Catalogue, in_order, needed_by
-from staypower.features.definition import DIRECTIONS, Combination, Definition, Feature, Filter, Template, expand
+from staypower.features.definition import Combination, Definition, Feature, Template, expand, slug_of
 from staypower.features.families.billing import BILLING, PAYMENTS
 from staypower.features.families.orders import ORDERS
 from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature
 from staypower.features.families.support import SUPPORT, priority_features
 from staypower.features.families.surveys import SURVEYS, instrument_features, touchpoint_feature
 from staypower.features.families.usage import USAGE, event_features, named_event_features
-from staypower.features.settings import FeatureSettings, OwnFeature
+from staypower.features.own import known_when, own_features, sensitive_columns
+from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import STREAMS, make_stream, source_of
 from staypower.features.texts import ColumnTexts, TextColumn, texts_in
 from staypower.tables import BucketedTables, Table, Tables
 
-__all__ = ["FAMILIES", "declare", "known_when", "own_features", "refuse_unknown_attributes", "sensitive_columns", "slug_of"]
+__all__ = ["FAMILIES", "declare", "refuse_unknown_attributes"]
 
 FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
     {
@@ -43,8 +43,6 @@ FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
 _MOST_TOUCHPOINTS = 5
 _EVENTS = TextColumn("usage", "event")
 _INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
-# columns of the accounts that are computed from an attribute
-_MADE_OF: Mapping[str, str] = MappingProxyType({"owner_changed": "owner", "setup_days": "setup_completed_at"})
 
 
 def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, hidden: Collection[str] = ()) -> Catalogue:
@@ -64,8 +62,8 @@ def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, h
     candidates = [*_family_entries(settings), *_learned_entries(seen, settings, texts)]
     if _wanted("profile", settings):
         candidates += _attributes(seen, streams, {*hidden, *settings.barred})
-    own = own_features(settings.own, streams, settings.barred)
-    made = [*expand(candidates, settings.windows), *own]
+    made = list(expand(candidates, settings.windows))
+    made += own_features(settings.own, streams, settings.barred, made)
     left_out: dict[str, str] = {}
     built = _possible(made, streams, left_out, settings.barred)
     for definition in built:
@@ -79,21 +77,6 @@ def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, h
         if isinstance(feature, Feature) and feature.category
     }
     return Catalogue(settings, kept, helpers, codes, left_out)
-
-
-def slug_of(text: str, taken: Iterable[str] = ()) -> str:
-    """Turn a text of the data into part of a feature's name.
-
-    >>> slug_of("Monthly Charge")
-    'monthly_charge'
-    >>> slug_of("monthly-charge", taken=["monthly_charge"])
-    'monthly_charge_2'
-    """
-    base = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:40].strip("_") or "blank"
-    # a name must not end like a window
-    base = re.sub(r"(\A|_)(\d+)d\Z", r"\1\2_d", base)
-    used = set(taken)
-    return next(slug for slug in (base, *(f"{base}_{n}" for n in range(2, 10_000))) if slug not in used)
 
 
 def _family_entries(settings: FeatureSettings) -> list[Definition | Template]:
@@ -205,59 +188,6 @@ def _codes(texts: ColumnTexts, settings: FeatureSettings) -> dict[str, int]:
     return {text: code for code, text in enumerate(texts.most_common(rare), start=1)}
 
 
-def own_features(own: Sequence[OwnFeature], streams: Mapping[str, Table], barred: frozenset[str]) -> list[Definition]:
-    """Make the definitions of a user's own features."""
-    made: list[Definition] = []
-    problems: list[Problem] = []
-    for feature in own:
-        try:
-            made += _own(feature, streams, barred)
-        except UsageError as error:
-            problems += error.problems
-    if problems:
-        raise UsageError(problems)
-    return made
-
-
-def _own(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[str]) -> tuple[Definition, ...]:
-    if own.table not in streams:
-        raise UsageError.of("unknown table", f"features.own.{own.name}: {own.table}", nearest(own.table, streams))
-    feature = Feature(
-        name=own.name,
-        table=own.table,
-        aggregation=own.aggregation,
-        column=own.column,
-        time=own.time,
-        until=own.until,
-        where=tuple(Filter(f.column, f.values, f.at_least, f.below) for f in own.filter),
-        unit=own.unit,
-        description=own.description,
-        lever=own.lever,
-        direction=next((number for number, word in DIRECTIONS.items() if word == own.direction), None),
-        category=own.aggregation == "last_code",
-    )
-    stream = streams[own.table]
-    read = sensitive_columns(feature, barred)
-    if read:
-        where = f"features.own.{own.name}: {', '.join(read)}"
-        fix = "leave the feature out, or write `sensitive_as_features: true`"
-        raise UsageError.of("a feature reads a sensitive attribute", where, fix)
-    for column in feature.columns:
-        if not stream.has(column):
-            where = f"features.own.{own.name}: {own.table}.{column}"
-            raise UsageError.of("unknown column", where, nearest(column, stream.data.column_names))
-        if not known_when(stream, column):
-            fix = f"map `{stream.schema.column(column).known_from}`, or declare the column `fixed`"  # type: ignore[union-attr]
-            raise UsageError.of("no date says from when a column is known", f"features.own.{own.name}: {column}", fix)
-    return expand([Template(feature)], own.windows) if own.windows else (feature,)
-
-
-def known_when(stream: Table, column: str) -> bool:
-    """Say whether the table has the time from which a column is known."""
-    described = stream.schema.column(column)
-    return described is None or described.known_from is None or stream.has(described.known_from)
-
-
 def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None:
     """Refuse sensitive attributes that the accounts do not have: a misspelled one would silently stay a feature."""
     if not settings.sensitive:
@@ -270,10 +200,3 @@ def refuse_unknown_attributes(tables: Tables, settings: FeatureSettings) -> None
     ]
     if problems:
         raise UsageError(problems)
-
-
-def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[str]:
-    """Name the barred attributes that a definition reads."""
-    if isinstance(definition, Combination) or source_of(definition.table) != "accounts":
-        return []
-    return [f"`{column}`" for column in definition.columns if _MADE_OF.get(column, column) in barred]

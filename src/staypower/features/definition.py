@@ -7,18 +7,16 @@ canonical columns and what is derived from them row by row.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from staypower.errors import UsageError, nearest
+from staypower.features.aggregations import AGGREGATIONS, Aggregation
 
 __all__ = [
-    "AGGREGATIONS",
-    "Aggregation",
     "COMBINATIONS",
     "Combination",
     "DIRECTIONS",
@@ -29,9 +27,9 @@ __all__ = [
     "LEVERS",
     "Template",
     "expand",
+    "slug_of",
 ]
 
-NAN = math.nan
 # how a larger value is expected to move the risk
 Direction = Literal[1, -1] | None
 DIRECTIONS: Mapping[Direction, str] = MappingProxyType({1: "raises", -1: "lowers"})
@@ -39,77 +37,11 @@ LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "bi
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 COMBINATIONS = {
     "ratio": "{0} divided by {1}, missing when {1} is 0",
-    "change": "({0} - {1}) / ({0} + {1}), 0 when both are 0: -1 stopped, +1 started",
+    "change": "({0} - {1}) / (|{0}| + |{1}|), 0 when both are 0: -1 stopped, +1 started",
     "difference": "{0} minus {1}",
     "both_fall": "how far {0} and {1} fall together: the smaller of the two falls, 0 when either rises",
     "is_before": "1 when {0} is smaller than {1}, else 0",
 }
-
-
-@dataclass(frozen=True)
-class Aggregation:
-    """One way to turn rows into a number.
-
-    >>> AGGREGATIONS["count"].empty
-    0.0
-    """
-
-    name: str  # what a definition calls it
-    kernel: Literal["additive", "distinct", "ordered"]  # the routine that computes it
-    empty: float  # the value on no rows
-    # kind of column it reads, False when it looks at rows or their times only
-    needs_column: Literal[False, "number", "code", "time"]
-    meaning: str  # definition in words
-
-
-_ALL = (
-    Aggregation("count", "additive", 0.0, False, "number of rows"),
-    Aggregation("sum", "additive", 0.0, "number", "sum, to four decimals"),
-    Aggregation("mean", "additive", NAN, "number", "mean of the recorded values, each to four decimals"),
-    Aggregation("distinct", "distinct", 0.0, "code", "number of different values"),
-    Aggregation("active_days", "distinct", 0.0, False, "number of different UTC calendar days with a row"),
-    Aggregation("minimum", "ordered", NAN, "number", "smallest value"),
-    Aggregation("maximum", "ordered", NAN, "number", "largest value"),
-    Aggregation(
-        "last", "ordered", NAN, "number", "value of the latest row that has one; of several at one instant, the smallest"
-    ),
-    Aggregation("last_code", "ordered", NAN, "code", "text of the latest row, as a code"),
-    Aggregation("spread", "ordered", NAN, "number", "standard deviation (n - 1), missing under two values"),
-    Aggregation("trend", "ordered", NAN, "number", "least-squares slope per 30 days, missing under three values"),
-    Aggregation("days_since_last", "ordered", NAN, False, "days from the latest row to the cutoff"),
-    Aggregation("days_since_first", "ordered", NAN, False, "days from the earliest row to the cutoff"),
-    Aggregation(
-        "longest_silence", "ordered", NAN, False, "longest stretch without a row, the one up to the cutoff included, in days"
-    ),
-    Aggregation("gap_mean", "ordered", NAN, False, "mean days between successive days with a row, missing under two such days"),
-    Aggregation("gap_spread", "ordered", NAN, False, "standard deviation of those gaps, missing under three days"),
-    Aggregation(
-        "gap_trend",
-        "ordered",
-        NAN,
-        False,
-        "days by which each gap exceeds the one before on average (slope), missing under four days",
-    ),
-    Aggregation(
-        "gap_quantile", "ordered", NAN, False, "share of the account's earlier gaps that were shorter than the current one"
-    ),
-    Aggregation("unanswered_in_a_row", "ordered", 0.0, "time", "latest rows in a row whose second time is missing"),
-    Aggregation(
-        "days_until_next", "ordered", NAN, "time", "days from the cutoff to the nearest named time, negative when past"
-    ),
-    Aggregation(
-        "days_until_last",
-        "ordered",
-        NAN,
-        "time",
-        "days from the cutoff to the time named by the latest row, negative when past",
-    ),
-    Aggregation(
-        "rate_slope", "ordered", 0.0, False, "least-squares slope of the daily number of rows over the window, per 30 days"
-    ),
-    Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows started"),
-)
-AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType({how.name: how for how in _ALL})
 
 
 @dataclass(frozen=True)
@@ -354,6 +286,21 @@ def expand(entries: Sequence[Definition | Template], windows: Sequence[int]) -> 
         else:
             made.append(entry)
     return tuple(made)
+
+
+def slug_of(text: str, taken: Iterable[str] = ()) -> str:
+    """Turn a text of the data into part of a feature's name.
+
+    >>> slug_of("Monthly Charge")
+    'monthly_charge'
+    >>> slug_of("monthly-charge", taken=["monthly_charge"])
+    'monthly_charge_2'
+    """
+    base = re.sub(r"[^a-z0-9]+", "_", text.casefold()).strip("_")[:40].strip("_") or "blank"
+    # a name must not end like a window
+    base = re.sub(r"(\A|_)(\d+)d\Z", r"\1\2_d", base)
+    used = set(taken)
+    return next(slug for slug in (base, *(f"{base}_{n}" for n in range(2, 10_000))) if slug not in used)
 
 
 def _check_lever(name: str, lever: str | None) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from staypower.features.definition import AGGREGATIONS
+from staypower.features.aggregations import AGGREGATIONS
 
 __all__ = ["FeatureSettings", "FilterSettings", "OwnFeature"]
 
@@ -31,25 +31,39 @@ class FilterSettings(BaseModel):
         return (value,) if isinstance(value, str) else value
 
 
+_COMBINED = {
+    "ratio": "Two features, `[a, b]`: a divided by b; missing where b is 0.",
+    "difference": "Two features, `[a, b]`: a minus b.",
+    "change": "Two features, `[a, b]`: the relative change of a against b, (a - b) / (|a| + |b|), between -1 and 1.",
+}
+_EITHER = "give `table` and `aggregation`, or one of `ratio`, `difference`, `change` with the names of two features"
+_SAID = AliasChoices("description", "says")
+
+
 class OwnFeature(BaseModel):
-    """A feature declared in the config, over any table of the config.
+    """A feature declared in the config: over any table of the config, or computed from two other features by name.
 
     >>> OwnFeature(name="exports", table="usage", aggregation="count", windows=(28,), description="exports").windows
     (28,)
+    >>> OwnFeature(name="use_of_limit", ratio=("usage_events_28d", "account_plan_limit"), says="use of the limit").combined
+    ('ratio', ('usage_events_28d', 'account_plan_limit'))
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     name: str = Field(description="Lower-case words joined by underscores; the window is appended as `_<days>d`.")
-    table: str = Field(description="Table it reads.")
-    aggregation: str = Field(description="One of " + ", ".join(f"`{name}`" for name in AGGREGATIONS) + ".")
+    table: str | None = Field(None, description="Table it reads.")
+    aggregation: str | None = Field(None, description="One of " + ", ".join(f"`{name}`" for name in AGGREGATIONS) + ".")
     column: str | None = Field(None, description="Column that is aggregated, if the aggregation needs one.")
     time: str | None = Field(None, description="Time column that places a row in history; the table's own by default.")
     until: str | None = Field(None, description="Time column at which a row stops counting, to describe what is open now.")
     windows: tuple[int, ...] = Field((), description="Windows in days, one feature each; empty for all of history.")
     filter: tuple[FilterSettings, ...] = Field((), description="Conditions that must all hold.")
+    ratio: tuple[str, str] | None = Field(None, description=_COMBINED["ratio"])
+    difference: tuple[str, str] | None = Field(None, description=_COMBINED["difference"])
+    change: tuple[str, str] | None = Field(None, description=_COMBINED["change"])
     unit: str = Field("", description="Unit of the value.")
-    description: str = Field(description="What it measures, in words, without the window.")
+    description: str = Field(validation_alias=_SAID, description="What it measures, in words, without the window; or `says`.")
     lever: str | None = Field(None, description="Lever that could change it.")
     direction: Literal["raises", "lowers"] | None = Field(
         None,
@@ -57,10 +71,25 @@ class OwnFeature(BaseModel):
         "is not given; omit where both are plausible.",
     )
 
+    @property
+    def combined(self) -> tuple[str, tuple[str, str]] | None:
+        """How it combines two features, and which; None when it reads a table."""
+        return next(((how, inputs) for how in _COMBINED if (inputs := getattr(self, how)) is not None), None)
+
     @field_validator("filter", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return (value,) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> OwnFeature:
+        combined = [how for how in _COMBINED if getattr(self, how) is not None]
+        reads = [key for key in ("table", "aggregation", "column", "time", "until", "filter") if getattr(self, key)]
+        if len(combined) > 1 or (combined and reads):
+            raise ValueError(f"{', '.join([*combined, *reads])} do not go together Fix: {_EITHER}")
+        if not combined and not {"table", "aggregation"} <= set(reads):
+            raise ValueError(f"nothing says how it is calculated Fix: {_EITHER}")
+        return self
 
 
 class FeatureSettings(BaseModel):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from staypower.features.definition import AGGREGATIONS
+from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.kernel import EXTREMES, GAPS, TIMES
 from staypower.features.parts import LAST
 

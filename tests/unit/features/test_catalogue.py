@@ -11,8 +11,8 @@ from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
-from staypower.features.declaring import declare, slug_of
-from staypower.features.definition import Combination, Feature
+from staypower.features.declaring import declare
+from staypower.features.definition import Combination, Feature, slug_of
 from staypower.features.settings import FeatureSettings
 from staypower.tables import Tables
 

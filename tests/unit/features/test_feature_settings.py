@@ -40,3 +40,25 @@ def test_settings_survive_their_own_json():
     )
     settings = FeatureSettings(own=(own,), key_events=("a",))
     assert FeatureSettings.model_validate(settings.model_dump(mode="json", by_alias=True)) == settings
+
+
+def test_an_own_feature_reads_a_table_or_combines_two_features():
+    made = OwnFeature.model_validate({"name": "x", "ratio": ["a", "b"], "says": "a by b", "direction": "lowers"})
+    assert (made.combined, made.description, made.direction) == (("ratio", ("a", "b")), "a by b", "lowers")
+    wrong = [
+        {"name": "x", "says": "x"},
+        {"name": "x", "table": "usage", "says": "x"},
+        {"name": "x", "ratio": ["a", "b"], "change": ["a", "b"], "says": "x"},
+        {"name": "x", "ratio": ["a", "b"], "table": "usage", "aggregation": "count", "says": "x"},
+        {"name": "x", "ratio": ["a"], "says": "x"},
+        {"name": "x", "ratio": ["a", "b"], "says": "x", "direction": -1},
+    ]
+    for one in wrong:
+        with pytest.raises(ValidationError):
+            OwnFeature.model_validate(one)
+
+
+def test_combined_own_features_survive_their_own_json():
+    own = OwnFeature.model_validate({"name": "x", "difference": ["a", "b"], "says": "a less b", "windows": [28]})
+    settings = FeatureSettings(own=(own,))
+    assert FeatureSettings.model_validate(settings.model_dump(mode="json", by_alias=True)) == settings
