@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import IO
 
 from staypower import __version__
@@ -171,7 +172,9 @@ def fitting(
     # what is looked at thoroughly is written otherwise: no run continues another's
     run = secrets.token_hex(12) if thorough else fingerprint_of(files, buckets, sources.tables, sources.observed_until)
     with working_folder(cache, name, run) as folder:
-        yield Opened(*_open(sources, engine, progress, buckets, folder / "tables", None, thorough=thorough), folder)
+        tables, findings = _open(sources, engine, progress, buckets, folder / "tables", None, thorough=thorough)
+        # another model or cutoff may have left its own work beside the tables
+        yield Opened(tables, findings, Path(mkdtemp(prefix="work-", dir=folder)))
 
 
 def buckets_of(
