@@ -189,8 +189,9 @@ class ScoredParts(ScoreSummary):
 
 def _columns(parts: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
     there = [name for name in pq.read_schema(parts[0]).names if name in columns or not columns]
-    rows = pa.concat_tables([pq.read_table(part, columns=there, partitioning=None) for part in parts])
-    frame: pd.DataFrame = rows.sort_by("account_id").to_pandas()
+    read = list(dict.fromkeys(["account_id", *there]))
+    rows = pa.concat_tables([pq.read_table(part, columns=read, partitioning=None) for part in parts])
+    frame: pd.DataFrame = rows.sort_by("account_id").select(there).to_pandas()
     return frame
 
 

@@ -49,6 +49,7 @@ def test_parts_say_what_the_whole_says(scorer, tmp_path):
     probability = told.frame(["account_id", "churn_probability"])
     np.testing.assert_array_equal(probability["churn_probability"], whole.table["churn_probability"])
     assert told.frame().shape == whole.table.shape
+    assert told.frame(["churn_probability"]).equals(probability[["churn_probability"]])
 
 
 def test_who_was_asked_for_and_is_nowhere_has_a_row(scorer):
