@@ -15,13 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy.stats import chi2
 
 from staypower.cutoffs import instant_of, text_of
+from staypower.engines.local import each_bucket, keep_part
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import find_population
@@ -30,7 +34,7 @@ from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
 from staypower.results.numbers import decimal, percent, plain, plural
 from staypower.results.result import Block, Result, TableBlock
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,9 +137,32 @@ def _counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[
     return np.append(np.bincount(place, minlength=len(edges) + 1), missing.sum()).astype(np.float64)
 
 
+SCORE = "churn probability"  # no feature's name holds a blank
+
+
+@dataclass(frozen=True)
+class FeatureFiles:
+    """Features and probabilities of accounts in files, of which one column is read at a time."""
+
+    parts: Sequence[Path]  # parquet files
+
+    def __len__(self) -> int:
+        return sum(int(pq.read_metadata(part).num_rows) for part in self.parts)
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        tables = [pq.read_table(part, columns=[name], partitioning=None) for part in self.parts]
+        return np.concatenate([table.column(0).to_numpy() for table in tables])
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns."""
+        names: list[str] = pq.read_schema(self.parts[0]).names
+        return names
+
+
 def find_drift(
-    then: pd.DataFrame,
-    now: pd.DataFrame,
+    then: pd.DataFrame | FeatureFiles,
+    now: pd.DataFrame | FeatureFiles,
     score_then: NDArray[np.float64],
     score_now: NDArray[np.float64],
     *,
@@ -145,8 +172,9 @@ def find_drift(
 ) -> Drift:
     """Compare what the model was trained on with what it sees now."""
     rows = [
-        _row(str(name), then[name].to_numpy(dtype=np.float64), now[name].to_numpy(dtype=np.float64), name in categories)
+        _row(str(name), np.asarray(then[name], np.float64), np.asarray(now[name], np.float64), name in categories)
         for name in then.columns
+        if name != SCORE
     ]
     features = pd.DataFrame(rows).sort_values(["psi", "feature"], ascending=[False, True], ignore_index=True)
     score = pd.DataFrame([_row("score", score_then, score_now, category=False)])
@@ -154,30 +182,47 @@ def find_drift(
 
 
 def drift_since_training(
-    bundle: Bundle, tables: Tables, label: LabelSettings, now: pd.DataFrame, *, cutoff: int
+    bundle: Bundle, tables: BucketedTables, label: LabelSettings, *, cutoff: int, folder: Path, threads: int
 ) -> Drift | None:
     """Compare the features of accounts scored now with those at the last training cutoff; None where there are none."""
     plan = bundle.metadata["cutoffs"]
-    then = instant_of([*plan["training"], *plan["calibration"]][-1])
-    if not len(now) or then == cutoff:
+    trained = instant_of([*plan["training"], *plan["calibration"]][-1])
+    if trained == cutoff:
         return None
-    at = np.array([then], dtype=np.int64)
+    then: pd.DataFrame | FeatureFiles
+    now: pd.DataFrame | FeatureFiles
+    if tables.whole is not None:
+        then, now = (_features_at(at, bundle, tables.whole, label) for at in (trained, cutoff))
+    else:
+
+        def keep(number: int, bucket: Tables) -> list[Path]:
+            made = [(_features_at(at, bundle, bucket, label), f"{at}-{number}.parquet") for at in (trained, cutoff)]
+            return [keep_part(pa.Table.from_pandas(each, preserve_index=False), folder / name) for each, name in made]
+
+        files = each_bucket(tables, keep, threads=threads)
+        then, now = FeatureFiles([one for one, _ in files]), FeatureFiles([one for _, one in files])
+    if not len(then) or not len(now):
+        return None
+    return find_drift(
+        then,
+        now,
+        np.asarray(then[SCORE]),
+        np.asarray(now[SCORE]),
+        then_words=text_of(trained),
+        now_words=text_of(cutoff),
+        categories=tuple(Catalogue.from_dict(bundle.learned["catalogue"]).categories),
+    )
+
+
+def _features_at(cutoff: int, bundle: Bundle, tables: Tables, label: LabelSettings) -> pd.DataFrame:
+    """Build the features of the accounts that have a score at a cutoff, and their probabilities."""
+    at = np.array([cutoff], dtype=np.int64)
     population = find_population(tables, label, at)
     status = population.status[:, 0]
     active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
-    if not active:
-        return None
     matrix = build_matrix(tables, Catalogue.from_dict(bundle.learned["catalogue"]), accounts=active, cutoffs=at)
-    features = matrix.features[list(bundle.feature_names)]
-    return find_drift(
-        features,
-        now,
-        bundle.predict(features),
-        bundle.predict(now),
-        then_words=text_of(then),
-        now_words=text_of(cutoff),
-        categories=matrix.categories,
-    )
+    features = matrix.features[list(bundle.feature_names)].astype(np.float64)
+    return features.assign(**{SCORE: bundle.predict(features) if active else np.zeros(0)})
 
 
 def _row(name: str, then: NDArray[np.float64], now: NDArray[np.float64], category: bool) -> dict[str, Any]:

@@ -195,6 +195,11 @@ class BucketedTables(ABC):
         """Combine the rows of all buckets; `only` names the tables that are needed besides `accounts`."""
         return put_together([self.bucket(number, only) for number in self.buckets])
 
+    def rows_of(self, accounts: Collection[str]) -> Tables:
+        """Combine the rows of some accounts."""
+        within = self.of_accounts(accounts)
+        return put_together([within.bucket(number).only_accounts(accounts) for number in within.buckets] or [self.empty])
+
     def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
         """Run a function on every bucket and give what it makes, in any order."""
         return (function(self.bucket(number, only)) for number in self.buckets)
@@ -232,6 +237,15 @@ class Tables(Mapping[str, Table], BucketedTables):
     def has(self, name: str, *columns: str) -> bool:
         """Say whether a table is there and has every one of these columns."""
         return name in self.tables and self.tables[name].has(*columns)
+
+    def only_accounts(self, accounts: Collection[str]) -> Tables:
+        """Return the rows of some accounts."""
+        wanted = pa.array(list(accounts), pa.string())
+
+        def own(table: Table) -> Table:
+            return replace(table, data=table.data.filter(pc.is_in(table.data["account_id"].cast(pa.string()), wanted)))
+
+        return replace(self, tables={name: own(table) for name, table in self.items()})
 
     @property
     def buckets(self) -> tuple[int, ...]:

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +22,15 @@ import pytest
 from bucketed_tables import assert_same_tables, whole_and_buckets
 from command_line import run
 
+from staypower.config.settings import Settings
+from staypower.errors import UsageError
+from staypower.explanation.changes import RiskChanges
+from staypower.pipelines.arguments import opened
+from staypower.pipelines.explain import explain
+from staypower.pipelines.report import report
+from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer
+from staypower.scoring.settings import ScoringSettings
 
 BUCKETS = 40
 
@@ -99,6 +109,75 @@ def test_actions_are_the_same_whatever_the_number_of_buckets(company, cache, tmp
         code, _, err = run("actions", "-c", str(company.config), *words)
         assert code == 0, err
     assert (tmp_path / "6.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()
+
+
+@pytest.fixture
+def within(company, monkeypatch) -> Iterator[Callable[..., Settings]]:
+    """Give the settings of the company with some memory; the least one is too small for it."""
+    monkeypatch.setattr("staypower.engines.opening._BYTES_PER_ACCOUNT", 600_000)
+    parts: list[int] = []
+    together = RiskChanges.together
+    monkeypatch.setattr(RiskChanges, "together", lambda given: (parts.append(len(given)), together(given))[1])
+
+    def settings(memory: str, **more: object) -> Settings:
+        engine = company.settings.engine.model_copy(update={"memory": memory})
+        return company.settings.model_copy(update={"engine": engine, **more})
+
+    yield settings
+    assert len(parts) == 1  # the run with the least memory, and no other
+    assert parts[0] >= 3
+
+
+@pytest.mark.parametrize("more", [{}, {"playbook": None, "scoring": ScoringSettings(prior="estimate")}])
+def test_all_accounts_are_explained_within_the_memory(within, cache, more):
+    whole, parts = (explain(within(memory, **more)) for memory in ("4GB", "1GB"))
+    assert whole.to_dict()["portfolio"]["accounts"] > 100
+    assert json.dumps(parts.to_dict()) == json.dumps(whole.to_dict())
+    assert parts.text() == whole.text()
+    assert parts._repr_html_() == whole._repr_html_()
+    assert len(parts) == len(whole) == len(whole.values)
+    with pytest.raises(UsageError, match="contributions not in memory"):
+        parts.frame()
+    assert not list(cache.glob("*-run-*"))
+
+
+def test_the_report_is_the_same_page_within_the_memory(within, cache, tmp_path):
+    path, told = tmp_path / "report.html", []
+    for memory in ("4GB", "1GB"):
+        made = report(within(memory), pages=150, output=path)
+        told.append((json.dumps(made.to_dict()), path.read_bytes()))
+    assert json.loads(told[0][0])["drift"]["rows"]
+    assert told[0] == told[1]
+    assert not list(cache.glob("*-run-*"))
+
+
+def test_an_account_and_its_action_are_explained_within_the_memory(company, cache, tmp_path):
+    before = tmp_path / "before.csv"
+    score(company, before, 1, "--cutoff", "2025-05-01")
+    rows = pd.read_csv(before, dtype={"account_id": str})
+    rows["churn_probability"] /= 2
+    rows.to_csv(before, index=False)
+    told = []
+    for buckets in (1, 5):
+        words = ("--account", "A0000007", "--account", "A0000003", "--previous", str(before), "--json", "--quiet")
+        code, out, err = run("explain", "-c", str(company.config), "--set", f"engine.buckets={buckets}", *words)
+        assert code == 0, err
+        told.append(json.loads(out))
+    assert "not matched" in told[0]["notes"][0]
+    assert told[0] == told[1]
+
+
+def test_work_that_a_killed_run_left_is_not_taken_for_that_of_another_model(company):
+    settings = company.settings.model_copy(update={"engine": company.settings.engine.model_copy(update={"buckets": 3})})
+    progress = Progress(quiet=True)
+    with suppress(KeyboardInterrupt), opened(settings, None, name="actions", progress=progress) as killed:
+        (killed.folder / "parts").mkdir()
+        raise KeyboardInterrupt
+    assert (killed.folder / "parts").exists()
+    with opened(settings, None, name="actions", progress=progress) as found:
+        assert found.tables.folder == killed.tables.folder
+        assert not (found.folder / "parts").exists()
+    assert not killed.folder.exists()
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from staypower.monitoring import find_drift, population_stability
+from staypower.engines.local import keep_part
+from staypower.monitoring import FeatureFiles, find_drift, population_stability
 
 
 def test_the_index_by_hand():
@@ -43,7 +45,7 @@ def test_codes_are_compared_as_codes():
     assert by_code > by_tenth
 
 
-def test_verdicts_and_order():
+def test_verdicts_and_order_in_memory_and_in_files(tmp_path):
     rng = np.random.default_rng(2)
     then = pd.DataFrame({"still": rng.random(5000), "gone": rng.random(5000), "slow": rng.random(5000)})
     now = pd.DataFrame({"still": rng.random(5000), "gone": rng.random(5000) + 1, "slow": rng.random(5000) ** 1.5})
@@ -52,6 +54,17 @@ def test_verdicts_and_order():
     assert verdicts == {"gone": "moved", "slow": "shifting", "still": "steady"}
     assert list(drift.features["feature"]) == ["gone", "slow", "still"]
     assert drift.headline == "1 of 3 features moved (gone); the score: steady"
+    before, after = (
+        [
+            keep_part(pa.Table.from_pandas(half, preserve_index=False), tmp_path / f"{name}{len(half)}")
+            for half in (rows[:9], rows[9:])
+        ]
+        for name, rows in (("then", then), ("now", now))
+    )
+    files = FeatureFiles(before), FeatureFiles(after)
+    again = find_drift(*files, files[0]["still"], files[1]["still"], then_words="May", now_words="June")
+    assert again.to_dict() == drift.to_dict()
+    assert (again.accounts_then, again.accounts_now) == (5000, 5000)
     assert max(map(len, drift.text(width=100).splitlines())) <= 100
     assert [row["feature"] for row in json.loads(json.dumps(drift.to_dict()))["rows"]] == ["score", "gone", "slow", "still"]
 

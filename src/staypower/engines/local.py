@@ -140,6 +140,11 @@ def map_buckets(
     return result.sort_by(keys)
 
 
+def each_bucket(tables: BucketedTables, function: Callable[[int, Tables], Made], *, threads: int = 2) -> list[Made]:
+    """Run a function on every bucket of accounts and its position, several at once."""
+    return _run(_openers(tables, None), lambda number, open_bucket: function(number, open_bucket()), threads)
+
+
 def map_to_parts(
     tables: BucketedTables,
     function: Callable[[Tables], pa.Table],

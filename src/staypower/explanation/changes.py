@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +22,7 @@ from staypower.results.result import Block, Head, Result, TableBlock
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Change", "Changes", "compare_explanations"]
+__all__ = ["Change", "Changes", "RiskChanges", "compare_explanations"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,89 @@ class Change:
     def statement(self) -> str:
         """The sentence without the direction."""
         return self.sentence.removesuffix(f" ({moved_words(self.contribution)})")
+
+
+@dataclass(frozen=True)
+class RiskChanges(Result):
+    """How the risk of accounts changed between two cutoffs, by lever."""
+
+    accounts: NDArray[np.object_]  # shape (n,): those that have a score at both cutoffs
+    score_changes: NDArray[np.float64]  # shape (n,): change of each raw score, in log-odds
+    levers: pd.DataFrame  # the same by lever, one row per account
+    appeared: tuple[str, ...]  # accounts that have a score only now; sorted
+    gone: tuple[str, ...]  # accounts that had a score only then; sorted
+
+    @classmethod
+    def together(cls, parts: Sequence[RiskChanges]) -> RiskChanges:
+        """Combine the accounts of several buckets, sorted."""
+        accounts = np.concatenate([part.accounts for part in parts])
+        order = np.argsort(accounts, kind="stable")
+        levers = np.concatenate([part.levers.to_numpy() for part in parts])[order]
+        return cls(
+            accounts[order],
+            np.concatenate([part.score_changes for part in parts])[order],
+            pd.DataFrame(levers, columns=parts[0].levers.columns),
+            tuple(sorted(account for part in parts for account in part.appeared)),
+            tuple(sorted(account for part in parts for account in part.gone)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.accounts)
+
+    def portfolio(self) -> pd.DataFrame:
+        """Return which levers moved the risk of all accounts together."""
+        values = self.levers.to_numpy()
+        found = pd.DataFrame(
+            {
+                "lever": [str(name) for name in self.levers.columns],
+                "mean_change": values.mean(axis=0) if len(values) else np.zeros(values.shape[1]),
+                "raised": (values >= _NOTICEABLE).sum(axis=0),
+                "lowered": (values <= -_NOTICEABLE).sum(axis=0),
+            }
+        )
+        order = np.argsort(-np.abs(found["mean_change"].to_numpy()), kind="stable")
+        return found.iloc[order].reset_index(drop=True)
+
+    @property
+    def headline(self) -> str:
+        """How many accounts are compared, and how their raw scores moved."""
+        if not len(self):
+            return "No account has a score at both cutoffs."
+        rose, fell = int((self.score_changes >= _NOTICEABLE).sum()), int((self.score_changes <= -_NOTICEABLE).sum())
+        new = (
+            f" ({counted(len(self.appeared))} new, {counted(len(self.gone))} no longer scored)"
+            if self.appeared or self.gone
+            else ""
+        )
+        mean = float(self.score_changes.mean())
+        return (
+            f"{plural(len(self), 'account')} with a score at both cutoffs{new}: the risk rose for {counted(rose)} and fell for "
+            f"{counted(fell)}; the raw score changed by {signed(mean)} log-odds on average."
+        )
+
+    def blocks(self) -> list[Block]:
+        """Return how the risk of all accounts moved, and which levers moved it."""
+        if not len(self):
+            return [self.headline]
+        rows = [
+            [lever_words(row["lever"]), signed(row["mean_change"]), counted(row["raised"]), counted(row["lowered"])]
+            for row in self.portfolio().to_dict("records")
+        ]
+        heads = (Head("lever", "left"), "mean change", "raised for", "lowered for")
+        return [self.headline, TableBlock(heads, rows)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        found = plain(
+            {
+                "accounts": len(self),
+                "appeared": self.appeared,
+                "gone": self.gone,
+                "mean_change": float(self.score_changes.mean()) if len(self) else None,
+                "levers": self.portfolio().to_dict("records"),
+            }
+        )
+        return cast("dict[str, Any]", found)
 
 
 @dataclass(frozen=True)
@@ -112,21 +196,6 @@ class Changes(Result):
         """Return the change of each account's raw score by lever, one row per account; rows add up to its change."""
         return sum_levers(self.sums, self.now.topics, self.accounts)
 
-    def portfolio(self) -> pd.DataFrame:
-        """Return which levers moved the risk of all accounts together."""
-        levers = self.levers()
-        values = levers.to_numpy()
-        found = pd.DataFrame(
-            {
-                "lever": [str(name) for name in levers.columns],
-                "mean_change": values.mean(axis=0) if len(values) else np.zeros(values.shape[1]),
-                "raised": (values >= _NOTICEABLE).sum(axis=0),
-                "lowered": (values <= -_NOTICEABLE).sum(axis=0),
-            }
-        )
-        order = np.argsort(-np.abs(found["mean_change"].to_numpy()), kind="stable")
-        return found.iloc[order].reset_index(drop=True)
-
     def frame(self, count: int = 3) -> pd.DataFrame:
         """Return one row per account: the change of its raw score and what moved it most."""
         found: dict[str, object] = {
@@ -143,46 +212,27 @@ class Changes(Result):
             found[f"moved_by_{place + 1}"] = np.array([one.contribution if one else np.nan for one in at])
         return pd.DataFrame(found)
 
+    @cached_property
+    def risk(self) -> RiskChanges:
+        """How the risk of all accounts changed."""
+        return RiskChanges(self.accounts, self.score_changes, self.levers(), self.appeared, self.gone)
+
+    def portfolio(self) -> pd.DataFrame:
+        """Return which levers moved the risk of all accounts together."""
+        return self.risk.portfolio()
+
     @property
     def headline(self) -> str:
         """How many accounts are compared, and how their raw scores moved."""
-        if not len(self):
-            return "No account has a score at both cutoffs."
-        rose, fell = int((self.score_changes >= _NOTICEABLE).sum()), int((self.score_changes <= -_NOTICEABLE).sum())
-        new = (
-            f" ({counted(len(self.appeared))} new, {counted(len(self.gone))} no longer scored)"
-            if self.appeared or self.gone
-            else ""
-        )
-        mean = float(self.score_changes.mean())
-        return (
-            f"{plural(len(self), 'account')} with a score at both cutoffs{new}: the risk rose for {counted(rose)} and fell for "
-            f"{counted(fell)}; the raw score changed by {signed(mean)} log-odds on average."
-        )
+        return self.risk.headline
 
     def blocks(self) -> list[Block]:
         """Return how the risk of all accounts moved, and which levers moved it."""
-        if not len(self):
-            return [self.headline]
-        rows = [
-            [lever_words(row["lever"]), signed(row["mean_change"]), counted(row["raised"]), counted(row["lowered"])]
-            for row in self.portfolio().to_dict("records")
-        ]
-        heads = (Head("lever", "left"), "mean change", "raised for", "lowered for")
-        return [self.headline, TableBlock(heads, rows)]
+        return self.risk.blocks()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        found = plain(
-            {
-                "accounts": len(self),
-                "appeared": self.appeared,
-                "gone": self.gone,
-                "mean_change": float(self.score_changes.mean()) if len(self) else None,
-                "levers": self.portfolio().to_dict("records"),
-            }
-        )
-        return cast("dict[str, Any]", found)
+        return self.risk.to_dict()
 
 
 _NOTICEABLE = 0.01  # log-odds; smaller changes count as none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from staypower.actions.choosing import choose_for
+from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
@@ -15,6 +15,7 @@ from staypower.pipelines.arguments import (
     SettingsLike,
     TablesLike,
     accounts_from,
+    holding,
     instant_from,
     model_from,
     opened,
@@ -23,9 +24,9 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import rows_for, score_earlier, score_tables
+from staypower.pipelines.comparing import prepare_two_cutoffs
 from staypower.progress import Progress
-from staypower.reporting.explanations import Explanations, explain_scores
+from staypower.reporting.explanations import WATCHED, Explanations
 
 __all__ = ["explain"]
 
@@ -74,15 +75,15 @@ def explain(
     bundle = read_bundle(place.folder, digest=place.digest)
     given = tables_from(settings, tables, progress)
     with opened(settings, given, name="explain", progress=progress) as found:
-        rows = rows_for(settings, found.tables, asked)
+        holding(found.tables, asked)
+        two = prepare_two_cutoffs(settings, bundle, place, found, cutoff=at, previous=compared, progress=progress)
+        everyone = listed = None
         # actions are given under a capacity that all accounts share
-        scored = asked if options is None else ()
-        now = score_tables(settings, bundle, place, rows, progress=progress, cutoff=at, accounts=scored)
-        earlier, notes = score_earlier(
-            settings, bundle, place, rows, now=now.cutoff, previous=compared, progress=progress, accounts=asked
-        )
-        listed = None
-        if options is not None:
+        if not asked or options is not None:
+            everyone = two.score_everyone(compare=not asked)
+        if everyone is not None and options is not None:
             with progress.step("choosing actions"):
-                listed = choose_for(now.table, rows, options, cutoff=now.cutoff, bundle=bundle).table
-    return explain_scores(now, earlier, accounts=asked, actions=listed, notes=notes, reasons=settings.output.reasons)
+                rows = everyone.scores.frame(used_columns(settings.output.reasons))
+                listed = choose_for(rows, found.tables, options, cutoff=two.now.cutoff, bundle=bundle).table
+        shown = asked if everyone is None or asked else everyone.scores.watch_list(WATCHED)["account_id"].tolist()
+        return two.explain(shown, everyone, asked=asked, actions=listed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from staypower.config.settings import Settings
-from staypower.cutoffs import DAY, midnight_after, text_of
+from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.sampled_tables import open_sample, resolve_sampling
 from staypower.dataset.sampling import Sampling
 from staypower.engines.opening import Opened
@@ -19,10 +19,9 @@ from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
 from staypower.pipelines.arguments import holding
-from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
-from staypower.scoring.scores import PreviousScores, ScoredParts, Scores
+from staypower.scoring.scores import ScoredParts, Scores
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ __all__ = [
     "open_to_train",
     "prepare_scorer",
     "rows_for",
-    "score_earlier",
     "score_opened",
     "score_tables",
     "scoring_options",
@@ -173,30 +171,6 @@ def score_opened(
     with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
         scorer = scorer.at_estimated_prior(found.tables, folder / "estimating", threads)
         return scorer.in_parts(found.tables, folder / "parts", threads)
-
-
-def score_earlier(
-    settings: Settings,
-    bundle: Bundle,
-    place: BundlePlace,
-    tables: Tables,
-    *,
-    now: int,
-    previous: PreviousScores | None,
-    progress: Progress,
-    accounts: tuple[str, ...] = (),
-) -> tuple[Scores | None, tuple[str, ...]]:
-    """Score at the cutoff to compare with, by the same model; return notes on what cannot be compared."""
-    if previous is None and not has_a_past(tables):
-        return None, ("the tables cover only one moment, so there are no changes to show",)
-    at = now - settings.cutoffs.every * DAY if previous is None else previous.cutoff_before(now)
-    try:
-        earlier = score_tables(settings, bundle, place, tables, progress=progress, cutoff=at, accounts=accounts)
-    except UsageError as error:
-        if previous is not None:
-            raise
-        return None, (f"no comparison with {text_of(at)}: {error.problems[0].problem}",)
-    return earlier, () if previous is None else previous.deviations(earlier.table)
 
 
 def _checked(at: int, tables: BucketedTables) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from staypower import __version__
-from staypower.actions.choosing import choose_for
+from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
 from staypower.cutoffs import text_of
 from staypower.errors import UsageError
@@ -22,24 +22,24 @@ from staypower.pipelines.arguments import (
     TablesLike,
     instant_from,
     model_from,
+    opened,
     output_from,
     previous_from,
     progress_from,
-    read_tables,
     require_flags,
     require_number,
     settings_from,
+    tables_from,
 )
 from staypower.pipelines.audit import audit as run_audit
-from staypower.pipelines.preparing import score_earlier, score_tables
+from staypower.pipelines.comparing import prepare_two_cutoffs
 from staypower.portfolio.building import has_a_past, measure_portfolio
-from staypower.portfolio.quadrants import movement, sizes_of
+from staypower.portfolio.quadrants import movement
 from staypower.progress import Progress
 from staypower.reporting.account_pages import account_pages, changed_levers, changed_words
 from staypower.reporting.contents import Report, report_facts, report_notes
-from staypower.reporting.explanations import explain_scores
 from staypower.reporting.rendering import render_report
-from staypower.reporting.watch_list import watched_accounts
+from staypower.reporting.watch_list import WATCH_COLUMNS, watched_accounts
 from staypower.results.numbers import count, decimal, plural
 from staypower.results.result import Block, Result, Verbatim, as_html
 from staypower.writing import write_atomically
@@ -143,37 +143,52 @@ def report(
     options = load_action_options(settings)  # problems of the playbook are named before any work begins
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    tables = read_tables(settings, tables, progress=progress)
-    scores = score_tables(settings, bundle, place, tables, progress=progress, cutoff=at)
-    earlier, notes = score_earlier(settings, bundle, place, tables, now=scores.cutoff, previous=compared, progress=progress)
-    explained = explain_scores(scores, earlier, notes=notes, reasons=settings.output.reasons)
-    with progress.step("choosing actions"):
-        chosen = choose_for(scores.table, tables, options, cutoff=scores.cutoff, bundle=bundle)
-    watch = watched_accounts(scores.table, chosen)
-    drift = portfolio = None
-    if has_a_past(tables):
-        with progress.step("measuring the portfolio"):
-            portfolio = measure_portfolio(tables, settings.portfolio, label=settings.label, features=settings.features)
-        drift = drift_since_training(bundle, tables, settings.label, scores.explanation.features, cutoff=scores.cutoff)
-    horizon = settings.label.horizon
-    contents = Report(
-        name=settings.name,
-        cutoff=text_of(scores.cutoff),
-        facts=report_facts(scores.table, bundle, settings.name, place.version, horizon),
-        statuses=scores.counts(),
-        watch=watch,
-        quadrants=sizes_of(scores.table),
-        portfolio=portfolio,
-        movement=movement(earlier.table, scores.table).frame() if earlier and earlier.has_tiers and scores.has_tiers else None,
-        levers=changed_levers(explained.changes),
-        lever_words=changed_words(explained),
-        quality=bundle.metadata.get("quality"),
-        drift=drift,
-        audit=run_audit(settings, tables, progress=progress).report if audit else None,
-        accounts=account_pages(explained, tables, list(watch["account_id"].head(pages)), chosen, horizon=horizon),
-        notes=report_notes(scores.counts(), len(watch)),
-        version=__version__,
-    )
+    given = tables_from(settings, tables, progress)
+    with opened(settings, given, name="report", progress=progress) as found:
+        two = prepare_two_cutoffs(settings, bundle, place, found, cutoff=at, previous=compared, progress=progress)
+        everyone = two.score_everyone()
+        scores, earlier, cutoff_now = everyone.scores, everyone.earlier, two.now.cutoff
+        rows = scores.frame([*used_columns(settings.output.reasons), *(column.key for column in WATCH_COLUMNS)])
+        with progress.step("choosing actions"):
+            chosen = choose_for(rows, found.tables, options, cutoff=cutoff_now, bundle=bundle)
+        watch = watched_accounts(rows, chosen)
+        shown = list(watch["account_id"].head(pages))
+        explained = two.explain(shown, everyone)
+        tiered = earlier is not None and earlier.has_tiers and scores.has_tiers
+        moved = movement(earlier.rows, scores.rows).frame() if earlier is not None and tiered else None
+        drift = portfolio = None
+        if has_a_past(found.tables):
+            with progress.step("measuring the portfolio"):
+                portfolio = measure_portfolio(
+                    found.tables, settings.portfolio, label=settings.label, features=settings.features
+                )
+            drift = drift_since_training(
+                bundle,
+                found.tables,
+                settings.label,
+                cutoff=cutoff_now,
+                folder=(found.folder or Path()) / "drift",
+                threads=settings.engine.threads,
+            )
+        horizon = settings.label.horizon
+        contents = Report(
+            name=settings.name,
+            cutoff=text_of(cutoff_now),
+            facts=report_facts(rows, bundle, settings.name, place.version, horizon),
+            statuses=scores.counts(),
+            watch=watch,
+            quadrants=scores.quadrants(),
+            portfolio=portfolio,
+            movement=moved,
+            levers=changed_levers(explained.risk),
+            lever_words=changed_words(explained),
+            quality=bundle.metadata.get("quality"),
+            drift=drift,
+            audit=run_audit(settings, found.tables.whole, progress=progress).report if audit else None,
+            accounts=account_pages(explained, found.tables, shown, chosen, horizon=horizon),
+            notes=report_notes(scores.counts(), len(watch)),
+            version=__version__,
+        )
     with progress.step("writing the report"):
         page = render_report(contents).encode()
         write_atomically(path, lambda place: place.write_bytes(page))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from staypower.actions.action_list import ActionList
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY, MISSING, text_of
-from staypower.explanation.changes import Change, Changes
+from staypower.explanation.changes import Change, RiskChanges
 from staypower.explanation.reasons import Reason, lever_words
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import make_stream
@@ -23,7 +21,7 @@ from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Sentence, Tone
 from staypower.reporting.explanations import Explanations
 from staypower.results.numbers import count, money, percent, plural
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +35,9 @@ _BAD_ANSWER, _GOOD_ANSWER = 0.5, 0.8
 _Rows = Mapping[str, Any]
 
 
-def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings) -> dict[str, AccountTimeline]:
+def timelines_of(
+    tables: BucketedTables, accounts: Sequence[str], cutoff: int, settings: FeatureSettings
+) -> dict[str, AccountTimeline]:
     """Return what happened to some accounts in the year before the cutoff.
 
     >>> from staypower.schemas import SCHEMAS
@@ -48,9 +48,7 @@ def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings:
     >>> made["a"].lanes[0].name, sum(made["a"].lanes[0].counts)
     ('usage', 1)
     """
-    wanted = pa.array(accounts, pa.string())
-    own = {name: _only(table, wanted) for name, table in tables.items()}
-    known = hide_future(replace(tables, tables=own), cutoff, how="deleted").tables
+    known = hide_future(tables.rows_of(accounts), cutoff, how="deleted").tables
     known = _arrived(known, cutoff)
     start = cutoff - WEEKS * _WEEK
     lanes: dict[str, list[Lane]] = {account: [] for account in accounts}
@@ -66,12 +64,6 @@ def timelines_of(tables: Tables, accounts: Sequence[str], cutoff: int, settings:
             for account in accounts:
                 lanes[account].append(Lane(name, marks=marks.get(account, ())))
     return {account: AccountTimeline(start, cutoff, lanes[account]) for account in accounts}
-
-
-def _only(table: Table, accounts: pa.Array) -> Table:
-    return replace(
-        table, data=table.data.filter(pc.is_in(table.data.column("account_id").cast(pa.string()), value_set=accounts))
-    )
 
 
 def _arrived(tables: Tables, cutoff: int) -> Tables:
@@ -205,7 +197,7 @@ _FACTS: tuple[tuple[str, str], ...] = (
 )
 
 
-def changed_levers(changes: Changes | None) -> list[Sentence]:
+def changed_levers(changes: RiskChanges | None) -> list[Sentence]:
     """Return the levers that changed the risk of all accounts, strongest first."""
     if changes is None or not len(changes):
         return []
@@ -222,7 +214,7 @@ def changed_levers(changes: Changes | None) -> list[Sentence]:
 
 def changed_words(explained: Explanations) -> str:
     """Summarise the changes since the earlier cutoff, or say why there are none."""
-    changes, earlier = explained.changes, explained.earlier
+    changes, earlier = explained.risk, explained.earlier
     if changes is None or earlier is None:
         return " ".join(f"{note[0].upper()}{note[1:]}." for note in explained.notes)
     then = text_of(earlier.cutoff)
@@ -237,10 +229,10 @@ def changed_words(explained: Explanations) -> str:
 
 
 def account_pages(
-    explained: Explanations, tables: Tables, accounts: Sequence[str], chosen: ActionList, *, horizon: int
+    explained: Explanations, tables: BucketedTables, accounts: Sequence[str], chosen: ActionList, *, horizon: int
 ) -> list[AccountPage]:
     """Make the pages of some accounts."""
-    explanation, cutoff = explained.explanation, explained.scores.cutoff
+    explanation, cutoff = explained.scores.explanation, explained.scores.cutoff
     place = {str(account): number for number, account in enumerate(explanation.accounts)}
     timelines = timelines_of(tables, accounts, cutoff, explanation.catalogue.settings)
     actions = {str(row["account_id"]): _next_step(row) for row in chosen.frame().to_dict("records")}

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
-from staypower.explanation.changes import Change, Changes, compare_explanations
+from staypower.errors import UsageError
+from staypower.explanation.changes import Change, Changes, RiskChanges, compare_explanations
 from staypower.explanation.reasons import Explanation, Reason, lever_words
 from staypower.results.numbers import chance, decimal, plural, signed
 from staypower.results.result import Block, Heading, Items, Result, printable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import shap
     from numpy.typing import NDArray
 
-__all__ = ["AccountStory", "Explanations", "explain_scores", "standing"]
+__all__ = ["WATCHED", "AccountStory", "Explanations", "explain_scores", "standing"]
 
 _NO_SCORE = {
     "not_active": "not an active customer",
@@ -121,6 +122,7 @@ def _plain(one: Reason | Change, **more: float) -> dict[str, Any]:
 
 
 _PORTFOLIO_REASONS = 5
+WATCHED = 5  # accounts of highest risk that are explained when none is asked for
 _CARRIED = ("status", "churn_probability", "churn_risk_band", "tier", "quadrant", "mrr", "value_at_risk", "clv")
 
 
@@ -144,6 +146,10 @@ class Explanations(Result):
         What a reader should know.
     reasons_count : int, default 5
         How many reasons and changes an account gets.
+    portfolio : RiskChanges or None
+        What changed for all accounts, where only those of highest risk are held in memory.
+    scored : int or None
+        How many accounts have a score, where only those of highest risk are held in memory.
     """
 
     scores: Scores
@@ -153,9 +159,11 @@ class Explanations(Result):
     actions: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
     reasons_count: int = _PORTFOLIO_REASONS
+    portfolio: RiskChanges | None = None
+    scored: int | None = None
 
     def __len__(self) -> int:
-        return len(self.explanation)
+        return len(self.scores.explanation) if self.scored is None else self.scored
 
     def __repr__(self) -> str:
         return f"Explanations of {len(self):,} accounts at {text_of(self.scores.cutoff)}"
@@ -163,7 +171,16 @@ class Explanations(Result):
     @property
     def explanation(self) -> Explanation:
         """Contributions of the accounts that have a score."""
+        held = len(self.scores.explanation)
+        if held < len(self):
+            fix = "name accounts with `accounts`, or raise `engine.memory`"
+            raise UsageError.of("contributions not in memory", f"{held:,} of {len(self):,} accounts are", fix)
         return self.scores.explanation
+
+    @property
+    def risk(self) -> RiskChanges | None:
+        """How the risk of all accounts changed since the earlier cutoff."""
+        return self.portfolio if self.changes is None or self.portfolio is not None else self.changes.risk
 
     @property
     def accounts(self) -> NDArray[np.object_]:
@@ -231,7 +248,7 @@ class Explanations(Result):
     @cached_property
     def stories(self) -> tuple[AccountStory, ...]:
         """Each account asked for, in the order given; when none was, those of highest risk."""
-        asked = self.asked or tuple(self.scores.watch_list(_PORTFOLIO_REASONS)["account_id"].tolist())
+        asked = self.asked or tuple(self.scores.watch_list(WATCHED)["account_id"].tolist())
         return tuple(self.story(account) for account in asked)
 
     def story(self, account: str) -> AccountStory:
@@ -248,11 +265,12 @@ class Explanations(Result):
         """
         facts = _facts(self.scores, account)
         before = {} if self.earlier is None else _facts(self.earlier, account)
-        row = _row(self.accounts, account)
+        explanation = self.scores.explanation
+        row = _row(explanation.accounts, account)
         known: dict[str, Any] = {"reasons": (), "levers": {}}
         base = raw = change = float("nan")
         if row is not None:
-            one = self.explanation.take(np.array([row]))
+            one = explanation.take(np.array([row]))
             base, raw = one.base, float(one.raw_scores[0])
             levers = one.levers().iloc[0]
             known = {"reasons": one.reasons(0, self.reasons_count), "levers": {str(k): float(v) for k, v in levers.items()}}
@@ -276,18 +294,18 @@ class Explanations(Result):
         compared = f", compared with {text_of(self.earlier.cutoff)}" if self.earlier else ""
         shown: list[Block] = [f"{plural(len(self), 'account')} with a score at {text_of(self.scores.cutoff)}{compared}."]
         notes = list(self.notes)
-        if self.explanation.leavers is not None:
+        if self.scores.explanation.leavers is not None:
             notes.append("reasons that similar churned accounts gave are ranked higher")
         shown += [Items([printable(note) for note in notes])] if notes else []
-        if not self.asked and self.changes is not None:
-            shown += [*self.changes.blocks(), Heading("Highest risk")]
+        if not self.asked and self.risk is not None:
+            shown += [*self.risk.blocks(), Heading("Highest risk")]
         for story in self.stories:
             shown += story.blocks()
         return shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        changes = self.changes if not self.asked else None
+        changes = self.risk if not self.asked else None
         return {
             "cutoff": text_of(self.scores.cutoff),
             "previous_cutoff": None if self.earlier is None else text_of(self.earlier.cutoff),

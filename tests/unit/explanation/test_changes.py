@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from staypower.errors import UsageError
-from staypower.explanation.changes import compare_explanations
+from staypower.explanation.changes import RiskChanges, compare_explanations
 from staypower.explanation.learned import TypicalValues
 from staypower.explanation.reasons import Explanation
 from staypower.features.catalogue import Catalogue
@@ -55,6 +55,19 @@ def test_each_account_is_told_what_moved_it():
     assert first.sentence == "Logins in the last 28 days: from 20 to 2 (raised the risk)"
     assert first.statement == "Logins in the last 28 days: from 20 to 2"
     assert second.sentence == "Days as a customer: from 100 to 130 (lowered the risk)"
+
+
+def test_the_risk_of_several_buckets_is_that_of_all_accounts():
+    def own(rows: dict, *names: str) -> Explanation:
+        return at({name: rows[name] for name in sorted(names) if name in rows})
+
+    whole = compare_explanations(own(THEN, *THEN), own(NOW, *NOW)).risk
+    buckets = [("bob", "dan"), ("ann",), ("cem",)]
+    together = RiskChanges.together([compare_explanations(own(THEN, *ids), own(NOW, *ids)).risk for ids in buckets])
+    assert together.to_dict() == whole.to_dict()
+    assert together.text() == whole.text()
+    assert together.accounts.tolist() == ["ann", "bob"]
+    assert together.score_changes.tolist() == whole.score_changes.tolist()
 
 
 def test_a_value_that_stayed_says_so():

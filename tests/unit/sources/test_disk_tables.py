@@ -210,6 +210,17 @@ def test_tables_of_nobody_are_found_against(tmp_path):
     assert [(f.table, f.column, f.rows, f.problem) for f in found] == errors
 
 
+def test_some_accounts_have_the_same_rows_in_memory_and_on_disk(tmp_path):
+    write(tmp_path, accounts=ACCOUNTS, usage=lines("account_id,at", *(f"{n:03d},2024-01-02" for n in range(40))))
+    tables = {"accounts": source(source="accounts.csv"), "usage": source(source="usage.csv")}
+    whole, stored = whole_and_buckets(tables, tmp_path, buckets=4)
+    for asked in (whole.account_ids[::3], ["nobody"], []):
+        ours, theirs = whole.rows_of(asked), stored.rows_of(asked)
+        known = sorted(set(asked) & set(whole.account_ids))
+        assert ours.account_ids == theirs.account_ids == known
+        assert len(ours["usage"]) == len(theirs["usage"]) == len(known)
+
+
 def test_a_finished_folder_is_used_again_and_an_unfinished_one_is_begun_anew(tmp_path):
     write(tmp_path, accounts=ACCOUNTS, usage=lines("account_id,at", *(f"{n:03d},2024-01-02" for n in range(40))))
     tables = {"accounts": source(source="accounts.csv"), "usage": source(source="usage.csv")}
