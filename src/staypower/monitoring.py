@@ -28,7 +28,7 @@ from staypower.cutoffs import instant_of, text_of
 from staypower.engines.local import each_bucket, keep_part
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
-from staypower.labels.churn import find_population
+from staypower.labels.churn import find_customers
 from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
@@ -217,7 +217,7 @@ def drift_since_training(
 def _features_at(cutoff: int, bundle: Bundle, tables: Tables, label: LabelSettings) -> pd.DataFrame:
     """Build the features of the accounts that have a score at a cutoff, and their probabilities."""
     at = np.array([cutoff], dtype=np.int64)
-    population = find_population(tables, label, at)
+    population = find_customers(tables, label, at)
     status = population.status[:, 0]
     active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
     matrix = build_matrix(tables, Catalogue.from_dict(bundle.learned["catalogue"]), accounts=active, cutoffs=at)

@@ -114,8 +114,32 @@ def test_one_snapshot_has_a_report_too(tmp_path):
     code, out, err = run("report", "-c", config, "--quiet", "--model", "1", "--pages", "2", "--json")
     assert code == 0, err
     page = Path(json.loads(out)["path"]).read_text(encoding="utf-8")
+    listed = {row[0] for row in embedded(page)["rows"]}
+    assert listed == set(accounts["account_id"][left == "No"]), "who carries the flag has left: counted, never listed"
+    assert f"{(left == 'Yes').sum()} of 400" in re.sub(r"<[^>]+>", " ", page)
     assert "The tables cover only one moment" in page
     assert "Not measured: there is no earlier cutoff" in page
     assert "no loyalty tier, so loyalty and risk cannot be combined" in page
     assert "not a temporal test" in page
     assert 'id="portfolio"' not in page
+    card = next((tmp_path / "models").rglob("card.md")).read_text(encoding="utf-8")
+    said = {"page": page, "card": card}
+    for command in ("score", "explain"):
+        code, said[command], err = run(command, "-c", config, "--quiet", "--model", "1")
+        assert code == 0, err
+    for text in said.values():
+        words = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+        assert "One snapshot: the flag says who left, not when" in words
+        assert "to carry the flag" in words
+        assert not re.search(r"within \d+ days|expected to (churn|leave)|[Ee]mbargo", words)
+    code, out, err = run("score", "-c", config, "--quiet", "--model", "1", "--json")
+    assert code == 0, err
+    assert json.loads(out)["statuses"] == {"scored": int((left == "No").sum()), "left": int((left == "Yes").sum())}
+    scores = pd.read_parquet(json.loads(out)["path"]).set_index("account_id")
+    gone = scores[scores["status"] == "left"]
+    assert gone[["churn_probability", "churn_risk_band", "quadrant", "reason_1"]].isna().all(axis=None)
+    assert scores["horizon_days"].isna().all()
+    code, out, err = run("actions", "-c", config, "--quiet", "--model", "1", "--json")
+    assert code == 0, err
+    acted = pd.read_parquet(json.loads(out)["path"])
+    assert not set(acted.loc[acted["action"].notna(), "account_id"]) & set(gone.index)

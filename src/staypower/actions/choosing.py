@@ -114,7 +114,7 @@ def _with_values(table: pd.DataFrame, options: ActionOptions, base_rate: float) 
         monthly,
         table["churn_probability"].to_numpy(),
         base_rate=base_rate,
-        horizon_days=options.label.horizon,
+        horizon_days=options.label.outcome_days,
         margin=options.margin,
         discount_rate=options.discount_rate,
         average=options.average,

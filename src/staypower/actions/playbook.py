@@ -22,7 +22,7 @@ ACCOUNT_OWNER = "account owner"  # each account's own, the column `owner` of `ac
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 _OF_SCORES = {
-    "churn_probability": "probability of churn within the horizon, 0 to 1",
+    "churn_probability": "probability of churn within the horizon (of a flag: to carry it), 0 to 1",
     "involuntary_share": "share of that probability that is a failed or expired payment, 0 to 1",
     "expected_days_to_churn": "expected days until the account leaves",
     "satisfaction": "last CSAT answer, 0 to 1, higher is better",

@@ -44,7 +44,7 @@ class CutoffPlan:
     The trees that are calibrated are trained on `early` alone. The rest of `training` lies within the embargo before
     `calibration`: its outcomes were not known then, so only the final trees are trained on it.
 
-    >>> plan_snapshot("2025-01-01", Outcome(horizon=90)).words
+    >>> plan_snapshot("2025-01-01").words
     'snapshot: one cutoff split by account, not a temporal test'
     """
 
@@ -56,7 +56,7 @@ class CutoffPlan:
     training: NDArray[np.int64]
     calibration: NDArray[np.int64]
     test: NDArray[np.int64]
-    embargo: int  # days: gap + horizon + grace
+    embargo: int  # days: gap + horizon + grace; 0 for a flag without a time
 
     @property
     def all(self) -> NDArray[np.int64]:
@@ -87,10 +87,10 @@ class CutoffPlan:
         return {"split": self.split, "split_in_words": self.words, "embargo_days": self.embargo, **roles}
 
 
-def plan_snapshot(at: str | int, outcome: Outcome) -> CutoffPlan:
-    """Plan for one cutoff: accounts are divided by a hash of their id."""
+def plan_snapshot(at: str | int, outcome: Outcome | None = None) -> CutoffPlan:
+    """Plan for one cutoff: accounts are divided by a hash of their id. A flag without a time has no outcome."""
     cutoff = np.array([instant_of(at)], dtype=np.int64)
-    return CutoffPlan("snapshot", cutoff, np.zeros(0, dtype=np.int64), cutoff, outcome.embargo)
+    return CutoffPlan("snapshot", cutoff, np.zeros(0, dtype=np.int64), cutoff, outcome.embargo if outcome else 0)
 
 
 def plan_cutoffs(settings: CutoffSettings, outcome: Outcome, *, first: int, observed_until: int) -> CutoffPlan:
@@ -146,7 +146,7 @@ def _with_calibration(training: NDArray[np.int64], outcome: Outcome) -> tuple[ND
 def choose_plan(tables: BucketedTables, label: LabelSettings, cutoffs: CutoffSettings) -> CutoffPlan:
     """Plan the cutoffs that a label and a history allow."""
     if label.is_snapshot:
-        return plan_snapshot(label.last_cutoff(tables.observed_until), label.outcome)
+        return plan_snapshot(label.last_cutoff(tables.observed_until))
     return plan_cutoffs(cutoffs, label.outcome, first=begin_of_history(tables), observed_until=tables.observed_until)
 
 

@@ -80,7 +80,7 @@ def find_row_facts(
     for name in attributes:
         feature = _attribute(declared, name)
         slices[name] = _texts(declared, feature.name, matrix.features[feature.name].to_numpy())
-    values, remarks = _values(matrix, costs, portfolio, dataset.base_rate("training", "calibration"), label.horizon)
+    values, remarks = _values(matrix, costs, portfolio, dataset.base_rate("training", "calibration"), label.outcome_days)
     health = _health(matrix, evaluation.health_score)
     tenure = next((dataset.X[name].to_numpy()[rows.index] for name in TENURE_FEATURES if name in dataset.X), None)
     remarks = (*_sensitive_features(dataset, features), *remarks)
@@ -203,7 +203,7 @@ def _health(matrix: FeatureMatrix, score: HealthScore | None) -> NDArray[np.floa
 
 
 def _values(
-    matrix: FeatureMatrix, costs: CostSettings, portfolio: PortfolioSettings, base_rate: float, horizon: int
+    matrix: FeatureMatrix, costs: CostSettings, portfolio: PortfolioSettings, base_rate: float, horizon: int | None
 ) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
     """Return the value of each account, and how it was found."""
     if costs.acting is None or costs.account_value == _OFF:
@@ -213,7 +213,7 @@ def _values(
         return _filled(found, f"`accounts.{costs.account_value}`")
     paid = {name: matrix.features[name].to_numpy() for name in (_REVENUE, ORDERED) if name in matrix.features}
     monthly = monthly_revenue(paid.get(_REVENUE), paid.get(ORDERED))
-    if monthly is None or not 0 < base_rate < 1:
+    if monthly is None or horizon is None or not 0 < base_rate < 1:
         return None, ()
     margin, discount = portfolio.margin, portfolio.discount_rate
     found = account_values(

@@ -12,6 +12,7 @@ import pandas as pd
 from staypower.cutoffs import text_of
 from staypower.errors import Problem, UsageError
 from staypower.labels.definitions import ContractualChurn, GivenChurn, NonContractualChurn
+from staypower.labels.endings import find_left
 from staypower.labels.population import ChurnDefinition, ChurnKind, Population, Status
 from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
@@ -25,6 +26,7 @@ __all__ = [
     "HorizonLabels",
     "Labels",
     "definition_of",
+    "find_customers",
     "find_horizon_labels",
     "find_labels",
     "find_population",
@@ -57,12 +59,33 @@ def find_population(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.in
     - Given dates: active from sign-up to the first date of churn. Given flag: always active.
     - Too new: both the sign-up and the first row of the label's table are younger than the setting.
     - No history: the label's table has no row of the account before the cutoff, or it has not signed up.
+    - Left: active by the label, but gone by another record before the cutoff (see `find_left`). A flag has no time, so those
+      who carry it are trained on; `find_customers` says who is still there.
     """
     cutoffs = np.asarray(cutoffs, dtype=np.int64)
     if (np.diff(cutoffs) <= 0).any():
         raise ValueError("cutoffs must ascend without repeats")
-    accounts = tuple(tables.account_ids)
-    return Population(accounts, cutoffs, definition_of(label).statuses(tables, accounts, cutoffs))
+    accounts, definition = tuple(tables.account_ids), definition_of(label)
+    status = definition.statuses(tables, accounts, cutoffs)
+    if not label.is_snapshot:
+        status = _without(status, find_left(tables, label, definition.stays(tables, accounts), accounts, cutoffs))
+    return Population(accounts, cutoffs, status)
+
+
+def find_customers(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]) -> Population:
+    """Find whom a score can be given to: the population, without those who are recorded as gone in any way."""
+    found = find_population(tables, label, cutoffs)
+    if not label.is_snapshot:
+        return found
+    gone = find_left(tables, label, (), found.accounts, found.cutoffs)
+    gone |= definition_of(label).carries_flag(tables, found.accounts)[:, None]
+    return Population(found.accounts, found.cutoffs, _without(found.status, gone))
+
+
+def _without(status: NDArray[np.int8], gone: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return the statuses with customers that have left marked as such."""
+    customers = np.isin(status, [Status.SCORED, Status.NOTICE_GIVEN, Status.TOO_NEW])
+    return np.where(customers & gone, np.int8(Status.LEFT), status)
 
 
 @dataclass(frozen=True)
@@ -107,6 +130,7 @@ class Labels:
             "active": self.population.active.sum(axis=0),
             "notice_given": (status == Status.NOTICE_GIVEN).sum(axis=0),
             "too_new": (status == Status.TOO_NEW).sum(axis=0),
+            "left": (status == Status.LEFT).sum(axis=0),
             "left_in_gap": self.gone_early.sum(axis=0),
             "unlabelled": (self.population.scored & ~labelled & ~self.gone_early).sum(axis=0),
             "labelled": size,

@@ -61,6 +61,11 @@ class ContractualChurn(ChurnDefinition):
         status[known & ~sane] = Status.INVALID
         return status
 
+    def stays(self, tables: Tables, accounts: Sequence[str]) -> Sequence[Happenings]:
+        """Return the starts of subscriptions."""
+        versions = read_versions(tables["subscriptions"], accounts, observed_until=tables.observed_until)
+        return (Happenings(versions.account, versions.started, versions.known, np.ones(len(versions.row), dtype=bool)),)
+
     def churned(
         self, tables: Tables, population: Population, *, need_churners: bool
     ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
@@ -114,6 +119,10 @@ class NonContractualChurn(ChurnDefinition):
         of_age = old_enough([rows, read_sign_ups(tables, accounts)], self.label.too_new, cutoffs, len(accounts))
         return status_of(known, active, of_age | self.label.keep_too_new)
 
+    def stays(self, tables: Tables, accounts: Sequence[str]) -> Sequence[Happenings]:
+        """Return the activity that counts."""
+        return (read_activity(tables, self.label, accounts).counting(),)
+
     def churned(
         self, tables: Tables, population: Population, *, need_churners: bool
     ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
@@ -162,6 +171,12 @@ class GivenChurn(ChurnDefinition):
             present = from_first(first_run(sign_ups.account, entry(sign_ups.known, cutoffs), shape), shape) | undated[:, None]
             gone = from_first(first_run(dates.account, entry(dates.known, cutoffs), shape), shape)
         return status_of(present | gone, present & ~gone, of_age)
+
+    def carries_flag(self, tables: Tables, accounts: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which accounts carry the flag; none where new accounts are scored that have no such column."""
+        if not self.label.is_snapshot or not tables["accounts"].has(str(self.label.flag)):
+            return super().carries_flag(tables, accounts)
+        return np.asarray(_read_flag(tables, self.label, accounts, need_churners=False) == 1, dtype=np.bool_)
 
     def churned(
         self, tables: Tables, population: Population, *, need_churners: bool

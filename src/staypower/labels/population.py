@@ -29,6 +29,7 @@ class Status(IntEnum):
     TOO_NEW = 3
     NO_HISTORY = 4
     INVALID = 5
+    LEFT = 6
 
     @property
     def word(self) -> str:
@@ -77,6 +78,14 @@ class ChurnDefinition(ABC):
         self, tables: Tables, population: Population, *, need_churners: bool
     ) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
         """Return the `ChurnKind` of each account in each outcome (-1: no label), and who was gone before the outcome began."""
+
+    def stays(self, tables: Tables, accounts: Sequence[str]) -> Sequence[Happenings]:
+        """Return the rows that show that an account is still, or again, a customer."""
+        return ()
+
+    def carries_flag(self, tables: Tables, accounts: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which accounts are recorded as gone without a time, shape (n_accounts,)."""
+        return np.zeros(len(accounts), dtype=np.bool_)
 
     def first_seen(self, tables: Tables, accounts: Sequence[str]) -> tuple[Happenings, int]:
         """Return the rows with which accounts begin, and from when on the tables show who is a customer."""

@@ -100,14 +100,23 @@ class Label(BaseModel):
         return False
 
     @property
+    def outcome_days(self) -> int | None:
+        """Within how many days churn is predicted; None where the data say that an account left, not when.
+
+        >>> ContractualLabel(horizon=60).outcome_days, GivenLabel(flag="Churned").outcome_days
+        (60, None)
+        """
+        return None if self.is_snapshot else self.horizon
+
+    @property
     def required_table(self) -> tuple[str, str, str]:
         """The setting that needs a table, the table, and another way out (may be empty)."""
         raise NotImplementedError
 
     @property
     def tables_read(self) -> frozenset[str]:
-        """The tables that the outcome is read from, besides `accounts`."""
-        return frozenset({self.required_table[1]}) - {"accounts"}
+        """The tables that the outcome is read from, and those that tell who has left in another way; besides `accounts`."""
+        return frozenset({self.required_table[1], "subscriptions", "churn"}) - {"accounts"}
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -151,7 +160,7 @@ class Label(BaseModel):
         """Say what a score is the probability of.
 
         >>> ContractualLabel(horizon=60).outcome_in_words(), GivenLabel(flag="Churned").outcome_in_words()
-        ('to leave within 60 days', 'to be flagged as churned (`Churned`)')
+        ('to leave within 60 days', 'to carry the flag `Churned`')
         """
         return f"to leave {self._when()}" if self.gap else f"to leave within {self.horizon} days"
 
@@ -378,7 +387,7 @@ class GivenLabel(Label):
 
     def outcome_in_words(self) -> str:
         """Say what a score is the probability of."""
-        return f"to be flagged as churned (`{self.flag}`)" if self.is_snapshot else super().outcome_in_words()
+        return f"to carry the flag `{self.flag}`" if self.is_snapshot else super().outcome_in_words()
 
     def _population(self) -> str:
         if self.is_snapshot:

@@ -93,6 +93,7 @@ _COUNTS = {
     "active": "active",
     "notice_given": "notice given",
     "too_new": "too new",
+    "left": "had left",
     "left_in_gap": "left in the gap",
     "unlabelled": "without label",
     "labelled": "labelled",
@@ -102,7 +103,7 @@ _COUNTS = {
     "unknown": "reason unknown",
     "base_rate": "churn rate",
 }
-_OPTIONAL = ("notice_given", "too_new", "left_in_gap", "unlabelled", "voluntary", "involuntary", "unknown")
+_OPTIONAL = ("notice_given", "too_new", "left", "left_in_gap", "unlabelled", "voluntary", "involuntary", "unknown")
 
 
 def population_blocks(labels: Labels, plan: CutoffPlan | None) -> list[Block]:

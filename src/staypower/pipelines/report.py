@@ -170,11 +170,10 @@ def report(
                 folder=(found.folder or Path()) / "drift",
                 threads=settings.engine.threads,
             )
-        horizon = settings.label.horizon
         contents = Report(
             name=settings.name,
             cutoff=text_of(cutoff_now),
-            facts=report_facts(rows, bundle, settings.name, place.version, horizon),
+            facts=report_facts(rows, bundle, settings.name, place.version, settings.label.outcome_days),
             statuses=scores.counts(),
             watch=watch,
             quadrants=scores.quadrants(),
@@ -185,8 +184,8 @@ def report(
             quality=bundle.metadata.get("quality"),
             drift=drift,
             audit=run_audit(settings, found.tables.whole, progress=progress).report if audit else None,
-            accounts=account_pages(explained, found.tables, shown, chosen, horizon=horizon),
-            notes=report_notes(scores.counts(), len(watch)),
+            accounts=account_pages(explained, found.tables, shown, chosen),
+            notes=report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
             version=__version__,
         )
     with progress.step("writing the report"):

@@ -146,7 +146,7 @@ def account_values(
     churn_probability: ArrayLike,
     *,
     base_rate: float,
-    horizon_days: float,
+    horizon_days: float | None,
     margin: float = 1.0,
     discount_rate: float = 0.01,
     average: float | None = None,
@@ -155,7 +155,8 @@ def account_values(
 
     With the retention of a month r = (1 - base_rate)^(month / horizon) and the margin m of a month, the value is
     m (1 + d) / (1 + d - r). The retention is that of all accounts, stored with the model, never the account's own: a lifetime
-    value that already contained the account's own risk would count it twice in churn probability x value.
+    value that already contained the account's own risk would count it twice in churn probability x value. Without a horizon
+    (churn known as a flag without a time) no retention is known: every account has the average, or none.
 
     >>> found = account_values([100.0, np.nan], [0.5, 0.2], base_rate=0.271, horizon_days=3 * MONTH_DAYS, average=400.0)
     >>> found.clv.round(2).tolist(), found.value_at_risk.round(2).tolist(), found.own.tolist()
@@ -164,10 +165,12 @@ def account_values(
     if not 0 < base_rate < 1:
         raise UsageError.of("not a base rate", base_rate, "give the share of accounts that churned, between 0 and 1")
     probability = np.asarray(churn_probability, dtype=np.float64)
-    retention = 1.0 - to_period_probability(base_rate, horizon_days=horizon_days, period_days=MONTH_DAYS)
-    paid = np.full(len(probability), np.nan) if monthly is None else np.asarray(monthly, dtype=np.float64)
-    paid = np.where(paid >= 0, paid, np.nan)
-    own = lifetime_value(margin * paid, retention=retention, discount=discount_rate)
+    own = np.full(len(probability), np.nan)
+    if monthly is not None and horizon_days is not None:
+        retention = 1.0 - to_period_probability(base_rate, horizon_days=horizon_days, period_days=MONTH_DAYS)
+        paid = np.asarray(monthly, dtype=np.float64)
+        paid = np.where(paid >= 0, paid, np.nan)
+        own = lifetime_value(margin * paid, retention=retention, discount=discount_rate)
     known = ~np.isnan(own)
     clv = np.where(known, own, np.nan if average is None else average)
     return AccountValues(clv, value_at_risk(probability, clv), known)

@@ -21,6 +21,7 @@ from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Sentence, Tone
 from staypower.reporting.explanations import Explanations
 from staypower.results.numbers import count, money, percent, plural
+from staypower.scoring.scores import outcome_words
 from staypower.tables import BucketedTables, Table, Tables
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def changed_words(explained: Explanations) -> str:
 
 
 def account_pages(
-    explained: Explanations, tables: BucketedTables, accounts: Sequence[str], chosen: ActionList, *, horizon: int
+    explained: Explanations, tables: BucketedTables, accounts: Sequence[str], chosen: ActionList
 ) -> list[AccountPage]:
     """Make the pages of some accounts."""
     explanation, cutoff = explained.scores.explanation, explained.scores.cutoff
@@ -242,7 +243,7 @@ def account_pages(
         made.append(
             AccountPage(
                 account=account,
-                facts=_facts(story.facts, horizon),
+                facts=_facts(story.facts),
                 reasons=_sentences(story.reasons),
                 changes=_sentences(story.changes),
                 waterfall=explanation.waterfall(place[account]),
@@ -279,8 +280,8 @@ def _change_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return f"The risk stayed at {new}." if old == new else f"The risk {verb} from {old} to {new}."
 
 
-def _facts(row: Mapping[str, Any], horizon: int) -> list[tuple[str, str]]:
-    found = [(f"risk within {horizon} days", percent(row["churn_probability"]))]
+def _facts(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = [(f"risk {outcome_words(row['horizon_days'])}", percent(row["churn_probability"]))]
     for name, label in _FACTS:
         if row.get(name) is not None:
             found.append((label, _written(name, row[name])))

@@ -14,6 +14,7 @@ from staypower.evaluation.tier import TierEvaluation
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.results.numbers import count, percent, plural
+from staypower.scoring.scores import ONE_SNAPSHOT
 from staypower.tables import Table, Tables
 
 __all__ = ["write_card"]
@@ -65,8 +66,9 @@ def _opening(evaluation: Evaluation, tables: Tables, owner: str | None, made: st
 
 
 def _intended_use(label: LabelSettings) -> str:
+    snapshot = f"{ONE_SNAPSHOT}\n\n" if label.is_snapshot else ""
     return (
-        f"To rank the accounts that are active today by how likely they are {label.outcome_in_words()},\n"
+        f"{snapshot}To rank the accounts that are active today by how likely they are {label.outcome_in_words()},\n"
         "so that a team can decide whom to contact first, with reasons for each score. Do not use it for decisions about\n"
         "prices, credit or individuals, for accounts unlike those in training, or as proof of what causes churn."
     )
@@ -91,7 +93,7 @@ def _day(instant: int) -> str:
 
 def _target(label: LabelSettings, dataset: Dataset) -> str:
     counts = dataset.labels.frame()
-    left_out = {name: int(counts[name].sum()) for name in ("notice_given", "too_new", "left_in_gap", "unlabelled")}
+    left_out = {name: int(counts[name].sum()) for name in ("notice_given", "too_new", "left", "left_in_gap", "unlabelled")}
     excluded = ", ".join(f"{count(number)} {name.replace('_', ' ')}" for name, number in left_out.items())
     active = counts["active"]
     facts = (
@@ -129,7 +131,7 @@ def _test(dataset: Dataset, evaluation: Evaluation) -> str:
     facts = (
         ("Split", evaluation.split),
         ("Cutoffs", ", ".join(text_of(cutoff) for cutoff in evaluation.cutoffs)),
-        ("Embargo", f"{dataset.plan.embargo} days between training and test"),
+        *((("Embargo", f"{dataset.plan.embargo} days between training and test"),) if dataset.plan.split != "snapshot" else ()),
         ("Rows", f"{count(evaluation.rows)} of {plural(evaluation.accounts, 'account')}"),
         ("Churned", f"{count(evaluation.churned)}: {base.written(percent)}"),
         ("Intervals", f"95%, {evaluation.replicates} bootstrap samples of accounts"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from staypower.results.numbers import count, plural
-from staypower.scoring.scores import NONE_SCORED
+from staypower.scoring.scores import NONE_SCORED, ONE_SNAPSHOT, outcome_words
 
 if TYPE_CHECKING:
     from staypower.auditing.report import AuditReport
@@ -106,25 +106,29 @@ class Report:
     version: str = ""  # of the program that made it
 
 
-def report_facts(scores: pd.DataFrame, bundle: Bundle, name: str, version: str, horizon: int) -> list[tuple[str, str]]:
+def report_facts(scores: pd.DataFrame, bundle: Bundle, name: str, version: str, horizon: int | None) -> list[tuple[str, str]]:
     """Return the facts at the head of a report."""
     scored = scores.loc[scores["status"] == "scored", "churn_probability"]
     expected = f"{count(scored.sum())} of {count(len(scored))}" if len(scored) else "no account scored"
     cutoffs = bundle.metadata["cutoffs"]
+    first = ("accounts expected to churn", f"{expected} {outcome_words(horizon)}")
+    if horizon is None:
+        first = ("accounts that carry the flag", f"{count((scores['status'] == 'left').sum())} of {count(len(scores))}")
     return [
-        ("accounts expected to churn", f"{expected} within {horizon} days"),
+        first,
         ("high risk", plural(int((scores["churn_risk_band"] == "high").sum()), "account")),
         ("model", f"{bundle.metadata.get('name', name)}{f', version {version}' if version else ''}"),
         ("trained on data up to", str([*cutoffs["training"], *cutoffs["calibration"]][-1])),
     ]
 
 
-def report_notes(statuses: Mapping[str, int], listed: int) -> list[str]:
-    """Return what a reader must know first: that no account is scored, or that not all are listed."""
+def report_notes(statuses: Mapping[str, int], listed: int, *, one_snapshot: bool = False) -> list[str]:
+    """Return what a reader must know first: that there is no time, that no account is scored, or that not all are listed."""
+    notes = [ONE_SNAPSHOT] if one_snapshot else []
     scored = statuses.get("scored", 0)
     if not scored:
-        return [NONE_SCORED]
+        return [*notes, NONE_SCORED]
     if listed < scored:
         first = f"The list shows the {count(listed)} accounts with the highest risk, of {count(scored)} scored."
-        return [f"{first} `staypower score` lists all."]
-    return []
+        notes.append(f"{first} `staypower score` lists all.")
+    return notes

@@ -16,7 +16,7 @@ from staypower.explanation.changes import Change, Changes, RiskChanges, compare_
 from staypower.explanation.reasons import Explanation, Reason, lever_words
 from staypower.results.numbers import chance, decimal, plural, signed
 from staypower.results.result import Block, Heading, Items, Result, printable
-from staypower.scoring.scores import Scores
+from staypower.scoring.scores import ONE_SNAPSHOT, Scores, outcome_words
 
 if TYPE_CHECKING:
     import shap
@@ -30,6 +30,7 @@ _NO_SCORE = {
     "too_new": "too new",
     "no_history": "no history",
     "invalid": "unusable data",
+    "left": "has left",
 }
 
 
@@ -107,7 +108,7 @@ def standing(facts: Mapping[str, Any]) -> str:
     if facts.get("status") != "scored":
         return f"no score ({_NO_SCORE.get(str(facts.get('status')), 'status not recorded')})"
     known = [f"{facts['churn_risk_band']} risk", *(str(facts[name]) for name in ("tier", "quadrant") if facts.get(name))]
-    return f"{chance(facts['churn_probability'])} within {facts['horizon_days']} days ({', '.join(known)})"
+    return f"{chance(facts['churn_probability'])} {outcome_words(facts['horizon_days'])} ({', '.join(known)})"
 
 
 def _plain(one: Reason | Change, **more: float) -> dict[str, Any]:
@@ -293,7 +294,7 @@ class Explanations(Result):
         """Return every account asked for, or how the portfolio moved and the accounts of highest risk."""
         compared = f", compared with {text_of(self.earlier.cutoff)}" if self.earlier else ""
         shown: list[Block] = [f"{plural(len(self), 'account')} with a score at {text_of(self.scores.cutoff)}{compared}."]
-        notes = list(self.notes)
+        notes = [*([ONE_SNAPSHOT] if self.scores.one_snapshot else []), *self.notes]
         if self.scores.explanation.leavers is not None:
             notes.append("reasons that similar churned accounts gave are ranked higher")
         shown += [Items([printable(note) for note in notes])] if notes else []

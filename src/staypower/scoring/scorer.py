@@ -21,7 +21,7 @@ from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
-from staypower.labels.churn import find_population
+from staypower.labels.churn import find_customers
 from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier import find_survey_state
@@ -175,12 +175,12 @@ class Scorer:
 
     def score(self, tables: Tables, asked: list[str]) -> Scores:
         """Score accounts."""
-        population = find_population(tables, self.label, np.array([self.cutoff], dtype=np.int64))
+        population = find_customers(tables, self.label, np.array([self.cutoff], dtype=np.int64))
         status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
         scored = [account for account in asked if status.get(account) == Status.SCORED]
         probability, explanation = self._churn(tables, scored)
         table = pd.DataFrame({"account_id": pd.array(asked, dtype="str"), "cutoff": text_of(self.cutoff)})
-        table["horizon_days"] = self.label.horizon
+        table["horizon_days"] = self.label.outcome_days
         table["status"] = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
         table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
         bands = self.predictor.bands(self.options.high_above(self.bundle))
@@ -272,7 +272,7 @@ class Scorer:
             monthly,
             table["churn_probability"].to_numpy(),
             base_rate=float(self.bundle.metadata["base_rate"]),
-            horizon_days=self.label.horizon,
+            horizon_days=self.label.outcome_days,
             margin=options.margin,
             discount_rate=options.discount_rate,
             average=options.costs.clv,

@@ -25,8 +25,21 @@ if TYPE_CHECKING:
 
     from staypower.explanation.reasons import Explanation
 
-__all__ = ["PreviousScores", "ScoreSummary", "ScoredParts", "Scores", "SparkScores", "typed_rows"]
+__all__ = [
+    "ONE_SNAPSHOT",
+    "PreviousScores",
+    "ScoreSummary",
+    "ScoredParts",
+    "Scores",
+    "SparkScores",
+    "outcome_words",
+    "typed_rows",
+]
 
+ONE_SNAPSHOT = (
+    "One snapshot: the flag says who left, not when. A score is the probability to carry the flag, not to leave within a time; "
+    "accounts that carry it have left and are not ranked."
+)
 NONE_SCORED = "No account could be scored: none was an active customer at the cutoff."
 _SHOWN = 5
 _TEXTS = ("account_id", "cutoff", "status", "churn_risk_band", "tier", "quadrant", "scored_at", "run_id")
@@ -34,6 +47,15 @@ _TEXT_BEGINNINGS = ("reason_", "lever_", "model_")
 _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 _NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
 _MOST_WATCHED = 100
+
+
+def outcome_words(horizon_days: float | None) -> str:
+    """Say what the probability of a score is of, by its column `horizon_days`.
+
+    >>> outcome_words(90), outcome_words(None)
+    ('within 90 days', 'to carry the flag')
+    """
+    return "to carry the flag" if horizon_days is None or pd.isna(horizon_days) else f"within {int(horizon_days)} days"
 
 
 class ScoreSummary(Result):
@@ -59,6 +81,12 @@ class ScoreSummary(Result):
         """Whether any account has a tier."""
         return "tier" in self.rows and bool(self.rows["tier"].notna().any())
 
+    @property
+    def one_snapshot(self) -> bool:
+        """Whether the label is a flag without a time."""
+        first = self.watch_list(1)
+        return "horizon_days" in first and bool(first["horizon_days"].isna().any())
+
     def counts(self) -> dict[str, int]:
         """Return how many accounts have each status."""
         return {str(status): int(number) for status, number in self.rows["status"].value_counts().items()}
@@ -71,6 +99,7 @@ class ScoreSummary(Result):
         """Return the counts, the accounts of highest risk with their reasons, the quadrants and who moved."""
         counts = ", ".join(f"{count(number)} {status.replace('_', ' ')}" for status, number in self.counts().items())
         shown: list[Block] = [f"{plural(len(self), 'account')} at {text_of(self.cutoff)}: {counts}"]
+        shown += [ONE_SNAPSHOT] if self.one_snapshot else []
         shown += [Heading("Highest risk")] if "scored" in self.counts() else [NONE_SCORED]
         for row in self.watch_list(_SHOWN).to_dict("records"):
             if row["status"] == "scored":
@@ -93,6 +122,7 @@ class ScoreSummary(Result):
             {
                 "cutoff": text_of(self.cutoff),
                 "accounts": len(self),
+                "one_snapshot": self.one_snapshot,
                 "statuses": self.counts(),
                 "quadrants": self.quadrants().to_dict("records"),
                 "movement": None if self.movement is None else self.movement.frame().to_dict("records"),
@@ -105,7 +135,7 @@ class ScoreSummary(Result):
 def _account(row: dict[Any, Any]) -> list[Block]:
     """Write one account of the watch list."""
     facts = [row["churn_risk_band"], *(row[name] for name in ("tier", "quadrant") if isinstance(row.get(name), str))]
-    line = f"{row['account_id']}: {chance(row['churn_probability'])} within {row['horizon_days']} days ({', '.join(facts)})"
+    line = f"{row['account_id']}: {chance(row['churn_probability'])} {outcome_words(row['horizon_days'])} ({', '.join(facts)})"
     reasons = [row.get(f"reason_{number}") for number in (1, 2, 3)]
     return [line, Items([reason for reason in reasons if isinstance(reason, str)])]
 
@@ -131,7 +161,8 @@ class Scores(ScoreSummary):
     model (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
     p_promoter, never_invited`) and `quadrant`, then where they are known `clv, value_at_risk, mrr,
     satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
-    `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability.
+    `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability. `horizon_days` is
+    missing where the label is a flag without a time.
     """
 
     table: pd.DataFrame

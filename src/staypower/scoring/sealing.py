@@ -34,7 +34,7 @@ def seal(
 ) -> Bundle:
     """Put everything that scoring needs into a bundle."""
     # the whole population of the latest cutoff: no score depends on who else is in its batch
-    last, share = _reference(dataset)
+    last, share = _reference(dataset, still_there=label.is_snapshot)
     everyday = dataset.where(dataset.rows("training", "calibration") & dataset.drawn)
     typical = find_typical_values(everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by)
     metadata = {
@@ -43,7 +43,7 @@ def seal(
         "run_id": run_id,
         "data_fingerprint": data,
         "label": label.model_dump(mode="json"),
-        "horizon_days": label.horizon,
+        "horizon_days": label.outcome_days,
         "base_rate": dataset.base_rate("training", "calibration"),
         "calibrated_base_rate": calibrated_base_rate(dataset),
         "risk_reference": RiskReference.of(model.predict_proba(last.X)[:, 1]).to_dict(),
@@ -62,11 +62,17 @@ def seal(
     )
 
 
-def _reference(dataset: Dataset) -> tuple[DatasetRows, float]:
-    """Return the rows that stand for the whole population of the latest cutoff, and what share of its accounts they are."""
+def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, float]:
+    """Return the rows that stand for the whole population of the latest cutoff, and what share of its accounts they are.
+
+    With a flag that is known without a time, the population that is scored is those who do not carry it (`still_there`).
+    """
     # where there is only one cutoff, only the test has kept every row
     thinned = dataset.plan.split == "snapshot" and dataset.sampling.negatives < 1.0
     rows = dataset.part("test") if thinned else dataset.part(*PARTS)
     last = rows.where(rows.cutoffs == dataset.plan.all[-1])
-    labelled = int((dataset.labels.churned[:, -1] >= 0).sum())
+    counted = dataset.labels.churned[:, -1] == 0 if still_there else dataset.labels.churned[:, -1] >= 0
+    if still_there:
+        last = last.where(last.y == 0)
+    labelled = int(counted.sum())
     return last, dataset.sampling.accounts * len(last) / labelled

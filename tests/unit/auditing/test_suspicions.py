@@ -247,7 +247,7 @@ def test_a_snapshot_passes_unless_an_account_is_on_both_sides(snapshot):
 
 
 def test_an_undated_outcome_has_no_end_to_be_past(snapshot):
-    assert plan_snapshot(snapshot.tables.observed_until, snapshot.label.outcome).test[0] == snapshot.dataset.plan.test[0]
+    assert plan_snapshot(snapshot.tables.observed_until).test[0] == snapshot.dataset.plan.test[0]
     assert "reaches past" not in said(find_overlap(snapshot))
 
 

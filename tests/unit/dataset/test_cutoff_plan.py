@@ -65,8 +65,9 @@ def test_a_test_date_outside_the_data_is_refused(test):
 
 
 def test_snapshot_of_a_flag():
-    made = plan_snapshot("2017-09-30", Outcome(horizon=90))
+    made = plan_snapshot("2017-09-30")
     assert [text_of(cutoff) for cutoff in made.all] == ["2017-09-30"]
+    assert made.embargo == 0, "a flag has no outcome after its cutoff"
 
 
 @given(

@@ -71,7 +71,7 @@ def test_frames_json_and_slices_have_it(evaluation):
 
 
 def test_the_model_card_has_it(evaluation):
-    section = card._test(SimpleNamespace(plan=SimpleNamespace(embargo=90)), evaluation)
+    section = card._test(SimpleNamespace(plan=SimpleNamespace(split="temporal", embargo=90)), evaluation)
     assert section.count(LABEL) == 2
 
 

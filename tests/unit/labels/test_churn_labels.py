@@ -50,6 +50,7 @@ def test_frame_counts_each_cutoff() -> None:
         "active": [5, 6],
         "notice_given": [0, 1],
         "too_new": [0, 1],
+        "left": [0, 0],
         "left_in_gap": [0, 1],
         "unlabelled": [0, 0],
         "labelled": [5, 3],

@@ -43,4 +43,4 @@ def test_who_is_trained_on_where_churn_is_given():
 
 def test_what_a_score_is_the_likelihood_of():
     assert ContractualLabel(horizon=30, gap=7).outcome_in_words() == "to leave from 7 to 37 days after the cutoff"
-    assert GivenLabel(flag="Churn").outcome_in_words() == "to be flagged as churned (`Churn`)"  # it says nothing of a horizon
+    assert GivenLabel(flag="Churn").outcome_in_words() == "to carry the flag `Churn`"  # it says nothing of a horizon
