@@ -17,6 +17,7 @@ _FUNCTIONS = {
     "nullif(a, b)": "missing where `a` equals `b`",
     "parse_time(text, format)": "a time written otherwise than ISO, such as `parse_time(day, '%d/%m/%Y')`; also `strptime`",
     "to_timestamp(n), epoch_ms(n)": "a time given as seconds or milliseconds since 1970",
+    "days_between(a, b)": "days from one time to another, with the fraction of a day; negative when `b` is earlier",
     "to_seconds(n) .. to_years(n)": "seconds, minutes, hours, days, weeks, months or years to add to a time",
     "interval '5 minutes'": "the same as a constant",
     "date_trunc('month', t)": "the start of the year, quarter, month, week, day, hour or minute",

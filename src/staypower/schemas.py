@@ -7,8 +7,8 @@ instant makes it known (`known_from`); code that builds features reads a value o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -157,6 +157,28 @@ _ALL = (
     _schema("goals", "set_at", Column("due_at", "time"), _time("met_at")),
     _schema("outreach", "at", Column("action", "text"), Column("holdout", "flag")),
 )
+
+# the time from which a column of the user's own is known, where rows are filled in later, unless it is declared fixed
+_OWN_KNOWN_FROM: Mapping[str, str] = MappingProxyType({"tickets": "resolved_at", "surveys": "answered_at"})
+
+
+def with_own_columns(schema: TableSchema, kinds: Mapping[str, Kind], fixed: Collection[str]) -> TableSchema:
+    """Return a canonical schema with the columns of the user's own.
+
+    They are known with their row, those of tickets and surveys from the resolution and the answer; those of a subscription
+    change while it lives. A column declared fixed is known from the start.
+
+    >>> made = with_own_columns(SCHEMAS["tickets"], {"effort": "number", "area": "text"}, {"area"})
+    >>> made.column("effort").known_from, made.column("area").known_from
+    ('resolved_at', None)
+    """
+    own = [name for name in kinds if name not in schema.names]
+    late = _OWN_KNOWN_FROM.get(schema.name)
+    columns = [
+        Column(name, kinds[name], None if name in fixed else late, mutable=schema.name == "subscriptions") for name in own
+    ]
+    return replace(schema, columns=(*schema.columns, *columns))
+
 
 SCHEMAS: Mapping[str, TableSchema] = MappingProxyType({schema.name: schema for schema in _ALL})
 

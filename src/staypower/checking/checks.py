@@ -291,7 +291,7 @@ def _changing(empty: Tables, figures: Mapping[str, _Figures]) -> Iterator[Findin
     for name, table in empty.items():
         if name not in SCHEMAS or table.has("valid_from"):
             continue
-        for column in SCHEMAS[name].columns:
+        for column in table.schema.columns:
             if not column.mutable or not table.has(column.name) or column.name in table.fixed:
                 continue
             used = "left out"

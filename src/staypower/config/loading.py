@@ -262,26 +262,37 @@ def table_problems(raw: Value, origins: Origins) -> Iterator[Problem]:
     for table, written in raw.items():
         if table not in SCHEMAS:
             yield from _misnamed(table, written, raw, origins)
-        entries = written if isinstance(written, list) else [written]
-        for number, entry in enumerate(entries):
+        for number, entry in enumerate(_entries(written)):
             path = f"tables.{table}.{number}" if isinstance(written, list) else f"tables.{table}"
             if isinstance(entry, dict):
-                yield from _in_source(table, entry, path, origins)
+                yield from _in_source(table, entry, _ids_of(entry.get("key_via"), raw), path, origins)
+
+
+def _entries(written: Value) -> list[Value]:
+    return written if isinstance(written, list) else [written]
+
+
+def _ids_of(via: Value, tables: Mapping[str, Value]) -> list[str]:
+    """Name the ids of the table through which the account is found."""
+    if not isinstance(via, str):
+        return []
+    columns = [entry.get("columns") for entry in _entries(tables.get(via)) if isinstance(entry, dict)]
+    own = [name for declared in columns if isinstance(declared, dict) for name, kind in declared.items() if kind == "id"]
+    row_id = SCHEMAS[via].row_id if via in SCHEMAS else None
+    return [*own, *([row_id] if row_id else [])]
 
 
 def _misnamed(table: str, written: Value, tables: Mapping[str, Value], origins: Origins) -> Iterator[Problem]:
     near = _near(table, [name for name in SCHEMAS if name not in tables])
-    declared = any(
-        isinstance(entry, dict) and "columns" in entry for entry in (written if isinstance(written, list) else [written])
-    )
+    declared = any(isinstance(entry, dict) and "columns" in entry for entry in _entries(written))
     if near and not declared:
         fix = f"write `{near}`, or declare a table of your own with `columns:`"
         yield Problem("unknown table", f"`tables.{table}` ({origins.of(f'tables.{table}')})", fix)
 
 
-def _in_source(table: str, entry: Mapping[str, Value], path: str, origins: Origins) -> Iterator[Problem]:
+def _in_source(table: str, entry: Mapping[str, Value], keys: Sequence[str], path: str, origins: Origins) -> Iterator[Problem]:
     declared = entry.get("columns")
-    known = [*(SCHEMAS[table].names if table in SCHEMAS else ("account_id", "known_at")), *RESERVED]
+    known = [*(SCHEMAS[table].names if table in SCHEMAS else ("account_id", "known_at")), *keys, *RESERVED]
     free = table == "accounts" or table not in SCHEMAS
     for key, value in entry.items():
         if key in known or key == "mapping" or (isinstance(declared, dict) and key in declared):

@@ -15,7 +15,7 @@ from staypower.features.catalogue import Catalogue, in_order, needed_by
 from staypower.features.definition import Combination, Definition, Feature, Template, expand, slug_of
 from staypower.features.families.billing import BILLING, PAYMENTS
 from staypower.features.families.orders import ORDERS
-from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature
+from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature, measure_feature
 from staypower.features.families.support import SUPPORT, priority_features
 from staypower.features.families.surveys import SURVEYS, instrument_features, touchpoint_feature
 from staypower.features.families.usage import USAGE, event_features, named_event_features
@@ -23,6 +23,7 @@ from staypower.features.own import known_when, own_features, sensitive_columns
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import STREAMS, make_stream, source_of
 from staypower.features.texts import ColumnTexts, TextColumn, texts_in
+from staypower.schemas import SCHEMAS
 from staypower.tables import BucketedTables, Table, Tables
 
 __all__ = ["FAMILIES", "declare", "refuse_unknown_attributes"]
@@ -41,6 +42,10 @@ FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
 )
 
 _MOST_TOUCHPOINTS = 5
+# what the columns of the user's own are named after
+_SINGULAR: Mapping[str, str] = MappingProxyType(
+    {name: name.removesuffix("s") for name in SCHEMAS if name not in ("accounts", "advocacy")} | {"advocacy": "advocacy"}
+)
 _EVENTS = TextColumn("usage", "event")
 _INSTRUMENTS, _TOUCHPOINTS = TextColumn("surveys", "instrument"), TextColumn("surveys", "touchpoint")
 
@@ -62,6 +67,7 @@ def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, h
     candidates = [*_family_entries(settings), *_learned_entries(seen, settings, texts)]
     if _wanted("profile", settings):
         candidates += _attributes(seen, streams, {*hidden, *settings.barred})
+        candidates += _measures(seen, settings)
     made = list(expand(candidates, settings.windows))
     made += own_features(settings.own, streams, settings.barred, made)
     left_out: dict[str, str] = {}
@@ -129,6 +135,21 @@ def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection
             continue
         slugs.append(slug_of(column.name, slugs))
         entries.append(attribute_feature(column.name, slugs[-1], number=column.kind == "number"))
+    return entries
+
+
+def _measures(tables: Tables, settings: FeatureSettings) -> list[Definition | Template]:
+    """Declare the columns of the user's own in canonical tables; those of `accounts` are attributes."""
+    entries: list[Definition | Template] = []
+    for name, singular in _SINGULAR.items():
+        if name not in tables or (name == "outreach" and not settings.outreach):
+            continue
+        slugs: list[str] = []
+        stream = "order_lines" if name == "orders" else name
+        for column in tables[name].schema.columns:
+            if column.name not in SCHEMAS[name].names and column.kind not in ("time", "id"):
+                slugs.append(slug_of(column.name, slugs))
+                entries.append(measure_feature(stream, column.name, f"{singular}_{slugs[-1]}", number=column.kind != "text"))
     return entries
 
 

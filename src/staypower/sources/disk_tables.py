@@ -23,6 +23,7 @@ from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, no
 from staypower.sources.findings import Counted, merge, refuse
 from staypower.sources.resolving import drop_uncounted, finish, tidy
 from staypower.sources.rules import name_lookalikes
+from staypower.sources.settings import JoinKey
 from staypower.sources.surveys import CHECKED, check_words
 from staypower.sources.values import quoted_text
 from staypower.tables import BucketedTables, Tables
@@ -59,7 +60,7 @@ class StoredSource:
     usable: tuple[str, ...]  # columns declared fixed, or static attributes
     texts: tuple[str, ...] = ()  # numbers that are still texts
     decimal: str = "."  # the decimal mark in those
-    via: str | None = None  # the table through whose id the account was found
+    via: JoinKey | None = None  # the id of another table through which the account was found
     via_dated: bool = False  # whether that table's own time has no clock
 
 
@@ -222,7 +223,8 @@ def _table_of(entry: dict[str, Any]) -> StoredTable:
 
 def _source_of(entry: dict[str, Any]) -> StoredSource:
     lists: dict[str, Any] = {key: tuple(entry[key]) for key in ("date_only", "usable", "texts")}
-    return StoredSource(**{**entry, **lists})
+    via = None if entry["via"] is None else JoinKey(**entry["via"])
+    return StoredSource(**{**entry, **lists, "via": via})
 
 
 def aside(number: int) -> int:

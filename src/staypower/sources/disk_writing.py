@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
 from staypower.sources.rules import no_rows_left, unknown_accounts
-from staypower.sources.settings import TableSource, own_time, placed
+from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_typed, typed_select, without_clock
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
@@ -90,21 +91,27 @@ class _Writing:
     keys: set[str] = field(default_factory=set)
     findings: list[Counted] = field(default_factory=list)
 
+    @cached_property
+    def joins(self) -> Joins:
+        """How tables find their account through others."""
+        return Joins.of(self.sources)
+
     def run(self) -> dict[str, StoredTable]:
         """Write every table and say what is where."""
         self.plan(list(name_problems(self.sources)))
         written: dict[str, StoredTable] = {}
         # the accounts come first: rows of unknown accounts are recognised by theirs
-        for name in sorted(self.planned, key=lambda name: name != "accounts"):
+        kept = self.joins.without_lookups({name: [one.facts for one in each] for name, each in self.planned.items()})
+        for name in sorted(kept, key=lambda name: name != "accounts"):
             written[name] = self.write(name, number=len(written))
-        return {name: written[name] for name in self.planned}
+        return {name: written[name] for name in kept}
 
     def plan(self, problems: list[Problem]) -> None:
         """Plan every source and learn what its columns are; all problems at once."""
         for name, source, place in placed(self.sources):
             try:
                 with open_source(source, place, self.folder, {}) as opened:
-                    plan = plan_source(name, source, opened, place)
+                    plan = plan_source(name, source, opened, place, self.joins)
                     facts = learn_facts(name, source, opened, plan, place)
             except UsageError as error:
                 problems.extend(error.problems)
@@ -119,13 +126,13 @@ class _Writing:
         """Write the rows of a table: those that count into their bucket, the others aside."""
         listed = self.planned[name]
         for planned in listed:
-            self.find_keys(planned.source.key_via, (name,))
+            self.find_keys(planned.plan.via, (name,))
         date_only = self.date_only(name)
         arrivals = any("known_at" in planned.facts for planned in listed)
         sources, rows = [], _Numbered()
         for each, planned in enumerate(listed):
-            via = planned.source.key_via
-            via_dated = via is not None and SCHEMAS[via].times[0] in self.date_only(via)
+            via = planned.plan.via
+            via_dated = via is not None and via.start in self.date_only(via.table)
             outline = planned.outline(name, f"{number}-{each}", date_only, via_dated=via_dated)
             sources.append(outline)
             self.run_over(planned, date_only, rows, self.copying(name, outline, arrivals=arrivals))
@@ -191,37 +198,37 @@ class _Writing:
         """Name the rows of the source with their account, found through the id of another table where it says so."""
         if outline.via is None:
             return "source_rows"
-        key = quoted_name(SCHEMAS[outline.via].row_id or "")
+        key = quoted_name(outline.via.column)
         kept = "" if key.strip('"') in outline.kinds else f" EXCLUDE ({key})"
         via = f"source_rows.{key} AS {quoted_name(VIA_KEY)}, found.start AS {quoted_name(VIA_START)}"
         return (
-            f"(SELECT found.account_id, {via}, source_rows.*{kept} FROM source_rows LEFT JOIN keys_{outline.via} AS found "
+            f"(SELECT found.account_id, {via}, source_rows.*{kept} FROM source_rows LEFT JOIN {_keys_of(outline.via)} AS found "
             f"ON source_rows.{key} = found.{key})"
         )
 
-    def find_keys(self, via: str | None, asked: tuple[str, ...]) -> None:
+    def find_keys(self, via: JoinKey | None, asked: tuple[str, ...]) -> None:
         """Keep the account of each id of a table, and when what it names began: those of its first row."""
-        if via is None or via in self.keys:
+        if via is None or via.table in self.keys:
             return
-        if via in asked:
+        if via.table in asked:
             raise refuse_circle(asked[-1])
-        schema, table, rows = SCHEMAS[via], f"keys_{via}", _Numbered()
-        key, row = quoted_name(schema.row_id or ""), quoted_name(ROW)
-        self.connection.execute(f"CREATE TABLE {table}_rows ({key} VARCHAR, account_id VARCHAR, start BIGINT, row BIGINT)")
-        for planned in self.planned[via]:
-            self.find_keys(planned.source.key_via, (*asked, via))
-            outline = planned.outline(via, "", frozenset())
+        table, all_rows, rows = _keys_of(via), _keys_of(via, " rows"), _Numbered()
+        key, row = quoted_name(via.column), quoted_name(ROW)
+        self.connection.execute(f"CREATE TABLE {all_rows} ({key} VARCHAR, account_id VARCHAR, start BIGINT, row BIGINT)")
+        for planned in self.planned[via.table]:
+            self.find_keys(planned.plan.via, (*asked, via.table))
+            outline = planned.outline(via.table, "", frozenset())
             found = f"{self.with_account(outline)} WHERE account_id IS NOT NULL" if outline.via else "source_rows"
-            began = f"epoch_us({quoted_name(schema.times[0])})" if schema.times[0] in outline.kinds else "NULL"
+            began = f"epoch_us({quoted_name(via.start)})" if via.start in outline.kinds else "NULL"
             chosen = f"SELECT {key}, account_id, {began}, {row} FROM {found}"
-            self.run_over(planned, self.date_only(via), rows, f"INSERT INTO {table}_rows {chosen}")
-        first = f"arg_min_null(account_id, row) AS account_id, arg_min_null(start, row) AS start FROM {table}_rows"
+            self.run_over(planned, self.date_only(via.table), rows, f"INSERT INTO {all_rows} {chosen}")
+        first = f"arg_min_null(account_id, row) AS account_id, arg_min_null(start, row) AS start FROM {all_rows}"
         self.connection.execute(f"CREATE TABLE {table} AS SELECT {key}, {first} WHERE {key} IS NOT NULL GROUP BY {key}")
         if self.thorough:
-            known = f"SELECT {key} FROM {table}_rows WHERE {key} IS NOT NULL GROUP BY {key}"
+            known = f"SELECT {key} FROM {all_rows} WHERE {key} IS NOT NULL GROUP BY {key}"
             self.findings += shared_ids(via, self.ask(f"SELECT count(*) FROM ({known} HAVING count(DISTINCT account_id) > 1)"))
-        self.connection.execute(f"DROP TABLE {table}_rows")
-        self.keys.add(via)
+        self.connection.execute(f"DROP TABLE {all_rows}")
+        self.keys.add(via.table)
 
     def count_rows(self, name: str, sources: Sequence[StoredSource]) -> None:
         """Say when a table holds nothing, or mostly rows of accounts that are not there."""
@@ -246,6 +253,11 @@ class _Writing:
 
     def ask(self, sql: str) -> int:
         return int(self.connection.execute(sql).fetchall()[0][0])
+
+
+def _keys_of(via: JoinKey, which: str = "") -> str:
+    """Name the table that holds the account of each id."""
+    return quoted_name(f"keys of {via.table}{which}")
 
 
 @dataclass

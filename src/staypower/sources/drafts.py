@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import MISSING, comparable, end_of_day
-from staypower.schemas import SCHEMAS, Column, Kind, TableSchema
+from staypower.schemas import SCHEMAS, Column, Kind, TableSchema, with_own_columns
 from staypower.sources.extracting import ARROW_TYPES, Extract
 from staypower.sources.findings import Counted, Finding, Severity
+from staypower.sources.settings import JoinKey
 from staypower.tables import Table, numbered
 
 if TYPE_CHECKING:
@@ -86,8 +87,10 @@ def assemble(name: str, extracts: Sequence[Extract], own_time: str = "at") -> Dr
     kinds = _common_kinds(extracts)
     date_only = _common_date_only(extracts, [column for column, kind in kinds.items() if kind == "time"])
     parts = [_aligned(extract, kinds, date_only, alone=len(extracts) == 1) for extract in extracts]
-    schema = SCHEMAS.get(name) or _declared_schema(name, kinds, own_time)
     usable = frozenset().union(*(extract.usable for extract in extracts))
+    schema = SCHEMAS.get(name) or _declared_schema(name, kinds, own_time)
+    if name in SCHEMAS and name != "accounts":
+        schema = with_own_columns(schema, kinds, usable)
     table = Table(schema, pa.concat_tables(parts), date_only=date_only, fixed=usable & set(kinds))
     return Draft(table, [finding for extract in extracts for finding in extract.findings], _repeated(extracts))
 
@@ -172,9 +175,9 @@ def _written_out(texts: pa.Array) -> pa.Array:
     return texts.cast(pa.string()) if pa.types.is_dictionary(texts.type) else texts
 
 
-def join_account(name: str, extract: Extract, via: Draft) -> None:
+def join_account(name: str, extract: Extract, via: Draft, join: JoinKey) -> None:
     """Find `account_id` through the id of another table: that of the first row with the id."""
-    key = SCHEMAS[via.name].row_id or ""
+    key, start = join.column, join.start
     codes = numbered(via.table.data.column(key))[0]
     order = np.argsort(codes, kind="stable")
     numbers, first = np.unique(codes[order], return_index=True)
@@ -182,22 +185,23 @@ def join_account(name: str, extract: Extract, via: Draft) -> None:
     place = positions(extract.data.column(key), via.table.data.column(key).take(pa.array(rows)).combine_chunks())
     taken = np.where(place >= 0, rows[np.maximum(place, 0)] if len(rows) else 0, 0)
     accounts = via.table.data.column("account_id").take(pa.array(taken, mask=place < 0))
-    start = SCHEMAS[via.name].times[0]
     starts = via.table.midnights(start)[taken] if via.table.has(start) and len(rows) else np.full(len(taken), MISSING)
     extract.data = extract.data.append_column("account_id", accounts)
     extract.kinds["account_id"] = "id"
-    keep_found(name, extract, via.name, extract.data.column(key), starts, dated=start in via.table.date_only)
+    keep_found(name, extract, join, extract.data.column(key), starts, dated=start in via.table.date_only)
     if name in SCHEMAS and SCHEMAS[name].column(key) is None:
         extract.data = extract.data.drop_columns([key])
         del extract.kinds[key]
     known = np.unique(np.stack([codes, numbered(via.table.data.column("account_id"))[0]]), axis=1)
     pairs = known[0, (known[0] >= 0) & (known[1] >= 0)]
-    via.findings += shared_ids(via.name, int((np.unique(pairs, return_counts=True)[1] > 1).sum()), via.findings)
+    via.findings += shared_ids(join, int((np.unique(pairs, return_counts=True)[1] > 1).sum()), via.findings)
 
 
-def keep_found(name: str, extract: Extract, via: str, keys: pa.ChunkedArray, starts: NDArray[np.int64], *, dated: bool) -> None:
+def keep_found(
+    name: str, extract: Extract, join: JoinKey, keys: pa.ChunkedArray, starts: NDArray[np.int64], *, dated: bool
+) -> None:
     """Keep the rows whose account was found; name the others, and rows older than what they belong to."""
-    accounts, key = extract.data.column("account_id"), SCHEMAS[via].row_id or ""
+    accounts, key, via = extract.data.column("account_id"), join.column, join.table
     lost = accounts.null_count
     if lost:
         shown = tuple(str(value) for value in pc.unique(keys.filter(pc.is_null(accounts)))[:3].to_pylist())
@@ -207,7 +211,7 @@ def keep_found(name: str, extract: Extract, via: str, keys: pa.ChunkedArray, sta
         extract.data, starts = extract.data.filter(pa.array(kept)), starts[kept]
         if extract.repeated is not None:
             extract.repeated = extract.repeated[kept]
-    table, start = assemble(name, [extract]).table, SCHEMAS[via].times[0]
+    table, start = assemble(name, [extract]).table, join.start
     own = next((column for column in table.schema.times if table.has(column)), None)
     if own is None:
         return
@@ -219,8 +223,8 @@ def keep_found(name: str, extract: Extract, via: str, keys: pa.ChunkedArray, sta
         extract.findings.append(Counted(Finding("warning", name, own, early, problem, meaning, "fix one of the two dates")))
 
 
-def shared_ids(via: str, ids: int, before: Sequence[Counted] = ()) -> list[Counted]:
+def shared_ids(join: JoinKey, ids: int, before: Sequence[Counted] = ()) -> list[Counted]:
     """Name ids of the joining table that belong to several accounts, once."""
     problem, meaning = "ids that belong to several accounts", "rows found through them go to the first account"
-    found = Counted(Finding("warning", via, SCHEMAS[via].row_id or "", ids, problem, meaning))
+    found = Counted(Finding("warning", join.table, join.column, ids, problem, meaning))
     return [found] if ids and found not in before else []

@@ -80,7 +80,7 @@ class Writer:
 
     def number(self, value: Value) -> str:
         """Write a value as a number."""
-        self.expect(value, ("number", "text", "flag", "nothing"), "a number")
+        self.expect(value, ("number", "text", "flag", "interval", "nothing"), "a number")
         return as_number(value, decimal=self.decimal)
 
     def time(self, value: Value) -> str:
@@ -107,7 +107,7 @@ class Writer:
         """Bring values to the one kind that they share."""
         kinds: set[ValueKind] = {value.kind for value in values if value.kind != "nothing"}
         sized = kinds - {"text"}
-        if len(sized) > 1 and sized != {"number", "flag"}:
+        if len(sized) > 1 and sized not in ({"number", "flag"}, {"number", "interval"}):
             raise self.refuse(f"{' and '.join(_KIND_WORDS[k] for k in sorted(kinds))} do not go together", "cast one of them")
         kind: ValueKind = "number" if "number" in sized else next(iter(sized), "text")
         if not sized and ordered:

@@ -233,6 +233,13 @@ def _length_of_time(w: Writer, number: str, unit: str) -> Value:
     raise w.refuse(f"`{unit}` is not a unit of time", "use second, minute, hour, day, week, month or year")
 
 
+def _days_between(w: Writer, node: exp.Expression) -> Value:
+    if len(node.expressions) != 2:
+        raise w.refuse("days_between takes two times", "write days_between(earlier, later)")
+    earlier, later = (w.time(value) for value in w.all(node.expressions))
+    return Value(as_number(Value(f"({later} - {earlier})", "interval")), "number")
+
+
 def _to_unit(w: Writer, node: exp.Expression) -> Value:
     named = isinstance(node, exp.Anonymous)
     unit = (str(node.this) if named else type(node).__name__).lower().removeprefix("to").removeprefix("_")
@@ -335,6 +342,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "Interval": _rule(_interval, "this unit"),
         "TimestampTrunc": _rule(_truncated, "this unit"),
         "DateTrunc": _rule(_truncated, "this unit unabbreviate"),
+        "days_between()": _rule(_days_between, "this expressions"),
         "ToDays": _rule(_to_unit),
         **{f"to_{unit}s()": _rule(_to_unit, "this expressions") for unit in (*_UNITS, *_MONTHS)},
         "Lower": _rule(_on_texts("lower", "this")),

@@ -11,14 +11,14 @@ from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import ATTRIBUTES, CONSTANT_FIRST, SCHEMAS, SURVEY_SCALE_COLUMNS, VOCABULARY, Kind, Scale
 from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
-from staypower.sources.settings import RESERVED, Scalar, TableSource
+from staypower.sources.settings import RESERVED, JoinKey, Joins, Scalar, TableSource
 from staypower.sources.values import Value, ValueKind, quoted_text
 
 _DATE_TEXT = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
 _FITS: Mapping[str, tuple[ValueKind, ...]] = {
     "id": ("text", "number", "flag", "time", "nothing"),
     "text": ("text", "number", "flag", "time", "nothing"),
-    "number": ("number", "text", "flag", "nothing"),
+    "number": ("number", "text", "flag", "interval", "nothing"),
     "time": ("time", "text", "nothing"),
     "flag": ("flag", "text", "number", "nothing"),
 }
@@ -53,11 +53,12 @@ class Plan:
     used: frozenset[str]  # every source column that is read
     usable: frozenset[str]  # mutable columns declared fixed, or static attributes
     left: tuple[str, ...]  # source columns that are not read
+    via: JoinKey | None = None  # the id through which the account is found
 
 
-def plan_source(table: str, source: TableSource, opened: OpenSource, place: str) -> Plan:
-    """Resolve a mapping against the source that it maps."""
-    planner = _Planner(table, source, opened, place)
+def plan_source(table: str, source: TableSource, opened: OpenSource, place: str, joins: Joins | None = None) -> Plan:
+    """Resolve a mapping against the source that it maps; `joins` says what the other sources say of keys."""
+    planner = _Planner(table, source, opened, place, joins or Joins.of({}))
     planner.check_keys()
     planner.plan_mapped()
     planner.plan_unmapped()
@@ -68,7 +69,7 @@ def plan_source(table: str, source: TableSource, opened: OpenSource, place: str)
     used = frozenset().union(*(column.used for column in planner.columns), planner.where_used)
     usable = frozenset(source.fixed) | planner.static
     left = tuple(name for name in opened.columns if name not in used)
-    return Plan(tuple(planner.columns), where, used, usable, left)
+    return Plan(tuple(planner.columns), where, used, usable, left, planner.via)
 
 
 @dataclass
@@ -77,6 +78,7 @@ class _Planner:
     source: TableSource
     opened: OpenSource
     place: str
+    joins: Joins
     columns: list[PlannedColumn] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     static: frozenset[str] = frozenset()
@@ -95,15 +97,19 @@ class _Planner:
     def names(self) -> tuple[str, ...]:
         """Canonical names that a mapping may give."""
         if self.declared:
-            return tuple(dict.fromkeys(("account_id", self.own_time, *self.source.mapping, *self.source.columns, "known_at")))
+            named = *self.foreign_key, *self.source.mapping, *self.source.columns
+            return tuple(dict.fromkeys(("account_id", self.own_time, *named, "known_at")))
         names = tuple(name for name in SCHEMAS[self.table].names if name not in SURVEY_SCALE_COLUMNS)
-        return tuple(dict.fromkeys((*names, *self.foreign_key)))
+        return tuple(dict.fromkeys((*names, *self.foreign_key, *self.source.columns)))
+
+    @property
+    def via(self) -> JoinKey | None:
+        """The id of the table through which the account is found."""
+        return self.joins.keys.get(self.source.key_via or "")
 
     @property
     def foreign_key(self) -> tuple[str, ...]:
-        """The id of the table through which the account is found."""
-        via = SCHEMAS.get(self.source.key_via or "")
-        return (via.row_id,) if via is not None and via.row_id else ()
+        return (self.via.column,) if self.via is not None else ()
 
     def problem(self, problem: str, value: str, fix: str) -> None:
         self.problems.append(Problem(problem, f"{self.place}{value}", fix))
@@ -112,22 +118,25 @@ class _Planner:
         """Refuse keys that mean nothing for this table."""
         source, accounts = self.source, self.table == "accounts"
         if source.key_via is not None and not self.foreign_key:
-            having = [name for name, schema in SCHEMAS.items() if schema.row_id and name != self.table]
-            self.problem(
-                "key_via names no table that has an id", f".key_via: {source.key_via}", nearest(source.key_via, having)
-            )
+            having = [name for name in self.joins.keys if name != self.table]
+            fix = nearest(source.key_via, having)
+            if source.key_via in self.joins.declared:
+                fix = f"declare its id in `tables.{source.key_via}`, such as `columns: {{person_id: id}}`"
+            self.problem("key_via names no table that has an id", f".key_via: {source.key_via}", fix)
         for key in ("static", "leave_out", "derive_from"):
             if getattr(source, key) and not accounts:
                 fix = "write `fixed:` for columns that never change" if key == "static" else "leave it out"
                 self.problem(f"`{key}` belongs to accounts only", f".{key}", fix)
         if source.time is not None and not self.declared:
             self.problem("`time` belongs to a declared table only", ".time", f"map `{SCHEMAS[self.table].times[0]}`")
-        if source.columns and not self.declared and not accounts:
-            self.problem("`columns` belongs to a declared table or to accounts only", ".columns", "leave it out")
+        for name in source.columns if not self.declared else ():
+            if name in SCHEMAS[self.table].names:
+                self.problem("the column has its kind already", f".columns: {name}", "leave it out")
         known = (*self.names, *(RESERVED if not self.declared else ()))
         for name in (*source.mapping, *source.constant):
             if name not in self.names and (not accounts or self.is_misspelt(name)):
-                self.problem("unknown column", f".{name}", nearest(name, known))
+                own = "" if accounts else f"; a column of your own is declared: `columns: {{{name}: number}}`"
+                self.problem("unknown column", f".{name}", nearest(name, known) + own)
         for name in source.fixed if not accounts else ():
             if name not in self.names:
                 self.problem("unknown column", f".fixed: {name}", nearest(name, self.names))
@@ -201,8 +210,9 @@ class _Planner:
 
     def add(self, name: str, value: Value, used: frozenset[str], *, raw: bool, written: str) -> None:
         kind = self.kind(name)
-        if kind is None and value.kind in ("number", "flag", "time"):
-            kind = value.kind
+        if kind is None and value.kind in ("number", "flag", "time", "interval"):
+            # the days between two times
+            kind = "number" if value.kind == "interval" else value.kind
         if value.kind not in _FITS[kind or "text"]:
             article = "an" if kind == "id" else "a"
             problem = f"{written} is {_article(value.kind)}, and `{name}` takes {article} {kind}"
@@ -220,7 +230,7 @@ class _Planner:
             wanted += self.attributes({*planned, *wanted})
         for name in wanted:
             self.attempt(name, name)
-        if self.declared:
+        if self.table != "accounts":
             for name in self.source.columns:
                 if name not in planned and name not in self.opened.columns:
                     self.problem("the source has no such column", f".columns: {name}", nearest(name, self.opened.columns))
@@ -257,9 +267,9 @@ class _Planner:
         has = ", ".join(f"`{name}`" for name in list(self.opened.columns)[:12])
         more = ", ..." if len(self.opened.columns) > 12 else ""
         needed: list[Sequence[str]] = [self.foreign_key if self.source.key_via is not None else ("account_id",)]
-        if self.declared:
+        if self.declared and self.table not in self.joins.through:
             needed.append((self.own_time,))
-        elif self.table != "accounts":
+        elif not self.declared and self.table != "accounts":
             needed.append(SCHEMAS[self.table].times)
         for names in needed:
             if names and not tried.intersection(names):

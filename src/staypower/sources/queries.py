@@ -120,6 +120,8 @@ class Query:
                 reason = str(error).partition("\n")[0].partition(": ")[2] or str(error)
                 written = self.source.where if name == "where" else self.source.mapping.get(name, "")
                 fix = "use try_cast(x as double) or nullif(x, 'word') where a value does not fit, or another format"
+                if "-" in str(written) and re.search(r"'\d{4}-\d\d-\d\d", reason):
+                    fix = "write `days_between(earlier, later)` for the days between two times"
                 problem = f"an expression does not fit a value: {reason[:200]}"
                 raise UsageError.of(problem, f"{place}.{name}: {written}", fix) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -12,7 +13,7 @@ from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
 from staypower.sources.drafts import Draft, assemble, join_account
 from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes
-from staypower.sources.findings import Counted, Finding, add_up, refuse
+from staypower.sources.findings import Finding, add_up, refuse
 from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
 from staypower.sources.resolving import (
@@ -26,7 +27,7 @@ from staypower.sources.resolving import (
     tidy,
 )
 from staypower.sources.rules import name_lookalikes, no_rows_left
-from staypower.sources.settings import TableSource, own_time, placed
+from staypower.sources.settings import Joins, TableSource, own_time, placed
 from staypower.sources.surveys import check_words
 from staypower.tables import Tables
 
@@ -83,7 +84,7 @@ def read_tables(
     drafts = reading.drafts()
     given = drafts.pop("accounts", None)
     known = None if given is None else pc.unique(given.table.data.column("account_id")).drop_null()
-    found: list[Counted] = []
+    found = [one for lookup in reading.lookups for one in lookup.findings]
     ids = {name: drop_uncounted(draft, known) for name, draft in drafts.items()}
     refuse(one for draft in drafts.values() for one in check_words(draft))
     for name, draft in drafts.items():
@@ -127,7 +128,7 @@ def name_problems(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[Prob
             if near.startswith("write"):
                 yield Problem("unknown table", f"tables.{name}", fix)
         for source in listed:
-            if source.key_via is not None and source.key_via in SCHEMAS and source.key_via not in sources:
+            if source.key_via in SCHEMAS and source.key_via not in sources:
                 value = f"tables.{name}.key_via: {source.key_via}"
                 yield Problem("the table is not given", value, f"give `{source.key_via}` a source")
 
@@ -142,6 +143,12 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     extracts: dict[str, list[Extract]] = field(default_factory=dict)
     made: dict[str, Draft | None] = field(default_factory=dict)
+    lookups: list[Draft] = field(default_factory=list)  # tables that only say which account an id belongs to
+
+    @cached_property
+    def joins(self) -> Joins:
+        """How tables find their account through others."""
+        return Joins.of(self.sources)
 
     @property
     def derive_from(self) -> str | None:
@@ -158,12 +165,15 @@ class _Reading:
         drafts = {name: self.draft(name) for name in self.sources if self.sources[name]}
         if self.problems:
             raise UsageError(self.problems)
-        return {name: draft for name, draft in drafts.items() if draft is not None}
+        found = {name: draft for name, draft in drafts.items() if draft is not None}
+        kept = self.joins.without_lookups({name: [draft.table.data.column_names] for name, draft in found.items()})
+        self.lookups = [draft for name, draft in found.items() if name not in kept]
+        return {name: found[name] for name in kept}
 
     def extract(self, name: str, source: TableSource, place: str) -> None:
         try:
             with open_source(source, place, self.folder, self.objects) as opened:
-                plan = plan_source(name, source, opened, place)
+                plan = plan_source(name, source, opened, place, self.joins)
                 found = extract(name, source, opened, plan, place)
         except UsageError as error:
             self.problems.extend(error.problems)
@@ -189,7 +199,7 @@ class _Reading:
                 raise refuse_circle(name)
             via = self.draft(source.key_via, (*asked, name))
             if via is not None:
-                join_account(name, found, via)
+                join_account(name, found, via, self.joins.keys[source.key_via])
         draft = assemble(name, extracts, own_time(listed))
         self.made[name] = draft
         return draft

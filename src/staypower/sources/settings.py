@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from staypower.errors import nearest
-from staypower.schemas import Kind
+from staypower.schemas import SCHEMAS, Kind
 from staypower.sources.formats import FORMATS
 
 Scalar = str | int | float | bool
@@ -62,12 +62,12 @@ class TableSource(BaseModel):
         default=None, description="`accounts` only: make one account per id of the table named here"
     )
     key_via: str | None = Field(
-        default=None, description="find `account_id` through a foreign key: the name of the table that has both"
+        default=None, description="find `account_id` through a foreign key: the name of the table that has both, yours included"
     )
     time: str | None = Field(default=None, description="a declared table only: which of its columns is its time; default `at`")
     columns: Mapping[str, Kind] = Field(
         default_factory=dict,
-        description="`{column: kind}` (id, time, number, text, flag): of a declared table's columns, or of attributes",
+        description="`{column: kind}` (id, time, number, text, flag): of a declared table, attributes, or columns of your own",
     )
     mapping: Mapping[str, Scalar] = Field(default_factory=dict)  # every other key
 
@@ -118,6 +118,47 @@ def placed(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[tuple[str, 
         for number, source in enumerate(listed):
             if not (name == "accounts" and source.derive_from and source.source is None):
                 yield name, source, f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
+
+
+@dataclass(frozen=True)
+class JoinKey:
+    """The id of a table through which the rows of other tables find their account."""
+
+    table: str
+    column: str
+    start: str  # the time at which a row of that table begins
+
+
+@dataclass(frozen=True)
+class Joins:
+    """Which tables can be named in `key_via`, and which are.
+
+    >>> persons = TableSource.model_validate({"columns": {"person": "id"}, "account_id": "company"})
+    >>> joins = Joins.of({"persons": [persons], "usage": [TableSource(key_via="persons")]})
+    >>> joins.keys["persons"].column, joins.keys["tickets"].column, sorted(joins.through)
+    ('person', 'ticket_id', ['persons'])
+    """
+
+    keys: Mapping[str, JoinKey]  # of the canonical tables that have an id, and of declared ones with a column of that kind
+    through: frozenset[str]  # the tables through which others find their account
+    declared: frozenset[str]  # the tables of the user's own
+
+    @classmethod
+    def of(cls, sources: Mapping[str, Sequence[TableSource]]) -> Joins:
+        """Read them off the sources."""
+        keys = {name: JoinKey(name, schema.row_id, schema.times[0]) for name, schema in SCHEMAS.items() if schema.row_id}
+        own = {name: listed for name, listed in sources.items() if name not in SCHEMAS}
+        for name, listed in own.items():
+            ids = [column for source in listed for column, kind in source.columns.items() if kind == "id"]
+            if ids:
+                keys[name] = JoinKey(name, ids[0], own_time(listed))
+        vias = {source.key_via for listed in sources.values() for source in listed if source.key_via is not None}
+        return cls(keys, frozenset(vias), frozenset(own))
+
+    def without_lookups(self, columns: Mapping[str, Sequence[Collection[str]]]) -> list[str]:
+        """Name the tables, by the columns of their sources, but those without a time: they only say whose an id is."""
+        own = self.declared & self.through & set(self.keys)
+        return [name for name, each in columns.items() if name not in own or any(self.keys[name].start in one for one in each)]
 
 
 def own_time(sources: Sequence[TableSource]) -> str:

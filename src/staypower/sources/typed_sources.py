@@ -168,11 +168,10 @@ class PlannedSource:
     def outline(self, table: str, folder: str, date_only: frozenset[str], *, via_dated: bool = False) -> StoredSource:
         """Say what its rows are when they are stored."""
         kinds = {name: facts.kind for name, facts in self.facts.items()}
-        via = self.source.key_via
+        via = self.plan.via
         if via is not None:
-            key = SCHEMAS[via].row_id or ""
-            if table in SCHEMAS and SCHEMAS[table].column(key) is None:
-                del kinds[key]
+            if table in SCHEMAS and SCHEMAS[table].column(via.column) is None:
+                del kinds[via.column]
             kinds["account_id"] = "id"
         extract = Extract(pa.table({}), kinds, usable=self.plan.usable)
         if table == "accounts":

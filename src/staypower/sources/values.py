@@ -84,12 +84,14 @@ def as_text(value: Value) -> str:
 
 
 def as_number(value: Value, *, decimal: str = ".", lenient: bool = False) -> str:
-    """Write a value as a double.
+    """Write a value as a double; a length of time is a number of days.
 
     >>> as_number(Value("x", "text"))
     'CAST(x AS DOUBLE)'
     """
     cast = "TRY_CAST" if lenient else "CAST"
+    if value.kind == "interval":
+        return f"(epoch({value.sql}) / 86400)"
     if value.kind == "text":
         text = f"replace(replace({value.sql}, '.', ''), ',', '.')" if decimal == "," else value.sql
         return f"{cast}({text} AS DOUBLE)"

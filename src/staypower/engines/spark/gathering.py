@@ -58,7 +58,7 @@ from staypower.sources.extracting import ColumnFacts
 from staypower.sources.findings import Finding
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
-from staypower.sources.settings import TableSource, own_time, placed
+from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, without_clock
 
 
@@ -73,7 +73,7 @@ def gather_on_spark(
     objects: Mapping[str, object] | None = None,
 ) -> Iterator[tuple[SparkTables, tuple[Finding, ...]]]:
     """Bring all rows of each account together on Spark."""
-    run = _Run(session, buckets, derived_table(sources))
+    run = _Run(session, buckets, derived_table(sources), Joins.of(sources))
     run.plan(sources, folder, objects or {}, list(name_problems(sources)))
     listed, gathered = run.gather()
     kept = gathered.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
@@ -101,16 +101,18 @@ class _Source:
     mapped: MappedSource
     frame: DataFrame
     facts: Mapping[str, ColumnFacts]
+    key: JoinKey | None = None  # its id, where other tables find their account through it
 
     @property
-    def via(self) -> str | None:
-        return self.mapped.source.key_via
+    def via(self) -> JoinKey | None:
+        return self.mapped.plan.via
 
     @property
     def ordered(self) -> bool:
         """Whether the order of its rows says something: which of several is the first."""
         schema = SCHEMAS.get(self.mapped.table)
-        return self.mapped.table == "accounts" or (schema is not None and schema.row_id in self.facts)
+        keyed = self.key is not None or (schema is not None and schema.row_id in self.facts)
+        return self.mapped.table == "accounts" or keyed
 
     @property
     def planned(self) -> PlannedSource:
@@ -124,6 +126,7 @@ class _Run:
     session: SparkSession
     buckets: int
     derive_from: str | None
+    joins: Joins
     sources: dict[str, list[_Source]] = field(default_factory=dict)
     keys: dict[str, DataFrame] = field(default_factory=dict)
     slots: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -141,7 +144,7 @@ class _Run:
         for name, source, place in placed(sources):
             try:
                 frame = open_on_spark(self.session, source, place, folder, objects)
-                mapped, known = plan_mapping(name, source, place, arrow_schema(frame))
+                mapped, known = plan_mapping(name, source, place, arrow_schema(frame), self.joins)
             except UsageError as error:
                 problems.extend(error.problems)
                 continue
@@ -153,7 +156,8 @@ class _Run:
         if problems:
             raise UsageError(problems)
         for (mapped, frame, known), one in zip(opened, answers, strict=True):
-            found = _Source(mapped, frame, facts_of(mapped.plan, known, one))
+            key = self.joins.keys.get(mapped.table) if mapped.table in self.joins.through else None
+            found = _Source(mapped, frame, facts_of(mapped.plan, known, one), key)
             self.sources.setdefault(mapped.table, []).append(found)
 
     def gather(self) -> tuple[dict[str, StoredTable], DataFrame]:
@@ -161,7 +165,8 @@ class _Run:
         listed: dict[str, StoredTable] = {}
         frames: dict[str, list[DataFrame]] = {}
         # the accounts come first: rows of unknown accounts are recognised by theirs
-        for name in sorted(self.sources, key=lambda name: name != "accounts"):
+        kept = self.joins.without_lookups({name: [one.facts for one in each] for name, each in self.sources.items()})
+        for name in sorted(kept, key=lambda name: name != "accounts"):
             listed[name], frames[name] = self.table(name, len(listed))
         accounts = None
         if "accounts" in frames:
@@ -172,7 +177,7 @@ class _Run:
         every = [
             frame for name, table in listed.items() for frame in self.placed(table, self.marked(table, frames[name], accounts))
         ]
-        return {name: listed[name] for name in self.sources}, _together(every)
+        return {name: listed[name] for name in kept}, _together(every)
 
     def table(self, name: str, number: int) -> tuple[StoredTable, list[DataFrame]]:
         """Map the rows of a table that can ever count: those with an account, a time and an arrival."""
@@ -213,18 +218,18 @@ class _Run:
         """Find the account through the id of another table, where the source says so."""
         if source.via is None:
             return rows
-        key = SCHEMAS[source.via].row_id or ""
+        key = source.via.column
         found = rows.join(self.keys_of(source.via, asked), key)
         table = source.mapped.table
         kept = table in SCHEMAS and SCHEMAS[table].column(key) is not None
         return found if kept or table not in SCHEMAS else found.drop(key)
 
-    def keys_of(self, via: str, asked: tuple[str, ...]) -> DataFrame:
+    def keys_of(self, join: JoinKey, asked: tuple[str, ...]) -> DataFrame:
         """Give the account of each id of a table: that of its first row."""
+        via, key = join.table, join.column
         if via in asked:
             raise refuse_circle(asked[-1])
         if via not in self.keys:
-            key = SCHEMAS[via].row_id or ""
             parts = []
             for each, source in enumerate(self.sources[via]):
                 rows = self.with_account(source, self.mapped(source, frozenset(), each), (*asked, via))

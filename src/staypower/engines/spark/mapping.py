@@ -21,7 +21,7 @@ from staypower.sources.extracting import ARROW_TYPES, ColumnFacts
 from staypower.sources.opening import open_source
 from staypower.sources.planning import Plan, PlannedColumn, plan_source
 from staypower.sources.queries import Query
-from staypower.sources.settings import TableSource
+from staypower.sources.settings import Joins, TableSource
 from staypower.sources.typed_sources import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
 
@@ -43,12 +43,12 @@ class MappedSource:
 
 
 def plan_mapping(
-    table: str, source: TableSource, place: str, columns: pa.Schema
+    table: str, source: TableSource, place: str, columns: pa.Schema, joins: Joins | None = None
 ) -> tuple[MappedSource, dict[str, ColumnFacts]]:
     """Plan a source, and say what is known of its columns without looking at a row."""
     given = source.model_copy(update={"source": _GIVEN, "format": None})
     with open_source(given, place, Path(), {_GIVEN: columns.empty_table()}) as opened:
-        plan = plan_source(table, given, opened, place)
+        plan = plan_source(table, given, opened, place, joins)
         mapped = MappedSource(table, given, place, plan)
         return mapped, learn_facts(table, given, opened, plan, place)
 

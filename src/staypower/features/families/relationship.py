@@ -5,7 +5,7 @@ from __future__ import annotations
 from staypower.features.definition import Feature, Filter
 from staypower.features.families.rows import TableFeatures
 
-__all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature"]
+__all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature", "measure_feature"]
 
 accounts = TableFeatures("accounts", lever=None)
 setup = TableFeatures("accounts", lever="onboarding", time="setup_completed_at")
@@ -64,6 +64,18 @@ RELATIONSHIP = (
     goals.ratio("goals_met_share", "goals_met", "goals_set", says="share of agreed goals met", unit="share"),
 )
 
+_OF_THE = {
+    "subscriptions": "of the latest subscription",
+    "usage": "at the last use",
+    "tickets": "of the last ticket",
+    "surveys": "of the last survey",
+    "payments": "of the last payment",
+    "order_lines": "of the last order",
+    "advocacy": "of the last advocacy activity",
+    "goals": "of the last goal",
+    "outreach": "of the team's last action",
+}
+
 OUTREACH = (
     outreach.every_window("outreach", "count", shortest=28, says="actions taken by the team", unit="contacts"),
     outreach.feature("days_since_outreach", "days_since_last", says="days since the team's last action", unit="days"),
@@ -75,3 +87,10 @@ def attribute_feature(column: str, slug: str, *, number: bool) -> Feature:
     how = "last" if number else "last_code"
     words = f"{column.replace('_', ' ')} of the account"
     return accounts.feature(f"account_{slug}", how, column, time="seen_at", category=not number, says=words)
+
+
+def measure_feature(stream: str, column: str, name: str, *, number: bool) -> Feature:
+    """Declare a column of the user's own: of the latest running subscription, or the last known one of another table."""
+    table = TableFeatures(stream, lever=None, until="until_at" if stream == "subscriptions" else None)
+    words = f"{column.replace('_', ' ')} {_OF_THE[stream]}"
+    return table.feature(name, "last" if number else "last_code", column, category=not number, says=words)
