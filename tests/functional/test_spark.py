@@ -128,6 +128,8 @@ def write_exports(folder: Path) -> None:
     pd.DataFrame(contracts).to_parquet(folder / "contracts.parquet")
     paid = {"contract": [1, 2, 9], "at": ["2024-04-01", "2024-05-05T10:00:00+02:00", "2024-05-01"], "euros": ["1,5", "2", ""]}
     pd.DataFrame(paid).to_parquet(folder / "paid.parquet")
+    (folder / "people.csv").write_text("nr,acct\np1,007\np2,7\np1,7\n")
+    (folder / "goals.csv").write_text("who,day,size\np1,2024-05-01,3\np2,2024-05-02,\np3,2024-05-03,4\n")
     orders = {"acct": ["7", "7", "a;b"], "at": ["2024-05-01", "2031-01-01", "2024-05-09"], "amount": [1, 2, 3]}
     pd.DataFrame(orders).to_parquet(folder / "orders.parquet")
 
@@ -152,6 +154,11 @@ SOURCES = {
         | {"amount": "euros", "constant": {"status": "paid"}}
     ],
     "orders": [{"source": "orders.parquet", "account_id": "acct", "at": "at", "amount": "amount"}],
+    "people": [{"source": "people.csv", "account_id": "acct", "person": "nr", "columns": {"person": "id"}}],
+    "goals": [
+        {"source": "goals.csv", "key_via": "people", "person": "who", "set_at": "day", "weight": "size"}
+        | {"columns": {"weight": "number"}}
+    ],
 }
 
 
@@ -202,6 +209,8 @@ def test_messy_exports_give_the_same_tables(spark, tmp_path, chosen, options):
         assert len(expected["tickets"][4]) == 4
         assert len(expected["accounts"][4]) == 3
         assert len(expected["payments"][4]) == 2
+        assert len(expected["goals"][4]) == 2
+        assert "people" not in expected
 
 
 @pytest.mark.parametrize(
