@@ -30,7 +30,7 @@ def drawn_names(family: str) -> set[str]:
 def test_every_declared_feature_is_drawn():
     """At every default window; what is learned from the data by at least one of its kind."""
     drawn = {name for family in DRAWN for name in drawn_names(family)}
-    learned = {"event_name", "days_since_event_name", "csat_at_name", "account_name"}
+    learned = {"event_name", "event_name_per_seat", "days_since_event_name", "csat_at_name", "account_name"}
     declared = {
         definition.name
         for entries in every_family().values()
@@ -39,7 +39,14 @@ def test_every_declared_feature_is_drawn():
     }
     assert declared - drawn == set(), "draw them in `tests/spec/test_features_<family>.py`"
     assert len(declared) > 220
-    kinds = [r"event_\w+_28d", r"event_\w+_90d", r"days_since_event_\w+", r"csat_at_\w+_365d", r"account_\w+"]
+    kinds = [
+        r"event_\w+_28d",
+        r"event_\w+_per_seat_28d",
+        r"event_\w+_90d",
+        r"days_since_event_\w+",
+        r"csat_at_\w+_365d",
+        r"account_\w+",
+    ]
     assert [kind for kind in kinds if not any(re.fullmatch(kind, name) for name in drawn)] == []
 
 

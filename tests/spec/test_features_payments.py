@@ -84,6 +84,18 @@ CASES = [
         eve           | payments_failed_open_now | 1     | still open
         """,
     ),
+    Case(
+        title="No status is given",
+        says="Then every payment went through.",
+        drawn="""
+        payments | at               | amount
+        cleo     | 2025-05-20T00:00 | 20
+        cleo     | 2025-06-20T00:00 | 30
+
+        at 2025-07-01 | feature             | value | because
+        cleo          | amount_paid_28d/90d | 30/50 | both
+        """,
+    ),
 ]
 
 

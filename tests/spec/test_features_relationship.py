@@ -106,6 +106,28 @@ CASES = [
         hal           | days_since_outreach   | -     | never
         """,
     ),
+    Case(
+        title="No sign-up is given",
+        says="Then an account is a customer from its first row in any table, as known at the cutoff.",
+        drawn="""
+        usage | at               | known_at
+        eli   | 2025-06-10T00:00 | 2025-06-10T00:00
+        eli   | 2025-05-10T00:00 | 2025-06-20T00:00
+        eli   | 2025-06-12T00:00 | 2025-06-12T00:00
+
+        tickets | opened_at
+        eli     | 2025-06-01T00:00
+        fae     | 2025-07-01T00:00
+
+        at 2025-06-15 | feature     | value | because
+        eli           | tenure_days | 14    | the ticket of 06-01
+        fae           | tenure_days | -     | nothing has happened
+
+        at 2025-07-01 | feature     | value | because
+        eli           | tenure_days | 52    | the use of 05-10 has arrived
+        fae           | tenure_days | -     | the ticket is not known yet
+        """,
+    ),
 ]
 
 

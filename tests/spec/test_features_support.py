@@ -156,6 +156,24 @@ CASES = [
         """,
     ),
     Case(
+        title="Tickets and seats",
+        says="A large customer writes more often; per paid seat it may not.",
+        mapping={"subscriptions": {"fixed": ["seats"]}},
+        drawn="""
+        tickets | opened_at
+        kim     | 2025-05-01T00:00
+        kim     | 2025-06-20T00:00
+        lou     | 2025-06-20T00:00
+
+        subscriptions | started_at       | seats
+        kim           | 2025-01-01T00:00 | 4
+
+        at 2025-07-01 | feature                  | value    | because
+        kim           | tickets_per_seat_28d/90d | 0.25/0.5 | one and two tickets, four seats
+        lou           | tickets_per_seat_28d     | -        | no seats to divide by
+        """,
+    ),
+    Case(
         title="Tickets and use",
         says="Two tables meet in combined features. Tickets that fall while usage falls are silence, not satisfaction.",
         drawn="""

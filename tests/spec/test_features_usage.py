@@ -143,19 +143,41 @@ CASES = [
         says="Paid seats come from the subscriptions that run at the cutoff.",
         mapping={"subscriptions": {"fixed": ["seats"]}},
         drawn="""
-        usage | at               | user_id
-        gil   | 2025-06-20T10:00 | u1
-        gil   | 2025-06-21T10:00 | u2
-        gil   | 2025-06-22T10:00 | u3
-        gil   | 2025-06-22T11:00 | u3
-        hal   | 2025-06-22T11:00 | u9
+        usage | at               | user_id | event
+        gil   | 2025-05-20T10:00 | u4      | open
+        gil   | 2025-06-21T10:00 | u2      | open
+        gil   | 2025-06-22T10:00 | u3      | open
+        gil   | 2025-06-22T11:00 | u3      | save
+        gil   | 2025-06-26T10:00 | u1      | open
+        hal   | 2025-06-22T11:00 | u9      | open
 
         subscriptions | started_at       | seats
-        gil           | 2025-01-01T00:00 | 4
+        gil           | 2025-01-01T00:00 | 3
+        gil           | 2025-02-01T00:00 | 1
+
+        at 2025-07-01 | feature                          | value         | because
+        gil           | share_of_seats_active_7d/28d/90d | 0.25/0.75/1   | one, three and all of 3 + 1 seats
+        gil           | usage_per_seat_7d/28d/90d        | 0.25/1/1.25   | 1, 4 and 5 events
+        gil           | event_open_per_seat_28d          | 0.75          | 3 uses of `open`
+        hal           | share_of_seats_active_28d        | -             | without seats there is no share
+        hal           | usage_per_seat_28d               | -             | nor use per seat
+        """,
+    ),
+    Case(
+        title="Seats of the account",
+        says="Where no subscription says how many seats are paid, the account does.",
+        mapping={"accounts": {"seats": "seats", "columns": {"seats": "number"}, "static": ["seats"]}},
+        drawn="""
+        accounts | seats
+        kim      | 4
+
+        usage | at               | user_id
+        kim   | 2025-06-20T10:00 | u1
+        kim   | 2025-06-21T10:00 | u2
 
         at 2025-07-01 | feature                   | value | because
-        gil           | share_of_seats_active_28d | 0.75  | three of four seats
-        hal           | share_of_seats_active_28d | -     | without seats there is no share
+        kim           | share_of_seats_active_28d | 0.5   | two of four seats
+        kim           | usage_per_seat_28d        | 0.5   | two events
         """,
     ),
     Case(

@@ -153,7 +153,8 @@ _COLUMN_FEATURES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "ended_at": "churn by contract and past spells",
             "mrr": "MRR and its change",
             "end_reason": "voluntary and involuntary churn apart",
-            "renews_at": "days to renewal",
+            "renews_at": "days to renewal; they also follow from `term_months`, `billing_period` or the table `payments`",
+            "seats": "usage, people, tickets and MRR per seat; they also follow from `seats` of `accounts`",
         },
         "payments": {"status": "failed payments", "amount": "amounts"},
         "orders": {"amount": "amounts", "order_id": "lines collapsed into orders: each line counts as an order"},
@@ -204,8 +205,9 @@ def check_tables(
     outcome_days: int | None = None,
     target: Mapping[str, int] | None = None,
     label: Collection[str] = (),
+    derived: Collection[tuple[str, str]] = (),
 ) -> CheckReport:
-    """Check whether tables can be used, one bucket of accounts at a time.
+    """Check whether tables can be used, one bucket of accounts at a time; `derived` are columns that follow from others.
 
     >>> import pyarrow as pa
     >>> from staypower.schemas import SCHEMAS
@@ -218,7 +220,7 @@ def check_tables(
     figures = {name: reduce(add, (each[name] for each, _ in looked)) for name in empty}
     attributes = pd.concat([frame for _, frame in looked]).sort_index(kind="stable")
     found = [*findings, *_nothing_to_train_on(empty), *_changing(empty, figures), *_leaks(empty, attributes, target, label)]
-    found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *_absent(empty)]
+    found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *_absent(empty, derived)]
     return CheckReport.of(found, {name: figures[name].summary(table) for name, table in empty.items()})
 
 
@@ -252,14 +254,14 @@ def _leaks(
     yield from leak_suspects(known, [target[account] for account in known.index], left_out=left_out)
 
 
-def _absent(empty: Tables) -> Iterator[Finding]:
+def _absent(empty: Tables, derived: Collection[tuple[str, str]]) -> Iterator[Finding]:
     """Name tables and columns that are not given, and what is not built without them."""
     for name, features in TABLE_FEATURES.items():
         if name not in empty:
             yield Finding("note", name, "", 0, "not given", f"not built: {features}", f"give `{name}` a source if you have it")
     for name, columns in _COLUMN_FEATURES.items():
         for column, features in columns.items():
-            if name in empty and not empty[name].has(column):
+            if name in empty and not empty[name].has(column) and (name, column) not in derived:
                 yield Finding("note", name, column, 0, "not mapped", f"not built: {features}", f"map `{column}` if you have it")
 
 

@@ -16,6 +16,8 @@ from staypower.config.problems import Origins, merge_problems, problem_of, soft_
 from staypower.config.reading import Document, Value, document_of, read_document, read_scalar, read_text
 from staypower.config.settings import Settings
 from staypower.errors import Problem, UsageError, nearest
+from staypower.features.settings import FeatureSettings
+from staypower.labels.settings import Label
 from staypower.schemas import SCHEMAS
 from staypower.sources.settings import RESERVED
 
@@ -89,6 +91,8 @@ def _assemble(values: Mapping[str, Value], problems: list[Problem], origins: Ori
             problems.append(Problem("missing key", f"`{name}` ({origins.name})", f"add `{name}:`, {field.description}"))
     if problems:
         raise UsageError(problems)
+    label: Label = sections["label"]
+    sections["features"] = sections.get("features", FeatureSettings()).for_horizon(label.gap + label.horizon)
     settings = Settings.model_construct(**sections)
     settings._root, settings._origins = root, origins
     problems.extend(_missing_tables(settings, origins))

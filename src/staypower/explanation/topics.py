@@ -40,13 +40,14 @@ class TopicPattern:
 
     name: str  # `{}` takes what the `*` of the matching pattern stands for
     title: str  # for pictures and tables
-    features: tuple[str, ...]  # names without their windows; a `*` at the end matches anything
+    features: tuple[str, ...]  # names without their windows; a `*` matches anything
 
     def matched(self, stem: str) -> str | None:
         """Return what the `*` stands for, empty where there is none; None when the feature is not of this topic."""
         for pattern in self.features:
-            if pattern.endswith("*") and stem.startswith(pattern[:-1]):
-                return stem[len(pattern) - 1 :]
+            head, star, tail = pattern.partition("*")
+            if star and stem.startswith(head) and stem.removeprefix(head).endswith(tail):
+                return stem.removeprefix(head).removesuffix(tail)
             if pattern == stem:
                 return ""
         return None
@@ -68,8 +69,16 @@ TOPICS: tuple[TopicPattern, ...] = (
         "amount_of_use",
         "amount of usage",
         (
-            *("usage_events", "usage_quantity", "usage_before", "active_days", "active_days_before", "days_between_use"),
-            *("irregularity_of_use", "events_per_active_user", "units_per_event"),
+            *(
+                "usage_events",
+                "usage_per_seat",
+                "usage_quantity",
+                "usage_before",
+                "active_days",
+                "active_days_before",
+                "days_between_use",
+            ),
+            *("days_between_use", "irregularity_of_use", "events_per_active_user", "units_per_event"),
         ),
     ),
     TopicPattern("people_using", "active users", ("active_users*", "share_of_seats_active")),
@@ -78,7 +87,7 @@ TOPICS: tuple[TopicPattern, ...] = (
         "features in use",
         ("features_used", "features_used_ever", "features_no_longer_used", "products_used"),
     ),
-    TopicPattern("use_of_{}", "use of {}", ("event_*", "days_since_event_*")),
+    TopicPattern("use_of_{}", "use of {}", ("event_*_per_seat", "event_*", "days_since_event_*")),
     TopicPattern("weekend_use", "weekend usage", ("weekend_share",)),
     TopicPattern("first_value", "time to first value", ("days_since_first_value", "days_to_first_value", "key_events_*")),
     TopicPattern("setup", "setup", ("days_since_setup_completed", "days_to_setup")),
@@ -104,7 +113,15 @@ TOPICS: tuple[TopicPattern, ...] = (
     TopicPattern(
         "number_of_tickets",
         "number of tickets",
-        ("tickets", "tickets_before", "tickets_trend", "tickets_per_active_user", "high_priority*", "days_since_last_ticket"),
+        (
+            "tickets",
+            "tickets_before",
+            "tickets_trend",
+            "tickets_per_active_user",
+            "tickets_per_seat",
+            "high_priority*",
+            "days_since_last_ticket",
+        ),
     ),
     TopicPattern(
         "answering_of_surveys",
@@ -123,7 +140,15 @@ TOPICS: tuple[TopicPattern, ...] = (
     TopicPattern("size_of_contract", "contract size", ("mrr_*", "seats_now", "seats_90_days_ago")),
     TopicPattern("seats_changes", "seat changes", ("seats_*", "days_since_seats_cut")),
     TopicPattern("subscriptions", "subscriptions", ("subscriptions_*", "products_now")),
-    TopicPattern("contract_terms", "contract terms and dates", ("days_to_renewal", "term_months_now", "billing_period_now")),
+    TopicPattern(
+        "contract_terms",
+        "contract terms and dates",
+        (
+            *("days_to_renewal", "days_to_renewal_by_mrr", "days_since_renewal", "share_of_term_elapsed"),
+            *("renewals_within_horizon", "mrr_renewing_within_horizon", "share_of_mrr_renewing_within_horizon"),
+            *("term_months_now", "billing_period_now"),
+        ),
+    ),
     TopicPattern("automatic_renewal", "automatic renewal", ("auto_renew_off_now",)),
     TopicPattern(
         "failed_payments",

@@ -22,10 +22,10 @@ class Aggregation:
     """
 
     name: str  # what a definition calls it
-    kernel: Literal["additive", "distinct", "ordered"]  # the routine that computes it
+    kernel: Literal["additive", "distinct", "ordered", "renewal"]  # the routine that computes it
     empty: float  # the value on no rows
     # kind of column it reads, False when it looks at rows or their times only
-    needs_column: Literal[False, "number", "code", "time"]
+    needs_column: Literal[False, "number", "code", "time", "renewal"]
     meaning: str  # definition in words
 
 
@@ -75,5 +75,11 @@ _ALL = (
         "rate_slope", "ordered", 0.0, False, "least-squares slope of the daily number of rows over the window, per 30 days"
     ),
     Aggregation("mean_age", "ordered", NAN, False, "mean days since the rows started"),
+    Aggregation("days_to_renewal", "renewal", NAN, "renewal", "days to the nearest renewal, negative when past"),
+    Aggregation("days_since_renewal", "renewal", NAN, "renewal", "days since the latest renewal of any contract"),
+    Aggregation("share_of_term", "renewal", NAN, "renewal", "elapsed share of the term of the contract that renews first"),
+    Aggregation("days_to_renewal_weighted", "renewal", NAN, "renewal", "mean days to the next renewal, weighted by an amount"),
+    Aggregation("renewals_due", "renewal", 0.0, "renewal", "contracts that renew within the days ahead"),
+    Aggregation("amount_due", "renewal", 0.0, "renewal", "sum of an amount over these contracts"),
 )
 AGGREGATIONS: Mapping[str, Aggregation] = MappingProxyType({how.name: how for how in _ALL})

@@ -19,7 +19,7 @@ from staypower.features.definition import Combination, Feature
 from staypower.features.parts import SequencePart
 from staypower.features.rows import StreamRows, plan_sequences
 from staypower.features.sequences import AskedPairs, RowSequence
-from staypower.features.streams.making import make_stream, source_of
+from staypower.features.streams.making import make_stream, tables_of
 from staypower.schemas import TableSchema
 from staypower.tables import Table, Tables
 
@@ -110,8 +110,7 @@ def _as_frame(values: NDArray[np.float64], catalogue: Catalogue) -> pd.DataFrame
 
 def _needed(tables: Tables, catalogue: Catalogue) -> Tables:
     """Leave out the tables that no definition reads, keeping those that a stream may look into."""
-    read = {source_of(definition.table) for definition in catalogue.everything} | {"accounts"}
-    read |= {"tickets"} if "surveys" in read else set()
+    read = tables_of(definition.table for definition in catalogue.everything) | {"accounts"}
     return replace(tables, tables={name: table for name, table in tables.items() if name in read})
 
 

@@ -35,6 +35,8 @@ class Catalogue:
         For each category feature its texts and their codes; 0 is every other text.
     left_out : mapping of str to str
         Features that were not built, and why.
+    derived : mapping of str to str
+        Features computed from other columns than those meant for them, and why.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class Catalogue:
     helpers: tuple[Definition, ...] = ()
     codes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ class Catalogue:
         rest = tuple(definition for definition in self.definitions if definition.name not in wanted)
         helpers = needed_by(kept, (*self.helpers, *rest))
         codes = {name: codes for name, codes in self.codes.items() if name in wanted}
-        return Catalogue(self.settings, kept, helpers, codes, self.left_out)
+        return Catalogue(self.settings, kept, helpers, codes, self.left_out, self.derived)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

@@ -13,13 +13,13 @@ from types import MappingProxyType
 from staypower.errors import Problem, UsageError, nearest
 from staypower.features.catalogue import Catalogue, in_order, needed_by
 from staypower.features.definition import Combination, Definition, Feature, Template, expand, slug_of
-from staypower.features.families.billing import BILLING, PAYMENTS
+from staypower.features.families.billing import BILLING, PAYMENTS, renewal_features
 from staypower.features.families.orders import ORDERS
 from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature, measure_feature
 from staypower.features.families.support import SUPPORT, priority_features
 from staypower.features.families.surveys import SURVEYS, instrument_features, touchpoint_feature
 from staypower.features.families.usage import USAGE, event_features, named_event_features
-from staypower.features.own import known_when, own_features, sensitive_columns
+from staypower.features.own import MADE_OF, known_when, own_features, sensitive_columns
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import STREAMS, make_stream, source_of
 from staypower.features.texts import ColumnTexts, TextColumn, texts_in
@@ -41,6 +41,7 @@ FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
     }
 )
 
+_RENEWAL_DAYS = 90
 _MOST_TOUCHPOINTS = 5
 # what the columns of the user's own are named after
 _SINGULAR: Mapping[str, str] = MappingProxyType(
@@ -68,10 +69,13 @@ def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, h
     if _wanted("profile", settings):
         candidates += _attributes(seen, streams, {*hidden, *settings.barred})
         candidates += _measures(seen, settings)
-    made = list(expand(candidates, settings.windows))
-    made += own_features(settings.own, streams, settings.barred, made)
+    declared = expand(candidates, settings.windows)
+    own = own_features(settings.own, streams, settings.barred, declared)
+    made = [*declared, *own]
     left_out: dict[str, str] = {}
-    built = _possible(made, streams, left_out, settings.barred)
+    derived: dict[str, str] = {}
+    built = _possible(made, streams, left_out, derived, settings.barred, {definition.name for definition in own})
+    left_out |= _repeated(built, derived)
     for definition in built:
         if _left_out(definition.name, settings.leave_out):
             left_out[definition.name] = "left out by the settings"
@@ -82,7 +86,7 @@ def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, h
         for feature in kept
         if isinstance(feature, Feature) and feature.category
     }
-    return Catalogue(settings, kept, helpers, codes, left_out)
+    return Catalogue(settings, kept, helpers, codes, left_out, derived)
 
 
 def _family_entries(settings: FeatureSettings) -> list[Definition | Template]:
@@ -92,6 +96,8 @@ def _family_entries(settings: FeatureSettings) -> list[Definition | Template]:
             entries += declared
     if _wanted("support", settings):
         entries += priority_features(settings.high_priority)
+    if _wanted("billing", settings):
+        entries += renewal_features(settings.renewal_days or _RENEWAL_DAYS)
     if _wanted("usage", settings):
         entries += named_event_features(settings.key_events, settings.self_service_events)
     return entries
@@ -131,7 +137,7 @@ def _attributes(tables: Tables, streams: Mapping[str, Table], hidden: Collection
     entries: list[Definition | Template] = []
     slugs: list[str] = []
     for column in stream.schema.columns:
-        if column.name in canonical or column.name in ("seen_at", "owner_changed", "setup_days") or column.kind == "time":
+        if column.name in canonical or column.name in ("seen_at", *MADE_OF) or column.kind == "time":
             continue
         slugs.append(slug_of(column.name, slugs))
         entries.append(attribute_feature(column.name, slugs[-1], number=column.kind == "number"))
@@ -154,20 +160,43 @@ def _measures(tables: Tables, settings: FeatureSettings) -> list[Definition | Te
 
 
 def _possible(
-    made: Sequence[Definition], streams: Mapping[str, Table], left_out: dict[str, str], barred: frozenset[str]
+    made: Sequence[Definition],
+    streams: Mapping[str, Table],
+    left_out: dict[str, str],
+    derived: dict[str, str],
+    barred: frozenset[str],
+    own: Collection[str],
 ) -> list[Definition]:
+    """Keep what the tables allow; of several definitions with one name the first, and why a later one had to do."""
     built: dict[str, Definition] = {}
     for definition in in_order(made):
+        name = definition.name
+        if name in built:
+            if name in own:
+                raise UsageError.of("two features with the same name", name, "rename your own one")
+            continue
         read = sensitive_columns(definition, barred)
         why = f"reads the sensitive {' and '.join(read)}" if read else _missing(definition, streams, built)
         if why:
-            left_out[definition.name] = why
-        elif definition.name in built:
-            raise UsageError.of("two features with the same name", definition.name, "rename your own one")
+            left_out.setdefault(name, why)
         else:
-            built[definition.name] = definition
-    order = {definition.name: n for n, definition in enumerate(made)}
+            built[name] = definition
+            if name in left_out:
+                derived[name] = left_out.pop(name)
+    order = {definition.name: n for n, definition in reversed(list(enumerate(made)))}
     return sorted(built.values(), key=lambda definition: order[definition.name])
+
+
+def _repeated(built: Sequence[Definition], derived: Collection[str]) -> dict[str, str]:
+    """Name derived features that say what another feature says already."""
+    plain = {_computed(one): one.name for one in built if isinstance(one, Feature) and one.name not in derived}
+    again = [(one, plain.get(_computed(one))) for one in built if isinstance(one, Feature) and one.name in derived]
+    return {one.name: f"the same as `{name}`" for one, name in again if name}
+
+
+def _computed(feature: Feature) -> tuple[object, ...]:
+    where = feature.aggregation, feature.window, feature.offset, feature.where, feature.ahead
+    return (feature.table, *where, feature.column, feature.time, feature.after, feature.until, feature.weight)
 
 
 def _missing(definition: Definition, streams: Mapping[str, Table], built: Mapping[str, Definition]) -> str:

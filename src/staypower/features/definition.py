@@ -27,6 +27,7 @@ __all__ = [
     "LEVERS",
     "Template",
     "expand",
+    "renewal_columns",
     "slug_of",
 ]
 
@@ -42,6 +43,15 @@ COMBINATIONS = {
     "both_fall": "how far {0} and {1} fall together: the smaller of the two falls, 0 when either rises",
     "is_before": "1 when {0} is smaller than {1}, else 0",
 }
+
+
+def renewal_columns(column: str | None) -> tuple[str, ...]:
+    """Name the columns that say when a contract renews: a date, the start, months from one renewal to the next, day of month.
+
+    >>> renewal_columns("renewal")
+    ('renewal', 'renewal_start', 'renewal_months', 'renewal_day')
+    """
+    return (f"{column}", f"{column}_start", f"{column}_months", f"{column}_day")
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,10 @@ class Feature:
         A time at which the row stops counting, so that the feature describes what is open now.
     where : tuple of Filter, default ()
         All must hold.
+    weight : str or None, default None
+        The amount of each row, for the aggregations of renewals that weigh or sum.
+    ahead : int or None, default None
+        Days after the cutoff in which a renewal counts, for the aggregations that count or sum those due.
     unit : str
         Unit of the value, in the plural: "events", "days", "hours", "EUR", "share", "".
     description : str
@@ -139,6 +153,8 @@ class Feature:
     after: str | None = None
     until: str | None = None
     where: tuple[Filter, ...] = ()
+    weight: str | None = None
+    ahead: int | None = None
     unit: str
     description: str
     lever: str | None
@@ -178,12 +194,15 @@ class Feature:
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column and time of the stream that is read."""
-        named = (self.column, self.time, self.after, self.until, *(f.column for f in self.where))
+        parts = renewal_columns(self.column) if self.how.kernel == "renewal" else (self.column,)
+        named = (*parts, self.weight, self.time, self.after, self.until, *(f.column for f in self.where))
         return tuple(dict.fromkeys(name for name in named if name))
 
     @property
     def window_text(self) -> str:
         """The window in words."""
+        if self.ahead is not None:
+            return f"in the next {self.ahead} days"
         if self.until and self.window is None:
             return f"as of {self.offset} days earlier" if self.offset else "now"
         if self.window is None:

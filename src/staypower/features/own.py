@@ -24,10 +24,12 @@ from staypower.features.streams.making import source_of
 from staypower.schemas import INSTRUMENTS
 from staypower.tables import Table
 
-__all__ = ["known_when", "own_features", "sensitive_columns"]
+__all__ = ["MADE_OF", "known_when", "own_features", "sensitive_columns"]
 
 # columns of the accounts that are computed from an attribute
-_MADE_OF: Mapping[str, str] = MappingProxyType({"owner_changed": "owner", "setup_days": "setup_completed_at"})
+MADE_OF: Mapping[str, str] = MappingProxyType(
+    {"owner_changed": "owner", "setup_days": "setup_completed_at", "seats_change": "seats"}
+)
 # features that are declared only once the data hold their text: an earlier cutoff may not know them yet
 _LEARNED = re.compile(rf"((days_since_)?event|csat_at|(days_since_)?({'|'.join(INSTRUMENTS)}))_")
 
@@ -143,4 +145,4 @@ def sensitive_columns(definition: Definition, barred: Collection[str]) -> list[s
     """Name the barred attributes that a definition reads."""
     if isinstance(definition, Combination) or source_of(definition.table) != "accounts":
         return []
-    return [f"`{column}`" for column in definition.columns if _MADE_OF.get(column, column) in barred]
+    return [f"`{column}`" for column in definition.columns if MADE_OF.get(column, column) in barred]

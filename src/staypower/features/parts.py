@@ -12,6 +12,7 @@ from staypower.crossings import rows_before
 from staypower.cutoffs import DAY, MISSING, entry
 from staypower.features import kernel, row_lists
 from staypower.features.kernel import EXTREMES, GAPS, TIMES
+from staypower.features.renewals import RENEWALS, of_renewals
 from staypower.features.row_lists import place_by_account, sort_accounts
 from staypower.features.rows import Operation, Output, ReadColumn, RowGroup
 from staypower.features.sequences import RowSequence
@@ -189,6 +190,10 @@ class ListedRows:
         kernel.run_sums(self.n, self._part.column(column), self.position, sums, there)
         return sums, there
 
+    def contracts(self, column: ReadColumn) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return the position of each listed row, and when the contracts at these positions renew."""
+        return self.position, self._part.column(column)
+
     def values(self, column: ReadColumn) -> NDArray[np.float64]:
         """Return the values of the listed rows, those of one instant by size."""
         listed = np.empty(self.n, dtype=np.float64)
@@ -217,6 +222,8 @@ def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
         return listed.days
     if column is None:
         return ()
+    if column.kind == "renewal":
+        return listed.contracts(column)
     if column.kind == "key":
         return (listed.previous(column),)
     return listed.sums(column) if column.kind == "amount" else (listed.values(column),)
@@ -241,6 +248,9 @@ def _answer_one(how: str, output: Output, listed: ListedRows, prepared: tuple[An
     elif how in TIMES:
         now = listed.now(output.high)
         kernel.of_times(TIMES[how], high, low, now, output.window, listed.times, empty, target)
+    elif how in RENEWALS:
+        now, (position, contracts) = listed.now(output.high), prepared
+        of_renewals(RENEWALS[how], high, low, now, position, contracts, output.ahead, empty, target)
     else:
         _answer_from_values(how, output, listed, prepared[0], target)
 

@@ -135,7 +135,7 @@ class StreamRows:
 
     def gates(self, feature: Feature) -> tuple[str, ...]:
         """Name the times, besides the one that places a row, after which it is seen; '' is the row's own time."""
-        used = [feature.time, feature.after, *(f.column for f in feature.where)]
+        used = [feature.time, feature.after, feature.weight, *(f.column for f in feature.where)]
         if feature.aggregation != "unanswered_in_a_row":
             used.append(feature.column)
         # the row itself must have come, whichever of its times places it
@@ -165,9 +165,10 @@ class ReadColumn:
 
     name: str  # column of the stream
     # numbers of texts; amounts to be summed; numbers; times as days; times as the first cutoff number that knows them; texts
-    # as the codes of a feature
+    # as the codes of a feature; contracts as what says when they renew
     kind: str
     feature: str = ""  # the feature whose codes are meant
+    weight: str = ""  # the amount of each row that goes with it
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ class Output:
     low: int | None  # days before the cutoff at which its window ends and begins; `low` None for all of history
     window: int  # days of the window, 0 for all of history
     empty: float  # the value where there is no row
+    ahead: int = 0  # days after the cutoff in which what is announced counts
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ class _SequencePlanner:
         # a past state is the one known then, so that exactly one version of it counts
         gate_days = feature.offset if feature.until and gates else 0
         low = None if feature.window is None else feature.offset + feature.window
-        output = Output(column, feature.offset, low, feature.window or 0, feature.empty)
+        output = Output(column, feature.offset, low, feature.window or 0, feature.empty, feature.ahead or 0)
         group = self.groups.setdefault((bit, gates, gate_days, ends), {})
         group.setdefault((feature.aggregation, _column_of(feature)), []).append(output)
 
@@ -285,6 +287,8 @@ def _column_of(feature: Feature) -> ReadColumn | None:
         return ReadColumn(feature.column, "amount")
     if feature.aggregation == "unanswered_in_a_row":
         return ReadColumn(feature.column, "entry")
+    if feature.how.kernel == "renewal":
+        return ReadColumn(feature.column, "renewal", weight=feature.weight or "")
     if feature.how.needs_column == "code":
         return ReadColumn(feature.column, "code", feature.name)
     return ReadColumn(feature.column, "days" if feature.how.needs_column == "time" else "number")

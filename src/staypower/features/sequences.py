@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from staypower.cutoffs import DAY, MISSING, entry
-from staypower.features.definition import Filter
+from staypower.features.definition import Filter, renewal_columns
+from staypower.features.renewals import as_contracts
 from staypower.features.row_lists import count_rows_of, list_rows_of, spread
 from staypower.features.rows import ReadColumn, SequencePlan, StreamRows, whole_amounts
 
@@ -125,12 +126,16 @@ class RowSequence:
         for column in self.plan.columns(*_READ_AS):
             if column.kind == "amount":
                 self.stream.refuse_large(column.name)
-            wanted.append(self._key(column))
+            wanted += self._keys(column)
         return list(dict.fromkeys(wanted))
 
-    def _key(self, column: ReadColumn) -> tuple[str, str]:
+    def _keys(self, column: ReadColumn) -> list[tuple[str, str]]:
+        """List what a column is made of."""
+        if column.kind == "renewal":
+            parts = zip(("instants", "instants", "numbers", "numbers"), renewal_columns(column.name), strict=True)
+            return [*parts, *([("numbers", column.weight)] if column.weight else [])]
         numbered = column.kind == "key" and self.stream.is_numbered(column.name)
-        return "codes" if numbered else _READ_AS[column.kind], column.name
+        return [("codes" if numbered else _READ_AS[column.kind], column.name)]
 
     def _together(self, what: str, name: str, rows: NDArray[Any], part: NDArray[Any], free: NDArray[np.int64]) -> NDArray[Any]:
         """Bring a column's rows together, part by part, where those of the round before lay if there is room."""
@@ -155,7 +160,13 @@ class RowSequence:
 
     def values(self, column: ReadColumn, read: Read) -> NDArray[Any]:
         """Return a column as the kernel takes it; `read` returns rows of a column."""
-        values = read(*self._key(column))
+        values, *others = (read(*key) for key in self._keys(column))
+        if column.kind == "renewal":
+            start, months, day, *weight = others
+            amounts = (
+                whole_amounts(weight[0].astype(np.float64, copy=False)) if weight else np.zeros(len(values), dtype=np.int64)
+            )
+            return as_contracts(values, start, months, day, amounts)
         if column.kind == "code":
             return self._learned[column].take(values)
         if column.kind == "entry":
@@ -216,6 +227,7 @@ _READ_AS = {
     "days": "instants",
     "entry": "instants",
     "code": "codes",
+    "renewal": "instants",
 }
 
 

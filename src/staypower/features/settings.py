@@ -11,6 +11,9 @@ from staypower.features.aggregations import AGGREGATIONS
 __all__ = ["FeatureSettings", "FilterSettings", "OwnFeature"]
 
 
+_OWN = ", ".join(f"`{name}`" for name, how in AGGREGATIONS.items() if how.kernel != "renewal")
+
+
 class FilterSettings(BaseModel):
     """A condition on one column of your own feature.
 
@@ -53,7 +56,7 @@ class OwnFeature(BaseModel):
 
     name: str = Field(description="Lower-case words joined by underscores; the window is appended as `_<days>d`.")
     table: str | None = Field(None, description="Table it reads.")
-    aggregation: str | None = Field(None, description="One of " + ", ".join(f"`{name}`" for name in AGGREGATIONS) + ".")
+    aggregation: str | None = Field(None, description=f"One of {_OWN}.")
     column: str | None = Field(None, description="Column that is aggregated, if the aggregation needs one.")
     time: str | None = Field(None, description="Time column that places a row in history; the table's own by default.")
     until: str | None = Field(None, description="Time column at which a row stops counting, to describe what is open now.")
@@ -115,6 +118,12 @@ class FeatureSettings(BaseModel):
     outreach: bool = Field(False, description="Build features from past outreach, which itself changes outcomes.")
     families: tuple[str, ...] | Literal["all"] = Field("all", description="Families to build.")
     leave_out: tuple[str, ...] = Field((), description="Features not to build: names, or beginnings of names followed by `*`.")
+    renewal_days: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days after the cutoff in which a renewal counts as near; by default the label's gap and horizon.",
+    )
     own: tuple[OwnFeature, ...] = Field((), description="Features of your own.")
     sensitive: tuple[str, ...] = Field(
         (),
@@ -126,6 +135,14 @@ class FeatureSettings(BaseModel):
     def barred(self) -> frozenset[str]:
         """Attributes of accounts that no feature may read."""
         return frozenset() if self.sensitive_as_features else frozenset(self.sensitive)
+
+    def for_horizon(self, days: int) -> FeatureSettings:
+        """Let renewals count as near within so many days, unless the settings say otherwise.
+
+        >>> FeatureSettings().for_horizon(60).renewal_days, FeatureSettings(renewal_days=7).for_horizon(60).renewal_days
+        (60, 7)
+        """
+        return self if self.renewal_days is not None else self.model_copy(update={"renewal_days": days})
 
     @field_validator("sensitive", mode="before")
     @classmethod

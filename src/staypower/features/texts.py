@@ -12,7 +12,7 @@ import numpy as np
 
 from staypower.cutoffs import before
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.making import make_stream, source_of
+from staypower.features.streams.making import make_stream, source_of, tables_of
 from staypower.tables import BucketedTables, Table, Tables, numbered
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def texts_in(
     if whole is not None:
         return lambda column: count_texts(_without(whole, hidden), column, settings, cutoff)
     found = dict.fromkeys(columns, ColumnTexts())
-    read = {source_of(column.table) for column in columns}
+    read = tables_of(column.table for column in columns) & set(tables.names)
     counting = partial(_count_each, columns=tuple(columns), settings=settings, cutoff=cutoff, hidden=tuple(hidden))
     for counted in tables.each(counting, only=read) if read else ():
         for column, texts in counted.items():

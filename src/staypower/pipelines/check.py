@@ -16,6 +16,7 @@ from staypower.engines.opening import fitting, load_tables
 from staypower.errors import ExitCode, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
+from staypower.features.deriving import Derivation, derivations
 from staypower.labels.churn import Labels, find_labels, require_enough
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_signs import has_answers
@@ -23,6 +24,7 @@ from staypower.pipelines.arguments import SettingsLike, frames_from, progress_fr
 from staypower.progress import Progress
 from staypower.results.numbers import count, percent
 from staypower.results.result import Block, Head, Result, TableBlock
+from staypower.schemas import SCHEMAS
 from staypower.sources.findings import Finding
 from staypower.tables import BucketedTables, Tables
 
@@ -171,9 +173,15 @@ def _checked(settings: Settings, tables: BucketedTables, found: Sequence[Finding
         plan, labels = _label(tables, settings, findings)
         catalogue = _catalogue(tables, settings, plan, findings)
         _tier(tables, settings, findings)
-        target = _target(labels)
+        derived = () if catalogue is None else derivations(catalogue, tables.empty)
+        findings += [_as_note(one) for one in derived]
         report = check_tables(
-            tables, findings, outcome_days=settings.label.outcome.embargo, target=target, label=settings.label.hidden
+            tables,
+            findings,
+            outcome_days=settings.label.outcome.embargo,
+            target=_target(labels),
+            label=settings.label.hidden,
+            derived={(one.table, one.column) for one in derived},
         )
     return CheckResult(report, catalogue, plan, labels)
 
@@ -222,6 +230,15 @@ def _tier(tables: BucketedTables, settings: Settings, findings: list[Finding]) -
         find_survey_state(answered, settings.tier, answered.account_ids, np.array([tables.observed_until], dtype=np.int64))
     except UsageError as error:
         findings += _as_findings(error, "tier")
+
+
+def _as_note(derivation: Derivation) -> Finding:
+    """Say what stands in for a column, and how to have it otherwise."""
+    table, column = derivation.table, derivation.column
+    described = SCHEMAS[table].column(column)
+    how = f" with `valid_from`, or with `fixed: [{column}]`," if described is not None and described.mutable else ""
+    fix = f"map `{column}` of `{table}`{how} to use your own"
+    return Finding("note", table, column, 0, derivation.words, "computed from what was known at each cutoff", fix)
 
 
 def _as_findings(error: UsageError, place: str) -> list[Finding]:

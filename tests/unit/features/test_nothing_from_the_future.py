@@ -37,6 +37,7 @@ WORDS = {
     "touchpoint": ["call"],
     "ticket_id": ["t1", "t2"],
     "subscription_id": ["s1", "s2"],
+    "billing_period": ["monthly", "weekly"],
     "plan": ["basic", "pro"],
     "status": ["paid", "failed", "refunded"],
     "order_id": ["o1", "o2"],
@@ -45,7 +46,7 @@ WORDS = {
     "action": ["call"],
 }
 TABLES = {
-    "accounts": ["signed_up_at", "valid_from", "setup_completed_at", "owner"],
+    "accounts": ["signed_up_at", "valid_from", "setup_completed_at", "owner", "seats"],
     "usage": ["at", "event", "user_id", "quantity"],
     "tickets": ["opened_at", "first_response_at", "resolved_at", "reopened_at", "priority", "category", "agent", "ticket_id"],
     "surveys": ["sent_at", "answered_at", "instrument", "value", "low", "high", "ticket_id", "touchpoint", "respondent_id"],
@@ -59,10 +60,17 @@ TABLES = {
         "plan",
         "product",
         "renews_at",
+        "billing_period",
     ],
     "payments": ["at", "amount", "status", "refunded_at", "method_expires_at"],
     "orders": ["order_id", "at", "amount", "quantity", "product", "returned_at"],
     "goals": ["set_at", "due_at", "met_at"],
+}
+# without these, features follow from other columns
+MEANT = {
+    "accounts": ["signed_up_at"],
+    "subscriptions": ["mrr", "seats", "renews_at", "billing_period"],
+    "payments": ["status"],
 }
 # told with the row although they lie in the future
 ANNOUNCED = {"due_at", "renews_at", "method_expires_at"}
@@ -116,9 +124,11 @@ def seen(name: str, rows: list[dict], cutoff: int, *, arrival: bool) -> list[dic
     return kept
 
 
-def as_table(name: str, rows: list[dict], *, arrival: bool) -> Table:
+def as_table(name: str, rows: list[dict], *, arrival: bool, derived: bool) -> Table:
     columns: dict[str, pa.Array] = {}
     for column in ("account_id", *TABLES[name], *(["known_at"] if arrival else [])):
+        if derived and column in MEANT.get(name, ()):
+            continue
         values = [row[column] for row in rows]
         if column in WORDS or column == "account_id":
             columns[column] = pa.array(values, pa.string())
@@ -129,11 +139,11 @@ def as_table(name: str, rows: list[dict], *, arrival: bool) -> Table:
     return Table(SCHEMAS[name], pa.table(columns))
 
 
-def as_tables(company: dict[str, list[dict]], *, arrival: bool) -> Tables:
-    return Tables({name: as_table(name, rows, arrival=arrival) for name, rows in company.items()}, int(CUTOFFS[-1]) + DAY)
+def as_tables(company: dict[str, list[dict]], **kind: bool) -> Tables:
+    return Tables({name: as_table(name, rows, **kind) for name, rows in company.items()}, int(CUTOFFS[-1]) + DAY)
 
 
-def everything(*, arrival: bool) -> Catalogue:
+def everything(**kind: bool) -> Catalogue:
     """Declare all features once, from a company in which every word occurs."""
     full = {}
     for name, columns in TABLES.items():
@@ -147,50 +157,52 @@ def everything(*, arrival: bool) -> Catalogue:
             rows.append(row)
         full[name] = rows
     own = FeatureSettings(windows=(7, 28, 90, 365), key_events=("save",), rare=1)
-    return declare(as_tables(full, arrival=arrival), own, cutoff=int(CUTOFFS[-1]))
+    return declare(as_tables(full, **kind), own, cutoff=int(CUTOFFS[-1]))
 
 
-CATALOGUES = {arrival: everything(arrival=arrival) for arrival in (False, True)}
+KINDS = [(False, False), (True, False), (False, True), (True, True)]
+CATALOGUES = {kind: everything(arrival=kind[0], derived=kind[1]) for kind in KINDS}
 
 
-def built(company: dict[str, list[dict]], cutoffs: np.ndarray, *, arrival: bool, **how: int) -> np.ndarray:
-    tables = as_tables(company, arrival=arrival)
-    return build_matrix(tables, CATALOGUES[arrival], accounts=ACCOUNTS, cutoffs=cutoffs, **how).features.to_numpy()
+def built(company: dict[str, list[dict]], cutoffs: np.ndarray, kind: tuple[bool, bool], **how: int) -> np.ndarray:
+    tables = as_tables(company, arrival=kind[0], derived=kind[1])
+    return build_matrix(tables, CATALOGUES[kind], accounts=ACCOUNTS, cutoffs=cutoffs, **how).features.to_numpy()
 
 
-def differing(whole: np.ndarray, blind: np.ndarray, arrival: bool) -> list[str]:
+def differing(whole: np.ndarray, blind: np.ndarray, kind: tuple[bool, bool]) -> list[str]:
     unlike = ~((whole == blind) | (np.isnan(whole) & np.isnan(blind)))
-    return [name for name, bad in zip(CATALOGUES[arrival].names, unlike.any(axis=0), strict=True) if bad]
+    return [name for name, bad in zip(CATALOGUES[kind].names, unlike.any(axis=0), strict=True) if bad]
 
 
 def test_the_catalogue_is_whole():
     for catalogue in CATALOGUES.values():
         assert len(catalogue.names) > 200
+        assert {"days_to_renewal", "mrr_now", "seats_change_90_days", "tenure_days", "amount_paid_28d"} <= set(catalogue.names)
 
 
-@pytest.mark.parametrize("arrival", [False, True])
-def test_no_feature_sees_what_comes_later(arrival):
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_feature_sees_what_comes_later(kind):
     @settings(deadline=None, max_examples=EXAMPLES, phases=PHASES)
     @given(company=companies)
     def check(company: dict[str, list[dict]]) -> None:
-        whole = built(company, CUTOFFS, arrival=arrival).reshape(len(ACCOUNTS), len(CUTOFFS), -1)
+        whole = built(company, CUTOFFS, kind).reshape(len(ACCOUNTS), len(CUTOFFS), -1)
         for k, cutoff in enumerate(CUTOFFS.tolist()):
-            past = {name: seen(name, rows, cutoff, arrival=arrival) for name, rows in company.items()}
-            blind = built(past, CUTOFFS[k : k + 1], arrival=arrival)
-            assert differing(whole[:, k], blind, arrival) == []
+            past = {name: seen(name, rows, cutoff, arrival=kind[0]) for name, rows in company.items()}
+            blind = built(past, CUTOFFS[k : k + 1], kind)
+            assert differing(whole[:, k], blind, kind) == []
 
     check()
 
 
-@pytest.mark.parametrize("arrival", [False, True])
-def test_neither_the_order_of_rows_nor_the_buckets_matter(arrival):
+@pytest.mark.parametrize("kind", KINDS)
+def test_neither_the_order_of_rows_nor_the_buckets_matter(kind):
     @settings(deadline=None, max_examples=EXAMPLES, phases=PHASES)
     @given(company=companies, seed=st.randoms())
     def check(company: dict[str, list[dict]], seed) -> None:
-        first = built(company, CUTOFFS, arrival=arrival)
+        first = built(company, CUTOFFS, kind)
         mixed = {name: seed.sample(rows, len(rows)) for name, rows in company.items()}
-        again = built(mixed, CUTOFFS, arrival=arrival, buckets=2)
-        assert differing(first, again, arrival) == []
+        again = built(mixed, CUTOFFS, kind, buckets=2)
+        assert differing(first, again, kind) == []
 
     check()
 

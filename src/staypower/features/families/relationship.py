@@ -8,6 +8,7 @@ from staypower.features.families.rows import TableFeatures
 __all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature", "measure_feature"]
 
 accounts = TableFeatures("accounts", lever=None)
+first_rows = TableFeatures("first_rows", lever=None)
 setup = TableFeatures("accounts", lever="onboarding", time="setup_completed_at")
 owners = TableFeatures(
     "accounts", lever="relationship", time="seen_at", where=Filter("owner_changed", at_least=1.0), direction=1
@@ -18,6 +19,8 @@ outreach = TableFeatures("outreach", lever=None)
 
 RELATIONSHIP = (
     accounts.feature("tenure_days", "days_since_first", time="signed_up_at", says="days as a customer", unit="days"),
+    # where no sign-up is given: from the account's first row in any table
+    first_rows.feature("tenure_days", "days_since_first", says="days as a customer", unit="days"),
     setup.feature("days_since_setup_completed", "days_since_last", says="days since setup was completed", unit="days"),
     setup.feature("days_to_setup", "last", "setup_days", says="days from sign-up to completed setup", unit="days", direction=1),
     owners.feature("owner_changes_365d", "count", window=365, says="changes of account owner", unit="changes"),

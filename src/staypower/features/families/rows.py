@@ -52,6 +52,8 @@ class TableFeatures:
         after: str | None = None,
         until: str | None = None,
         where: Where = (),
+        weight: str | None = None,
+        ahead: int | None = None,
         category: bool = False,
     ) -> Feature:
         """Declare one feature; the parameters are those of `Feature`."""
@@ -66,6 +68,8 @@ class TableFeatures:
             after=after,
             until=until or self.until,
             where=(*_listed(self.where), *_listed(where)),
+            weight=weight,
+            ahead=ahead,
             category=category,
             unit=unit,
             description=says,

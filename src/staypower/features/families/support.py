@@ -155,6 +155,18 @@ SUPPORT = (
         unit="tickets",
         direction=1,
     ),
+    Template(
+        tickets.ratio(
+            "tickets_per_seat",
+            "tickets",
+            "seats_now!",
+            says="support tickets per paid seat",
+            unit="tickets",
+            direction=1,
+        ),
+        shortest=28,
+        longest=90,
+    ),
     tickets.both_fall(
         "silence_tickets_and_use_fall_90d",
         "tickets_trend_90d",

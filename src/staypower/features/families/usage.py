@@ -154,12 +154,27 @@ USAGE = (
         says="usage events per active user in the last 28 days",
         unit="events",
     ),
-    adoption.ratio(
-        "share_of_seats_active_28d",
-        "active_users_28d",
-        "seats_now",
-        says="share of paid seats active in the last 28 days",
-        unit="share",
+    Template(
+        adoption.ratio(
+            "share_of_seats_active",
+            "active_users",
+            "seats_now!",
+            says="share of paid seats active",
+            unit="share",
+            direction=-1,
+        ),
+        longest=90,
+    ),
+    Template(
+        usage.ratio(
+            "usage_per_seat",
+            "usage_events",
+            "seats_now!",
+            says="usage events per paid seat",
+            unit="events",
+            direction=-1,
+        ),
+        longest=90,
     ),
 )
 
@@ -169,6 +184,13 @@ def event_features(event: str, slug: str) -> tuple[Definition | Template, ...]:
     one = TableFeatures("usage", lever="adoption", where=Filter("event", (event,)))
     return (
         one.every_window(f"event_{slug}", "count", shortest=28, longest=90, says=f"uses of {event}", unit="events"),
+        one.ratio(
+            f"event_{slug}_per_seat_28d",
+            f"event_{slug}_28d",
+            "seats_now",
+            says=f"uses of {event} per paid seat",
+            unit="events",
+        ),
         one.feature(f"days_since_event_{slug}", "days_since_last", says=f"days since the last use of {event}", unit="days"),
     )
 

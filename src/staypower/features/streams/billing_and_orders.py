@@ -21,6 +21,7 @@ from staypower.features.streams.columns import (
     with_columns,
     without_columns,
 )
+from staypower.features.streams.rhythms import monthly_amounts, received
 from staypower.schemas import Column
 from staypower.spells import read_versions
 from staypower.tables import Table, Tables, is_return
@@ -102,15 +103,17 @@ def _starts(table: Table) -> np.ndarray:
 
 
 def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the payments with `recovered_at`: for a failed one, the account's next payment that went through."""
-    table = tables["payments"]
+    """Return the payments with `recovered_at`: for a failed one, the account's next payment that went through.
+
+    `monthly_amount` is what a payment is per month of the period that it pays for, where subscriptions carry no usable `mrr`.
+    """
+    table = _with_monthly_amounts(tables["payments"], tables)
     if not table.has("status"):
         return table
     status = table.data.column("status").combine_chunks()
     failed = np.asarray(pc.fill_null(pc.equal(status, "failed"), False).to_numpy(zero_copy_only=False), dtype=bool)
     # a payment that was refunded later had gone through
-    through = pc.is_in(status, value_set=pa.array(["paid", "refunded"]))
-    paid = np.asarray(pc.fill_null(through, False).to_numpy(zero_copy_only=False), dtype=bool)
+    paid = received(table)
     at = table.instants("at")
     arrived = arrivals(table, at)
     group = group_numbers(table.data.column("account_id"))
@@ -121,6 +124,18 @@ def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
     recovered[order] = least_later(through_at[order], group[order])
     recovered[~failed | (recovered == NEVER) | (at == MISSING)] = MISSING
     return with_columns(table, (Column("recovered_at", "time", "recovered_at"), recovered))
+
+
+def _with_monthly_amounts(table: Table, tables: Tables) -> Table:
+    """Say what was paid per month, where no subscription says it."""
+    subscriptions = tables.get("subscriptions")
+    if not table.has("amount") or (subscriptions is not None and _usable(subscriptions, "mrr")):
+        return table
+    return with_columns(table, (Column("monthly_amount", "number"), monthly_amounts(table, subscriptions)))
+
+
+def _usable(table: Table, column: str) -> bool:
+    return table.has(column) and (table.has("valid_from") or column in table.fixed)
 
 
 def order_line_stream(tables: Tables, settings: FeatureSettings) -> Table:

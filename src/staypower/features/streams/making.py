@@ -6,11 +6,12 @@ since a row may need its account's sign-up or its ticket, and returns one stream
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,18 +25,19 @@ from staypower.features.streams.billing_and_orders import (
     subscription_end_stream,
     subscription_stream,
 )
-from staypower.features.streams.columns import arrivals, group_numbers, text_ranks, with_columns, without_columns
+from staypower.features.streams.columns import arrivals, as_time, group_numbers, text_ranks, with_columns, without_columns
+from staypower.features.streams.contracts import contract_stream
 from staypower.features.streams.tickets_and_surveys import survey_stream, ticket_stream
-from staypower.schemas import SCHEMAS, Column, Kind
+from staypower.schemas import SCHEMAS, Column, Kind, TableSchema
 from staypower.tables import Table, Tables, numbered
 
-__all__ = ["STREAMS", "account_stream", "make_stream", "source_of", "usage_stream"]
+__all__ = ["STREAMS", "account_stream", "make_stream", "source_of", "tables_of", "usage_stream"]
 
 _Maker = Callable[[Tables, FeatureSettings], Table]
 
 
 def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the accounts with `seen_at` (from when a row's attributes are known), `owner_changed` and `setup_days`.
+    """Return the accounts with `seen_at` (from when a row's attributes are known), and what changed or took how long.
 
     `seen_at` is `valid_from` if rows are versions. Otherwise only attributes declared `static` stay, assumed constant over
     time; the others would show the value on the day of the export.
@@ -43,7 +45,8 @@ def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
     table = tables["accounts"]
     if table.has("valid_from"):
         table = _with_set_up(_seen_from(table, table.instants("valid_from")))
-        return _with_owner_changes(table) if table.has("owner") else table
+        table = _with_owner_changes(table) if table.has("owner") else table
+        return _with_seat_changes(table) if table.has("seats") else table
     canonical = set(SCHEMAS["accounts"].names)
     loose = [name for name in table.data.column_names if name not in canonical and name not in table.fixed]
     always = np.full(len(table), ALWAYS, dtype=np.int64)
@@ -68,14 +71,32 @@ def _kind(table: Table, name: str) -> Kind:
 
 def _with_owner_changes(table: Table) -> Table:
     """Say for each version whether its owner differs from that of the version before (as they arrived)."""
+    owner = text_ranks(table.data.column("owner"))
+    rows, account = _in_order_of_arrival(table, owner, owner >= 0)
+    found = np.zeros(len(table))
+    found[rows] = (np.diff(account, prepend=-1) == 0) & (np.diff(owner[rows], prepend=-1) != 0)
+    return with_columns(table, (Column("owner_changed", "number", "seen_at"), found))
+
+
+def _with_seat_changes(table: Table) -> Table:
+    """Say for each version by how many its seats differ from those of the version before (as they arrived)."""
+    if _kind(table, "seats") != "number":
+        return table
+    seats = table.numbers("seats")
+    rows, account = _in_order_of_arrival(table, seats, ~np.isnan(seats))
+    found = np.full(len(table), np.nan)
+    found[rows] = np.where(np.diff(account, prepend=-1) == 0, np.diff(seats[rows], prepend=np.nan), np.nan)
+    return with_columns(table, (Column("seats_change", "number", "seen_at"), found))
+
+
+def _in_order_of_arrival(table: Table, values: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the versions that have a value by account in the order in which they arrived, and their accounts."""
     seen = table.instants("seen_at")
     arrived = arrivals(table, seen)
-    account, owner = group_numbers(table.data.column("account_id")), text_ranks(table.data.column("owner"))
-    rows = np.flatnonzero((arrived != MISSING) & (owner >= 0))
-    rows = rows[np.lexsort((owner[rows], seen[rows], arrived[rows], account[rows]))]
-    found = np.zeros(len(table))
-    found[rows] = (np.diff(account[rows], prepend=-1) == 0) & (np.diff(owner[rows], prepend=-1) != 0)
-    return with_columns(table, (Column("owner_changed", "number", "seen_at"), found))
+    account = group_numbers(table.data.column("account_id"))
+    rows = np.flatnonzero((arrived != MISSING) & there)
+    rows = rows[np.lexsort((values[rows], seen[rows], arrived[rows], account[rows]))]
+    return rows, account[rows]
 
 
 def _with_set_up(table: Table) -> Table:
@@ -131,15 +152,46 @@ def _sign_ups(accounts: Table, wanted: pa.ChunkedArray) -> tuple[np.ndarray, np.
     return np.append(arrived[rows], MISSING)[found], np.append(signed_up[rows], MISSING)[found]
 
 
+def first_row_stream(tables: Tables, settings: FeatureSettings) -> Table:
+    """Return the first row of each account in each table, and every row that arrived later and happened before it."""
+    found = []
+    for name in EVENTS:
+        if name in tables:
+            table = tables[name]
+            at = table.own_instants()
+            arrived = arrivals(table, at)
+            if table.has("valid_from"):
+                arrived = np.where(arrived == MISSING, MISSING, np.maximum(arrived, table.instants("valid_from")))
+            account, words = numbered(table.data.column("account_id"))
+            rows = np.flatnonzero((arrived != MISSING) & (account >= 0))
+            rows = rows[np.lexsort((at[rows], arrived[rows], account[rows]))]
+            least = pd.Series(at[rows]).groupby(account[rows]).cummin().to_numpy()
+            same = np.diff(account[rows], prepend=-1) == 0
+            kept = rows[~same | (np.diff(least, prepend=0) != 0)]
+            columns = {
+                "account_id": words.take(pa.array(account[kept])),
+                "at": as_time(at[kept]),
+                "known_at": as_time(arrived[kept]),
+            }
+            found.append(pa.table(columns))
+    empty = {"account_id": pa.array([], pa.string()), "at": as_time(np.zeros(0, dtype=np.int64))}
+    schema = TableSchema("first_rows", ("at",), (Column("at", "time", "at"),))
+    return Table(schema, pa.concat_tables(found) if found else pa.table({**empty, "known_at": empty["at"]}))
+
+
+# the tables whose rows are something that happened
+EVENTS = ("usage", "tickets", "surveys", "subscriptions", "payments", "orders", "advocacy", "goals")
 # stream -> the canonical table it is made of, and how
 STREAMS: Mapping[str, tuple[str, _Maker]] = MappingProxyType(
     {
         "accounts": ("accounts", account_stream),
+        "first_rows": ("accounts", first_row_stream),
         "usage": ("usage", usage_stream),
         "tickets": ("tickets", ticket_stream),
         "surveys": ("surveys", survey_stream),
         "subscriptions": ("subscriptions", subscription_stream),
         "subscription_ends": ("subscriptions", subscription_end_stream),
+        "contracts": ("subscriptions", contract_stream),
         "payments": ("payments", payment_stream),
         "orders": ("orders", order_stream),
         "order_lines": ("orders", order_line_stream),
@@ -155,6 +207,22 @@ def source_of(stream: str) -> str:
     ('orders', 'goals')
     """
     return STREAMS[stream][0] if stream in STREAMS else stream
+
+
+# the tables that a stream looks into besides the one it is made of
+_ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"surveys": ("tickets",), "contracts": ("payments",), "payments": ("subscriptions",), "first_rows": EVENTS}
+)
+
+
+def tables_of(streams: Iterable[str]) -> set[str]:
+    """Name the tables that some streams are made of or look into.
+
+    >>> sorted(tables_of(["surveys"]))
+    ['surveys', 'tickets']
+    """
+    named = list(streams)
+    return {source_of(name) for name in named} | {also for name in named for also in _ALSO.get(name, ())}
 
 
 def make_stream(name: str, tables: Tables, settings: FeatureSettings) -> Table:
