@@ -209,11 +209,20 @@ def _cast(w: Writer, node: exp.Expression) -> Value:
 
 
 def _parse_time(w: Writer, node: exp.Expression) -> Value:
-    text = w.as_string(w.write(node.this))
-    form = node.args["format"]
+    return _parsed(w, node.this, node.args["format"], "strptime")
+
+
+def _try_parse_time(w: Writer, node: exp.Expression) -> Value:
+    if len(node.expressions) != 2:
+        raise w.refuse("try_parse_time takes a text and a format", "write try_parse_time(column, '%d/%m/%Y')")
+    return _parsed(w, node.expressions[0], node.expressions[1], "try_strptime")
+
+
+def _parsed(w: Writer, given: object, form: object, function: str) -> Value:
+    text = w.as_string(w.write(given))
     if not isinstance(form, exp.Literal) or not form.is_string:
-        raise w.refuse("the format of parse_time is a constant text", "write parse_time(column, '%d/%m/%Y')")
-    return Value(f"CAST(strptime({text}, {quoted_text(str(form.this))}) AS TIMESTAMPTZ)", "time")
+        raise w.refuse("the format of a time is a constant text", "write parse_time(column, '%d/%m/%Y')")
+    return Value(f"CAST({function}({text}, {quoted_text(str(form.this))}) AS TIMESTAMPTZ)", "time")
 
 
 def _from_epoch(w: Writer, node: exp.Expression) -> Value:
@@ -338,6 +347,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "TryCast": _rule(_cast, "this to"),
         "StrToTime": _rule(_parse_time, "this format"),
         "ParseTime": _rule(_parse_time, "this format"),
+        "try_parse_time()": _rule(_try_parse_time, "this expressions"),
         "UnixToTime": _rule(_from_epoch, "this scale"),
         "Interval": _rule(_interval, "this unit"),
         "TimestampTrunc": _rule(_truncated, "this unit"),

@@ -6,7 +6,6 @@ read once; only when a mark is found is it asked again which values they were.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,12 +17,14 @@ import pyarrow.compute as pc
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
 from staypower.errors import Problem
 from staypower.schemas import SCHEMAS, Column, Kind
+from staypower.sources.advice import fix_numbers, fix_times
 from staypower.sources.findings import Counted, Finding, Severity
 from staypower.sources.opening import OpenSource
 from staypower.sources.parquet_files import read_parquet
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
+from staypower.sources.values import DECIMAL_COMMA
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,7 @@ ARROW_TYPES: Mapping[Kind, pa.DataType] = {
     "number": pa.float64(),
     "flag": pa.bool_(),
 }
+DAMAGED_ID = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}$"  # how a spreadsheet writes a long number
 LONG_ID = 16  # digits that a fraction does not hold exactly
 EARLIEST, LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
 
@@ -150,7 +152,7 @@ class _Reader:
         there = instants[instants != MISSING] if raw.null_count else instants
         if len(there) and (there.min() < EARLIEST or there.max() >= LATEST):
             bad = (instants != MISSING) & ((instants < EARLIEST) | (instants >= LATEST))
-            fix = _time_fix(self.column, self.query.values_where(self.column, "NOT isfinite(read)"))
+            fix = self.query.fix(self.column, fix_times)
             self.problem(int(bad.sum()), "times", _OUTSIDE, fix)
             return _timestamps(np.where(bad, MISSING, instants))
         only_days = len(there) > 0 and _all_midnights(there)
@@ -180,8 +182,7 @@ class _Reader:
         numbers = np.asarray(raw.cast(pa.float64()).to_numpy(), dtype=np.float64)
         bad = numbers == float(BAD_NUMBER)
         if bad.any():
-            name = self.column.written
-            fix = f"for a word that means missing write `nullif({name}, 'word')` or `blank: [word]`; `replace` takes signs out"
+            fix = self.query.fix(self.column, fix_numbers)
             self.problem(int(bad.sum()), "numbers", f"read = CAST({BAD_NUMBER} AS DOUBLE)", fix)
             numbers = np.where(bad, np.nan, numbers)
         finite = np.isfinite(numbers)
@@ -197,6 +198,10 @@ class _Reader:
         return pc.equal(raw, 1)
 
     def ids(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
+        damaged = int(pc.sum(pc.match_substring_regex(raw.cast(pa.string()), DAMAGED_ID)).as_py() or 0)
+        if damaged:
+            fix = "export again with the column as text: a spreadsheet has cut the digits, so different ids became one"
+            self.problem(damaged, "whole ids", f"regexp_full_match(given, '{DAMAGED_ID}')", fix)
         if self.column.value.kind == "number" and not self.column.value.whole:
             long = int(pc.sum(pc.greater_equal(pc.utf8_length(raw), LONG_ID)).as_py() or 0)
             self.facts = ColumnFacts("id", 0, long=long)
@@ -248,34 +253,10 @@ def texts_as_numbers(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
     """Read texts as numbers; an Arrow error when one is not a number."""
     trimmed = pc.utf8_trim_whitespace(column)
     if decimal == ",":
+        if not pc.all(pc.match_substring_regex(trimmed, f"^{DECIMAL_COMMA}$")).as_py():
+            raise pa.ArrowInvalid("a number is not written with a decimal comma")
         trimmed = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")
     return pc.cast(trimmed, pa.float64())
-
-
-_SHAPES = (
-    (r"^'\d{1,2}/\d{1,2}/\d{4}'$", "%d/%m/%Y` or `%m/%d/%Y"),
-    (r"^'\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}'$", "%d/%m/%Y %H:%M` or `%m/%d/%Y %H:%M"),
-    (r"^'\d{1,2}\.\d{1,2}\.\d{4}'$", "%d.%m.%Y"),
-    (r"^'\d{8}'$", "%Y%m%d"),
-    (r"^'\d{4}-\d{2}-\d{2}[ T]\d{1,2}:\d{2} [AP]M'$", "%Y-%m-%d %I:%M %p"),
-)
-
-
-def _time_fix(column: PlannedColumn, shown: tuple[str, ...]) -> str:
-    """Guess the format from the first values."""
-    name = column.written if re.fullmatch(r"\w+", column.written) or not column.raw else f'"{column.written}"'
-    if shown and all(re.match(r"^'\d{10}'$", value) for value in shown):
-        return f"write `to_timestamp({name}::bigint)` for seconds since 1970"
-    if shown and all(re.match(r"^'\d{13}'$", value) for value in shown):
-        return f"write `epoch_ms({name}::bigint)` for milliseconds since 1970"
-    guesses = [form for shape, form in _SHAPES if shown and all(re.match(shape, value) for value in shown)]
-    form = guesses[0] if guesses else "%d/%m/%Y"
-    if " or " in form:
-        one, _, other = form.partition("` or `")
-        return (
-            f"write `parse_time({name}, '{one}')` when the day comes first, `parse_time({name}, '{other}')` when the month does"
-        )
-    return f"write `parse_time({name}, '{form}')`; for a word that means missing `nullif({name}, 'word')`"
 
 
 def below_minimum(table: str, found: Extract) -> None:

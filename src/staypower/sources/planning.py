@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import ATTRIBUTES, CONSTANT_FIRST, SCHEMAS, SURVEY_SCALE_COLUMNS, VOCABULARY, Kind, Scale
+from staypower.sources.advice import Values, fix_times
 from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
 from staypower.sources.settings import RESERVED, JoinKey, Joins, Scalar, TableSource
@@ -216,7 +217,11 @@ class _Planner:
         if value.kind not in _FITS[kind or "text"]:
             article = "an" if kind == "id" else "a"
             problem = f"{written} is {_article(value.kind)}, and `{name}` takes {article} {kind}"
-            self.problem(problem, f".{name}", _KIND_FIXES[kind or "text"])
+            fix = _KIND_FIXES[kind or "text"]
+            if kind == "time" and value.kind == "number" and raw:
+                select = f"SELECT {value.sql} FROM {self.opened.relation} WHERE {value.sql} IS NOT NULL"
+                fix = fix_times(Values(self.opened.connection, next(iter(used)), "number", select))
+            self.problem(problem, f".{name}", fix)
             return
         self.columns.append(PlannedColumn(name, kind, value, used, raw, written))
 

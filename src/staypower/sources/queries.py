@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
 
 from staypower.errors import UsageError
+from staypower.sources.advice import Values, fix_numbers, fix_times
 from staypower.sources.opening import OpenSource
 from staypower.sources.planning import Plan, PlannedColumn
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, as_flag, as_number, as_text, as_time, quoted_name, quoted_text
 
 BAD_NUMBER = "-1.7976931348623157e308"
+_ANOTHER = "use try_cast(x as double) or nullif(x, 'word') where a value does not fit, or another format"
 _SPACES = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 # How a text wrote its time: without a clock, with one but no zone, with both.
 NO_CLOCK, NO_ZONE, _ZONED = 0, 1, 2
@@ -94,7 +96,13 @@ class Query:
     @staticmethod
     def time(value: Value) -> str:
         """Read a value as a time; what is no time leaves a mark."""
-        trimmed = Value(f"trim({value.sql}, {_SPACES})", "text") if value.kind == "text" else value
+        trimmed = value
+        if value.kind == "text":
+            # `2024-01-05 22:10:00 -0500` is a time, with or without the blank
+            bare = f"trim({value.sql}, {_SPACES})"
+            trimmed = Value(
+                f"CASE WHEN contains({bare}, ' +') OR contains({bare}, ' -') THEN {_joined(bare)} ELSE {bare} END", "text"
+            )
         return _marked(value, as_time(trimmed, lenient=True), "TIMESTAMPTZ '-infinity'")
 
     def is_date(self, column: PlannedColumn) -> bool:
@@ -112,18 +120,29 @@ class Query:
 
     def blame(self, place: str) -> None:
         """Find the expression that does not fit its values, and raise for it."""
-        tries = [(column.name, self.select(f"count({sql})")) for column in self.plan.columns for sql, _ in self.parts(column)]
-        for name, sql in [("where", f"SELECT count(*) FROM {self.cleaned()}{self.where()}"), *tries]:
+        tries = [(column, self.select(f"count({sql})")) for column in self.plan.columns for sql, _ in self.parts(column)]
+        for column, sql in [(None, f"SELECT count(*) FROM {self.cleaned()}{self.where()}"), *tries]:
             try:
                 self.opened.connection.execute(sql).fetchall()
             except duckdb.Error as error:
                 reason = str(error).partition("\n")[0].partition(": ")[2] or str(error)
-                written = self.source.where if name == "where" else self.source.mapping.get(name, "")
-                fix = "use try_cast(x as double) or nullif(x, 'word') where a value does not fit, or another format"
+                name = "where" if column is None else column.name
+                written = self.source.where if column is None else self.source.mapping.get(name, "")
+                advise = {"time": fix_times, "number": fix_numbers}.get(str(column.kind)) if column is not None else None
+                fix = self.fix(column, advise) if column is not None and advise is not None else _ANOTHER
                 if "-" in str(written) and re.search(r"'\d{4}-\d\d-\d\d", reason):
                     fix = "write `days_between(earlier, later)` for the days between two times"
                 problem = f"an expression does not fit a value: {reason[:200]}"
                 raise UsageError.of(problem, f"{place}.{name}: {written}", fix) from error
+
+    def fix(self, column: PlannedColumn, advise: Callable[[Values], str]) -> str:
+        """Say how the values of a column can be read, tried on all of them."""
+        if column.raw or len(column.used) == 1:
+            name = next(iter(column.used))
+            select = f"SELECT {quoted_name(name)} FROM ({self.select('*')}) WHERE {quoted_name(name)} IS NOT NULL"
+            kind = self.opened.columns[name].kind
+            return advise(Values(self.opened.connection, name, kind, select, self.source.decimal))
+        return _ANOTHER
 
     def values_where(self, column: PlannedColumn, condition: str) -> tuple[str, ...]:
         """Fetch the first few distinct values for which a condition on `given` and `read` holds."""
@@ -131,6 +150,10 @@ class Query:
         inner = self.select(f"{as_text(column.value)} AS given, {read} AS read")
         sql = f"SELECT DISTINCT given FROM (SELECT given FROM ({inner}) WHERE {condition} LIMIT 2000) LIMIT 3"
         return tuple(repr(str(row[0])) for row in self.opened.connection.execute(sql).fetchall())
+
+
+def _joined(text: str) -> str:
+    return f"regexp_replace({text}, '^(.*[0-9]) ([+-][0-9]{{2}}:?[0-9]{{2}})$', '\\1\\2')"
 
 
 def _marked(value: Value, read: str, mark: str, *, always: bool = False) -> str:

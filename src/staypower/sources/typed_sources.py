@@ -18,6 +18,7 @@ from staypower.errors import UsageError
 from staypower.schemas import SCHEMAS, Kind
 from staypower.sources.disk_tables import StoredSource
 from staypower.sources.extracting import (
+    DAMAGED_ID,
     EARLIEST,
     LATEST,
     LONG_ID,
@@ -96,7 +97,10 @@ def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str
         asked["nonfinite"] = f"count(*) FILTER (WHERE NOT isfinite({name}))"
     elif kind == "flag":
         asked["wrong"] = f"count(*) FILTER (WHERE {name} = 2)"
-    elif kind == "id" and column.value.kind == "number" and not column.value.whole:
+    if kind == "id" and column.value.kind == "text":
+        # most ids hold no plus sign: looking for one is cheap
+        asked["wrong"] = f"count(*) FILTER (WHERE contains({name}, '+') AND regexp_full_match({name}, '{DAMAGED_ID}'))"
+    if kind == "id" and column.value.kind == "number" and not column.value.whole:
         asked["long"] = f"count(*) FILTER (WHERE length({name}) >= {LONG_ID})"
     elif kind == "id":
         # most ids hold no point at all: looking for one is cheap

@@ -10,6 +10,8 @@ from staypower.schemas import FALSE_WORDS, TRUE_WORDS
 ValueKind = Literal["text", "number", "time", "flag", "interval", "nothing", "other"]
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+# dots are thousands signs only where three digits follow each
+DECIMAL_COMMA = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]+)?"
 _FRACTIONS = ("FLOAT", "DOUBLE", "DECIMAL")
 
 
@@ -93,8 +95,13 @@ def as_number(value: Value, *, decimal: str = ".", lenient: bool = False) -> str
     if value.kind == "interval":
         return f"(epoch({value.sql}) / 86400)"
     if value.kind == "text":
-        text = f"replace(replace({value.sql}, '.', ''), ',', '.')" if decimal == "," else value.sql
-        return f"{cast}({text} AS DOUBLE)"
+        if decimal != ",":
+            return f"{cast}({value.sql} AS DOUBLE)"
+        read = f"{cast}(replace(replace({value.sql}, '.', ''), ',', '.') AS DOUBLE)"
+        # an English 12.50 must not become 1250
+        other = "NULL" if lenient else f"CAST(concat({value.sql}, ' is not written with a decimal comma') AS DOUBLE)"
+        comma = f"regexp_full_match(trim({value.sql}), {quoted_text(DECIMAL_COMMA)})"
+        return f"CASE WHEN {value.sql} IS NULL THEN NULL WHEN {comma} THEN {read} ELSE {other} END"
     return f"CAST({value.sql} AS DOUBLE)"
 
 

@@ -1,0 +1,301 @@
+"""How values that cannot be read as they stand could be read: each way is tried on all of them before it is offered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from staypower.errors import UsageError
+from staypower.results.numbers import plural
+from staypower.sources.expressions import compile_expression
+from staypower.sources.values import Value, quoted_name, quoted_text
+
+__all__ = ["Values", "fix_numbers", "fix_times", "written_name"]
+
+_SAMPLE = 400
+_FEW_WORDS = 5
+_MOST_FORMATS = 8
+_DATES = (
+    *("%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%Y", "%d.%m.%y", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y"),
+    *("%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%d. %B %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%a, %d %b %Y", "%Y-%m-%d", "%a %b %d %Y", "%m.%d.%Y"),
+)
+_CLOCKS = (
+    *(
+        "",
+        " %H:%M",
+        " %H:%M:%S",
+        " %H:%M:%S.%g",
+        " %I:%M %p",
+        " %I:%M:%S %p",
+        " %I:%M%p",
+        ", %H:%M",
+        ", %H:%M:%S",
+        ", %I:%M %p",
+    ),
+    *(" %H:%M:%S %z", " %H:%M %z", "T%H:%M:%S", "T%H:%M", " at %I:%M %p", "%H%M%S", " %H.%M"),
+)
+_OF_SURVEYS = (
+    ("very dissatisfied", "dissatisfied", "neutral", "satisfied", "very satisfied"),
+    ("very unsatisfied", "unsatisfied", "neutral", "satisfied", "very satisfied"),
+    ("strongly disagree", "disagree", "neutral", "agree", "strongly agree"),
+    ("very poor", "poor", "fair", "good", "very good"),
+    ("terrible", "bad", "okay", "good", "great"),
+    ("poor", "fair", "good", "very good", "excellent"),
+    ("bad", "good"),
+    ("negative", "neutral", "positive"),
+    ("detractor", "passive", "promoter"),
+    ("no", "yes"),
+    ("low", "medium", "high"),
+)
+# answers that were never given
+_NO_ANSWER = frozenset({"unoffered", "offered", "not offered", "n/a", "na", "none", "unknown", "-", "not answered", "skipped"})
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of one column, present ones only, and how to ask for them."""
+
+    connection: Any
+    name: str  # of the source column
+    kind: str  # text or number
+    select: str  # a query whose one column has that name
+    decimal: str = "."  # the decimal sign that its source declares
+
+    def sql(self, way: str, *, text: bool = False) -> str:
+        """Write a way as SQL; an error when it is no expression here."""
+        kind: Any = "text" if text else self.kind
+        columns = {self.name: Value(quoted_name(self.name), kind)}
+        return compile_expression(way, columns, self.name, decimal=self.decimal).value.sql
+
+    def sample(self) -> list[str]:
+        """Return some distinct values as texts, spread over all of them."""
+        name = quoted_name(self.name)
+        distinct = f"SELECT DISTINCT CAST({name} AS VARCHAR) AS given FROM ({self.select})"
+        sql = f"SELECT given FROM ({distinct}) ORDER BY hash(given) LIMIT {_SAMPLE}"
+        return [str(row[0]) for row in self.connection.execute(sql).fetchall()]
+
+    def reading(self, ways: Sequence[str], good: Callable[[str], str], among: Sequence[str] | None = None) -> list[int]:
+        """Count how many values each way reads: among some, or all; -1 for a way that is no expression here."""
+        compiled: list[str | None] = []
+        for way in ways:
+            try:
+                compiled.append(self.sql(way, text=among is not None))
+            except UsageError:
+                compiled.append(None)
+        counts = [f"count(*) FILTER (WHERE {good(f'TRY({sql})')})" for sql in compiled if sql is not None]
+        if not counts:
+            return [-1] * len(ways)
+        inner = self.select
+        if among is not None:
+            listed = ", ".join(quoted_text(value) for value in among)
+            inner = f"SELECT unnest([{listed}]) AS {quoted_name(self.name)}"
+        found = iter(self.connection.execute(f"SELECT {', '.join(counts)} FROM ({inner})").fetchone())
+        return [int(next(found)) if sql is not None else -1 for sql in compiled]
+
+    def each(self, ways: Sequence[str], good: Callable[[str], str], among: Sequence[str]) -> list[list[bool]]:
+        """Say for each of some values which ways read it."""
+        read = [f"coalesce({good(f'TRY({self.sql(way, text=True)})')}, false)" for way in ways]
+        listed = ", ".join(quoted_text(value) for value in among)
+        sql = f"SELECT {', '.join(read)} FROM (SELECT unnest([{listed}]) AS {quoted_name(self.name)})"
+        return [[bool(flag) for flag in row] for row in self.connection.execute(sql).fetchall()]
+
+    def count(self) -> int:
+        """Count the values."""
+        return int(self.connection.execute(f"SELECT count(*) FROM ({self.select})").fetchone()[0])
+
+    def working(self, ways: Iterable[str], good: Callable[[str], str]) -> list[str]:
+        """Return the ways that read every value."""
+        sample = self.sample()
+        able = _full(list(ways), self.reading(list(ways), good, sample), len(sample))
+        return _full(able, self.reading(able, good), self.count()) if able else []
+
+
+def _full(ways: Sequence[str], counts: Sequence[int], wanted: int) -> list[str]:
+    return [way for way, count in zip(ways, counts, strict=True) if count == wanted]
+
+
+def written_name(name: str) -> str:
+    """Write a column's name as an expression takes it.
+
+    >>> written_name("since"), written_name("when"), written_name("Satisfaction Score")
+    ('since', '"when"', '"Satisfaction Score"')
+    """
+    if re.fullmatch(r"[A-Za-z_]\w*", name):
+        try:
+            compiled = compile_expression(name, {name: Value("x", "text")}, name)
+        except UsageError:
+            return quoted_name(name)
+        if compiled.used == {name}:
+            return name
+    return quoted_name(name)
+
+
+def _is_time(sql: str) -> str:
+    return f"year({sql}) BETWEEN 1900 AND 2199"
+
+
+def _is_number(sql: str) -> str:
+    return f"isfinite(CAST({sql} AS DOUBLE))"
+
+
+def _formats() -> Iterator[str]:
+    return (date + clock for date in _DATES for clock in _CLOCKS)
+
+
+def _counted(name: str, *, text: bool) -> dict[str, str]:
+    """Write the ways to read numbers as times, and what each takes them for."""
+    number = f"{name}::double" if text else name
+    day = f"cast('1899-12-30' as timestamp) + to_days({number})"
+    return {
+        f"to_timestamp({number})": "seconds since 1970",
+        f"epoch_ms({number})": "milliseconds since 1970",
+        f"to_timestamp({number} / 1000000)": "microseconds since 1970",
+        day: "a spreadsheet's number of days",
+    }
+
+
+# the numbers that each of the four ways stands for, from 1990 to 2100: what lies outside is something else
+_SPANS = ((631152000, 4102444800), (631152000e3, 4102444800e3), (631152000e6, 4102444800e6), (32874, 73050))
+
+
+def _numbers_as_times(values: Values) -> list[str]:
+    """Say how a column of numbers counts time, where all lie in the span of one way."""
+    name, text = written_name(values.name), values.kind == "text"
+    number = f"TRY_CAST({quoted_name(values.name)} AS DOUBLE)"
+    low, high, read = values.connection.execute(
+        f"SELECT min({number}), max({number}), count({number}) FROM ({values.select})"
+    ).fetchone()
+    if low is None or read < values.count():
+        return []
+    found = [
+        f"write `{way}` for {words}"
+        for (way, words), (first, last) in zip(_counted(name, text=text).items(), _SPANS, strict=True)
+        if first <= low and high <= last
+    ]
+    digits = name if text else f"{name}::varchar"
+    if not found and values.working([f"parse_time({digits}, '%Y%m%d')"], _is_time):
+        found = [f"write `parse_time({digits}, '%Y%m%d')`"]
+    return found
+
+
+def fix_times(values: Values) -> str:
+    """Say how texts or numbers could be read as times."""
+    counted = _numbers_as_times(values)
+    if counted:
+        return counted[0]
+    if values.kind != "text":
+        return "map a column of times"
+    name = written_name(values.name)
+    for written in (name, f"trim({name})"):
+        found = values.working([f"parse_time({written}, '{form}')" for form in _formats()], _is_time)
+        if found:
+            return _either(found)
+    return _mixed_times(values, name)
+
+
+def _either(found: Sequence[str]) -> str:
+    """Offer the way that reads all; both where day and month could be either."""
+    first = found[0]
+    for one, other in (("%d/%m", "%m/%d"), ("%d-%m", "%m-%d"), ("%d.%m", "%m.%d")):
+        swapped = first.replace(one, other)
+        if one in first and swapped in found:
+            return f"write `{first}` when the day comes first, `{swapped}` when the month does"
+    return f"write `{first}`"
+
+
+def _mixed_times(values: Values, name: str) -> str:
+    """Name the formats that are mixed, and write the expression that reads each value by its own."""
+    sample = values.sample()
+    asis = f"try_cast({name} as timestamp)"
+    ways = [asis, *(f"try_parse_time({name}, '{form}')" for form in _formats())]
+    left = values.each(ways, _is_time, sample)
+    chosen: list[str] = []
+    while left and len(chosen) < _MOST_FORMATS:
+        counts = [sum(column) for column in zip(*left, strict=True)]
+        best = counts.index(max(counts))
+        if not counts[best]:
+            break
+        chosen.append(ways[best])
+        left = [row for row in left if not row[best]]
+    if not chosen:
+        shown = ", ".join(repr(value) for value in sample[:3])
+        return f"no format that is known reads {shown}: write `parse_time({name}, FORMAT)` with the format of the values"
+    whole = chosen[0] if len(chosen) == 1 else f"coalesce({', '.join(chosen)})"
+    unread = _unread(values, whole, _is_time)
+    shown = ", ".join(repr(value) for value in unread[:3])
+    mixed = f"{len(chosen)} formats are mixed: " if len(chosen) > 1 else ""
+    if not unread:
+        return f"{mixed}write `{whole}`"
+    if all(not any(sign.isdigit() for sign in value) for value in unread) and len(unread) <= _FEW_WORDS:
+        return f"{_blank(unread)}" + ("" if chosen == [asis] else f" and `{whole}`")
+    return f"{mixed}no format reads {shown}; correct them in the source, or write `{whole}`, which leaves them missing"
+
+
+def _unread(values: Values, way: str, good: Callable[[str], str]) -> list[str]:
+    """Fetch a few distinct values that a way does not read."""
+    given = quoted_name(values.name)
+    unread = f"NOT coalesce({good(f'TRY({values.sql(way)})')}, false)"
+    query = f"SELECT DISTINCT {given} FROM ({values.select}) WHERE {unread} LIMIT {2 * _FEW_WORDS}"
+    return sorted(str(row[0]) for row in values.connection.execute(query).fetchall())
+
+
+def _blank(words: Sequence[str]) -> str:
+    listed = ", ".join('"' + word.strip().replace('"', '\\"') + '"' for word in words)
+    return f"write `blank: [{listed}]` for words that mean missing"
+
+
+def fix_numbers(values: Values) -> str:
+    """Say how texts could be read as numbers."""
+    name, sample = written_name(values.name), values.sample()
+    plain = f"try_cast({name} as double)"
+    words = _unread(values, plain, _is_number)
+    some = values.reading([plain], _is_number)[0]
+    worded = [value for value in words if not any(sign.isdigit() for sign in value)]
+    if some and len(worded) == len(words) <= _FEW_WORDS:
+        return _blank(words)
+    for way in (
+        *_without_signs(name, sample, values.decimal),
+        *(f"try_cast(left({name}, {count}) as double)" for count in (3, 2, 1)),
+    ):
+        if values.working([way], _is_number):
+            return f"write `{way}`"
+    if not some and not any(sign.isdigit() for value in sample for sign in value) and len(sample) <= 12:
+        return _case(name, sample)
+    shown = ", ".join(repr(value) for value in words[:3])
+    return f"write `{plain}`, which leaves {shown} missing" if some else f"map a column of numbers: {shown} are none"
+
+
+def _without_signs(name: str, sample: Sequence[str], decimal: str) -> Iterator[str]:
+    """Write expressions without the currency, unit and thousands signs of a sample."""
+    signs = {part.strip() for value in sample for part in re.split(r"[\d.,+-]+", value)} - {""}
+    blanks = [sign for sign in (" ", "\u00a0", "\u202f", "'") if any(sign in value.strip() for value in sample)]
+    if len(signs) > _FEW_WORDS or any(len(sign) > 12 for sign in signs):
+        return
+    bare = name
+    for sign in (*sorted(signs - set(blanks), key=lambda sign: (-len(sign), sign)), *blanks):
+        bare = f"replace({bare}, {quoted_text(sign)}, '')"
+    without_comma = f"replace({bare}, ',', '')"
+    # 1.188,00: the comma is the decimal sign where it is followed by other than three digits, or stands after a dot
+    comma_last = any(re.search(r"\.\d{3},|,\d{1,2}\b(?!\d)|,\d{4,}", value) for value in sample)
+    german = f"replace(replace({bare}, '.', ''), ',', '.')"
+    if decimal == ",":
+        tried = [bare, f"replace({bare}, '.', ',')", f"replace(replace({bare}, ',', ''), '.', ',')"]
+    else:
+        tried = [bare, german if comma_last else without_comma]
+    yield from (f"cast({way} as double)" for way in tried)
+
+
+def _case(name: str, sample: Sequence[str]) -> str:
+    """Give each word of a scale its number; the words of no answer none."""
+    answers = sorted({value.strip() for value in sample if value.strip().lower() not in _NO_ANSWER})
+    plain = {word: word.lower().removesuffix(" with comment") for word in answers}
+    known = next((scale for scale in _OF_SURVEYS if set(plain.values()) <= set(scale)), None)
+    first = 0 if known is None or len(known) <= 2 else 1
+    ordered = sorted(answers, key=lambda word: known.index(plain[word])) if known else answers
+    numbers = [known.index(plain[word]) + first if known else place + 1 for place, word in enumerate(ordered)]
+    branches = " ".join(f"when {quoted_text(word)} then {number}" for word, number in zip(ordered, numbers, strict=True))
+    words = f"write `case {name} {branches} end`"
+    return words if known else f"{words} with the number that each of the {plural(len(ordered), 'word')} stands for"
