@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from staypower.errors import UsageError
@@ -37,6 +38,11 @@ _CLOCKS = (
     ),
     *(" %H:%M:%S %z", " %H:%M %z", "T%H:%M:%S", "T%H:%M", " at %I:%M %p", "%H%M%S", " %H.%M"),
 )
+_SIGNS = re.compile(r"%[a-zA-Z]")
+_SHAPES = {
+    **dict.fromkeys("dmHIMSy", r"\d{1,2}"),
+    **{"Y": r"\d{4}", "b": "[a-z]{3}", "B": "[a-z]{3,9}", "a": "[a-z]{3}", "p": "[ap]m", "g": r"\d+", "z": r"[+-]\d\d:?\d\d"},
+}
 _OF_SURVEYS = (
     ("very dissatisfied", "dissatisfied", "neutral", "satisfied", "very satisfied"),
     ("very unsatisfied", "unsatisfied", "neutral", "satisfied", "very satisfied"),
@@ -108,8 +114,8 @@ class Values:
 
     def working(self, ways: Iterable[str], good: Callable[[str], str]) -> list[str]:
         """Return the ways that read every value."""
-        sample = self.sample()
-        able = _full(list(ways), self.reading(list(ways), good, sample), len(sample))
+        ways, sample = list(ways), self.sample()
+        able = _full(ways, self.reading(ways, good, sample), len(sample))
         return _full(able, self.reading(able, good), self.count()) if able else []
 
 
@@ -134,15 +140,25 @@ def written_name(name: str) -> str:
 
 
 def _is_time(sql: str) -> str:
-    return f"year({sql}) BETWEEN 1900 AND 2199"
+    # a text that is no time is read by some formats as 1900
+    return f"isfinite({sql}) AND year({sql}) BETWEEN 1901 AND 2199"
 
 
 def _is_number(sql: str) -> str:
     return f"isfinite(CAST({sql} AS DOUBLE))"
 
 
-def _formats() -> Iterator[str]:
-    return (date + clock for date in _DATES for clock in _CLOCKS)
+@lru_cache(maxsize=1)
+def _formats() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """List the known formats, each with the shape of a text that it may read."""
+    forms = [date + clock for date in _DATES for clock in _CLOCKS]
+    return tuple((form, re.compile(_SIGNS.sub(lambda sign: _SHAPES[sign[0][1]], re.escape(form)), re.I)) for form in forms)
+
+
+def _possible(values: Iterable[str], *, every: bool) -> list[str]:
+    """Return the formats whose shape every value has, or any."""
+    given, wanted = [value.strip() for value in values], all if every else any
+    return [form for form, shape in _formats() if wanted(shape.fullmatch(value) for value in given)]
 
 
 def _counted(name: str, *, text: bool) -> dict[str, str]:
@@ -189,8 +205,9 @@ def fix_times(values: Values) -> str:
     if values.kind != "text":
         return "map a column of times"
     name = written_name(values.name)
+    forms = _possible(values.sample(), every=True)
     for written in (name, f"trim({name})"):
-        found = values.working([f"parse_time({written}, '{form}')" for form in _formats()], _is_time)
+        found = values.working([f"parse_time({written}, '{form}')" for form in forms], _is_time)
         if found:
             return _either(found)
     return _mixed_times(values, name)
@@ -199,18 +216,22 @@ def fix_times(values: Values) -> str:
 def _either(found: Sequence[str]) -> str:
     """Offer the way that reads all; both where day and month could be either."""
     first = found[0]
-    for one, other in (("%d/%m", "%m/%d"), ("%d-%m", "%m-%d"), ("%d.%m", "%m.%d")):
-        swapped = first.replace(one, other)
-        if one in first and swapped in found:
-            return f"write `{first}` when the day comes first, `{swapped}` when the month does"
-    return f"write `{first}`"
+    other = next((way for way in _swapped(first) if way in found), None)
+    if other is None:
+        return f"write `{first}`"
+    return f"write `{first}` when the day comes first, `{other}` when the month does"
+
+
+def _swapped(way: str) -> list[str]:
+    """Write a way with the month before the day."""
+    return [way.replace(f"%d{sign}%m", f"%m{sign}%d") for sign in "/-." if f"%d{sign}%m" in way]
 
 
 def _mixed_times(values: Values, name: str) -> str:
     """Name the formats that are mixed, and write the expression that reads each value by its own."""
     sample = values.sample()
     asis = f"try_cast({name} as timestamp)"
-    ways = [asis, *(f"try_parse_time({name}, '{form}')" for form in _formats())]
+    ways = [asis, *(f"try_parse_time({name}, '{form}')" for form in _possible(sample, every=False))]
     left = values.each(ways, _is_time, sample)
     chosen: list[str] = []
     while left and len(chosen) < _MOST_FORMATS:
@@ -228,7 +249,7 @@ def _mixed_times(values: Values, name: str) -> str:
     shown = ", ".join(repr(value) for value in unread[:3])
     mixed = f"{len(chosen)} formats are mixed: " if len(chosen) > 1 else ""
     if not unread:
-        return f"{mixed}write `{whole}`"
+        return mixed + _either(values.working([whole, *_swapped(whole)], _is_time))
     if all(not any(sign.isdigit() for sign in value) for value in unread) and len(unread) <= _FEW_WORDS:
         return f"{_blank(unread)}" + ("" if chosen == [asis] else f" and `{whole}`")
     return f"{mixed}no format reads {shown}; correct them in the source, or write `{whole}`, which leaves them missing"
@@ -292,7 +313,7 @@ def _case(name: str, sample: Sequence[str]) -> str:
     """Give each word of a scale its number; the words of no answer none."""
     answers = sorted({value.strip() for value in sample if value.strip().lower() not in _NO_ANSWER})
     plain = {word: word.lower().removesuffix(" with comment") for word in answers}
-    known = next((scale for scale in _OF_SURVEYS if set(plain.values()) <= set(scale)), None)
+    known = min((scale for scale in _OF_SURVEYS if set(plain.values()) <= set(scale)), key=len, default=None)
     first = 0 if known is None or len(known) <= 2 else 1
     ordered = sorted(answers, key=lambda word: known.index(plain[word])) if known else answers
     numbers = [known.index(plain[word]) + first if known else place + 1 for place, word in enumerate(ordered)]

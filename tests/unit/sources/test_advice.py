@@ -1,0 +1,156 @@
+"""Every fix that is printed was tried: pasted into the configuration, it reads the values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from staypower.cutoffs import instant_of
+from staypower.errors import UsageError
+from staypower.sources.advice import written_name
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
+
+DATES = [
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d.%m.%Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%Y/%m/%d",
+]
+CLOCKS = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"]
+
+
+def read(values, column="happened", table="usage", target="at", **more):
+    with tempfile.TemporaryDirectory() as folder:
+        frame = pd.DataFrame({"account_id": [f"a{n}" for n in range(len(values))], column: values})
+        frame.to_csv(Path(folder) / "t.csv", index=False)
+        source = TableSource.model_validate({"source": "t.csv", target: written_name(column), **more})
+        return read_tables({table: [source]}, folder=Path(folder))[0][table]
+
+
+def fixes(values, **more):
+    """Read what cannot be read, and return every expression and setting that the message offers."""
+    with pytest.raises(UsageError) as caught:
+        read(values, **more)
+    offered = re.findall(r"`([^`]+)`", caught.value.problems[0].fix)
+    assert offered, str(caught.value)
+    return offered, str(caught.value)
+
+
+def followed(values, offered, target="at", **more):
+    """Read the values again as the message says."""
+    blank = re.fullmatch(r"blank: \[(.*)\]", offered[0])
+    if blank is None:
+        return read(values, target=target, **{**more, target: offered[0]})
+    words = [word.strip().strip('"') for word in blank[1].split(",")]
+    return read(values, target=target, blank=words, **({target: offered[1]} if len(offered) > 1 else {}), **more)
+
+
+moments = st.lists(st.datetimes(dt.datetime(2001, 1, 1), dt.datetime(2029, 12, 31)), min_size=2, max_size=8, unique=True)
+
+
+@given(moments, st.sampled_from(DATES), st.sampled_from(CLOCKS), st.sampled_from(["happened", "when", "Date (UTC)", "order"]))
+def test_a_printed_format_reads_every_value_as_it_was_meant(times, date, clock, column):
+    values = [time.strftime(date + clock) for time in times]
+    offered, message = fixes(values, column=column)
+    meant = [dt.datetime.strptime(value, date + clock) for value in values]
+    found = []
+    for one in offered:
+        table = read(values, column=column, at=one)
+        day = table.date_only == {"at"}
+        found.append([instant_of(time.date().isoformat()) if day else instant_of(time.isoformat()) for time in meant])
+        found[-1] = (table.midnights("at") if day else table.instants("at")).tolist() == found[-1]
+    assert any(found), message
+    # only day and month may be doubtful, and then it is said
+    assert len(offered) == 1 or "when the day comes first" in message
+
+
+@given(st.lists(st.floats(0, 99_999_999), min_size=2, max_size=6), st.sampled_from(["$", "EUR ", " kr", " %"]), st.booleans())
+def test_a_printed_expression_reads_money(amounts, sign, german):
+    texts = [f"{amount:,.2f}" for amount in amounts]
+    if german:
+        texts = [text.translate(str.maketrans(",.", ".,")) for text in texts]
+    values = [text + sign if sign.startswith(" ") else sign + text for text in texts]
+    offered, message = fixes(values, table="orders", target="amount", column="cost", at="2024-01-01")
+    table = followed(values, offered, table="orders", target="amount", column="cost", at="2024-01-01")
+    assert table.numbers("amount").tolist() == pytest.approx([round(amount, 2) for amount in amounts]), message
+
+
+@pytest.mark.parametrize(
+    ("values", "first"),
+    [
+        ([1700000000, 1710000000], "to_timestamp"),
+        ([1700000000123, 1710000000456], "epoch_ms"),
+        ([1700000000123456, 1710000000123456], "to_timestamp"),
+        ([45250, 45366], "cast('1899-12-30'"),
+        ([20231114, 20240309], "parse_time"),
+    ],
+)
+def test_numbers_that_count_time(values, first):
+    offered, _ = fixes(values)
+    assert offered[0].startswith(first)
+    table = followed(values, offered)
+    assert [pd.Timestamp(int(t), unit="us").year for t in table.instants("at")] == [2023, 2024]
+
+
+def test_milliseconds_read_as_seconds_are_named():
+    offered, _ = fixes([1700000000123, 1710000000456], at="to_timestamp(happened::bigint)")
+    assert offered[0].startswith("epoch_ms")
+
+
+def test_mixed_formats_are_read_each_by_its_own():
+    values = ["31.12.2024 10:00", "12/31/2024 11:59:59 PM", "2024-12-31 23:59:59 -0500", "31-Dec-24", "Dec 31, 2024 11:59 PM"]
+    offered, message = fixes(values)
+    assert "formats are mixed" in message
+    assert len(followed(values, offered)) == 5
+
+
+def test_an_offset_after_a_blank_is_read_as_it_stands():
+    assert read(["2024-12-31 23:59:59 -0500"]).instants("at").tolist() == [instant_of("2025-01-01T04:59:59")]
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (["10 - Extremely likely", "0 - Not at all likely", "7"], [10.0, 0.0, 7.0]),
+        (["Good", "Bad", "Unoffered", "Good with comment"], [1.0, 0.0, None, 1.0]),
+        (["very satisfied", "neutral", "dissatisfied"], [5.0, 3.0, 2.0]),
+        (["9", "n/a", "10"], [9.0, None, 10.0]),
+    ],
+)
+def test_answers_in_words(values, wanted):
+    more = {"column": "How likely are you to recommend us?", "table": "surveys", "target": "value"}
+    more |= {"answered_at": "2024-01-01", "instrument": "nps"}
+    offered, _ = fixes(values, scale="0-10", **more)
+    table = followed(values, offered, scale="0-10", **more)
+    found = table.data.column("value").to_pylist()
+    assert [None if value is None else float(value) for value in found] == wanted
+
+
+def test_a_decimal_comma_does_not_take_an_english_number():
+    more = {"table": "orders", "target": "amount", "at": "2024-01-01"}
+    for values in (["12.50", "99.90"], ["1,50", "12.50"]):
+        offered, message = fixes(values, decimal=",", **more)
+        assert "12.50" in message
+    offered, _ = fixes(["12.50", "99.90"], decimal=",", **more)
+    assert followed(["12.50", "99.90"], offered, decimal=",", **more).numbers("amount").tolist() == [12.5, 99.9]
+    table = read(["1.234,50", "1.234.567", "7,5"], decimal=",", **more)
+    assert table.numbers("amount").tolist() == [1234.5, 1234567.0, 7.5]
+
+
+def test_ids_that_a_spreadsheet_cut_are_an_error():
+    with pytest.raises(UsageError, match="a spreadsheet has cut the digits"):
+        read(["2024-01-01", "2024-01-02"], account_id="'1.00E+14'")
