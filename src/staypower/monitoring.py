@@ -222,7 +222,7 @@ def _features_at(cutoff: int, bundle: Bundle, tables: Tables, label: LabelSettin
     active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
     matrix = build_matrix(tables, Catalogue.from_dict(bundle.learned["catalogue"]), accounts=active, cutoffs=at)
     features = matrix.features[list(bundle.feature_names)].astype(np.float64)
-    return features.assign(**{SCORE: bundle.predict(features) if active else np.zeros(0)})
+    return features.assign(**{SCORE: bundle.predict(features, matrix.accounts) if active else np.zeros(0)})
 
 
 def _row(name: str, then: NDArray[np.float64], now: NDArray[np.float64], category: bool) -> dict[str, Any]:

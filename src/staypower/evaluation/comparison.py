@@ -240,7 +240,7 @@ def _predict(bundle: Bundle, tables: Tables, labels: Labels, threads: int, cache
         return build_matrix(tables, catalogue, accounts=accounts, cutoffs=cutoffs, rows=known, threads=threads)
 
     matrix = build() if cache is None else cache.get(catalogue, cutoffs, known, build)
-    return bundle.predict(matrix.features[list(bundle.feature_names)])
+    return bundle.predict(matrix.features[list(bundle.feature_names)], matrix.accounts)
 
 
 def _measured(

@@ -240,11 +240,12 @@ _NOTICEABLE = 0.01  # log-odds; smaller changes count as none
 
 def compare_explanations(then: Explanation, now: Explanation) -> Changes:
     """Compare two explanations by the same model."""
-    if list(then.features.columns) != list(now.features.columns) or then.base != now.base:
-        fix = "explain both cutoffs with the same model"
-        raise UsageError.of("explanations by two different models cannot be compared", "explanations", fix)
     before, after = pd.Index(then.accounts), pd.Index(now.accounts)
     both = after[after.isin(before)]
     appeared = tuple(sorted(str(account) for account in after.difference(before, sort=False)))
     gone = tuple(sorted(str(account) for account in before.difference(after, sort=False)))
-    return Changes(then.take(before.get_indexer(both)), now.take(after.get_indexer(both)), appeared, gone)
+    earlier, later = then.take(before.get_indexer(both)), now.take(after.get_indexer(both))
+    if list(then.features.columns) != list(now.features.columns) or not np.array_equal(earlier.bases, later.bases):
+        fix = "explain both cutoffs with the same model"
+        raise UsageError.of("explanations by two different models cannot be compared", "explanations", fix)
+    return Changes(earlier, later, appeared, gone)

@@ -130,7 +130,7 @@ def find_leaver_reasons(
     churned = dataset.part("training", "calibration").churned
     named = named_levers(churned, tables, label, settings)
     topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
-    sums = sum_topics(model.contributions(churned.X)[0], topics)
+    sums = sum_topics(model.contributions(churned.X, churned.accounts)[0], topics)
     accounts = churned.accounts
     fitted = fit_leaver_reasons(sums, named, accounts, topics)
     explained, all_of_them = (len(set(accounts[rows])) for rows in (named != None, slice(None)))  # noqa: E711 - elementwise

@@ -76,7 +76,7 @@ class Explanation(Result):
     accounts: NDArray[np.object_]  # shape (n,)
     features: pd.DataFrame  # shape (n, n_features): what the model saw
     contributions: NDArray[np.float64]  # shape (n, n_features), log-odds; `base + contributions.sum(axis=1)` is the raw score
-    base: float  # the raw score without any feature
+    base: float | NDArray[np.float64]  # the raw score without any feature, or that of each account where folds score them
     catalogue: Catalogue
     typical: TypicalValues
     leavers: LeaverReasons | None = None  # reorders reasons, where churned accounts said why they left
@@ -88,9 +88,14 @@ class Explanation(Result):
         return f"Explanation of {plural(len(self), 'account')}, {self.contributions.shape[1]} features"
 
     @property
+    def bases(self) -> NDArray[np.float64]:
+        """The base of each account, shape (n,)."""
+        return np.broadcast_to(np.asarray(self.base, dtype=np.float64), len(self.accounts))
+
+    @property
     def raw_scores(self) -> NDArray[np.float64]:
         """The raw score of each account: base + its contributions."""
-        found: NDArray[np.float64] = self.base + self.contributions.sum(axis=1)
+        found: NDArray[np.float64] = self.bases + self.contributions.sum(axis=1)
         return found
 
     @cached_property
@@ -120,8 +125,9 @@ class Explanation(Result):
     def take(self, rows: NDArray[np.int64] | slice) -> Explanation:
         """Return the explanation of some rows."""
         features = self.features.iloc[rows].reset_index(drop=True)
+        base = self.base if isinstance(self.base, float) else self.base[rows]
         return Explanation(
-            self.accounts[rows], features, self.contributions[rows], self.base, self.catalogue, self.typical, self.leavers
+            self.accounts[rows], features, self.contributions[rows], base, self.catalogue, self.typical, self.leavers
         )
 
     def chosen(self, count: int) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from staypower.errors import Problem, UsageError, nearest
+from staypower.hashing import folds_of
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
 from staypower.models.margin import LinearMargin
 from staypower.models.model_text import check_model_text
@@ -30,16 +31,32 @@ from staypower.models.seal import (
     secondary_files,
     secondary_names,
 )
-from staypower.models.shapley_values import Explained, explain_scores
+from staypower.models.shapley_values import Explained, explain_on_margin
 from staypower.models.training_rows import encode
 from staypower.models.trees import booster_of, on_margin, raw_scores_of
 
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["Bundle", "SealedModel", "read_bundle", "take_features", "write_bundle"]
+__all__ = [
+    "FOLD",
+    "Accounts",
+    "Bundle",
+    "SealedModel",
+    "explain_by_fold",
+    "fold_models",
+    "read_bundle",
+    "score_by_fold",
+    "take_features",
+    "write_bundle",
+]
 
 Floats = NDArray[np.float64]
+
+Accounts = Sequence[str] | NDArray[np.object_]
+
+FOLD = "fold_{}"
+"""The name in a bundle of the trees that score the accounts of one fold, and saw the outcome of none of them."""
 
 _MOST_SECONDARY = 64
 _PARTS = {"calibration", "features", "metadata"}
@@ -105,31 +122,75 @@ class SealedModel:
         """Return the features in the order of the trees; a frame may hold other columns besides."""
         return take_features(X, self.feature_names, more=True)
 
-    def raw_score(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
-        """Return the raw score of the margin and the trees, in uncalibrated log-odds."""
+    def raw_score(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Floats:
+        """Return the raw score of the margin and the trees, in uncalibrated log-odds; only folds ask whose rows they are."""
         features = self.matrix(X)
         if not len(features):
             return np.empty(0)
         return on_margin(self.margin, features, raw_scores_of(self.booster, features, threads=threads))
 
-    def log_odds(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+    def log_odds(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Floats:
         """Return the calibrated log-odds of each row."""
-        raw = self.raw_score(X, threads=threads)
+        raw = self.raw_score(X, accounts, threads=threads)
         return raw if self.calibration is None else self.calibration.log_odds(raw)
 
-    def predict(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Floats:
+    def predict(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Floats:
         """Return the calibrated probability of each row."""
-        raw = self.raw_score(X, threads=threads)
+        raw = self.raw_score(X, accounts, threads=threads)
         return np.asarray(expit(raw)) if self.calibration is None else self.calibration.apply(raw)
 
-    def contributions(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> tuple[Floats, float]:
+    def contributions(
+        self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None
+    ) -> tuple[Floats, float | Floats]:
         """Return what each feature adds to each row's raw score, and the base: exact TreeSHAP and the margin's own part."""
-        found = self.explain(X, threads=threads)
+        found = self.explain(X, accounts, threads=threads)
         return found.contributions, found.base
 
-    def explain(self, X: pd.DataFrame | Floats, *, threads: int | None = None) -> Explained:
+    def explain(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Explained:
         """Return contributions, base and raw scores from one walk through the trees."""
-        return explain_scores(self.model_text, self.margin, self.matrix(X), threads=threads)
+        return explain_on_margin(self.model_text, self.margin, self.matrix(X), threads=threads)
+
+
+def fold_models(trees: Sequence[tuple[str, LinearMargin | None]], names: Sequence[str]) -> tuple[SealedModel, ...]:
+    """Make the models of the folds from the text of their trees and the margin that these start from."""
+    known = {"folds": len(trees)}
+    return tuple(SealedModel(text, None, tuple(names), known, margin) for text, margin in trees)
+
+
+def score_by_fold(
+    folds: Sequence[SealedModel], features: Floats, accounts: Accounts | None, *, threads: int | None = None
+) -> Floats:
+    """Return the raw score of each row by the trees of its account's fold."""
+    found = np.empty(len(features))
+    for fold, here in _by_fold(folds, accounts, len(features)):
+        found[here] = fold.raw_score(features[here], threads=threads)
+    return found
+
+
+def explain_by_fold(
+    folds: Sequence[SealedModel], features: Floats, accounts: Accounts | None, *, threads: int | None = None
+) -> Explained:
+    """Explain each row by the trees that score it."""
+    contributions, base, raw = np.empty(features.shape), np.empty(len(features)), np.empty(len(features))
+    for fold, here in _by_fold(folds, accounts, len(features)):
+        found = fold.explain(features[here], threads=threads)
+        contributions[here], base[here], raw[here] = found.contributions, found.base, found.raw_score
+    return Explained(contributions, base, raw)
+
+
+def _by_fold(
+    folds: Sequence[SealedModel], accounts: Accounts | None, rows: int
+) -> Iterator[tuple[SealedModel, NDArray[np.bool_]]]:
+    """Yield the model and the rows of each fold that has any."""
+    if accounts is None or len(accounts) != rows:
+        given = "no accounts" if accounts is None else f"{len(accounts)} accounts for {rows} rows"
+        fix = "give the account of each row: it is scored by trees that never saw its outcome"
+        raise UsageError.of("the model needs the account of each row", given, fix)
+    numbers = folds_of([str(account) for account in accounts], len(folds))
+    for number, fold in enumerate(folds):
+        here = numbers == number
+        if here.any():
+            yield fold, here
 
 
 @dataclass(frozen=True)
@@ -161,6 +222,27 @@ class Bundle(SealedModel):
                 yield Problem("unusable name of a secondary model", repr(name), "use a to z, 0 to 9 and _, at most 40")
         if len(self.secondary) > _MOST_SECONDARY:
             yield Problem("too many secondary models", str(len(self.secondary)), f"seal at most {_MOST_SECONDARY}")
+        folds = self.folds
+        if any(fold.metadata.get("folds") != len(folds) or fold.feature_names != tuple(names) for fold in folds):
+            yield Problem("folds that do not belong together", f"{len(folds)} folds", RESTORE)
+
+    @cached_property
+    def folds(self) -> tuple[SealedModel, ...]:
+        """The trees of each fold of accounts; none where the trees of `model_text` score everybody."""
+        names = [FOLD.format(number) for number in range(len(self.secondary))]
+        return tuple(self.secondary[name] for name in names if name in self.secondary)
+
+    def raw_score(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Floats:
+        """Return the raw score; where there are folds, by trees that saw no outcome of the row's account."""
+        if not self.folds:
+            return super().raw_score(X, threads=threads)
+        return score_by_fold(self.folds, self.matrix(X), accounts, threads=threads)
+
+    def explain(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Explained:
+        """Return contributions, base and raw scores by the trees that `raw_score` takes; with folds a base for each row."""
+        if not self.folds:
+            return super().explain(X, threads=threads)
+        return explain_by_fold(self.folds, self.matrix(X), accounts, threads=threads)
 
     @property
     def digest(self) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from staypower.models.bundle import Bundle
+from staypower.hashing import folds_of
+from staypower.models.bundle import FOLD, Accounts, Bundle, explain_by_fold, fold_models, score_by_fold
 from staypower.models.prior import shift_map
 from staypower.models.settings import Calibration, ModelSettings, Split
-from staypower.models.shapley_values import explain_scores
+from staypower.models.shapley_values import explain_on_margin
 from staypower.models.training import TreeClassifier, train
 from staypower.models.training_rows import ordered_rows, two_classes
 from staypower.models.trees import booster_of, on_margin, raw_scores_of
@@ -40,8 +41,7 @@ class ChurnClassifier(TreeClassifier):
         and 100 accounts of each class, and the later cutoffs have 50 of each class; else grouped.
     embargo_days : float or None, default None
         Gap + horizon + grace: rows whose cutoff lies less than this before the first calibration cutoff are not used by the
-        temporal split, since their outcome was not known at that cutoff. Without it the temporal split is refused: outcomes
-        of one account that overlap on both sides hide overfitting.
+        temporal split, which is refused without it: outcomes of one account that overlap on both sides hide overfitting.
     calibration : {"auto", "sigmoid", "beta", "temperature"}, default "auto"
         The calibration map, strictly rising; "auto" takes the simplest within 0.1 % of the lowest held-out log loss.
     calibration_cutoffs : int or None, default None
@@ -81,6 +81,8 @@ class ChurnClassifier(TreeClassifier):
         The trees as LightGBM text, equal bytes for equal rows.
     margin_ : LinearMargin or None
         The linear margin that the trees start from; None where trees alone are as good.
+    folds_ : tuple of SealedModel
+        Trees that saw no account of their fold, when `fit` was to keep them; else empty.
     calibration_ : CalibrationMap
         From raw score to probability.
     best_iteration_ : int
@@ -97,10 +99,9 @@ class ChurnClassifier(TreeClassifier):
 
     Notes
     -----
-    Rows are put in the order of account and cutoff before training (of their values, where those tie or are not given), so
-    the order of the input does not change the model. Rows of weight 0 are left out. Every row counts once unless weighted:
-    an account that was a customer at twelve cutoffs is twelve chances to leave, which is the population that is scored;
-    that those rows are alike is answered by leaves of several accounts and by folds that never split an account.
+    The order of the input does not change the model. Rows of weight 0 are left out. Every row counts once unless weighted: an
+    account at twelve cutoffs is twelve chances to leave, as in the population that is scored; that those rows are alike is
+    answered by leaves of several accounts and by folds that never split an account.
 
     Examples
     --------
@@ -180,11 +181,6 @@ class ChurnClassifier(TreeClassifier):
         Returns
         -------
         ChurnClassifier
-
-        Examples
-        --------
-        >>> ChurnClassifier.from_settings(ModelSettings(max_trees=300), embargo_days=120)
-        ChurnClassifier(embargo_days=120, max_trees=300)
         """
         return cls(
             **cls._parameters_of(settings),
@@ -207,6 +203,7 @@ class ChurnClassifier(TreeClassifier):
         cutoffs: ArrayLike | None = None,
         accounts: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        keep_folds: bool = False,
     ) -> Self:
         """Grow the trees, choose their number and fit the calibration map.
 
@@ -221,6 +218,8 @@ class ChurnClassifier(TreeClassifier):
         accounts : array, shape (n,), optional
             Account of each row. Without them every row is its own account.
         sample_weight : array of float, shape (n,), optional
+        keep_folds : bool, default False
+            Whether cross-fitting deals accounts by a hash of their id and `folds_` keeps its trees. It needs `accounts`.
 
         Returns
         -------
@@ -235,11 +234,13 @@ class ChurnClassifier(TreeClassifier):
         settings = self._settings()
         features, given, weights, categorical = self._checked(X, y, sample_weight)
         self.classes_, labels = two_classes(given, weights)
-        rows = ordered_rows(features, labels, weights, accounts=accounts, cutoffs=cutoffs)
+        folds = folds_of([str(each) for each in np.asarray(accounts)], settings.folds) if keep_folds else None
+        rows = ordered_rows(features, labels, weights, accounts=accounts, cutoffs=cutoffs, folds=folds)
         trained = train(rows, settings, embargo_days=self.embargo_days, categorical=categorical)
         self.model_text_ = trained.text
         self.booster_: lightgbm.Booster = booster_of(trained.text)
         self.margin_: LinearMargin | None = trained.margin
+        self.folds_ = fold_models(trained.fold_trees, self._names())
         self.calibration_: CalibrationMap = trained.calibration
         self.best_iteration_: int = self.booster_.num_trees()
         self.held_out_loss_ = trained.held_out_loss
@@ -249,44 +250,38 @@ class ChurnClassifier(TreeClassifier):
         return self
 
     def correct_odds(self, log_odds: float) -> Self:
-        """Move the calibration map, so that every probability is right where rows of one class were left out of training.
+        """Move the calibration map to make up for rows of one class that were left out of training at random.
 
         Parameters
         ----------
         log_odds : float
-            Added to the calibrated log-odds: log(q) where, of the rows that the map was fitted to, a share q of those of the
-            first class was kept, drawn without regard to anything but the label.
+            Added to the calibrated log-odds: log(q) where a share q of the first class's rows was kept.
 
         Returns
         -------
         ChurnClassifier
             Itself. The trees, and so the raw score and its reasons, stay as they are; no two rows change places.
-
-        Examples
-        --------
-        >>> rng = np.random.default_rng(0)
-        >>> X, y = rng.normal(size=(400, 2)), np.arange(400) % 2
-        >>> model = ChurnClassifier(max_trees=5).fit(X, y)
-        >>> before = model.decision_function(X)
-        >>> bool(np.allclose(model.correct_odds(-1.5).decision_function(X), before - 1.5))
-        True
         """
         check_is_fitted(self)
         self.calibration_ = shift_map(self.calibration_, log_odds)
         return self
 
-    def raw_score(self, X: ArrayLike) -> Floats:
+    def raw_score(self, X: ArrayLike, accounts: Accounts | None = None) -> Floats:
         """Return the raw score: uncalibrated log-odds, what the contributions add up to.
 
         Parameters
         ----------
         X : array or data frame of float, shape (n, k)
+        accounts : sequence of str, shape (n,), optional
+            Ids: where there are `folds_`, each row is scored by the trees that never saw its account.
 
         Returns
         -------
         array of float, shape (n,)
         """
         features = self._features(X)
+        if self.folds_ and accounts is not None:
+            return score_by_fold(self.folds_, features, accounts, threads=self._threads())
         return on_margin(self.margin_, features, raw_scores_of(self.booster_, features, threads=self._threads()))
 
     def decision_function(self, X: ArrayLike) -> Floats:
@@ -303,19 +298,21 @@ class ChurnClassifier(TreeClassifier):
         raw = self.raw_score(X)
         return self.calibration_.log_odds(raw)
 
-    def predict_proba(self, X: ArrayLike) -> Floats:
+    def predict_proba(self, X: ArrayLike, accounts: Accounts | None = None) -> Floats:
         """Return the calibrated probabilities of both classes.
 
         Parameters
         ----------
         X : array or data frame of float, shape (n, k)
+        accounts : sequence of str, shape (n,), optional
+            As in `raw_score`.
 
         Returns
         -------
         array of float, shape (n, 2)
             In the order of `classes_`.
         """
-        raw = self.raw_score(X)
+        raw = self.raw_score(X, accounts)
         churned = self.calibration_.apply(raw)
         return np.column_stack([1.0 - churned, churned])
 
@@ -334,22 +331,27 @@ class ChurnClassifier(TreeClassifier):
         log_odds = self.decision_function(X)
         return np.asarray(self.classes_[(log_odds > 0).astype(np.intp)])
 
-    def contributions(self, X: ArrayLike) -> tuple[Floats, float]:
+    def contributions(self, X: ArrayLike, accounts: Accounts | None = None) -> tuple[Floats, float | Floats]:
         """Return what each feature adds to each row's raw score: exact TreeSHAP, and the part of the linear margin.
 
         Parameters
         ----------
         X : array or data frame of float, shape (n, k)
+        accounts : sequence of str, shape (n,), optional
+            As in `raw_score`.
 
         Returns
         -------
         array of float, shape (n, k)
             In log-odds of the raw score.
-        float
-            The base, equal for all rows: base + sum of a row's contributions = its raw score, to 1e-6.
+        float or array of float, shape (n,)
+            The base, of each row when folds score them: base + sum of a row's contributions = its raw score, to 1e-6.
         """
         features = self._features(X)
-        found = explain_scores(self.model_text_, self.margin_, features, threads=self._threads())
+        if self.folds_ and accounts is not None:
+            found = explain_by_fold(self.folds_, features, accounts, threads=self._threads())
+            return found.contributions, found.base
+        found = explain_on_margin(self.model_text_, self.margin_, features, threads=self._threads())
         return found.contributions, found.base
 
     @property
@@ -374,12 +376,9 @@ class ChurnClassifier(TreeClassifier):
         ----------
         categories : mapping of str to mapping of str to int, optional
             Codes of each categorical feature that was not learned from texts in `fit`.
-        learned : mapping, optional
-            Learned definitions, JSON-able.
-        metadata : mapping, optional
-            Name, version, horizon, metrics and whatever else the reader should find, JSON-able.
+        learned, metadata : mapping, optional
+            Learned definitions, and what the reader should find: both JSON-able.
         card : str, default ""
-            The model card, Markdown.
 
         Returns
         -------
@@ -396,4 +395,5 @@ class ChurnClassifier(TreeClassifier):
             metadata=metadata or {},
             card=card,
             margin=self.margin_,
+            secondary={FOLD.format(number): fold for number, fold in enumerate(self.folds_)},
         )

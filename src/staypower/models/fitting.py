@@ -46,7 +46,9 @@ def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.b
         calibration_cutoffs=len(plan.calibration) if plan.split == "temporal" else None,
         categorical_features=list(dataset.matrix.categories) or None,
     )
-    model.fit(trained.X, trained.y, cutoffs=trained.cutoffs, accounts=trained.accounts)
+    # what is scored may be the very outcome that was learned: no trees that saw it score the account
+    keep_folds = plan.split == "snapshot"
+    model.fit(trained.X, trained.y, cutoffs=trained.cutoffs, accounts=trained.accounts, keep_folds=keep_folds)
     # the sample left out stayers, so all odds are too high by the share kept where the calibration map was fitted
     temporal = model.split_.startswith("temporal")
     kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")

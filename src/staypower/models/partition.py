@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staypower.cutoffs import DAY, text_of
+from staypower.models.margin import LinearMargin
 from staypower.models.training_rows import TrainingRows
-from staypower.models.trees import Grower, Grown
+from staypower.models.trees import Grower, Grown, portable_text
 
 __all__ = ["CrossFit", "TemporalPartition", "cross_fit", "deal_folds", "partition_by_time"]
 
@@ -101,10 +102,14 @@ class CrossFit:
                 raw[here] = grown.raw(features[here], trees=self.trees, threads=threads)
         return raw
 
+    def sealed(self) -> tuple[tuple[str, LinearMargin | None], ...]:
+        """Return the text of the trees of each fold, and the margin that they start from."""
+        return tuple((portable_text(grown.booster, trees=self.trees), grown.margin) for grown in self.grown)
 
-def cross_fit(rows: TrainingRows, grower: Grower, *, folds: int, seed: int) -> CrossFit:
+
+def cross_fit(rows: TrainingRows, grower: Grower, *, folds: int, seed: int, dealt: Positions | None = None) -> CrossFit:
     """Grow trees without each fold's accounts and find the number that serves held-out accounts best."""
-    dealt = deal_folds(rows.accounts, rows.labels, folds=folds, seed=seed)
+    dealt = deal_folds(rows.accounts, rows.labels, folds=folds, seed=seed) if dealt is None else dealt
     watched = [grower.grow_watched(rows.take(dealt != fold), rows.take(dealt == fold)) for fold in range(folds)]
     shortest = min(len(losses) for _, losses in watched)
     weights = [rows.take(dealt == fold).total_weight for fold in range(folds)]

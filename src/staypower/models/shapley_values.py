@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from staypower.models.margin import LinearMargin
 
-__all__ = ["Explained", "Explainer", "explain_rows", "explain_scores", "explainer_of"]
+__all__ = ["Explained", "Explainer", "explain_rows", "explain_on_margin", "explainer_of"]
 
 # LightGBM reads values this near to 0 as 0; the bound is a single-precision number
 _ZERO = float(np.float32(1e-35))
@@ -224,7 +224,8 @@ class Explained(NamedTuple):
     """What the features add to the raw scores of rows."""
 
     contributions: Floats  # shape (n, k): In log-odds of the raw score
-    base: float  # the same for all rows: base + sum of a row's contributions = its raw score, to rounding
+    # base + sum of a row's contributions = its raw score, to rounding. One for all rows, or one each where folds score them
+    base: float | Floats
     raw_score: Floats  # shape (n,): Bit for bit what LightGBM predicts
 
 
@@ -282,7 +283,7 @@ def explainer_of(text: str) -> Explainer:
     return Explainer(text)
 
 
-def explain_scores(text: str, margin: LinearMargin | None, features: Floats, *, threads: int | None = None) -> Explained:
+def explain_on_margin(text: str, margin: LinearMargin | None, features: Floats, *, threads: int | None = None) -> Explained:
     """Explain the raw scores of trees that start from a margin: what both add for one feature is one number."""
     found = explainer_of(text).explain(features, threads=threads)
     if margin is None:

@@ -59,6 +59,8 @@ class Trained:
     # why there is too little to trust the model: too few accounts of the rarer label. Empty when there is enough
     lacking: str = ""
     margin: LinearMargin | None = None  # what the trees start from; None: from nothing
+    # text and margin of the trees of each fold, where the caller dealt the folds: no account's own outcome is in its fold's
+    fold_trees: tuple[tuple[str, LinearMargin | None], ...] = ()
 
 
 def allows_temporal(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None) -> bool:
@@ -200,16 +202,21 @@ def _checked(
 def _train_grouped(
     rows: TrainingRows, count: int, grower: Grower, settings: FitSettings, notes: tuple[str, ...], lacking: str
 ) -> Trained:
-    cross = cross_fit(rows, grower, folds=count, seed=settings.seed)
+    given = rows.usable_folds(settings.folds)
+    count = count if given is None else settings.folds
+    cross = cross_fit(rows, grower, folds=count, seed=settings.seed, dealt=given)
     raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
     calibration, more = _calibrate(settings, raw, rows, cross.fold_of_account[rows.accounts])
     grown = grower.grow(rows, trees=cross.trees)
     text = portable_text(grown.booster, trees=cross.trees)
-    split = (
-        f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; final "
-        f"trees refitted on all {len(rows)} rows"
+    last = f"final trees refitted on all {len(rows)} rows"
+    if given is not None:
+        last = "each account is scored by the trees that never saw it"
+    split = f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; {last}"
+    return Trained(
+        *(text, calibration, split, cross.loss, notes + more, raw, lacking, grown.margin),
+        fold_trees=() if given is None else cross.sealed(),
     )
-    return Trained(text, calibration, split, cross.loss, notes + more, held_out_raw=raw, lacking=lacking, margin=grown.margin)
 
 
 def _train_blind(rows: TrainingRows, grower: Grower) -> Trained:

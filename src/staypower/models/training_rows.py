@@ -34,9 +34,17 @@ class TrainingRows:
     weights: Floats | None  # shape (n,): None: every row counts once
     accounts: NDArray[np.int64]  # shape (n,): Account number of each row, from 0
     cutoffs: NDArray[np.int64] | None  # shape (n,): Instants
+    folds: NDArray[np.int64] | None = None  # shape (n,): the fold of each row's account, where the caller deals them
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def usable_folds(self, count: int) -> NDArray[np.int64] | None:
+        """Return the folds that the caller dealt where each has rows, and the others have both labels."""
+        if self.folds is None:
+            return None
+        sides = [(self.folds == fold, self.labels[self.folds != fold]) for fold in range(count)]
+        return self.folds if all(held.any() and len(np.unique(others)) == 2 for held, others in sides) else None
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> TrainingRows:
         """Return some of the rows; account numbers stay as they are."""
@@ -46,6 +54,7 @@ class TrainingRows:
             None if self.weights is None else self.weights[which],
             self.accounts[which],
             None if self.cutoffs is None else self.cutoffs[which],
+            None if self.folds is None else self.folds[which],
         )
 
     @property
@@ -119,6 +128,7 @@ def ordered_rows(
     *,
     accounts: ArrayLike | None,
     cutoffs: ArrayLike | None,
+    folds: NDArray[np.int64] | None = None,
 ) -> TrainingRows:
     """Put rows in the order of account and cutoff; where those tie, of their values; drop rows of weight 0.
 
@@ -143,6 +153,7 @@ def ordered_rows(
         None if weights is None else weights[order],
         dense.astype(np.int64),
         None if instants is None else instants[order],
+        None if folds is None else folds[order],
     )
 
 

@@ -134,7 +134,7 @@ def evaluate(
         test = dataset.part("test")
         evaluation = evaluate_model(
             dataset,
-            bundle.predict(test.X[list(bundle.feature_names)]),
+            bundle.predict(test.X[list(bundle.feature_names)], test.accounts),
             tables,
             label=settings.label,
             features=settings.features,

@@ -42,6 +42,7 @@ from staypower.reporting.rendering import render_report
 from staypower.reporting.watch_list import WATCH_COLUMNS, watched_accounts
 from staypower.results.numbers import count, decimal, plural
 from staypower.results.result import Block, Result, Verbatim, as_html
+from staypower.scoring.ranges import beyond_words
 from staypower.writing import write_atomically
 
 __all__ = ["ReportResult", "report"]
@@ -185,7 +186,10 @@ def report(
             drift=drift,
             audit=run_audit(settings, found.tables.whole, progress=progress).report if audit else None,
             accounts=account_pages(explained, found.tables, shown, chosen),
-            notes=report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
+            notes=[
+                *report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
+                *beyond_words(scores.beyond),
+            ],
             version=__version__,
         )
     with progress.step("writing the report"):

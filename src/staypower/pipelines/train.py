@@ -39,6 +39,7 @@ from staypower.progress import Progress
 from staypower.reporting.card import write_card
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result, Verbatim
+from staypower.scoring.ranges import Beyond, beyond_to_plain, beyond_training, beyond_words
 from staypower.scoring.sealing import seal
 from staypower.tables import fingerprint
 from staypower.tracking.runs import log_comparison, log_data, log_evaluation, log_tier
@@ -111,7 +112,12 @@ class TrainResult(Result):
             *([f"Sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
             *([f"Not used: {', '.join(unused[:3])}{more} ({SAME_FOR_ALL})"] if unused else []),
             f"Fit: {self.how}",
+            *(f"At the test, {words}" for words in beyond_words(self._beyond())),
         ]
+
+    def _beyond(self) -> tuple[Beyond, ...]:
+        """Count the test rows beyond the range of the training rows."""
+        return beyond_training(self.bundle.learned, self.dataset.part("test").X)
 
     def frame(self) -> pd.DataFrame:
         """Return the metrics of the model and its baselines on the test rows."""
@@ -136,6 +142,7 @@ class TrainResult(Result):
             "features": list(self.dataset.catalogue.names),
             "left_out": dict(self.dataset.catalogue.left_out),
             "warnings": list(self.warnings),
+            "beyond_training": beyond_to_plain(self._beyond()),
             "evaluation": self.evaluation.to_dict(),
             "tier": None if self.tier is None else self.tier.to_dict(),
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
@@ -191,7 +198,7 @@ def train(
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = evaluate_model(
                 dataset,
-                model.predict_proba(dataset.part("test").X)[:, 1],
+                model.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
                 tables,
                 label=settings.label,
                 features=settings.features,
@@ -238,7 +245,7 @@ def train(
             notes=notes,
         )
         learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
-        bundle = replace(bundle, secondary=secondary.models, card=card, learned=learned)
+        bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
         with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
             log_data(run, settings.to_dict(), dataset, data=data)
             log_evaluation(run, evaluation, scratch=Path(scratch))

@@ -165,7 +165,7 @@ def tune(
 def _predict(rows: DatasetRows, settings: ModelSettings, overrides: Mapping[str, Any]) -> NDArray[np.float64]:
     """Train on the data set of some rows with some settings, and predict the rows."""
     model = fit_classifier(rows.dataset, settings.model_copy(update=dict(overrides)))
-    return np.asarray(model.predict_proba(rows.X)[:, 1], dtype=np.float64)
+    return np.asarray(model.predict_proba(rows.X, rows.accounts)[:, 1], dtype=np.float64)
 
 
 def _losses(folds: list[Dataset], settings: Settings, overrides: dict[str, Any]) -> list[Callable[[], tuple[float, int]]]:

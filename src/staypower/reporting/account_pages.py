@@ -247,7 +247,7 @@ def account_pages(
                 reasons=_sentences(story.reasons),
                 changes=_sentences(story.changes),
                 waterfall=explanation.waterfall(place[account]),
-                base=explanation.base,
+                base=story.base,
                 raw=story.raw_score,
                 timeline=timelines[account],
                 action=actions.get(account, ""),

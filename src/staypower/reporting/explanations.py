@@ -196,7 +196,7 @@ class Explanations(Result):
     @property
     def base_values(self) -> NDArray[np.float64]:
         """The base of each row, shape (n,)."""
-        return np.full(len(self), self.explanation.base)
+        return self.explanation.bases
 
     @property
     def data(self) -> NDArray[np.float64]:
@@ -272,7 +272,7 @@ class Explanations(Result):
         base = raw = change = float("nan")
         if row is not None:
             one = explanation.take(np.array([row]))
-            base, raw = one.base, float(one.raw_scores[0])
+            base, raw = float(one.bases[0]), float(one.raw_scores[0])
             levers = one.levers().iloc[0]
             known = {"reasons": one.reasons(0, self.reasons_count), "levers": {str(k): float(v) for k, v in levers.items()}}
         moved: tuple[Change, ...] = ()

@@ -72,7 +72,7 @@ class Predictor:
         self, features: pd.DataFrame, accounts: NDArray[np.object_], *, threads: int | None = None
     ) -> tuple[NDArray[np.float64], Explanation]:
         """Return the churn probability of each row, and what contributes to it."""
-        explained = self.bundle.explain(features, threads=threads)
+        explained = self.bundle.explain(features, accounts, threads=threads)
         explanation = Explanation(
             accounts, features, explained.contributions, explained.base, self.catalogue, self.typical, self.leavers
         )
@@ -114,6 +114,7 @@ class Predictor:
 
 ACCOUNT = "account_id"
 _LISTED = 10
+_WHY_ACCOUNTS = "each account is scored by trees that never saw its outcome"
 
 
 class FeatureRowScorer:
@@ -143,18 +144,19 @@ class FeatureRowScorer:
     def example(self) -> pd.DataFrame:
         """One row of no account: every feature at its typical value, missing where most accounts have none."""
         typical = self._predictor.typical
-        return pd.DataFrame([[typical[name] for name in self.bundle.feature_names]], columns=self.bundle.feature_names)
+        example = pd.DataFrame([[typical[name] for name in self.bundle.feature_names]], columns=self.bundle.feature_names)
+        return example.assign(**{ACCOUNT: ""}) if self.bundle.folds else example
 
     @property
     def columns(self) -> Mapping[str, type]:
         """Name and type (float or str) of every column that `score` returns, without `account_id`."""
-        scored = self.score(self.example)
+        scored = self.score(self.example).drop(columns=ACCOUNT, errors="ignore")
         return {str(name): float if scored[name].dtype.kind == "f" else str for name in scored.columns}
 
     def score(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Score rows of features."""
         features, predictor = self._features(rows), self._predictor
-        probability, explanation = predictor.churn(features, np.arange(len(features)).astype(object))
+        probability, explanation = predictor.churn(features, self._accounts(rows))
         churn = pd.DataFrame({"churn_probability": probability, "churn_risk_band": self._bands.of(probability)})
         secondary = predictor.secondary(features, probability)
         tiers = predictor.loyalty(features, told=self._told, abstain_below=self._abstain_below)
@@ -165,6 +167,17 @@ class FeatureRowScorer:
         if ACCOUNT in rows:
             scored.insert(0, ACCOUNT, rows[ACCOUNT].to_numpy())
         return scored
+
+    def _accounts(self, rows: pd.DataFrame) -> NDArray[np.object_]:
+        """Take the accounts; a model of folds needs them, others score rows of nobody too."""
+        if ACCOUNT in rows:
+            if self.bundle.folds and rows[ACCOUNT].isna().any():
+                blank = f"{int(rows[ACCOUNT].isna().sum())} of {len(rows)} rows"
+                raise UsageError.of("rows without an account", blank, f"fill `{ACCOUNT}`: {_WHY_ACCOUNTS}")
+            return rows[ACCOUNT].to_numpy(dtype=object)
+        if self.bundle.folds:
+            raise UsageError.of("rows without an account", f"no column `{ACCOUNT}`", f"add it: {_WHY_ACCOUNTS}")
+        return np.arange(len(rows)).astype(object)
 
     def _features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Take the model's features as numbers."""

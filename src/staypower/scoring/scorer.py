@@ -36,7 +36,8 @@ from staypower.portfolio.customer_value import ORDERED, account_values, monthly_
 from staypower.portfolio.quadrants import movement, quadrants_of
 from staypower.portfolio.settings import QuadrantSettings
 from staypower.scoring.predictions import Predictor
-from staypower.scoring.scores import ScoredParts, Scores, typed_rows
+from staypower.scoring.ranges import beyond_training
+from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ class Scorer:
         """Return the rows of the accounts of one bucket."""
         there = set(bucket.account_ids)
         asked = [account for account in self.accounts if account in there] if self.accounts else sorted(there)
-        return typed_rows(self.score(bucket, asked).table)
+        scores = self.score(bucket, asked)
+        return noted(typed_rows(scores.table), scores.beyond)
 
     def strangers(self, tables: Tables, known: pa.ChunkedArray | Sequence[str]) -> pa.Table:
         """Return the rows of accounts that were asked for and are in no bucket."""
@@ -197,7 +199,7 @@ class Scorer:
         table["model_version"] = self.model_version
         table["run_id"] = str(self.bundle.metadata.get("run_id", ""))
         table["scored_at"] = self.scored_at
-        return Scores(table, explanation, self.cutoff)
+        return Scores(table, explanation, self.cutoff, beyond=beyond_training(self.bundle.learned, explanation.features))
 
     def _churn(self, tables: Tables, accounts: list[str]) -> tuple[NDArray[np.float64], Explanation]:
         matrix = self._build(tables, self.predictor.catalogue, accounts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import chance, count, money, plain, plural
 from staypower.results.result import Block, Heading, Items, Result, TableBlock
+from staypower.scoring.ranges import Beyond, beyond_from_plain, beyond_to_plain, beyond_words, sum_beyond
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -32,6 +34,7 @@ __all__ = [
     "ScoredParts",
     "Scores",
     "SparkScores",
+    "noted",
     "outcome_words",
     "typed_rows",
 ]
@@ -47,6 +50,7 @@ _TEXT_BEGINNINGS = ("reason_", "lever_", "model_")
 _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 _NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
 _MOST_WATCHED = 100
+_BEYOND = b"staypower beyond"  # in the notes of a part
 
 
 def outcome_words(horizon_days: float | None) -> str:
@@ -63,6 +67,7 @@ class ScoreSummary(Result):
 
     cutoff: int
     movement: Movement | None
+    beyond: tuple[Beyond, ...]  # how many accounts lie beyond the training range, of each important feature; not on a cluster
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -114,7 +119,7 @@ class ScoreSummary(Result):
             moved = [row for row in self.movement.frame().to_dict("records") if row["before"] != row["now"]]
             rows = [[f"{row['before']} -> {row['now']}", count(row["accounts"])] for row in moved]
             shown.append(TableBlock(("quadrant change since the previous scores", "accounts"), rows))
-        return shown
+        return [*shown, *beyond_words(self.beyond)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -127,6 +132,7 @@ class ScoreSummary(Result):
                 "quadrants": self.quadrants().to_dict("records"),
                 "movement": None if self.movement is None else self.movement.frame().to_dict("records"),
                 "highest_risk": self.watch_list().to_dict("records"),
+                "beyond_training": beyond_to_plain(self.beyond),
             }
         )
         return cast("dict[str, Any]", found)
@@ -154,6 +160,8 @@ class Scores(ScoreSummary):
         Instant.
     movement : Movement or None
         Who moved between quadrants since the previous scores, when those were given.
+    beyond : tuple of Beyond
+        How many accounts lie beyond the training range, for each of the most important features.
 
     Notes
     -----
@@ -169,6 +177,7 @@ class Scores(ScoreSummary):
     explanation: Explanation
     cutoff: int
     movement: Movement | None = None
+    beyond: tuple[Beyond, ...] = ()
 
     def __len__(self) -> int:
         return len(self.table)
@@ -196,13 +205,14 @@ class ScoredParts(ScoreSummary):
     narrow: pd.DataFrame  # `account_id, cutoff, status, tier, quadrant, mrr` of every account, sorted by `account_id`
     watched: pd.DataFrame  # the accounts of highest risk, all columns
     movement: Movement | None = None  # who moved between quadrants since the previous scores, when those were given
+    beyond: tuple[Beyond, ...] = ()
 
     @classmethod
     def of(cls, parts: Sequence[Path], cutoff: int, previous: pd.DataFrame | None = None) -> ScoredParts:
         """Read what is needed of the parts."""
         narrow = _columns(parts, _NARROW)
         moved = None if previous is None else movement(previous, narrow)
-        return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved)
+        return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved, sum_beyond(map(_beyond_in, parts)))
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -246,6 +256,15 @@ def typed_rows(scores: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(scores, schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
+def noted(rows: pa.Table, beyond: Sequence[Beyond]) -> pa.Table:
+    """Note with the rows of a part how many lie beyond the training range."""
+    return rows.replace_schema_metadata({_BEYOND: json.dumps(beyond_to_plain(beyond)).encode()})
+
+
+def _beyond_in(part: Path) -> tuple[Beyond, ...]:
+    return beyond_from_plain(json.loads((pq.read_schema(part).metadata or {}).get(_BEYOND, b"[]")))
+
+
 def _type_of(name: str) -> pa.DataType:
     if name in _TEXTS or name.startswith(_TEXT_BEGINNINGS):
         return pa.string()
@@ -268,6 +287,7 @@ class SparkScores(ScoreSummary):
     riskiest: pd.DataFrame  # the ten accounts of highest risk, all columns
     placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
     movement: None = None
+    beyond: tuple[Beyond, ...] = ()
 
     @classmethod
     def of(cls, written: DataFrame, cutoff: int) -> SparkScores:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from staypower import __version__
 from staypower.dataset.building import Dataset, DatasetRows
 from staypower.dataset.cutoff_plan import PARTS
@@ -14,9 +12,7 @@ from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import calibrated_base_rate
-
-if TYPE_CHECKING:
-    pass
+from staypower.scoring.ranges import RANGES, find_ranges
 
 __all__ = ["seal"]
 
@@ -46,7 +42,7 @@ def seal(
         "horizon_days": label.outcome_days,
         "base_rate": dataset.base_rate("training", "calibration"),
         "calibrated_base_rate": calibrated_base_rate(dataset),
-        "risk_reference": RiskReference.of(model.predict_proba(last.X)[:, 1]).to_dict(),
+        "risk_reference": RiskReference.of(model.predict_proba(last.X, last.accounts)[:, 1]).to_dict(),
         "cutoffs": dataset.plan.to_dict(),
         "fit": model.split_,
         "metrics": dict(evaluation.metrics()),
@@ -57,7 +53,11 @@ def seal(
     }
     return model.to_bundle(
         categories={column: dict(dataset.catalogue.codes.get(column, {})) for column in dataset.matrix.categories},
-        learned={"catalogue": dataset.catalogue.to_dict(), "usual": typical.to_dict()},
+        learned={
+            "catalogue": dataset.catalogue.to_dict(),
+            "usual": typical.to_dict(),
+            RANGES: find_ranges(dataset.part("training", "calibration"), evaluation.importance),
+        },
         metadata=metadata,
     )
 

@@ -132,9 +132,9 @@ def test_what_the_features_add_is_the_score(sealed, values):
 def test_a_margin_that_reasons_forget_is_noticed(sealed, monkeypatch):
     """The test above fails where the margin is left out of the reasons."""
     features, _ = made(20)
-    real = bundle_module.explain_scores
+    real = bundle_module.explain_on_margin
     monkeypatch.setattr(
-        bundle_module, "explain_scores", lambda text, margin, features, threads=None: real(text, None, features)
+        bundle_module, "explain_on_margin", lambda text, margin, features, threads=None: real(text, None, features)
     )
     assert (sealed.explain(features).raw_score != sealed.raw_score(features)).all()
 
