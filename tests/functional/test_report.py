@@ -123,6 +123,7 @@ def test_one_snapshot_has_a_report_too(tmp_path):
     assert "not a temporal test" in page
     assert 'id="portfolio"' not in page
     card = next((tmp_path / "models").rglob("card.md")).read_text(encoding="utf-8")
+    assert "The recency rule is left out: it needs one of the features days_since_last_use, days_since_last_order" in card
     said = {"page": page, "card": card}
     for command in ("score", "explain"):
         code, said[command], err = run(command, "-c", config, "--quiet", "--model", "1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from types import MappingProxyType
 from typing import Any
@@ -14,11 +14,13 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from staypower.checking.leaks import leak_suspects
+from staypower.checking.row_meaning import RowFigures, doubtful_attributes, doubtful_rows
 from staypower.cutoffs import DAY, MISSING, text_of
 from staypower.results.numbers import UNKNOWN, count, percent, plural
 from staypower.results.result import Block, Head, Heading, Items, Result, TableBlock
 from staypower.schemas import SCHEMAS
 from staypower.sources.findings import Finding
+from staypower.sources.settings import TableSource
 from staypower.tables import BucketedTables, Table, Tables
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -206,8 +208,12 @@ def check_tables(
     target: Mapping[str, int] | None = None,
     label: Collection[str] = (),
     derived: Collection[tuple[str, str]] = (),
+    sources: Mapping[str, Sequence[TableSource]] | None = None,
+    grace: int | None = None,
 ) -> CheckReport:
     """Check whether tables can be used, one bucket of accounts at a time; `derived` are columns that follow from others.
+
+    `grace` is that of a label of contracts; `sources` say how columns are mapped, for the fixes.
 
     >>> import pyarrow as pa
     >>> from staypower.schemas import SCHEMAS
@@ -216,16 +222,21 @@ def check_tables(
     >>> check_tables(Tables({"accounts": accounts}, 0)).errors[0].problem
     'neither an event table nor a usable attribute'
     """
-    empty, looked = tables.empty, list(tables.each(_look))
-    figures = {name: reduce(add, (each[name] for each, _ in looked)) for name in empty}
-    attributes = pd.concat([frame for _, frame in looked]).sort_index(kind="stable")
+    empty, looked, given = tables.empty, list(tables.each(partial(_look, grace=grace))), sources or {}
+    figures = {name: reduce(add, (each[name] for each, _, _ in looked)) for name in empty}
+    attributes = pd.concat([frame for _, frame, _ in looked]).sort_index(kind="stable")
+    meaning = reduce(add, (each for _, _, each in looked))
     found = [*findings, *_nothing_to_train_on(empty), *_changing(empty, figures), *_leaks(empty, attributes, target, label)]
     found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *_absent(empty, derived)]
+    found += doubtful_rows(meaning, empty, {name: each.rows for name, each in figures.items()}, given, grace)
+    used = attributes.columns if empty["accounts"].has("valid_from") else empty["accounts"].fixed
+    found += doubtful_attributes(attributes, set(used), given.get("accounts", ()), label=label)
     return CheckReport.of(found, {name: figures[name].summary(table) for name, table in empty.items()})
 
 
-def _look(bucket: Tables) -> tuple[dict[str, _Figures], pd.DataFrame]:
-    return {name: _Figures.of(table) for name, table in bucket.items()}, attribute_frame(bucket["accounts"])
+def _look(bucket: Tables, *, grace: int | None) -> tuple[dict[str, _Figures], pd.DataFrame, RowFigures]:
+    figures = {name: _Figures.of(table) for name, table in bucket.items()}
+    return figures, attribute_frame(bucket["accounts"]), RowFigures.of(bucket, grace)
 
 
 def attribute_frame(accounts: Table) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset
 from staypower.dataset.sampling import Sampling
 from staypower.errors import Problem, UsageError
-from staypower.evaluation.baselines import probabilities, score_baselines
+from staypower.evaluation.baselines import left_out, probabilities, score_baselines
 from staypower.evaluation.contacting import FairnessGap, contact_plans, contacted_share, fairness_gaps, pays_above
 from staypower.evaluation.measures import METRICS, estimates_of, measure
 from staypower.evaluation.resampling import estimate, row_weights
@@ -333,7 +333,7 @@ def evaluate_model(
         threads=threads,
     )
     scores = {MODEL: probability, **score_baselines(test, facts)}
-    remarks = list(facts.remarks)
+    remarks = [*facts.remarks, *left_out(scores)]
     if prior is not None:
         scores[_CORRECTED], remark = _corrected(probability, test.cutoffs, prior, calibrated_base_rate)
         remarks.append(remark)

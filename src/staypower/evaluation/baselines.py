@@ -7,7 +7,7 @@ needed, LightGBM with its defaults whether this training of trees is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ __all__ = [
     "Baseline",
     "NEVER_DAYS",
     "last_answer_rule",
+    "left_out",
     "lightgbm_baseline",
     "logistic_baseline",
     "probabilities",
@@ -294,6 +295,7 @@ class Baseline:
     missing: str  # what a row without the needed values gets, for the docs
     score: Callable[[DatasetRows, RowFacts], NDArray[np.float64] | None]  # None where what it needs is not there
     is_probability: bool = False
+    columns: tuple[str, ...] = ()  # the features of which it needs one
 
 
 def _rule(
@@ -304,6 +306,17 @@ def _rule(
 ) -> NDArray[np.float64] | None:
     present = [column for column in columns if column in rows.dataset.X]
     return rule(rows.dataset.X[present].iloc[rows.index], present) if present else None
+
+
+def _of_features(
+    name: str,
+    description: str,
+    missing: str,
+    rule: Callable[[Columns, Sequence[str]], NDArray[np.float64]],
+    columns: Sequence[str],
+) -> Baseline:
+    """Declare a rule that reads some features, as many of them as there are."""
+    return Baseline(name, description, missing, partial(_rule, rule, columns), columns=tuple(columns))
 
 
 def _logistic(rows: DatasetRows, facts: RowFacts) -> NDArray[np.float64]:
@@ -326,18 +339,20 @@ def _lightgbm(rows: DatasetRows, facts: RowFacts) -> NDArray[np.float64]:
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
     for baseline in (
-        Baseline(
+        _of_features(
             "recency rule",
             "days since the latest activity of any kind",
             "an activity that never happened is longest ago",
-            partial(_rule, recency_rule, ("days_since_last_use", "days_since_last_order")),
+            recency_rule,
+            ("days_since_last_use", "days_since_last_order"),
         ),
-        Baseline("tenure rule", "the shorter the tenure, the higher", "median", partial(_rule, tenure_rule, TENURE_FEATURES)),
-        Baseline(
+        _of_features("tenure rule", "the shorter the tenure, the higher", "median", tenure_rule, TENURE_FEATURES),
+        _of_features(
             "last survey answer",
             "the lower the last answer, the higher; NPS if there is one, else CSAT, else CES",
             "median",
-            partial(_rule, last_answer_rule, ("nps_last", "csat_last", "ces2_last", "ces1_last")),
+            last_answer_rule,
+            ("nps_last", "csat_last", "ces2_last", "ces1_last"),
         ),
         Baseline(
             "health score",
@@ -367,6 +382,19 @@ def score_baselines(rows: DatasetRows, facts: RowFacts) -> dict[str, NDArray[np.
     """Score rows by every baseline that the data allow."""
     scores = {name: baseline.score(rows, facts) for name, baseline in BASELINES.items()}
     return {name: score for name, score in scores.items() if score is not None}
+
+
+def left_out(scores: Collection[str]) -> tuple[str, ...]:
+    """Say which rules are not among some scores, and which features they lack.
+
+    >>> left_out(["tenure rule", "last survey answer"])
+    ('The recency rule is left out: it needs one of the features days_since_last_use, days_since_last_order.',)
+    """
+    return tuple(
+        f"The {name} is left out: it needs one of the features {', '.join(baseline.columns)}."
+        for name, baseline in BASELINES.items()
+        if baseline.columns and name not in scores
+    )
 
 
 def probabilities() -> frozenset[str]:

@@ -20,7 +20,7 @@ from staypower.dataset.folds import build_folds
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import sample_remarks, sampled_capacity
 from staypower.evaluation.backtest import Backtest
-from staypower.evaluation.baselines import probabilities, score_baselines
+from staypower.evaluation.baselines import left_out, probabilities, score_baselines
 from staypower.evaluation.folds import POOLED_SPLIT, FoldPredictions, backtest_of, predict_by_halves
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
@@ -191,8 +191,8 @@ def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldP
         lambda half: fit_classifier(dataset, settings.model, half),
         fewest_churners=settings.model.min_churners,
     )
-    remarks = [*facts.remarks, *sample_remarks(dataset.sampling, settings.capacity)]
     scores = score_baselines(fresh, facts)
+    remarks = [*facts.remarks, *left_out(scores), *sample_remarks(dataset.sampling, settings.capacity)]
     return FoldPredictions(
         plan=dataset.plan,
         learned_rows=len(trained),

@@ -176,12 +176,13 @@ def _checked(settings: Settings, tables: BucketedTables, found: Sequence[Finding
         derived = () if catalogue is None else derivations(catalogue, tables.empty)
         findings += [_as_note(one) for one in derived]
         report = check_tables(
-            tables,
-            findings,
+            *(tables, findings),
             outcome_days=settings.label.outcome.embargo,
             target=_target(labels),
             label=settings.label.hidden,
             derived={(one.table, one.column) for one in derived},
+            sources=settings.tables,
+            grace=settings.label.outcome.grace if settings.label.by_subscriptions else None,
         )
     return CheckResult(report, catalogue, plan, labels)
 

@@ -1,0 +1,214 @@
+"""What rows and words mean, where they can be read in two ways: days without use, contracts that move, numbers as text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from staypower.cutoffs import DAY, MISSING, text_of
+from staypower.results.numbers import count, percent, plural
+from staypower.schemas import SCHEMAS
+from staypower.sources.findings import Finding
+from staypower.sources.settings import TableSource
+from staypower.tables import Table, Tables, numbered
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["RowFigures", "doubtful_attributes", "doubtful_rows"]
+
+# a roll-up: this share of the accounts that were seen for four weeks have a row on every day in between
+_EVERY_DAY, _LONG_ENOUGH, _FEWEST_ACCOUNTS = 0.9, 28, 10
+# fewer rows without use change little
+_MANY_ZEROS = 0.01
+# a migration: at least so many ends on one day, and at least half of all that a new start undid
+_MIGRATION, _HALF = 10, 0.5
+_FEWEST_WORDS, _SAME, _DIFFERENT = 20, 0.99, 0.5
+_FAR = 10_000_000
+_ONLY_ACTIVE = "read only rows with activity: `where: COLUMN > 0`, with the column that counts it"
+_SIGNS = "$€£¥%, "
+_MONEY = re.compile(r"[-+]?\s?[$€£¥]?\s?[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[$€£¥%]?")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_COLUMN = re.compile(r"[\w .-]+")
+
+
+@dataclass(frozen=True)
+class RowFigures:
+    """What the rows of some accounts show; those of several buckets add up."""
+
+    zeros: Counter[str] = field(default_factory=Counter)  # rows of each table with a quantity of 0
+    blanks: Counter[str] = field(default_factory=Counter)  # and without a quantity
+    long_enough: Counter[str] = field(default_factory=Counter)  # accounts of each table that were seen for four weeks
+    every_day: Counter[str] = field(default_factory=Counter)  # those of them with a row on every day in between
+    undone: Counter[int] = field(default_factory=Counter)  # ends that a new start undid, by day number
+
+    @classmethod
+    def of(cls, tables: Tables, grace: int | None) -> RowFigures:
+        """Look at the rows of some accounts; `grace` is that of a label of contracts."""
+        found = cls()
+        for name, table in tables.items():
+            if name not in SCHEMAS or name == "usage":
+                found.every_day[name], found.long_enough[name] = _rows_on_every_day(table)
+        if tables.has("usage", "quantity"):
+            quantity = tables["usage"].numbers("quantity")
+            found.zeros["usage"] = int((quantity == 0).sum())
+            found.blanks["usage"] = int(np.isnan(quantity).sum())
+        if grace is not None and tables.has("subscriptions", "started_at", "ended_at"):
+            found.undone.update(_undone_ends(tables["subscriptions"], grace))
+        return found
+
+    def __add__(self, other: RowFigures) -> RowFigures:
+        return RowFigures(
+            self.zeros + other.zeros,
+            self.blanks + other.blanks,
+            self.long_enough + other.long_enough,
+            self.every_day + other.every_day,
+            self.undone + other.undone,
+        )
+
+
+def _days(table: Table, column: str | None = None) -> NDArray[np.int64]:
+    """Return the day number of each row, `MISSING` where it has none."""
+    times = table.own_instants() if column is None else table.instants(column)
+    return np.where(times == MISSING, MISSING, times // DAY)
+
+
+def _rows_on_every_day(table: Table) -> tuple[int, int]:
+    """Count the accounts with a row on every day from their first to their last, and those that were seen long enough."""
+    days = _days(table)
+    there = days != MISSING
+    if not there.any():
+        return 0, 0
+    account = numbered(table.data.column("account_id"))[0].astype(np.int64)[there]
+    day = days[there] - days[there].min()
+    span = int(day.max()) + 1
+    pairs = np.unique(account * span + day)
+    start = np.unique(pairs // span, return_index=True)[1]
+    distinct = np.diff(np.append(start, len(pairs)))
+    last = pairs[start + distinct - 1]
+    length = last - pairs[start] + 1
+    seen = length >= _LONG_ENOUGH
+    return int((seen & (distinct == length)).sum()), int(seen.sum())
+
+
+def _undone_ends(table: Table, grace: int) -> Counter[int]:
+    """Count, by day, the ends of everything that an account had which a new start followed within the grace."""
+    if table.has("valid_from") or not len(table):
+        return Counter()
+    account = numbered(table.data.column("account_id"))[0].astype(np.int64)
+    start, end = _days(table, "started_at"), _days(table, "ended_at")
+    known = start != MISSING
+    account, start = account[known], start[known]
+    end = np.where(end[known] == MISSING, _FAR - 1, end[known])
+    order = np.lexsort((end, start, account))
+    account, start, end = account[order], start[order], end[order]
+    # accounts lie far apart, so one running maximum serves them all
+    reached = np.maximum.accumulate(account * _FAR + end) - account * _FAR
+    hole = start[1:] - reached[:-1]
+    undone = (account[1:] == account[:-1]) & (hole >= 0) & (hole <= grace)
+    return Counter(reached[:-1][undone].tolist())
+
+
+def doubtful_rows(
+    figures: RowFigures,
+    empty: Tables,
+    rows: Mapping[str, int],
+    sources: Mapping[str, Sequence[TableSource]],
+    grace: int | None,
+) -> Iterator[Finding]:
+    """Name rows that stand for days, and ends that are none."""
+    zeros = figures.zeros["usage"]
+    many = zeros >= max(_MANY_ZEROS * rows.get("usage", 0), 1)
+    if many:
+        share = zeros / rows["usage"]
+        fix = f"read only rows with use, {_where(sources.get('usage', ()), blanks=figures.blanks['usage'])}"
+        fix += f"; {count(rows['usage'] - zeros)} of {plural(rows['usage'], 'row')} are left"
+        meaning = "a daily roll-up writes them: as rows they count as use in recency, active days and trends"
+        yield Finding("warning", "usage", "quantity", zeros, f"{percent(share)} of the rows have a quantity of 0", meaning, fix)
+    for name, seen in figures.long_enough.items():
+        share = figures.every_day[name] / seen if seen else 0.0
+        if seen < _FEWEST_ACCOUNTS or share < _EVERY_DAY or (name == "usage" and many):
+            continue
+        problem = f"{percent(share)} of the accounts have a row on every day"
+        meaning = "if a row stands for a day and not for a use, recency and active days say nothing"
+        fix = "map the column that counts the use as `quantity`: `check` then names the `where` that fits"
+        if empty.has(name, "quantity"):
+            yield Finding("note", name, "", 0, problem, "all of them with use: recency and active days say little")
+        else:
+            yield Finding("warning", name, "", 0, problem, meaning, fix if name == "usage" else _ONLY_ACTIVE)
+    yield from _undone(figures.undone, grace)
+
+
+def _where(sources: Sequence[TableSource], *, blanks: int) -> str:
+    """Write the `where` of each source that leaves out rows without use."""
+    made = []
+    for number, source in enumerate(sources or [TableSource()]):
+        given = str(source.mapping.get("quantity", "quantity"))
+        name = given if _NAME.fullmatch(given) else f'"{given}"' if _COLUMN.fullmatch(given) else f"({given})"
+        rule = f"{name} is null or {name} <> 0" if blanks else f"{name} <> 0"
+        if source.where:
+            rule = f"({source.where}) and ({rule})"
+        place = f" in `tables.usage[{number}]`" if len(sources) > 1 else " in `tables.usage`"
+        made.append(f"`where: {rule}`{place}")
+    return ", ".join(made)
+
+
+def _undone(undone: Counter[int], grace: int | None) -> Iterator[Finding]:
+    total = sum(undone.values())
+    if not total:
+        return
+    problem = f"{plural(total, 'end')} followed by a new start within the grace of {grace} days"
+    fix = "nothing, if contracts are renewed or changed this way; else write a shorter `label.grace`"
+    yield Finding("note", "subscriptions", "ended_at", total, problem, "not churn: the account stays a customer", fix)
+    day, most = undone.most_common(1)[0]
+    if most >= max(_MIGRATION, _HALF * total):
+        problem = f"{count(most)} of the ends that a new start undid lie on {text_of(day * DAY)}: a migration"
+        meaning = "nobody left, but on that day each contract begins anew: its age, term and plan change say nothing"
+        fix = "join the two rows of each contract at the source: the first start, the last end"
+        yield Finding("warning", "subscriptions", "ended_at", most, problem, meaning, fix)
+
+
+def doubtful_attributes(
+    attributes: pd.DataFrame, used: Collection[str], sources: Sequence[TableSource], *, label: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Name attributes whose words are numbers with signs, nearly all different, or nearly all the same."""
+    every = any(source.static == "all" for source in sources)
+    mapping = {name: str(value) for source in sources for name, value in source.mapping.items()}
+    for name in (str(name) for name in attributes if str(name) in used and str(name) not in label):
+        known = attributes[name].dropna()
+        if len(known) < _FEWEST_WORDS:
+            continue
+        counts = known.value_counts()
+        own = mapping.get(name, name)
+        leave = f"write `leave_out: [{own}]`" if every else f"take `{name}` out of `static`"
+        text = not (pd.api.types.is_numeric_dtype(known) or pd.api.types.is_datetime64_any_dtype(known))
+        if text and _are_numbers(words := [str(word) for word in counts.index]):
+            meaning = "each is a word of its own: 9 and 10 are as different as 9 and 900"
+            fix = f"write `{name}: {_as_number(own, words)}`"
+            yield Finding("warning", "accounts", name, len(known), "numbers written as text", meaning, fix, tuple(words[:3]))
+        elif counts.iloc[0] >= _SAME * len(known):
+            problem = f"{percent(counts.iloc[0] / len(known))} of the accounts have the same value, `{counts.index[0]}`"
+            yield Finding("note", "accounts", name, 0, problem, "nothing can be learned from it", leave)
+        elif text and len(counts) > _DIFFERENT * len(known):
+            problem = f"words that are nearly all different: {count(len(counts))} in {plural(len(known), 'account')}"
+            yield Finding("note", "accounts", name, 0, problem, "it names accounts, not groups of them", leave)
+
+
+def _are_numbers(words: Sequence[str]) -> bool:
+    """Say whether all words would be numbers without signs and commas, and some have them."""
+    signed = any(any(sign in word.strip() for sign in _SIGNS) for word in words)
+    return signed and all(_MONEY.fullmatch(word.strip()) for word in words)
+
+
+def _as_number(own: str, words: Sequence[str]) -> str:
+    """Write the expression that makes numbers of the words."""
+    text = own if _NAME.fullmatch(own) else f'"{own}"' if _COLUMN.fullmatch(own) else own
+    for sign in (sign for sign in _SIGNS if any(sign in word for word in words)):
+        text = f"replace({text}, '{sign}', '')"
+    return f"cast({text} as double)"
