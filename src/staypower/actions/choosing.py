@@ -25,6 +25,7 @@ from staypower.actions.ranking import (
     values_at_risk,
 )
 from staypower.errors import UsageError
+from staypower.explanation.topics import TOTALS
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
@@ -79,7 +80,7 @@ def used_columns(reasons: int, *, sentences: bool = True) -> list[str]:
     ['lever_1', 'contribution_1']
     """
     parts = ("reason", "lever", "contribution") if sentences else ("lever", "contribution")
-    return [*_USED, *(f"{part}_{number}" for part in parts for number in range(1, reasons + 1))]
+    return [*_USED, *TOTALS, *(f"{part}_{number}" for part in parts for number in range(1, reasons + 1))]
 
 
 def choose_for(

@@ -13,6 +13,7 @@ import pandas as pd
 from staypower.actions.playbook import ACCOUNT_OWNER, AUTOMATIC, Action, ActionSettings, Playbook
 from staypower.compiled import jit
 from staypower.errors import Problem, UsageError
+from staypower.explanation.topics import TOTALS
 from staypower.features.definition import LEVERS
 
 if TYPE_CHECKING:
@@ -265,7 +266,27 @@ class Fit:
 
 
 def lever_shares(scores: pd.DataFrame) -> NDArray[np.float64]:
-    """Return each lever's share of what raises each account's risk.
+    """Return each lever's share of what raises each account's risk more than is typical of accounts like it.
+
+    Scores without totals are read by their reasons.
+
+    >>> shares = lever_shares(pd.DataFrame({"total_support": [0.75], "total_value": [0.25], "total_billing": [np.nan]}))
+    >>> float(shares[0, LEVERS.index("support")]), float(shares[0, LEVERS.index("billing")])
+    (0.75, 0.0)
+    """
+    if any(name in scores for name in TOTALS):
+        totals = np.stack([_total(scores, name) for name in TOTALS], axis=1)
+        return np.asarray(totals / np.where(totals.sum(axis=1) > 0, totals.sum(axis=1), 1.0)[:, None])
+    return _shares_of_reasons(scores)
+
+
+def _total(scores: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    # missing for accounts without a score, and for levers without a feature
+    return np.nan_to_num(_numbers(scores, name)) if name in scores else np.zeros(len(scores))
+
+
+def _shares_of_reasons(scores: pd.DataFrame) -> NDArray[np.float64]:
+    """Return each lever's share of the reasons that raise each account's risk.
 
     >>> reasons = {"lever_1": ["support"], "contribution_1": [0.75], "lever_2": [None], "contribution_2": [0.25],
     ...            "lever_3": ["value"], "contribution_3": [-0.5]}

@@ -12,9 +12,9 @@ import pandas as pd
 
 from staypower.errors import UsageError
 from staypower.explanation.reasons import Explanation, lever_words, sum_levers
+from staypower.explanation.selection import choose_topics, find_members
 from staypower.explanation.sentences import change_sentence, moved_words
-from staypower.explanation.topics import NOTHING, choose_topics, leading_members, sum_topics
-from staypower.features.definition import Definition
+from staypower.explanation.topics import NOTHING, sum_topics
 from staypower.results.numbers import count as counted
 from staypower.results.numbers import plain, plural, signed
 from staypower.results.result import Block, Head, Result, TableBlock
@@ -169,14 +169,16 @@ class Changes(Result):
 
     def _of_rows(self, rows: slice, count: int) -> list[tuple[Change, ...]]:
         sums, topics = self.sums[rows], self.now.topics
-        chosen = choose_topics(sums, np.abs(sums), topics, count)
-        columns = leading_members(self.contributions[rows], sums, chosen, topics)
+        then, now = self.then.matrix[rows], self.now.matrix[rows]
+        definitions = [self.now.definitions[str(name)] for name in self.now.features.columns]
+        members = find_members(
+            *(self.contributions[rows], sums, topics, definitions, now), lambda column, part: then[part, column]
+        )
+        chosen = choose_topics(np.where(members == NOTHING, 0.0, sums), None, topics, count)
         start, _, _ = rows.indices(len(self))
         return [
             tuple(
-                self._change(start + row, topic, column)
-                for topic, column in zip(chosen[row].tolist(), columns[row].tolist(), strict=True)
-                if topic != NOTHING
+                self._change(start + row, topic, int(members[row, topic])) for topic in chosen[row].tolist() if topic != NOTHING
             )
             for row in range(len(sums))
         ]
@@ -185,12 +187,8 @@ class Changes(Result):
         topic, name = self.now.topics[number], str(self.now.features.columns[column])
         before, after = float(self.then.matrix[row, column]), float(self.now.matrix[row, column])
         moved = float(self.sums[row, number])
-        words = f"{change_sentence(self.now.catalogue, self._definitions[name], before, after)} ({moved_words(moved)})"
+        words = f"{change_sentence(self.now.catalogue, self.now.definitions[name], before, after)} ({moved_words(moved)})"
         return Change(name, before, after, moved, words, topic.lever, topic.name, topic.title)
-
-    @cached_property
-    def _definitions(self) -> dict[str, Definition]:
-        return {definition.name: definition for definition in self.now.catalogue.definitions}
 
     def levers(self) -> pd.DataFrame:
         """Return the change of each account's raw score by lever, one row per account; rows add up to its change."""

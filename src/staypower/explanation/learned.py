@@ -4,14 +4,13 @@ A typical value is the median of a feature over all accounts, and over groups of
 
 A prediction relies on the signs that separate accounts best, mostly falling usage, whatever made usage fall. Churned accounts
 often said why they left. A small model (multinomial, linear in the contributions of the topics) is fitted to the levers that
-they named. Reasons whose lever was named more often by similar churned accounts than by churned accounts in general move up,
-others move down. Contributions do not change, only their order. It needs reasons for leaving, and words that assign them to
-levers.
+they named. It decides which levers come first among those that matter; contributions alone decide what matters. It needs
+reasons for leaving, and words that assign them to levers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,6 @@ LEAST_LEAVERS = 100  # with fewer churned accounts that gave a reason, nothing i
 _LEAST_OF_A_LEVER = 10
 _REGULARISATION = 0.01
 _FLOOR = 0.02
-_MOST = 16.0
 _KEY = "reasons"  # in a bundle's learned definitions
 
 
@@ -83,19 +81,19 @@ class LeaverReasons:
         found: NDArray[np.float64] = chance / total[:, None]
         return found
 
-    def emphasis(self, sums: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.float64]:
-        """Return what the strength of each topic is multiplied by where it raises the risk; 1 for levers that were not named.
+    def order(self, totals: NDArray[np.float64], sums: NDArray[np.float64], levers: Sequence[str]) -> NDArray[np.float64]:
+        """Return what the levers are ordered by, largest first; `totals` has a column for each of them.
 
-        The square of how much more often than in general its lever is named: on simulated companies it was better than the
-        plain ratio.
+        The root of a lever's total, times how often similar churned accounts named it, by the root of how often all did. A
+        lever that was not named counts as if it were named half as often as the rarest.
         """
-        ratio = self.shares_for(sums) / np.asarray(self.share)
-        factor = np.clip(ratio * ratio, 1.0 / _MOST, _MOST)
-        found = np.ones(sums.shape)
-        for number, topic in enumerate(topics):
-            if topic.lever in self.levers:
-                found[:, number] = factor[:, self.levers.index(topic.lever)]
-        return found
+        rarest = np.sqrt(min(self.share) / 2.0)
+        factor = np.full(totals.shape, rarest)
+        shares = self.shares_for(sums) / np.sqrt(np.asarray(self.share))
+        for place, lever in enumerate(levers):
+            if lever in self.levers:
+                factor[:, place] = shares[:, self.levers.index(lever)]
+        return np.asarray(np.sqrt(totals) * factor)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -221,6 +219,7 @@ class TypicalValues:
     by: str | None = None  # category feature that groups accounts
     # by code of that category, the typical values of its accounts
     groups: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
+    contributions: TypicalValues | None = None  # the same for the contributions of topics; None for models sealed without
 
     def __getitem__(self, name: str) -> float:
         return self.values.get(name, _NAN)
@@ -237,17 +236,27 @@ class TypicalValues:
         codes = features[self.by].to_numpy(dtype=np.float64)
         return np.where(np.isin(codes, list(self.groups)), codes, _NAN)
 
+    def of_rows(self, name: str, codes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what is typical for each row, given what `codes` returned for it."""
+        found = np.full(len(codes), self[name])
+        for code in self.groups if name != self.by else ():
+            found[codes == code] = self.of(name, code)
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN becomes None."""
         groups = {str(code): _plain(values) for code, values in self.groups.items()}
-        return {"all": _plain(self.values), "by": self.by, "alike": groups}
+        contributions = {} if self.contributions is None else {"contributions": self.contributions.to_dict()}
+        return {"all": _plain(self.values), "by": self.by, "alike": groups, **contributions}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> TypicalValues:
         """Rebuild what `to_dict` wrote; models sealed before there were groups are read too."""
         if not isinstance(plain.get("all"), Mapping):
             return cls(_read(plain))
-        return cls(_read(plain["all"]), plain["by"], {float(code): _read(values) for code, values in plain["alike"].items()})
+        groups = {float(code): _read(values) for code, values in plain["alike"].items()}
+        contributions = cls.from_dict(plain["contributions"]) if "contributions" in plain else None
+        return cls(_read(plain["all"]), plain["by"], groups, contributions)
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -259,9 +268,16 @@ def _read(plain: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def find_typical_values(
-    X: pd.DataFrame, cutoffs: NDArray[np.int64], categories: Sequence[str], *, by: str | None = None
+    X: pd.DataFrame,
+    cutoffs: NDArray[np.int64],
+    categories: Sequence[str],
+    *,
+    by: str | None = None,
+    contributions: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> TypicalValues:
     """Find typical values at the latest of the cutoffs that a model was trained on.
+
+    `contributions` returns what each topic contributes for some rows; with it, typical contributions are found as well.
 
     >>> find_typical_values(pd.DataFrame({"a": [1.0, 5.0, 7.0]}), np.array([0, 1, 1]), ()).values
     {'a': 6.0}
@@ -270,6 +286,7 @@ def find_typical_values(
         fix = nearest(by, categories) if len(categories) else "leave it out: the model has no category feature"
         raise UsageError.of("no category feature to compare accounts by", f"explanation.compare_by: {by}", fix)
     latest = X[cutoffs == cutoffs.max()]
+    pushed = None if contributions is None else contributions(latest)
     whole = _typical(latest, categories)
     for name in (by,) if by is not None else _candidates(categories):
         codes, counts = np.unique(latest[name].dropna().to_numpy(), return_counts=True)
@@ -277,9 +294,18 @@ def find_typical_values(
         # a group of nearly all accounts adds nothing
         telling = len(codes) > (1 if name in COMPARED else _YES_OR_NO) or by is not None
         if len(large) and len(codes) <= _MOST_GROUPS and telling:
-            groups = {float(code): _typical(latest[latest[name] == code], categories) for code in large}
-            return TypicalValues(whole, name, groups)
-    return TypicalValues(whole)
+            alike = {float(code): (latest[name] == code).to_numpy() for code in large}
+            groups = {code: _typical(latest[rows], categories) for code, rows in alike.items()}
+            return TypicalValues(whole, name, groups, _typical_contributions(pushed, name, alike))
+    return TypicalValues(whole, contributions=_typical_contributions(pushed, None, {}))
+
+
+def _typical_contributions(
+    pushed: pd.DataFrame | None, by: str | None, alike: Mapping[float, NDArray[np.bool_]]
+) -> TypicalValues | None:
+    if pushed is None:
+        return None
+    return TypicalValues(_typical(pushed, ()), by, {code: _typical(pushed[rows], ()) for code, rows in alike.items()})
 
 
 def _candidates(categories: Sequence[str]) -> list[str]:

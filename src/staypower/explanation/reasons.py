@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from staypower.explanation.learned import LeaverReasons, TypicalValues
+from staypower.explanation.selection import choose_topics, find_members, leading_topics
 from staypower.explanation.sentences import Phrase, direction_of, group_words, round_as_written, sentence
-from staypower.explanation.topics import NOTHING, Topic, choose_topics, leading_members, sum_topics, topics_of
+from staypower.explanation.topics import NOTHING, TOTALS, Topic, sum_topics, topics_of
 from staypower.features.catalogue import Catalogue
-from staypower.features.definition import Feature
+from staypower.features.definition import LEVERS, Definition, Feature
 from staypower.features.streams.making import source_of
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result
@@ -109,13 +111,63 @@ class Explanation(Result):
         return sum_topics(self.contributions, self.topics)
 
     @cached_property
-    def strength(self) -> NDArray[np.float64]:
-        """The rank of reasons, shape (n, n_topics): the size of the contribution, weighted by why churned accounts left."""
-        size: NDArray[np.float64] = np.abs(self.sums)
+    def codes(self) -> NDArray[np.float64]:
+        """The group of similar accounts that each account is compared with; NaN where that is all accounts."""
+        return self.typical.codes(self.features)
+
+    @cached_property
+    def members(self) -> NDArray[np.int32]:
+        """The feature that each topic is said with, shape (n, n_topics): a position, -1 where there is nothing to say."""
+        names = [str(name) for name in self.features.columns]
+        known = self.definitions
+        return find_members(
+            self.contributions,
+            self.sums,
+            self.topics,
+            [known[name] for name in names],
+            self.matrix,
+            lambda column, rows: self.typical.of_rows(names[column], self.codes[rows]),
+        )
+
+    @cached_property
+    def said(self) -> NDArray[np.float64]:
+        """Contribution of each topic that can be said, shape (n, n_topics); 0 for the others."""
+        return np.where(self.members == NOTHING, 0.0, self.sums)
+
+    @cached_property
+    def definitions(self) -> dict[str, Definition]:
+        """The features by name."""
+        return {definition.name: definition for definition in self.catalogue.definitions}
+
+    @cached_property
+    def excess(self) -> NDArray[np.float64]:
+        """By how much each topic raises the risk more than is typical for similar accounts, shape (n, n_topics)."""
+        usual = self.typical.contributions
+        found = np.maximum(self.sums, 0.0)
+        for number, topic in enumerate(self.topics):
+            if usual is not None:
+                # a topic that is not known, as of a model sealed without, is compared with no contribution
+                typical = np.nan_to_num(usual.of_rows(topic.name, self.codes))
+                found[:, number] = np.maximum(self.sums[:, number] - typical, 0.0)
+        return found
+
+    @cached_property
+    def lever_totals(self) -> NDArray[np.float64]:
+        """The same by lever, shape (n, 8), in the order of `LEVERS`."""
+        return _sums_by_lever(self.excess, self.topics, LEVERS)
+
+    @cached_property
+    def lever_order(self) -> NDArray[np.float64]:
+        """What the levers of each account are ordered by, largest first, shape (n, 8)."""
         leavers = self.leavers
         if leavers is None or leavers.topics != tuple(topic.name for topic in self.topics):
-            return size
-        return np.where(self.sums > 0.0, size * leavers.emphasis(self.sums, self.topics), size)
+            return self.lever_totals
+        return leavers.order(self.lever_totals, self.sums, LEVERS)
+
+    @cached_property
+    def leading(self) -> NDArray[np.int64]:
+        """The topics that come first, one of each of the first levers, shape (n, 3); -1 after the last."""
+        return leading_topics(self.said, self.lever_order, self.topics, LEVERS)
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
@@ -132,21 +184,16 @@ class Explanation(Result):
 
     def chosen(self, count: int) -> NDArray[np.int64]:
         """Return the topics of each account's reasons, shape (n, count): positions in `topics`, -1 after the last."""
-        return choose_topics(self.sums, self.strength, self.topics, count)
-
-    def members(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the leading feature of each topic that `chosen` returned."""
-        return leading_members(self.contributions, self.sums, chosen, self.topics)
+        return choose_topics(self.said, self.leading, self.topics, count)
 
     def reasons(self, row: int, count: int = 5) -> tuple[Reason, ...]:
-        """Return the strongest reasons of one account."""
+        """Return the reasons of one account."""
         one = self.take(np.array([range(len(self))[row]]))
-        chosen = one.chosen(count)
-        members = one.members(chosen)[0].tolist()
-        code = float(self.typical.codes(one.features)[0])
+        code = float(one.codes[0])
         found = []
-        for number, column in zip(chosen[0].tolist(), members, strict=True):
+        for number in one.chosen(count)[0].tolist():
             if number != NOTHING:
+                column = int(one.members[0, number])
                 topic, name, value = self.topics[number], str(self.features.columns[column]), float(one.matrix[0, column])
                 typical, contribution = self.typical.of(name, code), float(one.sums[0, number])
                 words = f"{sentence(self.catalogue, self.typical, name, value, code)} ({direction_of(contribution)})"
@@ -173,20 +220,22 @@ class Explanation(Result):
         index = pd.Index(self.accounts, name="account_id")
         return pd.DataFrame(self.sums, index=index, columns=[topic.name for topic in self.topics])
 
+    def totals(self) -> pd.DataFrame:
+        """Return by how much each lever raises the risk more than is typical for similar accounts, one row per account.
+
+        The excess of its topics; one that lowers the risk takes nothing away from another. Missing for levers without a
+        feature.
+        """
+        known = {topic.lever for topic in self.topics}
+        values = np.where([lever in known for lever in LEVERS], self.lever_totals, np.nan)
+        return pd.DataFrame(values, index=pd.Index(self.accounts, name="account_id"), columns=list(LEVERS))
+
     def first_levers(self, count: int = 3) -> NDArray[np.object_]:
-        """Return the levers whose topics raise the risk, in the order in which reasons would name them."""
-        levers = sorted({topic.lever for topic in self.topics if topic.lever})
-        raising = np.where(self.sums > 0.0, self.strength, 0.0)
-        best = np.zeros((len(self), len(levers)))
-        for number, topic in enumerate(self.topics):
-            if topic.lever:
-                place = levers.index(topic.lever)
-                best[:, place] = np.maximum(best[:, place], raising[:, number])
-        order = np.argsort(-best, axis=1, kind="stable")[:, :count]
-        names = np.array(levers, dtype=object)[order]
+        """Return the levers of the reasons that come first, None after the last."""
+        names = np.array([*(topic.lever for topic in self.topics), None], dtype=object)
         found = np.full((len(self), count), None, dtype=object)
-        found[:, : order.shape[1]] = names
-        found[:, : order.shape[1]][np.take_along_axis(best, order, axis=1) <= 0.0] = None
+        led = names[self.leading[:, :count]]
+        found[:, : led.shape[1]] = led
         return found
 
     def waterfall(self, row: int, count: int = 8) -> tuple[tuple[str, float], ...]:
@@ -207,11 +256,11 @@ class Explanation(Result):
         return (*steps, ("everything else", rest)) if len(shown) < np.count_nonzero(sums) else tuple(steps)
 
     def frame(self, count: int = 5) -> pd.DataFrame:
-        """Return the reasons in columns `reason_1`, `lever_1`, `contribution_1`, ..., one row per account."""
+        """Return the reasons in columns `reason_1`, `lever_1`, `contribution_1`, ..., one row per account; then the totals."""
         chosen = self.chosen(count)
-        members = self.members(chosen)
         there = chosen != NOTHING
         row = np.arange(len(chosen))[:, None]
+        members = np.where(there, self.members[row, chosen], NOTHING)
         sums = np.where(there, self.sums[row, np.where(there, chosen, 0)], np.nan)
         levers = np.array([*(topic.lever for topic in self.topics), None], dtype=object)
         words = self._sentences(members, sums)
@@ -220,24 +269,27 @@ class Explanation(Result):
             columns[f"reason_{place + 1}"] = pd.array(words[:, place], dtype="str")
             columns[f"lever_{place + 1}"] = pd.array(levers[chosen[:, place]], dtype="str")
             columns[f"contribution_{place + 1}"] = sums[:, place]
+        totals = self.totals()
+        columns.update({name: totals[lever].to_numpy() for name, lever in zip(TOTALS, LEVERS, strict=True)})
         return pd.DataFrame(columns)
 
     def _sentences(self, members: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.object_]:
         """Write the sentences of every account; for a million accounts each distinct one is written once."""
         words = np.full(members.shape, None, dtype=object)
         typical, catalogue = self.typical, self.catalogue
-        groups, group = np.unique(typical.codes(self.features), return_inverse=True, equal_nan=True)
-        definitions = {definition.name: definition for definition in catalogue.definitions}
+        groups, group = np.unique(self.codes, return_inverse=True, equal_nan=True)
         for column in np.unique(members[members != NOTHING]).tolist():
             name = str(self.features.columns[column])
             rows, places = np.nonzero(members == column)
-            written = round_as_written(definitions[name], self.matrix[rows, column])
+            written = round_as_written(self.definitions[name], self.matrix[rows, column])
             distinct, value = np.unique(written, return_inverse=True, equal_nan=True)
             raising = (sums[rows, places] > 0.0).astype(np.int64)
             key = (value * len(groups) + group[rows]) * 2 + raising
             keys, place = np.unique(key, return_inverse=True)
             phrases = {
-                one: Phrase(catalogue, definitions[name], typical.of(name, code), group_words(catalogue, typical, code, name))
+                one: Phrase(
+                    catalogue, self.definitions[name], typical.of(name, code), group_words(catalogue, typical, code, name)
+                )
                 for one, code in enumerate(groups.tolist())
             }
             sentences = [
@@ -260,6 +312,11 @@ def sum_levers(sums: NDArray[np.float64], topics: tuple[Topic, ...], accounts: N
     """Add up contributions of topics by lever, one row per account."""
     names = [topic.lever or NO_LEVER for topic in topics]
     return _grouped(sums, names, sorted(set(names)), accounts)
+
+
+def _sums_by_lever(sums: NDArray[np.float64], topics: tuple[Topic, ...], levers: Sequence[str]) -> NDArray[np.float64]:
+    named = {lever: tuple(number for number, topic in enumerate(topics) if topic.lever == lever) for lever in levers}
+    return sum_topics(sums, [Topic(lever, lever, lever, columns) for lever, columns in named.items()])
 
 
 def _grouped(sums: NDArray[np.float64], names: list[str], kinds: list[str], accounts: NDArray[np.object_]) -> pd.DataFrame:

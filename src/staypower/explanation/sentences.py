@@ -306,7 +306,7 @@ def sentence(catalogue: Catalogue, typical: TypicalValues, name: str, value: flo
 
 
 def change_sentence(catalogue: Catalogue, definition: Definition, before: float, after: float) -> str:
-    """Write how a value changed.
+    """Write how a value changed; both are written differently.
 
     >>> from staypower.features.settings import FeatureSettings
     >>> feature = Feature(name="tickets_28d", table="tickets", aggregation="count", window=28, unit="tickets",
@@ -317,8 +317,6 @@ def change_sentence(catalogue: Catalogue, definition: Definition, before: float,
     then, now = round_as_written(definition, np.array([before, after])).tolist()
     old, new = write(catalogue, definition, then), write(catalogue, definition, now)
     subject = subject_of(definition)
-    if then == now or (math.isnan(then) and math.isnan(now)):
-        return f"{subject}: still {new}; its effect changed because other values did"
     kind = kind_of(definition)
     # "from no change to +20%" would not read as a change
     in_words = kind == "fall" or (kind == "change" and (0.0 in (then, now) or math.isinf(then) or math.isinf(now)))

@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.features.catalogue import Catalogue
+from staypower.features.definition import LEVERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NOTHING", "TOPICS", "Topic", "TopicPattern", "choose_topics", "leading_members", "sum_topics", "topics_of"]
+__all__ = ["NOTHING", "TOPICS", "TOTALS", "Topic", "TopicPattern", "sum_topics", "topics_of"]
 
+TOTALS = tuple(f"total_{lever}" for lever in LEVERS)  # columns of scores that hold the total of each lever
 NOTHING = -1  # an account has no further reason
-MATTERS = 0.1  # a reason matters when it is at least this share of the account's strongest
-PER_LEVER = 2  # reasons of one lever at most, unless nothing else matters
-
 _WINDOW = re.compile(r"_\d+d\Z")
 _CHUNK = 4096
-_FIRST, _LEFT, _SILENT = range(3)
 
 
 @dataclass(frozen=True)
@@ -243,53 +241,3 @@ def sum_topics(contributions: NDArray[np.float64], topics: Sequence[Topic]) -> N
             for column in topic.columns:
                 target += chunk[:, column]
     return sums
-
-
-def choose_topics(
-    sums: NDArray[np.float64], strength: NDArray[np.float64], topics: Sequence[Topic], count: int
-) -> NDArray[np.int64]:
-    """Choose the topics that an account's reasons are about, strongest first."""
-    chosen = np.full((len(sums), count), NOTHING, dtype=np.int64)
-    levers = np.array([topic.lever or "" for topic in topics])
-    for start in range(0, len(sums) if count else 0, _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        order = np.argsort(-strength[rows], axis=1, kind="stable")
-        sorted_sums = np.take_along_axis(sums[rows], order, axis=1)
-        sorted_strength = np.take_along_axis(strength[rows], order, axis=1)
-        ranks = _ranks(sorted_sums, sorted_strength, levers[order])
-        # by rank, within it by strength; then those chosen by strength
-        places = np.sort(np.argsort(ranks, axis=1, kind="stable")[:, :count], axis=1)
-        picked = np.take_along_axis(order, places, axis=1)
-        contributes = np.take_along_axis(sorted_sums, places, axis=1) != 0.0
-        width = picked.shape[1]
-        # what contributes nothing is weakest, so it stands at the end
-        chosen[rows, :width] = np.where(contributes, picked, NOTHING)
-    return chosen
-
-
-def _ranks(sums: NDArray[np.float64], strength: NDArray[np.float64], levers: NDArray[np.str_]) -> NDArray[np.int8]:
-    """Rank sorted topics: first those that matter, at most two of a lever, then the rest, last those without a contribution."""
-    contributes = sums != 0.0
-    matters = contributes & (strength >= MATTERS * strength[:, :1])
-    first = matters.copy()
-    for lever in set(levers.ravel().tolist()) - {""}:
-        own = matters & (levers == lever)
-        first &= ~own | (np.cumsum(own, axis=1) <= PER_LEVER)
-    return np.where(first, _FIRST, np.where(contributes, _LEFT, _SILENT)).astype(np.int8)
-
-
-def leading_members(
-    contributions: NDArray[np.float64], sums: NDArray[np.float64], chosen: NDArray[np.int64], topics: Sequence[Topic]
-) -> NDArray[np.int64]:
-    """Find the leading feature of each chosen topic: the one that contributes most in the direction of the topic."""
-    found = np.full(chosen.shape, NOTHING, dtype=np.int64)
-    for number, topic in enumerate(topics):
-        rows, places = np.nonzero(chosen == number)
-        columns = np.array(topic.columns)
-        if len(columns) == 1:
-            found[rows, places] = columns[0]
-        elif len(rows):
-            direction = np.sign(sums[rows, number])
-            along = contributions[rows[:, None], columns[None, :]] * direction[:, None]
-            found[rows, places] = columns[np.argmax(along, axis=1)]
-    return found

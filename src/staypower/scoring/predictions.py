@@ -163,7 +163,8 @@ class FeatureRowScorer:
         reasons = explanation.frame(self._reasons).drop(columns=ACCOUNT)
         scored = pd.concat([churn, secondary, tiers, reasons], axis=1)
         # without rows a column of contributions would be taken for texts
-        scored = scored.astype({name: np.float64 for name in scored.columns if str(name).startswith("contribution_")})
+        numbers = [name for name in scored.columns if str(name).startswith(("contribution_", "total_"))]
+        scored = scored.astype(dict.fromkeys(numbers, np.float64))
         if ACCOUNT in rows:
             scored.insert(0, ACCOUNT, rows[ACCOUNT].to_numpy())
         return scored

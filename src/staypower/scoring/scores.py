@@ -169,6 +169,8 @@ class Scores(ScoreSummary):
     model (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
     p_promoter, never_invited`) and `quadrant`, then where they are known `clv, value_at_risk, mrr,
     satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
+    `total_onboarding, total_adoption, ...` (by lever, in log-odds: by how much it raises the risk more than is typical of
+    accounts like it; at least 0), then
     `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability. `horizon_days` is
     missing where the label is a flag without a time.
     """

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
 from staypower import __version__
 from staypower.dataset.building import Dataset, DatasetRows
 from staypower.dataset.cutoff_plan import PARTS
 from staypower.evaluation.result import Evaluation, quality_of
 from staypower.explanation.learned import find_typical_values
+from staypower.explanation.topics import sum_topics, topics_of
 from staypower.labels.settings import LabelSettings
 from staypower.metrics.risk import RiskReference
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import calibrated_base_rate
 from staypower.scoring.ranges import RANGES, find_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["seal"]
 
@@ -32,7 +40,9 @@ def seal(
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last, share = _reference(dataset, still_there=label.is_snapshot)
     everyday = dataset.where(dataset.rows("training", "calibration") & dataset.drawn)
-    typical = find_typical_values(everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by)
+    typical = find_typical_values(
+        everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by, contributions=_contributions_of(model, dataset)
+    )
     metadata = {
         "name": name,
         "staypower": __version__,
@@ -60,6 +70,16 @@ def seal(
         },
         metadata=metadata,
     )
+
+
+def _contributions_of(model: ChurnClassifier, dataset: Dataset) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Return a function that finds what each topic contributes."""
+    topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
+
+    def contributions(X: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(sum_topics(model.contributions(X)[0], topics), columns=[topic.name for topic in topics])
+
+    return contributions
 
 
 def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, float]:

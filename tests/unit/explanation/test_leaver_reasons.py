@@ -1,4 +1,4 @@
-"""What leavers said decides the order of reasons, never their contributions."""
+"""What leavers said decides the order of levers, never contributions."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_words_learned_for_other_topics_are_not_used():
         typical=TypicalValues({}),
         leavers=said,
     )
-    assert made.strength.tolist() == [[0.5]]
+    assert made.lever_order.tolist() == made.lever_totals.tolist() == [[0, 0, 0, 0.5, 0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("rows", [0, 60])
@@ -90,24 +90,12 @@ def test_one_account_that_is_looked_at_often_is_still_one_voice():
     assert often.share == pytest.approx(once.share, abs=0.01)
 
 
-def test_what_protects_keeps_its_place():
-    made = np.array([[1.0, -0.4], [-1.0, 0.4]])
-    said = LeaverReasons(("engagement", "support"), ("use", "tickets"), (0.9, 0.1), (1.0, 1.0), (0.0, 0.0), ((0.0, 0.0),) * 2)
-    emphasis = said.emphasis(made, TOPICS)
-    assert emphasis.tolist() == [[pytest.approx((0.5 / 0.9) ** 2), 16.0]] * 2
-    features = tuple(
-        Feature(name=name, table="t", aggregation="count", unit="", description=name, lever=lever)
-        for name, lever in (("use", "engagement"), ("tickets", "support"))
-    )
-    told = LeaverReasons(said.levers, ("use", "number_of_tickets"), said.share, said.scale, said.intercept, said.weights)
-    X = pd.DataFrame([[1.0, 9.0]] * 2, columns=["use", "tickets"])
-    found = Explanation(
-        *(np.array(["a", "b"], dtype=object), X, made, 0.0),
-        catalogue=Catalogue(FeatureSettings(), features),
-        typical=TypicalValues({}),
-        leavers=told,
-    )
-    assert found.strength.tolist() == [[pytest.approx((0.5 / 0.9) ** 2), 0.4], [1.0, pytest.approx(6.4)]]
+def test_they_order_totals_and_nothing_else():
+    said = LeaverReasons(("engagement", "support"), ("use", "tickets"), (0.8, 0.2), (1.0, 1.0), (0.0, 0.0), ((0.0, 0.0),) * 2)
+    totals = np.array([[0.04, 0.04, 0.0, 0.25]])
+    order = said.order(totals, np.zeros((1, 2)), ("engagement", "support", "value", "billing"))
+    # the root of the total, times half of all by the root of how many named it; billing as if named half as often as support
+    assert order[0] == pytest.approx([0.1 / 0.8**0.5, 0.1 / 0.2**0.5, 0.0, 0.5 * 0.1**0.5])
 
 
 def test_it_is_read_as_it_was_written():

@@ -10,7 +10,8 @@ import pytest
 
 from staypower.explanation.learned import TypicalValues
 from staypower.explanation.reasons import Explanation
-from staypower.explanation.topics import NOTHING, Topic, choose_topics, leading_members, sum_topics
+from staypower.explanation.selection import choose_topics, find_members, leading_topics
+from staypower.explanation.topics import NOTHING, Topic, sum_topics
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings
@@ -21,7 +22,7 @@ TOPICS = tuple(Topic(f"t{number}", f"topic {number}", lever, (number,)) for numb
 
 def choose(sums: list[float], count: int = 5) -> list[int]:
     values = np.array([sums])
-    found = choose_topics(values, np.abs(values), TOPICS, count)[0]
+    found = choose_topics(values, None, TOPICS, count)[0]
     return [number for number in found.tolist() if number != NOTHING]
 
 
@@ -35,14 +36,14 @@ def test_two_of_one_lever_and_then_what_else_matters():
 
 def test_a_third_of_one_lever_when_nothing_else_matters():
     # a tenth of the strongest is what matters: 0.08 of 0.9 does not
-    assert choose([0.9, 0.8, 0.7, 0.08, 0.07, 0.06], count=4) == [0, 1, 2, 3]
-    assert choose([0.9, 0.8, 0.7, 0.091, 0.07, 0.06], count=3) == [0, 1, 3]
+    assert choose([0.9, 0.8, 0.7, 0.08, 0.0, 0.06], count=4) == [0, 1, 2, 3]
+    assert choose([0.9, 0.8, 0.7, 0.091, 0.0, 0.06], count=3) == [0, 1, 3]
 
 
 def test_topics_without_a_lever_have_no_limit():
     topics = tuple(Topic(f"t{number}", "", None, (number,)) for number in range(4))
     values = np.array([[0.4, 0.3, 0.2, 0.1]])
-    assert choose_topics(values, values, topics, 4).tolist() == [[0, 1, 2, 3]]
+    assert choose_topics(values, None, topics, 4).tolist() == [[0, 1, 2, 3]]
 
 
 def test_equal_strength_is_decided_by_order():
@@ -51,7 +52,7 @@ def test_equal_strength_is_decided_by_order():
 
 def test_more_places_than_topics():
     values = np.array([[0.1, 0.0, 0.0, 0.0, 0.0, 0.2]])
-    found = choose_topics(values, values, TOPICS, 9)
+    found = choose_topics(values, None, TOPICS, 9)
     assert found.tolist() == [[5, 0, *[NOTHING] * 7]]
 
 
@@ -60,8 +61,37 @@ def test_a_topic_is_said_with_the_member_that_pushes_its_way():
     contributions = np.array([[-0.9, 0.5, 0.6], [-0.9, 0.5, 0.3], [0.2, 0.2, 0.1]])
     sums = sum_topics(contributions, topic)
     assert sums[:, 0] == pytest.approx([0.2, -0.1, 0.5])
-    chosen = np.zeros((3, 1), dtype=np.int64)
-    assert leading_members(contributions, sums, chosen, topic).tolist() == [[2], [0], [0]]
+    values, typical = np.full((3, 3), 5.0), np.full(3, 1.0)
+    features = [replace(feature, lever=None) for feature in FEATURES]
+    found = find_members(contributions, sums, topic, features, values, lambda column, rows: typical[rows])
+    assert found.tolist() == [[2], [0], [0]]
+
+
+def test_a_topic_is_said_with_a_member_that_tells_something():
+    topic = (Topic("use", "use", "engagement", (0, 1, 2)),)
+    contributions = np.array([[0.6, 0.5, 0.1]] * 3)
+    # the typical value, the typical value as it is written, and a value on the side from which the opposite is expected
+    values = np.array([[1.0, 2.0, 2.0], [1.004, 0.0, 2.0], [1.0, 1.0, 0.0]])
+    features = [FEATURES[0], replace(FEATURES[1], direction=1), replace(FEATURES[2], direction=-1)]
+    found = find_members(contributions, sum_topics(contributions, topic), topic, features, values, lambda *_: np.ones(3))
+    assert found.tolist() == [[1], [NOTHING], [2]]
+
+
+def test_levers_of_the_largest_totals_come_first():
+    said = np.array([[0.3, 0.2, 0.1, 0.25, 0.9, 0.15], [0.9, 0.2, 0.1, 0.05, -2.0, -0.4]])
+    order = np.array([[0.2, 0.1, 0.3], [0.2, 0.1, 0.3]])
+    leading = leading_topics(said, order, TOPICS, ("engagement", "support", "billing"))
+    # in the second account support does not matter (less than a tenth of 0.9) and billing lowers the risk
+    assert leading.tolist() == [[5, 0, 3], [0, NOTHING, NOTHING]]
+    chosen = choose_topics(said, leading, TOPICS, 5)
+    assert chosen.tolist() == [[5, 0, 3, 1, 4], [0, 5, 1, 2, 4]]
+
+
+def test_what_has_no_lever_matters_beside_what_has_one():
+    topics = (Topic("date", "", None, (0,)), Topic("use", "", "engagement", (1,)), Topic("size", "", None, (2,)))
+    said = np.array([[3.0, 0.1, 0.2]])
+    leading = leading_topics(said, np.array([[0.1]]), topics, ("engagement",))
+    assert choose_topics(said, leading, topics, 2).tolist() == [[1, 0]]
 
 
 FEATURES = tuple(

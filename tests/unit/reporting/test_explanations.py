@@ -36,7 +36,9 @@ CATALOGUE = Catalogue(
 def scores(day: str, rows: dict[str, tuple[float, float] | str]) -> Scores:
     """Make scores from the contributions of two features, or from a status."""
     scored = {account: parts for account, parts in rows.items() if not isinstance(parts, str)}
-    X = pd.DataFrame([[3.0, 1.0]] * len(scored), columns=list(CATALOGUE.names))
+    # other values on every day: what stayed the same is not told
+    uses, plan = {"2025-07-01": (3.0, 1.0)}.get(day, (9.0, 0.0))
+    X = pd.DataFrame([[uses, plan]] * len(scored), columns=list(CATALOGUE.names))
     contributions = np.array(list(scored.values())).reshape(len(scored), 2)
     accounts = np.array(list(scored), dtype=object)
     explained = Explanation(accounts, X, contributions, -1.0, catalogue=CATALOGUE, typical=TypicalValues({}))

@@ -13,6 +13,7 @@ import pytest
 from small_bundle import FEATURES, feature_rows, small_bundle
 
 from staypower.errors import UsageError
+from staypower.explanation.topics import TOTALS
 from staypower.models.bundle import write_bundle
 from staypower.scoring.predictions import FeatureRowScorer
 from staypower.tracking.settings import TrackingSettings
@@ -113,5 +114,5 @@ def test_a_bundle_without_what_reasons_are_made_of_is_refused() -> None:
 def test_no_reason_and_missing_values() -> None:
     scorer = FeatureRowScorer(small_bundle(), reasons=0)
     scored = scorer.score(pd.DataFrame([[np.nan, np.nan, np.nan]], columns=list(FEATURES)))
-    assert list(scored) == ["churn_probability", "churn_risk_band"]
+    assert list(scored) == ["churn_probability", "churn_risk_band", *TOTALS]
     assert 0 < scored["churn_probability"].iloc[0] < 1

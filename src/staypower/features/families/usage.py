@@ -7,6 +7,8 @@ from staypower.features.families.rows import TableFeatures
 
 __all__ = ["USAGE", "event_features", "named_event_features"]
 
+# By what the team would do: `engagement` brings people back to use it at all, or as often as before; `adoption` spreads what is
+# used over more features, seats and people. Uses of one product feature and falling numbers of people go with use itself.
 usage = TableFeatures("usage", lever="engagement", direction=-1)
 adoption = TableFeatures("usage", lever="adoption", direction=-1)
 
@@ -87,7 +89,7 @@ USAGE = (
     usage.feature(
         "active_days_before_28d", "active_days", window=28, offset=28, says="days with any usage", unit="days", direction=None
     ),
-    adoption.feature(
+    usage.feature(
         "active_users_before_28d",
         "distinct",
         "user_id",
@@ -133,7 +135,7 @@ USAGE = (
         "active_days_before_28d",
         says="change in days with usage compared with the 28 days before",
     ),
-    adoption.change(
+    usage.change(
         "active_users_trend_28d",
         "active_users_28d",
         "active_users_before_28d",
@@ -181,7 +183,7 @@ USAGE = (
 
 def event_features(event: str, slug: str) -> tuple[Definition | Template, ...]:
     """Declare the counts of one common product feature (an event found in the data)."""
-    one = TableFeatures("usage", lever="adoption", where=Filter("event", (event,)))
+    one = TableFeatures("usage", lever="engagement", where=Filter("event", (event,)))
     return (
         one.every_window(f"event_{slug}", "count", shortest=28, longest=90, says=f"uses of {event}", unit="events"),
         one.ratio(
