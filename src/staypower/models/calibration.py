@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from staypower.errors import UsageError, nearest
+from staypower.models.evidence import clear_gain, level_shift, row_losses
 
 __all__ = [
     "MAPS",
@@ -27,13 +28,19 @@ __all__ = [
     "calibration_from_dict",
     "choose_map",
     "fit_map",
+    "follow_level",
+    "shift_map",
 ]
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int8]
+Positions = NDArray[np.int64]
 
 _FLATTEST, _STEEPEST = 1e-3, 1e3
+# with fewer held-out accounts of a class the kinds of maps are not compared
 _FEW = 50
-_MARGIN = 1e-3
+# how far from 1 a temperature is expected to lie, as a standard deviation of its logarithm
+_USUAL_SPREAD = 0.2
 
 
 @runtime_checkable
@@ -93,15 +100,20 @@ class SigmoidMap(_Map):
 
 @dataclass(frozen=True)
 class TemperatureMap(_Map):
-    """Temperature: log-odds = raw / temperature."""
+    """Temperature around a centre, and a level: log-odds = centre + (raw - centre) / temperature + shift.
+
+    The centre is the log-odds of the base rate, so that a temperature moves scores towards that rate and not towards 50 %.
+    """
 
     kind: ClassVar[str] = "temperature"
     positive: ClassVar[tuple[str, ...]] = ("temperature",)
     temperature: float  # above 0. Above 1 tempers overconfident scores
+    centre: float = 0.0  # the raw score that the temperature leaves where it is
+    shift: float = 0.0  # added to every log-odds
 
     def log_odds(self, raw: Floats) -> Floats:
         """Return the calibrated log-odds of raw scores."""
-        return np.asarray(raw, dtype=np.float64) / self.temperature
+        return (np.asarray(raw, dtype=np.float64) - self.centre) / self.temperature + (self.centre + self.shift)
 
 
 @dataclass(frozen=True)
@@ -137,33 +149,59 @@ def calibration_from_dict(values: Mapping[str, Any]) -> CalibrationMap:
         raise UsageError.of("unknown calibration", repr(kind), nearest(str(kind), MAPS))
     found = MAPS[kind]
     names = {field.name for field in fields(found)}  # type: ignore[arg-type]
-    if names != set(values) - {"kind"}:
-        raise UsageError.of("wrong calibration numbers", f"{kind}: {sorted(set(values) - {'kind'})}", f"give {sorted(names)}")
-    built: CalibrationMap = found(**{name: values[name] for name in names})
+    needed = {field.name for field in fields(found) if field.default is MISSING}  # type: ignore[arg-type]
+    given = set(values) - {"kind"}
+    if not needed <= given <= names:
+        raise UsageError.of("wrong calibration numbers", f"{kind}: {sorted(given)}", f"give {sorted(names)}")
+    built: CalibrationMap = found(**{name: values[name] for name in given})
     return built
 
 
-def fit_map(kind: str, raw: Floats, labels: NDArray[np.int8], weights: Floats | None = None) -> CalibrationMap:
+def shift_map(found: CalibrationMap, log_odds: float) -> CalibrationMap:
+    """Add the same to every calibrated log-odds.
+
+    >>> shift_map(TemperatureMap(2.0), math.log(0.25)).apply(np.array([0.0])).round(6).tolist()
+    [0.2]
+    """
+    if log_odds == 0.0:
+        return found
+    if isinstance(found, TemperatureMap):
+        return replace(found, shift=found.shift + log_odds)
+    if isinstance(found, SigmoidMap | BetaMap):
+        return replace(found, intercept=found.intercept + log_odds)
+    raise UsageError.of("no map that can be moved", type(found).__name__, f"give one of {', '.join(MAPS)}")
+
+
+def fit_map(
+    kind: str, raw: Floats, labels: Labels, weights: Floats | None = None, accounts: Positions | None = None
+) -> CalibrationMap:
     """Fit one kind of map to held-out scores.
 
     Weighted log loss against Platt's targets, (P + 1) / (P + 2) and 1 / (N + 2), which keep the map finite when the scores
-    separate the classes. Sums avoid BLAS, so the numbers do not depend on its threads.
+    separate the classes; P and N count accounts, of which each row is its own where none are given. A temperature is drawn
+    towards 1 as far as there is little evidence. Sums avoid BLAS, so the numbers do not depend on its threads.
 
     >>> fit_map("sigmoid", np.array([-1.0, 1.0, -1.0, 1.0]), np.array([0, 1, 1, 0], dtype=np.int8)).intercept
     0.0
     """
-    columns, start, build = _FORMS[kind](np.asarray(raw, dtype=np.float64))
-    weight = np.ones(len(raw)) if weights is None else np.asarray(weights, dtype=np.float64)
+    scores = np.asarray(raw, dtype=np.float64)
+    weight = np.ones(len(scores)) if weights is None else np.asarray(weights, dtype=np.float64)
     churned = labels > 0
-    many, few = float(weight[churned].sum()), float(weight[~churned].sum())
+    many, few = (_evidence(side, weight, accounts) for side in (churned, ~churned))
     target = np.where(churned, (many + 1.0) / (many + 2.0), 1.0 / (few + 2.0))
     total = weight.sum()
+    rate = float((weight * target).sum() / total)
+    columns, fixed, start, build = _FORMS[kind](scores, math.log(rate / (1.0 - rate)))
+    restraint = 1.0 / (_USUAL_SPREAD**2 * (many + few)) if kind == "temperature" else 0.0
 
     def loss(numbers: Floats) -> tuple[float, Floats]:
-        score = sum(number * column for number, column in zip(numbers, columns, strict=True))
+        score = fixed + sum(number * column for number, column in zip(numbers, columns, strict=True))
         residual = weight * (expit(score) - target)
         value = float((weight * (np.logaddexp(0.0, score) - target * score)).sum() / total)
-        return value, np.array([float((residual * column).sum() / total) for column in columns])
+        slopes = np.array([float((residual * column).sum() / total) for column in columns])
+        spread = math.log(numbers[0]) if restraint else 0.0
+        slopes[0] += restraint * spread / numbers[0]
+        return value + 0.5 * restraint * spread**2, slopes
 
     # Intercepts are free, slopes are bounded away from zero: that is what keeps the map strictly rising.
     bounds = [(None, None) if name is None else (_FLATTEST, _STEEPEST) for name in start]
@@ -172,29 +210,39 @@ def fit_map(kind: str, raw: Floats, labels: NDArray[np.int8], weights: Floats | 
     return build([float(number) for number in found.x])
 
 
-_Form = tuple[list[Floats], list[str | None], Callable[[list[float]], CalibrationMap]]
+def _evidence(side: NDArray[np.bool_], weight: Floats, accounts: Positions | None) -> float:
+    """Return the weight of some rows, counted once for each of their accounts."""
+    rows = int(side.sum())
+    if accounts is None or not rows:
+        return float(weight[side].sum())
+    return float(weight[side].sum()) * len(np.unique(accounts[side])) / rows
 
 
-def _temperature(raw: Floats) -> _Form:
-    return [raw], ["slope"], lambda x: TemperatureMap(1.0 / x[0])
+_Form = tuple[list[Floats], Floats | float, list[str | None], Callable[[list[float]], CalibrationMap]]
 
 
-def _sigmoid(raw: Floats) -> _Form:
-    return [raw, np.ones_like(raw)], ["slope", None], lambda x: SigmoidMap(x[0], x[1])
+def _temperature(raw: Floats, centre: float) -> _Form:
+    return [raw - centre, np.ones_like(raw)], centre, ["slope", None], lambda x: TemperatureMap(1.0 / x[0], centre, x[1])
 
 
-def _beta(raw: Floats) -> _Form:
+def _sigmoid(raw: Floats, _: float) -> _Form:
+    return [raw, np.ones_like(raw)], 0.0, ["slope", None], lambda x: SigmoidMap(x[0], x[1])
+
+
+def _beta(raw: Floats, _: float) -> _Form:
     columns = [-np.logaddexp(0.0, -raw), np.logaddexp(0.0, raw), np.ones_like(raw)]
-    return columns, ["low", "high", None], lambda x: BetaMap(x[0], x[1], x[2])
+    return columns, 0.0, ["low", "high", None], lambda x: BetaMap(x[0], x[1], x[2])
 
 
-_FORMS: Mapping[str, Callable[[Floats], _Form]] = {"temperature": _temperature, "sigmoid": _sigmoid, "beta": _beta}
+_FORMS: Mapping[str, Callable[[Floats, float], _Form]] = {"temperature": _temperature, "sigmoid": _sigmoid, "beta": _beta}
 
 
 def choose_map(
-    raw: Floats, labels: NDArray[np.int8], folds: NDArray[np.int64], weights: Floats | None = None
+    raw: Floats, labels: Labels, folds: Positions, weights: Floats | None = None, accounts: Positions | None = None
 ) -> tuple[CalibrationMap, dict[str, float]]:
     """Choose the kind of map by held-out log loss, then fit it to all rows.
+
+    The simplest is taken unless a freer one is better by more than chance, paired over accounts.
 
     >>> rng = np.random.default_rng(0)
     >>> raw = rng.normal(size=4000)
@@ -202,19 +250,48 @@ def choose_map(
     >>> choose_map(raw, labels, np.arange(4000) % 5)[0].kind
     'temperature'
     """
-    churners = int((labels > 0).sum())
-    if min(churners, len(labels) - churners) < _FEW:
-        return fit_map("sigmoid", raw, labels, weights), {}
-    losses = {kind: _held_out_loss(kind, raw, labels, folds, weights) for kind in MAPS}
-    limit = min(losses.values()) * (1.0 + _MARGIN)
-    kind = next(kind for kind in MAPS if losses[kind] <= limit)
-    return fit_map(kind, raw, labels, weights), losses
+    numbers = np.arange(len(labels)) if accounts is None else accounts
+    if min(len(np.unique(numbers[(labels > 0) == side])) for side in (True, False)) < _FEW:
+        return fit_map("temperature", raw, labels, weights, accounts), {}
+    losses = {kind: _held_out_losses(kind, raw, labels, folds, weights, accounts) for kind in MAPS}
+    chosen = next(iter(MAPS))
+    for kind in MAPS:
+        if clear_gain(losses[kind], losses[chosen], numbers):
+            chosen = kind
+    total = len(labels) if weights is None else float(weights.sum())
+    return fit_map(chosen, raw, labels, weights, accounts), {kind: float(each.sum() / total) for kind, each in losses.items()}
 
 
-def _held_out_loss(kind: str, raw: Floats, labels: NDArray[np.int8], folds: NDArray[np.int64], weights: Floats | None) -> float:
-    weight = np.ones(len(raw)) if weights is None else weights
+def _held_out_losses(
+    kind: str, raw: Floats, labels: Labels, folds: Positions, weights: Floats | None, accounts: Positions | None
+) -> Floats:
     score = np.empty(len(raw))
     for fold in np.unique(folds):
         held = folds == fold
-        score[held] = fit_map(kind, raw[~held], labels[~held], weight[~held]).log_odds(raw[held])
-    return float((weight * (np.logaddexp(0.0, score) - (labels > 0) * score)).sum() / weight.sum())
+        others = [None if each is None else each[~held] for each in (weights, accounts)]
+        score[held] = fit_map(kind, raw[~held], labels[~held], *others).log_odds(raw[held])
+    return row_losses(score, labels, weights)
+
+
+def follow_level(
+    found: CalibrationMap,
+    raw: Floats,
+    labels: Labels,
+    accounts: Positions,
+    *,
+    weights: Floats | None,
+    latest: NDArray[np.bool_],
+) -> tuple[CalibrationMap, float]:
+    """Set the level of a map: right over all rows, then moved to the latest ones as far as chance does not explain it.
+
+    Returns the map and what the latest rows added to its log-odds: their own difference d, shrunk to d (1 - v / d^2), where v
+    is its variance over accounts, and none where d^2 is below v (James and Stein's estimate, held above zero).
+    """
+    whole, _ = level_shift(found.log_odds(raw), labels, weights, accounts)
+    level = shift_map(found, whole)
+    if not latest.any() or latest.all():
+        return level, 0.0
+    own = None if weights is None else weights[latest]
+    apart, variance = level_shift(level.log_odds(raw[latest]), labels[latest], own, accounts[latest])
+    moved = apart * max(0.0, 1.0 - variance / apart**2) if apart else 0.0
+    return shift_map(level, moved), moved

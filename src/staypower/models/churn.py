@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from staypower.hashing import folds_of
 from staypower.models.bundle import FOLD, Accounts, Bundle, explain_by_fold, fold_models, score_by_fold
-from staypower.models.prior import shift_map
+from staypower.models.calibration import shift_map
 from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.shapley_values import explain_on_margin
 from staypower.models.training import TreeClassifier, train
@@ -38,12 +38,12 @@ class ChurnClassifier(TreeClassifier):
     split : {"auto", "temporal", "grouped"}, default "auto"
         What calibrates the trees. "temporal": the latest cutoffs, an embargo apart. "grouped": account-grouped
         cross-fitting. "auto": temporal when `embargo_days` is given, the trees keep at least half of the cutoffs, 3 of them
-        and 100 accounts of each class, and the later cutoffs have 50 of each class; else grouped.
+        and 100 accounts of each class, and the later cutoffs have 200 of each class; else grouped.
     embargo_days : float or None, default None
         Gap + horizon + grace: rows whose cutoff lies less than this before the first calibration cutoff are not used by the
         temporal split, which is refused without it: outcomes of one account that overlap on both sides hide overfitting.
     calibration : {"auto", "sigmoid", "beta", "temperature"}, default "auto"
-        The calibration map, strictly rising; "auto" takes the simplest within 0.1 % of the lowest held-out log loss.
+        The calibration map, strictly rising; "auto" takes the simplest unless another is better by more than chance.
     calibration_cutoffs : int or None, default None
         How many of the latest cutoffs calibrate in the temporal split. None: one in six.
     refit : bool, default True
@@ -53,8 +53,8 @@ class ChurnClassifier(TreeClassifier):
     categorical_features : sequence of str or int, or None, default None
         Names (positions, when X has no names) of columns that hold category codes: whole numbers from 0, NaN missing; or texts,
         which get codes. Columns of a categorical type, of pandas or polars, need not be named.
-    max_trees : int, default 1000
-        Most trees.
+    max_trees : int or None, default None
+        Most trees. None: 1000, and 4000 where the held-out loss still falls there. Larger shapes are tried only with None.
     patience : int, default 50
         Stop when the held-out log loss has not fallen for this many trees.
     num_leaves, max_depth, min_child_samples : int or None, default None
@@ -127,7 +127,7 @@ class ChurnClassifier(TreeClassifier):
         refit: bool = True,
         folds: int = 5,
         categorical_features: Sequence[str] | Sequence[int] | None = None,
-        max_trees: int = 1_000,
+        max_trees: int | None = None,
         patience: int = 50,
         num_leaves: int | None = None,
         max_depth: int | None = None,

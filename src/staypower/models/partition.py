@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +13,25 @@ from staypower.models.margin import LinearMargin
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, Grown, portable_text
 
-__all__ = ["CrossFit", "TemporalPartition", "cross_fit", "deal_folds", "partition_by_time"]
+__all__ = [
+    "CrossFit",
+    "TemporalPartition",
+    "Watched",
+    "cross_fit",
+    "deal_folds",
+    "grow_fold",
+    "joined",
+    "latest_cutoffs",
+    "partition_by_time",
+]
 
 Positions = NDArray[np.int64]
 
 _CLASS_TREES = 100
-_CLASS_CALIBRATION = 50
+_CLASS_CALIBRATION = 200
 _ONE_IN = 6
+# a loss that is lowest in the last twentieth of the trees allowed would have gone on falling
+_LAST_STRETCH = 0.95
 
 
 @dataclass(frozen=True)
@@ -42,9 +55,8 @@ class TemporalPartition:
 def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cutoffs: int | None) -> TemporalPartition:
     """Keep the latest cutoffs for calibration, with an embargo before them."""
     known = np.unique(cutoffs)
-    keep = calibration_cutoffs if calibration_cutoffs is not None else max(1, round(len(known) / _ONE_IN))
-    first = int(known[max(0, len(known) - keep)])
-    calibration = cutoffs >= first
+    calibration = latest_cutoffs(cutoffs, calibration_cutoffs)
+    first = int(cutoffs[calibration].min())
     trees = ~calibration & (cutoffs <= first - round(embargo_days * DAY))
     grown = known[known <= first - round(embargo_days * DAY)]
     grown = grown[grown < first]
@@ -56,6 +68,17 @@ def partition_by_time(cutoffs: Positions, *, embargo_days: float, calibration_cu
         f"cutoffs from {text_of(first)}, after an embargo of {embargo_days:g} days{waste}"
     )
     return TemporalPartition(trees, calibration, text)
+
+
+def latest_cutoffs(cutoffs: Positions, count: int | None = None) -> NDArray[np.bool_]:
+    """Say which rows stand at the latest cutoffs: so many of them, or one in six.
+
+    >>> latest_cutoffs(np.array([10, 20, 30, 30])).tolist()
+    [False, False, True, True]
+    """
+    known = np.unique(cutoffs)
+    keep = count if count is not None else max(1, round(len(known) / _ONE_IN))
+    return cutoffs >= int(known[max(0, len(known) - keep)])
 
 
 def deal_folds(accounts: Positions, labels: NDArray[np.int8], *, folds: int, seed: int) -> Positions:
@@ -88,35 +111,41 @@ class CrossFit:
 
     grown: tuple[Grown, ...]
     trees: int  # how many trees of each count: where the mean of their held-out losses is lowest
-    fold_of_account: NDArray[np.int64]  # the fold of each account number of the training rows
+    folds: NDArray[np.int64]  # shape (n,): the fold of each training row; the same for all rows of an account
+    raw: Floats  # shape (n,): raw score of each training row by the trees that have not seen its account
     loss: float = float("nan")  # that lowest mean log loss
-
-    def raw(self, features: Floats, accounts: NDArray[np.int64], *, threads: int) -> Floats:
-        """Return the raw score of rows by the trees that have not seen their account."""
-        known = accounts < len(self.fold_of_account)
-        fold = np.where(known, self.fold_of_account[np.where(known, accounts, 0)], accounts % len(self.grown))
-        raw = np.empty(len(features))
-        for number, grown in enumerate(self.grown):
-            here = fold == number
-            if here.any():
-                raw[here] = grown.raw(features[here], trees=self.trees, threads=threads)
-        return raw
+    at_the_limit: bool = False  # whether it still fell with the last tree that was allowed
 
     def sealed(self) -> tuple[tuple[str, LinearMargin | None], ...]:
         """Return the text of the trees of each fold, and the margin that they start from."""
         return tuple((portable_text(grown.booster, trees=self.trees), grown.margin) for grown in self.grown)
 
 
-def cross_fit(rows: TrainingRows, grower: Grower, *, folds: int, seed: int, dealt: Positions | None = None) -> CrossFit:
+def cross_fit(rows: TrainingRows, grower: Grower, dealt: Positions) -> CrossFit:
     """Grow trees without each fold's accounts and find the number that serves held-out accounts best."""
-    dealt = deal_folds(rows.accounts, rows.labels, folds=folds, seed=seed) if dealt is None else dealt
-    watched = [grower.grow_watched(rows.take(dealt != fold), rows.take(dealt == fold)) for fold in range(folds)]
+    return joined(rows, grower, dealt, [grow_fold(rows, grower, dealt, fold) for fold in range(int(dealt.max()) + 1)])
+
+
+Watched = tuple[Grown, Floats]  # the trees of a fold, and its held-out log loss after each tree
+
+
+def grow_fold(rows: TrainingRows, grower: Grower, dealt: Positions, fold: int) -> Watched:
+    """Grow trees without one fold's accounts, nor twins of theirs in other folds, watched on that fold."""
+    held = dealt == fold
+    return grower.grow_watched(rows.take(~np.isin(rows.twins, rows.twins[held])), rows.take(held))
+
+
+def joined(rows: TrainingRows, grower: Grower, dealt: Positions, watched: Sequence[Watched]) -> CrossFit:
+    """Find the number of trees that serves all folds best, and the scores of each fold with so many."""
     shortest = min(len(losses) for _, losses in watched)
-    weights = [rows.take(dealt == fold).total_weight for fold in range(folds)]
+    weights = [rows.take(dealt == fold).total_weight for fold in range(len(watched))]
     # The mean of the folds' curves is steadier than the mean of their lowest points. Every curve runs on past its lowest
     # point, so the common stretch holds the lowest point of the mean.
     curve = np.average([losses[:shortest] for _, losses in watched], axis=0, weights=weights)
-    best = int(np.argmin(curve))
-    by_account = np.zeros(int(rows.accounts.max()) + 1, dtype=np.int64)
-    by_account[rows.accounts] = dealt
-    return CrossFit(tuple(grown for grown, _ in watched), best + 1, by_account, float(curve[best]))
+    trees = int(np.argmin(curve)) + 1
+    raw = np.empty(len(rows))
+    for fold, (grown, _) in enumerate(watched):
+        held = dealt == fold
+        raw[held] = grown.raw(rows.features[held], trees=trees, threads=grower.threads)
+    limit = shortest == grower.max_trees and trees > _LAST_STRETCH * shortest
+    return CrossFit(tuple(grown for grown, _ in watched), trees, dealt, raw, float(curve[trees - 1]), limit)

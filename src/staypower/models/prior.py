@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from staypower.errors import Problem, UsageError
-from staypower.models.calibration import MAPS, BetaMap, CalibrationMap, SigmoidMap, TemperatureMap
 from staypower.results.numbers import percent
 
-__all__ = ["PriorCorrection", "estimate_prior", "prior_of", "shift_map"]
+__all__ = ["PriorCorrection", "estimate_prior", "prior_of"]
 
 Source = Literal["given", "estimated"]
 
@@ -124,21 +123,6 @@ def prior_of(chosen: float | Literal["estimate"] | None, trained: float, populat
     if chosen is None:
         return None
     return estimate_prior(population, trained) if chosen == "estimate" else PriorCorrection(trained, float(chosen))
-
-
-def shift_map(found: CalibrationMap, log_odds: float) -> CalibrationMap:
-    """Add the same to every calibrated log-odds.
-
-    >>> shift_map(TemperatureMap(2.0), math.log(0.25)).apply(np.array([0.0])).round(6).tolist()
-    [0.2]
-    """
-    if log_odds == 0.0:
-        return found
-    if isinstance(found, TemperatureMap):
-        return SigmoidMap(1.0 / found.temperature, log_odds)
-    if isinstance(found, SigmoidMap | BetaMap):
-        return replace(found, intercept=found.intercept + log_odds)
-    raise UsageError.of("no map that can be moved", type(found).__name__, f"give one of {', '.join(MAPS)}")
 
 
 def _is_rate(rate: object) -> bool:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = [
     "FEW",
+    "LADDER",
     "LEAST_ACCOUNTS",
     "MANY",
     "SOME",
@@ -25,6 +26,8 @@ Calibration = Literal["auto", "sigmoid", "beta", "temperature"]
 FEW = 100
 SOME = 5_000
 MANY = 50_000
+# with fewer accounts of the rarer label no larger trees are tried than `TreeShape.by_evidence` gives
+LADDER = 200
 # with fewer accounts of the rarer label a model cannot be promoted automatically
 LEAST_ACCOUNTS = 20
 _LONGEST_HORIZON = 3650
@@ -82,6 +85,11 @@ class TreeShape(BaseModel):
             return cls(**_LARGE, min_child_samples=fewest(8))
         return cls(**_HUGE, min_child_samples=max(50, fewest(8)))
 
+    def larger(self) -> list[TreeShape]:
+        """Return the larger shapes to be tried after this one."""
+        found = [TreeShape(**each, min_child_samples=max(5, self.min_child_samples // 2)) for each in (_RICH, _RICHER)]
+        return [each for each in found if each.num_leaves > self.num_leaves]
+
 
 _SMALL: _Restraint = {
     "num_leaves": 4,
@@ -101,6 +109,8 @@ _MIDDLE: _Restraint = {
 }
 _LARGE: _Restraint = {**_MIDDLE, "num_leaves": 15, "max_depth": 5, "learning_rate": 0.04}
 _HUGE: _Restraint = {**_LARGE, "num_leaves": 31, "max_depth": 6, "l2": 5.0}
+_RICH: _Restraint = {**_MIDDLE, "num_leaves": 31, "max_depth": 8, "learning_rate": 0.05}
+_RICHER: _Restraint = {**_RICH, "num_leaves": 63, "max_depth": 10, "learning_rate": 0.1}
 
 
 def _shape(name: str) -> str:
@@ -110,8 +120,8 @@ def _shape(name: str) -> str:
 class ModelSettings(BaseModel):
     """Settings of the churn model; what is left out follows from the data.
 
-    >>> ModelSettings(calibration="sigmoid").max_trees
-    1000
+    >>> ModelSettings(calibration="sigmoid").split
+    'auto'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,14 +132,20 @@ class ModelSettings(BaseModel):
         "groups of accounts (`grouped`)",
     )
     calibration: Calibration = Field(
-        default="auto", description="form of the calibration; `auto` takes the one with the lowest held-out log loss"
+        default="auto",
+        description="form of the calibration; `auto` takes the simplest unless another has a clearly lower held-out log loss",
     )
     refit: bool = Field(
         default=True,
         description="refit the final trees of the temporal split on the rows of all training cutoffs, with as many trees and "
         "the calibration found on later cutoffs; `false` keeps the trees of the earlier cutoffs",
     )
-    max_trees: int = Field(default=1_000, ge=1, le=10_000, description="most trees")
+    max_trees: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="most trees; by default 1000, and 4000 where the held-out loss still falls there",
+    )
     num_leaves: int | None = Field(default=None, ge=2, le=255, description=_shape("num_leaves"))
     max_depth: int | None = Field(default=None, ge=1, le=16, description=_shape("max_depth"))
     learning_rate: float | None = Field(default=None, gt=0.0, le=1.0, description=_shape("learning_rate"))

@@ -102,7 +102,7 @@ class LoyaltyTierClassifier(TreeClassifier):
         calibration_cutoffs: int | None = None,
         folds: int = 5,
         categorical_features: Sequence[str] | Sequence[int] | None = None,
-        max_trees: int = 1000,
+        max_trees: int | None = None,
         patience: int = 50,
         num_leaves: int | None = None,
         max_depth: int | None = None,

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, check_random_state, validate_data
 
+from staypower.cutoffs import text_of
 from staypower.errors import Problem
-from staypower.metrics.probability import log_loss
-from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_map, fit_map
+from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_map, fit_map, follow_level
+from staypower.models.choosing import Candidate, climb
+from staypower.models.evidence import clear_gain, level_shift, row_losses
 from staypower.models.margin import LinearMargin
-from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, partition_by_time
-from staypower.models.settings import FEW, LEAST_ACCOUNTS, SOME, FitSettings, ModelSettings, TreeShape
+from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, latest_cutoffs, partition_by_time
+from staypower.models.settings import FEW, LADDER, LEAST_ACCOUNTS, FitSettings, ModelSettings, TreeShape
 from staypower.models.training_rows import FitError, TrainingRows, categorical_positions, encode, learn_categories
 from staypower.models.trees import Grower, portable_text, threads_for
 
@@ -39,8 +40,9 @@ _BLIND_TREES = 20
 _BLIND = f"too few accounts of one class to hold any out: {_BLIND_TREES} trees without calibration"
 # The curve of the held-out loss is flat around its lowest point: three folds place it as well as five.
 _COUNTING_FOLDS = 3
-# The calibration may be this much worse than one fitted to the rows that it is tested on.
-_WORSE = 0.02
+_BY_FOLD = "; each account is scored by the trees that never saw it"
+_USUAL_TREES, _MOST_TREES = 1_000, 4_000
+_SAID = 0.05  # a move of the level by less, in log-odds, is not worth a note
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,7 @@ class Trained:
     # log loss of the uncalibrated trees on rows they had not seen; None when there were too few rows to hold any out
     held_out_loss: float | None
     notes: tuple[str, ...] = field(default=())  # what a reader should know: few churners, a fallback taken
-    # shape (n,): Raw score of each row by trees that had not seen its account (grouped) or its cutoff (temporal); NaN where
-    # every tree has seen the row
+    # shape (n,): Raw score of each row by trees that had not seen its account; None when no account could be held out
     held_out_raw: Floats | None = None
     # why there is too little to trust the model: too few accounts of the rarer label. Empty when there is enough
     lacking: str = ""
@@ -71,14 +72,39 @@ def allows_temporal(rows: TrainingRows, settings: FitSettings, *, embargo_days: 
 def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
     """Train by the split that the settings ask for, or that history allows; `categorical` are positions of features."""
     partition = _partition(rows, settings, embargo_days)
-    if partition is not None:
-        return _train_temporal(rows, partition, settings, categorical)
-    folds = min(settings.folds, rows.rarer_accounts)
-    grower = _grower(rows, settings, categorical, churners=rows.rarer_accounts)
-    notes, lacking = _notes(rows, grower.shape), _lacking(rows)
+    if partition is not None and not settings.refit:
+        return _train_early(rows, partition, settings, categorical)
+    given = rows.usable_folds(settings.folds) if partition is None else None
+    folds = min(settings.folds if partition is None else _COUNTING_FOLDS, rows.rarer_accounts)
+    ladder = _ladder(rows, settings, categorical)
+    notes, lacking = _notes(rows, ladder[0].grower.shape), _lacking(rows)
     if folds < 2:
-        return replace(_train_blind(rows, grower), notes=(*notes, _BLIND), lacking=lacking or _BLIND)
-    return _train_grouped(rows, folds, grower, settings, notes, lacking)
+        return replace(_train_blind(rows, ladder[0].grower), notes=(*notes, _BLIND), lacking=lacking or _BLIND)
+    dealt = deal_folds(rows.twins, rows.labels, folds=folds, seed=settings.seed) if given is None else given
+    holder = climb(rows, ladder, dealt)
+    grower, cross = holder.candidate.grower, holder.cross
+    if holder.candidate is not ladder[0]:
+        notes += (f"{holder.candidate.words}: held-out log loss {cross.loss:.4f}, clearly below that of smaller ones",)
+    if cross.at_the_limit and settings.max_trees is None:
+        grower = replace(grower, max_trees=_MOST_TREES)
+        cross = cross_fit(rows, grower, dealt)
+    if cross.at_the_limit:
+        notes += (f"the held-out loss still fell at {grower.max_trees} trees: raise `max_trees` or `learning_rate`",)
+    calibration, more = _map_of(rows, partition, cross, grower, settings)
+    grown = grower.grow(rows, trees=cross.trees)
+    split = _words(partition, len(cross.grown))
+    split += f"; final trees refitted on all {len(rows)} rows" if given is None else _BY_FOLD
+    return Trained(
+        *(portable_text(grown.booster, trees=cross.trees), calibration, split, cross.loss, notes + more, cross.raw, lacking),
+        margin=grown.margin,
+        fold_trees=() if given is None else cross.sealed(),
+    )
+
+
+def _words(partition: TemporalPartition | None, folds: int) -> str:
+    if partition is None:
+        return f"grouped: tree count and calibration from {folds}-fold cross-fitting, no account on both sides of a fold"
+    return f"{partition.text}; tree count found by {folds}-fold cross-fitting over accounts"
 
 
 def _partition(rows: TrainingRows, settings: FitSettings, embargo_days: float | None) -> TemporalPartition | None:
@@ -125,9 +151,19 @@ def _notes(rows: TrainingRows, shape: TreeShape) -> tuple[str, ...]:
     )
 
 
-def _grower(rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...], *, churners: int) -> Grower:
+def _ladder(rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...]) -> list[Candidate]:
+    """Return growers from the shape of the evidence upwards; only that one where a shape is given or few churned."""
+    shapes = [_shape(rows, settings, rows.rarer_accounts)]
+    given = [name for name in (*TreeShape.model_fields, "max_trees") if getattr(settings, name) is not None]
+    if not given and rows.rarer_accounts >= LADDER:
+        shapes += shapes[0].larger()
+    growers = [_grower(rows, settings, categorical, shape) for shape in shapes]
+    return [Candidate(f"trees of {each.shape.num_leaves} leaves were taken", each) for each in growers]
+
+
+def _grower(rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...], shape: TreeShape) -> Grower:
     threads = threads_for(settings.threads, rows.features.size)
-    return Grower(_shape(rows, settings, churners), settings.max_trees, settings.patience, settings.seed, threads, categorical)
+    return Grower(shape, settings.max_trees or _USUAL_TREES, settings.patience, settings.seed, threads, categorical)
 
 
 def _lacking(rows: TrainingRows) -> str:
@@ -138,84 +174,88 @@ def _lacking(rows: TrainingRows) -> str:
     return f"only {rarer} {have} the rarer label in training, {LEAST_ACCOUNTS} are needed"
 
 
-def _train_temporal(
-    rows: TrainingRows, partition: TemporalPartition, settings: FitSettings, categorical: tuple[int, ...]
-) -> Trained:
+def _map_of(
+    rows: TrainingRows, partition: TemporalPartition | None, cross: CrossFit, grower: Grower, settings: FitSettings
+) -> tuple[CalibrationMap, tuple[str, ...]]:
+    """Find the map: its spread from the later cutoffs where these tell enough, its level from the trees it is used with."""
+    found, notes = _calibrate(settings, cross.raw, rows, cross.folds)
+    if partition is not None:
+        later, more = _over_time(rows, partition, cross, grower, settings)
+        found, notes = _checked(later, more, found, notes, rows.take(partition.calibration), cross.raw[partition.calibration])
+    latest = np.zeros(len(rows), dtype=np.bool_)
+    if rows.cutoffs is not None:
+        latest = latest_cutoffs(rows.cutoffs, settings.calibration_cutoffs) if partition is None else partition.calibration
+    found, moved = follow_level(found, cross.raw, rows.labels, rows.accounts, weights=rows.weights, latest=latest)
+    if abs(moved) > _SAID:
+        first = text_of(int(rows.cutoffs[latest].min())) if rows.cutoffs is not None else ""
+        notes += (f"more or fewer churn than before: odds times {np.exp(moved):.2f}, as at the cutoffs from {first}",)
+    return found, notes
+
+
+def _over_time(
+    rows: TrainingRows, partition: TemporalPartition, cross: CrossFit, grower: Grower, settings: FitSettings
+) -> tuple[CalibrationMap, tuple[str, ...]]:
+    """Fit a map to scores of the later cutoffs by as many trees of the earlier ones."""
     growing, held = rows.take(partition.trees), rows.take(partition.calibration)
-    # Earlier and final trees share their shape, so that a count and a map found with the ones fit the others.
-    churners = (rows if settings.refit else growing).rarer_accounts
-    early = _grower(growing, settings, categorical, churners=churners)
-    final = _grower(rows, settings, categorical, churners=churners)
-    cross, counted = None, "on those later cutoffs"
-    folds = min(_COUNTING_FOLDS, churners)
-    if settings.refit and folds > 1 and churners < SOME:
-        cross = cross_fit(rows, final, folds=folds, seed=settings.seed)
-        trees, counted = cross.trees, f"by {folds}-fold cross-fitting over accounts"
-        grown = early.grow(growing, trees=trees)
-    else:
-        grown, losses = early.grow_watched(growing, held)
-        trees = int(np.argmin(losses)) + 1
-    raw = grown.raw(held.features, trees=trees, threads=early.threads)
-    _, numbers = np.unique(held.accounts, return_inverse=True)
-    dealt = deal_folds(numbers, held.labels, folds=settings.folds, seed=settings.seed)
-    calibration, more = _calibrate(settings, raw, held, dealt)
-    loss = log_loss(held.labels, expit(raw), sample_weight=held.weights)
-    everywhere = np.full(len(rows), np.nan)
-    everywhere[partition.calibration] = raw
-    split = f"{partition.text}; tree count found {counted}"
-    if settings.refit:
-        if cross is not None:
-            calibration, found = _checked(calibration, cross, held, dealt, settings, early.threads)
-            more += found
-        grown = final.grow(rows, trees=trees)
-        split += f"; final trees refitted on all {len(rows)} rows"
-    notes = (*_notes(rows, final.shape), *more)
-    return Trained(
-        *(portable_text(grown.booster, trees=trees), calibration, split, loss, notes),
-        held_out_raw=everywhere,
-        lacking=_lacking(rows),
-        margin=grown.margin,
-    )
+    early = replace(grower, shape=_rows_in_leaf(grower.shape, growing, rows))
+    raw = early.grow(growing, trees=cross.trees).raw(held.features, trees=cross.trees, threads=grower.threads)
+    return _calibrate(settings, raw, held, cross.folds[partition.calibration])
 
 
 def _checked(
-    calibration: CalibrationMap,
-    cross: CrossFit,
+    later: CalibrationMap,
+    more: tuple[str, ...],
+    own: CalibrationMap,
+    notes: tuple[str, ...],
     held: TrainingRows,
-    dealt: NDArray[np.int64],
-    settings: FitSettings,
-    threads: int,
+    raw: Floats,
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
-    """Keep the map where it holds for trees that have seen the later cutoffs, though not the account; else fit it to those."""
-    raw = cross.raw(held.features, held.accounts, threads=threads)
-    own, more = _calibrate(settings, raw, held, dealt)
-    as_it_is, at_best = (log_loss(held.labels, each.apply(raw), sample_weight=held.weights) for each in (calibration, own))
-    if as_it_is <= at_best * (1.0 + _WORSE):
-        return calibration, ()
+    """Keep the map of the earlier trees unless the one of all cutoffs is clearly better for trees that saw the later ones.
+
+    Both are compared at the level that is right there, which is found anew.
+    """
+    losses = []
+    for each in (later, own):
+        shift, _ = level_shift(each.log_odds(raw), held.labels, held.weights, held.accounts)
+        losses.append(row_losses(each.log_odds(raw) + shift, held.labels, held.weights))
+    if not clear_gain(losses[1], losses[0], held.accounts):
+        return later, more
+    first, second = (float(each.sum()) / held.total_weight for each in losses)
     note = (
-        f"recalibrated: the calibration from the first fit did not hold after refitting (log loss {as_it_is:.5f} against "
-        f"{at_best:.5f} with a calibration fitted to cross-fitted scores of the same cutoffs)"
+        f"recalibrated: the calibration from the first fit did not hold after refitting (log loss {first:.5f} against "
+        f"{second:.5f} with a calibration fitted to cross-fitted scores)"
     )
-    return own, (note, *more)
+    return own, (*notes, note)
 
 
-def _train_grouped(
-    rows: TrainingRows, count: int, grower: Grower, settings: FitSettings, notes: tuple[str, ...], lacking: str
+def _rows_in_leaf(shape: TreeShape, some: TrainingRows, rows: TrainingRows) -> TreeShape:
+    """Ask for as many accounts in a leaf of some of the rows, which have fewer cutoffs."""
+    cutoffs = [len(each) / len(np.unique(each.accounts)) for each in (some, rows)]
+    return shape.model_copy(update={"min_child_samples": max(1, round(shape.min_child_samples * cutoffs[0] / cutoffs[1]))})
+
+
+def _train_early(
+    rows: TrainingRows, partition: TemporalPartition, settings: FitSettings, categorical: tuple[int, ...]
 ) -> Trained:
-    given = rows.usable_folds(settings.folds)
-    count = count if given is None else settings.folds
-    cross = cross_fit(rows, grower, folds=count, seed=settings.seed, dealt=given)
-    raw = cross.raw(rows.features, rows.accounts, threads=grower.threads)
-    calibration, more = _calibrate(settings, raw, rows, cross.fold_of_account[rows.accounts])
-    grown = grower.grow(rows, trees=cross.trees)
-    text = portable_text(grown.booster, trees=cross.trees)
-    last = f"final trees refitted on all {len(rows)} rows"
-    if given is not None:
-        last = "each account is scored by the trees that never saw it"
-    split = f"grouped: tree count and calibration from {count}-fold cross-fitting, no account on both sides of a fold; {last}"
+    """Keep the trees of the earlier cutoffs, stopped and calibrated on the later ones."""
+    growing, held = rows.take(partition.trees), rows.take(partition.calibration)
+    grower = _grower(growing, settings, categorical, _shape(growing, settings, growing.rarer_accounts))
+    grown, losses = grower.grow_watched(growing, held)
+    trees = int(np.argmin(losses)) + 1
+    raw = grown.raw(held.features, trees=trees, threads=grower.threads)
+    dealt = deal_folds(np.unique(held.twins, return_inverse=True)[1], held.labels, folds=settings.folds, seed=settings.seed)
+    calibration, more = _calibrate(settings, raw, held, dealt)
+    everywhere = np.full(len(rows), np.nan)
+    everywhere[partition.calibration] = raw
     return Trained(
-        *(text, calibration, split, cross.loss, notes + more, raw, lacking, grown.margin),
-        fold_trees=() if given is None else cross.sealed(),
+        portable_text(grown.booster, trees=trees),
+        calibration,
+        f"{partition.text}; tree count found on those later cutoffs",
+        float(losses[trees - 1]),
+        (*_notes(rows, grower.shape), *more),
+        held_out_raw=everywhere,
+        lacking=_lacking(rows),
+        margin=grown.margin,
     )
 
 
@@ -229,10 +269,10 @@ def _calibrate(
     settings: FitSettings, raw: Floats, rows: TrainingRows, folds: NDArray[np.int64]
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     if settings.calibration != "auto":
-        return fit_map(settings.calibration, raw, rows.labels, rows.weights), ()
-    found, losses = choose_map(raw, rows.labels, folds, rows.weights)
+        return fit_map(settings.calibration, raw, rows.labels, rows.weights, rows.accounts), ()
+    found, losses = choose_map(raw, rows.labels, folds, rows.weights, rows.accounts)
     if not losses:
-        return found, ("too few held-out rows to compare calibrations: sigmoid was used",)
+        return found, (f"too few held-out accounts to compare calibrations: {found.kind} was used",)
     compared = ", ".join(f"{kind} {loss:.5f}" for kind, loss in losses.items())
     return found, (f"calibration {found.kind} chosen by held-out log loss ({compared})",)
 

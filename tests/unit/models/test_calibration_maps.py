@@ -12,7 +12,9 @@ from staypower.models.calibration import (
     calibration_from_dict,
     choose_map,
     fit_map,
+    follow_level,
 )
+from staypower.models.evidence import level_shift
 
 
 def drawn(log_odds, seed=0):
@@ -28,6 +30,7 @@ def test_maps_by_hand():
     raw = np.array([-2.0, 0.0, 3.0])
     assert SigmoidMap(0.5, 1.0).log_odds(raw).tolist() == [0.0, 1.0, 2.5]
     assert TemperatureMap(2.0).log_odds(raw).tolist() == [-1.0, 0.0, 1.5]
+    assert TemperatureMap(2.0, centre=-2.0, shift=0.5).log_odds(raw).tolist() == [-1.5, -0.5, 1.0]
     # q = 1/2 at 0: log-odds = 2 ln(1/2) - 3 ln(1/2) + 1 = 1 + ln 2
     assert BetaMap(2.0, 3.0, 1.0).log_odds(raw)[1] == pytest.approx(1.0 + np.log(2.0), abs=1e-15)
     assert SigmoidMap(1.0, 0.0).apply(np.array([np.log(3.0)]))[0] == pytest.approx(0.75, abs=1e-15)
@@ -84,7 +87,7 @@ def test_separated_scores_keep_the_map_finite():
 
 @pytest.mark.parametrize(
     ("truth", "kind"),
-    [(TemperatureMap(2.0), "temperature"), (SigmoidMap(1.0, -1.0), "sigmoid"), (BetaMap(0.2, 2.5, 0.0), "beta")],
+    [(TemperatureMap(2.0), "temperature"), (SigmoidMap(0.8, -1.0), "temperature"), (BetaMap(0.2, 2.5, 0.0), "beta")],
 )
 def test_auto_finds_the_simplest_map_that_fits(truth, kind, raw):
     labels = drawn(truth.log_odds(raw))
@@ -93,14 +96,86 @@ def test_auto_finds_the_simplest_map_that_fits(truth, kind, raw):
     assert set(losses) == set(MAPS)
 
 
-def test_auto_takes_the_sigmoid_when_churners_are_few(raw):
+def test_auto_takes_the_temperature_when_churned_accounts_are_few(raw):
+    """Ninety-eight churned rows of 49 accounts are 49 pieces of evidence."""
     labels = np.zeros(2000, dtype=np.int8)
-    labels[:49] = 1
-    fitted, losses = choose_map(raw[:2000], labels, np.arange(2000) % 5)
-    assert (fitted.kind, losses) == ("sigmoid", {})
+    labels[:98] = 1
+    accounts = np.arange(2000) // 2
+    fitted, losses = choose_map(raw[:2000], labels, accounts % 5, accounts=accounts)
+    assert (fitted.kind, losses) == ("temperature", {})
+    assert set(choose_map(raw[:2000], labels, accounts % 5)[1]) == set(MAPS)
 
 
-@pytest.mark.parametrize("fitted", [SigmoidMap(0.1, 1 / 3), TemperatureMap(1.1), BetaMap(0.7, 1.3, -0.2)])
+def test_the_three_kinds_differ_by_chance_and_the_simplest_is_taken():
+    """A bent map is not taken for what two hundred churned accounts happen to show."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        scores = rng.normal(-2.0, 1.0, 2000)
+        taken = choose_map(scores, drawn(scores, 1000 + seed), np.arange(2000) % 5)[0]
+        assert np.abs(taken.apply(scores) - expit(scores)).mean() < 0.02
+
+
+def test_a_temperature_leaves_the_mean_where_it_is():
+    """180 churners that overconfident scores rank: the map flattens towards their rate, not towards one half."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(-2.6, 0.9, 2000)
+    labels = drawn(truth)
+    scores = -2.6 + 2.0 * (truth + 2.6) + 0.3
+    fitted = fit_map("temperature", scores, labels)
+    assert fitted.temperature > 1.5
+    assert fitted.apply(scores).mean() == pytest.approx(labels.mean(), abs=0.002)
+
+
+def test_rows_of_one_account_are_one_piece_of_evidence():
+    """Ten copies of each account move the temperature no further than the accounts alone do."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=100)
+    labels = drawn(scores / 3)
+    alone = fit_map("temperature", scores, labels)
+    again = np.repeat(np.arange(100), 10)
+    copied = fit_map("temperature", scores[again], labels[again], accounts=again)
+    as_rows = fit_map("temperature", scores[again], labels[again])
+    assert copied.temperature == pytest.approx(alone.temperature, rel=1e-6)
+    assert as_rows.temperature > 1.1 * alone.temperature
+
+
+def grown(before, after, accounts, seed=0):
+    """Accounts at six cutoffs whose base rate, in log-odds, is another one at the last two."""
+    rng = np.random.default_rng(seed)
+    owner = np.repeat(np.arange(accounts), 6)
+    scores = rng.normal(scale=0.8, size=len(owner)) + before
+    latest = np.tile(np.arange(6) >= 4, accounts)
+    return scores, drawn(scores + np.where(latest, after - before, 0.0), 1000 + seed), owner, latest
+
+
+def test_the_level_follows_the_latest_cutoffs_as_far_as_they_tell():
+    """Odds that doubled are followed nearly whole where many accounts show it, and in part where few do."""
+    followed = {}
+    for accounts in (60, 4000):
+        moved, apart = [], []
+        for seed in range(12):
+            scores, labels, owner, latest = grown(-2.5, -2.5 + np.log(2), accounts, seed)
+            moved.append(follow_level(TemperatureMap(1.0), scores, labels, owner, weights=None, latest=latest)[1])
+            whole = level_shift(scores, labels, None, owner)[0]
+            apart.append(level_shift(scores[latest] + whole, labels[latest], None, owner[latest])[0])
+        assert np.mean(apart) == pytest.approx(0.4, abs=0.12)  # the whole holds the latest third already
+        followed[accounts] = np.sum(moved) / np.sum(apart)
+    assert followed[4000] > 0.97
+    assert followed[60] < 0.85
+
+
+def test_a_level_that_did_not_move_is_left_alone():
+    for seed in range(8):
+        scores, labels, owner, latest = grown(-2.5, -2.5, 2000, seed)
+        assert abs(follow_level(TemperatureMap(1.0), scores, labels, owner, weights=None, latest=latest)[1]) < 0.15
+
+
+def test_maps_of_older_bundles_still_load():
+    old = {"kind": "temperature", "temperature": 1.25}
+    assert calibration_from_dict(old).log_odds(np.array([-2.0, 1.0])).tolist() == [-1.6, 0.8]
+
+
+@pytest.mark.parametrize("fitted", [SigmoidMap(0.1, 1 / 3), TemperatureMap(1.1, -2.0, 0.1), BetaMap(0.7, 1.3, -0.2)])
 def test_maps_survive_json(fitted):
     assert calibration_from_dict(fitted.to_dict()) == fitted
 

@@ -9,9 +9,8 @@ from scipy.special import expit, logit
 
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle, write_bundle
-from staypower.models.calibration import BetaMap, SigmoidMap, TemperatureMap
+from staypower.models.calibration import BetaMap, SigmoidMap, TemperatureMap, shift_map
 from staypower.models.churn import ChurnClassifier
-from staypower.models.prior import shift_map
 
 MAPS = [TemperatureMap(1.7), SigmoidMap(0.8, -0.4), BetaMap(1.2, 0.7, 0.3)]
 KEPT = 0.15

@@ -35,8 +35,8 @@ def test_no_row_is_on_both_sides_even_without_embargo():
 
 
 def test_history_is_enough_or_not():
-    cutoffs = np.repeat(np.arange(12), 400) * 30 * DAY
-    accounts = np.tile(np.arange(400), 12)
+    cutoffs = np.repeat(np.arange(12), 1200) * 30 * DAY
+    accounts = np.tile(np.arange(1200), 12)
     labels = (accounts % 4 == 0).astype(np.int8)
 
     def enough(embargo, labels=labels, accounts=accounts):
@@ -48,7 +48,7 @@ def test_history_is_enough_or_not():
     assert not enough(151)  # 5 of 12
     few = labels * (cutoffs < 300 * DAY)  # none churned at the two latest cutoffs
     assert not enough(120, few)
-    # as many churned rows, of 40 accounts
+    # as many churned rows, of 120 accounts
     assert not enough(120, accounts=accounts // 10)
 
 
