@@ -152,7 +152,7 @@ def test_two_classes_are_a_ladder_of_one_step(history):
 
 
 def test_temporal_split_for_the_whole_ladder_or_not_at_all():
-    history = loyal(accounts=260, cutoffs=8)
+    history = loyal(accounts=900, cutoffs=8)
     X, tier, names, times = history
     model = fitted(history, split="auto", embargo_days=60)
     assert model.split_.startswith("temporal: trees from")
