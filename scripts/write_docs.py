@@ -9,7 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
-FAMILIES = ("usage", "onboarding", "support", "surveys", "billing", "payments", "orders", "relationship", "profile")
+FAMILIES = (
+    *("usage", "onboarding", "support", "surveys", "billing", "payments", "orders", "relationship", "profile"),
+    *("year_ago", "persons", "price"),
+)
 
 
 def generated_pages() -> Mapping[Path, str]:

@@ -33,17 +33,26 @@ def every_family() -> Mapping[str, Entries]:
             touchpoint_feature("name", "name"),
         ),
     }
-    families: dict[str, Entries] = {name: (*declared, *more.get(name, ())) for name, declared in FAMILIES.items()}
+    families: dict[str, Entries] = {
+        name: tuple(entry for entry in (*declared, *more.get(name, ())) if not _part(entry))
+        for name, declared in FAMILIES.items()
+    }
     families["onboarding"] = named_event_features(("named in the settings",), ())
     families["profile"] = tuple(attribute_feature("name", "name", number=number) for number in (True, False))
     return MappingProxyType(families)
+
+
+def _part(entry: Definition | Template) -> bool:
+    """Say whether only combinations need it."""
+    return (entry.definition if isinstance(entry, Template) else entry).part
 
 
 def document_catalogue() -> str:
     """Write every feature of every family in Markdown."""
     windows = FeatureSettings().windows
     return "\n\n".join(
-        f"### {family.capitalize()}\n\n{_HEAD}\n" + "\n".join(dict.fromkeys(_row(entry, windows) for entry in declared))
+        f"### {family.replace('_', ' ').capitalize()}\n\n{_HEAD}\n"
+        + "\n".join(dict.fromkeys(_row(entry, windows) for entry in declared))
         for family, declared in every_family().items()
     )
 

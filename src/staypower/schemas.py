@@ -96,6 +96,7 @@ _ALL = (
         Column("category", "text", "resolved_at", mutable=True),
         Column("channel", "text"),
         Column("agent", "text"),
+        Column("user_id", "id"),
         row_id="ticket_id",
     ),
     _schema(

@@ -110,6 +110,7 @@ def features(draw: st.DrawFn) -> Feature:
         description="made up",
         lever=None,
         category=name == "last_code",
+        reaches_back=window is not None and draw(st.booleans()),
     )
 
 

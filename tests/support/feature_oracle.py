@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 from staypower.cutoffs import DAY, MISSING
@@ -15,6 +17,13 @@ from staypower.tables import Table
 def value_of(feature: Feature, table: Table, account: str, cutoff: int, codes: dict[str, int] | None = None) -> float:
     """Return a feature of one account at one cutoff."""
     now = cutoff - feature.offset * DAY
+    if feature.reaches_back:
+        ever = replace(feature, name=feature.name.rpartition("_")[0], window=None, reaches_back=False)
+        starts = [row for row in rows_of(table) if row["account_id"] == account and sees(ever, table, row, cutoff, now)]
+        if not any(row["instant", feature.time or ""] < now - feature.window * DAY for row in starts):
+            return math.nan
+    if feature.aggregation == "top_seen_since":
+        return _top_seen_since(feature, table, account, cutoff, now)
     seen = []
     for row in rows_of(table):
         if row["account_id"] == account and sees(feature, table, row, cutoff, now):
@@ -23,6 +32,26 @@ def value_of(feature: Feature, table: Table, account: str, cutoff: int, codes: d
     seen.sort(key=lambda row: row[("instant", place)])
     moments = [row[("instant", place)] for row in seen]
     return AGGREGATE[feature.aggregation](feature, seen, moments, now, cutoff, codes or {})
+
+
+def _top_seen_since(feature: Feature, table: Table, account: str, cutoff: int, now: int) -> float:
+    """Whether any of the most frequent values of the window is among the rows between its end and the cutoff."""
+    rows = [row for row in rows_of(table) if row["account_id"] == account and row[feature.column] is not None]
+    counts = Counter(row[feature.column] for row in rows if sees(feature, table, row, cutoff, now))
+    if not counts:
+        return math.nan
+    top = {value for value, count in counts.items() if count == max(counts.values())}
+    # the same rows, without the offset, but for those that the window or what lies before it holds
+    ever = replace(feature, name=feature.name.rpartition("_")[0] if feature.window else feature.name, window=None)
+    place = feature.time or ""
+    # what is open is told as it was at the end of the window
+    since = [row for row in rows if now <= row["instant", place] < cutoff and sees_since(ever, table, row, cutoff, now)]
+    return float(any(row[feature.column] in top for row in since))
+
+
+def sees_since(feature: Feature, table: Table, row: dict, cutoff: int, now: int) -> bool:
+    """Say whether a row after the window is seen: by the rules of the window's own rows, but for where it lies."""
+    return sees(feature, table, row, cutoff, now, upto=cutoff)
 
 
 def rows_of(table: Table) -> list[dict]:
@@ -36,10 +65,10 @@ def rows_of(table: Table) -> list[dict]:
     return rows
 
 
-def sees(feature: Feature, table: Table, row: dict, cutoff: int, now: int) -> bool:
+def sees(feature: Feature, table: Table, row: dict, cutoff: int, now: int, upto: int | None = None) -> bool:
     """Say whether the cutoff sees the row, from the written rules alone."""
     at = row["instant", feature.time or ""]
-    if at == MISSING or at >= now:
+    if at == MISSING or at >= (now if upto is None else upto):
         return False
     if feature.window is not None and at < now - feature.window * DAY:
         return False
@@ -188,7 +217,13 @@ def _rate_slope(feature, seen, moments, now, cutoff, codes):
     return 30.0 * float(statistics.linear_regression(range(feature.window), counts).slope)
 
 
+def _top_share(feature, seen, moments, now, cutoff, codes):
+    counts = Counter(row[feature.column] for row in seen if row[feature.column] is not None)
+    return max(counts.values()) / counts.total() if counts else math.nan
+
+
 AGGREGATE = {
+    "top_share": _top_share,
     "rate_slope": _rate_slope,
     "count": lambda f, s, m, n, c, k: float(len(s)),
     "sum": lambda f, s, m, n, c, k: float(whole(present(f, s))),

@@ -79,6 +79,13 @@ TOPICS: tuple[TopicPattern, ...] = (
             *("days_between_use", "irregularity_of_use", "events_per_active_user", "units_per_event"),
         ),
     ),
+    TopicPattern(
+        "use_a_year_ago",
+        "use against a year ago",
+        ("usage_events_against_year_ago", "usage_quantity_against_year_ago", "usage_ahead_year_ago"),
+    ),
+    TopicPattern("busiest_person", "the busiest person", ("busiest_user*",)),
+    TopicPattern("people_lost", "people lost and won", ("active_users_lost*", "active_users_won*")),
     TopicPattern("people_using", "active users", ("active_users*", "share_of_seats_active")),
     TopicPattern(
         "breadth_of_use",
@@ -108,6 +115,7 @@ TOPICS: tuple[TopicPattern, ...] = (
         "handovers and repeat contacts",
         ("ticket_channels", "ticket_agents", "ticket_categories", "agents_per_ticket", "hand_overs", "repeat_contacts"),
     ),
+    TopicPattern("people_asking", "people who open tickets", ("requesters*", "busiest_requester*")),
     TopicPattern(
         "number_of_tickets",
         "number of tickets",
@@ -115,6 +123,7 @@ TOPICS: tuple[TopicPattern, ...] = (
             "tickets",
             "tickets_before",
             "tickets_trend",
+            "tickets_against_year_ago",
             "tickets_per_active_user",
             "tickets_per_seat",
             "high_priority*",
@@ -135,6 +144,12 @@ TOPICS: tuple[TopicPattern, ...] = (
     TopicPattern("nps_answers", "NPS", ("nps_*",)),
     TopicPattern("price_changes", "price changes", ("mrr_change*", "mrr_raises", "mrr_cuts")),
     TopicPattern("discount", "discount", ("discount_*",)),
+    TopicPattern(
+        "price_of_use",
+        "price of what is used",
+        ("mrr_per_event*", "mrr_per_unit*", "mrr_per_seat_change*", "paid_per_*", "price_per_item*"),
+    ),
+    TopicPattern("bill_and_fee", "bill against the fee", ("paid_over_fee*",)),
     TopicPattern("size_of_contract", "contract size", ("mrr_*", "seats_now", "seats_90_days_ago")),
     TopicPattern("seats_changes", "seat changes", ("seats_*", "days_since_seats_cut")),
     TopicPattern("subscriptions", "subscriptions", ("subscriptions_*", "products_now")),
@@ -154,10 +169,17 @@ TOPICS: tuple[TopicPattern, ...] = (
         ("payments_*", "days_since_failed_payment"),
     ),
     TopicPattern("payment_method", "payment method", ("days_to_method_expiry", "method_expires_before_renewal")),
-    TopicPattern("amounts_paid", "payments made", ("amount_paid", "refunds", "payments", "days_since_last_payment")),
+    TopicPattern(
+        "amounts_paid", "payments made", ("amount_paid", "amount_paid_trend", "refunds", "payments", "days_since_last_payment")
+    ),
     TopicPattern("owner", "account owner", ("owner_changes*", "days_since_owner_change")),
     TopicPattern("advocacy", "advocacy", ("advocacy*", "referrals_ever", "reviews_ever", "days_since_advocacy")),
     TopicPattern("goals", "agreed goals", ("goals_*", "days_since_goal_met")),
+    TopicPattern(
+        "orders_a_year_ago",
+        "orders against a year ago",
+        ("orders_against_year_ago", "order_amount_against_year_ago", "orders_ahead_year_ago"),
+    ),
     TopicPattern("trend_of_orders", "order trend", ("orders_trend", "order_amount_trend", "days_between_orders_trend")),
     TopicPattern(
         "pause_in_orders",

@@ -15,10 +15,13 @@ from staypower.features.catalogue import Catalogue, in_order, needed_by
 from staypower.features.definition import Combination, Definition, Feature, Template, expand, slug_of
 from staypower.features.families.billing import BILLING, PAYMENTS, renewal_features
 from staypower.features.families.orders import ORDERS
+from staypower.features.families.persons import PERSONS
+from staypower.features.families.price import PRICE
 from staypower.features.families.relationship import OUTREACH, RELATIONSHIP, attribute_feature, measure_feature
 from staypower.features.families.support import SUPPORT, priority_features
 from staypower.features.families.surveys import SURVEYS, instrument_features, touchpoint_feature
 from staypower.features.families.usage import USAGE, event_features, named_event_features
+from staypower.features.families.year_ago import YEAR_AGO
 from staypower.features.own import MADE_OF, known_when, own_features, sensitive_columns
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import STREAMS, make_stream, source_of
@@ -38,6 +41,9 @@ FAMILIES: Mapping[str, Sequence[Definition | Template]] = MappingProxyType(
         "orders": ORDERS,
         "relationship": RELATIONSHIP,
         "outreach": OUTREACH,
+        "year_ago": YEAR_AGO,
+        "persons": PERSONS,
+        "price": PRICE,
     }
 )
 
@@ -79,8 +85,8 @@ def declare(tables: BucketedTables, settings: FeatureSettings, *, cutoff: int, h
     for definition in built:
         if _left_out(definition.name, settings.leave_out):
             left_out[definition.name] = "left out by the settings"
-    kept = tuple(definition for definition in built if definition.name not in left_out)
-    helpers = needed_by(kept, [definition for definition in built if definition.name in left_out])
+    kept = tuple(definition for definition in built if definition.name not in left_out and not definition.part)
+    helpers = needed_by(kept, [definition for definition in built if definition.name in left_out or definition.part])
     codes = {
         feature.name: _codes(texts(_coded(feature)), settings)
         for feature in kept

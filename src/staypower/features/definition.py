@@ -26,6 +26,7 @@ __all__ = [
     "Filter",
     "LEVERS",
     "Template",
+    "YEAR",
     "expand",
     "renewal_columns",
     "slug_of",
@@ -33,6 +34,8 @@ __all__ = [
 
 # how a larger value is expected to move the risk
 Direction = Literal[1, -1] | None
+# of 52 weeks, so that the same weekdays are compared
+YEAR = 364
 DIRECTIONS: Mapping[Direction, str] = MappingProxyType({1: "raises", -1: "lowers"})
 LEVERS = ("onboarding", "adoption", "engagement", "support", "satisfaction", "billing", "value", "relationship")
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -134,6 +137,10 @@ class Feature:
         The value is a code of a text; the model treats it as a category.
     direction : {1, -1} or None, default None
         How a larger value is expected to move the risk: 1 raises it, -1 lowers it; None if neither is expected.
+    reaches_back : bool, default False
+        Missing unless the account has a row before the window: what it did then is not known otherwise.
+    part : bool, default False
+        Only needed by combinations: no column of the matrix.
 
     Examples
     --------
@@ -160,6 +167,8 @@ class Feature:
     lever: str | None
     category: bool = False
     direction: Direction = None
+    reaches_back: bool = False
+    part: bool = False
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -170,6 +179,8 @@ class Feature:
             raise UsageError.of(f"`{self.aggregation}` needs a column", self.name, "name the `column` it reads")
         if self.aggregation == "rate_slope" and self.window is None:
             raise UsageError.of("`rate_slope` needs a window", self.name, "give the `window` in days")
+        if self.reaches_back and self.window is None:
+            raise UsageError.of("nothing lies before all of history", self.name, "give a `window`, or leave out `reaches_back`")
         if self.window is not None and self.window < 1:
             raise UsageError.of("window too short", f"{self.name}: {self.window}", "give at least 1 day")
         if self.window is not None and not self.name.endswith(f"_{self.window}d"):
@@ -208,6 +219,10 @@ class Feature:
         if self.window is None:
             return "ever"
         days = f"{self.window} days"
+        if self.offset == YEAR:
+            return f"in the same {days} a year ago"
+        if self.offset == YEAR - self.window:
+            return f"in the {days} after this date a year ago"
         return f"in the {days} before the last {self.offset}" if self.offset else f"in the last {days}"
 
 
@@ -223,7 +238,7 @@ class Combination:
         One of `COMBINATIONS`. A missing input makes the result missing.
     inputs : tuple of str
         Names of two features.
-    unit, description, lever, direction
+    unit, description, lever, direction, part
         As in `Feature`.
 
     Examples
@@ -241,6 +256,7 @@ class Combination:
     lever: str | None
     category: bool = False
     direction: Direction = None
+    part: bool = False
 
     def __post_init__(self) -> None:
         _check_name(self.name)

@@ -22,7 +22,6 @@ __all__ = [
     "SCALE",
     "TIMES",
     "count_days",
-    "count_different",
     "count_rows",
     "count_unanswered",
     "list_values",
@@ -234,24 +233,6 @@ def take_means(high, low, sums, counts, empty, target):  # type: ignore[no-untyp
         begin = np.uint64(low[pair])
         there = counts[end] - counts[begin]
         target[pair] = (sums[end] - sums[begin]) / SCALE / there if there > 0 else empty
-
-
-@jit
-def count_different(high, low, previous, target):  # type: ignore[no-untyped-def]
-    """Count different keys: the rows of the window whose key was not listed before in it (`row_lists.find_previous`).
-
-    >>> target, previous = np.zeros(2), np.array([-1, -1, 0, 4], dtype=np.int32)
-    >>> count_different(np.array([3, 4], dtype=np.int32), np.array([0, 1], dtype=np.int32), previous, target)
-    >>> target.tolist()
-    [2.0, 2.0]
-    """
-    for pair in range(len(target)):
-        begin = low[pair]
-        found = 0
-        # unsigned numbers skip the check for negative indices
-        for j in range(np.uint64(begin), np.uint64(high[pair])):
-            found += previous[j] < begin
-        target[pair] = found
 
 
 @jit

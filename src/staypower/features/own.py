@@ -74,6 +74,7 @@ def _of_table(own: OwnFeature, streams: Mapping[str, Table], barred: frozenset[s
         column=own.column,
         time=own.time,
         until=own.until,
+        offset=own.offset,
         where=tuple(Filter(f.column, f.values, f.at_least, f.below) for f in own.filter),
         unit=own.unit,
         description=own.description,

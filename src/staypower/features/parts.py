@@ -10,7 +10,7 @@ import numpy as np
 
 from staypower.crossings import rows_before
 from staypower.cutoffs import DAY, MISSING, entry
-from staypower.features import kernel, row_lists
+from staypower.features import kernel, key_counts, row_lists
 from staypower.features.kernel import EXTREMES, GAPS, TIMES
 from staypower.features.renewals import RENEWALS, of_renewals
 from staypower.features.row_lists import place_by_account, sort_accounts
@@ -200,6 +200,11 @@ class ListedRows:
         kernel.list_values(self.n, self._part.column(column), self.times, self.position, self.owner, listed)
         return listed
 
+    def keys(self, column: ReadColumn) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the numbers of the keys, and a zero for each that an account has."""
+        numbers, most = self._part.numbers(column)
+        return numbers, np.zeros(most, dtype=np.int32)
+
     def previous(self, column: ReadColumn) -> NDArray[np.int32]:
         """Return for each listed row where its key was listed before."""
         numbers, most = self._part.numbers(column)
@@ -212,7 +217,10 @@ def answer(operation: Operation, listed: ListedRows, target: NDArray[np.float64]
     """Compute the features of one operation."""
     prepared = _prepare(operation, listed)
     for output in operation.outputs:
-        _answer_one(operation.aggregation, output, listed, prepared, target[output.column])
+        found = target[output.column]
+        _answer_one(operation.aggregation, output, listed, prepared, found)
+        if output.reaches_back:
+            found[listed.ends[output.low] <= listed.ends[None]] = np.nan
 
 
 def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
@@ -224,6 +232,8 @@ def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
         return ()
     if column.kind == "renewal":
         return listed.contracts(column)
+    if column.kind == "key" and operation.aggregation.startswith("top"):
+        return listed.keys(column)
     if column.kind == "key":
         return (listed.previous(column),)
     return listed.sums(column) if column.kind == "amount" else (listed.values(column),)
@@ -239,7 +249,11 @@ def _answer_one(how: str, output: Output, listed: ListedRows, prepared: tuple[An
         sums, there = prepared
         kernel.take_means(high, low, sums, there, empty, target)
     elif how == "distinct":
-        kernel.count_different(high, low, prepared[0], target)
+        key_counts.count_different(high, low, prepared[0], target)
+    elif how == "top_share":
+        key_counts.take_top_shares(high, low, prepared[0], listed.position, prepared[1], empty, target)
+    elif how == "top_seen_since":
+        key_counts.find_top_again(high, low, listed.ends[0], prepared[0], listed.position, prepared[1], empty, target)
     elif how == "active_days":
         kernel.count_days(high, low, prepared[0], target)
     elif how in GAPS:

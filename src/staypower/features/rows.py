@@ -181,6 +181,7 @@ class Output:
     window: int  # days of the window, 0 for all of history
     empty: float  # the value where there is no row
     ahead: int = 0  # days after the cutoff in which what is announced counts
+    reaches_back: bool = False  # whether it is missing where no row lies before the window
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,10 @@ class RowGroup:
         """Its bounds, as days before the cutoff, the earliest first; None is the beginning of all time."""
         outputs = [output for operation in self.operations for output in operation.outputs]
         days = {output.high for output in outputs} | {output.low for output in outputs}
+        if any(output.reaches_back for output in outputs):
+            days.add(None)
+        if any(operation.aggregation == "top_seen_since" for operation in self.operations):
+            days.add(0)
         return tuple(sorted(days, key=lambda back: -math.inf if back is None else -back))
 
 
@@ -262,7 +267,8 @@ class _SequencePlanner:
         # a past state is the one known then, so that exactly one version of it counts
         gate_days = feature.offset if feature.until and gates else 0
         low = None if feature.window is None else feature.offset + feature.window
-        output = Output(column, feature.offset, low, feature.window or 0, feature.empty, feature.ahead or 0)
+        days = feature.window or 0
+        output = Output(column, feature.offset, low, days, feature.empty, feature.ahead or 0, feature.reaches_back)
         group = self.groups.setdefault((bit, gates, gate_days, ends), {})
         group.setdefault((feature.aggregation, _column_of(feature)), []).append(output)
 
@@ -272,7 +278,8 @@ class _SequencePlanner:
             for key, operations in self.groups.items()
         )
         outputs = [output for group in groups for operation in group.operations for output in operation.outputs]
-        days = sorted({output.high for output in outputs} | {output.low for output in outputs if output.low is not None})
+        lows = {output.low for output in outputs if output.low is not None}
+        days = sorted({0} | {output.high for output in outputs} | lows)
         ends = np.array([cutoffs - back * DAY for back in days], dtype=np.int64).reshape(len(days), len(cutoffs))
         limits = np.unique(ends)
         return SequencePlan(self.time, tuple(self.filters), groups, tuple(days), limits, np.searchsorted(limits, ends))

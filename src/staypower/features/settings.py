@@ -60,6 +60,9 @@ class OwnFeature(BaseModel):
     column: str | None = Field(None, description="Column that is aggregated, if the aggregation needs one.")
     time: str | None = Field(None, description="Time column that places a row in history; the table's own by default.")
     until: str | None = Field(None, description="Time column at which a row stops counting, to describe what is open now.")
+    offset: int = Field(
+        0, ge=0, description="Days by which the look is turned back, such as 28 for the time before the last 28."
+    )
     windows: tuple[int, ...] = Field((), description="Windows in days, one feature each; empty for all of history.")
     filter: tuple[FilterSettings, ...] = Field((), description="Conditions that must all hold.")
     ratio: tuple[str, str] | None = Field(None, description=_COMBINED["ratio"])
@@ -87,7 +90,7 @@ class OwnFeature(BaseModel):
     @model_validator(mode="after")
     def _of_one_kind(self) -> OwnFeature:
         combined = [how for how in _COMBINED if getattr(self, how) is not None]
-        reads = [key for key in ("table", "aggregation", "column", "time", "until", "filter") if getattr(self, key)]
+        reads = [key for key in ("table", "aggregation", "column", "time", "until", "offset", "filter") if getattr(self, key)]
         if len(combined) > 1 or (combined and reads):
             raise ValueError(f"{', '.join([*combined, *reads])} do not go together Fix: {_EITHER}")
         if not combined and not {"table", "aggregation"} <= set(reads):

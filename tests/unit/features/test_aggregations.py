@@ -27,6 +27,7 @@ def test_only_counts_and_sums_of_nothing_are_zero():
 
 def test_every_aggregation_has_its_routine_and_no_other():
     answered = {"count", "sum", "mean", "distinct", "active_days", "spread", "trend", "unanswered_in_a_row"}
+    answered |= {"top_share", "top_seen_since"}
     assert set(AGGREGATIONS) == answered | {*LAST, *EXTREMES, *GAPS, *TIMES, *RENEWALS}
     assert {name for name, how in AGGREGATIONS.items() if how.kernel == "additive"} == {"count", "sum", "mean"}
     # what one routine answers it tells apart

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from staypower.cutoffs import DAY
-from staypower.features import kernel, row_lists
+from staypower.features import kernel, key_counts, row_lists
 from staypower.features.kernel import EXTREMES, GAPS, MISSING_AMOUNT, TIMES
 
 NAN = math.nan
@@ -30,7 +30,7 @@ def one_window(n: int) -> tuple[np.ndarray, np.ndarray]:
 def test_no_pairs_and_no_rows():
     nothing, none = np.zeros(0), i32()
     kernel.count_rows(none, none, nothing)
-    kernel.count_different(none, none, none, nothing)
+    key_counts.count_different(none, none, none, nothing)
     row_lists.find_ends(i64(0), np.zeros((0, 0), dtype=np.int32), i64(), none, none, none)
     row_lists.number_days(0, i64(), none, none, i64(), i64(), i64())
     kernel.list_values(0, nothing, i64(), none, none, nothing)
@@ -79,7 +79,7 @@ def different(numbers: np.ndarray, *windows: tuple[int, int]) -> list[float]:
     row = np.arange(len(numbers), dtype=np.int32)
     row_lists.find_previous(len(numbers), numbers, row, np.full(numbers.max(initial=0) + 1, -1, dtype=np.int32), previous)
     low, high = (i32(*(window[side] for window in windows)) for side in (0, 1))
-    kernel.count_different(high, low, previous, target)
+    key_counts.count_different(high, low, previous, target)
     return target.tolist()
 
 

@@ -55,6 +55,8 @@ class TableFeatures:
         weight: str | None = None,
         ahead: int | None = None,
         category: bool = False,
+        reaches_back: bool = False,
+        part: bool = False,
     ) -> Feature:
         """Declare one feature; the parameters are those of `Feature`."""
         return Feature(
@@ -71,6 +73,8 @@ class TableFeatures:
             weight=weight,
             ahead=ahead,
             category=category,
+            reaches_back=reaches_back,
+            part=part,
             unit=unit,
             description=says,
             lever=self._lever(lever),
@@ -109,6 +113,7 @@ class TableFeatures:
         unit: str = "",
         lever: str | None = _OF_THE_TABLE,
         direction: Given = _OF_THE_TABLE,
+        part: bool = False,
     ) -> Combination:
         """Declare a feature computed from two others, which may be of other tables; see `COMBINATIONS`."""
         return Combination(
@@ -119,6 +124,7 @@ class TableFeatures:
             description=says,
             lever=self._lever(lever),
             direction=self._direction(direction),
+            part=part,
         )
 
     ratio = partialmethod(_combined, "ratio")
