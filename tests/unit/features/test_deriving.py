@@ -49,6 +49,14 @@ def test_each_derivation_is_named():
     }
 
 
+def test_without_events_there_is_no_tenure():
+    tables = company("accounts | seats\na | 4", **ACCOUNTS)
+    catalogue = declare(tables, FeatureSettings(), cutoff=CUTOFF)
+    assert catalogue.names == ("account_seats",)
+    assert catalogue.left_out["tenure_days"] == "no usable column `accounts.signed_up_at`"
+    assert catalogue.derived == {"seats_now": "no table `subscriptions`"}
+
+
 def test_what_is_mapped_is_not_derived():
     accounts = "accounts | signed_up_at | seats\na | 2025-01-01 | 4\n\n"
     paid = "payments | at | amount | status\na | 2025-01-10 | 5 | paid\n\n"
@@ -60,7 +68,7 @@ def test_what_is_mapped_is_not_derived():
 
 
 def test_a_column_that_may_change_is_not_used_and_so_derived():
-    mapped = "accounts | seats\na | 4\n\nsubscriptions | started_at | seats\na | 2025-01-10 | 3"
+    mapped = "accounts | seats\na | 4\n\nusage | at\na | 2025-06-10\n\nsubscriptions | started_at | seats\na | 2025-01-10 | 3"
     assert derived(mapped, **ACCOUNTS)["subscriptions.seats"] == "`accounts.seats`"
 
 

@@ -133,7 +133,7 @@ BILLING: tuple[Definition | Template, ...] = (
     ),
     # seats of the account where subscriptions have none
     accounts.feature("seats_now", "last", "seats", says="paid seats", unit="seats"),
-    accounts.feature("seats_90_days_ago", "last", "seats", offset=90, says="paid seats", unit="seats"),
+    accounts.feature("seats_90_days_ago", "last", "seats", offset=90, time="valid_from", says="paid seats", unit="seats"),
     accounts_add.every_window("seats_raises", "count", shortest=90, says="seat additions", unit="changes"),
     accounts_cut.every_window("seats_cuts", "count", shortest=90, says="seat reductions", unit="changes"),
     accounts_cut.feature(

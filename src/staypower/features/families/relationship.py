@@ -8,7 +8,7 @@ from staypower.features.families.rows import TableFeatures
 __all__ = ["OUTREACH", "RELATIONSHIP", "attribute_feature", "measure_feature"]
 
 accounts = TableFeatures("accounts", lever=None)
-first_rows = TableFeatures("first_rows", lever=None)
+first_rows = TableFeatures("first_rows", lever=None, time="at")
 setup = TableFeatures("accounts", lever="onboarding", time="setup_completed_at")
 owners = TableFeatures(
     "accounts", lever="relationship", time="seen_at", where=Filter("owner_changed", at_least=1.0), direction=1

@@ -174,9 +174,8 @@ def first_row_stream(tables: Tables, settings: FeatureSettings) -> Table:
                 "known_at": as_time(arrived[kept]),
             }
             found.append(pa.table(columns))
-    empty = {"account_id": pa.array([], pa.string()), "at": as_time(np.zeros(0, dtype=np.int64))}
     schema = TableSchema("first_rows", ("at",), (Column("at", "time", "at"),))
-    return Table(schema, pa.concat_tables(found) if found else pa.table({**empty, "known_at": empty["at"]}))
+    return Table(schema, pa.concat_tables(found) if found else pa.table({"account_id": pa.array([], pa.string())}))
 
 
 # the tables whose rows are something that happened
