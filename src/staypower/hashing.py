@@ -7,6 +7,7 @@ the ids of accounts, a second number of as many bits has to agree.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -216,6 +217,33 @@ def mix_in(numbers, values):  # type: ignore[no-untyped-def]
     """
     for i in range(len(numbers)):
         numbers[i] = np.int64(_mixed(np.uint64(numbers[i]) * _ODD ^ np.uint64(values[i])) >> np.uint64(1))
+
+
+# so many accounts to one set of rows, on average, are no twins: the columns are too coarse to tell accounts apart
+_COARSE = 4
+
+
+def twins_of(accounts: NDArray[np.int64], columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
+    """Return a number for each row, from 0, that accounts share whose rows are alike in every column.
+
+    Where most accounts are like others, the columns are too coarse to tell accounts apart, and each account is alone.
+
+    >>> group = twins_of(np.array([0, 1, 1, 2, 2]), [np.array([1.0, 5.0, np.nan, np.nan, 5.0])])
+    >>> bool(group[1] == group[2] == group[3] == group[4] != group[0])
+    True
+    """
+    row = np.zeros(len(accounts), dtype=np.int64)
+    for column in columns:
+        values = np.asarray(column)
+        # + 0.0: minus zero is zero, and every missing value has the same bits
+        alike = values.astype(np.int64) if values.dtype.kind in "iub" else np.where(np.isnan(values), np.nan, values + 0.0)
+        mix_in(row, np.ascontiguousarray(alike).view(np.int64))
+    _, account = np.unique(accounts, return_inverse=True)
+    total = np.zeros(int(account.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(total, account, row)  # a sum may wrap around: equal sets of rows have equal sums in any order
+    found, group = np.unique(total, return_inverse=True)
+    alone = _COARSE * len(found) < len(total)
+    return np.asarray(account if alone else group[account], dtype=np.int64)
 
 
 def count_repeats(numbers: NDArray[np.int64]) -> int:

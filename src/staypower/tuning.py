@@ -74,6 +74,8 @@ class Tuning(Result):
         The same on test cutoffs that the search never saw; empty when there are none.
     test : tuple of str
         Those cutoffs.
+    by_accounts : bool, default False
+        Whether the folds and the test are accounts of one cutoff, not cutoffs.
     """
 
     trials: tuple[Trial, ...]
@@ -81,6 +83,12 @@ class Tuning(Result):
     on_folds: Mapping[str, Estimate]
     later: Mapping[str, Estimate]
     test: tuple[str, ...]
+    by_accounts: bool = False
+
+    @property
+    def unseen(self) -> str:
+        """What the best settings are confirmed on."""
+        return "other accounts" if self.by_accounts else "later cutoffs"
 
     @property
     def finished(self) -> tuple[Trial, ...]:
@@ -105,9 +113,9 @@ class Tuning(Result):
         metric = METRICS[DECISIVE]
         losses = f"Held-out {metric.label} {self.best.loss:.4f} instead of {self.default.loss:.4f}"
         if not self.later:
-            return f"{losses}; there are no later cutoffs to confirm it on."
+            return f"{losses}; there are no {self.unseen} to confirm it on."
         found = self.later[DECISIVE]
-        change = f"{metric.write_difference(found, more=1)} on later cutoffs"
+        change = f"{metric.write_difference(found, more=1)} on {self.unseen}"
         if found.high < 0:
             return f"{losses}, and {change}: the tuned settings are better."
         if found.low > 0:
@@ -126,13 +134,15 @@ class Tuning(Result):
         states = ", ".join(f"{number} {state}" for state, number in Counter(trial.state for trial in self.trials).most_common())
         found: list[Block] = [
             self.headline,
-            f"{plural(len(self.trials), 'trial')}: {states}. Folds tested at {', '.join(self.folds)}.",
+            f"{plural(len(self.trials), 'trial')}: {states}. Folds tested {'on' if self.by_accounts else 'at'} "
+            f"{', '.join(self.folds)}.",
         ]
         if self.on_folds:
             metrics = [METRICS[name] for name in self.on_folds]
             compared = {"on the folds (optimistic: chosen on them)": self.on_folds}
             if self.later:
-                compared[f"at {', '.join(self.test)} (never seen by the search)"] = self.later
+                which = f"on {self.unseen}" if self.by_accounts else f"at {', '.join(self.test)}"
+                compared[f"{which} (never seen by the search)"] = self.later
             rows = [
                 [where, *(metric.write_difference(each[metric.name], more=1) for metric in metrics)]
                 for where, each in compared.items()

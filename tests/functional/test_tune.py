@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from command_line import run
+
+FLAT = """
+name: flat
+observed_until: 2024-12-31
+tables:
+  accounts: {source: accounts.csv, account_id: id, static: all}
+label: {kind: given, flag: left, positive: "yes", at: 2024-12-31}
+model: {max_trees: 60, threads: 1}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +72,29 @@ def test_a_budget_of_nothing_is_refused(tuned):
     code, _, err = run("tune", *tuned[0], "--trials", "0")
     assert code == 2
     assert "`trials` cannot be used: 0. Fix: give a whole number of at least 2" in err
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory):
+    """Search the settings of a flat table with a flag."""
+    root = tmp_path_factory.mktemp("flat")
+    rng = np.random.default_rng(0)
+    use = rng.normal(size=600)
+    left = np.where(rng.random(600) < 1 / (1 + np.exp(1.5 - 2 * use)), "yes", "no")
+    frame = pd.DataFrame({"id": [f"a{n}" for n in range(600)], "use": use, "age": rng.integers(18, 80, 600), "left": left})
+    frame.to_csv(root / "accounts.csv", index=False)
+    (root / "staypower.yaml").write_text(FLAT)
+    code, out, err = run("tune", "-c", str(root / "staypower.yaml"), "--quiet", "--trials", "3", "--json")
+    assert code == 0, err
+    code, text, _ = run("tune", "-c", str(root / "staypower.yaml"), "--quiet", "--trials", "3")
+    assert code == 0
+    return json.loads(out), " ".join(text.split())
+
+
+def test_a_snapshot_is_tuned_on_parts_of_its_training_accounts(flat):
+    said, text = flat
+    assert said["folds"] == [f"part {n} of 3 of the training accounts" for n in (1, 2, 3)]
+    assert said["trials"][0]["state"] == "complete"
+    assert 0 < said["best_loss"] <= said["default_loss"] < 0.69
+    assert "Folds tested on part 1 of 3 of the training accounts" in text
+    assert "later cutoffs" not in text

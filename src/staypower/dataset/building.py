@@ -31,6 +31,7 @@ from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
+from staypower.hashing import twins_of
 from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.results.numbers import count, percent, plural
@@ -40,6 +41,7 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+UNUSED = "unused"  # the part of rows of a snapshot that are left out
 SAME_FOR_ALL = "the same in all training rows"
 _EVERYTHING = Sampling()
 
@@ -55,7 +57,8 @@ class Dataset(Result):
     y : array of int8, shape (n,)
         1 for churned.
     parts : array of str, shape (n,)
-        `training`, `calibration` or `test`, for each row.
+        `training`, `calibration` or `test`, for each row; `unused` for one that is left out of
+        training, since a test row is like it in everything but the account.
     catalogue : Catalogue
         What the columns are.
     plan : CutoffPlan
@@ -247,7 +250,18 @@ def build_dataset(
 
 def join_labels(matrix: FeatureMatrix, catalogue: Catalogue, labels: Labels, plan: CutoffPlan, sampling: Sampling) -> Dataset:
     """Join features with the label and the part of each row."""
-    return Dataset(matrix, labels_of(matrix, labels, plan), parts_of(matrix, plan), catalogue, plan, labels, sampling)
+    parts = parts_of(matrix, plan)
+    made = Dataset(matrix, labels_of(matrix, labels, plan), parts, catalogue, plan, labels, sampling)
+    return without_test_twins(made) if plan.split == "snapshot" else made
+
+
+def without_test_twins(dataset: Dataset) -> Dataset:
+    """Leave out of training the rows that a test row is like in everything but the account: they would give it away."""
+    _, account = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
+    group = twins_of(account, [*dataset.X.to_numpy(dtype=np.float64).T, dataset.y])
+    tested = dataset.rows("test")
+    twins = ~tested & np.isin(group, group[tested])
+    return replace(dataset, parts=np.where(twins, UNUSED, dataset.parts))
 
 
 def require_features(catalogue: Catalogue) -> None:

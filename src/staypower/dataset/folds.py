@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from staypower.dataset.building import Dataset, DatasetRows, join_labels, require_features, without_constants
+from staypower.dataset.building import (
+    UNUSED,
+    Dataset,
+    DatasetRows,
+    build_dataset,
+    join_labels,
+    require_features,
+    without_constants,
+    without_test_twins,
+)
 from staypower.dataset.cutoff_plan import (
     FEWEST_TRAINING,
     CutoffPlan,
@@ -33,6 +42,7 @@ from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.definition import Combination
 from staypower.features.settings import FeatureSettings
+from staypower.hashing import folds_of
 from staypower.labels.churn import Labels, find_labels
 from staypower.labels.population import Population
 from staypower.labels.settings import LabelSettings
@@ -73,9 +83,14 @@ def build_tuning_folds(
     sampling: Sampling,
     least_churners: int,
 ) -> list[Dataset]:
-    """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo."""
-    label.require_several_cutoffs("tuning")
+    """Build folds from what was known at the first test cutoff; each is tested at its first cutoff after the embargo.
+
+    A label that is known at one cutoff only has folds of accounts instead.
+    """
     plan = choose_plan(tables, label, cutoffs)
+    if plan.split == "snapshot":
+        whole = build_dataset(tables, label=label, features=features, cutoffs=cutoffs, sampling=sampling)
+        return _usable(folds_of_accounts(whole, folds), least_churners)
     known = int(plan.test[0])
     trained = np.concatenate([plan.training, plan.calibration])
     before = rolling_origins(trained, embargo_days=label.outcome.embargo, least_training=FEWEST_TRAINING)
@@ -91,6 +106,26 @@ def build_tuning_folds(
     )
     then = replace(tables, observed_until=known)
     made = list(build_folds(then, plans, label=label, features=features, sampling=sampling))
+    return _usable(made, least_churners)
+
+
+def folds_of_accounts(dataset: Dataset, folds: int) -> list[Dataset]:
+    """Divide the training accounts of a snapshot by a hash of their id: each fold tests on a part and trains on the others.
+
+    Nobody is in the test part of the snapshot itself, and twins are on one side.
+    """
+    training = dataset.rows("training")
+    # another division than that into folds that score: those accounts are dealt by the id alone
+    dealt = np.asarray(folds_of([f"tuning {account}" for account in dataset.matrix.accounts], folds))
+    made = []
+    for fold in range(folds):
+        parts = np.full(len(dataset.y), UNUSED, dtype=object)
+        parts[training], parts[training & (dealt == fold)] = "training", "test"
+        made.append(without_test_twins(replace(dataset, parts=parts)))
+    return made
+
+
+def _usable(made: Sequence[Dataset], least_churners: int) -> list[Dataset]:
     usable = [fold for fold in made if _is_usable(fold, least_churners)]
     if not usable:
         fix = "give longer histories or more accounts; with few, keep the defaults"
@@ -105,8 +140,8 @@ def _is_usable(fold: Dataset, least_churners: int) -> bool:
 
 
 def first_tested(fold: Dataset) -> DatasetRows:
-    """Return the rows of a fold's first test cutoff."""
-    return fold.where(fold.matrix.cutoffs == fold.plan.test[0])
+    """Return the test rows at a fold's first test cutoff."""
+    return fold.where(fold.rows("test") & (fold.matrix.cutoffs == fold.plan.test[0]))
 
 
 def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:

@@ -16,14 +16,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from staypower.errors import Problem, UsageError, nearest
-from staypower.hashing import mix_in
+from staypower.hashing import twins_of
 
 __all__ = ["FitError", "TrainingRows", "categorical_positions", "encode", "learn_categories", "ordered_rows", "two_classes"]
 
 Floats = NDArray[np.float64]
-
-# so many accounts to one set of rows, on average, are no twins
-_LIKE_OTHERS = 4
 
 
 class FitError(UsageError, ValueError):
@@ -75,22 +72,9 @@ class TrainingRows:
 
     @cached_property
     def twins(self) -> NDArray[np.int64]:
-        """Shape (n,): a number from 0 that accounts share whose rows are alike in every feature, label and cutoff.
-
-        Where most accounts are like others, the features are too coarse to tell accounts apart and every account is alone.
-        """
-        row = np.zeros(len(self), dtype=np.int64)
-        for column in (*self.features.T, self.labels.astype(np.float64)):
-            # + 0.0: minus zero is zero, and every missing value has the same bits
-            mix_in(row, np.where(np.isnan(column), np.nan, column + 0.0).view(np.int64))
-        if self.cutoffs is not None:
-            mix_in(row, self.cutoffs)
-        starts = np.flatnonzero(np.r_[True, self.accounts[1:] != self.accounts[:-1]])
-        # rows stand in the order of account and cutoff: the sum may wrap around, and equal sets of rows have equal sums
-        alike = np.unique(np.add.reduceat(row, starts), return_inverse=True)[1]
-        if _LIKE_OTHERS * (alike.max() + 1) < len(starts):
-            return self.accounts
-        return np.asarray(alike[np.cumsum(np.r_[False, self.accounts[1:] != self.accounts[:-1]])], dtype=np.int64)
+        """Shape (n,): a number from 0 that accounts share whose rows are alike in every feature, label and cutoff."""
+        more = () if self.cutoffs is None else (self.cutoffs,)
+        return twins_of(self.accounts, (*self.features.T, self.labels, *more))
 
 
 def categorical_positions(

@@ -94,7 +94,8 @@ def tune(
 ) -> TuneResult:
     """Search for better settings of the model, and test whether they are better later; as `staypower tune`.
 
-    The folds see the tables as they were known at the first test cutoff, so the search never sees what they are tested on.
+    The folds see the tables as they were known at the first test cutoff, so the search never sees what they are tested on. With
+    one cutoff only, as for a flag, the folds are parts of the training accounts.
 
     Parameters
     ----------
@@ -152,7 +153,7 @@ def tune(
         note = partial(_track, tracker, run.run_id)
         with progress.step(f"searching over {len(folds)} folds"):
             found = search_settings(search, losses, defaults=_defaults(dataset, settings), report=note)
-        with progress.step("testing the best settings on later cutoffs"):
+        with progress.step("testing the best settings on what the search never saw"):
             tuning = _tested(found, folds, dataset, settings)
         run.log_metrics({"tune": {"best_loss": tuning.best.loss, "default_loss": tuning.default.loss}})
         run.log_text(json.dumps(tuning.to_dict(), indent=2), "tune/tune.json")
@@ -188,9 +189,13 @@ def _defaults(dataset: Dataset, settings: Settings) -> dict[str, Any]:
 
 
 def _tested(found: tuple[Trial, ...], folds: list[Dataset], dataset: Dataset, settings: Settings) -> Tuning:
-    cutoffs = tuple(text_of(int(fold.plan.test[0])) for fold in folds)
+    by_accounts = dataset.plan.split == "snapshot"
+    cutoffs = tuple(
+        f"part {number} of {len(folds)} of the training accounts" if by_accounts else text_of(int(fold.plan.test[0]))
+        for number, fold in enumerate(folds, 1)
+    )
     test = tuple(text_of(int(cutoff)) for cutoff in dataset.plan.test)
-    tuning = Tuning(found, cutoffs, {}, {}, test)
+    tuning = Tuning(found, cutoffs, {}, {}, test, by_accounts)
     if tuning.best.is_default:
         return tuning
     overrides = tuning.best.settings

@@ -59,6 +59,21 @@ def test_flags_without_their_time(tmp_path):
     assert "refunds without their time" in said(checked(tmp_path, {"payments": payments}), "payments", "status")
 
 
+def test_twins_of_a_flat_table_are_counted(tmp_path):
+    rows = [f"a{n},{n % 7},{n * 37},{n % 3}" for n in range(60)] + [f"b{n},{n % 7},{n * 37},{n % 3}" for n in range(9)]
+    flat = ("\n".join(["account_id,seats,age,plan", *rows]), {"static": "all"})
+    report = checked(tmp_path, {"accounts": flat}, observed_until="2024-12-31")
+    (found,) = [each for each in report.warnings if each.problem == "accounts like another in everything but the id"]
+    assert found.rows == 9
+    assert "never on both sides of a split" in found.meaning
+
+
+def test_accounts_that_other_tables_tell_apart_are_no_twins(tmp_path):
+    flat = ("account_id,seats,age\n" + "\n".join(f"a{n},{n % 7},{n // 2}" for n in range(60)) + "\nb,0,0", {"static": "all"})
+    report = checked(tmp_path, {"accounts": flat, "subscriptions": SUBSCRIPTIONS})
+    assert "accounts like another" not in said(report, "accounts")
+
+
 def test_blanks_are_counted(tmp_path):
     report = checked(tmp_path, {"subscriptions": SUBSCRIPTIONS + "c,2024-01-01,,\n"})
     assert "blank in 66.7% of the rows" in said(report, "subscriptions", "plan")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+import staypower
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.dataset.building import build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import is_test_account
+from staypower.dataset.folds import folds_of_accounts
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.errors import UsageError
@@ -113,6 +116,50 @@ def test_the_flag_of_the_label_is_no_feature(tables):
     test = made.rows("test")
     assert [is_test_account(account) for account in made.matrix.accounts] == test.tolist()
     assert made.y.sum() == N // 3
+
+
+@pytest.fixture(scope="module")
+def copied():
+    """Six hundred accounts of a flat table, a third of which are there again under another id."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"use": rng.normal(size=400), "age": rng.integers(18, 80, 400), "left": rng.choice(["yes", "no"], 400)}
+    )
+    frame = pd.concat([frame, frame.iloc[:200]], ignore_index=True)
+    frame["id"] = [f"a{number:03d}" for number in range(600)]
+    accounts = {"source": "accounts", "account_id": "id", "static": "all"}
+    settings = {"name": "flat", "observed_until": "2024-12-31", "tables": {"accounts": accounts}}
+    settings["label"] = {"kind": "given", "flag": "left", "positive": "yes", "at": "2024-12-31"}
+    return settings, {"accounts": frame}
+
+
+def sides(dataset):
+    """The values of every training row, and of every test row."""
+    return [{row.tobytes() for row in dataset.part(part).X.to_numpy()} for part in ("training", "test")]
+
+
+def test_twins_are_never_in_training_and_test(copied):
+    settings, frames = copied
+    made = staypower.build_dataset(settings, staypower.read_tables(settings, frames))
+    training, test = sides(made)
+    assert len(training) > 150
+    assert not training & test
+    assert [is_test_account(account) for account in made.matrix.accounts] == made.rows("test").tolist()
+    assert {is_test_account(account) for account in made.matrix.accounts[made.parts == "unused"]} == {False}
+
+
+def test_folds_of_a_snapshot_share_no_account_no_twin_and_nobody_of_the_test(copied):
+    settings, frames = copied
+    whole = staypower.build_dataset(settings, staypower.read_tables(settings, frames))
+    folds = folds_of_accounts(whole, 3)
+    tested = [set(fold.part("test").accounts) for fold in folds]
+    assert set.union(*tested) == set(whole.part("training").accounts)
+    assert sum(map(len, tested)) == len(set.union(*tested))
+    for fold in folds:
+        training, test = sides(fold)
+        assert not training & test
+        assert not set(fold.part("training", "test").accounts) & set(whole.part("test").accounts)
+        assert len(fold.part("training")) > len(fold.part("test")) > 50
 
 
 def test_a_matrix_is_kept_and_read_back_bit_for_bit(tables, tmp_path):

@@ -409,3 +409,31 @@ def test_too_few_churners_are_said_to_be_too_few():
     assert fitted.lacking_ == "only 12 accounts have the rarer label in training, 20 are needed"
     one = ChurnClassifier(n_jobs=1).fit(X[:400], accounts[:400] == 0, accounts=accounts[:400])
     assert one.lacking_.startswith("only 1 account has")
+
+
+def quarrelsome(seed):
+    """Five hundred accounts of which some 180 churn over twelve cutoffs; at the latest two the rate is far higher."""
+    rng = np.random.default_rng(seed)
+    accounts, month = np.repeat(np.arange(500), 12), np.tile(np.arange(12), 500)
+    own = rng.normal(size=(500, 12))[accounts] + 0.4 * rng.normal(size=(6000, 12))
+    truth = 1 / (1 + np.exp(3.3 - own[:, 0] - 0.6 * own[:, 1]))
+    y = rng.random(6000) < np.where(month >= 10, 1.6 * truth, truth)
+    gone = np.zeros(500, dtype=int) + 99
+    np.minimum.at(gone, accounts[y], month[y])
+    there = month <= gone[accounts] + 1  # leavers are there for one cutoff more, and churn at it too
+    y |= month == gone[accounts] + 1
+    return own[there], y[there].astype(np.int8), accounts[there], FIRST + 30 * DAY * month[there], truth[there]
+
+
+def test_few_churned_accounts_at_the_latest_cutoffs_do_not_flatten_the_map():
+    """Their higher rate moves the level a little; it never pulls everybody towards one half."""
+    for seed in range(3):
+        X, y, accounts, cutoffs, _ = quarrelsome(seed)
+        assert 100 < len(set(accounts[y == 1])) < 260
+        fitted = ChurnClassifier(embargo_days=60, calibration_cutoffs=2, n_jobs=1).fit(X, y, accounts=accounts, cutoffs=cutoffs)
+        assert fitted.split_.startswith("grouped")
+        assert fitted.calibration_.log_odds(np.array([-4.0]))[0] < -3.0
+        latest = cutoffs >= FIRST + 300 * DAY
+        rate, whole = y[latest].mean(), y.mean()
+        mean = fitted.predict_proba(X[latest])[:, 1].mean()
+        assert min(rate, whole) - 0.03 < mean < max(rate, whole) + 0.03
