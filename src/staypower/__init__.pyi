@@ -16,6 +16,7 @@ from staypower.pipelines.explain import explain as explain
 from staypower.pipelines.features import build_dataset as build_dataset
 from staypower.pipelines.features import build_features as build_features
 from staypower.pipelines.features import list_features as list_features
+from staypower.pipelines.init import propose as propose
 from staypower.pipelines.list_models import list_models as list_models
 from staypower.pipelines.models import promote as promote
 from staypower.pipelines.models import rollback as rollback

@@ -64,6 +64,17 @@ def demo(
     """Simulate a company, then train, evaluate and score it."""
 
 
+@command(app, job="pipelines.init.propose", config=False)
+def init(
+    places: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER | FILES]...", help="Where the exports are.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The config to write.")] = Path(
+        "staypower.yaml"
+    ),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the config if it is there.")] = False,
+) -> None:
+    """Look at files and propose a config for them."""
+
+
 @command(app)
 def check() -> None:
     """Report what is wrong with the data and how to fix it."""

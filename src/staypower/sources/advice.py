@@ -13,7 +13,7 @@ from staypower.results.numbers import plural
 from staypower.sources.expressions import compile_expression
 from staypower.sources.values import Value, quoted_name, quoted_text
 
-__all__ = ["Values", "fix_numbers", "fix_times", "written_name"]
+__all__ = ["Values", "as_numbers", "as_times", "fix_numbers", "fix_times", "written_name"]
 
 _SAMPLE = 400
 _FEW_WORDS = 5
@@ -38,6 +38,7 @@ _CLOCKS = (
     ),
     *(" %H:%M:%S %z", " %H:%M %z", "T%H:%M:%S", "T%H:%M", " at %I:%M %p", "%H%M%S", " %H.%M"),
 )
+_LEADING = re.compile(r"\d{1,3}(\s*[-:.)]?\s*[^\W\d].*)?", re.S)
 _SIGNS = re.compile(r"%[a-zA-Z]")
 _SHAPES = {
     **dict.fromkeys("dmHIMSy", r"\d{1,2}"),
@@ -177,40 +178,57 @@ def _counted(name: str, *, text: bool) -> dict[str, str]:
 _SPANS = ((631152000, 4102444800), (631152000e3, 4102444800e3), (631152000e6, 4102444800e6), (32874, 73050))
 
 
-def _numbers_as_times(values: Values) -> list[str]:
-    """Say how a column of numbers counts time, where all lie in the span of one way."""
+def _numbers_as_times(values: Values) -> dict[str, str]:
+    """Return how a column of numbers counts time, in words, where all lie in the span of one way."""
     name, text = written_name(values.name), values.kind == "text"
     number = f"TRY_CAST({quoted_name(values.name)} AS DOUBLE)"
-    low, high, read = values.connection.execute(
-        f"SELECT min({number}), max({number}), count({number}) FROM ({values.select})"
-    ).fetchone()
+    asked = f"SELECT min({number}), max({number}), count({number}) FROM ({values.select})"
+    low, high, read = values.connection.execute(asked).fetchone()
     if low is None or read < values.count():
-        return []
-    found = [
-        f"write `{way}` for {words}"
-        for (way, words), (first, last) in zip(_counted(name, text=text).items(), _SPANS, strict=True)
-        if first <= low and high <= last
-    ]
-    digits = name if text else f"{name}::varchar"
-    if not found and values.working([f"parse_time({digits}, '%Y%m%d')"], _is_time):
-        found = [f"write `parse_time({digits}, '%Y%m%d')`"]
+        return {}
+    ways = zip(_counted(name, text=text).items(), _SPANS, strict=True)
+    found = {way: words for (way, words), (first, last) in ways if first <= low and high <= last}
+    day = f"parse_time({name if text else f'{name}::varchar'}, '%Y%m%d')"
+    if not found and values.working([day], _is_time):
+        found = {day: "days written together"}
     return found
+
+
+def _formatted_times(values: Values) -> list[str]:
+    """Return the formats that read every text."""
+    name, forms = written_name(values.name), _possible(values.sample(), every=True)
+    for written in (name, f"trim({name})"):
+        found = values.working([f"parse_time({written}, '{form}')" for form in forms], _is_time)
+        if found:
+            return found
+    return []
+
+
+def as_times(values: Values) -> list[str]:
+    """Return the expressions that read every value as a time, the best first; the name itself where nothing is needed."""
+    if values.kind == "time":
+        return [written_name(values.name)]
+    counted = list(_numbers_as_times(values))
+    if counted or values.kind != "text":
+        return counted
+    name = written_name(values.name)
+    if values.working([f"try_cast({name} as timestamp)"], _is_time):
+        return [name]
+    found = _formatted_times(values)
+    # an offset after a blank needs no format: the reader takes it as it stands
+    return [name] if any("%Y-%m-%d %H:%M" in way and "%z" in way for way in found) else found
 
 
 def fix_times(values: Values) -> str:
     """Say how texts or numbers could be read as times."""
     counted = _numbers_as_times(values)
     if counted:
-        return counted[0]
+        way, words = next(iter(counted.items()))
+        return f"write `{way}` for {words}"
     if values.kind != "text":
         return "map a column of times"
-    name = written_name(values.name)
-    forms = _possible(values.sample(), every=True)
-    for written in (name, f"trim({name})"):
-        found = values.working([f"parse_time({written}, '{form}')" for form in forms], _is_time)
-        if found:
-            return _either(found)
-    return _mixed_times(values, name)
+    found = _formatted_times(values)
+    return _either(found) if found else _mixed_times(values, written_name(values.name))
 
 
 def _either(found: Sequence[str]) -> str:
@@ -266,6 +284,18 @@ def _unread(values: Values, way: str, good: Callable[[str], str]) -> list[str]:
 def _blank(words: Sequence[str]) -> str:
     listed = ", ".join('"' + word.strip().replace('"', '\\"') + '"' for word in words)
     return f"write `blank: [{listed}]` for words that mean missing"
+
+
+def as_numbers(values: Values) -> str:
+    """Return the expression that reads every text as a number; empty where none does."""
+    name, sample = written_name(values.name), values.sample()
+    if not all(re.search(r"\d", value) for value in sample):
+        return ""
+    ways = [*_without_signs(name, sample, values.decimal)]
+    # 10 - Extremely likely
+    if all(_LEADING.fullmatch(value.strip()) for value in sample):
+        ways += [f"try_cast(left({name}, {count}) as double)" for count in (3, 2, 1)]
+    return next((way for way in ways if values.working([way], _is_number)), "")
 
 
 def fix_numbers(values: Values) -> str:

@@ -18,6 +18,8 @@ _PLAIN_ENCODINGS: Mapping[str, str] = MappingProxyType(
     {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16", "latin-1": "latin-1"}
 )
 
+_NAMED = re.compile(r"sep=(.)\s*", re.I)
+
 
 def _relation(opening: Opening) -> str:
     """Read CSV with every value as text.
@@ -29,29 +31,34 @@ def _relation(opening: Opening) -> str:
     if source.encoding.lower() not in _PLAIN_ENCODINGS:
         opening.connection.register("given_object", _decoded(files, source, place))
         return "given_object"
-    headers: dict[tuple[str, ...], list[Path]] = {}
+    headers: dict[tuple[tuple[str, ...], bool], list[Path]] = {}
     delimiter = source.delimiter
     for file in files:
         try:
-            delimiter = delimiter or _delimiter(file, source.encoding)
-            headers.setdefault(_header(file, source.encoding, delimiter), []).append(file)
+            named = _named_delimiter(file, source.encoding)
+            delimiter = delimiter or named or _delimiter(file, source.encoding)
+            names = _header(file, source.encoding, delimiter, skip=named is not None)
+            headers.setdefault((names, named is not None), []).append(file)
         except UnicodeError as error:
             fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
             raise UsageError.of(f"the file is not in {source.encoding}", f"{place}: {file}", fix) from error
     delimiter = str(delimiter)
     options = [f"delim={quoted_text(delimiter)}", f"encoding={quoted_text(_PLAIN_ENCODINGS[source.encoding.lower()])}"]
-    options += ["auto_detect=false", "header=true", "skip=0", "quote='\"'", "escape='\"'", "strict_mode=true"]
+    options += ["auto_detect=false", "header=true", "quote='\"'", "escape='\"'", "strict_mode=true"]
     options += ["null_padding=false", opening.folders]
     reads = []
-    for names, alike in headers.items():
+    for (names, skip), alike in headers.items():
         columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in names)
-        reads.append(f"SELECT * FROM read_csv({listed(alike)}, columns={{{columns}}}, {', '.join(options)})")
+        read = [f"columns={{{columns}}}", f"skip={int(skip)}", *options]
+        reads.append(f"SELECT * FROM read_csv({listed(alike)}, {', '.join(read)})")
     return f"({' UNION ALL BY NAME '.join(reads)})"
 
 
-def _header(file: Path, encoding: str, delimiter: str) -> tuple[str, ...]:
-    """Read the names of the first line; blank and repeated ones get a number."""
+def _header(file: Path, encoding: str, delimiter: str, *, skip: bool) -> tuple[str, ...]:
+    """Read the names of the first line, after a line that is skipped; blank and repeated ones get a number."""
     with _text_of(file, encoding) as lines:
+        if skip:
+            lines.readline()
         names = next(csv.reader(lines, delimiter=delimiter), [])
     named: list[str] = []
     taken: set[str] = set()
@@ -63,6 +70,13 @@ def _header(file: Path, encoding: str, delimiter: str) -> tuple[str, ...]:
         taken.add(unique.casefold())
         named.append(unique)
     return tuple(named)
+
+
+def _named_delimiter(file: Path, encoding: str) -> str | None:
+    """Read the delimiter that spreadsheets write into a first line of its own, `sep=;`."""
+    with _text_of(file, encoding) as lines:
+        named = _NAMED.fullmatch(lines.readline(100))
+    return named[1] if named else None
 
 
 def _delimiter(file: Path, encoding: str) -> str:
@@ -120,6 +134,9 @@ def _on_spark(session: Any, source: Given, path: str, place: str) -> Any:
     if line is None:
         raise UsageError.of("the file is empty", f"{place}: {path}", "give a file with a header and rows")
     header = str(line[0]).removeprefix("\ufeff")
+    if _NAMED.fullmatch(header):
+        fix = "take the first line out, or use the engine `embedded`"
+        raise UsageError.of("a line that names the delimiter is not read on Spark", f"{place}: {path}", fix)
     delimiter = source.delimiter or _most_common(header)
     names = next(csv.reader([header], delimiter=delimiter), [])
     if not all(names) or len({name.casefold() for name in names}) < len(names):

@@ -1,0 +1,90 @@
+"""Propose a configuration for files that nobody has described."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from staypower.errors import UsageError, nearest
+from staypower.pipelines.arguments import progress_from
+from staypower.progress import Progress
+from staypower.proposal.facts import look_at, sources_in, telling
+from staypower.proposal.proposing import Proposal, propose_from
+from staypower.sources.formats import in_words
+from staypower.writing import write_atomically
+
+__all__ = ["propose"]
+
+
+def propose(
+    places: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Proposal:
+    r"""Look at files, and propose what they are; as `staypower init`.
+
+    Parameters
+    ----------
+    places : path, or sequence of paths, optional
+        Files, folders and DuckDB files, by default the working folder. Every column is read once, in bounded memory.
+    output : path, optional
+        Where to write the configuration; nothing is written by default.
+    overwrite : bool, default False
+        Whether a file that is there may be replaced.
+    progress : Progress, optional
+        Announces the steps; quiet by default.
+
+    Returns
+    -------
+    Proposal
+        `.yaml()` is the commented configuration, `.settings()` what `load_config` takes, `.frame()` one row per guess.
+
+    Raises
+    ------
+    UsageError
+        When a place is not there, no file can be read, or no table fits.
+
+    Examples
+    --------
+    >>> import staypower, tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> rows = ["customer,ordered,total", *(f"c{n % 7},2024-0{1 + n % 9}-1{n % 10},{n}.50" for n in range(60))]
+    >>> _ = (folder / "orders.csv").write_text("\n".join(rows))
+    >>> proposal = staypower.propose(folder)
+    >>> proposal.settings()["tables"]["orders"]["at"], proposal.label["kind"]
+    ('ordered', 'non_contractual')
+    """
+    progress = progress_from(progress)
+    given = [Path(place) for place in ([places] if isinstance(places, str | os.PathLike) else places or ["."])]
+    for place in given:
+        if not place.exists():
+            near = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
+            raise UsageError.of("no such file or folder", place, nearest(place.name, near))
+    target = Path(output) if output is not None else None
+    if target is not None and target.exists() and not overwrite:
+        raise UsageError.of("the file is there already", target, "write `--overwrite`, or name another file with `--output`")
+    folder = target.parent if target is not None else Path()
+    files, unread = [], []
+    for name, source in sources_in(given, folder):
+        with progress.step(f"looking at {name}"):
+            try:
+                files.append(look_at(name, source, folder))
+            except UsageError as error:
+                unread.append(f"{name} cannot be read: {error.problems[0]}")
+    if not files:
+        seen = "; ".join(unread) or ", ".join(str(place) for place in given)
+        raise UsageError.of("nothing that can be read", seen, f"give {in_words()} files, or a folder of them")
+    home = given[0].resolve()
+    proposal = propose_from(
+        files,
+        name=home.name if home.is_dir() else home.parent.name,
+        telling=lambda file, flag, positive: telling(file, flag, positive, folder),
+    )
+    proposal = replace(proposal, unread=(*unread, *proposal.unread), path=str(target) if target is not None else "")
+    if target is not None:
+        write_atomically(target, lambda path: path.write_text(proposal.yaml(), encoding="utf-8"))
+    return proposal
