@@ -63,7 +63,7 @@ def american(folder, rng):
     gone = rng.random(n) < 0.3
     orgs["Cancelled At"] = np.where(gone, (created + pd.Timedelta(days=400)).strftime("%m/%d/%Y"), "")
     pd.DataFrame(orgs).to_csv(folder / "organizations.csv", index=False)
-    stamp = pd.Timestamp("2023-01-01").value // 10**6 + rng.integers(0, 800 * 86_400_000, m)
+    stamp = 1_672_531_200_000 + rng.integers(0, 800 * 86_400_000, m)
     events = {
         "event_id": np.arange(m),
         "org_id": rng.choice(ids, m),
@@ -72,12 +72,11 @@ def american(folder, rng):
     }
     pd.DataFrame({**events, "user": [f"u{i}" for i in rng.integers(0, 900, m)]}).to_parquet(folder / "events.parquet")
     k = 1500
-    when = (pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 800 * 1440, k), unit="m")).strftime(
-        "%m/%d/%Y %I:%M %p"
-    )
+    when = pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 800 * 1440, k), unit="m")
     kind = rng.choice(["NPS", "CSAT"], k)
     score = np.where(kind == "NPS", rng.integers(0, 11, k), rng.integers(1, 6, k))
-    answers = {"response_id": np.arange(k), "org_id": rng.choice(ids, k), "Survey": kind, "Score": score, "Responded At": when}
+    answers = {"response_id": np.arange(k), "org_id": rng.choice(ids, k), "Survey": kind, "Score": score}
+    answers["Responded At"] = when.strftime("%m/%d/%Y %I:%M %p")
     pd.DataFrame(answers).to_csv(folder / "survey_responses.csv", index=False)
     return {
         ("accounts", "account_id"): "id",
@@ -210,7 +209,7 @@ def test_a_stranger_s_export_is_mapped_and_can_be_read(company, tmp_path):
     loaded = staypower.load_config(tmp_path / "staypower.yaml")
     assert loaded.label.kind == settings["label"]["kind"]
     report = staypower.check(loaded)
-    assert not [finding for finding in report.findings if finding.severity == "error"], report.text()
+    assert report.exit_code == 0, report.text()
 
 
 def test_a_file_that_is_there_is_kept(tmp_path):

@@ -229,7 +229,7 @@ def _readings(asking: Values, facts: ColumnFacts) -> dict[str, Any]:
     times = () if asking.kind in ("flag", "interval") else tuple(as_times(asking))
     number = written_name(facts.name) if facts.is_number else ""
     if not number and not times and not facts.zeros and asking.kind == "text":
-        number = as_numbers(asking)
+        number = as_numbers(asking, money=True)
     return {"times": times, "number": number}
 
 

@@ -214,7 +214,7 @@ def _instruments(made: TableGuess) -> list[TableGuess]:
                     keys={"where": f"{written_name(asked.written)} = '{word}'", **_asked(str(one), None)},
                     why=f"{made.why}, {asked.written} says {word}",
                 )
-                for word, one in found.items()
+                for word, one in sorted(found.items())
             ]
     name = _instrument(f"{words_of(made.file.name)} {words_of(column.name) if column else ''}")
     guessed = name or ("nps" if column is not None and (column.high or 0) > 7 else "csat")

@@ -38,6 +38,8 @@ _CLOCKS = (
     ),
     *(" %H:%M:%S %z", " %H:%M %z", "T%H:%M:%S", "T%H:%M", " at %I:%M %p", "%H%M%S", " %H.%M"),
 )
+_SIGN = r"(?:[^\w\s.,+-]|[A-Z]{3}|kr\.?|zł|Kč|Fr\.?|Rs\.?)"
+_MONEY = re.compile(rf"[+-]?\s*{_SIGN}?\s*[+-]?\d[\d.,'\s\u00a0\u202f]*\s*{_SIGN}?")
 _LEADING = re.compile(r"\d{1,3}(\s*[-:.)]?\s*[^\W\d].*)?", re.S)
 _SIGNS = re.compile(r"%[a-zA-Z]")
 _SHAPES = {
@@ -286,10 +288,15 @@ def _blank(words: Sequence[str]) -> str:
     return f"write `blank: [{listed}]` for words that mean missing"
 
 
-def as_numbers(values: Values) -> str:
-    """Return the expression that reads every text as a number; empty where none does."""
+def as_numbers(values: Values, *, money: bool = False) -> str:
+    """Return the expression that reads every text as a number; empty where none does.
+
+    With `money` only signs of money and per cent may stand beside the digits: `n12` is a name, not a number.
+    """
     name, sample = written_name(values.name), values.sample()
     if not all(re.search(r"\d", value) for value in sample):
+        return ""
+    if money and not all(_MONEY.fullmatch(value.strip()) for value in sample):
         return ""
     ways = [*_without_signs(name, sample, values.decimal)]
     # 10 - Extremely likely
