@@ -13,7 +13,7 @@ from staypower.hashing import folds_of
 from staypower.models.bundle import FOLD, Accounts, Bundle, explain_by_fold, fold_models, score_by_fold
 from staypower.models.calibration import shift_map
 from staypower.models.settings import Calibration, ModelSettings, Split
-from staypower.models.shapley_values import explain_on_margin
+from staypower.models.shapley_values import explain_on_margin, mean_sizes
 from staypower.models.training import TreeClassifier, train
 from staypower.models.training_rows import ordered_rows, two_classes
 from staypower.models.trees import booster_of, on_margin, raw_scores_of
@@ -36,9 +36,9 @@ class ChurnClassifier(TreeClassifier):
     Parameters
     ----------
     split : {"auto", "temporal", "grouped"}, default "auto"
-        What calibrates the trees. "temporal": the latest cutoffs, an embargo apart. "grouped": account-grouped
-        cross-fitting. "auto": temporal when `embargo_days` is given, the trees keep at least half of the cutoffs, 3 of them
-        and 100 accounts of each class, and the later cutoffs have 200 of each class; else grouped.
+        What calibrates the trees. "temporal": the latest cutoffs, an embargo apart. "grouped": cross-fitting over accounts.
+        "auto": temporal when `embargo_days` is given, the trees keep at least half of the cutoffs, 3 of them and 100 accounts
+        of each class, and the later cutoffs have 200 of each class; else grouped.
     embargo_days : float or None, default None
         Gap + horizon + grace: rows whose cutoff lies less than this before the first calibration cutoff are not used by the
         temporal split, which is refused without it: outcomes of one account that overlap on both sides hide overfitting.
@@ -50,9 +50,10 @@ class ChurnClassifier(TreeClassifier):
         After calibration on later cutoffs, refit the final trees on all rows; the grouped split always does.
     folds : int, default 5
         Folds of the cross-fitting, 2 to 20.
+    margin : bool, default True
+        Whether trees may start from a linear margin, which is taken where it lowers the held-out log loss clearly.
     categorical_features : sequence of str or int, or None, default None
-        Names (positions, when X has no names) of columns that hold category codes: whole numbers from 0, NaN missing; or texts,
-        which get codes. Columns of a categorical type, of pandas or polars, need not be named.
+        Columns that hold category codes (whole numbers from 0, NaN missing) or texts; not needed for a categorical type.
     max_trees : int or None, default None
         Most trees. None: 1000, and 4000 where the held-out loss still falls there. Larger shapes are tried only with None.
     patience : int, default 50
@@ -62,7 +63,6 @@ class ChurnClassifier(TreeClassifier):
     learning_rate, l2, feature_fraction, bagging_fraction : float or None, default None
         Restraint of the trees. None: by the number of churners.
     random_state : int, RandomState instance or None, default 0
-        Seeds every random choice.
     n_jobs : int or None, default None
         Threads. None: all cores for large data, one for small; -1: all cores. The model is the same for any number.
 
@@ -75,10 +75,8 @@ class ChurnClassifier(TreeClassifier):
         Only when X has names.
     categories_ : dict of str to dict of str to int
         Code of each category of each column of X that came as texts. One never seen in `fit` is missing.
-    booster_ : lightgbm.Booster
-        The trees. Their own feature names are f0, f1, ...
-    model_text_ : str
-        The trees as LightGBM text, equal bytes for equal rows.
+    booster_, model_text_ : lightgbm.Booster and str
+        The trees, with feature names f0, f1, ...; the text has equal bytes for equal rows.
     margin_ : LinearMargin or None
         The linear margin that the trees start from; None where trees alone are as good.
     folds_ : tuple of SealedModel
@@ -89,19 +87,15 @@ class ChurnClassifier(TreeClassifier):
         Number of trees.
     held_out_loss_ : float or None
         Log loss of the uncalibrated trees on rows they had not seen.
-    split_ : str
-        How tree count and calibration were found, in words.
-    notes_ : list of str
-        What a reader of the results should know.
+    split_, notes_ : str and list of str
+        How tree count and calibration were found, and what a reader of the results should know.
     lacking_ : str
-        Why there is too little to trust the model with: fewer than 20 accounts of the rarer label, or none to hold out. Empty
-        when there is enough.
+        Why there is too little to trust the model with, such as fewer than 20 accounts of the rarer label; else empty.
 
     Notes
     -----
     The order of the input does not change the model. Rows of weight 0 are left out. Every row counts once unless weighted: an
-    account at twelve cutoffs is twelve chances to leave, as in the population that is scored; that those rows are alike is
-    answered by leaves of several accounts and by folds that never split an account.
+    account at twelve cutoffs is twelve chances to leave; folds never split an account.
 
     Examples
     --------
@@ -126,6 +120,7 @@ class ChurnClassifier(TreeClassifier):
         calibration_cutoffs: int | None = None,
         refit: bool = True,
         folds: int = 5,
+        margin: bool = True,
         categorical_features: Sequence[str] | Sequence[int] | None = None,
         max_trees: int | None = None,
         patience: int = 50,
@@ -145,6 +140,7 @@ class ChurnClassifier(TreeClassifier):
         self.calibration_cutoffs = calibration_cutoffs
         self.refit = refit
         self.folds = folds
+        self.margin = margin
         self.categorical_features = categorical_features
         self.max_trees = max_trees
         self.patience = patience
@@ -241,6 +237,8 @@ class ChurnClassifier(TreeClassifier):
         self.booster_: lightgbm.Booster = booster_of(trained.text)
         self.margin_: LinearMargin | None = trained.margin
         self.folds_ = fold_models(trained.fold_trees, self._names())
+        if trained.margin is not None:
+            self.sizes_ = mean_sizes(trained.text, trained.margin, rows.features)
         self.calibration_: CalibrationMap = trained.calibration
         self.best_iteration_: int = self.booster_.num_trees()
         self.held_out_loss_ = trained.held_out_loss
@@ -356,9 +354,11 @@ class ChurnClassifier(TreeClassifier):
 
     @property
     def feature_importances_(self) -> Floats:
-        """Share of the fall in training loss that each feature brought; sums to 1, or all 0 without splits."""
+        """Share of the fall in training loss, with a margin of the contributions' sizes; sums to 1, or all 0 without splits."""
         check_is_fitted(self)
         gains = np.asarray(self.booster_.feature_importance("gain"), dtype=np.float64)
+        if self.margin_ is not None:
+            gains = self.sizes_
         total = gains.sum()
         return gains / total if total > 0 else gains
 

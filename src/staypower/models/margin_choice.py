@@ -1,8 +1,8 @@
 """Whether the trees start from a linear margin: chosen by accounts and cutoffs that were held out, never taken for granted.
 
-A margin earns its place where values lie beyond what training saw, and folds of accounts at the same cutoffs do not show that. So
-both ways learn from the earlier half of the cutoffs and are compared at the latest quarter, on accounts that they did not see:
-outcomes that overlap in time then give nothing away. Where there is one cutoff, folds of accounts are all there is.
+A margin earns its place where values lie beyond what training saw, and folds of accounts at the same cutoffs do not show that.
+So both ways learn from the earlier half of the cutoffs and are compared at the latest quarter, on accounts that they did not
+see: outcomes that overlap in time then give nothing away. Where there is one cutoff, folds of accounts are all there is.
 """
 
 from __future__ import annotations

@@ -83,6 +83,7 @@ def fit_secondary(
     if rarer < least:
         return constant_model(*counts.values(), feature=features[0], metadata=known)
     model = ChurnClassifier.from_settings(settings, categorical_features=list(dataset.matrix.categories) or None)
+    model.set_params(margin=False)  # they divide the churn model's probability, which a margin has already carried further
     model.fit(chosen.X, ones[chosen.index].astype(np.int8), cutoffs=chosen.cutoffs, accounts=chosen.accounts)
     known |= {"method": "trees", "fit": model.split_}
     return SealedModel(model.model_text_, model.calibration_, tuple(features), known, model.margin_)

@@ -169,6 +169,7 @@ class FitSettings(ModelSettings):
         default=None, ge=1, description="how many of the latest cutoffs calibrate in the temporal split; None: one in six"
     )
     folds: int = Field(default=5, ge=2, le=20, description="folds of the cross-fitting")
+    margin: bool = Field(default=False, description="let trees start from a linear margin where that is clearly better")
     patience: int = Field(default=50, ge=1, description="stop when the held-out log loss has not fallen for this many trees")
 
 

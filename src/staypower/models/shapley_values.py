@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from staypower.models.margin import LinearMargin
 
-__all__ = ["Explained", "Explainer", "explain_rows", "explain_on_margin", "explainer_of"]
+__all__ = ["Explained", "Explainer", "explain_rows", "explain_on_margin", "explainer_of", "mean_sizes"]
 
 # LightGBM reads values this near to 0 as 0; the bound is a single-precision number
 _ZERO = float(np.float32(1e-35))
@@ -291,6 +291,12 @@ def explain_on_margin(text: str, margin: LinearMargin | None, features: Floats, 
     linear = margin.contributions(features)
     raw = margin.sum_of(linear) + found.raw_score
     return Explained(found.contributions + linear, found.base + margin.base, raw)
+
+
+def mean_sizes(text: str, margin: LinearMargin | None, features: Floats) -> Floats:
+    """Return the mean size of each feature's contribution, over at most 2,000 evenly spaced rows."""
+    some = features[:: -(-len(features) // _CHUNK)]
+    return np.asarray(np.abs(explain_on_margin(text, margin, some).contributions).mean(axis=0))
 
 
 def _explain(forest: Forest, features: Floats, threads: int | None) -> Explained:

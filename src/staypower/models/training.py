@@ -24,6 +24,7 @@ from staypower.models.calibration import CalibrationMap, TemperatureMap, choose_
 from staypower.models.choosing import Candidate, climb
 from staypower.models.evidence import clear_gain, level_shift, row_losses
 from staypower.models.margin import LinearMargin
+from staypower.models.margin_choice import MarginChoice, choose_margin
 from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, latest_cutoffs, partition_by_time
 from staypower.models.settings import FEW, LADDER, LEAST_ACCOUNTS, FitSettings, ModelSettings, TreeShape
 from staypower.models.training_rows import FitError, TrainingRows, categorical_positions, encode, learn_categories
@@ -85,6 +86,10 @@ def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | No
     grower, cross = holder.candidate.grower, holder.cross
     if holder.candidate is not ladder[0]:
         notes += (f"{holder.candidate.words}: held-out log loss {cross.loss:.4f}, clearly below that of smaller ones",)
+    choice = choose_margin(rows, grower, dealt) if settings.margin else MarginChoice(None)
+    if choice.strength is not None:
+        grower = replace(grower, margin=choice.strength)
+        cross, notes = cross_fit(rows, grower, dealt), (*notes, choice.words)
     if cross.at_the_limit and settings.max_trees is None:
         grower = replace(grower, max_trees=_MOST_TREES)
         cross = cross_fit(rows, grower, dealt)
