@@ -23,7 +23,9 @@ class History:
         return History(self.X.iloc[order], self.y[order], self.accounts[order], self.cutoffs[order])
 
     def fit(self, **parameters):
-        model = ChurnClassifier(**{"n_jobs": 1, "max_trees": 40, "categorical_features": ["plan"], **parameters})
+        model = ChurnClassifier(
+            **{"n_jobs": 1, "max_trees": 40, "margin": False, "categorical_features": ["plan"], **parameters}
+        )
         return model.fit(self.X, self.y, accounts=self.accounts, cutoffs=self.cutoffs)
 
 

@@ -34,7 +34,9 @@ def made(count=500, seed=0):
 @pytest.fixture(scope="module")
 def fitted():
     X, y, accounts = made()
-    estimator = ChurnClassifier(max_trees=60, num_leaves=31, max_depth=8, min_child_samples=2, learning_rate=0.3, n_jobs=1)
+    estimator = ChurnClassifier(
+        margin=False, max_trees=60, num_leaves=31, max_depth=8, min_child_samples=2, learning_rate=0.3, n_jobs=1
+    )
     return estimator.fit(X, y, accounts=accounts, keep_folds=True)
 
 

@@ -259,7 +259,7 @@ def test_polars_pandas_and_numpy_agree(history, model):
     expected = model.predict_proba(history.X)
     assert (model.predict_proba(pl.from_pandas(history.X)) == expected).all()
     fitted = history.fit(categorical_features=[2])
-    again = ChurnClassifier(n_jobs=1, max_trees=40, categorical_features=[2]).fit(
+    again = ChurnClassifier(n_jobs=1, max_trees=40, margin=False, categorical_features=[2]).fit(
         history.X.to_numpy(), history.y, accounts=history.accounts, cutoffs=pd.to_datetime(history.cutoffs, unit="us")
     )
     assert (again.predict_proba(history.X.to_numpy()) == fitted.predict_proba(history.X)).all()

@@ -27,7 +27,7 @@ def log_of_purchases(*, grows: bool, accounts=1500, cutoffs=6, seed=0):
         longest = 40.0 * (month + 1) if grows else 240.0
         silence = rng.uniform(0, 1, accounts) ** 2 * longest
         raw = 2.0 * (np.log1p(silence) - 3.2) if grows else 2.0 * ((silence // 20) % 2) - 1.0
-        raw = raw + 0.4 * pace
+        raw = raw + (0.4 * pace if grows else 2.0 * (pace > 2.0) * (silence > 120.0))
         churned = rng.random(accounts) < expit(raw)
         rows.append(pd.DataFrame({"silence": silence, "pace": pace, "noise": rng.normal(size=accounts), "y": churned}))
     found = pd.concat(rows, ignore_index=True)
