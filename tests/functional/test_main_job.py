@@ -43,7 +43,11 @@ def test_reasons_add_up_to_the_raw_score(company):
     raw = bundle.raw_score(explanation.features)
     np.testing.assert_allclose(explanation.base + explanation.contributions.sum(axis=1), raw, atol=1e-6)
     first = explanation.reasons(0, count=5)
-    assert [abs(reason.contribution) for reason in first] == sorted((abs(r.contribution) for r in first), reverse=True)
+    # first the levers of the largest totals, then what else has a lever, then what has none, each by strength
+    leading = [lever for lever in explanation.first_levers()[0].tolist() if lever is not None]
+    assert [reason.lever for reason in first][: len(leading)] == leading
+    rest = [(reason.lever is None, -abs(reason.contribution)) for reason in first[len(leading) :]]
+    assert rest == sorted(rest)
     stems = [reason.feature.rsplit("_", 1)[0] if reason.feature.endswith("d") else reason.feature for reason in first]
     assert len(set(stems)) == len(stems)
 
