@@ -118,7 +118,7 @@ def test_contributions_alone_decide_what_matters(seed, rows, count, told):
         chosen = [number for number in made.chosen(count)[row].tolist() if number != NOTHING]
         lever = [made.topics[number].lever for number in range(len(size))]
         strongest = {kind: max(size[n] for n in range(len(size)) if (lever[n] is None) == kind) for kind in (True, False)}
-        matter = {n for n in range(len(size)) if size[n] > 0 and size[n] >= 0.1 * strongest[lever[n] is None]}
+        matter = {n for n in range(len(size)) if size[n] > 0 and size[n] >= 0.05 * strongest[lever[n] is None]}
         said_of = Counter(lever[number] for number in chosen)
         missed = [n for n in matter - set(chosen) if lever[n] is None or said_of[lever[n]] < 2]
         if missed:

@@ -90,7 +90,7 @@ def chosen_topics(explanation: Explanation, row: int, count: int) -> list[int]:
         kind: max((abs(said[number]) for number in said if (topics[number].lever is None) == kind), default=0.0)
         for kind in (True, False)
     }
-    matter = [number for number in said if abs(said[number]) >= 0.1 * strongest[topics[number].lever is None]]
+    matter = [number for number in said if abs(said[number]) >= 0.05 * strongest[topics[number].lever is None]]
     leads: list[int] = []
     for lever in ordered_levers(explanation, row):
         raising = [number for number in matter if topics[number].lever == lever and said[number] > 0]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LEADING", "MATTERS", "PER_LEVER", "choose_topics", "find_members", "leading_topics", "tells", "which_matter"]
 
-MATTERS = 0.1  # a reason matters when it is at least this share of the strongest of its kind: with a lever, or without
+MATTERS = 0.05  # a reason matters when it is at least this share of the strongest of its kind: with a lever, or without
 PER_LEVER = 2  # reasons of one lever at most, unless nothing else matters
 LEADING = 3  # levers that come first, each with one reason
 
@@ -92,7 +92,7 @@ def find_members(
 
 
 def which_matter(said: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.bool_]:
-    """Say which topics matter: those with a tenth of the strongest of their kind, with a lever or without."""
+    """Say which topics matter: those with a twentieth of the strongest of their kind, with a lever or without."""
     size = np.abs(said)
     found = np.zeros(said.shape, dtype=bool)
     can = np.array([topic.lever is not None for topic in topics], dtype=bool)
