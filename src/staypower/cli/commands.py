@@ -66,13 +66,15 @@ def demo(
 
 @command(app, job="pipelines.init.propose", config=False)
 def init(
-    places: Annotated[list[Path] | None, typer.Argument(metavar="[FOLDER | FILES]...", help="Where the exports are.")] = None,
+    places: Annotated[
+        list[str] | None, typer.Argument(metavar="[FOLDER | FILES | ADDRESS]...", help="Where the exports are.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The config to write.")] = Path(
         "staypower.yaml"
     ),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the config if it is there.")] = False,
 ) -> None:
-    """Look at files and propose a config for them."""
+    """Look at files or a database and propose a config for them."""
 
 
 @command(app)

@@ -10,8 +10,9 @@ from pathlib import Path
 from staypower.errors import UsageError, nearest
 from staypower.pipelines.arguments import progress_from
 from staypower.progress import Progress
-from staypower.proposal.facts import look_at, sources_in, telling
+from staypower.proposal.facts import look_at, sources_at, sources_in, telling
 from staypower.proposal.proposing import Proposal, propose_from
+from staypower.sources.addresses import is_address, shown_address
 from staypower.sources.formats import in_words
 from staypower.writing import write_atomically
 
@@ -30,7 +31,8 @@ def propose(
     Parameters
     ----------
     places : path, or sequence of paths, optional
-        Files, folders and DuckDB files, by default the working folder. Every column is read once, in bounded memory.
+        Files, folders, databases and the address of a PostgreSQL server; by default the working folder. Every column is
+        read once, in bounded memory.
     output : path, optional
         Where to write the configuration; nothing is written by default.
     overwrite : bool, default False
@@ -59,7 +61,8 @@ def propose(
     ('ordered', 'non_contractual')
     """
     progress = progress_from(progress)
-    given = [Path(place) for place in ([places] if isinstance(places, str | os.PathLike) else places or ["."])]
+    every = [os.fspath(place) for place in ([places] if isinstance(places, str | os.PathLike) else places or ["."])]
+    addresses, given = [each for each in every if is_address(each)], [Path(each) for each in every if not is_address(each)]
     for place in given:
         if not place.exists():
             near = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
@@ -69,16 +72,17 @@ def propose(
         raise UsageError.of("the file is there already", target, "write `--overwrite`, or name another file with `--output`")
     folder = target.parent if target is not None else Path()
     files, unread = [], []
-    for name, source in sources_in(given, folder):
+    listed = [*sources_in(given, folder), *(found for address in addresses for found in sources_at(address))]
+    for name, source in listed:
         with progress.step(f"looking at {name}"):
             try:
                 files.append(look_at(name, source, folder))
             except UsageError as error:
                 unread.append(f"{name} cannot be read: {error.problems[0]}")
     if not files:
-        seen = "; ".join(unread) or ", ".join(str(place) for place in given)
+        seen = "; ".join(unread) or ", ".join(shown_address(each) for each in every)
         raise UsageError.of("nothing that can be read", seen, f"give {in_words()} files, or a folder of them")
-    home = given[0].resolve()
+    home = given[0].resolve() if given else Path().resolve()
     proposal = propose_from(
         files,
         name=home.name if home.is_dir() else home.parent.name,

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from staypower.errors import UsageError
+from staypower.sources.addresses import shown_address
 from staypower.sources.advice import Values, as_numbers, as_times, written_name
-from staypower.sources.formats import FORMATS, by_ending
+from staypower.sources.formats import FORMATS, by_address, by_ending
 from staypower.sources.opening import OpenSource, open_source
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, as_number, as_text, quoted_name, quoted_text
 
-__all__ = ["ColumnFacts", "FileFacts", "contained", "look_at", "sources_in", "telling", "words_of"]
+__all__ = ["ColumnFacts", "FileFacts", "contained", "look_at", "sources_at", "sources_in", "telling", "words_of"]
 
 _MOST_WORDS = 30
 _SKETCH = 20_000
@@ -122,14 +123,23 @@ def sources_in(places: Sequence[Path], folder: Path) -> Iterator[tuple[str, dict
             groups.setdefault((home, home.name if partitioned else stem, "".join(file.suffixes)), []).append(file)
     for (home, stem, ending), files in groups.items():
         form = by_ending(files[0])
-        if form is not None and form.database:
-            for table in _tables_of(files[0]):
+        if form is not None and form.tables is not None:
+            for table in form.tables(str(files[0])):
                 yield table, {"source": _relative(files[0], folder), "table": table}
         elif len(files) == 1:
             yield stem, {"source": _relative(files[0], folder)}
         else:
             pattern = "**/*" if any("=" in part for part in files[0].relative_to(home).parts) else f"{stem}*"
             yield stem, {"source": f"{_relative(home, folder)}/{pattern}{ending}"}
+
+
+def sources_at(address: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List the tables of a database server, each with a name."""
+    form = by_address(address, "init")
+    if form.tables is None:
+        raise UsageError.of("no tables can be listed there", shown_address(address), "name the files in a config")
+    for table in form.tables(address):
+        yield table.rpartition(".")[2], {"source": address, "table": table}
 
 
 def _first_home(file: Path) -> Path:
@@ -140,14 +150,6 @@ def _first_home(file: Path) -> Path:
 def _relative(path: Path, folder: Path) -> str:
     path, folder = path.resolve(), folder.resolve()
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
-
-
-def _tables_of(file: Path) -> list[str]:
-    import duckdb
-
-    with duckdb.connect(str(file), read_only=True) as connection:
-        rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").fetchall()
-    return [str(row[0]) for row in rows]
 
 
 def look_at(name: str, source: Mapping[str, Any], folder: Path) -> FileFacts:

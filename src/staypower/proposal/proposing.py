@@ -17,12 +17,14 @@ from staypower.proposal.vocabulary import likeness, vocabulary
 from staypower.results.numbers import count, percent, plural
 from staypower.results.result import Block, Head, Items, Result, TableBlock, Verbatim
 from staypower.schemas import SCHEMAS
+from staypower.sources.addresses import is_address
 
 __all__ = ["Proposal", "propose_from"]
 
 _COMMENT = 58  # the column at which comments begin
 _MANY_AT_ONCE = 3  # contracts of one account at a time: their ends say little of its leaving
 _FEW_ENDS = 20
+_ADDRESS = "${DATABASE_URL}"
 _YEAR_AND_QUARTER, _TEN_MONTHS = 450, 300
 
 
@@ -244,6 +246,8 @@ def _keys(made: TableGuess) -> dict[str, Any]:
     if "derive_from" in made.keys:
         return dict(made.keys)
     found: dict[str, Any] = {**made.file.source, **made.keys}
+    # a password does not belong into a file: the address is taken from the environment
+    found["source"] = _ADDRESS if is_address(str(found["source"])) else found["source"]
     for one in _all(made):
         found[one.column] = one.written
     return found

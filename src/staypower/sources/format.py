@@ -39,6 +39,7 @@ class Opening:
     source: Given
     files: Sequence[Path]
     place: str  # where it is in the configuration, for messages
+    address: str = ""  # of a server or store, where there are no files
 
     @property
     def folders(self) -> str:
@@ -55,6 +56,8 @@ class Format:
     endings: tuple[str, ...]  # of its files, in lower case; `.gz` may follow
     example: str  # how to write such a source, in Markdown, for the docs
     relation: Callable[[Opening], str]  # prepares the connection and says what follows FROM
+    tables: Callable[[str], Sequence[str]] | None = None  # lists the tables of a database, at a path or an address
+    schemes: tuple[str, ...] = ()  # of addresses that it reads, such as `s3`
     database: bool = False  # the file is attached to the connection and may be without rows
     columnar: bool = False  # columns that are wanted unchanged are read straight from the file
     count_rows: Callable[[Path], int | None] | None = None  # reads the number of rows off a file; None: guessed from its size

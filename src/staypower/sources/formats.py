@@ -1,4 +1,4 @@
-"""Every source format: CSV, DuckDB, JSON lines and Parquet. Whatever lists formats reads `FORMATS`."""
+"""Every source format. Whatever lists formats reads `FORMATS`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from staypower.errors import UsageError, nearest
+from staypower.sources.addresses import scheme_of, shown_address
 from staypower.sources.csv_files import CSV
+from staypower.sources.databases import OBJECT_STORE, POSTGRESQL, SQLITE, WORKBOOK
 from staypower.sources.format import Format, Given, Opening, ending_of, listed
+from staypower.sources.queries_allowed import one_select
 from staypower.sources.values import quoted_name, quoted_text
 
 
@@ -20,7 +23,7 @@ def _read_duckdb(opening: Opening) -> str:
     connection.execute(f"ATTACH {quoted_text(str(opening.files[0]))} AS given_file (READ_ONLY)")
     connection.execute("USE given_file")
     if source.query is not None:
-        return f"({_one_select(source.query, place)})"
+        return f"({one_select(source.query, place, 'duckdb')})"
     rows = connection.execute(
         "SELECT schema_name || '.' || table_name, table_name FROM duckdb_tables() WHERE database_name = 'given_file' UNION ALL "
         "SELECT schema_name || '.' || view_name, view_name FROM duckdb_views() "
@@ -34,20 +37,13 @@ def _read_duckdb(opening: Opening) -> str:
     return ".".join(quoted_name(part) for part in ("given_file", *known[source.table].split(".", 1)))
 
 
-def _one_select(query: str, place: str) -> str:
-    """Accept exactly one SELECT; the connection can read nothing but its own file."""
-    # the parser takes long to import: declaring a format must not
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
+def _tables_of_duckdb(file: str) -> list[str]:
+    # the database takes long to import: declaring a format must not
+    import duckdb
 
-    try:
-        statements = [statement for statement in sqlglot.parse(query, dialect="duckdb") if statement is not None]
-    except (SqlglotError, RecursionError) as error:
-        raise UsageError.of("the query cannot be parsed", f"{place}: {query[:80]!r}", "write one SELECT") from error
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise UsageError.of("the query is not one SELECT", f"{place}: {query[:80]!r}", "write one SELECT")
-    return statements[0].sql(dialect="duckdb")
+    with duckdb.connect(file, read_only=True) as connection:
+        rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").fetchall()
+    return [str(row[0]) for row in rows]
 
 
 DUCKDB = Format(
@@ -56,6 +52,7 @@ DUCKDB = Format(
     endings=(".duckdb", ".db"),
     example="`source: data/a.duckdb` with `table: events` or with `query: select ... from ...`; opened for reading only",
     relation=_read_duckdb,
+    tables=_tables_of_duckdb,
     database=True,
 )
 
@@ -138,7 +135,8 @@ PARQUET = Format(
 )
 
 
-FORMATS: Mapping[str, Format] = MappingProxyType({form.name: form for form in (CSV, DUCKDB, JSON_LINES, PARQUET)})
+_ALL = (CSV, DUCKDB, WORKBOOK, JSON_LINES, OBJECT_STORE, PARQUET, POSTGRESQL, SQLITE)
+FORMATS: Mapping[str, Format] = MappingProxyType({form.name: form for form in _ALL})
 
 
 def by_ending(file: Path) -> Format | None:
@@ -149,6 +147,16 @@ def by_ending(file: Path) -> Format | None:
     """
     ending = ending_of(file)
     return next((form for form in FORMATS.values() if ending in form.endings), None)
+
+
+def by_address(address: str, place: str) -> Format:
+    """Return the format that reads an address."""
+    found = next((form for form in FORMATS.values() if scheme_of(address) in form.schemes), None)
+    if found is None:
+        schemes = sorted({f"{scheme}://" for form in FORMATS.values() for scheme in form.schemes})
+        fix = f"give a file, one of {', '.join(schemes)}, or a table in Python"
+        raise UsageError.of("no such kind of address is read", f"{place}: {shown_address(address)}", fix)
+    return found
 
 
 def format_of(given: str | None, file: Path, place: str) -> Format:
@@ -164,7 +172,7 @@ def in_words() -> str:
     """List the formats for a message.
 
     >>> in_words()
-    'CSV, DuckDB, JSON lines or Parquet'
+    'CSV, DuckDB, Excel, JSON lines, Parquet or SQLite'
     """
-    labels = [form.label for form in FORMATS.values()]
+    labels = [form.label for form in FORMATS.values() if form.endings]
     return f"{', '.join(labels[:-1])} or {labels[-1]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ import duckdb
 import pyarrow as pa
 
 from staypower.errors import UsageError, nearest
+from staypower.sources.addresses import is_address, shown_address
 from staypower.sources.format import Opening, in_folders
-from staypower.sources.formats import by_ending, format_of, in_words
+from staypower.sources.formats import by_address, by_ending, format_of, in_words
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, kind_of, quoted_name, quoted_text
 from staypower.sources.working_database import hide_progress_bar
@@ -71,7 +73,7 @@ def open_source(source: TableSource, place: str, folder: Path, objects: Mapping[
 def _columnar_files(source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> tuple[Path, ...]:
     """List the files of a source whose columns are read straight from them."""
     name = str(source.source)
-    if name in objects:
+    if name in objects or is_address(name):
         return ()
     files = files_of(name, place, folder, objects)
     plain = format_of(source.format, files[0], place).columnar and not in_folders(files[0])
@@ -89,6 +91,8 @@ def _relation(connection: Any, source: TableSource, place: str, folder: Path, ob
     if name in objects:
         connection.register("given_object", _arrow_of(objects[name], place))
         return "given_object"
+    if is_address(name):
+        return by_address(name, place).relation(Opening(connection, source, (), place, name))
     files = files_of(name, place, folder, objects)
     form = format_of(source.format, files[0], place)
     empty = [file for file in files if not form.database and file.stat().st_size == 0]
@@ -113,8 +117,6 @@ def path_of(name: str, folder: Path) -> Path:
 
 def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object]) -> list[Path]:
     """List the files that a path, a glob or a folder names."""
-    if "://" in name:
-        raise UsageError.of("only files on this machine are read", f"{place}: {name}", "download it first")
     path = path_of(name, folder)
     if path.is_file():
         return [path.resolve()]
@@ -181,7 +183,7 @@ def _unreadable(error: Exception, source: TableSource, place: str) -> UsageError
         fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
     elif "CSV" in reason:
         fix = "check `delimiter` and `encoding`, and the line named"
-    return UsageError.of(f"the source cannot be read: {reason}", f"{place}: {source.source}", fix)
+    return UsageError.of(f"the source cannot be read: {reason}", f"{place}: {shown_address(str(source.source))}", fix)
 
 
 # rows are estimated from bytes where a file does not store their number: too many only makes more buckets
@@ -219,6 +221,10 @@ def source_files(sources: Mapping[str, Sequence[TableSource]], folder: Path) -> 
     for table, listed in sources.items():
         for source in listed:
             if source.source is None:
+                continue
+            if is_address(source.source):
+                # what is there now is not known: rows of an earlier run are never taken for it
+                found.append(SourceFile(table, Path(shown_address(source.source)), 0, time.time_ns()))
                 continue
             for path in files_of(str(source.source), f"tables.{table}", folder, {}):
                 state = path.stat()

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from staypower.errors import nearest
 from staypower.schemas import SCHEMAS, Kind
+from staypower.sources.addresses import shown_address
 from staypower.sources.formats import FORMATS
 
 Scalar = str | int | float | bool
@@ -34,13 +35,14 @@ class TableSource(BaseModel):
 
     source: str | None = Field(
         default=None,
-        description="where the rows are: a path, a glob (`data/*.parquet`), a folder, or the name of an object given in Python",
+        description="where the rows are: a path, a glob (`data/*.parquet`), a folder, an address (`postgresql://`, "
+        "`s3://`), or the name of an object given in Python",
     )
     format: str | None = Field(
         default=None, description=f"{_FORMATS}, when the file's ending does not say it", json_schema_extra={"words": _FORMATS}
     )
-    table: str | None = Field(default=None, description="the table to read in a DuckDB file")
-    query: str | None = Field(default=None, description="one SELECT to run in a DuckDB file, instead of `table`")
+    table: str | None = Field(default=None, description="the table of a database, or the sheet of a workbook")
+    query: str | None = Field(default=None, description="one SELECT to run in a database, instead of `table`")
     delimiter: str | None = Field(
         default=None, description="the character between the columns of a CSV file, when it is not found by itself"
     )
@@ -83,6 +85,10 @@ class TableSource(BaseModel):
         already = given.get("mapping", {})
         kept["mapping"] = {**(already if isinstance(already, Mapping) else {"mapping": already}), **mapped}
         return kept
+
+    @field_serializer("source")
+    def _without_secrets(self, source: str | None) -> str | None:
+        return source if source is None else shown_address(source)
 
     @field_validator("format")
     @classmethod

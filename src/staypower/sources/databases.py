@@ -1,0 +1,278 @@
+"""Rows from elsewhere than plain files: SQLite, PostgreSQL, workbooks and object stores."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from staypower.errors import UsageError, nearest
+from staypower.sources.addresses import shown_address
+from staypower.sources.format import Format, Opening, ending_of
+from staypower.sources.queries_allowed import one_select
+from staypower.sources.values import quoted_name
+
+_ROWS = 50_000  # fetched at a time
+_COPY = "given_rows"
+
+
+def _copied(opening: Opening, reader: Any) -> str:
+    """Copy a stream of record batches into the connection, which can put them on disk, and name the copy."""
+    opening.connection.register("given_stream", reader)
+    opening.connection.execute(f"CREATE TABLE {_COPY} AS SELECT * FROM given_stream")
+    opening.connection.unregister("given_stream")
+    return _COPY
+
+
+def _as_texts(names: Sequence[str], rows: Iterable[Sequence[Any]], place: str) -> Any:
+    """Stream rows of Python values with every value as text, so that no id is taken for a number or a date."""
+    # pyarrow takes long to import: declaring a format must not
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.string()) for name in names])
+
+    def batches() -> Iterator[Any]:
+        chunk: list[Sequence[Any]] = []
+        for row in rows:
+            chunk.append(row)
+            if len(chunk) == _ROWS:
+                yield _batch(chunk, schema, place)
+                chunk = []
+        yield _batch(chunk, schema, place)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _batch(rows: list[Sequence[Any]], schema: Any, place: str) -> Any:
+    import pyarrow as pa
+
+    columns = [[_text(row[at], place) for row in rows] for at in range(len(schema))]
+    return pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=schema)
+
+
+def _text(value: Any, place: str) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bytes):
+        raise UsageError.of("a column holds binary values", place, "leave the column out with a `query`")
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return value.isoformat(sep=" ") if hasattr(value, "hour") and hasattr(value, "year") else str(value)
+
+
+def _chosen(opening: Opening, names: Sequence[str], what: str) -> str:
+    """Return the table, or sheet, that the configuration names; the only one needs no naming."""
+    given = opening.source.table
+    if given in names:
+        return str(given)
+    if given is None and len(names) == 1:
+        return names[0]
+    problem = f"no {what} is named" if given is None else f"there is no such {what}"
+    fix = nearest(given or "", names) + (" as `table`" if given is None else "")
+    raise UsageError.of(problem, f"{opening.place}: {given or opening.files[0]}", fix)
+
+
+def _sqlite(file: str) -> sqlite3.Connection:
+    """Open a SQLite file for reading only; its rows are fetched by threads of the database they are copied into."""
+    return sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, check_same_thread=False)
+
+
+def _tables_of_sqlite(file: str) -> list[str]:
+    with closing(_sqlite(file)) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name").fetchall()
+    return [str(row[0]) for row in rows]
+
+
+def _read_sqlite(opening: Opening) -> str:
+    connection = _sqlite(str(opening.files[0]))
+    try:
+        sql = one_select(opening.source.query, opening.place, "sqlite") if opening.source.query is not None else None
+        if sql is None:
+            sql = f"SELECT * FROM {quoted_name(_chosen(opening, _tables_of_sqlite(str(opening.files[0])), 'table'))}"
+        cursor = connection.execute(sql)
+        names = [str(column[0]) for column in cursor.description]
+        return _copied(opening, _as_texts(names, cursor, opening.place))
+    except sqlite3.Error as error:
+        fix = "check the `query`, and that the file is a whole SQLite database"
+        raise UsageError.of(f"SQLite says: {error}", f"{opening.place}: {opening.files[0]}", fix) from error
+    finally:
+        connection.close()
+
+
+def _sheets_of(file: str) -> list[str]:
+    from python_calamine import CalamineWorkbook
+
+    return list(CalamineWorkbook.from_path(file).sheet_names)
+
+
+def _read_workbook(opening: Opening) -> str:
+    """Read one sheet of a workbook; the first row that is filled holds the names."""
+    try:
+        from python_calamine import CalamineError, CalamineWorkbook
+    except ModuleNotFoundError as error:
+        fix = "install it with `pip install 'staypower[excel]'`, or save the sheet as CSV"
+        raise UsageError.of("reading workbooks needs an extra", f"{opening.place}: {opening.files[0]}", fix) from error
+    try:
+        book = CalamineWorkbook.from_path(str(opening.files[0]))
+        sheet = book.get_sheet_by_name(_chosen(opening, list(book.sheet_names), "sheet"))
+        rows = iter(sheet.to_python(skip_empty_area=True))
+    except CalamineError as error:
+        fix = "save it again as .xlsx, without a password"
+        raise UsageError.of(f"the workbook cannot be read: {error}", f"{opening.place}: {opening.files[0]}", fix) from error
+    names = [str(cell).strip() for cell in next(rows, [])]
+    empty = [place for place, name in enumerate(names) if not name]
+    if not names or empty or len({name.casefold() for name in names}) < len(names):
+        where = f"{opening.place}: {opening.files[0]}, first row: {names[:6]}"
+        raise UsageError.of("the sheet has no row of names", where, "give each column one name in the first row, unmerged")
+    filled = (row for row in rows if any(cell not in ("", None) for cell in row))
+    return _copied(opening, _as_texts(names, filled, opening.place))
+
+
+def _tables_of_postgresql(address: str) -> list[str]:
+    from adbc_driver_postgresql import dbapi
+
+    sql = (
+        "SELECT table_schema || '.' || table_name FROM information_schema.tables "
+        "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+    )
+    with dbapi.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
+def _read_postgresql(opening: Opening) -> str:
+    """Stream a table or a query of a PostgreSQL server, within a transaction that may only read."""
+    where = f"{opening.place}: {shown_address(opening.address)}"
+    try:
+        from adbc_driver_manager import Error
+        from adbc_driver_postgresql import dbapi
+    except ModuleNotFoundError as error:
+        fix = "install it with `pip install 'staypower[postgres]'`"
+        raise UsageError.of("reading PostgreSQL needs an extra", where, fix) from error
+    source = opening.source
+    if source.query is not None:
+        sql = one_select(source.query, opening.place, "postgres")
+    elif source.table is not None:
+        sql = f"SELECT * FROM {'.'.join(quoted_name(part) for part in source.table.split('.'))}"
+    else:
+        raise UsageError.of("no table is named", where, "write `table: schema.name` or `query: select ...`")
+    try:
+        with dbapi.connect(opening.address) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute(f"SELECT * FROM ({sql}) AS given LIMIT 0")
+            plain = [_plain_column(field) for field in cursor.fetch_record_batch().schema]
+            cursor.execute(f"SELECT {', '.join(plain)} FROM ({sql}) AS given")
+            return _copied(opening, cursor.fetch_record_batch())
+    except Error as error:
+        # the driver repeats the address
+        said = re.sub(r"\S+://\S+", "", str(error)).replace(opening.address, "").strip()
+        fix = "check that the server answers, the user may read, and `table` or `query` is right"
+        raise UsageError.of(f"PostgreSQL says: {said[:300]}", where, fix) from error
+
+
+def _plain_column(field: Any) -> str:
+    """Take what is no plain number, time, flag or text as text."""
+    import pyarrow.types as kinds
+
+    tests = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_string, kinds.is_timestamp, kinds.is_date)
+    name = quoted_name(field.name)
+    return name if any(test(field.type) for test in tests) else f"CAST({name} AS text) AS {name}"
+
+
+def _read_store(opening: Opening) -> str:
+    """Stream Parquet or CSV files of an object store through Arrow's file systems."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    from pyarrow import csv as arrow_csv
+    from pyarrow import fs
+
+    where = f"{opening.place}: {shown_address(opening.address)}"
+    try:
+        address, pattern = _pattern_of(opening.address)
+        system, path = fs.FileSystem.from_uri(address)
+        files = [path]
+        if pattern or system.get_file_info(path).type == fs.FileType.Directory:
+            below = system.get_file_info(fs.FileSelector(path, recursive=True))
+            files = sorted(each.path for each in below if each.is_file and fnmatch.fnmatch(each.path, pattern or "*"))
+        if not files:
+            raise UsageError.of("no file matches", where, "check the pattern")
+        if ending_of(Path(files[0])) in (".parquet", ".pq"):
+            found = ds.dataset(files, filesystem=system, format="parquet")
+            return _copied(opening, found.scanner(batch_size=_ROWS).to_reader())
+        tables = []
+        for file in files:
+            with system.open_input_stream(file) as stream:
+                head = stream.read(1 << 20)
+            line = head.partition(b"\n")[0].decode(opening.source.encoding)
+            delimiter = opening.source.delimiter or max(",;\t|", key=line.count)
+            parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+            names = [name.strip().strip('"') for name in line.strip().lstrip("\ufeff").split(delimiter)]
+            convert = arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+            )
+            with system.open_input_stream(file) as stream:
+                read = arrow_csv.ReadOptions(encoding=opening.source.encoding)
+                tables.append(arrow_csv.read_csv(stream, read_options=read, parse_options=parse, convert_options=convert))
+        opening.connection.register("given_object", pa.concat_tables(tables, promote_options="default"))
+        return "given_object"
+    except (OSError, pa.ArrowInvalid, UnicodeError) as error:
+        said = str(error).replace(opening.address, "")[:300]
+        fix = "check the address, the credentials in the environment, and that the files are Parquet or CSV"
+        raise UsageError.of(f"the object store says: {said}", where, fix) from error
+
+
+def _pattern_of(address: str) -> tuple[str, str]:
+    """Split an address at its first part with signs of a pattern; options after `?` stay with the address."""
+    path, mark, options = address.partition("?") if "://" in address else (address, "", "")
+    parts = path.split("/")
+    first = next((place for place, part in enumerate(parts) if place > 2 and any(sign in part for sign in "*[")), None)
+    if first is None:
+        return address, ""
+    return "/".join(parts[:first]) + mark + options, "*" + "/".join(parts[first:])
+
+
+SQLITE = Format(
+    name="sqlite",
+    label="SQLite",
+    endings=(".sqlite", ".sqlite3"),
+    example="`source: data/a.sqlite` with `table: events` or with `query: select ... from ...`; opened for reading only",
+    relation=_read_sqlite,
+    tables=_tables_of_sqlite,
+    database=True,
+)
+WORKBOOK = Format(
+    name="excel",
+    label="Excel",
+    endings=(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
+    example="`source: data/a.xlsx`, with `table: Sheet1` where there are several sheets; needs `staypower[excel]`",
+    relation=_read_workbook,
+    tables=_sheets_of,
+    database=True,
+)
+POSTGRESQL = Format(
+    name="postgresql",
+    label="PostgreSQL",
+    endings=(),
+    schemes=("postgresql", "postgres"),
+    example=(
+        "`source: postgresql://${DB_USER}:${DB_PASSWORD}@host/db` with `table: schema.name` or `query: select ...`; needs "
+        "`staypower[postgres]`; read in one transaction that may only read"
+    ),
+    relation=_read_postgresql,
+    tables=_tables_of_postgresql,
+    database=True,
+)
+OBJECT_STORE = Format(
+    name="store",
+    label="object stores",
+    endings=(),
+    schemes=("s3", "gs", "gcs", "abfs", "abfss"),
+    example="`source: s3://bucket/events/*.parquet` (also `gs://`, `abfs://`): Parquet or CSV; the environment has the keys",
+    relation=_read_store,
+    database=True,
+)
