@@ -163,7 +163,7 @@ def test_nanoseconds_are_not_taken_for_microseconds(tmp_path):
         ({"source": "empty.csv"}, "the file is empty"),
         ({"source": "bare"}, "has no CSV"),
         ({"source": "a.xyz"}, "write `format: csv`"),
-        ({"source": "https://example.org/a.csv"}, "only files on this machine"),
+        ({"source": "https://example.org/a.csv"}, "no such kind of address is read"),
         ({"source": "broken.parquet"}, "cannot be read"),
         ({"source": "ragged.csv"}, "cannot be read: Invalid Input Error: CSV Error on Line: 52"),
         ({"source": "latin.csv"}, "encoding: latin-1"),
