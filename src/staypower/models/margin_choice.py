@@ -7,7 +7,7 @@ see: outcomes that overlap in time then give nothing away. Where there is one cu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = ["MarginChoice", "choose_margin"]
 
 Floats = NDArray[np.float64]
 
+_HASTE = 3.0
 _LATEST = 4  # one cutoff in so many is held out
 # with fewer accounts of the rarer label a comparison says nothing
 _LEAST = 50
@@ -38,16 +39,26 @@ def choose_margin(rows: TrainingRows, grower: Grower, dealt: NDArray[np.int64]) 
     """Return the penalty of a margin where it lowers the held-out log loss by more than one standard error over accounts."""
     if rows.rarer_accounts < _LEAST:
         return MarginChoice(None)
-    strength, (early, late, where) = choose_strength(rows, grower.categorical), _in_time(rows)
-    alone = _held_out(rows, grower, dealt, early, late)
-    known = ~np.isnan(alone)
-    if min(int((rows.labels[known] == label).sum()) for label in (0, 1)) == 0:
+    early, late, where = _in_time(rows)
+    strength = choose_strength(rows, grower.categorical)
+    # fewer and larger steps compare as well as small ones
+    shape = grower.shape.model_copy(update={"learning_rate": min(1.0, _HASTE * grower.shape.learning_rate)})
+    alone = _HeldOut(replace(grower, shape=shape, patience=max(1, round(grower.patience / _HASTE))))
+    both = _HeldOut(replace(alone.grower, margin=strength))
+    for fold in np.unique(dealt):
+        held = late & (dealt == fold)
+        learned = rows.take(early & ~np.isin(rows.twins, rows.twins[dealt == fold]))
+        if len(np.unique(learned.labels)) < 2 or not held.any():
+            continue
+        for each in (alone, both):
+            each.watch(learned, rows, held)
+        # a margin that is clearly behind on the first fold is given up
+        if len(both.folds) == 1 and _is_clear(alone, both, rows):
+            return MarginChoice(None)
+    if not both.folds or not _is_clear(both, alone, rows):
         return MarginChoice(None)
-    both = _held_out(rows, replace(grower, margin=strength), dealt, early, late)
-    compared = rows.take(known)
-    losses = [row_losses(raw[known], compared.labels, compared.weights) for raw in (both, alone)]
-    if not clear_gain(losses[0], losses[1], compared.accounts):
-        return MarginChoice(None)
+    losses = both.losses(rows), alone.losses(rows)
+    compared = rows.take(both.held)
     with_margin, without = (float(each.sum()) / compared.total_weight for each in losses)
     words = f"trees start from a linear margin: log loss {with_margin:.4f} against {without:.4f} without, on {where}"
     return MarginChoice(strength, words)
@@ -64,21 +75,40 @@ def _in_time(rows: TrainingRows) -> tuple[NDArray[np.bool_], NDArray[np.bool_], 
     return early, late, "later cutoffs and accounts held out"
 
 
-def _held_out(
-    rows: TrainingRows, grower: Grower, dealt: NDArray[np.int64], early: NDArray[np.bool_], late: NDArray[np.bool_]
-) -> Floats:
-    """Return raw scores by trees that saw neither the account nor the cutoff, at the best common number of trees."""
-    raw = np.full(len(rows), np.nan)
-    watched: list[tuple[NDArray[np.bool_], Grown, Floats]] = []
-    for fold in np.unique(dealt):
-        learned, held = rows.take(early & (dealt != fold)), late & (dealt == fold)
-        if len(np.unique(learned.labels)) == 2 and held.any():
-            watched.append((held, *grower.grow_watched(learned, rows.take(held))))
-    if not watched:
-        return raw
-    shortest = min(len(losses) for _, _, losses in watched)
-    weights = [rows.take(held).total_weight for held, _, _ in watched]
-    curve = np.average([losses[:shortest] for _, _, losses in watched], axis=0, weights=weights)
-    for held, grown, _ in watched:
-        raw[held] = grown.raw(rows.features[held], trees=int(np.argmin(curve)) + 1, threads=grower.threads)
-    return raw
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    held: NDArray[np.bool_]  # shape (n,): rows whose account and cutoff the trees did not see
+    grown: Grown
+    losses: Floats  # held-out log loss after each tree
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """One way to grow trees, fold after fold."""
+
+    grower: Grower
+    folds: list[_Fold] = field(default_factory=list)
+
+    def watch(self, learned: TrainingRows, rows: TrainingRows, held: NDArray[np.bool_]) -> None:
+        self.folds.append(_Fold(held, *self.grower.grow_watched(learned, rows.take(held))))
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """The rows that were held out so far."""
+        return np.asarray(np.any([fold.held for fold in self.folds], axis=0))
+
+    def losses(self, rows: TrainingRows) -> Floats:
+        """Return the losses of the rows held out, in their order, at the number of trees that serves all folds best."""
+        shortest = min(len(fold.losses) for fold in self.folds)
+        weights = [rows.take(fold.held).total_weight for fold in self.folds]
+        curve = np.average([fold.losses[:shortest] for fold in self.folds], axis=0, weights=weights)
+        raw = np.empty(len(rows))
+        for fold in self.folds:
+            trees = int(np.argmin(curve)) + 1
+            raw[fold.held] = fold.grown.raw(rows.features[fold.held], trees=trees, threads=self.grower.threads)
+        held = self.held
+        return row_losses(raw[held], rows.labels[held], None if rows.weights is None else rows.weights[held])
+
+
+def _is_clear(better: _HeldOut, other: _HeldOut, rows: TrainingRows) -> bool:
+    return clear_gain(better.losses(rows), other.losses(rows), rows.accounts[better.held])
