@@ -46,6 +46,7 @@ class TableSchema:
     # everything the table may carry besides `account_id` and `known_at`; `accounts` may carry any attribute more
     columns: tuple[Column, ...]
     row_id: str | None = None  # the column that names a row: a second row with the same value is a duplicate
+    version: str | None = None  # the time column that tells a later version of a row from a duplicate
 
     def column(self, name: str) -> Column | None:
         """Return the column of this name, None when the schema has none."""
@@ -57,11 +58,11 @@ class TableSchema:
         return ("account_id", *(column.name for column in self.columns), "known_at")
 
 
-def _schema(name: str, times: str, *columns: Column, row_id: str | None = None) -> TableSchema:
+def _schema(name: str, times: str, *columns: Column, row_id: str | None = None, version: str | None = None) -> TableSchema:
     time_columns = tuple(times.split())
     own = tuple(Column(time, "time", known_from=time) for time in time_columns)
     named = {column.name for column in columns}
-    return TableSchema(name, time_columns, (*(c for c in own if c.name not in named), *columns), row_id)
+    return TableSchema(name, time_columns, (*(c for c in own if c.name not in named), *columns), row_id, version)
 
 
 def _time(name: str, known_from: str | None = None) -> Column:
@@ -114,6 +115,8 @@ _ALL = (
         Column("touchpoint", "text"),
         Column("ticket_id", "id"),
         row_id="survey_id",
+        # an answer that was changed counts from its own time on
+        version="answered_at",
     ),
     _schema(
         "subscriptions",
@@ -133,6 +136,7 @@ _ALL = (
         Column("end_reason", "text", "ended_at"),
         Column("valid_from", "time"),
         row_id="subscription_id",
+        version="valid_from",
     ),
     _schema(
         "payments",

@@ -24,6 +24,7 @@ from staypower.sources.findings import Finding
 from staypower.sources.settings import TableSource
 from staypower.tables import BucketedTables, Table, Tables
 
+_PLACES, _NOTES = 4, 20  # shown of one note, and notes
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 _COLUMNS = ("severity", "table", "column", "rows", "problem", "meaning", "fix", "examples")
 
@@ -50,6 +51,7 @@ class CheckReport(Result):
 
     findings: tuple[Finding, ...]
     tables: Mapping[str, TableSummary]
+    every_note: bool = False  # whether each note is shown by itself
 
     @classmethod
     def of(cls, findings: Sequence[Finding], tables: Mapping[str, TableSummary]) -> CheckReport:
@@ -102,12 +104,28 @@ class CheckReport(Result):
                 for name, each in self.tables.items()
             ]
             shown.append(TableBlock(heads, rows))
-        for found in self.findings:
+        for found in self.findings if self.every_note else (*self.errors, *self.warnings):
             rows_of = f"  ({plural(found.rows, 'row')})" if found.rows else ""
             lines = [("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)]
             shown.append(Heading(f"{found.severity.upper():<8} {found.place}{rows_of}"))
             shown.append(Items([f"{word}: {text}" for word, text in lines if text]))
-        return shown
+        return shown if self.every_note or not self.notes else [*shown, Heading("Notes"), Items(_grouped(self.notes))]
+
+
+def _grouped(notes: Sequence[Finding]) -> list[str]:
+    """Write what several notes share once, with the places; at most a screen of lines."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for note in notes:
+        groups.setdefault((note.problem, note.meaning.partition(":")[0]), []).append(note)
+    lines = []
+    for (problem, _), listed in groups.items():
+        places = ", ".join(dict.fromkeys(note.place for note in listed[:_PLACES]))
+        more = f" and {len(listed) - _PLACES} more" if len(listed) > _PLACES else ""
+        meaning = listed[0].meaning if len(listed) == 1 else listed[0].meaning.partition(":")[0]
+        lines.append(f"{problem}{f', {meaning}' if meaning else ''}: {places}{more}")
+    if len(lines) > _NOTES:
+        lines = [*lines[:_NOTES], f"{plural(len(lines) - _NOTES, 'more note')}"]
+    return [*lines, "`staypower check --all` shows each note with its fix"]
 
 
 def _row(found: Finding) -> dict[str, Any]:

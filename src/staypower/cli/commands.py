@@ -78,7 +78,11 @@ def init(
 
 
 @command(app)
-def check() -> None:
+def check(
+    every_note: Annotated[
+        bool, typer.Option("--all", help="Show each note with its fix; by default they are grouped.")
+    ] = False,
+) -> None:
     """Report what is wrong with the data and how to fix it."""
 
 

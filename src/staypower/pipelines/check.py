@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,11 @@ def _use_of(cutoff: int, plan: CutoffPlan) -> str:
 
 
 def check(
-    settings: SettingsLike, tables: Mapping[str, object] | None = None, *, progress: Progress | None = None
+    settings: SettingsLike,
+    tables: Mapping[str, object] | None = None,
+    *,
+    every_note: bool = False,
+    progress: Progress | None = None,
 ) -> CheckResult:
     """Say what is wrong with config and tables, and how to fix it; as `staypower check`.
 
@@ -149,6 +153,8 @@ def check(
         From `load_config`, or what it takes.
     tables : mapping of str to pandas.DataFrame, polars.DataFrame or pyarrow.Table, optional
         Tables in memory, by the names that `source` gives.
+    every_note : bool, default False
+        Whether the text shows each note by itself; by default notes are grouped.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -160,13 +166,16 @@ def check(
     settings, progress = settings_from(settings), progress_from(progress)
     frames = frames_from(tables)
     if frames is not None:
-        return _checked(settings, *load_tables(settings.sources, progress=progress, objects=frames, thorough=True), progress)
+        loaded = load_tables(settings.sources, progress=progress, objects=frames, thorough=True)
+        return _checked(settings, *loaded, progress, every_note=every_note)
     cache = settings.output_folder / "cache"
     with fitting(settings.sources, settings.engine, cache=cache, name="check", progress=progress, thorough=True) as opened:
-        return _checked(settings, opened.tables, opened.findings, progress)
+        return _checked(settings, opened.tables, opened.findings, progress, every_note=every_note)
 
 
-def _checked(settings: Settings, tables: BucketedTables, found: Sequence[Finding], progress: Progress) -> CheckResult:
+def _checked(
+    settings: Settings, tables: BucketedTables, found: Sequence[Finding], progress: Progress, *, every_note: bool
+) -> CheckResult:
     """Check tables, one bucket of accounts at a time."""
     findings = list(found)
     with progress.step("checking"):
@@ -184,7 +193,7 @@ def _checked(settings: Settings, tables: BucketedTables, found: Sequence[Finding
             sources=settings.tables,
             grace=settings.label.outcome.grace if settings.label.by_subscriptions else None,
         )
-    return CheckResult(report, catalogue, plan, labels)
+    return CheckResult(replace(report, every_note=every_note), catalogue, plan, labels)
 
 
 def _label(tables: BucketedTables, settings: Settings, findings: list[Finding]) -> tuple[CutoffPlan | None, Labels | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -314,12 +314,15 @@ def fix_numbers(values: Values) -> str:
     worded = [value for value in words if not any(sign.isdigit() for sign in value)]
     if some and len(worded) == len(words) <= _FEW_WORDS:
         return _blank(words)
-    for way in (
-        *_without_signs(name, sample, values.decimal),
-        *(f"try_cast(left({name}, {count}) as double)" for count in (3, 2, 1)),
-    ):
-        if values.working([way], _is_number):
-            return f"write `{way}`"
+    way = as_numbers(values)
+    if way:
+        return f"write `{way}`"
+    digits = f"SELECT * FROM ({values.select}) WHERE regexp_matches({quoted_name(values.name)}, '[0-9]')"
+    way = as_numbers(replace(values, select=digits)) if 0 < len(worded) <= _FEW_WORDS else ""
+    if way.startswith("try_cast("):
+        return f"write `{way}`, which leaves {', '.join(map(repr, worded))} missing"
+    if way:
+        return f"{_blank(worded)} and `{way}`"
     if not some and not any(sign.isdigit() for value in sample for sign in value) and len(sample) <= 12:
         return _case(name, sample)
     shown = ", ".join(repr(value) for value in words[:3])

@@ -93,7 +93,8 @@ class _Rows:
         if key is None or key not in self.table.columns or not self.files:
             return []
         known = f"greatest({self.own()}, {self.instant('known_at')})" if "known_at" in self.table.columns else self.own()
-        version = quoted_name("valid_from") if "valid_from" in self.table.columns else "NULL"
+        told = SCHEMAS[self.table.name].version
+        version = quoted_name(told) if told in self.table.columns else "NULL"
         row = quoted_name(ROW)
         named = (
             f"SELECT {BUCKET}, {row}, account_id, {quoted_name(key)} AS id, {version} AS version, {known} AS known "

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import ATTRIBUTES, CONSTANT_FIRST, SCHEMAS, SURVEY_SCALE_COLUMNS, VOCABULARY, Kind, Scale
-from staypower.sources.advice import Values, fix_times
+from staypower.sources.advice import Values, fix_times, written_name
 from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
 from staypower.sources.settings import RESERVED, JoinKey, Joins, Scalar, TableSource
-from staypower.sources.values import Value, ValueKind, quoted_text
+from staypower.sources.values import Value, ValueKind, quoted_name, quoted_text
 
+_MONEY = frozenset({"mrr", "amount", "acquisition_cost"})
+_CURRENCY = frozenset({"currency", "currency_code", "currency code", "waehrung", "währung", "devise", "moneda"})
 _DATE_TEXT = re.compile(r"^\d{4}-\d{2}-\d{2}([T ].*)?$")
 _FITS: Mapping[str, tuple[ValueKind, ...]] = {
     "id": ("text", "number", "flag", "time", "nothing"),
@@ -64,6 +66,7 @@ def plan_source(table: str, source: TableSource, opened: OpenSource, place: str,
     planner.plan_mapped()
     planner.plan_unmapped()
     planner.check_required()
+    planner.check_currency()
     where = planner.plan_where()
     if planner.problems:
         raise UsageError(planner.problems)
@@ -151,6 +154,23 @@ class _Planner:
         near = nearest(name, self.names if maps_column else (*self.names, *RESERVED))
         meant = near.removeprefix("write `").rstrip("`") if near.startswith("write") else ""
         return bool(meant) and _slips(name, meant) <= max(1, min(2, len(name) // 4))
+
+    def check_currency(self) -> None:
+        """Refuse to add up amounts of several currencies."""
+        amounts = [column.name for column in self.columns if column.name in _MONEY]
+        told = next((name for name in self.opened.columns if name.strip().lower() in _CURRENCY), None)
+        written = " ".join(str(given) for given in (*self.source.mapping.values(), self.source.where))
+        if told is None or not amounts or told in written:
+            return
+        sql = f"SELECT DISTINCT {quoted_name(told)} FROM {self.opened.relation} WHERE {quoted_name(told)} IS NOT NULL LIMIT 20"
+        words = sorted(str(row[0]) for row in self.opened.connection.execute(sql).fetchall() if str(row[0]).strip())
+        if len(words) < 2:
+            return
+        name, amount = written_name(told), self.source.mapping.get(amounts[0], amounts[0])
+        rates = " ".join(f"when {quoted_text(word)} then {1 if place == 0 else 'RATE'}" for place, word in enumerate(words))
+        fix = f"write `where: {name} = {quoted_text(words[0])}`, or with rates `({amount}) * case {name} {rates} end`"
+        value = f".{amounts[0]}: {', '.join(words[:5])} in column {told}"
+        self.problem(f"amounts in {len(words)} currencies would be added up", value, fix)
 
     def plan_mapped(self) -> None:
         for name, written in self.source.mapping.items():

@@ -140,10 +140,10 @@ def drop_duplicates(draft: Draft) -> None:
     if key is None or not table.has(key):
         return
     codes = _codes(table, key)
-    if table.has("valid_from"):
-        codes = np.where(
-            codes < 0, -1, np.unique(np.stack([codes, table.midnights("valid_from")]), axis=1, return_inverse=True)[1]
-        )
+    version = table.schema.version
+    if version is not None and table.has(version):
+        both = np.stack([codes, table.midnights(version)])
+        codes = np.where(codes < 0, -1, np.unique(both, axis=1, return_inverse=True)[1])
     counts = np.bincount(codes[codes >= 0], minlength=1)
     repeated = np.flatnonzero((codes >= 0) & (counts[np.maximum(codes, 0)] > 1))
     if not len(repeated):

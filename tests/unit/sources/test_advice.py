@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from staypower.cutoffs import instant_of
 from staypower.errors import UsageError
 from staypower.sources.advice import written_name
+from staypower.sources.disk_writing import write_buckets
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 
@@ -129,6 +130,7 @@ def test_an_offset_after_a_blank_is_read_as_it_stands():
         (["Good", "Bad", "Unoffered", "Good with comment"], [1.0, 0.0, None, 1.0]),
         (["very satisfied", "neutral", "dissatisfied"], [5.0, 3.0, 2.0]),
         (["9", "n/a", "10"], [9.0, None, 10.0]),
+        (["10 - Extremely likely", "3", "N/A"], [10.0, 3.0, None]),
     ],
 )
 def test_answers_in_words(values, wanted):
@@ -154,3 +156,32 @@ def test_a_decimal_comma_does_not_take_an_english_number():
 def test_ids_that_a_spreadsheet_cut_are_an_error():
     with pytest.raises(UsageError, match="a spreadsheet has cut the digits"):
         read(["2024-01-01", "2024-01-02"], account_id="'1.00E+14'")
+
+
+def test_amounts_in_several_currencies_are_not_added_up(tmp_path):
+    rows = pd.DataFrame({"account_id": ["a", "b"], "at": ["2024-01-01"] * 2, "amount": [1.0, 2.0], "currency": ["eur", "usd"]})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+
+    def amounts(**more):
+        source = TableSource.model_validate({"source": "t.csv", **more})
+        return read_tables({"orders": [source]}, folder=tmp_path)[0]["orders"].numbers("amount").tolist()
+
+    with pytest.raises(UsageError, match="amounts in 2 currencies would be added up") as caught:
+        amounts()
+    offered = re.findall(r"`([^`]+)`", str(caught.value))
+    assert amounts(where=offered[0].removeprefix("where: ")) == [1.0]
+    assert amounts(amount=offered[1].replace("RATE", "0.5")) == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("buckets", [0, 3])
+def test_an_answer_that_was_changed_counts_from_its_own_time_on(tmp_path, buckets):
+    rows = {"survey_id": ["r1", "r1", "r1", "r2"], "account_id": ["a", "a", "a", "b"], "value": [10, 6, 10, 8]}
+    rows["answered_at"] = ["2024-01-05", "2024-04-05", "2024-01-05", "2024-02-01"]
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    source = TableSource.model_validate({"source": "t.csv", "instrument": "nps", "scale": "0-10"})
+    if buckets:
+        tables = write_buckets({"surveys": [source]}, folder=tmp_path, into=tmp_path / "b", buckets=3, memory=10**9)[0]
+        tables = tables.together()
+    else:
+        tables = read_tables({"surveys": [source]}, folder=tmp_path)[0]
+    assert sorted(tables["surveys"].numbers("value").tolist()) == [6.0, 8.0, 10.0]
