@@ -294,7 +294,7 @@ def as_numbers(values: Values, *, money: bool = False) -> str:
     With `money` only signs of money and per cent may stand beside the digits: `n12` is a name, not a number.
     """
     name, sample = written_name(values.name), values.sample()
-    if not all(re.search(r"\d", value) for value in sample):
+    if not sample or not all(re.search(r"\d", value) for value in sample):
         return ""
     if money and not all(_MONEY.fullmatch(value.strip()) for value in sample):
         return ""
