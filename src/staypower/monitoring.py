@@ -24,13 +24,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import chi2
 
-from staypower.cutoffs import instant_of, text_of
+from staypower.cutoffs import text_of
 from staypower.engines.local import each_bucket, keep_part
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import find_customers
 from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
+from staypower.models.age import TWIN, ModelAge
 from staypower.models.bundle import Bundle
 from staypower.results.numbers import decimal, percent, plain, plural
 from staypower.results.result import Block, Result, TableBlock
@@ -184,9 +185,11 @@ def find_drift(
 def drift_since_training(
     bundle: Bundle, tables: BucketedTables, label: LabelSettings, *, cutoff: int, folder: Path, threads: int
 ) -> Drift | None:
-    """Compare the features of accounts scored now with those at the last training cutoff; None where there are none."""
-    plan = bundle.metadata["cutoffs"]
-    trained = instant_of([*plan["training"], *plan["calibration"]][-1])
+    """Compare the features of accounts scored now with those at the last training cutoff; None where there are none.
+
+    The scores are those of the twin, where there is one: it knows the outcome of neither cutoff.
+    """
+    trained = ModelAge.of(bundle).trained_until
     if trained == cutoff:
         return None
     then: pd.DataFrame | FeatureFiles
@@ -222,7 +225,8 @@ def _features_at(cutoff: int, bundle: Bundle, tables: Tables, label: LabelSettin
     active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
     matrix = build_matrix(tables, Catalogue.from_dict(bundle.learned["catalogue"]), accounts=active, cutoffs=at)
     features = matrix.features[list(bundle.feature_names)].astype(np.float64)
-    return features.assign(**{SCORE: bundle.predict(features, matrix.accounts) if active else np.zeros(0)})
+    model = bundle.secondary.get(TWIN, bundle)
+    return features.assign(**{SCORE: model.predict(features, matrix.accounts) if active else np.zeros(0)})
 
 
 def _row(name: str, then: NDArray[np.float64], now: NDArray[np.float64], category: bool) -> dict[str, Any]:

@@ -88,7 +88,8 @@ def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
     client = mlflow.MlflowClient(tracking_uri=store, registry_uri=store)
     experiment = client.get_experiment_by_name("demo")
     runs = {run.data.tags["kind"]: run for run in client.search_runs([experiment.experiment_id])}
-    assert set(runs) == {"train", "evaluate"}
+    # the demo evaluates once
+    assert set(runs) == {"train"}
     train = runs["train"]
     assert train.info.status == "FINISHED"
     assert train.data.metrics["auroc"] == pytest.approx(company.result.trained.evaluation.metrics()["auroc"])
@@ -100,6 +101,36 @@ def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
     version = client.get_model_version_by_alias("demo", "champion")
     assert version.run_id == train.info.run_id
     assert str(version.version) == read_champion(company.root / "models", "demo").version
+    assert version.tags["twin"] == TWIN_WORDS
+
+
+TWIN_WORDS = "evaluated on a twin trained on data up to 2024-09-04; this model is trained on data up to 2025-03-03"
+
+
+def test_every_output_says_what_was_evaluated_and_how_old_the_model_is(company):
+    age = "newest outcome known: 2025-06-01, 30 days before the cutoff"
+    assert TWIN_WORDS in " ".join(company.result.trained.text(width=1000).split())
+    assert TWIN_WORDS in company.result.trained.bundle.card
+    for command in (["score"], ["explain"], ["actions"]):
+        code, out, _ = run(*command, "-c", str(company.config))
+        said = " ".join(out.split())
+        assert code == 0
+        assert f"Model: {TWIN_WORDS}; {age}" in said
+    page = company.result.reported.path.read_text(encoding="utf-8")
+    assert "evaluated on a twin trained on data up to" in page
+    assert "2025-06-01, 30 days before the cutoff" in page
+    code, out, _ = run("models", "list", "-c", str(company.config))
+    assert code == 0
+    assert TWIN_WORDS in " ".join(out.split())
+
+
+def test_evaluate_shows_the_twin_on_cutoffs_that_the_model_was_trained_on(company):
+    code, out, _ = run("evaluate", "-c", str(company.config), "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert found["evaluated"] == f"These are the figures of the twin: {TWIN_WORDS}."
+    trained = company.result.trained.evaluation.metrics()["auroc"]
+    assert found["evaluation"]["scorers"]["model"]["auroc"]["value"] == pytest.approx(trained, abs=1e-12)
 
 
 def test_score_reads_neither_mlflow_nor_shap(company):

@@ -297,6 +297,13 @@ def _leaks(
     yield from leak_suspects(known, [target[account] for account in known.index], left_out=left_out)
 
 
+def suspected_leaks(tables: Tables, target: Mapping[str, int], label: Collection[str]) -> tuple[Finding, ...]:
+    """Name the attributes that a model would see and that look as if they were made after the outcome."""
+    seen = tables["accounts"].fixed
+    found = _leaks(tables, attribute_frame(tables["accounts"]), target, label)
+    return tuple(each for each in found if each.column in seen)
+
+
 def _absent(empty: Tables, derived: Collection[tuple[str, str]]) -> Iterator[Finding]:
     """Name tables and columns that are not given, and what is not built without them."""
     for name, features in TABLE_FEATURES.items():

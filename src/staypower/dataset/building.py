@@ -57,8 +57,8 @@ class Dataset(Result):
     y : array of int8, shape (n,)
         1 for churned.
     parts : array of str, shape (n,)
-        `training`, `calibration` or `test`, for each row; `unused` for one that is left out of
-        training, since a test row is like it in everything but the account.
+        `training`, `calibration`, `between` or `test`, for each row; `unused` for one that is left out of training, since a
+        test row is like it in everything but the account.
     catalogue : Catalogue
         What the columns are.
     plan : CutoffPlan
@@ -118,10 +118,28 @@ class Dataset(Result):
             return None
         return np.where((self.y == 1) & (self.parts != "test"), self.sampling.negatives, 1.0)
 
+    def for_scoring(self) -> Dataset:
+        """Return the same rows as the model that scores is trained on them: all are training, the latest as calibration.
+
+        Nothing is left to test with. Of the test's stayers as many are left out as of the others'; rows that are unused stay so.
+        """
+        plan, kept = self.plan, ((self.y == 1) | self._lots) & (self.parts != "unused")
+        earlier = np.setdiff1d(plan.all, plan.test) if plan.split != "snapshot" else plan.training
+        later = plan.test if plan.split != "snapshot" else plan.calibration
+        whole = CutoffPlan(plan.split, earlier, later, np.zeros(0, dtype=np.int64), plan.embargo)
+        parts = np.where(np.isin(self.matrix.cutoffs, later), "calibration", "training").astype(object)
+        parts[~kept] = "left out"
+        return replace(self, parts=parts, plan=whole)
+
+    @property
+    def _lots(self) -> NDArray[np.bool_]:
+        """Which rows a simple random sample holds, whatever their part."""
+        return self.sampling.draws(self.matrix.accounts, self.matrix.cutoffs)
+
     @property
     def drawn(self) -> NDArray[np.bool_]:
         """A simple random sample of all rows: every row when none was left out."""
-        return self.rows("test") | self.sampling.draws(self.matrix.accounts, self.matrix.cutoffs)
+        return self.rows("test") | self._lots
 
     def places(self, accounts: Sequence[str], cutoffs: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return where each row stands in tables of sorted accounts by sorted cutoffs."""
@@ -218,17 +236,20 @@ def build_dataset(
     threads: int = 2,
     sampling: Sampling = _EVERYTHING,
     announce: Callable[[int, int], None] | None = None,
+    between: bool = False,
 ) -> Dataset:
-    """Build the rows of every cutoff of the plan.
+    """Build the rows of every cutoff of the plan, with `between` those within the embargo before the test, too.
 
     What is in `need` must have enough of both classes, which is checked before anything costly is built. `announce` is called
     with the number of rows and features before they are built, and may refuse. A `catalogue` is that of a trained model.
     """
     tables = sampling.of_tables(tables)
     plan = choose_plan(tables, label, cutoffs)
+    if between:
+        plan = plan.with_between(cutoffs.every)
     labels = find_labels(tables, label, plan.all)
     known = rows_kept(labels, plan, sampling)
-    _require(labels, known, plan, need, least_churners, sampling)
+    require_rows(labels, known, plan, need, least_churners=least_churners, sampling=sampling)
     accounts = list(labels.population.accounts)
     declared = catalogue or declare(tables, features, cutoff=plan.trained_until, hidden=label.hidden)
     require_features(declared)
@@ -271,9 +292,16 @@ def require_features(catalogue: Catalogue) -> None:
         raise UsageError.of("no feature can be built", reasons, "map more tables or columns, or declare `static` attributes")
 
 
-def _require(
-    labels: Labels, kept: NDArray[np.bool_], plan: CutoffPlan, need: Sequence[str], least_churners: int, sampling: Sampling
+def require_rows(
+    labels: Labels,
+    kept: NDArray[np.bool_],
+    plan: CutoffPlan,
+    need: Sequence[Literal["training", "test"]],
+    *,
+    least_churners: int = LEAST_CHURNERS,
+    sampling: Sampling = _EVERYTHING,
 ) -> None:
+    """Refuse labels with too few churned or stayed rows for what is needed."""
     if "training" in need:
         training = pairs_of(labels, plan, "training", "calibration")
         left = np.where(kept & training, labels.churned, np.int8(-1))
@@ -297,13 +325,14 @@ def parts_of(matrix: FeatureMatrix, plan: CutoffPlan) -> NDArray[np.object_]:
         return np.array(["test" if is_test_account(account) else "training" for account in matrix.accounts], dtype=object)
     part = np.full(len(matrix), "training", dtype=object)
     part[np.isin(matrix.cutoffs, plan.calibration)] = "calibration"
+    part[np.isin(matrix.cutoffs, plan.between)] = "between"
     part[np.isin(matrix.cutoffs, plan.test)] = "test"
     return part
 
 
 def without_constants(dataset: Dataset) -> Dataset:
     """Leave out the columns that are the same in all training rows."""
-    values = dataset.X.to_numpy()[dataset.parts != "test"]
+    values = dataset.X.to_numpy()[dataset.rows("training", "calibration")]
     if not len(values):
         return dataset
     filled = np.where(np.isnan(values), np.inf, values)
@@ -354,7 +383,8 @@ class MatrixRows:
             "churned": pa.array(labels_of(matrix, labels, self.plan)),
         }
         values = {name: matrix.features[name].to_numpy() for name in self.catalogue.names}
-        seen = {name: _seen(column[part != "test"]) for name, column in values.items()}
+        learned = part != "test"
+        seen = {name: _seen(column[learned]) for name, column in values.items()}
         columns = {name: pa.array(column, pa.float64(), from_pandas=True) for name, column in values.items()}
         return pa.table({**keys, **columns}).replace_schema_metadata({_SEEN: json.dumps(seen).encode()})
 

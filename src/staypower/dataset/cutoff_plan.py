@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -57,11 +57,28 @@ class CutoffPlan:
     calibration: NDArray[np.int64]
     test: NDArray[np.int64]
     embargo: int  # days: gap + horizon + grace; 0 for a flag without a time
+    # cutoffs within the embargo before the test: nothing that is tested is trained on them, the model that scores is
+    between: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def all(self) -> NDArray[np.int64]:
         """Every cutoff that has a role, ascending."""
-        return np.unique(np.concatenate([self.training, self.calibration, self.test]))
+        return np.unique(np.concatenate([self.training, self.calibration, self.between, self.test]))
+
+    def with_between(self, every: int) -> CutoffPlan:
+        """Add the cutoffs within the embargo before the test, every so many days.
+
+        >>> plan = plan_cutoffs(CutoffSettings(), Outcome(horizon=90, grace=30), first=instant_of("2022-01-01"),
+        ...                     observed_until=instant_of("2025-01-01")).with_between(30)
+        >>> text_of(plan.trained_until), [text_of(cutoff) for cutoff in plan.between], text_of(int(plan.test[0]))
+        ('2024-03-07', ['2024-04-06', '2024-05-06', '2024-06-05'], '2024-07-05')
+        """
+        if self.split == "snapshot":
+            return self
+        last = int(self.test[0]) - every * DAY
+        first = self.trained_until + every * DAY
+        steps = max(0, (last - first) // (every * DAY) + 1)
+        return replace(self, between=last - np.arange(steps, dtype=np.int64)[::-1] * (every * DAY))
 
     @property
     def early(self) -> NDArray[np.int64]:
@@ -83,7 +100,7 @@ class CutoffPlan:
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values for JSON."""
-        roles = {name: [text_of(cutoff) for cutoff in getattr(self, name)] for name in ("training", "calibration", "test")}
+        roles: dict[str, object] = {name: [text_of(cutoff) for cutoff in getattr(self, name)] for name in PARTS}
         return {"split": self.split, "split_in_words": self.words, "embargo_days": self.embargo, **roles}
 
 
@@ -225,8 +242,8 @@ def _require_one(least_training: int, folds: int | None) -> None:
         raise UsageError.of("too few folds or cutoffs", f"least_training {least_training}, folds {folds}", "give at least 1")
 
 
-Part = Literal["training", "calibration", "test"]
-PARTS: tuple[Part, ...] = ("training", "calibration", "test")
+Part = Literal["training", "calibration", "between", "test"]
+PARTS: tuple[Part, ...] = ("training", "calibration", "between", "test")
 _TEST_SHARE = 0.3
 
 
@@ -242,7 +259,7 @@ def is_test_account(account: str) -> bool:
 
 def rows_kept(labels: Labels, plan: CutoffPlan, sampling: Sampling) -> NDArray[np.bool_]:
     """Say which pairs of account and cutoff become rows."""
-    training = pairs_of(labels, plan, "training", "calibration")
+    training = pairs_of(labels, plan, "training", "calibration", "between")
     return sampling.keeps(labels.churned, training, labels.population.accounts, labels.population.cutoffs)
 
 

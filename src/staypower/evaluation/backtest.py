@@ -50,6 +50,8 @@ class KnownAccounts:
         )
         if self.easier:
             return f"{figures} The model is better on accounts it was trained on; expect the lower figure for new accounts."
+        if not apart.bounded:
+            return f"{figures} Not tested whether that is chance: there are no intervals."
         return f"{figures} The model is not significantly better on accounts it was trained on."
 
     def metrics(self) -> dict[str, float]:

@@ -21,6 +21,7 @@ from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.labels.churn import Labels, find_labels
 from staypower.labels.settings import LabelSettings
+from staypower.models.age import TWIN, ModelAge
 from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
 from staypower.results.numbers import count, decimal, plain, plural
@@ -181,7 +182,11 @@ def compare_models(
     threads: int = 2,
     cache: MatrixCache | None = None,
 ) -> Comparison:
-    """Measure two versions on the cutoffs that are mature now and later than anything that either was trained on."""
+    """Measure two versions on the cutoffs that are mature now and later than anything that either was evaluated with.
+
+    Where a model that scores was trained on its own test, too, its twin stands for it: the comparison is of two ways of
+    training, at cutoffs that neither has seen.
+    """
     versions = challenger[0], champion[0]
     bundles = challenger[1], champion[1]
     if any(bundle.metadata["cutoffs"]["split"] == "snapshot" for bundle in bundles):
@@ -192,7 +197,7 @@ def compare_models(
             require_what_is_read(Catalogue.from_dict(bundle.learned["catalogue"]), tables)
     except UsageError as error:
         return not_compared(*versions, problems_of(error))
-    until = max(_trained_until(bundle) for bundle in bundles)
+    until = max(ModelAge.of(bundle).evaluated_until for bundle in bundles)
     later = _later_cutoffs(label.outcome, cutoffs, until, tables.observed_until)
     if not len(later):
         return not_compared(*versions, _wait(label.outcome, until, tables.observed_until))
@@ -202,12 +207,6 @@ def compare_models(
     account, _, churned = labels.pairs()
     mine, theirs = (_predict(bundle, tables, labels, threads, cache) for bundle in bundles)
     return _measured(*versions, later, account, churned, mine, theirs, seed=seed)
-
-
-def _trained_until(bundle: Bundle) -> int:
-    """Return the last cutoff whose outcome a model knows."""
-    plan = bundle.metadata["cutoffs"]
-    return max(instant_of(text) for text in (*plan["training"], *plan["calibration"]))
 
 
 def _later_cutoffs(outcome: Outcome, chosen: CutoffSettings, trained_until: int, observed_until: int) -> NDArray[np.int64]:
@@ -232,7 +231,7 @@ def _wait(outcome: Outcome, trained_until: int, observed_until: int) -> str:
 
 
 def _predict(bundle: Bundle, tables: Tables, labels: Labels, threads: int, cache: MatrixCache | None) -> NDArray[np.float64]:
-    """Return a model's probability for every labelled pair of account and cutoff."""
+    """Return the probability of a model, or of its twin, for every labelled pair of account and cutoff."""
     catalogue, known = Catalogue.from_dict(bundle.learned["catalogue"]), labels.churned >= 0
     accounts, cutoffs = list(labels.population.accounts), labels.population.cutoffs
 
@@ -240,7 +239,8 @@ def _predict(bundle: Bundle, tables: Tables, labels: Labels, threads: int, cache
         return build_matrix(tables, catalogue, accounts=accounts, cutoffs=cutoffs, rows=known, threads=threads)
 
     matrix = build() if cache is None else cache.get(catalogue, cutoffs, known, build)
-    return bundle.predict(matrix.features[list(bundle.feature_names)], matrix.accounts)
+    features = matrix.features[list(bundle.feature_names)]
+    return bundle.secondary.get(TWIN, bundle).predict(features, matrix.accounts)
 
 
 def _measured(
@@ -293,6 +293,11 @@ def unfit_because(evaluation: Evaluation, *, churned_accounts: int, lacking: str
         if found:
             return f"cannot be promoted automatically: {found}"
     auroc, ranking = METRICS["auroc"], evaluation.scorers[evaluation.model]["auroc"]
-    if not ranking.bounded or ranking.low <= 0.5:
+    if not ranking.bounded:
+        return (
+            f"cannot be promoted automatically: not tested against chance, {plural(evaluation.replicates, 'bootstrap sample')} "
+            "give no intervals (`evaluation.bootstrap`, 20 or more are needed)"
+        )
+    if ranking.low <= 0.5:
         return f"cannot be promoted automatically: not significantly better than chance, AUROC {auroc.write_estimate(ranking)}"
     return ""

@@ -19,7 +19,7 @@ from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import Slice, WorstSlice
 from staypower.metrics.profit import Profit, profit_curve_of
 from staypower.metrics.ranking import Tally
-from staypower.results.numbers import count, plain
+from staypower.results.numbers import count, plain, plural
 from staypower.results.result import Result
 
 if TYPE_CHECKING:
@@ -132,6 +132,9 @@ class Evaluation(Result, shown_by="staypower.evaluation.wording", drawn_by="stay
         if not self.scorers[self.model]["auroc"].known:
             which = f"all {count(self.rows)} rows churned" if self.churned else f"none of the {count(self.rows)} rows churned"
             return f"The ranking cannot be evaluated: {which}. Split: {self.split}."
+        if not self.scorers[self.model]["auroc"].bounded:
+            untested = f"Not tested: {plural(self.replicates, 'bootstrap sample')} give no intervals, so there is no verdict."
+            return " ".join([self._standing(beats_all=False), untested, f"Split: {self.split}."])
         failures = self._failures()
         unproven = [name for name in self.baselines if _unproven(self.differences[name]["auroc"])]
         sentences = [f"The model does not beat {_listed(failures)}."] if failures else []

@@ -197,7 +197,7 @@ class WorstSlice:
     """The slice with the lowest AUROC among those that are large enough.
 
     >>> WorstSlice("plan", "free", 90, 20, Estimate(0.6), Estimate(-0.1), 5, False).words
-    'plan free (90 accounts): AUROC 0.600, -0.100 from all rows; lowest of 5 slices, but not significantly worse than the rest.'
+    'plan free (90 accounts): AUROC 0.600, -0.100 from all rows; the lowest of 5 slices, not tested: no intervals.'
     """
 
     partition: str
@@ -213,9 +213,22 @@ class WorstSlice:
     def words(self) -> str:
         """The slice in words."""
         figures = f"AUROC {self.auroc.written()}, {self.difference.written(signed)} from all rows"
-        proof = "" if self.shown else ", but not significantly worse than the rest"
         accounts = plural(self.accounts, "account")
-        return f"{self.partition} {self.name} ({accounts}): {figures}; lowest of {self.of} slices{proof}."
+        return f"{self.partition} {self.name} ({accounts}): {figures}; the lowest of {self.of} slices, {self._proof}."
+
+    @property
+    def _proof(self) -> str:
+        """Say what its interval proves, of one slice among so many."""
+        if not self.difference.bounded:
+            return "not tested: no intervals"
+        if self.shown:
+            return f"worse than all rows, also when {self.of} slices are tested at once (Bonferroni)"
+        if self.difference.excludes(0.0):
+            return (
+                f"worse than all rows by itself (its interval excludes 0), but {self.of} slices were tested: one of so many "
+                "can be this low by chance (Bonferroni)"
+            )
+        return "not significantly worse than all rows"
 
 
 def worst_slice(

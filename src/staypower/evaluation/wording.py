@@ -12,7 +12,7 @@ from staypower.evaluation.rows import EvaluationRows, describe_cutoffs
 from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import FEWEST_ACCOUNTS, Slice
 from staypower.metrics.profit import Profit
-from staypower.results.numbers import count, percent, plural
+from staypower.results.numbers import count, decimal, percent, plural
 from staypower.results.result import Block, Heading, Items, TableBlock
 
 __all__ = ["blocks", "notes_of"]
@@ -54,8 +54,15 @@ def _facts(evaluation: Evaluation) -> list[str]:
     contacted = f" Capacity: {plural(capacity, 'account')} contacted per cutoff." if capacity else ""
     return [
         f"Tested at {describe_cutoffs(evaluation.cutoffs)}: {rows}; {rate}{against}.",
-        f"In brackets: {percent(LEVEL, 0)} intervals from {evaluation.replicates} bootstrap samples of accounts.{contacted}",
+        f"{_intervals(evaluation)}{contacted}",
     ]
+
+
+def _intervals(evaluation: Evaluation) -> str:
+    if not evaluation.base_rate.bounded:
+        drawn = plural(evaluation.replicates, "bootstrap sample")
+        return f"No intervals: {drawn} of accounts are too few (`evaluation.bootstrap`)."
+    return f"In brackets: {percent(LEVEL, 0)} intervals from {evaluation.replicates} bootstrap samples of accounts."
 
 
 def _score_tables(evaluation: Evaluation, title: str, metrics: Sequence[ScoreMetric]) -> Iterator[TableBlock]:
@@ -171,7 +178,10 @@ def _about_slices(slices: Sequence[Slice]) -> Iterator[str]:
         named = [f"{s.partition} {s.name} ({percent(s.predicted)} predicted, {percent(s.observed)} observed)" for s in worst]
         more = f" and {len(off) - len(worst)} more" if len(off) > len(worst) else ""
         measured = sum(each.calibration_gap.bounded for each in slices)
-        yield f"Predicted and observed churn differ significantly in {len(off)} of {measured} slices: {', '.join(named)}{more}."
+        yield (
+            f"Predicted and observed churn differ in {len(off)} of {measured} slices, each by its own interval: "
+            f"{', '.join(named)}{more}. By chance alone about {decimal(measured * (1 - LEVEL), 1)} of {measured} would."
+        )
     if small:
         yield f"Too small to measure (under {FEWEST_ACCOUNTS} accounts): {_named(small)}."
     if one_class:

@@ -119,6 +119,15 @@ class Labels:
         account, cutoff = np.nonzero(self.churned >= 0)
         return account, cutoff, self.churned[account, cutoff]
 
+    def latest(self) -> dict[str, int]:
+        """Return the outcome of each account at the latest cutoff at which it was in the population."""
+        found: dict[str, int] = {}
+        for row, account in enumerate(self.population.accounts):
+            known = self.churned[row][self.churned[row] >= 0]
+            if len(known):
+                found[account] = int(known[-1])
+        return found
+
     def frame(self) -> pd.DataFrame:
         """Return the counts: one row per cutoff."""
         status, labelled = self.population.status, self.churned >= 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from staypower.cutoffs import instant_of
+from staypower.cutoffs import instant_of, text_of
 from staypower.dataset.cutoff_plan import CutoffPlan, is_test_account
 from staypower.dataset.sampling import Sampling
 from staypower.errors import Problem, UsageError
@@ -16,10 +16,11 @@ from staypower.features.definition import Feature
 from staypower.features.streams.making import make_stream, source_of
 from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
-from staypower.models.bundle import Bundle
+from staypower.models.age import TWIN, ModelAge
+from staypower.models.bundle import Bundle, SealedModel
 from staypower.tables import Table, Tables
 
-__all__ = ["require_same_label", "require_unseen_test", "require_what_is_read", "training_accounts"]
+__all__ = ["evaluated_by", "require_same_label", "require_what_is_read", "training_accounts"]
 
 # What a probability is a probability of. Who is left out of the list (too new, notice given) may differ from training.
 _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "key_events", "activity_window")
@@ -71,20 +72,32 @@ def _lost(place: str, features: list[str]) -> Problem:
     return Problem(f"the model reads a {kind} that is not there", f"{place}, for `{features[0]}`{more}", fix)
 
 
-def require_unseen_test(bundle: Bundle, plan: CutoffPlan, label: LabelSettings) -> None:
-    """Refuse a test whose outcomes the model was trained on."""
-    trained = bundle.metadata["cutoffs"]
-    last = max(instant_of(text) for text in (*trained["training"], *trained["calibration"]))
-    if plan.split != "snapshot" and not label.outcome.mature(np.array([last]), int(plan.test[0])).all():
-        where = f"test cutoffs {plan.to_dict()['test']}, model trained on data up to {max(trained['training'])}"
+def evaluated_by(bundle: Bundle, plan: CutoffPlan, label: LabelSettings) -> SealedModel:
+    """Return the model to evaluate at some test cutoffs: the one that scores where it has seen none of them, else its twin.
+
+    Refused where the twin has seen them, too.
+    """
+    age, twin = ModelAge.of(bundle), bundle.secondary.get(TWIN)
+    if plan.split == "snapshot":
+        # its folds score each account by trees that never saw it; without them it was trained on no account of the test
+        return bundle
+    first = int(plan.test[0])
+    if label.outcome.mature(np.array([age.trained_until]), first).all():
+        return bundle
+    if twin is None or not label.outcome.mature(np.array([age.evaluated_until]), first).all():
+        where = f"test cutoffs {plan.to_dict()['test']}, model trained on data up to {text_of(age.evaluated_until)}"
         fix = f"set `cutoffs.test` at least {plan.embargo} days after the model's last training cutoff, or train again"
         raise UsageError.of("the model was trained on outcomes of the test", where, fix)
+    return twin
 
 
-def training_accounts(bundle: Bundle, tables: Tables, label: LabelSettings) -> set[str]:
-    """Return the accounts that were in the population at a training cutoff of the model."""
+def training_accounts(bundle: Bundle, evaluated: SealedModel, tables: Tables, label: LabelSettings) -> set[str]:
+    """Return the accounts that were in the population at a training cutoff of the model, or of its twin."""
     plan = bundle.metadata["cutoffs"]
-    cutoffs = np.unique([instant_of(text) for text in (*plan["training"], *plan["calibration"])])
+    learned = ["training", "calibration"]
+    if evaluated is bundle and ModelAge.of(bundle).has_twin:
+        learned += ["between", "test"]
+    cutoffs = np.unique([instant_of(text) for part in learned for text in plan[part]])
     # the sample of the model, whatever the settings say now
     sampling = Sampling.from_dict(bundle.metadata.get("sampling"))
     labels = find_labels(sampling.of_tables(tables), label, cutoffs)

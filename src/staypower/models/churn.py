@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from staypower.hashing import folds_of
 from staypower.models.bundle import FOLD, Accounts, Bundle, explain_by_fold, fold_models, score_by_fold
 from staypower.models.calibration import shift_map
-from staypower.models.settings import Calibration, ModelSettings, Split
+from staypower.models.settings import Calibration, ModelSettings, Refit, Split
 from staypower.models.shapley_values import explain_on_margin, mean_sizes
 from staypower.models.training import TreeClassifier, train
 from staypower.models.training_rows import ordered_rows, two_classes
@@ -46,8 +46,9 @@ class ChurnClassifier(TreeClassifier):
         The calibration map, strictly rising; "auto" takes the simplest unless another is better by more than chance.
     calibration_cutoffs : int or None, default None
         How many of the latest cutoffs calibrate in the temporal split. None: one in six.
-    refit : bool, default True
-        After calibration on later cutoffs, refit the final trees on all rows; the grouped split always does.
+    refit : {"all", "training", "none"} or bool, default "training"
+        After calibration on later cutoffs, refit the final trees on all rows, unless "none" (or False) keeps the trees of the
+        earlier cutoffs; the grouped split always refits. An estimator has no test: "all" is "training" here.
     folds : int, default 5
         Folds of the cross-fitting, 2 to 20.
     margin : bool, default True
@@ -118,7 +119,7 @@ class ChurnClassifier(TreeClassifier):
         embargo_days: float | None = None,
         calibration: Calibration = "auto",
         calibration_cutoffs: int | None = None,
-        refit: bool = True,
+        refit: Refit | bool = "training",
         folds: int = 5,
         margin: bool = True,
         categorical_features: Sequence[str] | Sequence[int] | None = None,
@@ -245,6 +246,7 @@ class ChurnClassifier(TreeClassifier):
         self.split_ = trained.split
         self.notes_ = list(trained.notes)
         self.lacking_ = trained.lacking
+        self._grower = trained.grower
         return self
 
     def correct_odds(self, log_odds: float) -> Self:

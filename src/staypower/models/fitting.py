@@ -16,6 +16,7 @@ from staypower.labels.tier_settings import TierSettings, Told
 from staypower.labels.tier_signs import has_answers
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
+from staypower.models.refitting import Refitted, refit, refit_tier
 from staypower.models.secondary import KINDS, fit_horizons, fit_kinds
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.models.tier import LoyaltyTierClassifier
@@ -25,7 +26,15 @@ from staypower.tables import Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SecondaryModels", "TierTest", "calibrated_base_rate", "fit_classifier", "fit_secondary_models"]
+__all__ = [
+    "SecondaryModels",
+    "TierTest",
+    "calibrated_base_rate",
+    "fit_classifier",
+    "fit_secondary_models",
+    "fit_to_score",
+    "rows_to_score",
+]
 
 # with fewer accounts of a tier, no tier is predicted
 _LEAST_OF_A_TIER = 20
@@ -53,6 +62,25 @@ def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.b
     temporal = model.split_.startswith("temporal")
     kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
     return model.correct_odds(float(np.log(kept)))
+
+
+def rows_to_score(dataset: Dataset, settings: ModelSettings) -> Dataset:
+    """Return the data set as the model that scores is trained on it: with the test's rows, or as it is."""
+    return dataset.for_scoring() if settings.refit == "all" else dataset
+
+
+def fit_to_score(dataset: Dataset, twin: ChurnClassifier, settings: ModelSettings) -> Refitted:
+    """Grow the model that scores, on all labelled cutoffs; the twin that was evaluated itself where the settings say so."""
+    blind = dataset.plan.split == "snapshot" and not twin.folds_  # no trees could score an account that they do not know
+    if settings.refit != "all" or blind:
+        return Refitted(twin)
+    whole, trained = dataset.for_scoring(), dataset.part("training", "calibration")
+    return refit(
+        twin,
+        whole.part("training", "calibration"),
+        dataset.plan.test,
+        rows_per_account=len(trained) / trained.distinct_accounts,
+    )
 
 
 def calibrated_base_rate(dataset: Dataset) -> float:
@@ -94,9 +122,10 @@ def fit_secondary_models(
     tier: TierSettings,
     settings: ModelSettings,
 ) -> SecondaryModels:
-    """Fit kinds of churn, other horizons and tier on the training and calibration rows of a data set."""
-    kind, kind_notes = fit_kinds(dataset, label, settings)
-    steps, step_notes = fit_horizons(dataset, tables, label, horizons, settings)
+    """Fit kinds of churn, other horizons and tier on the rows of the model that scores; the tier's test is of its twin."""
+    scoring = rows_to_score(dataset, settings)
+    kind, kind_notes = fit_kinds(scoring, label, settings)
+    steps, step_notes = fit_horizons(scoring, tables, label, horizons, settings)
     tiers, tier_notes, tier_test = _fit_tier(dataset, tables, tier, settings)
     models = {**steps, **({} if kind is None else {KINDS: kind}), **tiers}
     notes = (*kind_notes, *step_notes, *(f"loyalty tier: {note}" for note in tier_notes))
@@ -115,7 +144,6 @@ def _fit_tier(
     # an answer that came after the first test cutoff was not known when the test began
     early = Outcome(horizon=tier.horizon).mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
     trained = dataset.where(dataset.rows("training", "calibration") & early & known)
-    tested = dataset.where(dataset.rows("test") & known)
     short = _shortfall(tiers[trained.index], trained.accounts, tier.classes)
     if short:
         return {}, [f"not predicted, {short}"], None
@@ -127,14 +155,20 @@ def _fit_tier(
     )
     weights = np.ones(len(trained)) if trained.weights is None else trained.weights
     model.fit(*(trained.X, tiers[trained.index]), cutoffs=trained.cutoffs, accounts=trained.accounts, sample_weight=weights)
-    models = model.to_secondary_models(metadata={"tiers": list(tier.classes), "tier_horizon_days": tier.horizon})
+    scoring = model
+    if settings.refit == "all":
+        whole = dataset.for_scoring()
+        kept = whole.where(whole.rows("training", "calibration") & known)
+        scoring = refit_tier(model, kept, tiers[kept.index], rows_per_account=len(trained) / trained.distinct_accounts)
+    models = scoring.to_secondary_models(metadata={"tiers": list(tier.classes), "tier_horizon_days": tier.horizon})
+    tested = dataset.where(dataset.rows("test") & known)
     if not len(tested):
         return models, ["not evaluated, there are no answers in the test period"], None
     counts = np.bincount(tiers[trained.index], weights=weights, minlength=len(tier.classes))
     found = TierTest(
         classes=tier.classes,
         tier=tiers[tested.index],
-        probabilities=predict_tiers(models, tested.X),
+        probabilities=predict_tiers(model.to_secondary_models(), tested.X),
         last_tier=last_tiers[tested.index],
         accounts=tested.accounts,
         cutoffs=tested.cutoffs,

@@ -201,7 +201,7 @@ def fit_horizons(
 def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
     plan, trained = dataset.plan, dataset.rows("training", "calibration")
     # training outcomes must be known when the test begins; a snapshot's test is other accounts, not a later time
-    until = None if plan.split == "snapshot" else int(plan.test[0])
+    until = None if plan.split == "snapshot" or not len(plan.test) else int(plan.test[0])
     found = find_horizon_labels(tables, label, plan.all, [*asked, label.horizon], known_until=until)
     places = dataset.places(found.population.accounts, plan.all)
     churned = {days: found.at(days)[places] for days in found.horizons}

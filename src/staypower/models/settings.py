@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "FEW",
     "LADDER",
     "LEAST_ACCOUNTS",
     "MANY",
+    "Refit",
     "SOME",
     "Calibration",
     "FitSettings",
@@ -22,6 +23,7 @@ __all__ = [
 
 Split = Literal["auto", "temporal", "grouped"]
 Calibration = Literal["auto", "sigmoid", "beta", "temperature"]
+Refit = Literal["all", "training", "none"]
 
 FEW = 100
 SOME = 5_000
@@ -113,6 +115,11 @@ _RICH: _Restraint = {**_MIDDLE, "num_leaves": 31, "max_depth": 8, "learning_rate
 _RICHER: _Restraint = {**_RICH, "num_leaves": 63, "max_depth": 10, "learning_rate": 0.1}
 
 
+def _of_truth(given: object) -> object:
+    """Read the switch that `model.refit` was before."""
+    return {True: "training", False: "none"}[given] if isinstance(given, bool) else given
+
+
 def _shape(name: str) -> str:
     return f"{TreeShape.model_fields[name].description}; by default it follows from the number of churned accounts"
 
@@ -135,10 +142,11 @@ class ModelSettings(BaseModel):
         default="auto",
         description="form of the calibration; `auto` takes the simplest unless another has a clearly lower held-out log loss",
     )
-    refit: bool = Field(
-        default=True,
-        description="refit the final trees of the temporal split on the rows of all training cutoffs, with as many trees and "
-        "the calibration found on later cutoffs; `false` keeps the trees of the earlier cutoffs",
+    refit: Annotated[Refit, BeforeValidator(_of_truth)] = Field(
+        default="all",
+        description="what the final trees are trained on, as many and of the same shape: `all` labelled cutoffs, the test's "
+        "included, after the evaluation of a twin that is trained up to the embargo before the test; the `training` cutoffs, "
+        "which makes the evaluated model the one that scores; `none` keeps the trees of the cutoffs before calibration",
     )
     max_trees: int | None = Field(
         default=None,

@@ -211,6 +211,7 @@ class LoyaltyTierClassifier(TreeClassifier):
         trained = [train(step, settings, embargo_days=self.embargo_days, categorical=categorical) for step in steps]
         self.model_texts_ = [each.text for each in trained]
         self.boosters_: list[lightgbm.Booster] = [booster_of(text) for text in self.model_texts_]
+        self._growers = [each.grower for each in trained]
         self.calibrations_: list[CalibrationMap] = [each.calibration for each in trained]
         self.best_iterations_ = [booster.num_trees() for booster in self.boosters_]
         self.blend_: Blend = _blend(rows, trained)

@@ -63,6 +63,7 @@ class Trained:
     margin: LinearMargin | None = None  # what the trees start from; None: from nothing
     # text and margin of the trees of each fold, where the caller dealt the folds: no account's own outcome is in its fold's
     fold_trees: tuple[tuple[str, LinearMargin | None], ...] = ()
+    grower: Grower | None = None  # what grew the final trees
 
 
 def allows_temporal(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None) -> bool:
@@ -73,14 +74,15 @@ def allows_temporal(rows: TrainingRows, settings: FitSettings, *, embargo_days: 
 def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | None, categorical: tuple[int, ...]) -> Trained:
     """Train by the split that the settings ask for, or that history allows; `categorical` are positions of features."""
     partition = _partition(rows, settings, embargo_days)
-    if partition is not None and not settings.refit:
+    if partition is not None and settings.refit == "none":
         return _train_early(rows, partition, settings, categorical)
     given = rows.usable_folds(settings.folds) if partition is None else None
     folds = min(settings.folds if partition is None else _COUNTING_FOLDS, rows.rarer_accounts)
     ladder = _ladder(rows, settings, categorical)
     notes, lacking = _notes(rows, ladder[0].grower.shape), _lacking(rows)
     if folds < 2:
-        return replace(_train_blind(rows, ladder[0].grower), notes=(*notes, _BLIND), lacking=lacking or _BLIND)
+        blind = _train_blind(rows, ladder[0].grower)
+        return replace(blind, notes=(*notes, _BLIND), lacking=lacking or _BLIND, grower=ladder[0].grower)
     dealt = deal_folds(rows.twins, rows.labels, folds=folds, seed=settings.seed) if given is None else given
     holder = climb(rows, ladder, dealt)
     grower, cross = holder.candidate.grower, holder.cross
@@ -103,6 +105,7 @@ def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | No
         *(portable_text(grown.booster, trees=cross.trees), calibration, split, cross.loss, notes + more, cross.raw, lacking),
         margin=grown.margin,
         fold_trees=() if given is None else cross.sealed(),
+        grower=grower,
     )
 
 
@@ -261,6 +264,7 @@ def _train_early(
         held_out_raw=everywhere,
         lacking=_lacking(rows),
         margin=grown.margin,
+        grower=grower,
     )
 
 
@@ -295,7 +299,10 @@ class TreeClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _parameters_of(cls, settings: ModelSettings) -> dict[str, Any]:
         """Return the parameters that the settings of a config name, under scikit-learn's names."""
         shared = set(type(settings).model_fields) & set(cls._get_param_names())
-        return {**settings.model_dump(include=shared), "random_state": settings.seed, "n_jobs": settings.threads}
+        given = settings.model_dump(include=shared)
+        if given.get("refit") == "all":  # an estimator knows no test: what is beyond its rows is the caller's
+            given["refit"] = "training"
+        return {**given, "random_state": settings.seed, "n_jobs": settings.threads}
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None

@@ -14,6 +14,7 @@ from staypower.actions.choosing import choose_for, used_columns
 from staypower.actions.wording import brief_blocks
 from staypower.config.playbooks import load_action_options
 from staypower.errors import UsageError
+from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.arguments import (
@@ -47,6 +48,7 @@ class ActionsResult(Result):
 
     actions: ActionList
     path: Path
+    model: str = ""  # what it was trained on, and how old that is
 
     def frame(self) -> pd.DataFrame:
         """Return one row per account on the list."""
@@ -54,7 +56,7 @@ class ActionsResult(Result):
 
     def blocks(self) -> list[Block]:
         """Return the summary of the list and its path."""
-        return [*self.actions.blocks(), Verbatim([f"list: {self.path}"])]
+        return [*self.actions.blocks(), f"{self.model}.", Verbatim([f"list: {self.path}"])]
 
     def pictures(self) -> Mapping[str, Callable[[], Picture]]:
         """Return the pictures of the list."""
@@ -66,7 +68,7 @@ class ActionsResult(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"path": str(self.path), **self.actions.to_dict()}
+        return {"path": str(self.path), "model": self.model, **self.actions.to_dict()}
 
 
 def actions(
@@ -115,7 +117,7 @@ def actions(
         with progress.step("choosing actions"):
             rows = there.frame(used_columns(settings.output.reasons))
             chosen = choose_for(rows, found.tables, options, cutoff=there.cutoff, bundle=bundle)
-    return ActionsResult(chosen, write_table(chosen.table, path))
+    return ActionsResult(chosen, write_table(chosen.table, path), ModelAge.of(bundle).said_at(there.cutoff))
 
 
 def _scores_from(scores: Scores | ScoreResult | None) -> Scores | None:

@@ -11,13 +11,14 @@ import pandas as pd
 
 from staypower.checking.checks import CheckReport, check_tables
 from staypower.config.settings import Settings
+from staypower.dataset.building import require_rows
 from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
 from staypower.engines.opening import fitting, load_tables
 from staypower.errors import ExitCode, UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.deriving import Derivation, derivations
-from staypower.labels.churn import Labels, find_labels, require_enough
+from staypower.labels.churn import Labels, find_labels
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_signs import has_answers
 from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
@@ -134,7 +135,7 @@ def _cell(row: Mapping[Hashable, Any], name: str) -> str:
 
 
 def _use_of(cutoff: int, plan: CutoffPlan) -> str:
-    uses = {"training": plan.training, "calibration": plan.calibration, "test": plan.test}
+    uses = {"training": plan.training, "calibration": plan.calibration, "scoring only": plan.between, "test": plan.test}
     return " and ".join(name for name, cutoffs in uses.items() if cutoff in cutoffs)
 
 
@@ -187,7 +188,7 @@ def _checked(
         report = check_tables(
             *(tables, findings),
             outcome_days=settings.label.outcome.embargo,
-            target=_target(labels),
+            target=None if labels is None else labels.latest(),
             label=settings.label.hidden,
             derived={(one.table, one.column) for one in derived},
             sources=settings.tables,
@@ -200,8 +201,10 @@ def _label(tables: BucketedTables, settings: Settings, findings: list[Finding]) 
     plan = None
     try:
         plan = choose_plan(tables, settings.label, settings.cutoffs)
+        if settings.model.refit == "all":
+            plan = plan.with_between(settings.cutoffs.every)
         labels = _labels(tables, settings, plan)
-        require_enough(labels.churned, purpose="training and test", least_churners=settings.model.min_churners)
+        require_rows(labels, labels.churned >= 0, plan, ("training", "test"), least_churners=settings.model.min_churners)
     except UsageError as error:
         findings += _as_findings(error, "label")
         return plan, None
@@ -256,15 +259,3 @@ def _as_findings(error: UsageError, place: str) -> list[Finding]:
         Finding("error", f"({place})", "", 0, f"{problem.problem}: {problem.value}", "no model can be trained", problem.fix)
         for problem in error.problems
     ]
-
-
-def _target(labels: Labels | None) -> dict[str, int] | None:
-    """Return the outcome of each account at the latest cutoff at which it was in the population."""
-    if labels is None:
-        return None
-    found: dict[str, int] = {}
-    for row, account in enumerate(labels.population.accounts):
-        known = labels.churned[row][labels.churned[row] >= 0]
-        if len(known):
-            found[account] = int(known[-1])
-    return found

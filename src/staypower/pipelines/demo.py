@@ -18,7 +18,6 @@ from staypower.dataset.building import Dataset
 from staypower.metrics.ranking import auroc
 from staypower.pipelines.actions import ActionsResult, actions
 from staypower.pipelines.arguments import output_from, progress_from, read_tables, require_number
-from staypower.pipelines.evaluate import EvaluateResult, evaluate
 from staypower.pipelines.report import ReportResult, report
 from staypower.pipelines.score import ScoreResult, score
 from staypower.pipelines.train import TrainResult, train
@@ -36,10 +35,10 @@ class DemoResult(Result):
 
     config: Path
     trained: TrainResult
-    evaluated: EvaluateResult
     scored: ScoreResult
     acted: ActionsResult
     reported: ReportResult
+    files: tuple[Path, ...]  # pictures of the evaluation
     ceiling: float  # AUROC that the true probabilities reach at the test cutoffs
 
     def blocks(self) -> list[Block]:
@@ -51,7 +50,7 @@ class DemoResult(Result):
             f"AUROC {reached}; the simulator's true probabilities reach {decimal(self.ceiling)} on the same rows.",
             *self.scored.blocks(),
             Verbatim(self.acted.brief().splitlines()),
-            Verbatim(["Pictures:", *(f"  {path}" for path in self.evaluated.files)]),
+            Verbatim(["Pictures:", *(f"  {path}" for path in self.files)]),
             Verbatim(
                 [
                     f"config: {self.config}",
@@ -75,7 +74,7 @@ class DemoResult(Result):
             "config": str(self.config),
             "ceiling_auroc": self.ceiling,
             "train": self.trained.to_dict(),
-            "evaluate": self.evaluated.to_dict(),
+            "pictures": [str(path) for path in self.files],
             "score": self.scored.to_dict(),
             "actions": self.acted.to_dict(),
             "report": self.reported.to_dict(),
@@ -125,12 +124,12 @@ def demo(folder: str | Path = "demo", *, accounts: int = 3000, seed: int = 7, pr
     tables = read_tables(settings, progress=progress)
     trained = train(settings, tables, progress=progress)
     version = trained.registered.version
-    evaluated = evaluate(settings, tables, model=version, progress=progress)
+    drawn = trained.evaluation.write_pictures(settings.output_folder / "evaluation")
     scored = score(settings, tables, model=version, progress=progress)
     acted = actions(settings, tables, model=version, scores=scored, progress=progress)
     reported = report(settings, tables, model=version, progress=progress)
     ceiling = _ceiling(trained.dataset, pd.read_parquet(made["truth"]))
-    return DemoResult(config, trained, evaluated, scored, acted, reported, ceiling)
+    return DemoResult(config, trained, scored, acted, reported, tuple(drawn), ceiling)
 
 
 def _test_cutoffs(settings: Settings) -> list[int]:

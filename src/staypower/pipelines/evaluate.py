@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from staypower.cutoffs import text_of
 from staypower.dataset.building import build_dataset
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.sampled_tables import announcer
 from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.result import Evaluation, TableName
 from staypower.features.catalogue import Catalogue
-from staypower.models.agreement import require_same_label, require_unseen_test, require_what_is_read, training_accounts
-from staypower.models.bundle import read_bundle
+from staypower.models.age import ModelAge
+from staypower.models.agreement import evaluated_by, require_same_label, require_what_is_read, training_accounts
+from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.arguments import (
     SettingsLike,
@@ -51,17 +53,20 @@ class EvaluateResult(Result):
     run_id : str
     files : tuple of Path
         The pictures.
+    evaluated : str
+        Whether the model that scores was evaluated, or its twin, and what that was trained on.
     """
 
     evaluation: Evaluation
     model_version: str
     run_id: str
     files: tuple[Path, ...]
+    evaluated: str = ""
 
     def blocks(self) -> list[Block]:
         """Return the evaluation, and where the pictures are."""
         where = [f"Model version {self.model_version}, run {self.run_id}.", "Pictures:", *(f"  {path}" for path in self.files)]
-        return [*self.evaluation.blocks(), Verbatim(where)]
+        return [*self.evaluation.blocks(), self.evaluated, Verbatim(where)]
 
     def frame(self, table: TableName = "scorers") -> pd.DataFrame:
         """Return a table of the evaluation; see `Evaluation.frame`."""
@@ -75,6 +80,7 @@ class EvaluateResult(Result):
         """Return plain values for JSON."""
         return {
             "model_version": self.model_version,
+            "evaluated": self.evaluated,
             "run_id": self.run_id,
             "pictures": [str(path) for path in self.files],
             "evaluation": self.evaluation.to_dict(),
@@ -128,13 +134,14 @@ def evaluate(
             threads=settings.model.threads or 2,
             sampling=sampling,
             announce=announcer(settings.engine.memory_bytes, progress),
+            between=settings.model.refit == "all",
         )
-        require_unseen_test(bundle, dataset.plan, settings.label)
+        shown = evaluated_by(bundle, dataset.plan, settings.label)
     with progress.step("evaluating"):
         test = dataset.part("test")
         evaluation = evaluate_model(
             dataset,
-            bundle.predict(test.X[list(bundle.feature_names)], test.accounts),
+            shown.predict(test.X[list(bundle.feature_names)], test.accounts),
             tables,
             label=settings.label,
             features=settings.features,
@@ -142,9 +149,9 @@ def evaluate(
             costs=settings.costs,
             portfolio=settings.portfolio,
             capacity=settings.capacity,
-            known=training_accounts(bundle, tables, settings.label),
+            known=training_accounts(bundle, shown, tables, settings.label),
             prior=target,
-            calibrated_base_rate=bundle.trained_base_rate,
+            calibrated_base_rate=bundle.trained_base_rate if shown is bundle else float(shown.metadata["base_rate"]),
             seed=settings.model.seed,
             threads=settings.model.threads or 2,
         )
@@ -158,4 +165,12 @@ def evaluate(
         files = evaluation.write_pictures(settings.output_folder / "evaluation")
         log_data(run, settings.to_dict(), dataset, data=data)
         log_evaluation(run, evaluation, scratch=Path(scratch))
-    return EvaluateResult(evaluation, place.version, run.run_id, tuple(files))
+    return EvaluateResult(evaluation, place.version, run.run_id, tuple(files), _which(bundle, twin=shown is not bundle))
+
+
+def _which(bundle: Bundle, *, twin: bool) -> str:
+    """Say which model was evaluated."""
+    age = ModelAge.of(bundle)
+    if twin:
+        return f"These are the figures of the twin: {age}."
+    return f"Evaluated: the model that scores, trained on data up to {text_of(age.trained_until)}."

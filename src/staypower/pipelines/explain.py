@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
+from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.arguments import (
@@ -86,4 +88,5 @@ def explain(
                 rows = everyone.scores.frame(used_columns(settings.output.reasons))
                 listed = choose_for(rows, found.tables, options, cutoff=two.now.cutoff, bundle=bundle).table
         shown = asked if everyone is None or asked else everyone.scores.watch_list(WATCHED)["account_id"].tolist()
-        return two.explain(shown, everyone, asked=asked, actions=listed)
+        made = two.explain(shown, everyone, asked=asked, actions=listed)
+    return replace(made, notes=(ModelAge.of(bundle).said_at(two.now.cutoff), *made.notes))

@@ -29,6 +29,7 @@ from staypower.engines.spark.tables import SparkTables
 from staypower.errors import UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
+from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.pipelines.preparing import prepare_scorer
@@ -50,7 +51,7 @@ def score_on_spark(
     output: Path | str | None = None,
     model: str | None = None,
     objects: Mapping[str, object] | None = None,
-) -> tuple[SparkScores, str]:
+) -> tuple[SparkScores, str, None, ModelAge]:
     """Score every account where its rows are, and write the list from there.
 
     Parameters
@@ -71,6 +72,9 @@ def score_on_spark(
     scores : SparkScores
     place : str
         Where the list was written.
+    prior : None
+        A cluster says nothing of it.
+    age : ModelAge
 
     Raises
     ------
@@ -86,7 +90,7 @@ def score_on_spark(
         shipped = ShippedScorer.of(scorer, session.sparkContext.broadcast(bundle.files()))
         with progress.step(f"scoring at {text_of(scorer.cutoff)} and writing the scores"):
             write_on_spark(tables.map(shipped, scorer(tables.empty).schema), place)
-        return SparkScores.of(read_back(session, place), scorer.cutoff), place
+        return SparkScores.of(read_back(session, place), scorer.cutoff), place, None, ModelAge.of(bundle)
 
 
 def features_on_spark(

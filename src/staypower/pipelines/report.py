@@ -174,7 +174,7 @@ def report(
         contents = Report(
             name=settings.name,
             cutoff=text_of(cutoff_now),
-            facts=report_facts(rows, bundle, settings.name, place.version, settings.label.outcome_days),
+            facts=report_facts(rows, bundle, settings.name, place.version, settings.label.outcome_days, cutoff=cutoff_now),
             statuses=scores.counts(),
             watch=watch,
             quadrants=scores.quadrants(),

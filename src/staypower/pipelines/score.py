@@ -17,6 +17,7 @@ from staypower.cutoffs import text_of
 from staypower.engines.local import keep_part, sorted_parts
 from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, open_tables, working_folder
 from staypower.errors import UsageError
+from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.models.prior import PriorCorrection
@@ -59,6 +60,7 @@ class ScoreResult(Result):
     scores: Scores | ScoredParts | SparkScores
     path: Path | str | None = None  # the list, when it was written; on a cluster a folder or a table
     prior: PriorCorrection | None = None  # what rescaled the probabilities to another base rate, when asked for
+    age: ModelAge | None = None  # what the model was trained on; None for scores that were made before it was kept
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -87,13 +89,15 @@ class ScoreResult(Result):
     def blocks(self) -> list[Block]:
         """Return the counts, the accounts of highest risk and the path."""
         prior = [] if self.prior is None else [self.prior.words]
-        return [*self.scores.blocks(), *prior, *([] if self.path is None else [Verbatim([f"scores: {self.path}"])])]
+        model = [] if self.age is None else [f"{self.age.said_at(self.scores.cutoff)}."]
+        return [*self.scores.blocks(), *model, *prior, *([] if self.path is None else [Verbatim([f"scores: {self.path}"])])]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
             "path": None if self.path is None else str(self.path),
             "prior": None if self.prior is None else self.prior.to_dict(),
+            "trained": None if self.age is None else self.age.to_dict(),
             **self.scores.to_dict(),
         }
 
@@ -173,7 +177,7 @@ def score(
         with opened(settings, tables_from(settings, tables, progress), name="score", progress=progress) as found:
             few = rows_for(settings, found.tables, asked)
             made = score_tables(settings, bundle, place, few, progress=progress, cutoff=at, accounts=asked, previous=compared)
-        return ScoreResult(made)
+        return ScoreResult(made, age=ModelAge.of(bundle))
     in_memory = tables_from(settings, tables, progress)
     features = len(bundle.feature_names)
     buckets, files = (1, ()) if in_memory is not None else buckets_of(settings.sources, settings.engine, features=features)
@@ -198,7 +202,7 @@ def score(
         sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, joined=added)
         with progress.step("writing the scores"), sorting as (schema, rows):
             write_rows(rows, schema, path, staging=folder)
-    return ScoreResult(scores, path, scorer.options.prior)
+    return ScoreResult(scores, path, scorer.options.prior, ModelAge.of(bundle))
 
 
 def _action_columns(settings: Settings, scores: Scores | ScoredParts, tables: BucketedTables, bundle: Bundle) -> pa.Table:

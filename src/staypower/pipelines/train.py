@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from staypower import __version__
+from staypower.checking.checks import suspected_leaks
 from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
@@ -22,8 +23,9 @@ from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.learned import find_leaver_reasons
+from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle, write_bundle
-from staypower.models.fitting import fit_classifier, fit_secondary_models
+from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
 from staypower.pipelines.arguments import (
     Moment,
     SettingsLike,
@@ -39,8 +41,9 @@ from staypower.progress import Progress
 from staypower.reporting.card import write_card
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result, Verbatim
-from staypower.scoring.ranges import Beyond, beyond_to_plain, beyond_training, beyond_words
+from staypower.scoring.ranges import RANGES, Beyond, beyond_to_plain, beyond_training, beyond_words, find_ranges
 from staypower.scoring.sealing import seal
+from staypower.sources.findings import Finding
 from staypower.tables import fingerprint
 from staypower.tracking.runs import log_comparison, log_data, log_evaluation, log_tier
 from staypower.tracking.tracker import ModelVersion, Tracker
@@ -50,6 +53,9 @@ if TYPE_CHECKING:
     from staypower.results.pictures import Picture
 
 __all__ = ["TrainResult", "train"]
+
+# hardly any company is as predictable as this
+_TOO_GOOD = 0.99
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class TrainResult(Result):
         The loyalty tier on the test rows that answered.
     comparison : Comparison or None
         With the champion on the same later cutoffs, when another version is champion.
+    suspicions : tuple of str
+        Signs of a leak: what `check` suspects, or a ranking too good to be true. Said before anything else.
     """
 
     evaluation: Evaluation
@@ -84,12 +92,14 @@ class TrainResult(Result):
     warnings: tuple[str, ...]
     tier: TierEvaluation | None = None
     comparison: Comparison | None = None
+    suspicions: tuple[str, ...] = ()
 
     def blocks(self) -> list[Block]:
         """Return the evaluation, what the model was trained on, and where it is."""
         # what the model is not better than comes before anything else
         headline, *tables = wording.blocks(self.evaluation, slices=False)
-        shown = [headline, Items([*self.warnings, *self._facts()]), *tables]
+        suspected: list[Block] = [Items(self.suspicions)] if self.suspicions else []
+        shown = [*suspected, headline, Items([*self.warnings, *self._facts()]), *tables]
         if self.tier is not None:
             shown += [Heading("Loyalty tier"), *self.tier.blocks()]
         champion = "the champion: `staypower score` uses it" if self.registered.champion else self.registered.note
@@ -104,6 +114,7 @@ class TrainResult(Result):
         first, last = text_of(int(plan.all[0])), text_of(plan.trained_until)
         when = f"at {first}" if first == last else f"{first} to {last}"
         size = f"{plural(len(rows), 'row')} of {plural(rows.distinct_accounts, 'account')}"
+        age = ModelAge.of(self.bundle)
         unused = [name for name, why in self.dataset.catalogue.left_out.items() if why == SAME_FOR_ALL]
         more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         return [
@@ -112,12 +123,14 @@ class TrainResult(Result):
             *([f"Sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
             *([f"Not used: {', '.join(unused[:3])}{more} ({SAME_FOR_ALL})"] if unused else []),
             f"Fit: {self.how}",
+            "; ".join(part for part in (f"The model that scores: {age}", age.newest) if part),
             *(f"At the test, {words}" for words in beyond_words(self._beyond())),
         ]
 
     def _beyond(self) -> tuple[Beyond, ...]:
         """Count the test rows beyond the range of the training rows."""
-        return beyond_training(self.bundle.learned, self.dataset.part("test").X)
+        trained = find_ranges(self.dataset.part("training", "calibration"), self.evaluation.importance)
+        return beyond_training({RANGES: trained}, self.dataset.part("test").X)
 
     def frame(self) -> pd.DataFrame:
         """Return the metrics of the model and its baselines on the test rows."""
@@ -135,12 +148,14 @@ class TrainResult(Result):
             "champion": self.registered.champion,
             "bundle": str(self.registered.folder),
             "digest": self.bundle.digest,
+            "trained": ModelAge.of(self.bundle).to_dict(),
             "run_id": self.run_id,
             "split": self.dataset.plan.to_dict(),
             "sampling": self.dataset.sampling.to_dict(),
             "population": self.dataset.labels.frame().to_dict("records"),
             "features": list(self.dataset.catalogue.names),
             "left_out": dict(self.dataset.catalogue.left_out),
+            "suspicions": list(self.suspicions),
             "warnings": list(self.warnings),
             "beyond_training": beyond_to_plain(self._beyond()),
             "evaluation": self.evaluation.to_dict(),
@@ -190,15 +205,16 @@ def train(
             threads=settings.model.threads or 2,
             sampling=sampling,
             announce=announcer(settings.engine.memory_bytes, progress),
+            between=settings.model.refit == "all",
         )
     tracker = tracker_of(settings)
     with tracker.run("train", tags={"split": dataset.plan.split}) as run:
         with progress.step("fitting"):
-            model = fit_classifier(dataset, settings.model)
+            twin = fit_classifier(dataset, settings.model)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
             evaluation = evaluate_model(
                 dataset,
-                model.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
+                twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
                 tables,
                 label=settings.label,
                 features=settings.features,
@@ -209,8 +225,11 @@ def train(
                 seed=settings.model.seed,
                 threads=settings.model.threads or 2,
             )
-            importance = dict(zip(dataset.catalogue.names, map(float, model.feature_importances_), strict=True))
+            importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
             evaluation = replace(evaluation, importance=importance)
+        learned_from = rows_to_score(dataset, settings.model)
+        with progress.step("fitting the model that scores, on all labelled cutoffs"):
+            scoring = fit_to_score(dataset, twin, settings.model)
         with progress.step("fitting kinds, horizons and tier"):
             secondary = fit_secondary_models(
                 dataset,
@@ -222,27 +241,30 @@ def train(
             )
             tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
         bundle = seal(
-            *(model, dataset, evaluation),
+            *(scoring, twin, dataset, learned_from, evaluation),
             name=settings.name,
             label=settings.label,
             compare_by=settings.explanation.compare_by,
             run_id=run.run_id,
             data=data,
         )
-        leavers, found = find_leaver_reasons(model, dataset, tables, settings.label, settings.explanation)
-        notes = (*model.notes_, *secondary.notes, *found)
+        leavers, found = find_leaver_reasons(scoring.model, learned_from, tables, settings.label, settings.explanation)
+        leaks = suspected_leaks(tables, dataset.labels.latest(), settings.label.hidden)
+        suspicions = _suspicions(evaluation, leaks)
+        age, notes = ModelAge.of(bundle), (*twin.notes_, *secondary.notes, *found)
         card = write_card(
             *(evaluation, dataset, tables),
             name=settings.name,
             owner=settings.owner,
             label=settings.label,
             features=settings.features,
-            fit=model.split_,
+            fit=twin.split_,
+            age=age,
             data=data,
             made_at=datetime.now(UTC),
             version=__version__,
             tier=tier,
-            notes=notes,
+            notes=(*suspicions, *notes),
         )
         learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
         bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
@@ -253,13 +275,27 @@ def train(
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
             run.log_model(bundle, folder, digest, **_choices(settings, bundle))
-            registered = _register(tracker, folder, digest, run.run_id, dataset, evaluation, lacking=model.lacking_)
+            registered = _register(
+                *(tracker, folder, digest, run.run_id, dataset, learned_from, evaluation), age=age, lacking=twin.lacking_
+            )
         against, now = None, tracker.champion()
         if now is not None and not registered.champion:
             with progress.step("comparing with the champion"):
                 against = compare_versions(settings, tables, registered.version, now.version, data=data)
             log_comparison(run, against)
-    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, model.split_, notes, tier, against)
+    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, twin.split_, notes, tier, against, suspicions)
+
+
+def _suspicions(evaluation: Evaluation, leaks: Iterable[Finding]) -> tuple[str, ...]:
+    """Say what looks like a leak."""
+    found = [f"Suspected leak: {leak.place} {leak.problem}: {leak.meaning}. Fix: {leak.fix}." for leak in leaks]
+    ranking = evaluation.scorers[evaluation.model]["auroc"]
+    if ranking.known and ranking.value > _TOO_GOOD:
+        found.append(
+            f"AUROC {ranking.value:.4f} is too good to be true: some column most likely holds the outcome. `staypower check` "
+            "and `staypower audit` look for it; look at the features of the highest importance first."
+        )
+    return tuple(found)
 
 
 def _choices(settings: Settings, bundle: Bundle) -> dict[str, Any]:
@@ -274,12 +310,22 @@ def _choices(settings: Settings, bundle: Bundle) -> dict[str, Any]:
 
 
 def _register(
-    tracker: Tracker, folder: Path, digest: str, run_id: str, dataset: Dataset, evaluation: Evaluation, *, lacking: str
+    tracker: Tracker,
+    folder: Path,
+    digest: str,
+    run_id: str,
+    dataset: Dataset,
+    learned_from: Dataset,
+    evaluation: Evaluation,
+    *,
+    age: ModelAge,
+    lacking: str,
 ) -> ModelVersion:
-    """Register the sealed model with what it was trained on, and whether it can be promoted automatically."""
-    training, test, plan = dataset.part("training", "calibration"), dataset.part("test"), dataset.plan
+    """Register the sealed model with what it and its twin were trained on, and whether it can be promoted automatically."""
+    training, test, plan = learned_from.part("training", "calibration"), dataset.part("test"), dataset.plan
     facts = {
-        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(plan.trained_until)}",
+        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(learned_from.plan.trained_until)}",
+        **({"twin": str(age)} if age.has_twin else {}),
         "learned_rows": f"{plural(len(training), 'row')} of {plural(training.distinct_accounts, 'account')}",
         "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
         "tested_rows": f"{plural(len(test), 'row')} of {plural(test.distinct_accounts, 'account')}",

@@ -13,6 +13,7 @@ from staypower.evaluation.slices import ACCOUNTS, Slice
 from staypower.evaluation.tier import TierEvaluation
 from staypower.features.settings import FeatureSettings
 from staypower.labels.settings import LabelSettings
+from staypower.models.age import ModelAge
 from staypower.results.numbers import count, percent, plural
 from staypower.scoring.scores import ONE_SNAPSHOT
 from staypower.tables import Table, Tables
@@ -30,6 +31,7 @@ def write_card(
     label: LabelSettings,
     features: FeatureSettings,
     fit: str,
+    age: ModelAge,
     data: str,
     made_at: datetime,
     version: str,
@@ -42,7 +44,7 @@ def write_card(
         ("Intended use", _intended_use(label)),
         ("Data", _data(tables, data)),
         ("What is predicted, and for whom", _target(label, dataset)),
-        ("Training", _training(dataset, fit, notes)),
+        ("Training", _training(dataset, fit, age, notes)),
         ("Test", _test(dataset, evaluation)),
         ("Calibration", _calibration(evaluation)),
         ("Slices", _slices(evaluation, features)),
@@ -105,7 +107,7 @@ def _target(label: LabelSettings, dataset: Dataset) -> str:
     return _listed(facts)
 
 
-def _training(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
+def _training(dataset: Dataset, fit: str, age: ModelAge, notes: Iterable[str]) -> str:
     plan, training = dataset.plan, dataset.part("training", "calibration")
     features = dataset.catalogue.frame()
     families = ", ".join(f"{number} from {_origin(str(table))}" for table, number in features["table"].value_counts().items())
@@ -118,6 +120,7 @@ def _training(dataset: Dataset, fit: str, notes: Iterable[str]) -> str:
         ("Churned", percent(dataset.base_rate("training", "calibration"))),
         ("Features", f"{len(features)}: {families}"),
         ("Fit", fit),
+        ("Model that scores", "; ".join(part for part in (str(age), age.newest) if part)),
     )
     return "\n".join([_listed(facts), *(f"- {_safe(note)}" for note in notes)])
 
@@ -134,7 +137,7 @@ def _test(dataset: Dataset, evaluation: Evaluation) -> str:
         *((("Embargo", f"{dataset.plan.embargo} days between training and test"),) if dataset.plan.split != "snapshot" else ()),
         ("Rows", f"{count(evaluation.rows)} of {plural(evaluation.accounts, 'account')}"),
         ("Churned", f"{count(evaluation.churned)}: {base.written(percent)}"),
-        ("Intervals", f"95%, {evaluation.replicates} bootstrap samples of accounts"),
+        ("Intervals", f"95%, {evaluation.replicates} bootstrap samples of accounts" if base.bounded else "none, so no verdict"),
     )
     shown = [each for each in listed_in("card") if any(row[each.name].known for row in evaluation.scorers.values())]
     rows = [["score", *(each.label for each in shown)]]

@@ -108,10 +108,12 @@ def _profit(quality: Mapping[str, Any]) -> Chart | None:
     points = [(x, y) for x, y in quality["profit"]]
     if not points or not quality["costs"]["given"]:
         return None
-    best = max(points, key=lambda point: point[1])
-    most, contacted = money(best[1], 2), short(best[0], share=True)
-    words = f"At your costs, profit is highest, {most} per account, when {contacted} of the accounts are contacted."
-    words = words if best[0] > 0 else "At your costs, contacting anyone loses money."
+    # the curve is drawn through few points: its own highest one is the evaluation's, never one of these
+    best = quality["profit_threshold"] or {"fraction": 0.0}
+    words = "At your costs, contacting anyone loses money."
+    if best["fraction"] > 0:
+        most, contacted = money(best["profit"], 2), short(best["fraction"], share=True)
+        words = f"At your costs, profit is highest, {most} per account, when {contacted} of the accounts are contacted."
     drawing = draw_curves(
         "Profit",
         [("model", points)],

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from staypower.cutoffs import text_of
+from staypower.models.age import ModelAge
 from staypower.results.numbers import count, plural
 from staypower.scoring.scores import NONE_SCORED, ONE_SNAPSHOT, outcome_words
 
@@ -106,11 +108,15 @@ class Report:
     version: str = ""  # of the program that made it
 
 
-def report_facts(scores: pd.DataFrame, bundle: Bundle, name: str, version: str, horizon: int | None) -> list[tuple[str, str]]:
+def report_facts(
+    scores: pd.DataFrame, bundle: Bundle, name: str, version: str, horizon: int | None, *, cutoff: int
+) -> list[tuple[str, str]]:
     """Return the facts at the head of a report."""
     scored = scores.loc[scores["status"] == "scored", "churn_probability"]
     expected = f"{count(scored.sum())} of {count(len(scored))}" if len(scored) else "no account scored"
-    cutoffs = bundle.metadata["cutoffs"]
+    age = ModelAge.of(bundle)
+    newest = [("newest outcome known", said.removeprefix("newest outcome known: "))] if (said := age.at(cutoff)) else []
+    twin = [("evaluated on a twin trained on data up to", text_of(age.evaluated_until))] if age.has_twin else []
     first = ("accounts expected to churn", f"{expected} {outcome_words(horizon)}")
     if horizon is None:
         first = ("accounts that carry the flag", f"{count((scores['status'] == 'left').sum())} of {count(len(scores))}")
@@ -118,7 +124,9 @@ def report_facts(scores: pd.DataFrame, bundle: Bundle, name: str, version: str, 
         first,
         ("high risk", plural(int((scores["churn_risk_band"] == "high").sum()), "account")),
         ("model", f"{bundle.metadata.get('name', name)}{f', version {version}' if version else ''}"),
-        ("trained on data up to", str([*cutoffs["training"], *cutoffs["calibration"]][-1])),
+        ("trained on data up to", text_of(age.trained_until)),
+        *twin,
+        *newest,
     ]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from staypower import __version__
+from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset, DatasetRows
 from staypower.dataset.cutoff_plan import PARTS
 from staypower.evaluation.result import Evaluation, quality_of
@@ -14,9 +16,11 @@ from staypower.explanation.learned import find_typical_values
 from staypower.explanation.topics import sum_topics, topics_of
 from staypower.labels.settings import LabelSettings
 from staypower.metrics.risk import RiskReference
-from staypower.models.bundle import Bundle
+from staypower.models.age import TWIN, ModelAge
+from staypower.models.bundle import Bundle, SealedModel
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import calibrated_base_rate
+from staypower.models.refitting import Refitted
 from staypower.scoring.ranges import RANGES, find_ranges
 
 if TYPE_CHECKING:
@@ -26,8 +30,10 @@ __all__ = ["seal"]
 
 
 def seal(
-    model: ChurnClassifier,
+    scoring: Refitted,
+    twin: ChurnClassifier,
     dataset: Dataset,
+    learned_from: Dataset,
     evaluation: Evaluation,
     *,
     name: str,
@@ -36,12 +42,18 @@ def seal(
     run_id: str,
     data: str,
 ) -> Bundle:
-    """Put everything that scoring needs into a bundle."""
+    """Put everything that scoring needs into a bundle: the model that scores, and its twin where that was evaluated.
+
+    The twin was trained and tested on `dataset`, the model that scores on `learned_from`. Typical values and base rates are of
+    the latter's rows. What a capacity cuts off is found on the latest cutoff, by trees that have not seen the account.
+    """
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last, share = _reference(dataset, still_there=label.is_snapshot)
-    everyday = dataset.where(dataset.rows("training", "calibration") & dataset.drawn)
+    everyday = learned_from.where(learned_from.rows("training", "calibration") & learned_from.drawn)
+    model, age = scoring.model, ModelAge.planned(dataset, learned_from, label)
+    contributions = _contributions_of(model, dataset)
     typical = find_typical_values(
-        everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by, contributions=_contributions_of(model, dataset)
+        everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by, contributions=contributions
     )
     metadata = {
         "name": name,
@@ -50,10 +62,11 @@ def seal(
         "data_fingerprint": data,
         "label": label.model_dump(mode="json"),
         "horizon_days": label.outcome_days,
-        "base_rate": dataset.base_rate("training", "calibration"),
-        "calibrated_base_rate": calibrated_base_rate(dataset),
-        "risk_reference": RiskReference.of(model.predict_proba(last.X, last.accounts)[:, 1]).to_dict(),
+        "base_rate": learned_from.base_rate("training", "calibration"),
+        "calibrated_base_rate": calibrated_base_rate(learned_from),
+        "risk_reference": RiskReference.of(scoring.held_out(last.X, last.accounts)).to_dict(),
         "cutoffs": dataset.plan.to_dict(),
+        "trained_until": text_of(age.trained_until),
         "fit": model.split_,
         "metrics": dict(evaluation.metrics()),
         "contact_plans": evaluation.to_dict()["contact_plans"],
@@ -61,15 +74,24 @@ def seal(
         "quality": quality_of(evaluation),
         **({"sampling": dataset.sampling.to_dict(), "risk_reference_share": share} if dataset.sampling.is_on else {}),
     }
-    return model.to_bundle(
+    bundle = model.to_bundle(
         categories={column: dict(dataset.catalogue.codes.get(column, {})) for column in dataset.matrix.categories},
         learned={
             "catalogue": dataset.catalogue.to_dict(),
             "usual": typical.to_dict(),
-            RANGES: find_ranges(dataset.part("training", "calibration"), evaluation.importance),
+            RANGES: find_ranges(learned_from.part("training", "calibration"), evaluation.importance),
         },
         metadata=metadata,
     )
+    # the folds of a snapshot are evaluated themselves: each account is scored by trees that never saw it
+    if model is twin or model.folds_:
+        return bundle
+    evaluated = SealedModel(
+        *(twin.model_text_, twin.calibration_, bundle.feature_names),
+        metadata={"trained_until": text_of(age.evaluated_until), "base_rate": calibrated_base_rate(dataset)},
+        margin=twin.margin_,
+    )
+    return replace(bundle, secondary={**bundle.secondary, TWIN: evaluated})
 
 
 def _contributions_of(model: ChurnClassifier, dataset: Dataset) -> Callable[[pd.DataFrame], pd.DataFrame]:

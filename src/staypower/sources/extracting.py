@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
 from staypower.errors import Problem
+from staypower.results.numbers import plural
 from staypower.schemas import SCHEMAS, Column, Kind
 from staypower.sources.advice import fix_numbers, fix_times
 from staypower.sources.findings import Counted, Finding, Severity
 from staypower.sources.opening import OpenSource
 from staypower.sources.parquet_files import read_parquet
-from staypower.sources.planning import Plan, PlannedColumn
+from staypower.sources.planning import Plan, PlannedColumn, is_technical
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import TableSource
 from staypower.sources.values import DECIMAL_COMMA
@@ -288,7 +289,12 @@ def name_left_attributes(found: Extract, plan: Plan, source: TableSource) -> Non
     fix = "list those that never change under `static:`, or give rows with `valid_from`"
     for name in (name for name in unused if name not in source.leave_out):
         found.findings.append(Counted(Finding("note", "accounts", name, 0, "an attribute that may change", meaning, fix)))
-    left = [name for name in plan.left if name not in source.leave_out]
+    technical = [name for name in plan.left if is_technical(name) and name not in source.leave_out]
+    if technical:
+        problem = f"{plural(len(technical), 'technical column')}: an index or row numbers of what wrote the file"
+        meaning = "left out: it says nothing about an account"
+        found.findings.append(Counted(Finding("note", "accounts", "", 0, problem, meaning, "", tuple(technical[:12]))))
+    left = [name for name in plan.left if name not in source.leave_out and name not in technical]
     if left:
         problem = f"{len(left)} source {'column is' if len(left) == 1 else 'columns are'} not read"
         found.findings.append(Counted(Finding("note", "accounts", "", 0, problem, "left out", fix, tuple(left[:12]))))

@@ -59,6 +59,22 @@ class Plan:
     via: JoinKey | None = None  # the id through which the account is found
 
 
+# what a program wrote beside the columns of a table: the index of a frame, the number of a row
+_TECHNICAL = re.compile(
+    r"|__index_level_\d+__|unnamed: ?\d+(_level_\d+)?|level_\d+|_?index|row[ _.]?(id|index|name|names|no|num|number)|_?rowid_?"
+    r"|__null_dask_index__"
+)
+
+
+def is_technical(name: str) -> bool:
+    """Say whether a column is no property of an account, but was added by what wrote the file.
+
+    >>> [name for name in ("Unnamed: 0", "__index_level_0__", "RowNumber", "index", "price_index") if is_technical(name)]
+    ['Unnamed: 0', '__index_level_0__', 'RowNumber', 'index']
+    """
+    return _TECHNICAL.fullmatch(name.strip().lower()) is not None
+
+
 def plan_source(table: str, source: TableSource, opened: OpenSource, place: str, joins: Joins | None = None) -> Plan:
     """Resolve a mapping against the source that it maps; `joins` says what the other sources say of keys."""
     planner = _Planner(table, source, opened, place, joins or Joins.of({}))
@@ -266,7 +282,8 @@ class _Planner:
         known = [name for name in ATTRIBUTES if name in columns and name not in planned]
         if source.static == "all":
             mapped = frozenset().union(*(column.used for column in self.columns if column.raw))
-            every = [name for name in columns if name not in planned and (name not in mapped or name in source.leave_out)]
+            free = [name for name in columns if name not in planned and not is_technical(name)]
+            every = [name for name in free if name not in mapped or name in source.leave_out]
             # what is left out is read all the same, as a flag may be; a list or a structure cannot be
             every = [name for name in every if name not in source.leave_out or columns[name].kind not in ("other", "interval")]
             given = [column.name for column in self.columns if column.name not in self.names]
@@ -275,7 +292,7 @@ class _Planner:
                     self.problem("the source has no such column", f".leave_out: {name}", nearest(name, columns))
             self.static = frozenset(name for name in (*every, *given) if name not in source.leave_out)
             return every
-        named = [name for name in (*source.static, *source.fixed) if name not in planned]
+        named = [name for name in (*source.static, *source.fixed) if name not in planned and not is_technical(name)]
         for name in named:
             if name not in columns:
                 self.problem(

@@ -21,7 +21,7 @@ METRIC = "metric."
 """What the names of columns and tags that hold a metric begin with."""
 
 _PROMOTION = ("promoted_at", "promoted_by", "promoted_because", "promoted_by_force")
-_FACTS = ("learned_from", "learned_rows", "tested_at", "tested_rows")
+_FACTS = ("learned_from", "learned_rows", "tested_at", "tested_rows", "twin")
 _COLUMNS = ("version", "champion", "created_at", "split", *_FACTS, *_PROMOTION, "unfit", "digest", "run_id")
 _SHOWN = {"version": "version", "champion": "champion", "created_at": "trained", "split": "split"}
 
@@ -36,9 +36,10 @@ class ModelList(Result):
         The model.
     versions : DataFrame
         One row per version, the newest first: `version`, `champion` (bool), `created_at` (ISO time), `split`, what it was
-        trained and tested on (`learned_from`, `learned_rows`, `tested_at`, `tested_rows`), its last promotion (`promoted_at`,
-        `promoted_by`, `promoted_because`, `promoted_by_force`), `unfit` (why it cannot be promoted automatically; empty when
-        it can), `digest`, `run_id`, and its metrics as `metric.NAME`.
+        trained and tested on (`learned_from`, `learned_rows`, `tested_at`, `tested_rows`), its `twin` where another model was
+        evaluated than the one that scores, its last promotion (`promoted_at`, `promoted_by`, `promoted_because`,
+        `promoted_by_force`), `unfit` (why it cannot be promoted automatically; empty when it can), `digest`, `run_id`, and its
+        metrics as `metric.NAME`.
     """
 
     name: str
@@ -84,7 +85,8 @@ def _notes(row: Mapping[Any, Any]) -> list[str]:
     version, notes = f"Version {row['version']}", []
     if row.get("learned_from"):
         trained = f"trained on {row['learned_rows']}, {row['learned_from']}"
-        notes.append(f"{version}: {trained}; tested on {row['tested_rows']}, {row['tested_at']}")
+        twin = f"; {row['twin']}" if row.get("twin") else ""
+        notes.append(f"{version}: {trained}; tested on {row['tested_rows']}, {row['tested_at']}{twin}")
     if row.get("promoted_at"):
         forced = ", by force" if row.get("promoted_by_force") == "yes" else ""
         notes.append(f"{version}: promoted {row['promoted_at']} by {row['promoted_by']}{forced}: {row['promoted_because']}")

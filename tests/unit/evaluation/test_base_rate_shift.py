@@ -37,7 +37,7 @@ def test_the_shift_is_noted(shifted):
 
 def test_every_group_is_predicted_too_low(shifted):
     assert all(group.calibration_gap.high < 0 for group in shifted.groups)
-    assert any("differ significantly in 2 of 2 slices" in note for note in shifted.notes)
+    assert any("differ in 2 of 2 slices, each by its own interval" in note for note in shifted.notes)
 
 
 def test_a_given_prior_fixes_calibration_and_no_ranking(shifted):

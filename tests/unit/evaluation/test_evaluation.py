@@ -353,7 +353,9 @@ def test_without_bootstrap_there_are_values_and_no_intervals(rows):
     found = evaluated(rows, {"model": rows["truth"], "rule": rows["noise"]}, bootstrap=0)
     assert found.scorers["model"]["auroc"].known
     assert not found.scorers["model"]["auroc"].bounded
-    assert found.headline.startswith("The model beats every baseline")
+    assert found.headline.startswith("AUROC: 0.836; the best baseline, rule, 0.508. Not tested: 0 bootstrap samples")
+    assert "beat" not in found.headline
+    assert "No intervals: 0 bootstrap samples of accounts are too few" in found.text()
 
 
 def test_few_accounts_are_said():

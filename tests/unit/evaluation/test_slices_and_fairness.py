@@ -1,6 +1,7 @@
 """The worst slice is named, and groups of a sensitive attribute are compared at the list that the team works through."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_without_a_bad_slice_some_slice_is_lowest_and_that_is_said():
     truth = np.random.default_rng(0).beta(1, 4, len(plan))
     worst = evaluated(plan, churned, truth).worst_slice
     assert not worst.shown
-    assert "lowest of 5 slices, but not significantly worse than the rest" in worst.words
+    assert "the lowest of 5 slices, not significantly worse than all rows" in worst.words
 
 
 def test_many_slices_make_the_lowest_less_remarkable():
@@ -63,7 +64,10 @@ def test_many_slices_make_the_lowest_less_remarkable():
         return worst_slice(groups, drawn[:, :slices], 0.70, np.full(400, 0.70))
 
     assert lowest(2).shown
+    assert "worse than all rows, also when 2 slices are tested at once" in lowest(2).words
     assert not lowest(40).shown
+    alone = replace(lowest(40), difference=Estimate(-0.055, -0.1, -0.01))
+    assert "worse than all rows by itself (its interval excludes 0), but 40 slices were tested" in alone.words
 
 
 def test_few_churners_make_no_worst_slice():
@@ -83,7 +87,7 @@ def test_groups_tell_log_loss_and_calibration_gap():
 def test_groups_whose_probabilities_are_off_are_named():
     plan, churned, score = company()
     off = evaluated(plan, churned, np.where(plan == "pro", np.clip(score + 0.2, 0, 1), score))
-    assert any("differ significantly" in note and "plan pro (" in note for note in off.notes)
+    assert any("each by its own interval" in note and "plan pro (" in note for note in off.notes)
 
 
 def test_the_contact_list_fills_the_capacity_of_each_cutoff_and_shares_ties():

@@ -1,0 +1,120 @@
+"""Grow the model that scores: as many trees, of the same shape, as its twin that was evaluated, on all labelled rows.
+
+The twin never saw the months that it is tested on; the model that scores has to know them. Its trees are others, so the
+level of the twin's calibration is found anew: trees grown without one half of the accounts (or, in a snapshot, without a fold
+of them) score that half, and the map moves as `follow_level` says.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from staypower.hashing import folds_of
+from staypower.models.bundle import SealedModel, fold_models, score_by_fold
+from staypower.models.calibration import follow_level
+from staypower.models.churn import ChurnClassifier
+from staypower.models.tier import LoyaltyTierClassifier
+from staypower.models.training_rows import TrainingRows, ordered_rows
+from staypower.models.trees import Grower, booster_of, portable_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from staypower.dataset.building import DatasetRows
+    from staypower.models.calibration import CalibrationMap
+
+__all__ = ["Refitted", "refit", "refit_tier"]
+
+Floats = NDArray[np.float64]
+
+_HALVES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Refitted:
+    """The model that scores, and what it would say of accounts that it was not trained on."""
+
+    model: ChurnClassifier
+    # trees without the accounts of each half, or of each fold of a snapshot; none where a part has one class only
+    parts: tuple[SealedModel, ...] = ()
+
+    def held_out(self, X: pd.DataFrame, accounts: NDArray[np.object_]) -> Floats:
+        """Return the probability of each row by trees that have not seen its account; by all of them where there are none."""
+        if not self.parts:
+            return np.asarray(self.model.predict_proba(X, accounts)[:, 1], dtype=np.float64)
+        raw = score_by_fold(self.parts, self.model._features(X), accounts, threads=self.model._threads())
+        return self.model.calibration_.apply(raw)
+
+
+def refit(twin: ChurnClassifier, rows: DatasetRows, latest: NDArray[np.int64], *, rows_per_account: float) -> Refitted:
+    """Grow the churn model on rows of all labelled cutoffs, its level right at the `latest`.
+
+    The twin had so many rows per account: a leaf holds as many accounts as there, and so as many more rows as there are.
+    """
+    assert twin._grower is not None
+    features, trees, count = twin._features(rows.X), twin.best_iteration_, len(twin.folds_) or _HALVES
+    number = folds_of([str(account) for account in rows.accounts], count)
+    known = ordered_rows(features, rows.y, rows.weights, accounts=rows.accounts, cutoffs=rows.cutoffs, folds=number)
+    plain, grower = replace(known, weights=None), _of_as_many_accounts(twin._grower, known, rows_per_account)
+    grown = grower.grow(plain, trees=trees)
+    model = copy(twin)
+    model.model_text_ = portable_text(grown.booster, trees=trees)
+    model.booster_, model.margin_ = booster_of(model.model_text_), grown.margin
+    parts = _grow_parts(grower, plain, count, trees, twin._names())
+    model.folds_ = parts if twin.folds_ else ()
+    if parts:
+        model.calibration_ = _levelled(model, parts, known, latest)
+    return Refitted(model, parts)
+
+
+def refit_tier(
+    twin: LoyaltyTierClassifier, rows: DatasetRows, tier: NDArray[np.int64], *, rows_per_account: float
+) -> LoyaltyTierClassifier:
+    """Grow the boosters of the tier on all labelled rows, each as many trees as the twin's; maps and blend stay."""
+    features, weights = twin._features(rows.X), np.ones(len(rows)) if rows.weights is None else rows.weights
+    known = ordered_rows(features, tier.astype(np.int8), weights, accounts=rows.accounts, cutoffs=rows.cutoffs)
+    model, grown = copy(twin), []
+    for step, (grower, trees) in enumerate(zip(twin._growers, twin.best_iterations_, strict=True)):
+        assert grower is not None
+        above = replace(known, labels=(known.labels > step).astype(np.int8))
+        grown.append(_of_as_many_accounts(grower, above, rows_per_account).grow(above, trees=trees))
+    counts = zip(grown, twin.best_iterations_, strict=True)
+    model.model_texts_ = [portable_text(each.booster, trees=trees) for each, trees in counts]
+    model.boosters_ = [booster_of(text) for text in model.model_texts_]
+    return model
+
+
+def _of_as_many_accounts(grower: Grower, rows: TrainingRows, rows_per_account: float) -> Grower:
+    more = len(rows) / len(np.unique(rows.accounts)) / rows_per_account
+    least = max(1, round(grower.shape.min_child_samples * more))
+    return replace(grower, shape=grower.shape.model_copy(update={"min_child_samples": least}))
+
+
+def _grow_parts(grower: Grower, rows: TrainingRows, count: int, trees: int, names: tuple[str, ...]) -> tuple[SealedModel, ...]:
+    """Grow trees without the accounts of each part."""
+    assert rows.folds is not None
+    others = [rows.take(rows.folds != number) for number in range(count)]
+    if any(len(np.unique(each.labels)) < 2 for each in others):
+        return ()
+    grown = [grower.grow(each, trees=trees) for each in others]
+    return fold_models([(portable_text(each.booster, trees=trees), each.margin) for each in grown], names)
+
+
+def _levelled(
+    model: ChurnClassifier, parts: tuple[SealedModel, ...], rows: TrainingRows, latest: NDArray[np.int64]
+) -> CalibrationMap:
+    """Move the map of the twin to the level of the latest cutoffs, as trees see them that do not know the account."""
+    assert rows.cutoffs is not None
+    assert rows.folds is not None
+    raw = np.empty(len(rows))
+    for number, part in enumerate(parts):
+        here = rows.folds == number
+        raw[here] = part.raw_score(rows.features[here], threads=model._threads())
+    there = np.isin(rows.cutoffs, latest)
+    found, _ = follow_level(model.calibration_, raw, rows.labels, rows.accounts, weights=rows.weights, latest=there)
+    return found
