@@ -16,6 +16,7 @@ from staypower.dataset import sampled_tables as pipeline
 from staypower.dataset.building import build_dataset
 from staypower.dataset.sampling import Sampling
 from staypower.engines.opening import load_tables
+from staypower.models.age import TWIN
 from staypower.models.agreement import training_accounts
 from staypower.models.bundle import read_bundle
 from staypower.pipelines.preparing import open_to_train
@@ -96,10 +97,12 @@ def test_base_rates_and_test_are_those_of_all_rows_of_the_accounts(trained, bund
         label=settings.label,
         features=settings.features,
         cutoffs=settings.cutoffs,
+        between=True,
     )
-    learned, calibrated = whole.rows("training", "calibration"), whole.rows("calibration")
-    assert bundle.metadata["base_rate"] == whole.y[learned].mean()
-    assert bundle.metadata["calibrated_base_rate"] == whole.y[calibrated].mean()
+    # the model that scores is trained on all labelled cutoffs, its level is that of the latest; the twin was evaluated
+    assert bundle.metadata["base_rate"] == pytest.approx(whole.y.mean(), abs=1e-12)
+    assert bundle.metadata["calibrated_base_rate"] == pytest.approx(whole.y[whole.rows("test")].mean(), abs=1e-12)
+    assert bundle.secondary[TWIN].metadata["base_rate"] == whole.y[whole.rows("calibration")].mean()
     assert trained["evaluation"]["rows"] == whole.rows("test").sum()
     assert trained["evaluation"]["base_rate"]["value"] == pytest.approx(whole.y[whole.rows("test")].mean(), abs=1e-12)
     assert dataset.y[dataset.rows("training", "calibration")].mean() > 1.5 * bundle.metadata["base_rate"]
@@ -130,7 +133,8 @@ def test_buckets_on_disk_give_the_same_model(call, trained, place):
 
 def test_known_accounts_are_those_whose_rows_were_learned_from(call, trained, bundle, dataset, settings, tables):
     learned = dataset.rows("training", "calibration")
-    assert training_accounts(bundle, tables, settings.label) == set(dataset.matrix.accounts[learned])
+    twin = bundle.secondary[TWIN]
+    assert training_accounts(bundle, twin, tables, settings.label) == set(dataset.matrix.accounts[learned])
     # a model of a sample can be evaluated on all accounts: most of the others it has never seen
     code, out, err = call("evaluate", "capacity=40", more=("--model", trained["version"]))
     assert code == 0, err
@@ -192,10 +196,10 @@ def test_the_reference_of_risk_is_made_of_rows_of_which_none_was_left_out():
         sampling=Sampling(0.5, 0.25),
         labels=SimpleNamespace(churned=np.array([[1], [0], [0], [0], [-1]])),
     )
-    rows, share = _reference(made)
+    rows, share = _reference(made, still_there=False)
     assert (rows.numbers.tolist(), share) == ([0, 2], 0.25)
     made.plan.split, made.labels.churned = "temporal", np.array([[1], [0], [0]])
-    rows, share = _reference(made)
+    rows, share = _reference(made, still_there=False)
     assert (rows.numbers.tolist(), share) == ([0, 1, 2], 0.5)
 
 

@@ -89,4 +89,4 @@ def explain(
                 listed = choose_for(rows, found.tables, options, cutoff=two.now.cutoff, bundle=bundle).table
         shown = asked if everyone is None or asked else everyone.scores.watch_list(WATCHED)["account_id"].tolist()
         made = two.explain(shown, everyone, asked=asked, actions=listed)
-    return replace(made, notes=(ModelAge.of(bundle).said_at(two.now.cutoff), *made.notes))
+    return replace(made, model=ModelAge.of(bundle).said_at(two.now.cutoff))

@@ -151,6 +151,8 @@ class Explanations(Result):
         What changed for all accounts, where only those of highest risk are held in memory.
     scored : int or None
         How many accounts have a score, where only those of highest risk are held in memory.
+    model : str
+        What the model was trained on, and how old that is.
     """
 
     scores: Scores
@@ -162,6 +164,7 @@ class Explanations(Result):
     reasons_count: int = _PORTFOLIO_REASONS
     portfolio: RiskChanges | None = None
     scored: int | None = None
+    model: str = ""
 
     def __len__(self) -> int:
         return len(self.scores.explanation) if self.scored is None else self.scored
@@ -302,7 +305,7 @@ class Explanations(Result):
             shown += [*self.risk.blocks(), Heading("Highest risk")]
         for story in self.stories:
             shown += story.blocks()
-        return shown
+        return [*shown, f"{self.model}."] if self.model else shown
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -310,6 +313,7 @@ class Explanations(Result):
         return {
             "cutoff": text_of(self.scores.cutoff),
             "previous_cutoff": None if self.earlier is None else text_of(self.earlier.cutoff),
+            "model": self.model,
             "notes": list(self.notes),
             "portfolio": None if changes is None else changes.to_dict(),
             "accounts": [story.to_dict() for story in self.stories],
