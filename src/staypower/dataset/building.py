@@ -121,9 +121,9 @@ class Dataset(Result):
     def for_scoring(self) -> Dataset:
         """Return the same rows as the model that scores is trained on them: all are training, the latest as calibration.
 
-        Nothing is left to test with. Of the test's stayers as many are left out as of the others'; rows that are unused stay so.
+        Nothing is left to test with. Of the test's stayers as many are left out as of the others', and unused rows stay so.
         """
-        plan, kept = self.plan, ((self.y == 1) | self._lots) & (self.parts != "unused")
+        plan, kept = self.plan, ((self.y == 1) | self._lots) & (self.parts != UNUSED)
         earlier = np.setdiff1d(plan.all, plan.test) if plan.split != "snapshot" else plan.training
         later = plan.test if plan.split != "snapshot" else plan.calibration
         whole = CutoffPlan(plan.split, earlier, later, np.zeros(0, dtype=np.int64), plan.embargo)
