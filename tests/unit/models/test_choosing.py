@@ -100,7 +100,7 @@ def test_twins_are_never_on_both_sides_of_a_fold(monkeypatch, by_hash):
     X, y = np.r_[X, X[:200]], np.r_[y, y[:200]]
     accounts = [f"a{number}" for number in rng.permutation(500)]
     ChurnClassifier(n_jobs=1, max_trees=5).fit(X, y, accounts=accounts, keep_folds=by_hash)
-    assert len(Watching.seen) == 5
+    assert len(Watching.seen) >= 5
     for rows, held in Watching.seen:
         sides = [{row.tobytes() for row in each.features} for each in (rows, held)]
         assert not sides[0] & sides[1]
