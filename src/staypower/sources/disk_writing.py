@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
+from staypower.sources.aliases import aliases_of
 from staypower.sources.disk_questions import resolve
 from staypower.sources.disk_tables import (
     BUCKET,
@@ -96,6 +97,11 @@ class _Writing:
         """How tables find their account through others."""
         return Joins.of(self.sources)
 
+    @cached_property
+    def aliases(self) -> pa.Table | None:
+        """Which ids stand for another account."""
+        return aliases_of(self.sources, self.folder, {})
+
     def run(self) -> dict[str, StoredTable]:
         """Write every table and say what is where."""
         self.plan(list(name_problems(self.sources)))
@@ -110,7 +116,7 @@ class _Writing:
         """Plan every source and learn what its columns are; all problems at once."""
         for name, source, place in placed(self.sources):
             try:
-                with open_source(source, place, self.folder, {}) as opened:
+                with open_source(source, place, self.folder, {}, self.aliases) as opened:
                     plan = plan_source(name, source, opened, place, self.joins)
                     facts = learn_facts(name, source, opened, plan, place)
             except UsageError as error:
@@ -149,7 +155,7 @@ class _Writing:
 
     def run_over(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, statement: str) -> None:
         """Run a statement over the typed rows of a source, there called `source_rows`."""
-        with open_source(planned.source, planned.place, self.folder, {}) as opened:
+        with open_source(planned.source, planned.place, self.folder, {}, self.aliases) as opened:
             query = Query(planned.source, opened, planned.plan)
             reader = stream_typed(query, typed_select(query, planned.facts, date_only), planned.place)
             self.connection.register("source_rows", rows.of(reader))

@@ -44,11 +44,14 @@ class OpenSource:
     relation: str  # what follows FROM
     columns: Mapping[str, Value]  # its columns and their kinds
     types: Mapping[str, str]  # their types in the database
+    aliased: bool = False  # whether `given_aliases` says which ids stand for another account
     columnar: tuple[Path, ...] = ()  # the files, when columns are read straight from them and no folder's name holds a column
 
 
 @contextmanager
-def open_source(source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> Iterator[OpenSource]:
+def open_source(
+    source: TableSource, place: str, folder: Path, objects: Mapping[str, object], aliases: pa.Table | None = None
+) -> Iterator[OpenSource]:
     """Open a source for reading."""
     if source.source is None:
         raise UsageError.of("no source is given", place, "write `source: path/to/file.csv`")
@@ -63,7 +66,11 @@ def open_source(source: TableSource, place: str, folder: Path, objects: Mapping[
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         types = {str(row[0]): str(row[1]) for row in described}
         columns = {name: _value(name, kind) for name, kind in types.items()}
-        yield OpenSource(connection, relation, columns, types, _columnar_files(source, place, folder, objects))
+        if aliases is not None:
+            connection.register("given_aliases", aliases)
+            yield OpenSource(connection, relation, columns, types, aliased=True)
+        else:
+            yield OpenSource(connection, relation, columns, types, columnar=_columnar_files(source, place, folder, objects))
     except duckdb.Error as error:
         raise _unreadable(error, source, place) from error
     finally:

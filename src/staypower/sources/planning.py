@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import ATTRIBUTES, CONSTANT_FIRST, SCHEMAS, SURVEY_SCALE_COLUMNS, VOCABULARY, Kind, Scale
@@ -13,7 +13,7 @@ from staypower.sources.advice import Values, fix_times, written_name
 from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
 from staypower.sources.settings import RESERVED, JoinKey, Joins, Scalar, TableSource
-from staypower.sources.values import Value, ValueKind, quoted_name, quoted_text
+from staypower.sources.values import Value, ValueKind, as_text, quoted_name, quoted_text
 
 _MONEY = frozenset({"mrr", "amount", "acquisition_cost"})
 _CURRENCY = frozenset({"currency", "currency_code", "currency code", "waehrung", "währung", "devise", "moneda"})
@@ -56,6 +56,7 @@ class Plan:
     used: frozenset[str]  # every source column that is read
     usable: frozenset[str]  # mutable columns declared fixed, or static attributes
     left: tuple[str, ...]  # source columns that are not read
+    merged: str = ""  # SQL that says which rows of accounts were merged into another
     via: JoinKey | None = None  # the id through which the account is found
 
 
@@ -86,10 +87,11 @@ def plan_source(table: str, source: TableSource, opened: OpenSource, place: str,
     where = planner.plan_where()
     if planner.problems:
         raise UsageError(planner.problems)
+    merged = planner.follow_aliases()
     used = frozenset().union(*(column.used for column in planner.columns), planner.where_used)
     usable = frozenset(source.fixed) | planner.static
     left = tuple(name for name in opened.columns if name not in used)
-    return Plan(tuple(planner.columns), where, used, usable, left, planner.via)
+    return Plan(tuple(planner.columns), where, used, usable, left, merged, planner.via)
 
 
 @dataclass
@@ -143,7 +145,7 @@ class _Planner:
             if source.key_via in self.joins.declared:
                 fix = f"declare its id in `tables.{source.key_via}`, such as `columns: {{person_id: id}}`"
             self.problem("key_via names no table that has an id", f".key_via: {source.key_via}", fix)
-        for key in ("static", "leave_out", "derive_from"):
+        for key in ("static", "leave_out", "derive_from", "aliases"):
             if getattr(source, key) and not accounts:
                 fix = "write `fixed:` for columns that never change" if key == "static" else "leave it out"
                 self.problem(f"`{key}` belongs to accounts only", f".{key}", fix)
@@ -170,6 +172,30 @@ class _Planner:
         near = nearest(name, self.names if maps_column else (*self.names, *RESERVED))
         meant = near.removeprefix("write `").rstrip("`") if near.startswith("write") else ""
         return bool(meant) and _slips(name, meant) <= max(1, min(2, len(name) // 4))
+
+    def follow_aliases(self) -> str:
+        """Let merged accounts count as the one that is left; return which rows of accounts are then in excess."""
+        account = next((column for column in self.columns if column.name == "account_id"), None)
+        if not self.opened.aliased or account is None:
+            return ""
+        given = as_text(account.value)
+        led = f"coalesce((SELECT min(kept) FROM given_aliases WHERE given_aliases.given = {given}), {given})"
+        values = {"account_id": Value(led, "text")}
+        excess = ""
+        if self.table == "accounts":
+            away = f"({given} IN (SELECT given FROM given_aliases))"
+            alone = "FALSE" if any(column.name == "valid_from" for column in self.columns) else "TRUE"
+            place = f"row_number() OVER (PARTITION BY {led} ORDER BY {away})"
+            excess = f"({away} AND (NOT {alone} OR {place} > 1))"
+            began = next((column.value for column in self.columns if column.name == "signed_up_at"), None)
+            if began is not None:
+                # a customer since the first of the accounts that became one
+                values["signed_up_at"] = replace(began, sql=f"min({began.sql}) OVER (PARTITION BY {led})")
+        self.columns = [
+            replace(column, value=values[column.name], raw=False) if column.name in values else column
+            for column in self.columns
+        ]
+        return excess
 
     def check_currency(self) -> None:
         """Refuse to add up amounts of several currencies."""

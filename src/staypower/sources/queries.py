@@ -66,11 +66,18 @@ class Query:
         """Select something from the cleaned rows that the filter keeps."""
         return f"SELECT {what} FROM {self.cleaned()}{self.where()}"
 
+    def rows(self, what: str) -> str:
+        """Select columns of the rows that count: accounts that were merged into another are one row."""
+        if not self.plan.merged:
+            return self.select(what)
+        excess = quoted_name("merged away")
+        return f"SELECT * EXCLUDE ({excess}) FROM ({self.select(f'{what}, {self.plan.merged} AS {excess}')}) WHERE NOT {excess}"
+
     def run(self, place: str) -> pa.Table:
         """Read every planned column."""
         parts = [f"{sql} AS {quoted_name(name)}" for column in self.plan.columns for sql, name in self.parts(column)]
         try:
-            return self.opened.connection.sql(self.select(", ".join(parts))).to_arrow_table()
+            return self.opened.connection.sql(self.rows(", ".join(parts))).to_arrow_table()
         except duckdb.Error as error:
             if "CSV Error" not in str(error):
                 self.blame(place)

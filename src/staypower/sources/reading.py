@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
+from staypower.sources.aliases import aliases_of
 from staypower.sources.drafts import Draft, assemble, join_account
 from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes
 from staypower.sources.findings import Finding, add_up, refuse
@@ -150,6 +152,11 @@ class _Reading:
         """How tables find their account through others."""
         return Joins.of(self.sources)
 
+    @cached_property
+    def aliases(self) -> pa.Table | None:
+        """Which ids stand for another account."""
+        return aliases_of(self.sources, self.folder, self.objects)
+
     @property
     def derive_from(self) -> str | None:
         """The table that accounts are derived from."""
@@ -172,7 +179,7 @@ class _Reading:
 
     def extract(self, name: str, source: TableSource, place: str) -> None:
         try:
-            with open_source(source, place, self.folder, self.objects) as opened:
+            with open_source(source, place, self.folder, self.objects, self.aliases) as opened:
                 plan = plan_source(name, source, opened, place, self.joins)
                 found = extract(name, source, opened, plan, place)
         except UsageError as error:

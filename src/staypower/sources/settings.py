@@ -21,6 +21,22 @@ Scalar = str | int | float | bool
 _FORMATS = " or ".join(f"`{name}`" for name in FORMATS)
 
 
+class Aliases(BaseModel):
+    """Where it stands which accounts were merged into which.
+
+    >>> Aliases.model_validate({"source": "merges.csv", "from": "old", "to": "new"}).kept
+    'new'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    source: str = Field(description="where the rows are, as `source` of a table")
+    table: str | None = Field(default=None, description="the table of a database, or the sheet of a workbook")
+    query: str | None = Field(default=None, description="one SELECT to run in a database, instead of `table`")
+    given: str = Field(alias="from", description="the column of ids that are used no more")
+    kept: str = Field(alias="to", description="the column of the ids that they were merged into")
+
+
 class TableSource(BaseModel):
     """One source of one table: where its rows are, and which of its columns are which of ours.
 
@@ -62,6 +78,11 @@ class TableSource(BaseModel):
     leave_out: tuple[str, ...] = Field(default=(), description="with `static: all`: source columns that are not attributes")
     derive_from: str | None = Field(
         default=None, description="`accounts` only: make one account per id of the table named here"
+    )
+    aliases: Aliases | None = Field(
+        default=None,
+        description="`accounts` only: accounts that were merged, `{source: merges.csv, from: old_id, to: new_id}`; every table "
+        "then counts the old id as the new one",
     )
     key_via: str | None = Field(
         default=None, description="find `account_id` through a foreign key: the name of the table that has both, yours included"

@@ -61,7 +61,7 @@ def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan,
 
 def _raw(query: Query, columns: Sequence[PlannedColumn]) -> str:
     """Select columns as `Query.run` reads them, with a mark for what cannot be read."""
-    return query.select(", ".join(f"{sql} AS {quoted_name(name)}" for column in columns for sql, name in query.parts(column)))
+    return query.rows(", ".join(f"{sql} AS {quoted_name(name)}" for column in columns for sql, name in query.parts(column)))
 
 
 def _ask(query: Query, sql: str, place: str) -> pa.Table:

@@ -73,6 +73,9 @@ def gather_on_spark(
     objects: Mapping[str, object] | None = None,
 ) -> Iterator[tuple[SparkTables, tuple[Finding, ...]]]:
     """Bring all rows of each account together on Spark."""
+    if any(source.aliases for source in sources.get("accounts", ())):
+        fix = "use the engine `embedded`, or write the ids of merged accounts anew in the source"
+        raise UsageError.of("merged accounts are not followed on Spark", "tables.accounts.aliases", fix)
     run = _Run(session, buckets, derived_table(sources), Joins.of(sources))
     run.plan(sources, folder, objects or {}, list(name_problems(sources)))
     listed, gathered = run.gather()
