@@ -45,8 +45,6 @@ def test_merged_accounts_are_one(tmp_path, sources, buckets):
     assert accounts["segment"].to_dict() == {"A": "big", "C": "big", "E": "lone"}
     ids = tables["accounts"].data["account_id"].to_pylist()
     signed = dict(zip(ids, tables["accounts"].midnights("signed_up_at"), strict=True))
-        zip(tables["accounts"].data["account_id"].to_pylist(), tables["accounts"].midnights("signed_up_at"), strict=True)
-    )
     assert signed["A"] == instant_of("2021-02-01")
     assert signed["C"] == instant_of("2023-03-01")
     assert sorted(tables["usage"].data.column("account_id").to_pylist()) == ["A", "A", "A", "C", "E"]
