@@ -1,13 +1,17 @@
 """Errors for the user, apart from ours: problem, value and fix; exit codes in one place.
 
 A `UsageError` says that what the user gave cannot be used. It carries one or more `Problem`, each with what is wrong, the
-value concerned and the move that fixes it, and is printed without a traceback. Every other exception is our own mistake.
+value concerned and the move that fixes it, and is printed without a traceback. What the system refuses at a place (a full disk,
+a folder that cannot be made) is told as such a problem, whatever its number. Every other exception is our own mistake.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import errno
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -63,6 +67,51 @@ class UsageError(Exception):
     def of(cls, problem: str, value: object, fix: str) -> UsageError:
         """Build the error of a single problem."""
         return cls([Problem(problem, str(value), fix)])
+
+
+_ROOM = "free some space there, or name another place"
+_IN_THE_WAY = "there is a file where a folder is needed: move it, or name another folder"
+# words only: whatever the number, a place that the system refuses is the user's to change
+_FIXES: Mapping[int, str] = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: "raise the limit on the size of files (`ulimit -f`), or name a place on another disk",
+    errno.EMFILE: "raise the limit on open files (`ulimit -n`)",
+    errno.EACCES: "give yourself permission to read and write there, or name another place",
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+}
+
+
+def place_error(error: OSError, place: object = "") -> UsageError:
+    """Tell what the system refused at a place.
+
+    >>> str(place_error(OSError(errno.ENOSPC, "No space left on device"), "out/scores.csv"))
+    'no space left on device: out/scores.csv. Fix: free some space there, or name another place.'
+    """
+    where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    reason = (error.strerror or str(error) or "refused by the system").partition("\n")[0][:200]
+    fix = _FIXES.get(error.errno or 0, "name a place that can be read and written")
+    return UsageError.of(reason[:1].lower() + reason[1:], place or where or "a place that the system does not name", fix)
+
+
+@contextmanager
+def at_place(place: object) -> Iterator[None]:
+    """Tell what the system refuses while a place is made, opened or written as a problem of that place."""
+    try:
+        yield
+    except OSError as error:
+        raise place_error(error, place) from error
+
+
+@contextmanager
+def readable(part: str) -> Iterator[None]:
+    """Tell values of a bundle that cannot be read as such: whoever changes them and seals them anew is no bug of ours."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"{part} ({type(error).__name__}: {str(error).partition(chr(10))[0][:100]})"
+        raise UsageError.of("unusable bundle", reason, "copy the bundle again or train the model again") from error
 
 
 def nearest(word: str, known: Iterable[str], count: int = 3) -> str:

@@ -213,7 +213,7 @@ def drift_since_training(
         np.asarray(now[SCORE]),
         then_words=text_of(trained),
         now_words=text_of(cutoff),
-        categories=tuple(Catalogue.from_dict(bundle.learned["catalogue"]).categories),
+        categories=tuple(Catalogue.of(bundle.learned).categories),
     )
 
 
@@ -223,7 +223,7 @@ def _features_at(cutoff: int, bundle: Bundle, tables: Tables, label: LabelSettin
     population = find_customers(tables, label, at)
     status = population.status[:, 0]
     active = [account for account, each in zip(population.accounts, status, strict=True) if each == Status.SCORED]
-    matrix = build_matrix(tables, Catalogue.from_dict(bundle.learned["catalogue"]), accounts=active, cutoffs=at)
+    matrix = build_matrix(tables, Catalogue.of(bundle.learned), accounts=active, cutoffs=at)
     features = matrix.features[list(bundle.feature_names)].astype(np.float64)
     model = bundle.secondary.get(TWIN, bundle)
     return features.assign(**{SCORE: model.predict(features, matrix.accounts) if active else np.zeros(0)})

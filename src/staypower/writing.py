@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from staypower.errors import UsageError
+from staypower.errors import UsageError, at_place
 
 _FORMULA = r"\A([=+\-@\t\r])"
 _ENDINGS = (".parquet", ".csv")
@@ -123,21 +123,19 @@ def harmless(rows: pa.Table) -> pa.Table:
 
 def write_atomically(path: Path, write: Callable[[Path], object], *, staging: Path | None = None) -> Path:
     """Write to a temporary name, flush to disk and rename."""
-    try:
+    with at_place(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=staging or path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as error:
-        raise UsageError.of("cannot write", f"{path}: {error.strerror}", "choose a place that can be written to") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        _rename(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            _rename(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import types
@@ -227,17 +228,57 @@ def test_our_problem_exits_with_3_and_a_traceback(fake: Any) -> None:
     assert result.exit_code == 3
     assert "ZeroDivisionError: planted" in result.stderr
     assert "please report" in result.stderr
-    fake("train", "train", FileNotFoundError(errno.ENOENT, "gone", "x"))
-    assert call("train").exit_code == 3
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EEXIST, errno.ENOTDIR])
-def test_a_full_or_closed_disk_is_said_without_a_traceback(fake: Any, number: int) -> None:
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EACCES, errno.EROFS, errno.ENOENT, errno.EPERM, errno.EIO, errno.EMFILE]
+)
+def test_whatever_the_system_refuses_at_a_place_is_said_without_a_traceback(fake: Any, number: int) -> None:
     fake("score", "score", OSError(number, "no room", "/out/scores.parquet"))
     result = call("score")
     assert result.exit_code == 2
     assert "no room: /out/scores.parquet. Fix: " in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "no room"), OSError("no room"), MemoryError(), FileNotFoundError(errno.ENOENT, "no room")]
+)
+def test_a_refusal_without_a_place_is_no_bug_of_ours(fake: Any, error: Exception) -> None:
+    fake("score", "score", error)
+    result = call("score")
+    assert (result.exit_code, "Traceback" in result.stderr) == (2, False)
+    assert "Fix: " in result.stderr
+
+
+def test_an_interrupt_during_a_query_is_an_interrupt(fake: Any) -> None:
+    fake("score", "score", RuntimeError("Query interrupted"))
+    assert call("score").exit_code == 130
+
+
+@pytest.mark.parametrize(("arguments", "encoding"), [([], "ascii"), (["--json"], "ascii"), (["--json"], "utf-8")])
+def test_letters_that_the_output_lacks_are_escaped(tmp_path: Path, arguments: list[str], encoding: str) -> None:
+    (tmp_path / "staypower.yaml").write_text(CONFIG.replace("acct", "Künde"), encoding="utf-8")
+    command = [sys.executable, "-m", "staypower.cli", "config", "show", *arguments]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding}, check=False)
+    assert done.returncode == 0, done.stderr
+    if arguments:
+        source = json.loads(done.stdout.decode(encoding))["settings"]["tables"]["usage"]
+        assert "Künde" in json.dumps(source, ensure_ascii=False)
+    else:
+        assert rb"K\xfcnde" in done.stdout
+
+
+@pytest.mark.parametrize("where", ["full", "closed"])
+def test_output_that_cannot_be_written_is_the_users(where: str) -> None:
+    command = [sys.executable, "-m", "staypower.cli", "config", "show"]
+    line = " ".join(command) + (" > /dev/full" if where == "full" else " >&-")
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "standard output" in done.stderr
+    assert "Fix: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def test_an_interrupt_exits_with_130(fake: Any) -> None:

@@ -287,7 +287,7 @@ def _catalogues(
 ) -> list[Catalogue]:
     """Declare the measures: as the model has them, and the others from the tables' columns."""
     wanted = {*playbook.features, ORDERED}
-    learned = Catalogue.from_dict(bundle.learned["catalogue"])
+    learned = Catalogue.of(bundle.learned)
     known = wanted & set(learned.names)
     plain = FeatureSettings(windows=features.windows, sla_hours=features.sla_hours)
     declared = declare(tables.empty, plain, cutoff=cutoff)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import inspect
 import json
@@ -22,19 +21,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from staypower.errors import ExitCode, Problem, UsageError
+from staypower.errors import ExitCode, UsageError, place_error
 from staypower.progress import Progress
 
 INTERRUPTED = 130
-_ABOUT_THE_PLACE: Mapping[int, str] = {
-    errno.ENOSPC: "free some space, or set another folder with `--set output.folder=...`",
-    errno.EDQUOT: "free some space, or set another folder with `--set output.folder=...`",
-    errno.EACCES: "give yourself permission to read and write there, or name another place",
-    errno.EROFS: "name a folder that can be written to",
-    errno.EEXIST: "there is a file where a folder is needed: move it, or name another folder",
-    errno.ENOTDIR: "there is a file where a folder is needed: move it, or name another folder",
-}
-
 
 Config = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The config file.")]
 Overrides = Annotated[
@@ -99,46 +89,58 @@ def _run(call: Callable[[], Any], *, as_json: bool) -> None:
     try:
         with contextlib.redirect_stdout(sys.stderr):
             result = call()
-            shown = json.dumps(_plain(result.to_dict()), ensure_ascii=False, indent=2) if as_json else result.text()
+            shown = _json(result.to_dict()) if as_json else result.text()
             code = int(getattr(result, "exit_code", ExitCode.DONE))
+        _print(shown)
     except UsageError as error:
         code = _refuse(error, as_json=as_json)
     except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        code = INTERRUPTED
+        code = _stop()
     except OSError as error:
-        code = _refuse_place(error, as_json=as_json)
-    except Exception:
-        code = _admit()
-    else:
-        _print(shown)
+        code = _refuse(place_error(error), as_json=as_json)
+    except MemoryError:
+        fix = "give the process more, or set a lower `engine.memory`: larger tables are then read in buckets"
+        code = _refuse(UsageError.of("not enough memory", "this process", fix), as_json=as_json)
+    except Exception as error:
+        # what DuckDB raises instead when the interrupt comes during a query
+        code = _stop() if str(error) == "Query interrupted" else _admit()
     raise typer.Exit(code)
 
 
 def _print(text: str) -> None:
+    """Write to standard output; a character that its encoding lacks is written as its escape."""
+    out = sys.stdout
+    if out is None:
+        raise UsageError.of("there is nowhere to write to", "standard output is closed", "leave it open, or send it to a file")
     try:
-        sys.stdout.write(text.rstrip("\n") + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the reader (`| head`) has closed the pipe; keep the interpreter from complaining when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        encoding = getattr(out, "encoding", None) or "utf-8"
+        out.write(text.rstrip("\n").encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        out.flush()
+    except OSError as error:
+        # keep the interpreter from complaining when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        if not isinstance(error, BrokenPipeError):  # that is a reader, such as `| head`, that has read enough
+            raise place_error(error, "standard output") from error
+
+
+def _json(value: object) -> str:
+    """Write as JSON; with escapes of its own where standard output cannot show every letter."""
+    whole = (getattr(sys.__stdout__, "encoding", None) or "utf-8").lower().startswith("utf")
+    return json.dumps(_plain(value), ensure_ascii=not whole, indent=2)
 
 
 def _refuse(error: UsageError, *, as_json: bool) -> int:
     for problem in error.problems:
         typer.echo(f"error: {problem}", err=True)
     if as_json:
-        _print(json.dumps({"problems": [vars(problem) for problem in error.problems]}, ensure_ascii=False, indent=2))
+        with contextlib.suppress(UsageError):  # standard output itself may be the problem
+            _print(_json({"problems": [vars(problem) for problem in error.problems]}))
     return int(ExitCode.UNUSABLE)
 
 
-def _refuse_place(error: OSError, *, as_json: bool) -> int:
-    """Distinguish a full disk or a missing permission, which the user can fix, from a bug."""
-    fix = _ABOUT_THE_PLACE.get(error.errno or 0)
-    if fix is None or error.filename is None:
-        return _admit()
-    problem = Problem((error.strerror or "cannot be used").lower(), str(error.filename), fix)
-    return _refuse(UsageError([problem]), as_json=as_json)
+def _stop() -> int:
+    typer.echo("stopped", err=True)
+    return INTERRUPTED
 
 
 def _admit() -> int:

@@ -54,6 +54,10 @@ def document_of(values: Mapping[str, Any]) -> Document:
     lines: dict[str, int] = {}
 
     def plain(value: Any, path: str) -> Value:
+        if path.count(".") > 2 * DEEPEST or len(lines) > MOST_VALUES:
+            # a part may stand in several places, but one that holds itself has no end
+            what = f"nesting deeper than {DEEPEST} or more than {MOST_VALUES:,} values in the config"
+            raise UsageError.of(what, path[:80], "write it flatter and shorter; no part may hold itself")
         lines[path] = 0
         dot = f"{path}." if path else ""
         if isinstance(value, Mapping):

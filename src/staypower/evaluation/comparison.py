@@ -194,7 +194,7 @@ def compare_models(
     try:
         for bundle in bundles:
             require_same_label(bundle, label)
-            require_what_is_read(Catalogue.from_dict(bundle.learned["catalogue"]), tables)
+            require_what_is_read(Catalogue.of(bundle.learned), tables)
     except UsageError as error:
         return not_compared(*versions, problems_of(error))
     until = max(ModelAge.of(bundle).evaluated_until for bundle in bundles)
@@ -232,7 +232,7 @@ def _wait(outcome: Outcome, trained_until: int, observed_until: int) -> str:
 
 def _predict(bundle: Bundle, tables: Tables, labels: Labels, threads: int, cache: MatrixCache | None) -> NDArray[np.float64]:
     """Return the probability of a model, or of its twin, for every labelled pair of account and cutoff."""
-    catalogue, known = Catalogue.from_dict(bundle.learned["catalogue"]), labels.churned >= 0
+    catalogue, known = Catalogue.of(bundle.learned), labels.churned >= 0
     accounts, cutoffs = list(labels.population.accounts), labels.population.cutoffs
 
     def build() -> FeatureMatrix:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from staypower.errors import UsageError
+from staypower.errors import UsageError, readable
 from staypower.features.definition import DIRECTIONS, Combination, Definition, Feature, Filter
 from staypower.features.settings import FeatureSettings
 
@@ -108,6 +108,12 @@ class Catalogue:
             "helpers": [_to_dict(definition) for definition in self.helpers],
             "codes": {name: dict(codes) for name, codes in self.codes.items()},
         }
+
+    @classmethod
+    def of(cls, learned: Mapping[str, Any]) -> Catalogue:
+        """Read the features of a model from its learned definitions."""
+        with readable("learned.json, catalogue"):
+            return cls.from_dict(learned["catalogue"])
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Catalogue:

@@ -119,7 +119,7 @@ def evaluate(
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
-    data, catalogue = fingerprint(tables), Catalogue.from_dict(bundle.learned["catalogue"])
+    data, catalogue = fingerprint(tables), Catalogue.of(bundle.learned)
     require_same_label(bundle, settings.label)
     require_what_is_read(catalogue, tables)
     with progress.step("building features and labels"):

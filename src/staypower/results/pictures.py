@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from matplotlib.figure import Figure
 
-from staypower.errors import UsageError, nearest
+from staypower.errors import UsageError, at_place, nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,8 +75,9 @@ def write_pictures(figures: Mapping[str, Figure], folder: str | Path) -> list[Pa
     ['roc.png']
     """
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
-    return [_write(figure, place / f"{name}.png") for name, figure in figures.items()]
+    with at_place(place):
+        place.mkdir(parents=True, exist_ok=True)
+        return [_write(figure, place / f"{name}.png") for name, figure in figures.items()]
 
 
 def _write(figure: Figure, path: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from staypower.errors import Problem, UsageError
+from staypower.errors import Problem, UsageError, readable
 from staypower.explanation.learned import LeaverReasons, TypicalValues
 from staypower.explanation.reasons import Explanation
 from staypower.features.catalogue import Catalogue
@@ -50,12 +50,14 @@ class Predictor:
             raise UsageError(
                 [Problem("the bundle is missing what scoring needs", name, "train the model again") for name in missing]
             )
-        return cls(
-            bundle,
-            Catalogue.from_dict(bundle.learned["catalogue"]),
-            TypicalValues.from_dict(bundle.learned["usual"]),
-            LeaverReasons.of(bundle.learned),
-        )
+        catalogue = Catalogue.of(bundle.learned)
+        with readable("learned.json"):
+            typical, leavers = TypicalValues.from_dict(bundle.learned["usual"]), LeaverReasons.of(bundle.learned)
+            # asked here, before the long work, for what every row needs
+            if unknown := set(bundle.feature_names) - set(catalogue.names):
+                raise LookupError(f"{min(unknown)} is not described")
+            _ = [float(typical[name]) for name in bundle.feature_names]
+        return cls(bundle, catalogue, typical, leavers)
 
     def bands(self, high_above: float | None = None) -> RiskBands:
         """Return the bands of risk; without a threshold high risk begins by the rule of the base rate."""

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from sqlglot import exp, parse_one
-from sqlglot.errors import SqlglotError
 
 from staypower.errors import UsageError, nearest
 from staypower.sources.expression_writer import SIMPLER, Rule, Writer, is_number, shown
@@ -396,7 +395,7 @@ def compile_expression(text: str, columns: Mapping[str, Value], place: str, *, d
         tree = parse_one(text, dialect="duckdb", into=exp.Condition)
     except RecursionError as error:
         raise UsageError.of("the expression is too deeply nested", f"{place}: {shown(text)}", SIMPLER) from error
-    except SqlglotError as error:
+    except Exception as error:  # the parser has errors of its own kind, and faults on texts such as `a{:1}`
         fix = f"{nearest(text, columns)}; quote a name that has spaces or is a word of SQL with \", a text with '"
         raise UsageError.of("neither a source column nor an expression", f"{place}: {shown(text)}", fix) from error
     writer = Writer(_RULES, columns, place, text, decimal)

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from staypower.errors import UsageError
 from staypower.sources.values import quoted_text
 
 
@@ -53,6 +54,10 @@ def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[
         ):
             connection.execute(f"SET {setting}")
         yield connection
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        reason = str(error).partition("\n")[0][:200]
+        fix = "free some space there, or allow more with `engine.memory`"
+        raise UsageError.of(f"the working folder or the memory does not suffice: {reason}", temporary, fix) from error
     finally:
         connection.close()
 

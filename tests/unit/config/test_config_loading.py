@@ -263,3 +263,11 @@ def test_problems_in_overrides_come_at_once_and_name_themselves() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load_config(small()).name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_mapping_that_holds_itself_is_refused(twice: bool) -> None:
+    config: dict[str, Any] = {"name": "acme", "tables": {"usage": {"source": "u.csv"}}}
+    config["tables"]["again"] = [config, config] if twice else config
+    with pytest.raises(UsageError, match="no part may hold itself"):
+        load_config(config)

@@ -174,3 +174,9 @@ def test_hostile_names_stay_names():
     name = 'a"; DROP TABLE t; --'
     sql = compile_expression('"a""; DROP TABLE t; --"', {name: Value(quoted_name(name), "text")}, "p").value.sql
     assert sql == '"a""; DROP TABLE t; --"'
+
+
+@pytest.mark.parametrize("text", ["a{:1}", "a{:}", "[n{:1}]", "a{:'x'}", "n + a{:1,2}"])
+def test_what_the_parser_itself_stumbles_over_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="neither a source column nor an expression"):
+        compile_expression(text, COLUMNS, "tables.usage.at")
