@@ -129,3 +129,18 @@ def test_what_makes_a_first_model_unfit():
     chance = evaluated(rng.uniform(0.1, 0.9, 300), y)
     said = unfit_because(chance, churned_accounts=100)
     assert said.startswith("cannot be promoted automatically: not significantly better than chance, AUROC 0.")
+
+
+def test_without_intervals_nothing_is_said_about_chance():
+    y = np.array([0, 1] * 60)
+    found = evaluate(
+        y,
+        {"model": 0.2 + 0.6 * y},
+        accounts=range(120),
+        cutoffs=[0] * 120,
+        split="temporal",
+        probability={"model"},
+        bootstrap=0,
+    )
+    said = unfit_because(found, churned_accounts=60)
+    assert said.startswith("cannot be promoted automatically: not tested against chance, 0 bootstrap samples give no intervals")

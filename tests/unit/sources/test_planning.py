@@ -146,6 +146,18 @@ def test_static_all_takes_every_column_but_those_left_out(tmp_path):
     assert column(tables, "accounts", "score") == [1.5, None]
 
 
+def test_row_numbers_and_indexes_are_no_attributes(tmp_path):
+    text = "Unnamed: 0,account_id,__index_level_0__,index,price_index,RowNumber\n0,a,0,0,1.5,1\n1,b,1,1,2.5,2\n"
+    tables, findings = read(tmp_path, "accounts", text, static="all")
+    assert tables["accounts"].fixed == {"price_index"}
+    found = next(finding for finding in findings if "technical column" in finding.problem)
+    assert found.examples == ("Unnamed: 0", "__index_level_0__", "index", "RowNumber")
+    assert "left out" in found.meaning
+    assert not [finding for finding in findings if "not read" in finding.problem]
+    # nor when they are named
+    assert read(tmp_path, "accounts", text, static=["index", "price_index"])[0]["accounts"].fixed == {"price_index"}
+
+
 def test_with_valid_from_every_attribute_is_usable(tmp_path):
     text = "account_id,valid_from,plan\na,2024-01-01,x\na,2024-02-01,y\n"
     tables, _ = read(tmp_path, "accounts", text)
