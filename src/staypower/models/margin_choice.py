@@ -1,7 +1,7 @@
 """Whether the trees start from a linear margin: chosen by accounts and cutoffs that were held out, never taken for granted.
 
 A margin earns its place where values lie beyond what training saw, and folds of accounts at the same cutoffs do not show that.
-So both ways learn from the earlier half of the cutoffs and are compared at the latest quarter, on accounts that they did not
+So both ways learn from the earliest third of the cutoffs and are compared at the latest third, on accounts that they did not
 see: outcomes that overlap in time then give nothing away. Where there is one cutoff, folds of accounts are all there is.
 """
 
@@ -22,7 +22,6 @@ __all__ = ["MarginChoice", "choose_margin"]
 Floats = NDArray[np.float64]
 
 _HASTE = 3.0
-_LATEST = 4  # one cutoff in so many is held out
 # with fewer accounts of the rarer label a comparison says nothing
 _LEAST = 50
 
@@ -52,13 +51,11 @@ def choose_margin(rows: TrainingRows, grower: Grower, dealt: NDArray[np.int64]) 
             continue
         for each in (alone, both):
             each.watch(learned, rows, held)
-        # a margin that is clearly behind on the first fold is given up
-        if len(both.folds) == 1 and _is_clear(alone, both, rows):
-            return MarginChoice(None)
-    if not both.folds or not _is_clear(both, alone, rows):
+    if not both.folds:
         return MarginChoice(None)
-    losses = both.losses(rows), alone.losses(rows)
-    compared = rows.take(both.held)
+    losses, compared = (both.losses(rows), alone.losses(rows)), rows.take(both.held)
+    if not clear_gain(*losses, compared.accounts):
+        return MarginChoice(None)
     with_margin, without = (float(each.sum()) / compared.total_weight for each in losses)
     words = f"trees start from a linear margin: log loss {with_margin:.4f} against {without:.4f} without, on {where}"
     return MarginChoice(strength, words)
@@ -70,8 +67,8 @@ def _in_time(rows: TrainingRows) -> tuple[NDArray[np.bool_], NDArray[np.bool_], 
     cutoffs = np.unique(rows.cutoffs) if rows.cutoffs is not None else np.zeros(1)
     if rows.cutoffs is None or len(cutoffs) < 2:
         return everything, everything, "accounts held out"
-    early = rows.cutoffs <= cutoffs[len(cutoffs) // 2 - 1]
-    late = rows.cutoffs >= cutoffs[-max(1, len(cutoffs) // _LATEST)]
+    first, last = max(1, len(cutoffs) // 3), -(-len(cutoffs) // 3)
+    early, late = rows.cutoffs <= cutoffs[first - 1], rows.cutoffs >= cutoffs[-last]
     return early, late, "later cutoffs and accounts held out"
 
 
@@ -108,7 +105,3 @@ class _HeldOut:
             raw[fold.held] = fold.grown.raw(rows.features[fold.held], trees=trees, threads=self.grower.threads)
         held = self.held
         return row_losses(raw[held], rows.labels[held], None if rows.weights is None else rows.weights[held])
-
-
-def _is_clear(better: _HeldOut, other: _HeldOut, rows: TrainingRows) -> bool:
-    return clear_gain(better.losses(rows), other.losses(rows), rows.accounts[better.held])
