@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from staypower.cutoffs import text_of
 from staypower.errors import UsageError, nearest
 from staypower.explanation.topics import Topic, sum_topics, topics_of
 from staypower.features.definition import LEVERS
@@ -220,6 +221,17 @@ class TypicalValues:
     # by code of that category, the typical values of its accounts
     groups: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
     contributions: TypicalValues | None = None  # the same for the contributions of topics; None for models sealed without
+    at: str = ""  # the cutoff whose accounts they are of; empty for models sealed without
+
+    def said(self, cutoff: int) -> str:
+        """Say of when they are, where that is not the cutoff that is scored.
+
+        >>> TypicalValues({}, at="2025-06-01").said(0)
+        'typical values are those of the accounts at 2025-06-01, the latest cutoff that the model learned from'
+        """
+        if self.at in ("", text_of(cutoff)):
+            return ""
+        return f"typical values are those of the accounts at {self.at}, the latest cutoff that the model learned from"
 
     def __getitem__(self, name: str) -> float:
         return self.values.get(name, _NAN)
@@ -247,7 +259,8 @@ class TypicalValues:
         """Return plain values for JSON; NaN becomes None."""
         groups = {str(code): _plain(values) for code, values in self.groups.items()}
         contributions = {} if self.contributions is None else {"contributions": self.contributions.to_dict()}
-        return {"all": _plain(self.values), "by": self.by, "alike": groups, **contributions}
+        of_when = {"at": self.at} if self.at else {}
+        return {"all": _plain(self.values), "by": self.by, "alike": groups, **contributions, **of_when}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> TypicalValues:
@@ -256,7 +269,7 @@ class TypicalValues:
             return cls(_read(plain))
         groups = {float(code): _read(values) for code, values in plain["alike"].items()}
         contributions = cls.from_dict(plain["contributions"]) if "contributions" in plain else None
-        return cls(_read(plain["all"]), plain["by"], groups, contributions)
+        return cls(_read(plain["all"]), plain["by"], groups, contributions, plain.get("at", ""))
 
 
 def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -285,7 +298,7 @@ def find_typical_values(
     if by is not None and by not in categories:
         fix = nearest(by, categories) if len(categories) else "leave it out: the model has no category feature"
         raise UsageError.of("no category feature to compare accounts by", f"explanation.compare_by: {by}", fix)
-    latest = X[cutoffs == cutoffs.max()]
+    latest, at = X[cutoffs == cutoffs.max()], text_of(int(cutoffs.max()))
     pushed = None if contributions is None else contributions(latest)
     whole = _typical(latest, categories)
     for name in (by,) if by is not None else _candidates(categories):
@@ -296,8 +309,8 @@ def find_typical_values(
         if len(large) and len(codes) <= _MOST_GROUPS and telling:
             alike = {float(code): (latest[name] == code).to_numpy() for code in large}
             groups = {code: _typical(latest[rows], categories) for code, rows in alike.items()}
-            return TypicalValues(whole, name, groups, _typical_contributions(pushed, name, alike))
-    return TypicalValues(whole, contributions=_typical_contributions(pushed, None, {}))
+            return TypicalValues(whole, name, groups, _typical_contributions(pushed, name, alike), at)
+    return TypicalValues(whole, contributions=_typical_contributions(pushed, None, {}), at=at)
 
 
 def _typical_contributions(

@@ -117,6 +117,8 @@ def report_facts(
     age = ModelAge.of(bundle)
     newest = [("newest outcome known", said.removeprefix("newest outcome known: "))] if (said := age.at(cutoff)) else []
     twin = [("evaluated on a twin trained on data up to", text_of(age.evaluated_until))] if age.has_twin else []
+    at = str(bundle.learned.get("usual", {}).get("at", ""))
+    typical = [("typical values are of", at)] if at and at != text_of(cutoff) else []
     first = ("accounts expected to churn", f"{expected} {outcome_words(horizon)}")
     if horizon is None:
         first = ("accounts that carry the flag", f"{count((scores['status'] == 'left').sum())} of {count(len(scores))}")
@@ -127,6 +129,7 @@ def report_facts(
         ("trained on data up to", text_of(age.trained_until)),
         *twin,
         *newest,
+        *typical,
     ]
 
 

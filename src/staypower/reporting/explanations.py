@@ -297,7 +297,8 @@ class Explanations(Result):
         """Return every account asked for, or how the portfolio moved and the accounts of highest risk."""
         compared = f", compared with {text_of(self.earlier.cutoff)}" if self.earlier else ""
         shown: list[Block] = [f"{plural(len(self), 'account')} with a score at {text_of(self.scores.cutoff)}{compared}."]
-        notes = [*([ONE_SNAPSHOT] if self.scores.one_snapshot else []), *self.notes]
+        of_when = self.scores.explanation.typical.said(self.scores.cutoff)
+        notes = [*([ONE_SNAPSHOT] if self.scores.one_snapshot else []), *self.notes, *([of_when] if of_when else [])]
         if self.scores.explanation.leavers is not None:
             notes.append("reasons that similar churned accounts gave are ranked higher")
         shown += [Items([printable(note) for note in notes])] if notes else []

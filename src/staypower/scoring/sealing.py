@@ -51,7 +51,7 @@ def seal(
     last, share = _reference(dataset, still_there=label.is_snapshot)
     everyday = learned_from.where(learned_from.rows("training", "calibration") & learned_from.drawn)
     model, age = scoring.model, ModelAge.planned(dataset, learned_from, label)
-    contributions = _contributions_of(model, dataset)
+    contributions = _contributions_of(model, learned_from)
     typical = find_typical_values(
         everyday.X, everyday.cutoffs, dataset.matrix.categories, by=compare_by, contributions=contributions
     )
@@ -99,7 +99,9 @@ def _contributions_of(model: ChurnClassifier, dataset: Dataset) -> Callable[[pd.
     topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
 
     def contributions(X: pd.DataFrame) -> pd.DataFrame:
-        return pd.DataFrame(sum_topics(model.contributions(X)[0], topics), columns=[topic.name for topic in topics])
+        # the rows of a frame keep the numbers that they have in the data set
+        values, _ = model.contributions(X, dataset.matrix.accounts[X.index])
+        return pd.DataFrame(sum_topics(values, topics), columns=[topic.name for topic in topics])
 
     return contributions
 
