@@ -184,6 +184,11 @@ class Scores(ScoreSummary):
     def __len__(self) -> int:
         return len(self.table)
 
+    def blocks(self) -> list[Block]:
+        """Return the summary, and of when the typical values in the reasons are."""
+        of_when = "" if self.explanation is None else self.explanation.typical.said(self.cutoff)
+        return [*super().blocks(), *([f"{of_when[0].upper()}{of_when[1:]}."] if of_when else [])]
+
     @property
     def rows(self) -> pd.DataFrame:
         """The table."""
