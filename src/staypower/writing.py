@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -119,6 +121,17 @@ def harmless(rows: pa.Table) -> pa.Table:
             quoted = pc.replace_substring_regex(rows.column(number).cast(stored), _FORMULA, r"'\1")
             rows = rows.set_column(number, pa.field(field.name, stored), quoted)
     return rows
+
+
+@contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold a file lock; the system frees it when the process dies."""
+    with at_place(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], *, staging: Path | None = None) -> Path:

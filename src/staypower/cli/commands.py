@@ -19,7 +19,7 @@ _LOOK = {
 }
 
 app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", **_LOOK)  # type: ignore[arg-type]
-models_app = typer.Typer(help="List the trained models, promote one, return to the previous one.", **_LOOK)  # type: ignore[arg-type]
+models_app = typer.Typer(help="List the trained models, promote one, return to the previous one, log what waits.", **_LOOK)  # type: ignore[arg-type]
 config_app = typer.Typer(help="Look at the settings.", **_LOOK)  # type: ignore[arg-type]
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
@@ -222,6 +222,11 @@ def promote(
 @command(models_app, job="pipelines.models.rollback")
 def rollback() -> None:
     """Make the previous champion the champion again."""
+
+
+@command(models_app, name="log", job="pipelines.models.log_models")
+def log_models() -> None:
+    """Log the versions that the tracking store did not get, and mirror the champion there."""
 
 
 @command(config_app, name="show", job="config.showing.show_config")

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, TypeVar
 
 from staypower.errors import UsageError, nearest
 from staypower.models.seal import json_values
+from staypower.writing import write_atomically
 
 __all__ = [
     "BundlePlace",
@@ -30,8 +29,8 @@ __all__ = [
     "write_versions",
 ]
 
-_MAPPINGS = ("metrics", "facts", "promotion", "comparison")
-_AGAIN = "promote a version again with `staypower models promote VERSION`"
+_MAPPINGS = ("metrics", "facts", "promotion", "served", "comparison")
+_AGAIN = "restore the file, or remove it and promote a version again with `staypower models promote VERSION`"
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class VersionRecord:
 
     version: str  # A whole number, as text
     digest: str  # the seal of its bundle
-    run_id: str  # the run that trained it
+    run_id: str  # the run of the tracking store that it is logged in; empty while it waits
     split: str = "temporal"  # how it was tested: `temporal`, `grouped` or `snapshot`
     registered_at: str = ""  # ISO time
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -51,6 +50,7 @@ class VersionRecord:
     # when, by whom, why and whether by force it was last promoted: `promoted_at`, `promoted_by`, `promoted_because`,
     # `promoted_by_force`
     promotion: Mapping[str, str] = field(default_factory=dict)
+    served: Mapping[str, Any] = field(default_factory=dict)  # what a served model keeps of the settings
 
     def __post_init__(self) -> None:
         # these become paths and digests: a lock file that was tampered with must not lead elsewhere
@@ -104,7 +104,9 @@ def find_bundle(models_folder: Path, name: str, model: str | None = None) -> Bun
     """Find the bundle to score with."""
     if model is None:
         lock = read_champion(models_folder, name)
-        return BundlePlace(models_folder / name / lock.version, lock.digest, lock.version, lock.run_id)
+        record = read_versions(models_folder, name).get(lock.version)
+        run_id = lock.run_id if record is None else record.run_id
+        return BundlePlace(models_folder / name / lock.version, lock.digest, lock.version, run_id)
     if not model.isdecimal():
         return BundlePlace(Path(model).expanduser(), None)
     versions = read_versions(models_folder, name)
@@ -184,13 +186,5 @@ def _built(kind: type[Record], values: Any, path: Path) -> Record:
 
 
 def _replace(path: Path, values: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

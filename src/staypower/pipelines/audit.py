@@ -27,7 +27,7 @@ from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
-from staypower.tracking.runs import log_data
+from staypower.tracking.contents import log_data
 
 __all__ = ["AuditResult", "audit", "run_checks"]
 

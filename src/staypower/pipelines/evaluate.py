@@ -34,7 +34,7 @@ from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
-from staypower.tracking.runs import log_data, log_evaluation
+from staypower.tracking.contents import log_data, log_evaluation
 
 if TYPE_CHECKING:
     from staypower.results.pictures import Picture

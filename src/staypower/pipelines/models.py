@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,8 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
-from staypower.results.result import Block, Result
+from staypower.results.result import Block, Items, Result
 from staypower.tables import Tables, fingerprint
-from staypower.tracking.runs import log_comparison
 
 __all__ = ["Promotion", "compare_versions", "promote", "rollback"]
 
@@ -43,6 +43,7 @@ class Promotion(Result):
     comparison: Comparison | None = None  # with the champion, when there was one
     refusal: str = ""  # why it was not promoted; empty when it was
     forced: bool = False
+    tracking: tuple[str, ...] = ()  # what the tracking store lacked, or why it could not be reached
 
     @property
     def exit_code(self) -> ExitCode:
@@ -55,10 +56,12 @@ class Promotion(Result):
         if self.refusal:
             why = "" if found else f": {self.refusal}"
             force = f"`staypower models promote {self.asked} --force --reason TEXT` promotes it anyway"
-            return [*found, f"Not promoted{why}; {force}.", f"Champion of {self.name}: {self.version or 'none'}."]
+            found += [f"Not promoted{why}; {force}.", f"Champion of {self.name}: {self.version or 'none'}."]
+            return [*found, *said_of_tracking(self.tracking)]
         before = f" (before: version {self.previous})" if self.previous else ""
         forced = ", promoted by force" if self.forced else ""
-        return [*found, f"Champion of {self.name}: version {self.version}{forced}{before}."]
+        said = f"Champion of {self.name}: version {self.version}{forced}{before}."
+        return [*found, said, *said_of_tracking(self.tracking)]
 
     def frame(self) -> pd.DataFrame:
         """Return the compared metrics; empty when nothing was compared."""
@@ -74,8 +77,48 @@ class Promotion(Result):
             "forced": self.forced,
             "champion": self.version or None,
             "previous": self.previous or None,
+            "tracking": list(self.tracking),
             "comparison": None if self.comparison is None else self.comparison.to_dict(),
         }
+
+
+def said_of_tracking(notes: Sequence[str]) -> list[Block]:
+    """Return what the tracking store lacked as a list; nothing where it lacked nothing."""
+    return [Items([f"Tracking: {note}" for note in notes])] if notes else []
+
+
+@dataclass(frozen=True)
+class LoggedModels(Result):
+    """What was logged, and how MLflow's registry differed from the versions in the models folder."""
+
+    name: str  # of the model
+    logged: tuple[str, ...]  # the versions that waited
+    tracking: tuple[str, ...]
+
+    def blocks(self) -> list[Block]:
+        """Return what was logged."""
+        versions = ", ".join(self.logged)
+        done = f"Logged {self.name}: version {versions}." if versions else f"Every version of {self.name} is logged."
+        return [done, *said_of_tracking(self.tracking)]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the versions that were logged."""
+        return pd.DataFrame({"version": list(self.logged)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"name": self.name, "logged": list(self.logged), "tracking": list(self.tracking)}
+
+
+def log_models(settings: SettingsLike, *, progress: Progress | None = None) -> LoggedModels:
+    """Log every version that waits for the tracking store, and mirror the champion there; as `staypower models log`."""
+    settings, progress = settings_from(settings), progress_from(progress)
+    tracker = tracker_of(settings)
+    with progress.step("logging"):
+        before = {record.version: record.run_id for record in tracker.versions.records().values()}
+        notes = tracker.mirror()
+    logged = tuple(one.version for one in tracker.versions.records().values() if one.run_id != before.get(one.version))
+    return LoggedModels(settings.name, logged, notes)
 
 
 def promote(
@@ -114,28 +157,28 @@ def promote(
     settings, progress = settings_from(settings), progress_from(progress)
     version, given = model_from(version) or "", tables_from(settings, tables, progress)
     tracker = tracker_of(settings)
-    record, now = tracker.record_of(version), tracker.champion()
+    record, now = tracker.versions.record_of(version), tracker.versions.champion()
     if force and not reason.strip():
         raise UsageError.of("force without a reason", f"{settings.name} {version}", "say why: `--reason TEXT`")
     if now is not None and (now.version, now.digest) == (record.version, record.digest):
-        tracker.promote(version)
-        return Promotion(settings.name, now.version, now.previous or "", version)
+        return Promotion(settings.name, now.version, now.previous or "", version, tracking=tracker.mirrored())
     found = None if now is None else _compared(settings, record, now, given, progress, forgiving=force)
     refusal = "" if force else _refusal(record, found)
-    with tracker.run("promote", tags={"model_version": version, "decision": _decision(refusal, force)}) as run:
-        log_comparison(run, found)
-        run.set_tags({"reason": reason or "none given", "refusal": refusal or "none"})
-        before = "" if now is None else now.version
-        if refusal:
-            return Promotion(settings.name, before, "", version, found, refusal)
-        lock = tracker.promote(
+    before = scoring = "" if now is None else now.version
+    if not refusal:
+        lock = tracker.versions.promote(
             version,
             reason="; ".join(part for part in (reason, "" if found is None else found.verdict) if part),
             forced=force,
             against="" if now is None else now.digest,
             comparison=None if found is None else found.to_dict(),
         )
-    return Promotion(settings.name, lock.version, before, version, found, forced=force)
+        scoring = lock.version
+    tags = {"model_version": version, "decision": _decision(refusal, force)}
+    notes = tracker.mirrored("promote", {**tags, "reason": reason or "none given", "refusal": refusal or "none"}, found)
+    if refusal:
+        return Promotion(settings.name, scoring, "", version, found, refusal, tracking=notes)
+    return Promotion(settings.name, scoring, before, version, found, forced=force, tracking=notes)
 
 
 def _decision(refusal: str, force: bool) -> str:
@@ -209,8 +252,8 @@ def rollback(settings: SettingsLike, *, progress: Progress | None = None) -> Pro
     """
     settings, _ = settings_from(settings), progress_from(progress)
     tracker = tracker_of(settings)
-    now = tracker.champion()
-    lock = tracker.rollback()
+    now = tracker.versions.champion()
+    lock = tracker.versions.rollback()
     before = "" if now is None else now.version
-    with tracker.run("rollback", tags={"model_version": lock.version, "before": before}):
-        return Promotion(settings.name, lock.version, before, lock.version)
+    notes = tracker.mirrored("rollback", {"model_version": lock.version, "before": before})
+    return Promotion(settings.name, lock.version, before, lock.version, tracking=notes)

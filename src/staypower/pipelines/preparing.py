@@ -137,6 +137,7 @@ def prepare_scorer(
         accounts=accounts,
         reasons=settings.output.reasons,
         model_version=place.version,
+        run_id=place.run_id,
         options=scoring_options(settings, bundle),
         previous=previous,
         threads=settings.engine.threads,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from staypower.explanation.learned import find_leaver_reasons
 from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle, write_bundle
 from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
+from staypower.models.versions import ModelVersion, ModelVersions
 from staypower.pipelines.arguments import (
     Moment,
     SettingsLike,
@@ -35,7 +37,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.models import compare_versions
+from staypower.pipelines.models import compare_versions, said_of_tracking
 from staypower.pipelines.preparing import open_to_train, scoring_options, tracker_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
@@ -45,8 +47,9 @@ from staypower.scoring.ranges import RANGES, Beyond, beyond_to_plain, beyond_tra
 from staypower.scoring.sealing import seal
 from staypower.sources.findings import Finding
 from staypower.tables import fingerprint
-from staypower.tracking.runs import log_comparison, log_data, log_evaluation, log_tier
-from staypower.tracking.tracker import ModelVersion, Tracker
+from staypower.tracking.contents import log_comparison, log_data, log_evaluation, log_tier
+from staypower.tracking.runs import finite_metrics
+from staypower.tracking.waiting import WrittenRun
 
 if TYPE_CHECKING:
     from staypower.config.settings import Settings
@@ -71,6 +74,7 @@ class TrainResult(Result):
     registered : ModelVersion
         Version, whether it became the champion, and the folder of the sealed bundle.
     run_id : str
+        Of the tracking store; empty while the version waits to be logged.
     how : str
         How tree count and calibration were found.
     warnings : tuple of str
@@ -81,6 +85,8 @@ class TrainResult(Result):
         With the champion on the same later cutoffs, when another version is champion.
     suspicions : tuple of str
         Signs of a leak: what `check` suspects, or a ranking too good to be true. Said before anything else.
+    tracking : tuple of str
+        What the tracking store lacked and was given, or why the version waits to be logged.
     """
 
     evaluation: Evaluation
@@ -93,6 +99,7 @@ class TrainResult(Result):
     tier: TierEvaluation | None = None
     comparison: Comparison | None = None
     suspicions: tuple[str, ...] = ()
+    tracking: tuple[str, ...] = ()
 
     def blocks(self) -> list[Block]:
         """Return the evaluation, what the model was trained on, and where it is."""
@@ -106,7 +113,8 @@ class TrainResult(Result):
         shown.append(f"Model {self.bundle.metadata['name']}, version {self.registered.version}: {champion}")
         if self.comparison is not None:
             shown += [*self.comparison.blocks(), self.comparison.outlook]
-        return [*shown, Verbatim([f"bundle: {self.registered.folder}", f"run: {self.run_id}"])]
+        where = [f"bundle: {self.registered.folder}", f"run: {self.run_id or 'waits for the tracking store'}"]
+        return [*shown, *said_of_tracking(self.tracking), Verbatim(where)]
 
     def _facts(self) -> list[str]:
         """Say how rows were split, and what the model was trained on and what not."""
@@ -149,7 +157,8 @@ class TrainResult(Result):
             "bundle": str(self.registered.folder),
             "digest": self.bundle.digest,
             "trained": ModelAge.of(self.bundle).to_dict(),
-            "run_id": self.run_id,
+            "run_id": self.run_id or None,
+            "tracking": list(self.tracking),
             "split": self.dataset.plan.to_dict(),
             "sampling": self.dataset.sampling.to_dict(),
             "population": self.dataset.labels.frame().to_dict("records"),
@@ -189,7 +198,7 @@ def train(
     UsageError
         When the settings or tables cannot be used; every problem at once.
     """
-    settings, progress = settings_from(settings), progress_from(progress)
+    settings, progress, began = settings_from(settings), progress_from(progress), int(time.time() * 1000)
     until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
     tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=tables)
     data = fingerprint(tables)
@@ -207,83 +216,92 @@ def train(
             announce=announcer(settings.engine.memory_bytes, progress),
             between=settings.model.refit == "all",
         )
-    tracker = tracker_of(settings)
-    with tracker.run("train", tags={"split": dataset.plan.split}) as run:
-        with progress.step("fitting"):
-            twin = fit_classifier(dataset, settings.model)
-        with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
-            evaluation = evaluate_model(
-                dataset,
-                twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
-                tables,
-                label=settings.label,
-                features=settings.features,
-                evaluation=settings.evaluation,
-                costs=settings.costs,
-                portfolio=settings.portfolio,
-                capacity=settings.capacity,
-                seed=settings.model.seed,
-                threads=settings.model.threads or 2,
-            )
-            importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
-            evaluation = replace(evaluation, importance=importance)
-        learned_from = rows_to_score(dataset, settings.model)
-        with progress.step("fitting the model that scores, on all labelled cutoffs"):
-            scoring = fit_to_score(dataset, twin, settings.model)
-        with progress.step("fitting kinds, horizons and tier"):
-            secondary = fit_secondary_models(
-                dataset,
-                tables,
-                label=settings.label,
-                horizons=settings.horizons,
-                tier=settings.tier,
-                settings=settings.model,
-            )
-            tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
-        bundle = seal(
-            *(scoring, twin, dataset, learned_from, evaluation),
-            name=settings.name,
-            label=settings.label,
-            compare_by=settings.explanation.compare_by,
-            run_id=run.run_id,
-            data=data,
-        )
-        leavers, found = find_leaver_reasons(scoring.model, learned_from, tables, settings.label, settings.explanation)
-        leaks = suspected_leaks(tables, dataset.labels.latest(), settings.label.hidden)
-        suspicions = _suspicions(evaluation, leaks)
-        age, notes = ModelAge.of(bundle), (*twin.notes_, *secondary.notes, *found)
-        card = write_card(
-            *(evaluation, dataset, tables),
-            name=settings.name,
-            owner=settings.owner,
+    with progress.step("fitting"):
+        twin = fit_classifier(dataset, settings.model)
+    with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
+        evaluation = evaluate_model(
+            dataset,
+            twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
+            tables,
             label=settings.label,
             features=settings.features,
-            fit=twin.split_,
-            age=age,
-            data=data,
-            made_at=datetime.now(UTC),
-            version=__version__,
-            tier=tier,
-            notes=(*suspicions, *notes),
+            evaluation=settings.evaluation,
+            costs=settings.costs,
+            portfolio=settings.portfolio,
+            capacity=settings.capacity,
+            seed=settings.model.seed,
+            threads=settings.model.threads or 2,
         )
-        learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
-        bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
-        with progress.step("logging the run and the model"), tempfile.TemporaryDirectory() as scratch:
+        importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
+        evaluation = replace(evaluation, importance=importance)
+    learned_from = rows_to_score(dataset, settings.model)
+    with progress.step("fitting the model that scores, on all labelled cutoffs"):
+        scoring = fit_to_score(dataset, twin, settings.model)
+    with progress.step("fitting kinds, horizons and tier"):
+        secondary = fit_secondary_models(
+            dataset,
+            tables,
+            label=settings.label,
+            horizons=settings.horizons,
+            tier=settings.tier,
+            settings=settings.model,
+        )
+        tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
+    bundle = seal(
+        *(scoring, twin, dataset, learned_from, evaluation),
+        name=settings.name,
+        label=settings.label,
+        compare_by=settings.explanation.compare_by,
+        data=data,
+    )
+    leavers, found = find_leaver_reasons(scoring.model, learned_from, tables, settings.label, settings.explanation)
+    leaks = suspected_leaks(tables, dataset.labels.latest(), settings.label.hidden)
+    suspicions = _suspicions(evaluation, leaks)
+    age, notes = ModelAge.of(bundle), (*twin.notes_, *secondary.notes, *found)
+    card = write_card(
+        *(evaluation, dataset, tables),
+        name=settings.name,
+        owner=settings.owner,
+        label=settings.label,
+        features=settings.features,
+        fit=twin.split_,
+        age=age,
+        data=data,
+        made_at=datetime.now(UTC),
+        version=__version__,
+        tier=tier,
+        notes=(*suspicions, *notes),
+    )
+    learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
+    bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
+    tracker, against = tracker_of(settings), None
+    versions = tracker.versions
+    # nothing that follows is lost when the tracking store cannot be reached: the model is sealed first, and logged at last
+    with tempfile.TemporaryDirectory() as scratch:
+        run = WrittenRun(Path(scratch) / "run", {"split": dataset.plan.split}, began=began)
+        with progress.step("sealing the model"):
             log_data(run, settings.to_dict(), dataset, data=data)
             log_evaluation(run, evaluation, scratch=Path(scratch))
             log_tier(run, tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
-            run.log_model(bundle, folder, digest, **_choices(settings, bundle))
+            served = _choices(settings, bundle)
+            now = versions.champion()
             registered = _register(
-                *(tracker, folder, digest, run.run_id, dataset, learned_from, evaluation), age=age, lacking=twin.lacking_
+                *(versions, folder, digest, served, dataset, learned_from, evaluation), age=age, lacking=twin.lacking_
             )
-        against, now = None, tracker.champion()
-        if now is not None and not registered.champion:
+            tracker.keep(registered.version, run)
+        if now is not None:
             with progress.step("comparing with the champion"):
                 against = compare_versions(settings, tables, registered.version, now.version, data=data)
             log_comparison(run, against)
-    return TrainResult(evaluation, dataset, bundle, registered, run.run_id, twin.split_, notes, tier, against, suspicions)
+            tracker.keep(registered.version, run)
+    with progress.step("logging the run and the model"):
+        tracking = tracker.mirrored()
+    run_id = versions.records()[registered.version].run_id
+    return TrainResult(
+        *(evaluation, dataset, bundle, registered, run_id, twin.split_, notes, tier, against, suspicions), tracking=tracking
+    )
 
 
 def _suspicions(evaluation: Evaluation, leaks: Iterable[Finding]) -> tuple[str, ...]:
@@ -310,10 +328,10 @@ def _choices(settings: Settings, bundle: Bundle) -> dict[str, Any]:
 
 
 def _register(
-    tracker: Tracker,
+    versions: ModelVersions,
     folder: Path,
     digest: str,
-    run_id: str,
+    served: Mapping[str, Any],
     dataset: Dataset,
     learned_from: Dataset,
     evaluation: Evaluation,
@@ -321,7 +339,7 @@ def _register(
     age: ModelAge,
     lacking: str,
 ) -> ModelVersion:
-    """Register the sealed model with what it and its twin were trained on, and whether it can be promoted automatically."""
+    """Add the sealed model with what it and its twin were trained on, and whether it can be promoted automatically."""
     training, test, plan = learned_from.part("training", "calibration"), dataset.part("test"), dataset.plan
     facts = {
         "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(learned_from.plan.trained_until)}",
@@ -331,5 +349,5 @@ def _register(
         "tested_rows": f"{plural(len(test), 'row')} of {plural(test.distinct_accounts, 'account')}",
     }
     unfit = unfit_because(evaluation, churned_accounts=test.churned.distinct_accounts, lacking=lacking)
-    metrics = dict(evaluation.metrics())
-    return tracker.register(folder, digest, run_id, metrics, split=plan.split, facts=facts, unfit=unfit)
+    metrics = finite_metrics(dict(evaluation.metrics()))
+    return versions.add(folder, digest, metrics, split=plan.split, facts=facts, unfit=unfit, served=served)

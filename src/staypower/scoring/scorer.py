@@ -100,6 +100,7 @@ class Scorer:
     accounts: tuple[str, ...] = ()  # whom to score; all when empty
     reasons: int = 5
     model_version: str = ""
+    run_id: str = ""  # of the tracking store
     options: ScoringOptions = field(default_factory=ScoringOptions)
     previous: pd.DataFrame | None = None  # scores of an earlier cutoff
     threads: int = 2  # for one call
@@ -116,6 +117,7 @@ class Scorer:
         accounts: Sequence[str] = (),
         reasons: int = 5,
         model_version: str = "",
+        run_id: str = "",
         options: ScoringOptions | None = None,
         previous: pd.DataFrame | None = None,
         threads: int = 2,
@@ -132,6 +134,7 @@ class Scorer:
             accounts=tuple(sorted(set(accounts))),
             reasons=reasons,
             model_version=model_version,
+            run_id=run_id or str(bundle.metadata.get("run_id", "")),
             options=options or ScoringOptions(),
             previous=previous,
             threads=threads,
@@ -197,7 +200,7 @@ class Scorer:
         table = table.merge(explanation.frame(self.reasons), on="account_id", how="left", sort=False)
         table["model_name"] = str(self.bundle.metadata.get("name", ""))
         table["model_version"] = self.model_version
-        table["run_id"] = str(self.bundle.metadata.get("run_id", ""))
+        table["run_id"] = self.run_id
         table["scored_at"] = self.scored_at
         return Scores(table, explanation, self.cutoff, beyond=beyond_training(self.bundle.learned, explanation.features))
 

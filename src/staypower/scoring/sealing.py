@@ -39,7 +39,6 @@ def seal(
     name: str,
     label: LabelSettings,
     compare_by: str | None,
-    run_id: str,
     data: str,
 ) -> Bundle:
     """Put everything that scoring needs into a bundle: the model that scores, and its twin where that was evaluated.
@@ -58,7 +57,6 @@ def seal(
     metadata = {
         "name": name,
         "staypower": __version__,
-        "run_id": run_id,
         "data_fingerprint": data,
         "label": label.model_dump(mode="json"),
         "horizon_days": label.outcome_days,

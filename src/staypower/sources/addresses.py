@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 _SECRET = re.compile(r"(?i)\b([\w.-]*(?:password|passwd|pwd|secret|token|key|credential|signature|sig)[\w.-]*)=[^&\s;]+")
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
+
 
 def is_address(text: str) -> bool:
     """Say whether a text is an address such as `postgresql://host/db`, not a path.
@@ -24,6 +26,15 @@ def scheme_of(address: str) -> str:
     'postgresql'
     """
     return address.partition("://")[0].partition("+")[0].lower()
+
+
+def shown_in(text: str) -> str:
+    """Write a text, such as a message of another library, with every address in it as `shown_address` does.
+
+    >>> shown_in("no answer from https://ann:s3cret@host/mlflow (refused)")
+    'no answer from https://ann:***@host/mlflow (refused)'
+    """
+    return _ADDRESS.sub(lambda found: shown_address(found[0]), text)
 
 
 def shown_address(text: str) -> str:

@@ -9,20 +9,19 @@ from typing import Any
 
 import pandas as pd
 
-from staypower.errors import UsageError
 from staypower.evaluation.measures import listed_in
-from staypower.models.champion import ChampionLock, VersionRecord, read_champion, read_versions
+from staypower.models.champion import ChampionLock, VersionRecord, read_versions
+from staypower.models.versions import PROMOTION, champion_of, promotion_of
 from staypower.results.numbers import plain
 from staypower.results.result import Block, Head, Items, Result, TableBlock
 
-__all__ = ["METRIC", "ModelList", "champion_of", "list_versions", "promotion_of"]
+__all__ = ["METRIC", "ModelList", "list_versions"]
 
 METRIC = "metric."
 """What the names of columns and tags that hold a metric begin with."""
 
-_PROMOTION = ("promoted_at", "promoted_by", "promoted_because", "promoted_by_force")
 _FACTS = ("learned_from", "learned_rows", "tested_at", "tested_rows", "twin")
-_COLUMNS = ("version", "champion", "created_at", "split", *_FACTS, *_PROMOTION, "unfit", "digest", "run_id")
+_COLUMNS = ("version", "champion", "created_at", "split", *_FACTS, *PROMOTION, "unfit", "digest", "run_id")
 _SHOWN = {"version": "version", "champion": "champion", "created_at": "trained", "split": "split"}
 
 
@@ -105,20 +104,6 @@ def list_versions(models_folder: Path, name: str) -> ModelList:
     champion = champion_of(models_folder, name)
     rows = [_row(record, champion) for record in records]
     return ModelList(name, pd.DataFrame(rows, columns=list(_COLUMNS) if not rows else None))
-
-
-def champion_of(models_folder: Path, name: str) -> ChampionLock | None:
-    """Return the version that scores; None when there is none."""
-    try:
-        return read_champion(models_folder, name)
-    except UsageError:
-        return None
-
-
-def promotion_of(lock: ChampionLock) -> dict[str, str]:
-    """Return when, by whom, why and whether by force a champion was promoted."""
-    values = (lock.promoted_at, lock.promoted_by or "unknown", lock.reason or "no reason given", lock.forced or "no")
-    return dict(zip(_PROMOTION, values, strict=True))
 
 
 def _row(record: VersionRecord, champion: ChampionLock | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import importlib.metadata
 import json
 import math
@@ -19,16 +18,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from staypower.models.bundle import read_bundle
+from staypower.models.versions import user_name
 from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
 from staypower.tracking.store import (
     ColSpec,
     DataType,
     Metric,
+    MlflowException,
     Model,
     ModelSignature,
     Param,
     PythonModel,
     Schema,
+    SQLAlchemyError,
     Store,
     TensorSpec,
     mlflow,
@@ -36,10 +38,6 @@ from staypower.tracking.store import (
 )
 
 if TYPE_CHECKING:
-    from staypower.dataset.building import Dataset
-    from staypower.evaluation.comparison import Comparison
-    from staypower.evaluation.result import Evaluation
-    from staypower.evaluation.tier import TierEvaluation
     from staypower.models.bundle import Bundle
 
 __all__ = [
@@ -49,13 +47,8 @@ __all__ = [
     "TrackedRun",
     "close_dead_runs",
     "finite_metrics",
-    "log_comparison",
-    "log_data",
-    "log_evaluation",
-    "log_tier",
     "signature_of",
     "start_run",
-    "user_name",
 ]
 
 ARTIFACT = "bundle"
@@ -179,21 +172,20 @@ class TrackedRun:
 
 @contextlib.contextmanager
 def start_run(
-    store: Store, *, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None
+    store: Store, *, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None, began: int | None = None
 ) -> Iterator[TrackedRun]:
     """Start a run; it ends finished, failed or killed as the block does."""
     close_dead_runs(store)
     given = {_key(tag): str(value) for tag, value in (tags or {}).items()}
     own = {"kind": kind, _PROCESS: _this_process(), "mlflow.source.name": "staypower", "mlflow.user": user_name()}
-    created = store.client.create_run(store.experiment_id, run_name=name, tags={**given, **own})
+    created = store.client.create_run(store.experiment_id, start_time=began, run_name=name, tags={**given, **own})
     run = TrackedRun(store, created.info.run_id)
     try:
         yield run
-    except KeyboardInterrupt:
-        store.client.set_terminated(run.run_id, "KILLED")
-        raise
-    except BaseException:
-        store.client.set_terminated(run.run_id, "FAILED")
+    except BaseException as error:
+        # a store that is gone must not hide the first error
+        with contextlib.suppress(MlflowException, SQLAlchemyError, OSError):
+            store.client.set_terminated(run.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     store.client.set_terminated(run.run_id, "FINISHED")
 
@@ -204,6 +196,11 @@ def close_dead_runs(store: Store) -> list[str]:
     dead = [run.info.run_id for run in running if _is_dead(run.data.tags.get(_PROCESS, ""))]
     for run_id in dead:
         store.client.set_terminated(run_id, "KILLED")
+    if dead:
+        # a model whose logging began and did not end
+        for model in store.client.search_logged_models([store.experiment_id], filter_string="status = 'PENDING'"):
+            if model.source_run_id in dead:
+                store.client.finalize_logged_model(model.model_id, "FAILED")
     return dead
 
 
@@ -234,14 +231,6 @@ def _started(pid: int) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return "dead" if fields[0] == "Z" else fields[19]
-
-
-def user_name() -> str:
-    """Return the user's name, as the system gives it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a user id without a name, as containers have
-        return "unknown"
 
 
 def _requirements() -> list[str]:
@@ -295,42 +284,3 @@ def _key(name: str) -> str:
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-
-
-def log_data(run: TrackedRun, settings: Mapping[str, Any], dataset: Dataset, *, data: str) -> None:
-    """Log the settings, what the data were, who was in the population, and the feature list."""
-    run.log_settings(settings)
-    sample = {"sample": str(dataset.sampling)} if dataset.sampling.is_on else {}
-    run.set_tags({"data_fingerprint": data, "split": dataset.plan.split, **sample})
-    run.log_text(json.dumps(dataset.plan.to_dict(), indent=2), "data/cutoffs.json")
-    run.log_text(json.dumps(dataset.sampling.to_dict(), indent=2), "data/sampling.json")
-    run.log_text(dataset.labels.frame().to_csv(index=False), "data/population.csv")
-    run.log_text(dataset.catalogue.frame().to_csv(index=False), "data/features.csv")
-
-
-def log_evaluation(run: TrackedRun, evaluation: Evaluation, *, scratch: Path) -> None:
-    """Log the metrics, the tables and the pictures of an evaluation."""
-    run.log_metrics(dict(evaluation.metrics()))
-    run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/evaluation.json")
-    run.log_text(evaluation.text(), "evaluation/evaluation.txt")
-    pictures = scratch / "pictures"
-    evaluation.write_pictures(pictures)
-    run.log_artifacts(pictures, "evaluation")
-
-
-def log_tier(run: TrackedRun, evaluation: TierEvaluation | None) -> None:
-    """Log the metrics and tables of the loyalty tier, when there is one."""
-    if evaluation is None:
-        return
-    run.log_metrics(dict(evaluation.metrics()))
-    run.log_text(json.dumps(evaluation.to_dict(), indent=2), "evaluation/tier.json")
-    run.log_text(evaluation.text(), "evaluation/tier.txt")
-
-
-def log_comparison(run: TrackedRun, comparison: Comparison | None) -> None:
-    """Log how a challenger compares with the champion, when there was one."""
-    if comparison is None:
-        return
-    run.log_metrics({f"difference_{name}": found.value for name, found in comparison.differences.items()})
-    run.log_text(json.dumps(comparison.to_dict(), indent=2), "comparison/comparison.json")
-    run.log_text(comparison.text(), "comparison/comparison.txt")

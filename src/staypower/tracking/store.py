@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import re
+import secrets
+import sqlite3
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
-from staypower.errors import UsageError
+from sqlalchemy.exc import SQLAlchemyError
+
+from staypower.errors import UsageError, at_place
+from staypower.sources.addresses import shown_address
 from staypower.tracking.settings import TrackingSettings
+from staypower.writing import hold_lock
 
 # without MLflow's warnings about its own parts
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import mlflow
     import mlflow.pyfunc
+    import mlflow.store.db.utils as schema
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
     from mlflow.exceptions import MlflowException
@@ -36,12 +44,13 @@ __all__ = [
     "ModelSignature",
     "Param",
     "PythonModel",
+    "SQLAlchemyError",
     "Schema",
     "Store",
     "TensorSpec",
-    "hold_lock",
     "mlflow",
     "open_store",
+    "reachable",
     "use_store",
 ]
 
@@ -58,30 +67,115 @@ class Store:
     client: MlflowClient
     experiment_id: str
     experiment: str  # name of the experiment
+    notes: tuple[str, ...] = ()  # what was mended when it was opened
 
 
 def open_store(settings: TrackingSettings, root: Path, name: str) -> Store:
     """Open the store and the experiment, making either when it is not there.
 
-    `MLFLOW_TRACKING_URI` wins over the settings. A new embedded store is migrated under a file lock: of several processes
-    that start together all but one would otherwise fail.
+    `MLFLOW_TRACKING_URI` wins over the settings. The embedded store is made and mended under a file lock: of several
+    processes that start together all but one would otherwise fail.
     """
     folder = (root / Path(settings.folder).expanduser()).absolute()
     uri = _address(settings, folder)
     experiment = settings.experiment or name
     embedded = uri == _embedded(folder)
-    if embedded:
-        folder.mkdir(parents=True, exist_ok=True)
+    # to make a client is to open the store
+    with hold_lock(folder / ".lock") if embedded else contextlib.nullcontext(), reachable(uri):
+        notes = _prepare(folder) if embedded else ()
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        artifacts = (folder / "artifacts").as_uri() if embedded else None
+        return Store(uri, client, _experiment_id(client, experiment, artifacts), experiment, notes)
+
+
+@contextlib.contextmanager
+def reachable(uri: str) -> Iterator[None]:
+    """Tell whatever a tracking store refuses as a problem of that store: the errors of MLflow and of what it stands on."""
     try:
-        with hold_lock(folder / ".lock") if embedded else contextlib.nullcontext():
-            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            artifacts = (folder / "artifacts").as_uri() if embedded else None
-            return Store(uri, client, _experiment_id(client, experiment, artifacts), experiment)
-    except MlflowException as error:
-        first = str(error).partition("\n")[0]
-        raise UsageError.of(
-            "the tracking store cannot be used", f"{uri} ({first})", "check the address, or leave it out for the embedded store"
-        ) from error
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+        first = str(error).partition("\n")[0].replace(uri, shown_address(uri))[:300]
+        fix = "check the address and the free space, or leave the address out for the embedded store"
+        raise UsageError.of("the tracking store cannot be used", f"{shown_address(uri)} ({first})", fix) from error
+
+
+# where MLflow keeps absolute addresses of files
+_ADDRESSES = {
+    "experiments": ("artifact_location",),
+    "runs": ("artifact_uri",),
+    "logged_models": ("artifact_location",),
+    "model_versions": ("source", "storage_location"),
+}
+
+
+def _prepare(folder: Path) -> tuple[str, ...]:
+    """Make the embedded store where there is none, set an unfinished one aside, and take a moved one over."""
+    path, notes = folder / "mlflow.db", []
+    for left in folder.glob(".mlflow.db.*"):  # of a process that died while it made a store under the lock
+        left.unlink(missing_ok=True)
+    if path.exists() and not _finished(path):
+        aside = path.with_name(f"{path.name}.unfinished-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        with at_place(path):
+            path.rename(aside)
+        notes.append(f"an unfinished tracking store without runs was set aside as {aside}; a new one was made")
+    if not path.exists():
+        _make(path)
+    elif moved := _take_over(path, (folder / "artifacts").as_uri()):
+        notes.append(f"the tracking store was moved from {moved}: runs and models are now found, and kept, in {folder}")
+    return tuple(notes)
+
+
+def _make(path: Path) -> None:
+    """Make a store under a temporary name: whoever finds one under its own name finds a whole one."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with at_place(path):
+        try:
+            engine = schema.create_sqlalchemy_engine_with_retry(f"sqlite:///{draft}")  # type: ignore[no-untyped-call]
+            schema._initialize_tables(engine)  # type: ignore[no-untyped-call]
+            engine.dispose()
+            with draft.open("rb") as written:
+                os.fsync(written.fileno())
+            draft.rename(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _finished(path: Path) -> bool:
+    """Say whether a store is whole, or holds runs or models: then it is never set aside."""
+    with contextlib.closing(sqlite3.connect(path)) as store:
+        tables = {str(name) for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for table in {"runs", "registered_models"} & tables:
+            if store.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+                return True
+        made = store.execute("SELECT version_num FROM alembic_version").fetchone() if "alembic_version" in tables else None
+    return made is not None and made[0] == schema._get_latest_schema_revision()  # type: ignore[no-untyped-call]
+
+
+def _take_over(path: Path, artifacts: str) -> str:
+    """Let a store that was moved or copied with its files find them where they are now; return where it was before."""
+    tail = "/" + "/".join(artifacts.split("/")[-2:])
+    with contextlib.closing(sqlite3.connect(path)) as store, store:
+        places = {str(place) for (place,) in store.execute("SELECT artifact_location FROM experiments")}
+        for old in sorted(places - {artifacts}):
+            before = Path(unquote(old.removeprefix("file://"))).parent
+            if not old.startswith("file:///") or not old.endswith(tail) or _same(before / path.name, path):
+                continue
+            for table, columns in _ADDRESSES.items():
+                for column in columns:
+                    # the address itself and what lies within it
+                    within = f"substr({column} || '/', 1, ?) = ?"
+                    change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {within}"
+                    store.execute(change, (artifacts, len(old) + 1, len(old) + 1, f"{old}/"))
+            return str(before)
+    return ""
+
+
+def _same(first: Path, second: Path) -> bool:
+    """Say whether two paths lead to one file."""
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False
 
 
 def _embedded(folder: Path) -> str:
@@ -96,7 +190,7 @@ def _address(settings: TrackingSettings, folder: Path) -> str:
         return _embedded(folder)
     if not _SERVER.fullmatch(given):
         fix = "write `sqlite:////absolute/path.db` or `http://host:5000`; for another folder set `tracking.folder`"
-        raise UsageError.of("not the address of a tracking store", given, fix)
+        raise UsageError.of("not the address of a tracking store", shown_address(given), fix)
     return given
 
 
@@ -107,15 +201,6 @@ def _experiment_id(client: MlflowClient, experiment: str, artifacts: str | None)
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
-
-
-@contextlib.contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
-    """Hold a file lock; the system frees it when the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager

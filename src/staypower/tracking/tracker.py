@@ -1,233 +1,167 @@
-"""Runs and versions of one model: what is registered, which version is the champion, and its export as a bundle."""
+"""Runs of one model, and MLflow's registry as a mirror of the versions and the champion that `models/NAME` owns."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+import shutil
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from staypower.errors import UsageError, nearest
-from staypower.models.champion import (
-    ChampionLock,
-    VersionRecord,
-    read_champion,
-    read_versions,
-    write_champion,
-    write_versions,
-)
-from staypower.models.seal import open_folder, seal_folder
-from staypower.tracking.listing import METRIC, champion_of, promotion_of
-from staypower.tracking.runs import MODEL_ID, TrackedRun, finite_metrics, start_run, user_name
+from staypower.errors import UsageError
+from staypower.models.bundle import read_bundle
+from staypower.models.champion import VersionRecord
+from staypower.models.versions import ModelVersions, promotion_of
+from staypower.sources.addresses import shown_in
+from staypower.tracking.contents import log_comparison
+from staypower.tracking.listing import METRIC
+from staypower.tracking.runs import MODEL_ID, TrackedRun, start_run
 from staypower.tracking.settings import TrackingSettings
-from staypower.tracking.store import MlflowException, Store, hold_lock, mlflow, open_store, use_store
+from staypower.tracking.store import MlflowException, Store, mlflow, open_store, reachable, use_store
+from staypower.tracking.waiting import WrittenRun, read_run
+from staypower.writing import hold_lock
 
-__all__ = ["CHAMPION", "ModelVersion", "Tracker"]
+if TYPE_CHECKING:
+    from staypower.evaluation.comparison import Comparison
+
+__all__ = ["CHAMPION", "Tracker"]
 
 CHAMPION = "champion"
-_FORCE = " --force --reason TEXT"
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """A registered version."""
-
-    name: str  # name of the model
-    version: str
-    champion: bool  # whether it scores from now on
-    folder: Path  # where its bundle was exported to
-    note: str = ""  # what to do next, when something is to be done
+_NUMBER = "version"
 
 
 class Tracker:
     """Runs and versions of one model.
 
     >>> tracker = Tracker(TrackingSettings(), Path("project"), name="acme")
-    >>> tracker.models_folder.as_posix()
-    'project/models'
+    >>> tracker.versions.folder.as_posix()
+    'project/models/acme'
     """
 
     def __init__(self, settings: TrackingSettings, root: Path, *, name: str, models_folder: Path = Path("models")) -> None:
         self.settings = settings
         self.root = root
         self.name = name
-        self.models_folder = root / models_folder
+        self.versions = ModelVersions(root / models_folder, name)
 
     @cached_property
     def store(self) -> Store:
         """The tracking store; opened when first needed."""
         return open_store(self.settings, self.root, self.name)
 
-    def run(
-        self, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None
-    ) -> AbstractContextManager[TrackedRun]:
-        """Start a run; see `start_run`."""
-        return start_run(self.store, kind=kind, name=name, tags=tags)
+    @contextlib.contextmanager
+    def run(self, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None) -> Iterator[TrackedRun]:
+        """Start a run; see `start_run`. Versions that wait are logged first."""
+        store = self.store
+        if any(not record.run_id for record in self.versions.records().values()):
+            self.mirror()
+        with reachable(store.uri), start_run(store, kind=kind, name=name, tags=tags) as run:
+            yield run
 
-    def register(
-        self,
-        bundle: Path,
-        digest: str,
-        run_id: str,
-        metrics: Mapping[str, Any],
-        *,
-        split: str = "temporal",
-        facts: Mapping[str, str] | None = None,
-        unfit: str = "",
-    ) -> ModelVersion:
-        """Register a trained model and export its bundle; the first version that is fit becomes champion."""
-        files = open_folder(bundle, digest=digest)
-        with self._locked():
-            numbers = finite_metrics(metrics)
-            tags = {"digest": digest, "split": split, **(facts or {}), **({"unfit": unfit} if unfit else {})}
-            version = self._create_version(run_id, tags, numbers)
-            record = VersionRecord(version, digest, run_id, split, _now(), numbers, dict(facts or {}), unfit)
-            folder = self._export(files, record)
-            if self._lacks_champion(version) and not record.untested_in_time and not unfit:
-                self._make_champion(record, self._new_lock(record, "the first version"))
-                return ModelVersion(self.name, version, True, folder)
-        return ModelVersion(self.name, version, False, folder, self._note(record))
+    def keep(self, version: str, run: WrittenRun) -> None:
+        """Keep what is to be logged of a version until it is."""
+        with hold_lock(self._waiting / ".lock"):
+            run.keep(self._waiting / version)
 
-    def _note(self, record: VersionRecord) -> str:
-        force, because = "", "is not the champion"
-        if record.untested_in_time:
-            force, because = _FORCE, "was trained on one snapshot and has no temporal test"
-        elif record.unfit and self.champion() is None:
-            force, because = _FORCE, record.unfit
-        command = f"staypower models promote {record.version}{force}"
-        return f"version {record.version} {because}: `{command}`, or `staypower score --model {record.version}`"
+    @property
+    def _waiting(self) -> Path:
+        return self.versions.folder / "waiting"
 
-    def _create_version(self, run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float]) -> str:
-        run = self.store.client.get_run(run_id)
-        tags = {**tags, **{f"{METRIC}{name}"[:250]: repr(value) for name, value in metrics.items()}}
-        model_id = run.data.tags.get(MODEL_ID)
-        if model_id is None:
-            with contextlib.suppress(MlflowException):  # it is there already
-                self.store.client.create_registered_model(self.name)
-            created = self.store.client.create_model_version(self.name, run.info.artifact_uri, run_id=run_id, tags=tags)
-            return str(created.version)
+    def mirror(self) -> tuple[str, ...]:
+        """Log the versions that wait, bring MLflow's registry in line with `models/NAME`, and say what differed."""
+        store = self.store
+        with hold_lock(self._waiting / ".lock"), reachable(store.uri):
+            notes, there = [], self._registered()
+            for record in self.versions.records().values():
+                key = (record.version, record.digest)
+                if key in there:
+                    run_id = str(there[key].run_id)
+                elif record.run_id and self._has_run(record.run_id):
+                    continue  # a user of MLflow has deleted the version there
+                else:
+                    if record.run_id:
+                        notes.append(f"this tracking store did not know version {record.version}: it is logged there now")
+                    run_id = self._log(record)
+                    there = self._registered()
+                    if str(there[key].version) != record.version:
+                        notes.append(f"version {record.version} is version {there[key].version} in MLflow: others stand there")
+                if run_id != record.run_id:
+                    self.versions.logged(record.version, run_id)
+                shutil.rmtree(self._waiting / record.version, ignore_errors=True)
+            notes += self._mirror_champion(there)
+        return (*store.notes, *notes)
+
+    def mirrored(
+        self, kind: str = "", tags: Mapping[str, object] | None = None, comparison: Comparison | None = None
+    ) -> tuple[str, ...]:
+        """Mirror, log a short run where one is named, and say what the store lacked, or why it could not be reached."""
+        try:
+            notes = self.mirror()
+            if kind:
+                with self.run(kind, tags=tags) as run:
+                    log_comparison(run, comparison)
+        except Exception as error:
+            said = (
+                "; ".join(f"{one.problem}: {one.value}" for one in error.problems) if isinstance(error, UsageError) else error
+            )
+            return (f"not logged yet ({shown_in(str(said))[:300]}): `staypower models log` or the next run logs it",)
+        return notes
+
+    def _registered(self) -> dict[tuple[str, str], Any]:
+        """Return the versions in MLflow's registry by our number and digest."""
+        found = self.store.client.search_model_versions(f"name='{self.name}'")
+        return {(one.tags.get(_NUMBER, str(one.version)), one.tags.get("digest", "")): one for one in found}
+
+    def _has_run(self, run_id: str) -> bool:
+        try:
+            return self.store.client.get_run(run_id) is not None
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+
+    def _log(self, record: VersionRecord) -> str:
+        """Log the run, the model and the version of a record; what it was trained with is lost where no run waits."""
+        place = self._waiting / record.version
+        written = read_run(place) or WrittenRun(place, {"split": record.split}, metrics=[(0, dict(record.metrics))])
+        folder = self.versions.folder / record.version
+        bundle = read_bundle(folder, digest=record.digest)
+        with start_run(self.store, kind="train", began=written.began) as run:
+            written.log_to(run)
+            run.log_model(bundle, folder, record.digest, **record.served)
+        unfit = {"unfit": record.unfit} if record.unfit else {}
+        tags = {_NUMBER: record.version, "digest": record.digest, "split": record.split, **record.facts, **unfit}
+        tags |= {f"{METRIC}{name}"[:250]: repr(value) for name, value in record.metrics.items()}
+        self._create_version(run.run_id, int(record.version), {**tags, **record.promotion})
+        return run.run_id
+
+    def _create_version(self, run_id: str, number: int, tags: Mapping[str, str]) -> None:
+        """Register a run's model under our number; numbers below it that MLflow does not have are used up."""
+        client, run = self.store.client, self.store.client.get_run(run_id)
+        with contextlib.suppress(MlflowException):  # it is there already
+            client.create_registered_model(self.name)
+        last = max((int(one.version) for one in client.search_model_versions(f"name='{self.name}'")), default=0)
+        while last < number - 1:
+            last = int(client.create_model_version(self.name, run.info.artifact_uri, run_id=run_id).version)
+            client.delete_model_version(self.name, str(last))
         # links the version and the logged model to each other, and reports it on standard error
         with use_store(self.store), contextlib.redirect_stderr(io.StringIO()):
-            return str(mlflow.register_model(f"models:/{model_id}", self.name, tags=tags).version)
+            mlflow.register_model(f"models:/{run.data.tags[MODEL_ID]}", self.name, tags=dict(tags))
 
-    def _export(self, files: Mapping[str, bytes], record: VersionRecord) -> Path:
-        folder = self.models_folder / self.name / record.version
-        versions = read_versions(self.models_folder, self.name)
-        known = versions.get(record.version)
-        if folder.exists() and (known is None or known.digest != record.digest):
-            # a new store counts from 1 again; what it would overwrite is kept under another name
-            folder.rename(folder.with_name(f"{folder.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"))
-        seal_folder(files, folder)
-        write_versions(self.models_folder, self.name, {**versions, record.version: record})
-        return folder
-
-    def champion(self) -> ChampionLock | None:
-        """Return the version that scores; None when there is none."""
-        return champion_of(self.models_folder, self.name)
-
-    def promote(
-        self,
-        version: str,
-        *,
-        reason: str = "",
-        forced: bool = False,
-        against: str = "",
-        comparison: Mapping[str, Any] | None = None,
-    ) -> ChampionLock:
-        """Make a version the champion."""
-        with self._locked():
-            record, now = self.record_of(version), self.champion()
-            if now is not None and (now.version, now.digest) == (record.version, record.digest):
-                return self._make_champion(record, now)
-            if forced and not reason.strip():
-                raise UsageError.of("force without a reason", f"{self.name} {version}", "say why: `--reason TEXT`")
-            if not forced:
-                self._require_fit(record, now, against)
-            history = () if now is None else (*now.history, now.version)
-            lock = self._new_lock(record, reason, history)
-            return self._make_champion(record, replace(lock, forced="yes" if forced else "", comparison=dict(comparison or {})))
-
-    def _require_fit(self, record: VersionRecord, now: ChampionLock | None, against: str) -> None:
-        """Refuse what only force may make champion."""
-        place, fix = f"{self.name} {record.version}", _fix(record.version)
-        if record.untested_in_time:
-            raise UsageError.of("this version was trained on one snapshot and has no temporal test", place, fix)
-        if now is None and record.unfit:
-            raise UsageError.of(f"this version {record.unfit}", place, fix)
-        if now is not None and now.digest != against:
-            again = f"compare them with `staypower models promote {record.version}`"
-            raise UsageError.of("not compared with the champion that scores now", f"{self.name} {now.version}", again)
-
-    def rollback(self) -> ChampionLock:
-        """Make the champion before this one champion again."""
-        with self._locked():
-            now = read_champion(self.models_folder, self.name)
-            if now.previous is None:
-                fix = "promote another with `staypower models promote VERSION`; `staypower models list` shows them"
-                raise UsageError.of("no champion before this one", f"{self.name} {now.version}", fix)
-            record = self.record_of(now.previous)
-            why = f"rollback from version {now.version}"
-            return self._make_champion(record, self._new_lock(record, why, now.history[:-1]))
-
-    def record_of(self, version: str) -> VersionRecord:
-        """Return the record of a version whose exported bundle is intact."""
-        versions = read_versions(self.models_folder, self.name)
-        if version not in versions:
-            fix = nearest(version, versions) if versions else "train a model first with `staypower train`"
-            raise UsageError.of("no such version", f"{self.name} {version}", fix)
-        record = versions[version]
-        open_folder(self.models_folder / self.name / version, digest=record.digest)
-        return record
-
-    def _new_lock(self, record: VersionRecord, reason: str, history: tuple[str, ...] = ()) -> ChampionLock:
-        return ChampionLock(record.version, record.digest, record.run_id, _now(), reason, history, user_name())
-
-    def _make_champion(self, record: VersionRecord, lock: ChampionLock) -> ChampionLock:
-        """Write the lock files that scoring and listing read, then the alias and the tags that MLflow shows."""
-        promotion = promotion_of(lock)
-        write_champion(self.models_folder, self.name, lock)
-        versions = read_versions(self.models_folder, self.name)
-        promoted = replace(versions[record.version], promotion=promotion)
-        write_versions(self.models_folder, self.name, {**versions, record.version: promoted})
-        client = self.store.client
-        try:
-            client.set_registered_model_alias(self.name, CHAMPION, record.version)
-            for tag, value in promotion.items():
-                client.set_model_version_tag(self.name, record.version, tag, value)
-        except MlflowException as error:
-            raise UsageError.of(
-                "the version scores from now on, but the tracking store does not have it",
-                f"{self.name} {record.version} in {self.store.uri} ({str(error).partition(chr(10))[0]})",
-                "train again to register a model in this store, or set `tracking.uri` to the store that holds it",
-            ) from error
-        return lock
-
-    def _lacks_champion(self, version: str) -> bool:
-        """Say whether there is no champion: a new store knows none, but an exported one may still be in place."""
-        lock = self.champion()
-        return self._champion_version() is None and (lock is None or lock.version == version)
-
-    def _champion_version(self) -> str | None:
-        try:
-            return str(self.store.client.get_model_version_by_alias(self.name, CHAMPION).version)
-        except MlflowException:
-            return None
-
-    def _locked(self) -> AbstractContextManager[None]:
-        return hold_lock(self.models_folder / self.name / ".lock")
-
-
-def _fix(version: str) -> str:
-    return (
-        f"promote it anyway with `staypower models promote {version}{_FORCE}`, "
-        f"or use it once with `staypower score --model {version}`"
-    )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    def _mirror_champion(self, there: Mapping[tuple[str, str], Any]) -> list[str]:
+        """Set the alias and the tags that MLflow shows of the champion."""
+        lock, client = self.versions.champion(), self.store.client
+        entry = None if lock is None else there.get((lock.version, lock.digest))
+        if lock is None or entry is None:
+            return []
+        notes, aliased = [], client.get_registered_model(self.name).aliases.get(CHAMPION)
+        if str(aliased) != str(entry.version):
+            client.set_registered_model_alias(self.name, CHAMPION, str(entry.version))
+            if aliased is not None and str(aliased) not in lock.history:
+                notes.append(f"MLflow's alias `{CHAMPION}` stood at version {aliased}: it follows version {lock.version} again")
+        for tag, value in promotion_of(lock).items():
+            if entry.tags.get(tag) != value:
+                client.set_model_version_tag(self.name, str(entry.version), tag, value)
+        return notes

@@ -40,7 +40,7 @@ def test_a_failed_write_leaves_the_old_lock(tmp_path: Path, monkeypatch: pytest.
         raise OSError("disk full")
 
     monkeypatch.setattr("os.fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(UsageError, match="disk full"):
         write_champion(tmp_path, "acme", dataclasses.replace(LOCK, version="3"))
     assert read_champion(tmp_path, "acme") == LOCK
     assert [path.name for path in (tmp_path / "acme").iterdir()] == ["champion.json"]

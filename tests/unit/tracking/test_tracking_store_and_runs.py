@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -223,3 +225,102 @@ def test_a_deleted_experiment_comes_back(tmp_path: Path, shared: Tracker) -> Non
 def test_only_finite_numbers_are_metrics() -> None:
     given = {"a": 1, "b": {"c": 2.5, "d": float("inf")}, "e": None, "f": True, "g": "1", "h": [1, 2], "i": [{"x": 3}]}
     assert finite_metrics(given) == {"a": 1.0, "b.c": 2.5, "i.0.x": 3.0}
+
+
+def store_in(root: Path, name: str = "acme") -> Tracker:
+    tracker = Tracker(TrackingSettings(), root, name=name)
+    assert tracker.store
+    return tracker
+
+
+@pytest.mark.parametrize("left", ["nothing", "half", "no tables of models", "older"])
+def test_an_unfinished_store_is_set_aside_and_made_anew(tmp_path: Path, left: str) -> None:
+    path = tmp_path / "mlruns" / "mlflow.db"
+    path.parent.mkdir()
+    (path.parent / ".mlflow.db.abc").write_text("of a process that died")
+    with sqlite3.connect(path) as store:
+        if left != "nothing":
+            store.execute("CREATE TABLE experiments (experiment_id INTEGER, artifact_location TEXT)")
+            store.execute("CREATE TABLE runs (run_uuid TEXT)")
+        if left == "older":
+            store.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            store.execute("INSERT INTO alembic_version VALUES ('0000')")
+    store.close()
+    tracker = store_in(tmp_path)
+    assert len(tracker.store.notes) == 1
+    assert "was set aside as" in tracker.store.notes[0]
+    with tracker.run("train"):
+        pass
+    assert sorted(entry.name.partition("-")[0] for entry in path.parent.iterdir() if entry.is_file()) == [
+        ".lock", "mlflow.db", "mlflow.db.unfinished",
+    ]  # fmt: skip
+    assert store_in(tmp_path).store.notes == ()
+
+
+def test_a_store_with_runs_is_never_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "mlruns" / "mlflow.db"
+    path.parent.mkdir()
+    with sqlite3.connect(path) as store:
+        store.execute("CREATE TABLE runs (run_uuid TEXT)")
+        store.execute("INSERT INTO runs VALUES ('a')")
+    store.close()
+    with pytest.raises(UsageError, match="the tracking store cannot be used"):
+        store_in(tmp_path)
+    assert not list(path.parent.glob("*.unfinished*"))
+
+
+MAKING = """
+import sys
+from pathlib import Path
+from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.tracker import Tracker
+print("ready", flush=True)
+Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").store
+"""
+
+
+def test_kills_while_a_store_is_made_leave_one_that_can_be_used(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", MAKING, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob(".mlflow.db.*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.3)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert not (tmp_path / "mlruns" / "mlflow.db").exists()
+    tracker = store_in(tmp_path)
+    assert tracker.store.notes == ()
+    assert not list(tmp_path.rglob(".mlflow.db.*"))
+
+
+def test_a_copied_project_writes_nothing_into_the_old_folder(sealed: SimpleNamespace, tmp_path: Path) -> None:
+    import mlflow
+
+    before = store_in(tmp_path / "old % place")
+    before.versions.add(sealed.folder, sealed.digest, {})
+    assert before.mirror() == ()
+    shutil.copytree(tmp_path / "old % place", tmp_path / "new")
+    (tmp_path / "old % place").rename(tmp_path / "away")
+    (tmp_path / "old % place").write_text("a file is in the way")
+    moved = store_in(tmp_path / "new")
+    old = tmp_path / "old % place" / "mlruns"
+    assert moved.store.notes == (
+        f"the tracking store was moved from {old}: runs and models are now found, and kept, in {tmp_path / 'new' / 'mlruns'}",
+    )
+    moved.versions.add(sealed.folder, sealed.digest, {})
+    moved.mirror()
+    uri = mlflow.get_registry_uri()
+    try:
+        mlflow.set_registry_uri(moved.store.uri)
+        mlflow.set_tracking_uri(moved.store.uri)
+        for number in (1, 2):
+            assert mlflow.pyfunc.load_model(f"models:/acme/{number}").metadata
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(uri)
+    assert store_in(tmp_path / "new").store.notes == (), "said once"
+    first = moved.versions.records()["1"].run_id
+    assert (tmp_path / "new" / "mlruns" / "artifacts").as_uri() in moved.store.client.get_run(first).info.artifact_uri
