@@ -103,10 +103,9 @@ class Tracker:
                 with self.run(kind, tags=tags) as run:
                     log_comparison(run, comparison)
         except Exception as error:
-            said = (
-                "; ".join(f"{one.problem}: {one.value}" for one in error.problems) if isinstance(error, UsageError) else error
-            )
-            return (f"not logged yet ({shown_in(str(said))[:300]}): `staypower models log` or the next run logs it",)
+            problems = error.problems if isinstance(error, UsageError) else ()
+            said = "; ".join(f"{one.problem}: {one.value}" for one in problems) or str(error)
+            return (f"not logged yet ({shown_in(said)[:300]}): `staypower models log` or the next run logs it",)
         return notes
 
     def _registered(self) -> dict[tuple[str, str], Any]:
