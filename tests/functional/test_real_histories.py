@@ -75,8 +75,8 @@ def test_ravenstack_names_its_problems_and_promises_nothing(tmp_path):
     assert found["tickets", "opened_at"]["rows"] == 1_077
     assert found["usage", "usage_id"]["rows"] == 21
     result = trained("ravenstack", tmp_path)
-    # its columns were drawn almost independently: more would be the future
-    assert model_metric(result, "auroc") < 0.65
+    # its columns were drawn almost independently: more than tenure tells (a logistic regression: 0.652) would be the future
+    assert model_metric(result, "auroc") < 0.68
 
 
 @needs("telco_v11/telco_v11.csv")
