@@ -120,7 +120,7 @@ class SealedModel:
 
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
         """Return the features in the order of the trees; a frame may hold other columns besides."""
-        return take_features(X, self.feature_names, more=True)
+        return take_features(X, self.feature_names)
 
     def raw_score(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Floats:
         """Return the raw score of the margin and the trees, in uncalibrated log-odds; only folds ask whose rows they are."""
@@ -298,7 +298,7 @@ class Bundle(SealedModel):
         )
 
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
-        """Return the features in the order of the trees, texts as codes; no other columns are allowed."""
+        """Return the features in the order of the trees, texts as codes; a frame may hold other columns besides."""
         return take_features(encode(X, self.categories) if self.categories else X, self.feature_names)
 
 
@@ -306,20 +306,18 @@ def _margin_of(plain: Mapping[str, Any] | None, names: Sequence[str]) -> LinearM
     return None if plain is None else LinearMargin.from_dict(plain, features=len(names))
 
 
-def take_features(X: pd.DataFrame | Floats, names: Sequence[str], *, more: bool = False) -> Floats:
+def take_features(X: pd.DataFrame | Floats, names: Sequence[str]) -> Floats:
     """Return features in the order in which trees read them.
 
     >>> take_features(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]).tolist()
     [[2.0, 1.0]]
     """
     if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):  # a polars frame: never take its columns by position
-        X = pd.DataFrame({str(name): np.asarray(X[name], dtype=np.float64) for name in X.columns})
+        X = pd.DataFrame({str(name): np.asarray(X[name], dtype=np.float64) for name in X.columns if str(name) in names})
     if isinstance(X, pd.DataFrame):
         known = [str(column) for column in X.columns]
         missing = [name for name in names if name not in set(known)]
-        extra = [] if more else [name for name in known if name not in set(names)]
         problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:10]]
-        problems += [Problem("a feature the model does not know", name, "leave the column out") for name in extra[:10]]
         if problems:
             raise UsageError(problems)
         X = X.set_axis(known, axis=1)[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)

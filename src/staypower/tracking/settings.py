@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
+
+from staypower.sources.addresses import shown_address
 
 __all__ = ["TrackingSettings"]
 
@@ -22,3 +24,7 @@ class TrackingSettings(BaseModel):
         description="address of another tracking server; `MLFLOW_TRACKING_URI` wins over it; none: the embedded store",
     )
     experiment: str | None = Field(default=None, description="name of the experiment; none: the config's `name`")
+
+    @field_serializer("uri")
+    def _without_secrets(self, uri: str | None) -> str | None:
+        return uri if uri is None else shown_address(uri)

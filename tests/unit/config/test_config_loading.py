@@ -271,3 +271,15 @@ def test_a_mapping_that_holds_itself_is_refused(twice: bool) -> None:
     config["tables"]["again"] = [config, config] if twice else config
     with pytest.raises(UsageError, match="no part may hold itself"):
         load_config(config)
+
+
+def test_no_secret_of_an_address_is_shown_or_kept() -> None:
+    tables = {"usage": {"source": "postgresql://ann:s3cret@host/db?sslpassword=s3cret&table=u", "account_id": "a", "at": "t"}}
+    label = {"kind": "non_contractual", "table": "usage"}
+    tracking = {"uri": "https://ann:s3cret@host/mlflow?token=s3cret"}
+    settings = load_config({"name": "acme", "tables": tables, "label": label, "tracking": tracking})
+    assert settings.tracking.uri == tracking["uri"]
+    shown = show_config(settings)
+    for text in (shown.text(), str(shown.to_dict()), str(settings.to_dict())):
+        assert "s3cret" not in text
+        assert "https://ann:***@host/mlflow?token=***" in text
