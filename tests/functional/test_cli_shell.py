@@ -33,7 +33,8 @@ label: {kind: non_contractual, table: usage}
 SCORING = {"cutoff": None, "model": None, "accounts": None, "previous": None, "prior": None}
 
 COMMANDS = [
-    (["check"], "check", "check", {}),
+    (["check"], "check", "check", {"every_note": False}),
+    (["check", "--all"], "check", "check", {"every_note": True}),
     (["features"], "features", "list_features", {"build": False, "output": None}),
     (["features", "--list"], "features", "list_features", {"build": False, "output": None}),
     (["features", "--build", "-o", "x.parquet"], "features", "list_features", {"build": True, "output": Path("x.parquet")}),

@@ -32,7 +32,7 @@ def original():
     X = rng.normal(size=(2000, 3))
     X[:, 2] = rng.integers(0, 30, 2000)
     y = X[:, 0] + 2 * (X[:, 2] % 3) + rng.normal(size=2000) > 2
-    model = ChurnClassifier(max_trees=5, categorical_features=[2], n_jobs=1, feature_fraction=1.0).fit(X, y)
+    model = ChurnClassifier(max_trees=5, categorical_features=[2], n_jobs=1, feature_fraction=1.0, margin=False).fit(X, y)
     kinds = SealedModel(model.model_text_, model.calibration_, ("a", "b", "c"), {"for": "kinds"})
     return replace(model.to_bundle(metadata={"name": "acme"}, card="card"), secondary={"kinds": kinds})
 

@@ -33,8 +33,8 @@ def take_top_shares(high, low, numbers, position, counts, empty, target):  # typ
 
     >>> target, rows = np.zeros(1), np.arange(4, dtype=np.int32)
     >>> numbers, counts = np.array([0, 1, 0, -1], dtype=np.int32), np.zeros(2, dtype=np.int32)
-    >>> take_top_shares(np.array([4], dtype=np.int32), np.array([0], dtype=np.int32), numbers, rows, counts, math.nan, target)
-    >>> round(target[0], 3), counts.tolist()
+    >>> take_top_shares(np.array([4], dtype=np.int32), np.array([0], dtype=np.int32), numbers, rows, counts, np.nan, target)
+    >>> round(float(target[0]), 3), counts.tolist()
     (0.667, [0, 0])
     """
     for pair in range(len(target)):

@@ -235,7 +235,7 @@ class Explainer:
     >>> from staypower.models.churn import ChurnClassifier
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
-    >>> model = ChurnClassifier(max_trees=5).fit(X, X[:, 0] > 0)
+    >>> model = ChurnClassifier(max_trees=5, margin=False).fit(X, X[:, 0] > 0)
     >>> explainer = Explainer(model.model_text_)
     >>> explainer.way
     'quadrature'
