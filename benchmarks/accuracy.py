@@ -8,6 +8,7 @@ Every way learns from the same accounts at the same training and calibration cut
 - staypower: what `staypower train` fits, with the shipped defaults.
 - recency rule: the longer silent, the likelier to leave.
 - logistic regression: regularised, on staypower's features.
+- LightGBM defaults: LightGBM as it comes, on staypower's features.
 - LightGBM, 90-day counts: LightGBM's defaults on the rows of each table in the last 90 days.
 - LightGBM, Featuretools: LightGBM's defaults on deep feature synthesis (`featuretools_matrix.py`).
 - Featuretools, our model: the same features with staypower's way of training, so that features and training are told apart.
@@ -39,7 +40,7 @@ from staypower import ChurnClassifier, build_dataset, load_config, read_tables, 
 from staypower.config.settings import Settings
 from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset.building import Dataset
-from staypower.evaluation.baselines import logistic_baseline, recency_rule
+from staypower.evaluation.baselines import lightgbm_baseline, logistic_baseline, recency_rule
 from staypower.evaluation.measures import paired_difference
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.features.streams.making import make_stream
@@ -147,6 +148,12 @@ def logistic(case: Case) -> Floats:
     return np.asarray(found)
 
 
+def defaults(case: Case) -> Floats:
+    """Predict with LightGBM as it comes, on staypower's features."""
+    learned, test = case.dataset.part("training", "calibration"), case.dataset.part("test")
+    return lightgbm_baseline(learned.X, learned.y, test.X, case.dataset.matrix.categories)
+
+
 def plain_lightgbm(case: Case, X: pd.DataFrame) -> Floats:
     """Predict with LightGBM as it comes."""
     model = lightgbm.LGBMClassifier(random_state=0, n_jobs=1, verbosity=-1)
@@ -223,6 +230,7 @@ def score(case: Case, featuretools: Featuretools | None) -> dict[str, Floats]:
         OURS: ours,
         "recency rule": recency,
         "logistic regression": logistic,
+        "LightGBM defaults": defaults,
         "LightGBM, 90-day counts": counts,
         "BG/NBD": buying,
     }
