@@ -67,13 +67,13 @@ class Store:
     client: MlflowClient
     experiment_id: str
     experiment: str  # name of the experiment
-    notes: tuple[str, ...] = ()  # what was mended when it was opened
+    notes: tuple[str, ...] = ()  # what was repaired when it was opened
 
 
 def open_store(settings: TrackingSettings, root: Path, name: str) -> Store:
     """Open the store and the experiment, making either when it is not there.
 
-    `MLFLOW_TRACKING_URI` wins over the settings. The embedded store is made and mended under a file lock: of several
+    `MLFLOW_TRACKING_URI` wins over the settings. The embedded store is made and repaired under a file lock: of several
     processes that start together all but one would otherwise fail.
     """
     folder = (root / Path(settings.folder).expanduser()).absolute()
