@@ -136,7 +136,7 @@ def desk(folder, rng):
         ("surveys", "answered_at"): "closed",
         ("surveys", "instrument"): "csat",
         ("usage", "account_id"): "account_id",
-        ("usage", "at"): "parse_time(day::varchar, '%Y%m%d')",
+        ("usage", "at"): "parse_time(day, '%Y%m%d')",
         ("usage", "quantity"): "sessions",
         ("label", "kind"): "non_contractual",
     }
