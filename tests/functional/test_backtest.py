@@ -123,8 +123,8 @@ def test_money_and_the_base_rate_are_sealed_with_the_model(company):
     plans = bundle.metadata["contact_plans"]
     assert plans[0]["contacts_per_cutoff"] == bundle.metadata["metrics"]["contacts_per_cutoff"]
     assert plans[0]["threshold"] == bundle.metadata["metrics"]["profit_threshold"]
-    calibration = company.result.trained.dataset.rows("calibration")
-    assert bundle.metadata["calibrated_base_rate"] == company.result.trained.dataset.y[calibration].mean()
+    calibrated = company.result.trained.dataset.for_scoring().part("calibration")
+    assert bundle.metadata["calibrated_base_rate"] == calibrated.y.mean()
 
 
 def test_evaluate_measures_a_corrected_prior_too(call):

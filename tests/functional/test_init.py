@@ -61,7 +61,9 @@ def american(folder, rng):
     orgs = {"id": ids, "Org Name": [f"Org {i}" for i in range(n)], "Signup Date": created.strftime("%m/%d/%Y")}
     orgs |= {"Industry": rng.choice(["health", "retail", "steel"], n), "Cancelled At": ""}
     gone = rng.random(n) < 0.3
-    orgs["Cancelled At"] = np.where(gone, (created + pd.Timedelta(days=400)).strftime("%m/%d/%Y"), "")
+    orgs["Cancelled At"] = np.where(
+        gone, (created + pd.to_timedelta(rng.integers(200, 600, n), unit="D")).strftime("%m/%d/%Y"), ""
+    )
     pd.DataFrame(orgs).to_csv(folder / "organizations.csv", index=False)
     stamp = 1_672_531_200_000 + rng.integers(0, 800 * 86_400_000, m)
     events = {

@@ -59,6 +59,9 @@ for _loud in ("mlflow", "alembic"):
     logging.getLogger(_loud).setLevel(logging.ERROR)
 
 
+_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+
+
 @dataclass(frozen=True)
 class Store:
     """An open tracking store."""
@@ -207,15 +210,18 @@ def _experiment_id(client: MlflowClient, experiment: str, artifacts: str | None)
 def use_store(store: Store) -> Iterator[None]:
     """Point MLflow's global functions at a store for a while, and back again afterwards.
 
-    Pointing them there also sets an environment variable, which would look like the user's wish to the next store.
+    Pointing them there also sets environment variables, which would look like the user's wish to the next store.
     """
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None  # type: ignore[no-untyped-call]
-    written = os.environ.get("MLFLOW_TRACKING_URI")
+    written = {name: os.environ.get(name) for name in _VARIABLES}
     mlflow.set_tracking_uri(store.uri)
+    mlflow.set_registry_uri(store.uri)
     try:
         yield
     finally:
         mlflow.set_tracking_uri(before)  # type: ignore[arg-type]  # None takes the address back
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-        if written is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = written
+        mlflow.set_registry_uri(written["MLFLOW_REGISTRY_URI"] or "")
+        for name, address in written.items():
+            os.environ.pop(name, None)
+            if address is not None:
+                os.environ[name] = address

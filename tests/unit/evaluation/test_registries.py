@@ -20,7 +20,7 @@ from staypower.evaluation.tier import TIER_METRICS, evaluate_tiers
 from staypower.pipelines import tune
 from staypower.reporting import card
 from staypower.reporting.rendering import render_report
-from staypower.tracking.runs import log_evaluation
+from staypower.tracking.contents import log_evaluation
 from staypower.tuning import Trial, Tuning
 
 NAME, LABEL = "half_way_gain", "planted"

@@ -19,6 +19,7 @@ from staypower.errors import UsageError
 from staypower.models.bundle import write_bundle
 from staypower.tracking.runs import _is_dead, _this_process, finite_metrics
 from staypower.tracking.settings import TrackingSettings
+from staypower.tracking.store import use_store
 from staypower.tracking.tracker import Tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -312,15 +313,10 @@ def test_a_copied_project_writes_nothing_into_the_old_folder(sealed: SimpleNames
     )
     moved.versions.add(sealed.folder, sealed.digest, {})
     moved.mirror()
-    uri = mlflow.get_registry_uri()
-    try:
-        mlflow.set_registry_uri(moved.store.uri)
-        mlflow.set_tracking_uri(moved.store.uri)
+    with use_store(moved.store):
         for number in (1, 2):
             assert mlflow.pyfunc.load_model(f"models:/acme/{number}").metadata
-    finally:
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(uri)
+    assert "MLFLOW_REGISTRY_URI" not in os.environ
     assert store_in(tmp_path / "new").store.notes == (), "said once"
     first = moved.versions.records()["1"].run_id
     assert (tmp_path / "new" / "mlruns" / "artifacts").as_uri() in moved.store.client.get_run(first).info.artifact_uri
