@@ -14,6 +14,7 @@ import pandas as pd
 from staypower.cutoffs import DAY, MISSING, text_of
 from staypower.results.numbers import count, percent, plural
 from staypower.schemas import SCHEMAS
+from staypower.sources.advice import is_money, without_signs, written_name
 from staypower.sources.findings import Finding
 from staypower.sources.settings import TableSource
 from staypower.tables import Table, Tables, numbered
@@ -32,10 +33,9 @@ _MIGRATION, _HALF = 10, 0.5
 _FEWEST_WORDS, _SAME, _DIFFERENT = 20, 0.99, 0.5
 _FAR = 10_000_000
 _ONLY_ACTIVE = "read only rows with activity: `where: COLUMN > 0`, with the column that counts it"
-_SIGNS = "$€£¥%, "
-_MONEY = re.compile(r"[-+]?\s?[$€£¥]?\s?[-+]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s?[$€£¥%]?")
-_NAME = re.compile(r"[A-Za-z_]\w*")
+# what could be a column; a mapping may give an expression as well
 _COLUMN = re.compile(r"[\w .-]+")
+_PLAIN = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _where(sources: Sequence[TableSource], *, blanks: int) -> str:
     made = []
     for number, source in enumerate(sources or [TableSource()]):
         given = str(source.mapping.get("quantity", "quantity"))
-        name = given if _NAME.fullmatch(given) else f'"{given}"' if _COLUMN.fullmatch(given) else f"({given})"
+        name = written_name(given) if _COLUMN.fullmatch(given) else f"({given})"
         rule = f"{name} is null or {name} <> 0" if blanks else f"{name} <> 0"
         if source.where:
             rule = f"({source.where}) and ({rule})"
@@ -201,14 +201,11 @@ def doubtful_attributes(
 
 
 def _are_numbers(words: Sequence[str]) -> bool:
-    """Say whether all words would be numbers without signs and commas, and some have them."""
-    signed = any(any(sign in word.strip() for sign in _SIGNS) for word in words)
-    return signed and all(_MONEY.fullmatch(word.strip()) for word in words)
+    """Say whether all words would be numbers without their signs, and some have signs."""
+    return all(is_money(word) for word in words) and any(not _PLAIN.fullmatch(word.strip()) for word in words)
 
 
 def _as_number(own: str, words: Sequence[str]) -> str:
     """Write the expression that makes numbers of the words."""
-    text = own if _NAME.fullmatch(own) else f'"{own}"' if _COLUMN.fullmatch(own) else own
-    for sign in (sign for sign in _SIGNS if any(sign in word for word in words)):
-        text = f"replace({text}, '{sign}', '')"
-    return f"cast({text} as double)"
+    *_, way = without_signs(written_name(own) if _COLUMN.fullmatch(own) else f"({own})", words)
+    return way

@@ -25,7 +25,6 @@ _COMMENT = 58  # the column at which comments begin
 _MANY_AT_ONCE = 3  # contracts of one account at a time: their ends say little of its leaving
 _FEW_ENDS = 20
 _ADDRESS = "${DATABASE_URL}"
-_YEAR_AND_QUARTER, _TEN_MONTHS = 450, 300
 
 
 @dataclass(frozen=True)

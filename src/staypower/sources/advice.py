@@ -13,7 +13,7 @@ from staypower.results.numbers import plural
 from staypower.sources.expressions import compile_expression
 from staypower.sources.values import Value, quoted_name, quoted_text
 
-__all__ = ["Values", "as_numbers", "as_times", "fix_numbers", "fix_times", "written_name"]
+__all__ = ["Values", "as_numbers", "as_times", "fix_numbers", "fix_times", "is_money", "without_signs", "written_name"]
 
 _SAMPLE = 400
 _FEW_WORDS = 5
@@ -86,23 +86,10 @@ class Values:
         sql = f"SELECT given FROM ({distinct}) ORDER BY hash(given) LIMIT {_SAMPLE}"
         return [str(row[0]) for row in self.connection.execute(sql).fetchall()]
 
-    def reading(self, ways: Sequence[str], good: Callable[[str], str], among: Sequence[str] | None = None) -> list[int]:
-        """Count how many values each way reads: among some, or all; -1 for a way that is no expression here."""
-        compiled: list[str | None] = []
-        for way in ways:
-            try:
-                compiled.append(self.sql(way, text=among is not None))
-            except UsageError:
-                compiled.append(None)
-        counts = [f"count(*) FILTER (WHERE {good(f'TRY({sql})')})" for sql in compiled if sql is not None]
-        if not counts:
-            return [-1] * len(ways)
-        inner = self.select
-        if among is not None:
-            listed = ", ".join(quoted_text(value) for value in among)
-            inner = f"SELECT unnest([{listed}]) AS {quoted_name(self.name)}"
-        found = iter(self.connection.execute(f"SELECT {', '.join(counts)} FROM ({inner})").fetchone())
-        return [int(next(found)) if sql is not None else -1 for sql in compiled]
+    def reading(self, ways: Sequence[str], good: Callable[[str], str]) -> list[int]:
+        """Count how many values each way reads."""
+        counts = [f"count(*) FILTER (WHERE {good(f'TRY({self.sql(way)})')})" for way in ways]
+        return [int(count) for count in self.connection.execute(f"SELECT {', '.join(counts)} FROM ({self.select})").fetchone()]
 
     def each(self, ways: Sequence[str], good: Callable[[str], str], among: Sequence[str]) -> list[list[bool]]:
         """Say for each of some values which ways read it."""
@@ -115,15 +102,15 @@ class Values:
         """Count the values."""
         return int(self.connection.execute(f"SELECT count(*) FROM ({self.select})").fetchone()[0])
 
-    def working(self, ways: Iterable[str], good: Callable[[str], str]) -> list[str]:
-        """Return the ways that read every value."""
-        ways, sample = list(ways), self.sample()
-        able = _full(ways, self.reading(ways, good, sample), len(sample))
-        return _full(able, self.reading(able, good), self.count()) if able else []
-
-
-def _full(ways: Sequence[str], counts: Sequence[int], wanted: int) -> list[str]:
-    return [way for way, count in zip(ways, counts, strict=True) if count == wanted]
+    def working(self, ways: Sequence[str], good: Callable[[str], str]) -> list[str]:
+        """Return the ways that read every value: a sample is asked first, and all values of the ways that are left."""
+        sample = self.sample() if ways else []
+        if not sample:
+            return []
+        read = zip(*self.each(ways, good, sample), strict=True)
+        able = [way for way, column in zip(ways, read, strict=True) if all(column)]
+        total = self.count()
+        return [way for way, count in zip(able, self.reading(able, good), strict=True) if count == total] if able else []
 
 
 def written_name(name: str) -> str:
@@ -296,9 +283,9 @@ def as_numbers(values: Values, *, money: bool = False) -> str:
     name, sample = written_name(values.name), values.sample()
     if not sample or not all(re.search(r"\d", value) for value in sample):
         return ""
-    if money and not all(_MONEY.fullmatch(value.strip()) for value in sample):
+    if money and not all(is_money(value) for value in sample):
         return ""
-    ways = [*_without_signs(name, sample, values.decimal)]
+    ways = [*without_signs(name, sample, values.decimal)]
     # 10 - Extremely likely
     if all(_LEADING.fullmatch(value.strip()) for value in sample):
         ways += [f"try_cast(left({name}, {count}) as double)" for count in (3, 2, 1)]
@@ -329,8 +316,17 @@ def fix_numbers(values: Values) -> str:
     return f"write `{plain}`, which leaves {shown} missing" if some else f"map a column of numbers: {shown} are none"
 
 
-def _without_signs(name: str, sample: Sequence[str], decimal: str) -> Iterator[str]:
-    """Write expressions without the currency, unit and thousands signs of a sample."""
+def is_money(text: str) -> bool:
+    """Say whether a text is a number with nothing beside it but signs of money or per cent, blanks and thousands signs.
+
+    >>> is_money("$1,188.00"), is_money("1.188,00 EUR"), is_money("n12"), is_money("12")
+    (True, True, False, True)
+    """
+    return _MONEY.fullmatch(text.strip()) is not None
+
+
+def without_signs(name: str, sample: Sequence[str], decimal: str = ".") -> Iterator[str]:
+    """Write expressions of a column without the currency, unit and thousands signs of a sample."""
     signs = {part.strip() for value in sample for part in re.split(r"[\d.,+-]+", value)} - {""}
     blanks = [sign for sign in (" ", "\u00a0", "\u202f", "'") if any(sign in value.strip() for value in sample)]
     if len(signs) > _FEW_WORDS or any(len(sign) > 12 for sign in signs):

@@ -1,19 +1,16 @@
-"""Rows from elsewhere than plain files: SQLite, PostgreSQL, workbooks and object stores."""
+"""Rows from elsewhere than plain files: SQLite, PostgreSQL and workbooks."""
 
 from __future__ import annotations
 
-import fnmatch
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from staypower.errors import UsageError, nearest
-from staypower.sources.addresses import shown_address
-from staypower.sources.format import Format, Opening, ending_of
+from staypower.sources.addresses import shown_address, shown_in
+from staypower.sources.format import Format, Opening
 from staypower.sources.queries_allowed import one_select
 from staypower.sources.values import quoted_name
 
@@ -169,8 +166,7 @@ def _read_postgresql(opening: Opening) -> str:
             cursor.execute(f"SELECT {', '.join(plain)} FROM ({sql}) AS given")
             return _copied(opening, cursor.fetch_record_batch())
     except Error as error:
-        # the driver repeats the address
-        said = re.sub(r"\S+://\S+", "", str(error)).replace(opening.address, "").strip()
+        said = shown_in(str(error)).strip()
         fix = "check that the server answers, the user may read, and `table` or `query` is right"
         raise UsageError.of(f"PostgreSQL says: {said[:300]}", where, fix) from error
 
@@ -182,58 +178,6 @@ def _plain_column(field: Any) -> str:
     tests = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_string, kinds.is_timestamp, kinds.is_date)
     name = quoted_name(field.name)
     return name if any(test(field.type) for test in tests) else f"CAST({name} AS text) AS {name}"
-
-
-def _read_store(opening: Opening) -> str:
-    """Stream Parquet or CSV files of an object store through Arrow's file systems."""
-    import pyarrow as pa
-    import pyarrow.dataset as ds
-    from pyarrow import csv as arrow_csv
-    from pyarrow import fs
-
-    where = f"{opening.place}: {shown_address(opening.address)}"
-    try:
-        address, pattern = _pattern_of(opening.address)
-        system, path = fs.FileSystem.from_uri(address)
-        files = [path]
-        if pattern or system.get_file_info(path).type == fs.FileType.Directory:
-            below = system.get_file_info(fs.FileSelector(path, recursive=True))
-            files = sorted(each.path for each in below if each.is_file and fnmatch.fnmatch(each.path, pattern or "*"))
-        if not files:
-            raise UsageError.of("no file matches", where, "check the pattern")
-        if ending_of(Path(files[0])) in (".parquet", ".pq"):
-            found = ds.dataset(files, filesystem=system, format="parquet")
-            return _copied(opening, found.scanner(batch_size=_ROWS).to_reader())
-        tables = []
-        for file in files:
-            with system.open_input_stream(file) as stream:
-                head = stream.read(1 << 20)
-            line = head.partition(b"\n")[0].decode(opening.source.encoding)
-            delimiter = opening.source.delimiter or max(",;\t|", key=line.count)
-            parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-            names = [name.strip().strip('"') for name in line.strip().lstrip("\ufeff").split(delimiter)]
-            convert = arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-            )
-            with system.open_input_stream(file) as stream:
-                read = arrow_csv.ReadOptions(encoding=opening.source.encoding)
-                tables.append(arrow_csv.read_csv(stream, read_options=read, parse_options=parse, convert_options=convert))
-        opening.connection.register("given_object", pa.concat_tables(tables, promote_options="default"))
-        return "given_object"
-    except (OSError, pa.ArrowInvalid, UnicodeError) as error:
-        said = str(error).replace(opening.address, "")[:300]
-        fix = "check the address, the credentials in the environment, and that the files are Parquet or CSV"
-        raise UsageError.of(f"the object store says: {said}", where, fix) from error
-
-
-def _pattern_of(address: str) -> tuple[str, str]:
-    """Split an address at its first part with signs of a pattern; options after `?` stay with the address."""
-    path, mark, options = address.partition("?") if "://" in address else (address, "", "")
-    parts = path.split("/")
-    first = next((place for place, part in enumerate(parts) if place > 2 and any(sign in part for sign in "*[")), None)
-    if first is None:
-        return address, ""
-    return "/".join(parts[:first]) + mark + options, "*" + "/".join(parts[first:])
 
 
 SQLITE = Format(
@@ -265,14 +209,5 @@ POSTGRESQL = Format(
     ),
     relation=_read_postgresql,
     tables=_tables_of_postgresql,
-    database=True,
-)
-OBJECT_STORE = Format(
-    name="store",
-    label="object stores",
-    endings=(),
-    schemes=("s3", "gs", "gcs", "abfs", "abfss"),
-    example="`source: s3://bucket/events/*.parquet` (also `gs://`, `abfs://`): Parquet or CSV; the environment has the keys",
-    relation=_read_store,
     database=True,
 )

@@ -11,9 +11,10 @@ from typing import Any
 from staypower.errors import UsageError, nearest
 from staypower.sources.addresses import scheme_of, shown_address
 from staypower.sources.csv_files import CSV
-from staypower.sources.databases import OBJECT_STORE, POSTGRESQL, SQLITE, WORKBOOK
+from staypower.sources.databases import POSTGRESQL, SQLITE, WORKBOOK
 from staypower.sources.format import Format, Given, Opening, ending_of, listed
 from staypower.sources.queries_allowed import one_select
+from staypower.sources.stores import STORES
 from staypower.sources.values import quoted_name, quoted_text
 
 
@@ -135,7 +136,7 @@ PARQUET = Format(
 )
 
 
-_ALL = (CSV, DUCKDB, WORKBOOK, JSON_LINES, OBJECT_STORE, PARQUET, POSTGRESQL, SQLITE)
+_ALL = (CSV, DUCKDB, WORKBOOK, JSON_LINES, PARQUET, POSTGRESQL, SQLITE)
 FORMATS: Mapping[str, Format] = MappingProxyType({form.name: form for form in _ALL})
 
 
@@ -153,7 +154,8 @@ def by_address(address: str, place: str) -> Format:
     """Return the format that reads an address."""
     found = next((form for form in FORMATS.values() if scheme_of(address) in form.schemes), None)
     if found is None:
-        schemes = sorted({f"{scheme}://" for form in FORMATS.values() for scheme in form.schemes})
+        known = (*STORES, *(scheme for form in FORMATS.values() for scheme in form.schemes))
+        schemes = sorted(f"{scheme}://" for scheme in known)
         fix = f"give a file, one of {', '.join(schemes)}, or a table in Python"
         raise UsageError.of("no such kind of address is read", f"{place}: {shown_address(address)}", fix)
     return found

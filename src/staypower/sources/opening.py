@@ -11,9 +11,10 @@ import glob
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -24,6 +25,7 @@ from staypower.sources.addresses import is_address, shown_address
 from staypower.sources.format import Opening, in_folders
 from staypower.sources.formats import by_address, by_ending, format_of, in_words
 from staypower.sources.settings import TableSource
+from staypower.sources.stores import fetch, is_store
 from staypower.sources.values import Value, kind_of, quoted_name, quoted_text
 from staypower.sources.working_database import hide_progress_bar
 
@@ -55,12 +57,13 @@ def open_source(
     """Open a source for reading."""
     if source.source is None:
         raise UsageError.of("no source is given", place, "write `source: path/to/file.csv`")
-    connection = duckdb.connect()
+    connection, stack = duckdb.connect(), ExitStack()
     try:
         hide_progress_bar(connection)
         for setting in _CONFINED:
             connection.execute(setting)
-        relation = _relation(connection, source, place, folder, objects)
+        files = _files(source, place, folder, objects, stack)
+        relation = _relation(connection, source, files, place, objects)
         for setting in _LOCKED:
             connection.execute(setting)
         described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
@@ -70,19 +73,28 @@ def open_source(
             connection.register("given_aliases", aliases)
             yield OpenSource(connection, relation, columns, types, aliased=True)
         else:
-            yield OpenSource(connection, relation, columns, types, columnar=_columnar_files(source, place, folder, objects))
+            yield OpenSource(connection, relation, columns, types, columnar=_columnar_files(source, files, place))
     except duckdb.Error as error:
         raise _unreadable(error, source, place) from error
     finally:
         connection.close()
+        stack.close()
 
 
-def _columnar_files(source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> tuple[Path, ...]:
-    """List the files of a source whose columns are read straight from them."""
+def _files(source: TableSource, place: str, folder: Path, objects: Mapping[str, object], stack: ExitStack) -> Sequence[Path]:
+    """List the files of a source, copied here from an object store; none of an object or a server."""
     name = str(source.source)
-    if name in objects or is_address(name):
+    if name in objects or (is_address(name) and not is_store(name)):
         return ()
-    files = files_of(name, place, folder, objects)
+    if is_store(name):
+        return fetch(name, place, Path(stack.enter_context(TemporaryDirectory(prefix="staypower-"))))
+    return files_of(name, place, folder, objects)
+
+
+def _columnar_files(source: TableSource, files: Sequence[Path], place: str) -> tuple[Path, ...]:
+    """List the files of a source whose columns are read straight from them."""
+    if not files:
+        return ()
     plain = format_of(source.format, files[0], place).columnar and not in_folders(files[0])
     return tuple(files) if plain else ()
 
@@ -92,15 +104,14 @@ def _value(name: str, duckdb_type: str) -> Value:
     return Value(quoted_name(name), kind, whole=whole)
 
 
-def _relation(connection: Any, source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> str:
+def _relation(connection: Any, source: TableSource, files: Sequence[Path], place: str, objects: Mapping[str, object]) -> str:
     """Prepare the connection for the source and say what follows FROM."""
     name = str(source.source)
     if name in objects:
         connection.register("given_object", _arrow_of(objects[name], place))
         return "given_object"
-    if is_address(name):
+    if not files:
         return by_address(name, place).relation(Opening(connection, source, (), place, name))
-    files = files_of(name, place, folder, objects)
     form = format_of(source.format, files[0], place)
     empty = [file for file in files if not form.database and file.stat().st_size == 0]
     if empty:

@@ -83,14 +83,13 @@ class Tracker:
                 else:
                     if record.run_id:
                         notes.append(f"this tracking store did not know version {record.version}: it is logged there now")
-                    run_id = self._log(record)
-                    there = self._registered()
-                    if str(there[key].version) != record.version:
-                        notes.append(f"version {record.version} is version {there[key].version} in MLflow: others stand there")
+                    run_id, number = self._log(record)
+                    if number != record.version:
+                        notes.append(f"version {record.version} is version {number} in MLflow: others stand there")
                 if run_id != record.run_id:
                     self.versions.logged(record.version, run_id)
                 shutil.rmtree(self._waiting / record.version, ignore_errors=True)
-            notes += self._mirror_champion(there)
+            notes += self._mirror_champion(self._registered())
         return (*store.notes, *notes)
 
     def mirrored(
@@ -102,10 +101,12 @@ class Tracker:
             if kind:
                 with self.run(kind, tags=tags) as run:
                     log_comparison(run, comparison)
-        except Exception as error:
+        except (UsageError, MlflowException, OSError) as error:
             problems = error.problems if isinstance(error, UsageError) else ()
             said = "; ".join(f"{one.problem}: {one.value}" for one in problems) or str(error)
-            return (f"not logged yet ({shown_in(said)[:300]}): `staypower models log` or the next run logs it",)
+            return (
+                f"not logged yet ({shown_in(said)[:300]}): `staypower models log` or the next run logs versions and champion",
+            )
         return notes
 
     def _registered(self) -> dict[tuple[str, str], Any]:
@@ -121,8 +122,11 @@ class Tracker:
                 raise
             return False
 
-    def _log(self, record: VersionRecord) -> str:
-        """Log the run, the model and the version of a record; what it was trained with is lost where no run waits."""
+    def _log(self, record: VersionRecord) -> tuple[str, str]:
+        """Log the run, the model and the version of a record, and return the run and MLflow's number of the version.
+
+        What it was trained with is lost where no run waits.
+        """
         place = self._waiting / record.version
         written = read_run(place) or WrittenRun(place, {"split": record.split}, metrics=[(0, dict(record.metrics))])
         folder = self.versions.folder / record.version
@@ -133,10 +137,9 @@ class Tracker:
         unfit = {"unfit": record.unfit} if record.unfit else {}
         tags = {_NUMBER: record.version, "digest": record.digest, "split": record.split, **record.facts, **unfit}
         tags |= {f"{METRIC}{name}"[:250]: repr(value) for name, value in record.metrics.items()}
-        self._create_version(run.run_id, int(record.version), {**tags, **record.promotion})
-        return run.run_id
+        return run.run_id, self._create_version(run.run_id, int(record.version), {**tags, **record.promotion})
 
-    def _create_version(self, run_id: str, number: int, tags: Mapping[str, str]) -> None:
+    def _create_version(self, run_id: str, number: int, tags: Mapping[str, str]) -> str:
         """Register a run's model under our number; numbers below it that MLflow does not have are used up."""
         client, run = self.store.client, self.store.client.get_run(run_id)
         with contextlib.suppress(MlflowException):  # it is there already
@@ -147,7 +150,7 @@ class Tracker:
             client.delete_model_version(self.name, str(last))
         # links the version and the logged model to each other, and reports it on standard error
         with use_store(self.store), contextlib.redirect_stderr(io.StringIO()):
-            mlflow.register_model(f"models:/{run.data.tags[MODEL_ID]}", self.name, tags=dict(tags))
+            return str(mlflow.register_model(f"models:/{run.data.tags[MODEL_ID]}", self.name, tags=dict(tags)).version)
 
     def _mirror_champion(self, there: Mapping[tuple[str, str], Any]) -> list[str]:
         """Set the alias and the tags that MLflow shows of the champion."""

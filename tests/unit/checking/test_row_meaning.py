@@ -179,7 +179,15 @@ def accounts(**columns: Any) -> dict[str, pd.DataFrame]:
 
 
 @pytest.mark.parametrize(
-    "words", [["$1,200", "$15"], ["1,200.50", "3,100"], ["€ 12", "-€ 7"], ["12 %", "7.5%"], ["1200", "1,300"]]
+    "words",
+    [
+        ["$1,200", "$15"],
+        ["1,200.50", "3,100"],
+        ["€ 12", "-€ 7"],
+        ["12 %", "7.5%"],
+        ["1200", "1,300"],
+        ["1.188,00 EUR", "9,50 EUR"],
+    ],
 )
 def test_numbers_written_as_text_are_named_and_the_expression_makes_numbers(words):
     frames = accounts(plan_price=words * 20)
