@@ -40,7 +40,8 @@ from staypower import ChurnClassifier, build_dataset, load_config, read_tables, 
 from staypower.config.settings import Settings
 from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset.building import Dataset
-from staypower.evaluation.baselines import lightgbm_baseline, logistic_baseline, recency_rule
+from staypower.evaluation.baselines import lightgbm_baseline, recency_rule
+from staypower.evaluation.logistic import logistic_baseline
 from staypower.evaluation.measures import paired_difference
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.features.streams.making import make_stream

@@ -219,16 +219,16 @@ def mix_in(numbers, values):  # type: ignore[no-untyped-def]
         numbers[i] = np.int64(_mixed(np.uint64(numbers[i]) * _ODD ^ np.uint64(values[i])) >> np.uint64(1))
 
 
-# so many accounts to one set of rows, on average, are no twins: the columns are too coarse to tell accounts apart
+# so many accounts to one set of rows, on average, are not told apart: the columns are too coarse to tell accounts apart
 _COARSE = 4
 
 
-def twins_of(accounts: NDArray[np.int64], columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
+def alike_accounts(accounts: NDArray[np.int64], columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
     """Return a number for each row, from 0, that accounts share whose rows are alike in every column.
 
     Where most accounts are like others, the columns are too coarse to tell accounts apart, and each account is alone.
 
-    >>> group = twins_of(np.array([0, 1, 1, 2, 2]), [np.array([1.0, 5.0, np.nan, np.nan, 5.0])])
+    >>> group = alike_accounts(np.array([0, 1, 1, 2, 2]), [np.array([1.0, 5.0, np.nan, np.nan, 5.0])])
     >>> bool(group[1] == group[2] == group[3] == group[4] != group[0])
     True
     """

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from staypower.checking.leaks import leak_suspects
 from staypower.checking.row_meaning import RowFigures, doubtful_attributes, doubtful_rows
 from staypower.cutoffs import DAY, MISSING, text_of
-from staypower.hashing import twins_of
+from staypower.hashing import alike_accounts
 from staypower.results.numbers import UNKNOWN, count, percent, plural
 from staypower.results.result import Block, Head, Heading, Items, Result, TableBlock
 from staypower.schemas import SCHEMAS
@@ -251,7 +251,7 @@ def check_tables(
     used = attributes.columns if empty["accounts"].has("valid_from") else empty["accounts"].fixed
     found += doubtful_attributes(attributes, set(used), given.get("accounts", ()), label=label)
     if set(empty) == {"accounts"}:
-        found += _twins(attributes)
+        found += _alike(attributes)
     return CheckReport.of(found, {name: figures[name].summary(table) for name, table in empty.items()})
 
 
@@ -260,15 +260,15 @@ def _look(bucket: Tables, *, grace: int | None) -> tuple[dict[str, _Figures], pd
     return figures, attribute_frame(bucket["accounts"]), RowFigures.of(bucket, grace)
 
 
-def _twins(attributes: pd.DataFrame) -> Iterator[Finding]:
+def _alike(attributes: pd.DataFrame) -> Iterator[Finding]:
     """Name accounts of a flat table that are like another in every attribute."""
     numbers = [pd.factorize(values)[0] for _, values in attributes.items()]
-    group = twins_of(np.arange(len(attributes)), numbers)
-    twins = len(group) - len(np.unique(group))
-    if twins:
+    group = alike_accounts(np.arange(len(attributes)), numbers)
+    alike = len(group) - len(np.unique(group))
+    if alike:
         meaning = "kept; accounts that are alike, label included, are never on both sides of a split"
         fix = "drop them in the source if they are copies"
-        yield Finding("warning", "accounts", "", twins, "accounts like another in everything but the id", meaning, fix)
+        yield Finding("warning", "accounts", "", alike, "accounts like another in everything but the id", meaning, fix)
 
 
 def attribute_frame(accounts: Table) -> pd.DataFrame:

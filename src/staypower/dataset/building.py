@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import (
@@ -31,7 +27,7 @@ from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
-from staypower.hashing import twins_of
+from staypower.hashing import alike_accounts
 from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.results.numbers import count, percent, plural
@@ -273,16 +269,16 @@ def join_labels(matrix: FeatureMatrix, catalogue: Catalogue, labels: Labels, pla
     """Join features with the label and the part of each row."""
     parts = parts_of(matrix, plan)
     made = Dataset(matrix, labels_of(matrix, labels, plan), parts, catalogue, plan, labels, sampling)
-    return without_test_twins(made) if plan.split == "snapshot" else made
+    return without_accounts_like_tested(made) if plan.split == "snapshot" else made
 
 
-def without_test_twins(dataset: Dataset) -> Dataset:
+def without_accounts_like_tested(dataset: Dataset) -> Dataset:
     """Leave out of training the rows that a test row is like in everything but the account: they would give it away."""
     _, account = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
-    group = twins_of(account, [*dataset.X.to_numpy(dtype=np.float64).T, dataset.y])
+    group = alike_accounts(account, [*dataset.X.to_numpy(dtype=np.float64).T, dataset.y])
     tested = dataset.rows("test")
-    twins = ~tested & np.isin(group, group[tested])
-    return replace(dataset, parts=np.where(twins, UNUSED, dataset.parts))
+    alike = ~tested & np.isin(group, group[tested])
+    return replace(dataset, parts=np.where(alike, UNUSED, dataset.parts))
 
 
 def require_features(catalogue: Catalogue) -> None:
@@ -346,66 +342,3 @@ def without(catalogue: Catalogue, constant: Sequence[str]) -> Catalogue:
     """Leave out the columns that are the same in all training rows, and say so in the catalogue."""
     kept = catalogue.only(set(catalogue.names) - set(constant))
     return replace(kept, left_out={**catalogue.left_out, **dict.fromkeys(constant, SAME_FOR_ALL)})
-
-
-KEYS = ("account_id", "cutoff", "part", "churned")
-_SEEN = b"staypower seen"
-
-
-@dataclass(frozen=True)
-class MatrixRows:
-    """Builds the rows of a training matrix: those of all accounts, or those of one bucket of them.
-
-    Each part notes which of its columns vary in the training rows; `varying` reads the notes of all parts.
-    """
-
-    label: LabelSettings
-    catalogue: Catalogue  # what to build, learned from all accounts
-    plan: CutoffPlan
-    threads: int = 1  # how many work on one call
-
-    def __call__(self, tables: Tables) -> pa.Table:
-        """Return `account_id, cutoff, part, churned` and the features, sorted by account and cutoff."""
-        labels = find_labels(tables, self.label, self.plan.all, need_churners=False)
-        matrix = build_matrix(
-            tables,
-            self.catalogue,
-            accounts=labels.population.accounts,
-            cutoffs=self.plan.all,
-            rows=labels.churned >= 0,
-            threads=self.threads,
-        )
-        part = parts_of(matrix, self.plan)
-        keys: dict[str, Any] = {
-            "account_id": pa.array(matrix.accounts, pa.string()),
-            "cutoff": pa.array(matrix.cutoffs).cast(pa.timestamp("us", "UTC")),
-            "part": pa.array(part, pa.string()),
-            "churned": pa.array(labels_of(matrix, labels, self.plan)),
-        }
-        values = {name: matrix.features[name].to_numpy() for name in self.catalogue.names}
-        learned = part != "test"
-        seen = {name: _seen(column[learned]) for name, column in values.items()}
-        columns = {name: pa.array(column, pa.float64(), from_pandas=True) for name, column in values.items()}
-        return pa.table({**keys, **columns}).replace_schema_metadata({_SEEN: json.dumps(seen).encode()})
-
-
-def _seen(values: np.ndarray) -> list[float | None] | None:
-    """Return the one value of a column that is the same in all rows (None where it is missing), None when it varies."""
-    if not len(values):
-        return []
-    first = values[0]
-    same = np.isnan(values) if np.isnan(first) else values == first
-    if not same.all():
-        return None
-    return [None if np.isnan(first) else float(first)]
-
-
-def varying(catalogue: Catalogue, parts: Sequence[Path]) -> Catalogue:
-    """Leave out the columns that are the same in all training rows."""
-    notes = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
-    constant = []
-    for name in catalogue.names:
-        seen = [each[name] for each in notes]
-        if None not in seen and len({value for values in seen for value in values}) == 1:
-            constant.append(name)
-    return without(catalogue, constant)

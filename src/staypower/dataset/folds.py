@@ -22,8 +22,8 @@ from staypower.dataset.building import (
     build_dataset,
     join_labels,
     require_features,
+    without_accounts_like_tested,
     without_constants,
-    without_test_twins,
 )
 from staypower.dataset.cutoff_plan import (
     FEWEST_TRAINING,
@@ -112,7 +112,7 @@ def build_tuning_folds(
 def folds_of_accounts(dataset: Dataset, folds: int) -> list[Dataset]:
     """Divide the training accounts of a snapshot by a hash of their id: each fold tests on a part and trains on the others.
 
-    Nobody is in the test part of the snapshot itself, and twins are on one side.
+    Nobody is in the test part of the snapshot itself, and accounts that are alike are on one side.
     """
     training = dataset.rows("training")
     # another division than that into folds that score: those accounts are dealt by the id alone
@@ -121,7 +121,7 @@ def folds_of_accounts(dataset: Dataset, folds: int) -> list[Dataset]:
     for fold in range(folds):
         parts = np.full(len(dataset.y), UNUSED, dtype=object)
         parts[training], parts[training & (dealt == fold)] = "training", "test"
-        made.append(without_test_twins(replace(dataset, parts=parts)))
+        made.append(without_accounts_like_tested(replace(dataset, parts=parts)))
     return made
 
 

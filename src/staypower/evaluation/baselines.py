@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from lightgbm import LGBMClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
 from staypower.dataset.building import DatasetRows
 from staypower.errors import Problem, UsageError, nearest
+from staypower.evaluation.logistic import logistic_baseline, require_fitting_rows
 from staypower.evaluation.row_facts import TENURE_FEATURES, RowFacts
-from staypower.metrics.probability import log_loss
 from staypower.models.trees import threads_for
 
 if TYPE_CHECKING:
@@ -37,19 +34,12 @@ __all__ = [
     "last_answer_rule",
     "left_out",
     "lightgbm_baseline",
-    "logistic_baseline",
     "probabilities",
     "recency_rule",
     "score_baselines",
     "tenure_rule",
 ]
 
-_STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
-_FOLDS = 3
-_CHOOSING_ROWS = 10_000
-_SKEWED = 2.0
-_FEWEST_ROWS = 20
-_WIDEST = 6.0
 # Longer than any history: what never happened is longer ago than anything that did.
 NEVER_DAYS = 36_500.0
 
@@ -100,159 +90,6 @@ def _first_filled(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     return filled
 
 
-def logistic_baseline(
-    X_train: pd.DataFrame,
-    y_train: ArrayLike,
-    X_test: pd.DataFrame,
-    categorical: Sequence[str] = (),
-    *,
-    accounts: ArrayLike | None = None,
-    sample_weight: ArrayLike | None = None,
-) -> NDArray[np.float64]:
-    """Predict churn with a regularised logistic regression.
-
-    Everything is fitted on the training rows: missing numbers become the median and get an indicator; columns with an absolute
-    skewness above 2 are passed through ``sign(x) log(1 + |x|)``; all are standardised and clipped at 6 deviations; codes that
-    occur in at least 20 rows become indicators. The L2 strength is the best of five by log loss over three folds of whole
-    accounts, on about 10,000 evenly spaced rows. Nothing is random.
-
-    >>> import pandas as pd
-    >>> X = pd.DataFrame({"silence": [1.0, 2, 3, 10, 11, 12], "plan": [0.0, 0, 1, 1, 0, 1]})
-    >>> risk = logistic_baseline(X, [0, 0, 0, 1, 1, 1], X, ["plan"])
-    >>> bool(risk[5] > risk[0])
-    True
-    """
-    churned = np.asarray(y_train, dtype=np.float64)
-    _check(X_train, churned, X_test, categorical)
-    groups = np.unique(np.asarray(accounts), return_inverse=True)[1] if accounts is not None else np.arange(len(churned))
-    weight = np.ones(len(churned)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    design = _Design.fit(X_train, categorical)
-    inputs = design.apply(X_train)
-    # one thread: same bits on any machine, and for such small products waiting threads cost more than they save
-    with threadpool_limits(1):
-        model = _fit(inputs, churned, weight, _chosen_strength(inputs, churned, weight, groups))
-        return np.asarray(model.predict_proba(design.apply(X_test))[:, 1], dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Design:
-    """How columns become inputs, fitted on the training rows alone."""
-
-    numbers: tuple[str, ...]
-    medians: NDArray[np.float64]
-    skewed: NDArray[np.bool_]
-    indicated: tuple[int, ...]
-    codes: tuple[tuple[str, NDArray[np.float64]], ...]
-    means: NDArray[np.float64]
-    deviations: NDArray[np.float64]
-
-    @classmethod
-    def fit(cls, X: pd.DataFrame, categorical: Sequence[str]) -> _Design:
-        numbers = tuple(str(name) for name in X if name not in set(categorical) and np.isfinite(X[name]).any())
-        values = _finite(X, numbers)
-        medians = np.nanmedian(values, axis=0) if len(numbers) else np.empty(0)
-        missing = np.isnan(values)
-        filled = np.where(missing, medians, values)
-        seen: set[bytes] = set()
-        indicated = []
-        for at in np.flatnonzero(missing.any(axis=0)):
-            # columns of one table are missing together: one indicator is enough for all of them
-            pattern = np.packbits(missing[:, at]).tobytes()
-            if pattern not in seen:
-                seen.add(pattern)
-                indicated.append(int(at))
-        codes = tuple((name, _frequent(X[name].to_numpy(dtype=np.float64))) for name in categorical)
-        nothing = np.empty(0)
-        draft = cls(numbers, medians, _skewness(filled) > _SKEWED, tuple(indicated), codes, nothing, nothing)
-        raw = draft._raw(X)
-        deviations = raw.std(axis=0)
-        deviations[deviations < 1e-12] = np.inf
-        return cls(numbers, medians, draft.skewed, draft.indicated, codes, raw.mean(axis=0), deviations)
-
-    def apply(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        inputs: NDArray[np.float64] = np.clip((self._raw(X) - self.means) / self.deviations, -_WIDEST, _WIDEST)
-        return inputs
-
-    def _raw(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        values = _finite(X, self.numbers)
-        missing = np.isnan(values)
-        filled = np.where(missing, self.medians, values)
-        filled[:, self.skewed] = np.sign(filled[:, self.skewed]) * np.log1p(np.abs(filled[:, self.skewed]))
-        kinds = [_indicators(X[name].to_numpy(dtype=np.float64), codes) for name, codes in self.codes]
-        raw: NDArray[np.float64] = np.hstack([filled, missing[:, list(self.indicated)], *kinds])
-        return raw
-
-
-def _finite(X: pd.DataFrame, numbers: Sequence[str]) -> NDArray[np.float64]:
-    values = X[list(numbers)].to_numpy(dtype=np.float64)
-    finite: NDArray[np.float64] = np.where(np.isfinite(values), values, np.nan)
-    return finite
-
-
-def _frequent(codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    found, counts = np.unique(codes, return_counts=True)
-    kept: NDArray[np.float64] = found[counts >= min(_FEWEST_ROWS, len(codes) // 4)]
-    return kept
-
-
-def _indicators(values: NDArray[np.float64], codes: NDArray[np.float64]) -> NDArray[np.float64]:
-    same: NDArray[np.bool_] = (values[:, None] == codes) | (np.isnan(values)[:, None] & np.isnan(codes))
-    return same.astype(np.float64)
-
-
-def _skewness(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = values - values.mean(axis=0)
-    spread = np.sqrt((centred**2).mean(axis=0))
-    skewness: NDArray[np.float64] = np.divide(
-        (centred**3).mean(axis=0), spread**3, out=np.zeros(values.shape[1]), where=spread > 1e-12
-    )
-    return np.abs(skewness, out=skewness)
-
-
-def _fit(
-    inputs: NDArray[np.float64], churned: NDArray[np.float64], weight: NDArray[np.float64], strength: float
-) -> LogisticRegression:
-    return LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200, tol=1e-5).fit(
-        inputs, churned, sample_weight=weight
-    )
-
-
-def _chosen_strength(
-    inputs: NDArray[np.float64], churned: NDArray[np.float64], weight: NDArray[np.float64], groups: NDArray[np.intp]
-) -> float:
-    """Return the strength of the smallest log loss over folds of whole accounts, the default 0.1 where folds cannot be made."""
-    step = -(-len(np.unique(groups)) // _CHOOSING_ROWS)
-    step = max(step, -(-len(churned) // _CHOOSING_ROWS))
-    rows = np.flatnonzero(groups % step == 0)
-    if len(np.unique(groups[rows])) < 10 * _FOLDS:
-        return 0.1
-    folds = list(GroupKFold(_FOLDS).split(rows, groups=groups[rows]))
-    if any(len(np.unique(churned[rows[train]])) < 2 for train, _ in folds):
-        return 0.1
-    losses = []
-    for strength in _STRENGTHS:
-        found = np.empty(len(rows))
-        for train, test in folds:
-            model = _fit(inputs[rows[train]], churned[rows[train]], weight[rows[train]], strength)
-            found[test] = model.predict_proba(inputs[rows[test]])[:, 1]
-        losses.append(log_loss(churned[rows], found, sample_weight=weight[rows]))
-    return _STRENGTHS[int(np.argmin(losses))]
-
-
-def _check(X_train: pd.DataFrame, churned: NDArray[np.float64], X_test: pd.DataFrame, categorical: Sequence[str]) -> None:
-    if list(X_train.columns) != list(X_test.columns):
-        raise UsageError.of(
-            "training and test differ in columns", len(X_test.columns), "give both the same columns in the same order"
-        )
-    for name in categorical:
-        if name not in X_train:
-            raise UsageError.of("no such column", name, nearest(name, [str(column) for column in X_train]))
-    if len(np.unique(churned)) < 2 or len(churned) != len(X_train):
-        raise UsageError.of(
-            "training rows have one class only", f"{len(churned)} rows", "train on rows that churned and that stayed"
-        )
-
-
 def lightgbm_baseline(
     X_train: pd.DataFrame,
     y_train: ArrayLike,
@@ -272,7 +109,7 @@ def lightgbm_baseline(
     True
     """
     churned = np.asarray(y_train, dtype=np.float64)
-    _check(X_train, churned, X_test, categorical)
+    require_fitting_rows(X_train, churned, X_test, categorical)
     weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     positions = [list(X_train.columns).index(name) for name in categorical]
     inputs, asked = X_train.to_numpy(dtype=np.float64), X_test.to_numpy(dtype=np.float64)

@@ -47,8 +47,8 @@ class ChurnClassifier(TreeClassifier):
     calibration_cutoffs : int or None, default None
         How many of the latest cutoffs calibrate in the temporal split. None: one in six.
     refit : {"all", "training", "none"} or bool, default "training"
-        After calibration on later cutoffs, refit the final trees on all rows, unless "none" (or False) keeps the trees of the
-        earlier cutoffs; the grouped split always refits. An estimator has no test: "all" is "training" here.
+        "none" (or False) keeps the trees of the earlier cutoffs where later ones calibrate; else the final trees are refitted
+        on all rows. An estimator has no test: "all" is "training" here.
     folds : int, default 5
         Folds of the cross-fitting, 2 to 20.
     margin : bool, default True

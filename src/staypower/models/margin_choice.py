@@ -49,7 +49,7 @@ def choose_margin(rows: TrainingRows, grower: Grower, dealt: NDArray[np.int64]) 
     dealt = dealt % _FOLDS if early.sum() >= _PLENTY else dealt
     for fold in np.unique(dealt):
         held = late & (dealt == fold)
-        learned = rows.take(early & ~np.isin(rows.twins, rows.twins[dealt == fold]))
+        learned = rows.take(early & ~np.isin(rows.alike, rows.alike[dealt == fold]))
         if len(np.unique(learned.labels)) < 2 or not held.any():
             continue
         for each in (alone, both):

@@ -130,9 +130,9 @@ Watched = tuple[Grown, Floats]  # the trees of a fold, and its held-out log loss
 
 
 def grow_fold(rows: TrainingRows, grower: Grower, dealt: Positions, fold: int) -> Watched:
-    """Grow trees without one fold's accounts, nor twins of theirs in other folds, watched on that fold."""
+    """Grow trees without one fold's accounts, nor accounts like theirs in other folds, watched on that fold."""
     held = dealt == fold
-    return grower.grow_watched(rows.take(~np.isin(rows.twins, rows.twins[held])), rows.take(held))
+    return grower.grow_watched(rows.take(~np.isin(rows.alike, rows.alike[held])), rows.take(held))
 
 
 def joined(rows: TrainingRows, grower: Grower, dealt: Positions, watched: Sequence[Watched]) -> CrossFit:

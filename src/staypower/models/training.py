@@ -83,7 +83,7 @@ def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | No
     if folds < 2:
         blind = _train_blind(rows, ladder[0].grower)
         return replace(blind, notes=(*notes, _BLIND), lacking=lacking or _BLIND, grower=ladder[0].grower)
-    dealt = deal_folds(rows.twins, rows.labels, folds=folds, seed=settings.seed) if given is None else given
+    dealt = deal_folds(rows.alike, rows.labels, folds=folds, seed=settings.seed) if given is None else given
     holder = climb(rows, ladder, dealt)
     grower, cross = holder.candidate.grower, holder.cross
     if holder.candidate is not ladder[0]:
@@ -251,7 +251,7 @@ def _train_early(
     grown, losses = grower.grow_watched(growing, held)
     trees = int(np.argmin(losses)) + 1
     raw = grown.raw(held.features, trees=trees, threads=grower.threads)
-    dealt = deal_folds(np.unique(held.twins, return_inverse=True)[1], held.labels, folds=settings.folds, seed=settings.seed)
+    dealt = deal_folds(np.unique(held.alike, return_inverse=True)[1], held.labels, folds=settings.folds, seed=settings.seed)
     calibration, more = _calibrate(settings, raw, held, dealt)
     everywhere = np.full(len(rows), np.nan)
     everywhere[partition.calibration] = raw

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from staypower.errors import Problem, UsageError, nearest
-from staypower.hashing import twins_of
+from staypower.hashing import alike_accounts
 
 __all__ = ["FitError", "TrainingRows", "categorical_positions", "encode", "learn_categories", "ordered_rows", "two_classes"]
 
@@ -46,7 +46,7 @@ class TrainingRows:
         if self.folds is None:
             return None
         held = [self.folds == fold for fold in range(count)]
-        sides = [(each, self.labels[~np.isin(self.twins, self.twins[each])]) for each in held]
+        sides = [(each, self.labels[~np.isin(self.alike, self.alike[each])]) for each in held]
         return self.folds if all(held.any() and len(np.unique(others)) == 2 for held, others in sides) else None
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> TrainingRows:
@@ -71,10 +71,10 @@ class TrainingRows:
         return min(len(np.unique(self.accounts[self.labels == label])) for label in (0, 1))
 
     @cached_property
-    def twins(self) -> NDArray[np.int64]:
+    def alike(self) -> NDArray[np.int64]:
         """Shape (n,): a number from 0 that accounts share whose rows are alike in every feature, label and cutoff."""
         more = () if self.cutoffs is None else (self.cutoffs,)
-        return twins_of(self.accounts, (*self.features.T, self.labels, *more))
+        return alike_accounts(self.accounts, (*self.features.T, self.labels, *more))
 
 
 def categorical_positions(

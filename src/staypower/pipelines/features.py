@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after
-from staypower.dataset.building import KEYS, Dataset, MatrixRows, require_features, varying
+from staypower.dataset.bucketed_matrix import KEYS, MatrixRows, varying
+from staypower.dataset.building import Dataset, require_features
 from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.engines.local import map_to_parts, sorted_parts

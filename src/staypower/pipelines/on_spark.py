@@ -13,7 +13,8 @@ from pyspark.sql import functions
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.dataset.building import KEYS, SAME_FOR_ALL, MatrixRows, require_features
+from staypower.dataset.bucketed_matrix import KEYS, MatrixRows
+from staypower.dataset.building import SAME_FOR_ALL, require_features
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.engines.opening import refuse_errors
 from staypower.engines.spark.gathering import gather_on_spark

@@ -20,8 +20,9 @@ from staypower.portfolio.periods import Periods, cells_of, make_periods, segment
 from staypower.portfolio.reading import PortfolioRows, Reader, read_portfolio
 from staypower.portfolio.result import Portfolio
 from staypower.portfolio.revenue import order_figures, revenue_cohort_figures, revenue_figures, revenue_problem
-from staypower.portfolio.satisfaction import ANSWER_DAYS, response_figures, support_figures, survey_figures
+from staypower.portfolio.satisfaction import ANSWER_DAYS, response_figures, survey_figures
 from staypower.portfolio.settings import PortfolioSettings
+from staypower.portfolio.support import support_figures
 from staypower.results.numbers import plural
 from staypower.tables import BucketedTables, Tables
 

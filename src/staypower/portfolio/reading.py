@@ -19,14 +19,13 @@ from staypower.portfolio.revenue import CustomerRevenue, OrderAmounts, customer_
 from staypower.portfolio.satisfaction import (
     Invitations,
     SurveyAnswers,
-    Tickets,
     are_mixed,
     read_answers,
     read_invitations,
-    read_tickets,
     refuse_mixtures,
 )
 from staypower.portfolio.settings import PortfolioSettings
+from staypower.portfolio.support import Tickets, read_tickets
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:

@@ -19,15 +19,13 @@ from types import MappingProxyType
 from sqlglot import exp, parse_one
 
 from staypower.errors import UsageError, nearest
+from staypower.sources import expression_times as times
 from staypower.sources.expression_writer import SIMPLER, Rule, Writer, is_number, shown
 from staypower.sources.values import Value, ValueKind, as_flag, as_number, as_time, quoted_text
 
 _LONGEST = 4000
 _ALIKE = 0.75
 _ODD_NAME = re.compile(r"[\s().\-/%]")
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
-_TRUNC = frozenset({"year", "quarter", "month", "week", "day", "hour", "minute"})
 
 
 def _column(w: Writer, node: exp.Expression) -> Value:
@@ -207,70 +205,6 @@ def _cast(w: Writer, node: exp.Expression) -> Value:
     return Value(f"date_trunc('day', {time})" if target == "DATE" else time, "time")
 
 
-def _parse_time(w: Writer, node: exp.Expression) -> Value:
-    return _parsed(w, node.this, node.args["format"], "strptime")
-
-
-def _try_parse_time(w: Writer, node: exp.Expression) -> Value:
-    if len(node.expressions) != 2:
-        raise w.refuse("try_parse_time takes a text and a format", "write try_parse_time(column, '%d/%m/%Y')")
-    return _parsed(w, node.expressions[0], node.expressions[1], "try_strptime")
-
-
-def _parsed(w: Writer, given: object, form: object, function: str) -> Value:
-    text = w.as_string(w.write(given))
-    if not isinstance(form, exp.Literal) or not form.is_string:
-        raise w.refuse("the format of a time is a constant text", "write parse_time(column, '%d/%m/%Y')")
-    return Value(f"CAST({function}({text}, {quoted_text(str(form.this))}) AS TIMESTAMPTZ)", "time")
-
-
-def _from_epoch(w: Writer, node: exp.Expression) -> Value:
-    scale = node.args.get("scale")
-    if scale is not None and str(scale.this) not in ("0", "3"):
-        raise w.refuse("only seconds and milliseconds since 1970 are read", "divide the number first")
-    factor = 1000 if scale is not None and str(scale.this) == "3" else 1_000_000
-    return Value(f"make_timestamptz(CAST(round({w.number(w.write(node.this))} * {factor}) AS BIGINT))", "time")
-
-
-def _length_of_time(w: Writer, number: str, unit: str) -> Value:
-    unit = unit.lower().removesuffix("s")
-    if unit in _UNITS:
-        return Value(f"to_microseconds(CAST(round({number} * {_UNITS[unit] * 1_000_000}) AS BIGINT))", "interval")
-    if unit in _MONTHS:
-        return Value(f"to_months(CAST(round({number} * {_MONTHS[unit]}) AS INTEGER))", "interval")
-    raise w.refuse(f"`{unit}` is not a unit of time", "use second, minute, hour, day, week, month or year")
-
-
-def _days_between(w: Writer, node: exp.Expression) -> Value:
-    if len(node.expressions) != 2:
-        raise w.refuse("days_between takes two times", "write days_between(earlier, later)")
-    earlier, later = (w.time(value) for value in w.all(node.expressions))
-    return Value(as_number(Value(f"({later} - {earlier})", "interval")), "number")
-
-
-def _to_unit(w: Writer, node: exp.Expression) -> Value:
-    named = isinstance(node, exp.Anonymous)
-    unit = (str(node.this) if named else type(node).__name__).lower().removeprefix("to").removeprefix("_")
-    operands = node.expressions if named else [node.this]
-    if len(operands) != 1:
-        raise w.refuse(f"to_{unit} takes one number", f"write to_{unit}(5)")
-    return _length_of_time(w, w.number(w.write(operands[0])), unit)
-
-
-def _interval(w: Writer, node: exp.Expression) -> Value:
-    unit = node.args.get("unit")
-    if unit is None:
-        raise w.refuse("the interval has no unit", "write interval '5 minutes'")
-    return _length_of_time(w, w.number(w.write(node.this)), str(unit.this))
-
-
-def _truncated(w: Writer, node: exp.Expression) -> Value:
-    unit = str(node.args["unit"].this).lower()
-    if unit not in _TRUNC:
-        raise w.refuse(f"date_trunc does not know `{unit}`", "use year, quarter, month, week, day, hour or minute")
-    return Value(f"date_trunc({quoted_text(unit)}, {w.time(w.write(node.this))})", "time")
-
-
 def _on_texts(function: str, keys: str, kind: ValueKind = "text") -> Callable[[Writer, exp.Expression], Value]:
     """Write a function whose arguments are texts, but for those marked with `#`, which are whole numbers."""
 
@@ -344,16 +278,16 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "Nullif": _rule(_nullif, _TWO),
         "Cast": _rule(_cast, "this to"),
         "TryCast": _rule(_cast, "this to"),
-        "StrToTime": _rule(_parse_time, "this format"),
-        "ParseTime": _rule(_parse_time, "this format"),
-        "try_parse_time()": _rule(_try_parse_time, "this expressions"),
-        "UnixToTime": _rule(_from_epoch, "this scale"),
-        "Interval": _rule(_interval, "this unit"),
-        "TimestampTrunc": _rule(_truncated, "this unit"),
-        "DateTrunc": _rule(_truncated, "this unit unabbreviate"),
-        "days_between()": _rule(_days_between, "this expressions"),
-        "ToDays": _rule(_to_unit),
-        **{f"to_{unit}s()": _rule(_to_unit, "this expressions") for unit in (*_UNITS, *_MONTHS)},
+        "StrToTime": _rule(times.parse_time, "this format"),
+        "ParseTime": _rule(times.parse_time, "this format"),
+        "try_parse_time()": _rule(times.try_parse_time, "this expressions"),
+        "UnixToTime": _rule(times.from_epoch, "this scale"),
+        "Interval": _rule(times.interval, "this unit"),
+        "TimestampTrunc": _rule(times.truncated, "this unit"),
+        "DateTrunc": _rule(times.truncated, "this unit unabbreviate"),
+        "days_between()": _rule(times.days_between, "this expressions"),
+        "ToDays": _rule(times.to_unit),
+        **{f"to_{unit}s()": _rule(times.to_unit, "this expressions") for unit in times.UNITS},
         "Lower": _rule(_on_texts("lower", "this")),
         "Upper": _rule(_on_texts("upper", "this")),
         "Trim": _rule(_on_texts("trim", "this expression"), _TWO),

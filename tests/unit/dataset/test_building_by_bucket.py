@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from staypower.dataset.building import SAME_FOR_ALL, varying
+from staypower.dataset.bucketed_matrix import varying
+from staypower.dataset.building import SAME_FOR_ALL
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
 from staypower.features.settings import FeatureSettings

@@ -4,7 +4,7 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
-from staypower.evaluation.baselines import logistic_baseline
+from staypower.evaluation.logistic import logistic_baseline
 
 
 def company(rows=1200, seed=0):

@@ -1,4 +1,4 @@
-"""Capacity follows the data: a larger shape where it clearly helps held-out accounts, never in silence, twins on one side."""
+"""Capacity follows the data: a larger shape where it clearly helps held-out accounts, never in silence, accounts that are alike on one side."""
 
 from __future__ import annotations
 
@@ -110,4 +110,4 @@ def test_coarse_columns_make_no_twins():
     """A table of one column with three values tells no accounts apart: equal rows are no copies."""
     X = (np.arange(300) % 3).astype(float)[:, None]
     rows = ordered_rows(X, (np.arange(300) % 2).astype(np.int8), None, accounts=np.arange(300), cutoffs=None)
-    assert len(np.unique(rows.twins)) == 300
+    assert len(np.unique(rows.alike)) == 300
