@@ -1,4 +1,4 @@
-"""Capacity follows the data: a larger shape where it clearly helps held-out accounts, never in silence, accounts that are alike on one side."""
+"""Capacity follows the data: a larger shape where it clearly helps held-out accounts, never in silence."""
 
 from __future__ import annotations
 

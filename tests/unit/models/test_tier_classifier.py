@@ -278,8 +278,11 @@ def test_settings_describe_the_estimator():
     assert (model.max_trees, model.random_state, model.embargo_days, model.classes_order) == (40, 3, 90, TIERS.tolist())
 
 
-def test_no_signal_is_no_confidence():
-    X, tier, names, times = loyal(flat=True)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_signal_is_no_confidence(seed):
+    X, tier, names, times = loyal(flat=True, seed=seed)
     likely = fitted((X, tier, names, times)).predict_proba(loyal(seed=5)[0])
 
-    assert likely == pytest.approx(np.tile(np.bincount(tier) / len(tier), (len(X), 1)), abs=0.15)
+    off = np.abs(likely - np.bincount(tier) / len(tier))
+    assert off.mean() < 0.04
+    assert off.max() < 0.15
