@@ -1,11 +1,11 @@
 """Time `ChurnClassifier.fit` against LightGBM's own training of the same trees on the same rows.
 
-    python benchmarks/train.py            # 500,000 rows of 150 features; about ten minutes and 4 GB
+    python benchmarks/train.py            # 500,000 rows of 150 features; about half an hour and 4 GB
     python benchmarks/train.py --quick    # 50,000 rows; about one minute
 
 LightGBM's side gets its rows in order, already parted in time, and does what cannot be left out: bins them, grows the trees
-and watches the log loss of the later rows. What `fit` adds is checking the input, ordering and parting the rows, choosing
-and fitting the calibration map, and writing and checking the model's text. One thread; sides run in fresh processes and take
+and watches the log loss of the later rows. What `fit` adds is choosing among shapes and a linear margin by cross-fitting,
+the calibration map, checking, ordering and parting the rows, and writing and checking the model's text. One thread; sides run in fresh processes and take
 turns.
 """
 
