@@ -5,8 +5,8 @@
 
 LightGBM's side gets its rows in order, already parted in time, and does what cannot be left out: bins them, grows the trees
 and watches the log loss of the later rows. What `fit` adds is choosing among shapes and a linear margin by cross-fitting,
-the calibration map, checking, ordering and parting the rows, and writing and checking the model's text. One thread; sides run in fresh processes and take
-turns.
+the calibration map, checking, ordering and parting the rows, and writing and checking the model's text. One thread; sides run
+in fresh processes and take turns.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from staypower.cutoffs import DAY
 from staypower.errors import UsageError, nearest
 from staypower.models.evidence import clear_gain, level_shift, row_losses
 
@@ -41,6 +42,8 @@ _FLATTEST, _STEEPEST = 1e-3, 1e3
 _FEW = 50
 # how far from 1 a temperature is expected to lie, as a standard deviation of its logarithm
 _USUAL_SPREAD = 0.2
+# a level that moved within less time than this may be a season
+_SEASONS = 365 * DAY
 
 
 @runtime_checkable
@@ -281,15 +284,18 @@ def follow_level(
     *,
     weights: Floats | None,
     latest: NDArray[np.bool_],
+    cutoffs: Positions | None = None,
 ) -> tuple[CalibrationMap, float]:
     """Set the level of a map: right over all rows, then moved to the latest ones as far as chance does not explain it.
+
+    Where the latest `cutoffs` come less than a year after the first, nothing tells a change from a season, and the level stays.
 
     Returns the map and what the latest rows added to its log-odds: their own difference d, shrunk to d (1 - v / d^2), where v
     is its variance over accounts, and none where d^2 is below v (James and Stein's estimate, held above zero).
     """
     whole, _ = level_shift(found.log_odds(raw), labels, weights, accounts)
     level = shift_map(found, whole)
-    if not latest.any() or latest.all():
+    if not latest.any() or latest.all() or (cutoffs is not None and cutoffs[latest].min() - cutoffs.min() < _SEASONS):
         return level, 0.0
     own = None if weights is None else weights[latest]
     apart, variance = level_shift(level.log_odds(raw[latest]), labels[latest], own, accounts[latest])

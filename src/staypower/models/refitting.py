@@ -116,5 +116,7 @@ def _levelled(
         here = rows.folds == number
         raw[here] = part.raw_score(rows.features[here], threads=model._threads())
     there = np.isin(rows.cutoffs, latest)
-    found, _ = follow_level(model.calibration_, raw, rows.labels, rows.accounts, weights=rows.weights, latest=there)
+    found, _ = follow_level(
+        *(model.calibration_, raw, rows.labels, rows.accounts), weights=rows.weights, latest=there, cutoffs=rows.cutoffs
+    )
     return found

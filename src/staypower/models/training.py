@@ -193,7 +193,9 @@ def _map_of(
     latest = np.zeros(len(rows), dtype=np.bool_)
     if rows.cutoffs is not None:
         latest = latest_cutoffs(rows.cutoffs, settings.calibration_cutoffs) if partition is None else partition.calibration
-    found, moved = follow_level(found, cross.raw, rows.labels, rows.accounts, weights=rows.weights, latest=latest)
+    found, moved = follow_level(
+        *(found, cross.raw, rows.labels, rows.accounts), weights=rows.weights, latest=latest, cutoffs=rows.cutoffs
+    )
     if abs(moved) > _SAID:
         first = text_of(int(rows.cutoffs[latest].min())) if rows.cutoffs is not None else ""
         notes += (f"more or fewer churn than before: odds times {np.exp(moved):.2f}, as at the cutoffs from {first}",)

@@ -3,6 +3,7 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from staypower.cutoffs import DAY
 from staypower.errors import UsageError
 from staypower.models.calibration import (
     MAPS,
@@ -168,6 +169,18 @@ def test_a_level_that_did_not_move_is_left_alone():
     for seed in range(8):
         scores, labels, owner, latest = grown(-2.5, -2.5, 2000, seed)
         assert abs(follow_level(TemperatureMap(1.0), scores, labels, owner, weights=None, latest=latest)[1]) < 0.15
+
+
+@pytest.mark.parametrize(("days", "followed"), [(200, False), (364, False), (365, True), (700, True)])
+def test_a_history_under_a_year_does_not_tell_a_change_from_a_season(days, followed):
+    scores, labels, owner, latest = grown(-2.5, -2.5 + np.log(2), 4000, 0)
+    cutoffs = np.where(latest, days * DAY, 0)
+    known = {"weights": None, "latest": latest}
+    at, moved = follow_level(TemperatureMap(1.0), scores, labels, owner, cutoffs=cutoffs, **known)
+    assert (moved > 0.2) is followed
+    # the level of all rows is right either way
+    whole, _ = follow_level(TemperatureMap(1.0), scores, labels, owner, weights=None, latest=np.zeros_like(latest))
+    assert at == (whole if not followed else follow_level(TemperatureMap(1.0), scores, labels, owner, **known)[0])
 
 
 def test_maps_of_older_bundles_still_load():
