@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import HOUR, MISSING, comparable, earliest, end_of_day
+from staypower.hashing import mix_in, numbers_of_texts
 from staypower.schemas import TableSchema
 
 if TYPE_CHECKING:
@@ -295,7 +296,7 @@ def put_together(parts: Sequence[Tables]) -> Tables:
 
 
 def fingerprint(tables: Tables) -> str:
-    """Hash the content of every table.
+    """Hash the content of every table; the order of its rows does not matter.
 
     >>> len(fingerprint(Tables({}, 0)))
     64
@@ -307,38 +308,36 @@ def fingerprint(tables: Tables) -> str:
 
 
 def _of_table(table: Table) -> bytes:
-    digest = hashlib.sha256(
-        repr((table.name, len(table), sorted(table.date_only), sorted(table.fixed), table.derived)).encode()
-    )
-    for name in sorted(table.data.column_names):
-        digest.update(repr((name, str(_plain(table.data.column(name).type)))).encode())
-        digest.update(_of_column(table.data.column(name)))
-    return digest.digest()
+    columns = sorted(table.data.column_names)
+    kinds = [(name, str(_plain(table.data.column(name).type))) for name in columns]
+    facts = (table.name, len(table), sorted(table.date_only), sorted(table.fixed), table.derived, kinds)
+    # two numbers for each row, and their sums, which are the same in any order; a sum may wrap around
+    rows = [np.full(len(table), seed, dtype=np.int64) for seed in (0, 1)]
+    for name in columns:
+        for values in _numbers_of(table.data.column(name)):
+            for row in rows:
+                mix_in(row, values)
+    sums = [int(row.sum()) for row in rows]
+    return hashlib.sha256(repr((facts, sums)).encode()).digest()
 
 
 def _plain(stored: pa.DataType) -> pa.DataType:
     return stored.value_type if pa.types.is_dictionary(stored) else stored
 
 
-def _of_column(column: pa.ChunkedArray) -> bytes:
-    """Hash missingness, lengths and values apart, so that the borders of chunks leave no trace."""
-    missing, lengths, values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    for chunk in column.chunks:
-        plain = chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
-        missing.update(np.asarray(plain.is_null()).tobytes())
-        if pa.types.is_string(plain.type) or pa.types.is_large_string(plain.type):
-            filled = pc.fill_null(plain, "")
-            lengths.update(np.asarray(pc.binary_length(filled), dtype=np.int64).tobytes())
-            values.update(_text_bytes(filled))
-        else:
-            numbers = plain.cast(pa.int64()) if pa.types.is_timestamp(plain.type) else plain
-            values.update(np.asarray(pc.fill_null(numbers, False if pa.types.is_boolean(numbers.type) else 0)).tobytes())
-    return missing.digest() + lengths.digest() + values.digest()
-
-
-def _text_bytes(texts: pa.Array) -> bytes:
-    """Give the characters of a text array, one after another."""
-    whole = pa.concat_arrays([texts])  # a slice keeps its parent's buffer: copy the part that is meant
-    _, offsets, characters = whole.cast(pa.large_string()).buffers()
-    ends = np.frombuffer(offsets, dtype=np.int64)[whole.offset : whole.offset + len(whole) + 1]
-    return b"" if characters is None else bytes(memoryview(characters)[ends[0] : ends[-1]])
+def _numbers_of(column: pa.ChunkedArray) -> Iterator[NDArray[np.int64]]:
+    """Give the values of a column as whole numbers, equal ones for equal values, and which of them are missing."""
+    plain = _plain(column.type)
+    if pa.types.is_dictionary(column.type):
+        numbers, words = numbered(column)
+        yield np.append(numbers_of_texts(pa.chunked_array([words])), -1)[numbers]
+    elif pa.types.is_string(plain) or pa.types.is_large_string(plain):
+        yield numbers_of_texts(column)
+    else:
+        whole = _in_one(column)
+        numbers = whole.cast(pa.int64()) if not pa.types.is_floating(plain) else whole.cast(pa.float64())
+        if numbers.null_count:
+            numbers = pc.fill_null(numbers, 0)
+        yield np.ascontiguousarray(numbers.to_numpy(zero_copy_only=False)).view(np.int64)
+    if column.null_count:
+        yield np.asarray(column.is_null().to_numpy(), dtype=np.int64)

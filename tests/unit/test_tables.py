@@ -14,7 +14,7 @@ from staypower.labels.churn import find_population
 from staypower.labels.population import Status
 from staypower.labels.settings import NonContractualLabel
 from staypower.schemas import SCHEMAS
-from staypower.tables import Table, Tables, is_return
+from staypower.tables import Table, Tables, fingerprint, is_return
 
 TIME = pa.timestamp("us", "UTC")
 
@@ -86,3 +86,41 @@ def test_hours_between_a_date_and_a_clock_count_whole_days():
 def test_own_time_is_the_first_that_is_filled_in():
     rows = pa.table({"account_id": ["a", "b", "c"], "sent_at": times(5, None, None), "answered_at": times(9, 7, None)})
     assert Table(SCHEMAS["surveys"], rows).own_instants().tolist() == [5, 7, MISSING]
+
+
+def table_of(**columns: pa.Array) -> Tables:
+    return Tables({"usage": Table(SCHEMAS["usage"], pa.table(columns))}, DAY)
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_or_the_chunks_of_rows():
+    rng = np.random.default_rng(0)
+    rows = pa.table(
+        {
+            "account_id": [f"a{number}" for number in rng.integers(0, 50, 1000)],
+            "at": times(*rng.integers(0, DAY, 1000).tolist()),
+            "event": pa.array(rng.choice(["x", "y", None], 1000), pa.string()),
+            "quantity": pa.array(rng.random(1000), mask=rng.random(1000) < 0.1),
+        }
+    )
+    whole = fingerprint(table_of(**{name: rows.column(name) for name in rows.column_names}))
+    turned = rows.take(rng.permutation(1000))
+    parts = pa.concat_tables([turned[:13], turned[13:]])
+    coded = parts.set_column(2, "event", parts.column("event").dictionary_encode())
+    for same in (turned, parts, coded):
+        assert fingerprint(table_of(**{name: same.column(name) for name in same.column_names})) == whole
+
+
+def test_a_fingerprint_tells_what_differs():
+    one = {"account_id": pa.array(["a", "b"]), "at": times(0, 1), "quantity": pa.array([0.0, None])}
+    others = [
+        one | {"quantity": pa.array([None, 0.0])},
+        one | {"quantity": pa.array([0.0, 0.0])},
+        one | {"quantity": pa.array([0.0, 1e-300])},
+        one | {"account_id": pa.array(["b", "a"])},
+        one | {"account_id": pa.array(["a", "a"])},
+        one | {"at": times(0, 0)},
+        {name: pa.concat_arrays([column, column]) for name, column in one.items()},
+        {"account_id": one["account_id"], "at": one["at"], "units": one["quantity"]},
+    ]
+    found = {fingerprint(table_of(**each)) for each in (one, *others)}
+    assert len(found) == 1 + len(others)

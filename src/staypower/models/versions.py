@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from staypower.clock import now_text
 from staypower.errors import UsageError, nearest
 from staypower.models.champion import (
     ChampionLock,
@@ -107,7 +107,7 @@ class ModelVersions:
                     shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
             champion, version = self.champion(), self._next()
             record = VersionRecord(
-                version, digest, "", split, _now(), dict(metrics), dict(facts or {}), unfit, served=dict(served or {})
+                version, digest, "", split, now_text(), dict(metrics), dict(facts or {}), unfit, served=dict(served or {})
             )
             folder = self.folder / version
             seal_folder(files, folder)
@@ -195,7 +195,7 @@ class ModelVersions:
         write_versions(self.models_folder, self.name, {**self.records(), record.version: record})
 
     def _new_lock(self, record: VersionRecord, reason: str, history: tuple[str, ...] = ()) -> ChampionLock:
-        return ChampionLock(record.version, record.digest, record.run_id, _now(), reason, history, user_name())
+        return ChampionLock(record.version, record.digest, record.run_id, now_text(), reason, history, user_name())
 
     def _make_champion(self, record: VersionRecord, lock: ChampionLock) -> ChampionLock:
         write_champion(self.models_folder, self.name, lock)
@@ -211,7 +211,3 @@ def _fix(version: str) -> str:
         f"promote it anyway with `staypower models promote {version}{_FORCE}`, "
         f"or use it once with `staypower score --model {version}`"
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

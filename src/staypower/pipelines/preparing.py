@@ -127,6 +127,7 @@ def prepare_scorer(
     cutoff: int | None,
     accounts: tuple[str, ...] = (),
     previous: pd.DataFrame | None = None,
+    scored_at: str = "",
 ) -> Scorer:
     """Prepare a scorer for tables, wherever they lie."""
     return Scorer.of(
@@ -141,6 +142,7 @@ def prepare_scorer(
         options=scoring_options(settings, bundle),
         previous=previous,
         threads=settings.engine.threads,
+        scored_at=scored_at,
     )
 
 

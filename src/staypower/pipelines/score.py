@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.actions.choosing import choose_for, used_columns
+from staypower.clock import now_text
 from staypower.config.playbooks import load_action_options
 from staypower.config.settings import Settings
 from staypower.cutoffs import text_of
@@ -47,7 +48,7 @@ from staypower.results.result import Block, Result, Verbatim
 from staypower.scoring.scorer import Scorer
 from staypower.scoring.scores import ScoredParts, Scores, SparkScores, typed_rows
 from staypower.tables import BucketedTables
-from staypower.writing import read_table, require_table_path, write_rows
+from staypower.writing import read_table, require_table_path, write_atomically, write_rows
 
 __all__ = ["ScoreResult", "score"]
 
@@ -192,7 +193,9 @@ def score(
             settings.sources, settings.engine, progress=progress, buckets=buckets, folder=folder / "tables"
         )
         within = holding(read, asked)
-        scorer = prepare_scorer(settings, bundle, place, read, cutoff=at, accounts=asked, previous=compared)
+        scorer = prepare_scorer(
+            *(settings, bundle, place, read), cutoff=at, accounts=asked, previous=compared, scored_at=_scored_at(folder)
+        )
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
             scorer = scorer.at_estimated_prior(read, folder / "estimating", threads)
             scores, parts = _score(scorer, within, folder / "parts", threads)
@@ -203,6 +206,14 @@ def score(
         with progress.step("writing the scores"), sorting as (schema, rows):
             write_rows(rows, schema, path, staging=folder)
     return ScoreResult(scores, path, scorer.options.prior, ModelAge.of(bundle))
+
+
+def _scored_at(folder: Path) -> str:
+    """Return when a run began that may have been interrupted since: all its rows say one time."""
+    place = folder / "scored_at"
+    if not place.exists():
+        write_atomically(place, lambda temporary: temporary.write_text(now_text(), encoding="ascii"))
+    return place.read_text(encoding="ascii")
 
 
 def _action_columns(settings: Settings, scores: Scores | ScoredParts, tables: BucketedTables, bundle: Bundle) -> pa.Table:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ import pandas as pd
 
 from staypower import __version__
 from staypower.checking.checks import suspected_leaks
+from staypower.clock import now_milliseconds
 from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
@@ -198,7 +197,7 @@ def train(
     UsageError
         When the settings or tables cannot be used; every problem at once.
     """
-    settings, progress, began = settings_from(settings), progress_from(progress), int(time.time() * 1000)
+    settings, progress, began = settings_from(settings), progress_from(progress), now_milliseconds()
     until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
     tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=tables)
     data = fingerprint(tables)
@@ -267,7 +266,6 @@ def train(
         fit=twin.split_,
         age=age,
         data=data,
-        made_at=datetime.now(UTC),
         version=__version__,
         tier=tier,
         notes=(*suspicions, *notes),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from staypower.cutoffs import ALWAYS, DAY, text_of
 from staypower.dataset.building import Dataset
@@ -33,14 +32,13 @@ def write_card(
     fit: str,
     age: ModelAge,
     data: str,
-    made_at: datetime,
     version: str,
     tier: TierEvaluation | None = None,
     notes: Iterable[str] = (),
 ) -> str:
     """Write the model card in Markdown."""
     sections = (
-        ("", _opening(evaluation, tables, owner, f"{made_at:%Y-%m-%d %H:%M} UTC by staypower {version}")),
+        ("", _opening(evaluation, tables, owner, version)),
         ("Intended use", _intended_use(label)),
         ("Data", _data(tables, data)),
         ("What is predicted, and for whom", _target(label, dataset)),
@@ -58,10 +56,10 @@ def write_card(
     return "\n\n".join([f"# Model card: {_safe(name)}", *parts]) + "\n"
 
 
-def _opening(evaluation: Evaluation, tables: Tables, owner: str | None, made: str) -> str:
+def _opening(evaluation: Evaluation, tables: Tables, owner: str | None, version: str) -> str:
     facts = (
         ("Owner", owner or "not named: set `owner` in the config"),
-        ("Made", made),
+        ("Made by", f"staypower {version}"),
         ("Data observed until", f"{text_of(tables.observed_until)} (exclusive)"),
     )
     return f"{_safe(evaluation.headline)}\n\n{_listed(facts)}"

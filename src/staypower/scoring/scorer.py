@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from staypower.clock import now_text
 from staypower.cutoffs import text_of
 from staypower.engines.local import map_to_parts
 from staypower.evaluation.contacting import pays_above
@@ -121,6 +121,7 @@ class Scorer:
         options: ScoringOptions | None = None,
         previous: pd.DataFrame | None = None,
         threads: int = 2,
+        scored_at: str = "",
     ) -> Scorer:
         """Prepare scoring: the model, the label and the tables must belong together."""
         predictor = Predictor.of(bundle)
@@ -138,7 +139,7 @@ class Scorer:
             options=options or ScoringOptions(),
             previous=previous,
             threads=threads,
-            scored_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            scored_at=scored_at or now_text(),
         )
 
     @property

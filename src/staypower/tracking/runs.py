@@ -9,7 +9,6 @@ import math
 import os
 import re
 import socket
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from staypower.clock import now_milliseconds
 from staypower.models.bundle import read_bundle
 from staypower.models.versions import user_name
 from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
@@ -121,7 +121,7 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int = 0) -> None:
         """Log nested metrics with dotted names; what is missing or not finite is left out."""
-        now = int(time.time() * 1000)
+        now = now_milliseconds()
         found = [Metric(name, value, now, step) for name, value in finite_metrics(metrics).items()]
         for start in range(0, len(found), _MOST_METRICS):
             self._store.client.log_batch(self.run_id, metrics=found[start : start + _MOST_METRICS])

@@ -11,12 +11,12 @@ import sqlite3
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from staypower.clock import now
 from staypower.errors import UsageError, at_place
 from staypower.sources.addresses import shown_address
 from staypower.tracking.settings import TrackingSettings
@@ -117,7 +117,7 @@ def _prepare(folder: Path) -> tuple[str, ...]:
     for left in folder.glob(".mlflow.db.*"):  # of a process that died while it made a store under the lock
         left.unlink(missing_ok=True)
     if path.exists() and not _finished(path):
-        aside = path.with_name(f"{path.name}.unfinished-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        aside = path.with_name(f"{path.name}.unfinished-{now():%Y%m%dT%H%M%S%f}")
         with at_place(path):
             path.rename(aside)
         notes.append(f"an unfinished tracking store without runs was set aside as {aside}; a new one was made")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from staypower.clock import now_milliseconds
 from staypower.errors import readable
 from staypower.tracking.runs import TrackedRun, finite_metrics
 
@@ -26,7 +26,7 @@ class WrittenRun:
     tags: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     metrics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
-    began: int = field(default_factory=lambda: int(time.time() * 1000))  # milliseconds since 1970
+    began: int = field(default_factory=now_milliseconds)  # milliseconds since 1970
 
     def log_settings(self, settings: Mapping[str, Any]) -> None:
         """Keep nested settings."""
