@@ -25,6 +25,7 @@ from staypower.pipelines.report import report as report
 from staypower.pipelines.score import score as score
 from staypower.pipelines.train import train as train
 from staypower.pipelines.tune import tune as tune
+from staypower.pipelines.verify import verify as verify
 from staypower.simulation.company import simulate as simulate
 
 __version__: str

@@ -261,6 +261,7 @@ def test_a_killed_run_leaves_nothing_outside_the_cache_and_the_next_one_goes_on(
     assert all(name.startswith("demo/out/cache/") for name in strays)
     for part in finished:
         assert pq.read_metadata(part).num_rows >= 0
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "2000000000")  # the same run, continued years later
 
     calls: list[int] = []
     call = Scorer.__call__
@@ -269,6 +270,9 @@ def test_a_killed_run_leaves_nothing_outside_the_cache_and_the_next_one_goes_on(
     assert run(*words)[0] == 0
     assert 0 < len(calls) <= BUCKETS - len(finished)
     monkeypatch.undo()
+    moments = set(pq.read_table(path, columns=["scored_at"]).column(0).to_pylist())
+    assert len(moments) == 1
+    assert moments.pop() < "2033", "a resumed run is as old as its beginning"
     score(company, tmp_path / "whole.parquet", 1)
     assert rows_of(path).equals(rows_of(tmp_path / "whole.parquet"))
     assert not list(cache.glob("*-run-*"))

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from staypower import __version__
 from staypower.cutoffs import text_of
 from staypower.evaluation.resampling import Estimate
 
@@ -83,7 +84,7 @@ def test_what_it_was_learned_from_and_for_whom(company, card):
     assert trained.bundle.metadata["data_fingerprint"] in card
     assert f"ends within {settings.label.horizon} days after the cutoff" in card
     assert f"- **Data observed until**: {text_of(settings.observed_until)}" in card
-    assert re.search(r"- \*\*Made\*\*: \d{4}-\d\d-\d\d \d\d:\d\d UTC by staypower", card)
+    assert f"- **Made by**: staypower {__version__}" in card
     assert "not named: set `owner` in the config" in card
 
 

@@ -19,7 +19,7 @@ _LOOK = {
 }
 
 app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", **_LOOK)  # type: ignore[arg-type]
-models_app = typer.Typer(help="List the trained models, promote one, return to the previous one, log what waits.", **_LOOK)  # type: ignore[arg-type]
+models_app = typer.Typer(help="List the trained models; promote, roll back, verify or log them.", **_LOOK)  # type: ignore[arg-type]
 config_app = typer.Typer(help="Look at the settings.", **_LOOK)  # type: ignore[arg-type]
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
@@ -222,6 +222,16 @@ def promote(
 @command(models_app, job="pipelines.models.rollback")
 def rollback() -> None:
     """Make the previous champion the champion again."""
+
+
+@command(models_app, job="pipelines.verify.verify")
+def verify(
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="The version to make again.")],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE", help="What `train` was given, if it was given any.")
+    ] = None,
+) -> None:
+    """Make a version again from the data and the settings, and compare every byte; exit code 1 when anything differs."""
 
 
 @command(models_app, name="log", job="pipelines.models.log_models")

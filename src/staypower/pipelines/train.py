@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from staypower import __version__
-from staypower.checking.checks import suspected_leaks
 from staypower.clock import now_milliseconds
 from staypower.cutoffs import text_of
-from staypower.dataset.building import SAME_FOR_ALL, Dataset, build_dataset
-from staypower.dataset.cache import MatrixCache
-from staypower.dataset.sampled_tables import announcer
+from staypower.dataset.building import SAME_FOR_ALL, Dataset
 from staypower.evaluation import wording
-from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.result import Evaluation
-from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
-from staypower.explanation.learned import find_leaver_reasons
+from staypower.evaluation.tier import TierEvaluation
 from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle, write_bundle
-from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
 from staypower.models.versions import ModelVersion, ModelVersions
 from staypower.pipelines.arguments import (
     Moment,
@@ -36,16 +29,13 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
+from staypower.pipelines.fitting import Fitted, fit_model
 from staypower.pipelines.models import compare_versions, said_of_tracking
 from staypower.pipelines.preparing import open_to_train, scoring_options, tracker_of
 from staypower.progress import Progress
-from staypower.reporting.card import write_card
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result, Verbatim
 from staypower.scoring.ranges import RANGES, Beyond, beyond_to_plain, beyond_training, beyond_words, find_ranges
-from staypower.scoring.sealing import seal
-from staypower.sources.findings import Finding
-from staypower.tables import fingerprint
 from staypower.tracking.contents import log_comparison, log_data, log_evaluation, log_tier
 from staypower.tracking.runs import finite_metrics
 from staypower.tracking.waiting import WrittenRun
@@ -55,9 +45,6 @@ if TYPE_CHECKING:
     from staypower.results.pictures import Picture
 
 __all__ = ["TrainResult", "train"]
-
-# hardly any company is as predictable as this
-_TOO_GOOD = 0.99
 
 
 @dataclass(frozen=True)
@@ -200,118 +187,36 @@ def train(
     settings, progress, began = settings_from(settings), progress_from(progress), now_milliseconds()
     until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
     tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=tables)
-    data = fingerprint(tables)
-    with progress.step("building features and labels"):
-        dataset = build_dataset(
-            tables,
-            label=settings.label,
-            features=settings.features,
-            cutoffs=settings.cutoffs,
-            cache=MatrixCache(settings.output_folder / "cache", data),
-            need=("training", "test"),
-            least_churners=settings.model.min_churners,
-            threads=settings.model.threads or 2,
-            sampling=sampling,
-            announce=announcer(settings.engine.memory_bytes, progress),
-            between=settings.model.refit == "all",
-        )
-    with progress.step("fitting"):
-        twin = fit_classifier(dataset, settings.model)
-    with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
-        evaluation = evaluate_model(
-            dataset,
-            twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
-            tables,
-            label=settings.label,
-            features=settings.features,
-            evaluation=settings.evaluation,
-            costs=settings.costs,
-            portfolio=settings.portfolio,
-            capacity=settings.capacity,
-            seed=settings.model.seed,
-            threads=settings.model.threads or 2,
-        )
-        importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
-        evaluation = replace(evaluation, importance=importance)
-    learned_from = rows_to_score(dataset, settings.model)
-    with progress.step("fitting the model that scores, on all labelled cutoffs"):
-        scoring = fit_to_score(dataset, twin, settings.model)
-    with progress.step("fitting kinds, horizons and tier"):
-        secondary = fit_secondary_models(
-            dataset,
-            tables,
-            label=settings.label,
-            horizons=settings.horizons,
-            tier=settings.tier,
-            settings=settings.model,
-        )
-        tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
-    bundle = seal(
-        *(scoring, twin, dataset, learned_from, evaluation),
-        name=settings.name,
-        label=settings.label,
-        compare_by=settings.explanation.compare_by,
-        data=data,
-    )
-    leavers, found = find_leaver_reasons(scoring.model, learned_from, tables, settings.label, settings.explanation)
-    leaks = suspected_leaks(tables, dataset.labels.latest(), settings.label.hidden)
-    suspicions = _suspicions(evaluation, leaks)
-    age, notes = ModelAge.of(bundle), (*twin.notes_, *secondary.notes, *found)
-    card = write_card(
-        *(evaluation, dataset, tables),
-        name=settings.name,
-        owner=settings.owner,
-        label=settings.label,
-        features=settings.features,
-        fit=twin.split_,
-        age=age,
-        data=data,
-        version=__version__,
-        tier=tier,
-        notes=(*suspicions, *notes),
-    )
-    learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
-    bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
+    fitted = fit_model(settings, tables, sampling, cache=settings.output_folder / "cache", progress=progress)
+    bundle, dataset, evaluation = fitted.bundle, fitted.dataset, fitted.evaluation
     tracker, against = tracker_of(settings), None
     versions = tracker.versions
     # nothing that follows is lost when the tracking store cannot be reached: the model is sealed first, and logged at last
     with tempfile.TemporaryDirectory() as scratch:
         run = WrittenRun(Path(scratch) / "run", {"split": dataset.plan.split}, began=began)
         with progress.step("sealing the model"):
-            log_data(run, settings.to_dict(), dataset, data=data)
+            log_data(run, settings.to_dict(), dataset, data=fitted.data)
             log_evaluation(run, evaluation, scratch=Path(scratch))
-            log_tier(run, tier)
+            log_tier(run, fitted.tier)
             folder = Path(scratch) / "bundle"
             digest = write_bundle(bundle, folder)
             served = _choices(settings, bundle)
             now = versions.champion()
-            registered = _register(
-                *(versions, folder, digest, served, dataset, learned_from, evaluation), age=age, lacking=twin.lacking_
-            )
+            registered = _register(versions, folder, digest, served, fitted)
             tracker.keep(registered.version, run)
         if now is not None:
             with progress.step("comparing with the champion"):
-                against = compare_versions(settings, tables, registered.version, now.version, data=data)
+                against = compare_versions(settings, tables, registered.version, now.version, data=fitted.data)
             log_comparison(run, against)
             tracker.keep(registered.version, run)
     with progress.step("logging the run and the model"):
         tracking = tracker.mirrored()
     run_id = versions.records()[registered.version].run_id
     return TrainResult(
-        *(evaluation, dataset, bundle, registered, run_id, twin.split_, notes, tier, against, suspicions), tracking=tracking
+        *(evaluation, dataset, bundle, registered, run_id, fitted.twin.split_, fitted.notes, fitted.tier, against),
+        suspicions=fitted.suspicions,
+        tracking=tracking,
     )
-
-
-def _suspicions(evaluation: Evaluation, leaks: Iterable[Finding]) -> tuple[str, ...]:
-    """Say what looks like a leak."""
-    found = [f"Suspected leak: {leak.place} {leak.problem}: {leak.meaning}. Fix: {leak.fix}." for leak in leaks]
-    ranking = evaluation.scorers[evaluation.model]["auroc"]
-    if ranking.known and ranking.value > _TOO_GOOD:
-        found.append(
-            f"AUROC {ranking.value:.4f} is too good to be true: some column most likely holds the outcome. `staypower check` "
-            "and `staypower audit` look for it; look at the features of the highest importance first."
-        )
-    return tuple(found)
 
 
 def _choices(settings: Settings, bundle: Bundle) -> dict[str, Any]:
@@ -330,22 +235,18 @@ def _register(
     folder: Path,
     digest: str,
     served: Mapping[str, Any],
-    dataset: Dataset,
-    learned_from: Dataset,
-    evaluation: Evaluation,
-    *,
-    age: ModelAge,
-    lacking: str,
+    fitted: Fitted,
 ) -> ModelVersion:
     """Add the sealed model with what it and its twin were trained on, and whether it can be promoted automatically."""
-    training, test, plan = learned_from.part("training", "calibration"), dataset.part("test"), dataset.plan
+    training, test, plan = fitted.learned_from.part("training", "calibration"), fitted.dataset.part("test"), fitted.dataset.plan
+    age = ModelAge.of(fitted.bundle)
     facts = {
-        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(learned_from.plan.trained_until)}",
+        "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(fitted.learned_from.plan.trained_until)}",
         **({"twin": str(age)} if age.has_twin else {}),
         "learned_rows": f"{plural(len(training), 'row')} of {plural(training.distinct_accounts, 'account')}",
         "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
         "tested_rows": f"{plural(len(test), 'row')} of {plural(test.distinct_accounts, 'account')}",
     }
-    unfit = unfit_because(evaluation, churned_accounts=test.churned.distinct_accounts, lacking=lacking)
-    metrics = finite_metrics(dict(evaluation.metrics()))
+    unfit = unfit_because(fitted.evaluation, churned_accounts=test.churned.distinct_accounts, lacking=fitted.twin.lacking_)
+    metrics = finite_metrics(dict(fitted.evaluation.metrics()))
     return versions.add(folder, digest, metrics, split=plan.split, facts=facts, unfit=unfit, served=served)

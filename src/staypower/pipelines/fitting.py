@@ -1,0 +1,140 @@
+"""Fit the model of a config from its tables, with its evaluation: what `train` seals, and what `models verify` makes again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from staypower import __version__
+from staypower.checking.checks import suspected_leaks
+from staypower.dataset.building import Dataset, build_dataset
+from staypower.dataset.cache import MatrixCache
+from staypower.dataset.sampled_tables import announcer
+from staypower.dataset.sampling import Sampling
+from staypower.evaluation.assessment import evaluate_model
+from staypower.evaluation.result import Evaluation
+from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
+from staypower.explanation.learned import find_leaver_reasons
+from staypower.models.age import ModelAge
+from staypower.models.bundle import Bundle
+from staypower.models.churn import ChurnClassifier
+from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
+from staypower.progress import Progress
+from staypower.reporting.card import write_card
+from staypower.scoring.sealing import seal
+from staypower.sources.findings import Finding
+from staypower.tables import Tables, fingerprint
+
+if TYPE_CHECKING:
+    from staypower.config.settings import Settings
+
+__all__ = ["Fitted", "fit_model"]
+
+# hardly any company is as predictable as this
+_TOO_GOOD = 0.99
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that is not sealed yet, and what it was found from."""
+
+    bundle: Bundle
+    data: str  # fingerprint of the tables
+    dataset: Dataset
+    learned_from: Dataset  # the rows of the model that scores
+    twin: ChurnClassifier  # the model that was evaluated
+    evaluation: Evaluation
+    tier: TierEvaluation | None
+    notes: tuple[str, ...]
+    suspicions: tuple[str, ...]
+
+
+def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: Path, progress: Progress) -> Fitted:
+    """Build features and labels, fit, and evaluate on later cutoffs; matrices are kept in the folder `cache`."""
+    data = fingerprint(tables)
+    with progress.step("building features and labels"):
+        dataset = build_dataset(
+            tables,
+            label=settings.label,
+            features=settings.features,
+            cutoffs=settings.cutoffs,
+            cache=MatrixCache(cache, data),
+            need=("training", "test"),
+            least_churners=settings.model.min_churners,
+            threads=settings.model.threads or 2,
+            sampling=sampling,
+            announce=announcer(settings.engine.memory_bytes, progress),
+            between=settings.model.refit == "all",
+        )
+    with progress.step("fitting"):
+        twin = fit_classifier(dataset, settings.model)
+    with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
+        evaluation = evaluate_model(
+            dataset,
+            twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
+            tables,
+            label=settings.label,
+            features=settings.features,
+            evaluation=settings.evaluation,
+            costs=settings.costs,
+            portfolio=settings.portfolio,
+            capacity=settings.capacity,
+            seed=settings.model.seed,
+            threads=settings.model.threads or 2,
+        )
+        importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
+        evaluation = replace(evaluation, importance=importance)
+    learned_from = rows_to_score(dataset, settings.model)
+    with progress.step("fitting the model that scores, on all labelled cutoffs"):
+        scoring = fit_to_score(dataset, twin, settings.model)
+    with progress.step("fitting kinds, horizons and tier"):
+        secondary = fit_secondary_models(
+            dataset,
+            tables,
+            label=settings.label,
+            horizons=settings.horizons,
+            tier=settings.tier,
+            settings=settings.model,
+        )
+        tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
+    bundle = seal(
+        *(scoring, twin, dataset, learned_from, evaluation),
+        name=settings.name,
+        label=settings.label,
+        compare_by=settings.explanation.compare_by,
+        data=data,
+    )
+    leavers, found = find_leaver_reasons(scoring.model, learned_from, tables, settings.label, settings.explanation)
+    leaks = suspected_leaks(tables, dataset.labels.latest(), settings.label.hidden)
+    suspicions = _suspicions(evaluation, leaks)
+    age, notes = ModelAge.of(bundle), (*twin.notes_, *secondary.notes, *found)
+    card = write_card(
+        *(evaluation, dataset, tables),
+        name=settings.name,
+        owner=settings.owner,
+        label=settings.label,
+        features=settings.features,
+        fit=twin.split_,
+        age=age,
+        data=data,
+        version=__version__,
+        tier=tier,
+        notes=(*suspicions, *notes),
+    )
+    learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
+    bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
+    return Fitted(bundle, data, dataset, learned_from, twin, evaluation, tier, notes, suspicions)
+
+
+def _suspicions(evaluation: Evaluation, leaks: Iterable[Finding]) -> tuple[str, ...]:
+    """Say what looks like a leak."""
+    found = [f"Suspected leak: {leak.place} {leak.problem}: {leak.meaning}. Fix: {leak.fix}." for leak in leaks]
+    ranking = evaluation.scorers[evaluation.model]["auroc"]
+    if ranking.known and ranking.value > _TOO_GOOD:
+        found.append(
+            f"AUROC {ranking.value:.4f} is too good to be true: some column most likely holds the outcome. `staypower check` "
+            "and `staypower audit` look for it; look at the features of the highest importance first."
+        )
+    return tuple(found)
