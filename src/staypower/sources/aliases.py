@@ -10,7 +10,7 @@ import pyarrow as pa
 from staypower.errors import UsageError
 from staypower.sources.opening import open_source
 from staypower.sources.settings import TableSource
-from staypower.sources.values import as_text
+from staypower.sources.values import as_text, quoted_text
 
 __all__ = ["aliases_of", "followed"]
 
@@ -25,9 +25,12 @@ def aliases_of(sources: Mapping[str, Sequence[TableSource]], folder: Path, objec
         for name in (given.given, given.kept):
             if name not in opened.columns:
                 raise UsageError.of("the source has no such column", f"{place}: {name}", "write a column of the source")
-        one, other = (f"nullif(trim({as_text(opened.columns[name])}), '')" for name in (given.given, given.kept))
-        sql = f"SELECT DISTINCT {one}, {other} FROM {opened.relation} WHERE {one} IS NOT NULL AND {other} IS NOT NULL"
-        pairs = [(str(row[0]), str(row[1])) for row in opened.connection.execute(sql).fetchall()]
+        old, new = (f"trim({as_text(opened.columns[name])})" for name in (given.given, given.kept))
+        if given.separator is not None:
+            old = f"trim(unnest(string_split({old}, {quoted_text(given.separator)})))"
+        sql = f"SELECT DISTINCT one, other FROM (SELECT {old} AS one, {new} AS other FROM {opened.relation})"
+        rows = opened.connection.execute(f"{sql} WHERE one <> '' AND other <> ''").fetchall()
+        pairs = [(str(row[0]), str(row[1])) for row in rows]
     leads = followed(pairs, place)
     return pa.table({"given": pa.array(list(leads), pa.string()), "kept": pa.array(list(leads.values()), pa.string())})
 

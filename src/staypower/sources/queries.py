@@ -103,13 +103,7 @@ class Query:
     @staticmethod
     def time(value: Value) -> str:
         """Read a value as a time; what is no time leaves a mark."""
-        trimmed = value
-        if value.kind == "text":
-            # `2024-01-05 22:10:00 -0500` is a time, with or without the blank
-            bare = f"trim({value.sql}, {_SPACES})"
-            trimmed = Value(
-                f"CASE WHEN contains({bare}, ' +') OR contains({bare}, ' -') THEN {_joined(bare)} ELSE {bare} END", "text"
-            )
+        trimmed = Value(f"trim({value.sql}, {_SPACES})", "text") if value.kind == "text" else value
         return _marked(value, as_time(trimmed, lenient=True), "TIMESTAMPTZ '-infinity'")
 
     def is_date(self, column: PlannedColumn) -> bool:
@@ -157,10 +151,6 @@ class Query:
         inner = self.select(f"{as_text(column.value)} AS given, {read} AS read")
         sql = f"SELECT DISTINCT given FROM (SELECT given FROM ({inner}) WHERE {condition} LIMIT 2000) LIMIT 3"
         return tuple(repr(str(row[0])) for row in self.opened.connection.execute(sql).fetchall())
-
-
-def _joined(text: str) -> str:
-    return f"regexp_replace({text}, '^(.*[0-9]) ([+-][0-9]{{2}}:?[0-9]{{2}})$', '\\1\\2')"
 
 
 def _marked(value: Value, read: str, mark: str, *, always: bool = False) -> str:

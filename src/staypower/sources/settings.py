@@ -35,6 +35,9 @@ class Aliases(BaseModel):
     query: str | None = Field(default=None, description="one SELECT to run in a database, instead of `table`")
     given: str = Field(alias="from", description="the column of ids that are used no more")
     kept: str = Field(alias="to", description="the column of the ids that they were merged into")
+    separator: str | None = Field(
+        default=None, min_length=1, description="what stands between several ids in one cell of `from`, such as `;`"
+    )
 
 
 class TableSource(BaseModel):
@@ -82,7 +85,7 @@ class TableSource(BaseModel):
     aliases: Aliases | None = Field(
         default=None,
         description="`accounts` only: accounts that were merged, `{source: merges.csv, from: old_id, to: new_id}`; every table "
-        "then counts the old id as the new one",
+        'then counts the old id as the new one; `separator: ";"` where one cell of `from` holds several ids',
     )
     key_via: str | None = Field(
         default=None, description="find `account_id` through a foreign key: the name of the table that has both, yours included"

@@ -106,14 +106,18 @@ def as_number(value: Value, *, decimal: str = ".", lenient: bool = False) -> str
 
 
 def as_time(value: Value, *, lenient: bool = False) -> str:
-    """Write a value as a time in UTC.
+    """Write a value as a time in UTC; in a text an offset may follow a blank, as in `2024-01-05 22:10:00 -0500`.
 
-    >>> as_time(Value("x", "text"), lenient=True)
-    'TRY_CAST(x AS TIMESTAMPTZ)'
+    >>> as_time(Value("x", "time"))
+    'x'
     """
     if value.kind == "time":
         return value.sql
-    return f"{'TRY_CAST' if lenient else 'CAST'}({value.sql} AS TIMESTAMPTZ)"
+    text = value.sql
+    if value.kind == "text":
+        joined = f"regexp_replace({text}, '^(.*[0-9]) ([+-][0-9]{{2}}:?[0-9]{{2}})$', '\\1\\2')"
+        text = f"CASE WHEN contains({text}, ' +') OR contains({text}, ' -') THEN {joined} ELSE {text} END"
+    return f"{'TRY_CAST' if lenient else 'CAST'}({text} AS TIMESTAMPTZ)"
 
 
 def as_flag(value: Value, *, lenient: bool = False) -> str:

@@ -50,6 +50,17 @@ def test_merged_accounts_are_one(tmp_path, sources, buckets):
     assert sorted(tables["usage"].data.column("account_id").to_pylist()) == ["A", "A", "A", "C", "E"]
 
 
+def test_one_cell_names_several_merged_accounts(tmp_path):
+    (tmp_path / "acc.csv").write_text("id,merged\nA,B; C ;A\nE,D\nF,\n")
+    accounts = {"source": "acc.csv", "account_id": "id", "aliases": {"source": "acc.csv", "from": "merged", "to": "id"}}
+    accounts["aliases"]["separator"] = ";"
+    (tmp_path / "use.csv").write_text("id,at\n" + "".join(f"{name},2024-01-0{day}\n" for day, name in enumerate("ABCDF", 1)))
+    given = {"accounts": [accounts], "usage": [{"source": "use.csv", "account_id": "id", "at": "at"}]}
+    read = {name: [TableSource.model_validate(one) for one in listed] for name, listed in given.items()}
+    tables = read_tables(read, folder=tmp_path)[0]
+    assert sorted(tables["usage"].data["account_id"].to_pylist()) == ["A", "A", "A", "E", "F"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
 def test_chains_lead_to_one_that_is_left_or_are_refused(pairs):
     texts = [(str(one), str(other)) for one, other in pairs]
