@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from staypower.outputs.kinds import OUTPUTS
 from staypower.schemas import SCHEMAS, SURVEY_SCALE_COLUMNS, Column, TableSchema
 from staypower.sources.formats import FORMATS
 from staypower.sources.settings import RESERVED
 
-__all__ = ["document_expressions", "document_keys", "document_schemas"]
+__all__ = ["document_expressions", "document_formats", "document_keys", "document_outputs", "document_schemas"]
 
 # what the rules of `staypower.sources.expressions` allow
 _FUNCTIONS = {
@@ -69,6 +70,12 @@ def document_formats() -> str:
         rows.append(f"| {form.label} | `{form.name}` | {endings} | {spark} | {form.example} |")
     head = "| files | `format` | endings (`.gz` may follow) | on Spark | how to write it |\n|---|---|---|---|---|"
     return head + "\n" + "\n".join(rows)
+
+
+def document_outputs() -> str:
+    """Write the places that rows are written to in Markdown."""
+    rows = [f"| {kind.label} | {kind.example} | {kind.note} |" for kind in OUTPUTS.values()]
+    return "| place | how to write it | what is written |\n|---|---|---|\n" + "\n".join(rows)
 
 
 def document_keys() -> str:

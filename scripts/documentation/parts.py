@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from documentation.features import document_aggregations, document_catalogue, document_combinations
-from documentation.inputs import document_expressions, document_formats, document_keys, document_schemas
+from documentation.inputs import document_expressions, document_formats, document_keys, document_outputs, document_schemas
 from documentation.metrics import document_baselines, document_family, document_metrics
 from documentation.names import document_names
 from documentation.settings import document_settings
@@ -26,6 +26,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "combinations": document_combinations,
         "tables": document_schemas,
         "formats": document_formats,
+        "outputs": document_outputs,
         "keys": document_keys,
         "functions": document_expressions,
         "settings": document_settings,

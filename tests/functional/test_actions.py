@@ -266,6 +266,6 @@ def test_bad_input_exits_with_2(company, override: str, said: str) -> None:
 
 
 def test_a_strange_ending_is_refused_before_the_work(company) -> None:
-    code, _, err = run("actions", "-c", str(company.config), "-o", "list.xlsx")
+    code, _, err = run("actions", "-c", str(company.config), "-o", "list.txt")
     assert code == 2
-    assert "let the name end in `.parquet` or `.csv`" in err
+    assert "let the name end in `.csv`, `.xlsx` or `.parquet`" in err

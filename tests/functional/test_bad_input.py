@@ -180,7 +180,7 @@ def test_scoring_without_a_model(folder):
 
 
 def test_unknown_kind_of_output(folder):
-    assert ".parquet" in refused(folder, "--output", "scores.xlsx", command="score")
+    assert ".parquet" in refused(folder, "--output", "scores.txt", command="score")
 
 
 def test_a_tampered_bundle_is_refused(folder):

@@ -37,7 +37,7 @@ COMMANDS = [
     (["check", "--all"], "check", "check", {"every_note": True}),
     (["features"], "features", "list_features", {"build": False, "output": None}),
     (["features", "--list"], "features", "list_features", {"build": False, "output": None}),
-    (["features", "--build", "-o", "x.parquet"], "features", "list_features", {"build": True, "output": Path("x.parquet")}),
+    (["features", "--build", "-o", "x.parquet"], "features", "list_features", {"build": True, "output": "x.parquet"}),
     (["train"], "train", "train", {"as_of": None}),
     (["train", "--as-of", "2025-10-06"], "train", "train", {"as_of": "2025-10-06"}),
     (["evaluate", "--model", "2"], "evaluate", "evaluate", {"model": "2", "prior": None}),
@@ -56,7 +56,7 @@ COMMANDS = [
         "score",
         {
             "cutoff": "2025-07-01",
-            "output": Path("s.csv"),
+            "output": "s.csv",
             "model": "1",
             "accounts": ["007", "a b"],
             "previous": None,
@@ -68,7 +68,7 @@ COMMANDS = [
         ["actions", "--cutoff", "2025-07-01", "-o", "a.csv", "--model", "1"],
         "actions",
         "actions",
-        {"cutoff": "2025-07-01", "output": Path("a.csv"), "model": "1"},
+        {"cutoff": "2025-07-01", "output": "a.csv", "model": "1"},
     ),
     (["models", "list"], "list_models", "list_models", {}),
     (

@@ -15,9 +15,10 @@ from small_bundle import small_bundle
 
 from staypower.errors import UsageError, at_place, place_error
 from staypower.models.bundle import write_bundle
+from staypower.outputs.files import write_table
 from staypower.results.pictures import Picture, write_pictures
 from staypower.scoring.predictions import Predictor
-from staypower.writing import write_atomically, write_table
+from staypower.writing import write_atomically
 
 FRAME = pd.DataFrame({"account_id": ["a"], "p": [0.5]})
 # no such place can be made: the first two by the system's own file systems, the third because a file is in the way

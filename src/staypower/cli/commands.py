@@ -28,7 +28,10 @@ app.add_typer(config_app, name="config")
 Model = Annotated[
     str | None, typer.Option("--model", metavar="VERSION", help="A model version or bundle folder; by default the champion.")
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the rows here.")]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="PLACE", help="Write the rows to this file or table of a database (`...#table`)."),
+]
 Cutoff = Annotated[
     str | None,
     typer.Option("--cutoff", metavar="DATE", help="Use what was known then; by default at the end of the data."),

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from staypower.actions.action_list import ActionList
 from staypower.actions.choosing import choose_for, used_columns
 from staypower.actions.wording import brief_blocks
 from staypower.config.playbooks import load_action_options
+from staypower.cutoffs import text_of
 from staypower.errors import UsageError
 from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
+from staypower.outputs.kinds import probed_place
+from staypower.outputs.place import Rows
 from staypower.pipelines.arguments import (
     Moment,
     SettingsLike,
@@ -24,7 +28,7 @@ from staypower.pipelines.arguments import (
     instant_from,
     model_from,
     opened,
-    output_from,
+    place_from,
     progress_from,
     settings_from,
     tables_from,
@@ -34,7 +38,6 @@ from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim, as_text
 from staypower.scoring.scores import Scores
-from staypower.writing import require_table_path, write_table
 
 if TYPE_CHECKING:
     from staypower.results.pictures import Picture
@@ -47,7 +50,7 @@ class ActionsResult(Result):
     """The list, and where it was written."""
 
     actions: ActionList
-    path: Path
+    path: Path | str  # of a table its address
     model: str = ""  # what it was trained on, and how old that is
 
     def frame(self) -> pd.DataFrame:
@@ -96,7 +99,9 @@ def actions(
     scores : ScoreResult or Scores, optional
         From `score`, with the same tables and model; by default every account is scored.
     output : str or Path, optional
-        A name that ends in `.parquet` or `.csv`; by default `actions.parquet` in the output folder.
+        A name that ends in `.parquet`, `.csv` or `.xlsx` (a sheet per owner), or a table of a database
+        (`postgresql://host/db#schema.table`, `sqlite:///file#table`), where rows of the same cutoff and model are replaced; by
+        default `actions.parquet` in the output folder.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -106,8 +111,8 @@ def actions(
         One row per account on the list in `.frame()`; `.actions` holds the list with what was measured of past actions.
     """
     settings, progress, at = settings_from(settings), progress_from(progress), instant_from("cutoff", cutoff)
-    path = require_table_path(output_from(output) or settings.output_folder / f"actions.{settings.output.format}")
-    options = load_action_options(settings)  # problems of the playbook are named before any work begins
+    options = load_action_options(settings)  # problems of the playbook and the output are named before any work begins
+    goal = probed_place(place_from(output) or settings.output_folder / f"actions.{settings.output.format}")
     given_scores = _scores_from(scores)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
@@ -117,7 +122,10 @@ def actions(
         with progress.step("choosing actions"):
             rows = there.frame(used_columns(settings.output.reasons))
             chosen = choose_for(rows, found.tables, options, cutoff=there.cutoff, bundle=bundle)
-    return ActionsResult(chosen, write_table(chosen.table, path), ModelAge.of(bundle).said_at(there.cutoff))
+    rows = pa.Table.from_pandas(chosen.table, preserve_index=False)
+    replaces = {"cutoff": [text_of(there.cutoff)], "model_name": [str(bundle.metadata.get("name", ""))]}
+    goal.write(Rows([rows], rows.schema, "Actions", replaces))
+    return ActionsResult(chosen, goal.shown, ModelAge.of(bundle).said_at(there.cutoff))
 
 
 def _scores_from(scores: Scores | ScoreResult | None) -> Scores | None:

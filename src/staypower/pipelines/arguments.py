@@ -18,12 +18,12 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
 from staypower.engines.opening import Opened, fitting, load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
+from staypower.outputs.files import read_table
 from staypower.progress import Progress
 from staypower.results.result import printable
 from staypower.scoring.scores import PreviousScores
 from staypower.scoring.settings import ScoringSettings
 from staypower.tables import BucketedTables, Tables
-from staypower.writing import read_table
 
 if TYPE_CHECKING:
     from staypower.sources.findings import Finding
@@ -42,6 +42,7 @@ __all__ = [
     "nearest_accounts",
     "opened",
     "output_from",
+    "place_from",
     "previous_from",
     "prior_from",
     "progress_from",
@@ -202,6 +203,13 @@ def output_from(output: str | Path | None) -> Path | None:
     if output is None or isinstance(output, (str, Path)):
         return None if output is None else Path(output)
     raise _refuse("output", output, "give a path")
+
+
+def place_from(output: str | Path | None) -> str | Path | None:
+    """Return the path or address to write rows to."""
+    if output is None or isinstance(output, (str, Path)):
+        return output
+    raise _refuse("output", output, "give a path, or the address of a database with `#schema.table` at its end")
 
 
 def require_flags(**flags: object) -> None:

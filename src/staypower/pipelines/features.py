@@ -14,23 +14,25 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from staypower.config.settings import Settings
-from staypower.cutoffs import midnight_after
+from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.bucketed_matrix import KEYS, MatrixRows, varying
 from staypower.dataset.building import Dataset, require_features
 from staypower.dataset.building import build_dataset as dataset_of
-from staypower.dataset.cutoff_plan import choose_plan
+from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
 from staypower.engines.local import map_to_parts, sorted_parts
 from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, open_tables, working_folder
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
+from staypower.outputs.kinds import probed_place
+from staypower.outputs.place import Place, Rows
 from staypower.pipelines.arguments import (
     Moment,
     SettingsLike,
     TablesLike,
     frames_from,
     instant_from,
-    output_from,
+    place_from,
     progress_from,
     read_tables,
     require_flags,
@@ -42,7 +44,6 @@ from staypower.progress import Progress
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Head, Heading, Items, Result, TableBlock, Verbatim
 from staypower.tables import BucketedTables
-from staypower.writing import require_table_path, write_rows
 
 __all__ = ["FeatureResult", "build_dataset", "build_features", "list_features"]
 
@@ -121,8 +122,9 @@ def list_features(
         Whether to compute the features of every account at every cutoff of the plan, with labels, and write them. Rows are
         made, sorted and written some accounts at a time, so neither they nor the tables need to fit in memory.
     output : str or Path, optional
-        A name that ends in `.parquet` or `.csv`; with `engine: spark` a folder or `table:NAME`. By default `features.parquet`
-        in the output folder, on Spark the folder `features`.
+        A name that ends in `.parquet`, `.csv` or `.xlsx`, or a table of a database (`postgresql://host/db#schema.table`,
+        `sqlite:///file#table`), where rows of the same cutoffs are replaced; with `engine: spark` a folder or `table:NAME`. By
+        default `features.parquet` in the output folder, on Spark the folder `features`.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -132,13 +134,13 @@ def list_features(
         One row per feature in `.frame()`; `.path` is what was written.
     """
     require_flags(build=build)
-    settings, progress, output = settings_from(settings), progress_from(progress), output_from(output)
+    settings, progress, output = settings_from(settings), progress_from(progress), place_from(output)
     if settings.engine.kind == "spark":
         cluster, frames = engine_of_cluster(tables=tables), frames_from(tables)
         return FeatureResult(
             *cluster.features_on_spark(settings, progress=progress, build=build, output=output, objects=frames)
         )
-    path = require_table_path(output or settings.output_folder / "features.parquet")
+    goal = probed_place(output or settings.output_folder / "features.parquet") if build else None
     given = tables_from(settings, tables, progress)
     size = {"cutoffs": settings.cutoffs.count if build else 0, "features": _EXPECTED}
     buckets, files = (1, ()) if given is not None else buckets_of(settings.sources, settings.engine, **size)
@@ -147,34 +149,37 @@ def list_features(
         opened = given or open_tables(
             settings.sources, settings.engine, progress=progress, buckets=buckets, folder=folder / "tables"
         )
-        if not build:
+        if goal is None:
             cutoff = midnight_after(opened.observed_until)
             return FeatureResult(declare(opened, settings.features, cutoff=cutoff, hidden=settings.label.hidden))
         with progress.step("building features and labels"):
-            catalogue, parts = _build(settings, opened, folder / "parts")
+            plan, catalogue, parts = _build(settings, opened, folder / "parts")
         with progress.step("writing the matrix"):
-            rows = _write(settings, parts, catalogue, path, folder)
-    return FeatureResult(catalogue, path, rows)
+            rows = _write(settings, parts, catalogue, goal, plan.all.tolist(), folder)
+    return FeatureResult(catalogue, goal.shown, rows)
 
 
-def _build(settings: Settings, tables: BucketedTables, folder: Path) -> tuple[Catalogue, list[Path]]:
+def _build(settings: Settings, tables: BucketedTables, folder: Path) -> tuple[CutoffPlan, Catalogue, list[Path]]:
     """Build the rows of every bucket into a file of its own, and say which columns to keep."""
     plan = choose_plan(tables, settings.label, settings.cutoffs)
     catalogue = declare(tables, settings.features, cutoff=plan.trained_until, hidden=settings.label.hidden)
     require_features(catalogue)
     rows = MatrixRows(settings.label, catalogue, plan)
     parts = map_to_parts(tables, rows, folder, threads=settings.engine.threads)
-    return varying(catalogue, parts), parts
+    return plan, varying(catalogue, parts), parts
 
 
-def _write(settings: Settings, parts: list[Path], catalogue: Catalogue, path: Path, folder: Path) -> int:
+def _write(
+    settings: Settings, parts: list[Path], catalogue: Catalogue, goal: Place, cutoffs: Sequence[int], folder: Path
+) -> int:
+    """Write the rows of all buckets in order."""
     memory = database_memory(settings.engine.memory_bytes)
     columns = (*KEYS, *catalogue.names)
     with sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=settings.engine.threads, columns=columns) as (
         schema,
         batches,
     ):
-        write_rows(batches, schema, path, staging=folder)
+        goal.write(Rows(batches, schema, "Features", {"cutoff": [text_of(cutoff) for cutoff in cutoffs]}), staging=folder)
     return sum(pq.read_metadata(part).num_rows for part in parts)
 
 

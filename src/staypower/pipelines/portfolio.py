@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from staypower.outputs.files import write_table
 from staypower.pipelines.arguments import SettingsLike, TablesLike, opened, progress_from, settings_from, tables_from
 from staypower.portfolio.building import measure_portfolio
 from staypower.portfolio.result import Portfolio
 from staypower.progress import Progress
-from staypower.writing import write_table
 
 __all__ = ["portfolio"]
 

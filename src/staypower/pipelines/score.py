@@ -22,6 +22,9 @@ from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
 from staypower.models.prior import PriorCorrection
+from staypower.outputs.files import read_table
+from staypower.outputs.kinds import probed_place
+from staypower.outputs.place import Rows
 from staypower.pipelines.arguments import (
     AccountIds,
     Moment,
@@ -34,7 +37,7 @@ from staypower.pipelines.arguments import (
     instant_from,
     model_from,
     opened,
-    output_from,
+    place_from,
     previous_from,
     progress_from,
     require_flags,
@@ -48,7 +51,7 @@ from staypower.results.result import Block, Result, Verbatim
 from staypower.scoring.scorer import Scorer
 from staypower.scoring.scores import ScoredParts, Scores, SparkScores, typed_rows
 from staypower.tables import BucketedTables
-from staypower.writing import read_table, require_table_path, write_atomically, write_rows
+from staypower.writing import write_atomically
 
 __all__ = ["ScoreResult", "score"]
 
@@ -59,7 +62,7 @@ class ScoreResult(Result):
 
     # in memory, in files where the tables were too large for memory, or on a cluster
     scores: Scores | ScoredParts | SparkScores
-    path: Path | str | None = None  # the list, when it was written; on a cluster a folder or a table
+    path: Path | str | None = None  # the list, when it was written; of a table its address; on a cluster a folder or a table
     prior: PriorCorrection | None = None  # what rescaled the probabilities to another base rate, when asked for
     age: ModelAge | None = None  # what the model was trained on; None for scores that were made before it was kept
 
@@ -82,8 +85,11 @@ class ScoreResult(Result):
         """Return one row per account, sorted by `account_id`; see `Scores` for the columns."""
         if isinstance(self.scores, Scores):
             return self.scores.frame()
-        if isinstance(self.path, Path) and self.path.is_file():
+        if isinstance(self.path, Path) and self.path.is_file() and self.path.suffix != ".xlsx":
             return read_table(self.path)
+        if isinstance(self.scores, ScoredParts):
+            fix = "read them there, or write them to a Parquet file"
+            raise UsageError.of("the scores are where they were written, not in memory", str(self.path), fix)
         fix = "read them with Spark, or score with `engine: embedded`"
         raise UsageError.of("the scores lie on a cluster", str(self.path), fix)
 
@@ -140,8 +146,9 @@ def score(
     prior : float or "estimate", optional
         Base rate above 0 and below 1 that probabilities are rescaled to; by default `scoring.prior` of the settings.
     output : str or Path, optional
-        A name that ends in `.parquet` or `.csv`; with `engine: spark` a folder or `table:NAME`. By default the list is written
-        to the output folder.
+        A name that ends in `.parquet`, `.csv` or `.xlsx`, or a table of a database (`postgresql://host/db#schema.table`,
+        `sqlite:///file#table`), where rows of the same cutoff and model are replaced; with `engine: spark` a folder or
+        `table:NAME`. By default the list is written to the output folder.
     write : bool, default True
         Whether to write the list. Without it the tables are read into memory and nothing is written.
     progress : Progress, optional
@@ -159,7 +166,7 @@ def score(
     """
     require_flags(write=write)
     settings, progress = with_prior(settings_from(settings), prior), progress_from(progress)
-    at, asked, output = instant_from("cutoff", cutoff), accounts_from(accounts), output_from(output)
+    at, asked, output = instant_from("cutoff", cutoff), accounts_from(accounts), place_from(output)
     if settings.engine.kind == "spark":
         cluster = engine_of_cluster(accounts=asked, previous=previous, tables=tables, prior=settings.scoring.prior)
         frames = frames_from(tables)
@@ -169,12 +176,12 @@ def score(
         return ScoreResult(*made)
     # a list of a few accounts must not replace that of all
     name = "scores-selected" if asked else "scores"
-    path = require_table_path(output or settings.output_folder / f"{name}.{settings.output.format}")
+    goal = probed_place(output or settings.output_folder / f"{name}.{settings.output.format}") if write else None
     earlier = previous_from(previous)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     compared = None if earlier is None else earlier.table
-    if not write:
+    if goal is None:
         with opened(settings, tables_from(settings, tables, progress), name="score", progress=progress) as found:
             few = rows_for(settings, found.tables, asked)
             made = score_tables(settings, bundle, place, few, progress=progress, cutoff=at, accounts=asked, previous=compared)
@@ -204,8 +211,13 @@ def score(
             added = _action_columns(settings, scores, read, bundle) if acts else None
         sorting = sorted_parts(parts, temporary=folder / "sorting", memory=memory, threads=threads, joined=added)
         with progress.step("writing the scores"), sorting as (schema, rows):
-            write_rows(rows, schema, path, staging=folder)
-    return ScoreResult(scores, path, scorer.options.prior, ModelAge.of(bundle))
+            replaces = {
+                "cutoff": [text_of(scores.cutoff)],
+                "model_name": [str(bundle.metadata.get("name", ""))],
+                "account_id": asked,
+            }
+            goal.write(Rows(rows, schema, "Scores", replaces), staging=folder)
+    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle))
 
 
 def _scored_at(folder: Path) -> str:

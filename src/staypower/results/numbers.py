@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-__all__ = ["UNKNOWN", "chance", "count", "decimal", "interval", "money", "percent", "plain", "plural", "short", "signed"]
+__all__ = [
+    "IN_SPREADSHEETS",
+    "UNKNOWN",
+    "chance",
+    "count",
+    "decimal",
+    "interval",
+    "money",
+    "percent",
+    "plain",
+    "plural",
+    "short",
+    "signed",
+]
 
 UNKNOWN = "-"  # what stands where there is no number
+# the same in cells of a spreadsheet, which keep the whole number: its own codes
+IN_SPREADSHEETS: Mapping[str, str] = MappingProxyType(
+    {"percent": "0.0%", "money": "#,##0", "number": "General", "time": "yyyy-mm-dd hh:mm"}
+)
 
 
 def decimal(value: float, digits: int = 3) -> str:

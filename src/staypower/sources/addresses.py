@@ -45,8 +45,15 @@ def shown_address(text: str) -> str:
     """
     if not is_address(text):
         return text
+    # a password with `/`, `?` or `#` in it ends where the last `@` stands
+    scheme, _, rest = text.partition("://")
+    begun = re.match(r"([^/@:?#]*):[^@]*[/?#].*@", rest)
+    if begun and "@" not in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+        text = f"{scheme}://{begun[1]}:***@{rest[begun.end() :]}"
     try:
         parts = urlsplit(text)
+        if not parts.netloc:
+            return _SECRET.sub(r"\1=***", text)
         host = parts.netloc.rpartition("@")[2]
         name = parts.netloc.rpartition("@")[0].partition(":")[0]
         hidden = f"{name}:***@" if ":" in parts.netloc.rpartition("@")[0] else f"{name}@" if name else ""

@@ -21,6 +21,7 @@ from pyspark.sql.pandas.types import to_arrow_type
 
 from staypower.engines.settings import EngineSettings
 from staypower.errors import Problem, UsageError
+from staypower.outputs.kinds import OUTPUTS
 from staypower.sources.format import Format
 from staypower.sources.formats import FORMATS, by_ending
 from staypower.sources.opening import path_of
@@ -217,7 +218,8 @@ def row_order(frame: DataFrame, number: int) -> Column:
     )
 
 
-_SINGLE = (".parquet", ".csv")
+_DATABASES = tuple(f"{scheme}:" for kind in OUTPUTS.values() for scheme in kind.schemes)
+_SINGLE = tuple(ending for kind in OUTPUTS.values() for ending in kind.endings)
 
 
 def place_of(output: Path | str | None, folder: str, name: str) -> str:

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from staypower.errors import UsageError
-from staypower.writing import read_table, write_atomically, write_rows, write_table
+from staypower.outputs.files import read_table, write_rows, write_table
+from staypower.writing import write_atomically
 
 FRAME = pd.DataFrame({"account_id": ["=cmd()", "+1", "-1", "@a", "007", None], "p": [-0.5, 0.1, 0.2, 0.3, 0.4, 0.5]})
 
@@ -54,7 +55,7 @@ def test_a_place_that_is_a_file_is_refused(tmp_path):
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_where_batches_end_leaves_no_trace(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr("staypower.writing._ROWS_PER_GROUP", 7)
+    monkeypatch.setattr("staypower.outputs.files._ROWS_PER_GROUP", 7)
     rows = pa.table({"account_id": [f"={n}" if n % 3 else None for n in range(40)], "p": [n / 7 for n in range(40)]})
     whole = write_rows([rows], rows.schema, tmp_path / f"whole.{ending}").read_bytes()
     for cuts in ((0, 40), (0, 1, 8, 8, 39, 40), tuple(range(41))):
