@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 SPARK := $(VENV)/.spark
+SITE := $(VENV)/.site
 WORKERS ?= 2
 
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -24,6 +25,10 @@ $(STAMP): requirements/lock.txt pyproject.toml scripts/preflight.py
 $(SPARK): $(STAMP) requirements/spark.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/spark.txt
 	@touch $(SPARK)
+
+$(SITE): $(STAMP) requirements/docs.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/docs.txt
+	@touch $(SITE)
 
 demo: $(STAMP)  ## simulate a company, train, evaluate and score it
 	@$(PYTHON) scripts/preflight.py --system-only
@@ -46,9 +51,10 @@ lint: $(STAMP)  ## style, types and layers only
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-docs: $(STAMP)  ## write the generated pages and notebooks again
+docs: $(SITE)  ## write the generated pages and notebooks again, and make the site: site/index.html
 	$(BIN)/python scripts/write_docs.py
 	$(BIN)/python scripts/write_notebooks.py
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --fresh-env --quiet docs site
 
 lock:  ## resolve the locked versions again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
@@ -57,7 +63,10 @@ lock:  ## resolve the locked versions again (needs uv)
 	echo 'pyspark>=4.0,<5' | uv pip compile - --universal --python-version 3.11 --generate-hashes -c requirements/lock.txt \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -o requirements/spark.txt
+	printf '%s\n' furo myst-parser sphinx | uv pip compile - --universal --python-version 3.11 --generate-hashes -c requirements/lock.txt \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  -o requirements/docs.txt
 
 clean:  ## remove the environment and everything the commands made
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find mlruns models -mindepth 1 ! -name README.md -delete

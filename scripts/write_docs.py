@@ -21,7 +21,7 @@ def generated_pages() -> Mapping[Path, str]:
 
     docs = ROOT / "docs"
     pages = {docs / "features" / f"{family}.md": drawn_page(family) for family in FAMILIES}
-    for path in sorted(docs.glob("*.md")):
+    for path in sorted(docs.rglob("*.md")):
         page = path.read_text(encoding="utf-8")
         if parts_of(page):
             pages[path] = renew(page)

@@ -150,7 +150,7 @@ class Case:
 
     def markdown(self) -> str:
         """Write the case for the docs."""
-        parts = [f"### {self.title}", self.says]
+        parts = [f"## {self.title}", self.says]
         told = [f"`{key}: {_plain(value)}`" for key, value in self.settings.items()]
         told += [
             f"`{name}: {{{', '.join(f'{k}: {_plain(v)}' for k, v in more.items())}}}`" for name, more in self.mapping.items()

@@ -17,7 +17,7 @@ def test_every_page_is_current():
 
 
 def test_every_part_stands_on_exactly_one_page():
-    standing = [part for page in DOCS.glob("*.md") for part in parts_of(page.read_text(encoding="utf-8"))]
+    standing = [part for page in DOCS.rglob("*.md") for part in parts_of(page.read_text(encoding="utf-8"))]
     assert sorted(standing) == sorted(PARTS)
 
 
