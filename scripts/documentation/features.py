@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.declaring import FAMILIES
-from staypower.features.definition import COMBINATIONS, DIRECTIONS, Combination, Definition, Feature, Template
+from staypower.features.definition import COMBINATIONS, DIRECTIONS, Combination, Definition, Template
 from staypower.features.families.relationship import attribute_feature
 from staypower.features.families.support import priority_features
 from staypower.features.families.surveys import instrument_features, touchpoint_feature
@@ -18,7 +18,7 @@ __all__ = ["document_aggregations", "document_catalogue", "document_combinations
 
 Entries = Sequence[Definition | Template]
 _INSTRUMENTS = ("nps", "csat", "ces1", "ces2")
-_HEADS = ("feature", "unit", "window", "table", "aggregation", "empty", "lever", "more of it", "description")
+_HEADS = ("feature", "meaning", "computed as", "lever", "more of it")
 _HEAD = f"| {' | '.join(_HEADS)} |\n|{'---|' * len(_HEADS)}"
 
 
@@ -59,33 +59,35 @@ def document_catalogue() -> str:
 
 def _row(entry: Definition | Template, windows: Sequence[int]) -> str:
     made = entry.definition if isinstance(entry, Template) else entry
-    name, window = made.name, made.window_text
+    name, window = made.name, _window(made)
     if isinstance(entry, Template):
         days = [str(window) for window in windows if entry.shortest <= window <= entry.longest]
-        name, window = f"{made.name}_<w>d", f"last {', '.join(days)} days"
-    if isinstance(made, Combination):
-        table, how, empty = ", ".join(f"`{one}`" for one in made.inputs), f"`{made.how}`", ""
-        window = window if isinstance(entry, Template) else ""
-    else:
-        table, how, empty = made.table, f"`{made.aggregation}`{_of(made)}", "0" if made.empty == 0 else "missing"
+        name, window = f"{made.name}_<w>d", f"w = {', '.join(days)}"
+    meaning = made.description if made.unit in made.description else f"{made.description} ({made.unit})"
     cells = (
         f"`{name}`",
-        made.unit,
-        window,
-        table,
-        how,
-        empty,
+        f"{meaning}; {window}" if window else meaning,
+        _how(made),
         made.lever or "",
         DIRECTIONS.get(made.direction, ""),
-        made.description,
     )
-    return "| " + " | ".join(cells) + " |"
+    return f"| {' | '.join(cells)} |"
 
 
-def _of(feature: Feature) -> str:
-    column = f" of `{feature.column}`" if feature.column else ""
-    where = f" where {' and '.join(condition.text for condition in feature.where)}" if feature.where else ""
-    return column + where
+def _window(made: Definition) -> str:
+    """Say which days count where the name does not."""
+    if isinstance(made, Combination) or made.window_text in ("ever", "now", f"in the last {made.window} days"):
+        return ""
+    return made.window_text
+
+
+def _how(made: Definition) -> str:
+    if isinstance(made, Combination):
+        inputs = ", ".join(f"`{one.rstrip('!')}`" for one in made.inputs)
+        return f"`{made.how}` of {inputs}"
+    column = f" `{made.column}`" if made.column else ""
+    where = f" where {' and '.join(condition.text for condition in made.where)}" if made.where else ""
+    return f"`{made.aggregation}`{column} of {made.table}{where}"
 
 
 def document_aggregations() -> str:
@@ -94,7 +96,7 @@ def document_aggregations() -> str:
         f"| `{how.name}` | {how.needs_column or '-'} | {'0' if how.empty == 0 else 'missing'} | {how.meaning} |"
         for how in AGGREGATIONS.values()
     ]
-    return "| aggregation | column | of nothing | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
+    return "| aggregation | of | of nothing | meaning |\n|---|---|---|---|\n" + "\n".join(rows)
 
 
 def document_combinations() -> str:

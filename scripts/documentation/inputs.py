@@ -38,27 +38,25 @@ def document_schemas() -> str:
 
 def _table(schema: TableSchema) -> str:
     times = " and/or ".join(f"`{time}`" for time in schema.times)
-    needed = f"Needs `account_id` and {times}." if schema.name != "accounts" else f"Needs `account_id`; {times} gives tenure."
-    repeated = f" `{schema.row_id}` names a row: of rows that repeat it the first known is kept." if schema.row_id else ""
-    rows = ["| `account_id` | id | - | the account |"]
-    rows += [_row(column, schema) for column in schema.columns if column.name not in SURVEY_SCALE_COLUMNS]
-    rows.append("| `known_at` | time | - | when the row arrived: it is invisible before |")
-    head = "| column | kind | known from | note |\n|---|---|---|---|"
-    return f"### `{schema.name}`\n\n{needed}{repeated}\n\n{head}\n" + "\n".join(rows)
+    needed = f"needs `account_id` and {times}" if schema.name != "accounts" else f"needs `account_id`; {times} gives tenure"
+    repeated = f"; `{schema.row_id}` names a row" if schema.row_id else ""
+    known: dict[str, list[str]] = {}
+    for column in schema.columns:
+        if column.name not in SURVEY_SCALE_COLUMNS and column.name not in schema.times:
+            bound = "" if column.minimum is None else f" >= {column.minimum:g}"
+            known.setdefault(_known(column, schema), []).append(f"`{column.name}` ({column.kind}{bound})")
+    rows = [f"| {when} | {', '.join(names)} |" for when, names in known.items()]
+    return f"### `{schema.name}`\n\n`{schema.name}` {needed}{repeated}.\n\n| known | columns |\n|---|---|\n" + "\n".join(rows)
 
 
-def _row(column: Column, schema: TableSchema) -> str:
-    known = f"`{column.known_from}`" if column.known_from else "the row's time"
-    notes = []
-    if column.name in schema.times:
-        notes.append("the row's time")
+def _known(column: Column, schema: TableSchema) -> str:
+    """Say from when the values of a column are used."""
     if column.mutable:
-        after = f"used from {known}" if column.known_from else "not used"
-        versions = " or the rows have `valid_from`" if schema.column("valid_from") else ""
-        notes.append(f"may change: {after} unless declared `fixed`{versions}")
-    if column.minimum is not None:
-        notes.append(f"below {column.minimum:g} is missing")
-    return f"| `{column.name}` | {column.kind} | {known} | {'; '.join(notes)} |"
+        after = f"from `{column.known_from}`" if column.known_from else "not used"
+        return f"{after}, unless declared `fixed`{' or dated by `valid_from`' if schema.column('valid_from') else ''}"
+    if column.known_from == column.name:
+        return "at that time"
+    return f"from `{column.known_from}`" if column.known_from else "with the row"
 
 
 def document_formats() -> str:

@@ -15,39 +15,19 @@ from pydantic.fields import FieldInfo
 
 from staypower.config.problems import is_kind
 from staypower.config.settings import Settings
-from staypower.schemas import SCHEMAS, SURVEY_SCALE_COLUMNS, Column
-from staypower.sources.settings import RESERVED, TableSource
 
 __all__ = ["document_settings"]
 
-_EVERY_TABLE = "Every table has `account_id`, and may have `known_at`.\n"
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "none"}
 
 
 def document_settings() -> str:
     """Write every key with its type, default and meaning as Markdown tables."""
     parts = ["### Top level\n", *_table(Settings, sections=True)]
-    parts += ["", "### Columns of the canonical tables\n", _EVERY_TABLE, *_columns()]
     for name, field in Settings.model_fields.items():
-        for model in _models(field.annotation):
+        for model in _models(field.annotation) if name != "tables" else ():
             parts += ["", f"### `{name}`{_kind(model)}\n", *_table(model), *_inner_tables(name, model)]
     return "\n".join(parts)
-
-
-def _columns() -> Iterator[str]:
-    yield "| table | its time | other columns |"
-    yield "|---|---|---|"
-    for name, schema in SCHEMAS.items():
-        times = " or ".join(f"`{time}`" for time in schema.times)
-        hidden = (*schema.times, *SURVEY_SCALE_COLUMNS)
-        others = [_column(column) for column in schema.columns if column.name not in hidden]
-        more = ["any attribute of your own"] if name == "accounts" else []
-        yield f"| `{name}` | {times} | {', '.join([*others, *more])} |"
-
-
-def _column(column: Column) -> str:
-    """Name a column, and mark what changes while the row lives: used only with `valid_from`, or when declared `fixed`."""
-    return f"`{column.name}`{'*' if column.mutable else ''}"
 
 
 def _kind(model: type[BaseModel]) -> str:
@@ -67,8 +47,6 @@ def _table(model: type[BaseModel], *, sections: bool = False) -> Iterator[str]:
     yield "|---|---|---|---|"
     meanings = _documented(model)
     for name, field in model.model_fields.items():
-        if model is TableSource and name not in RESERVED:
-            continue
         kind = _words_of(field) or ("section" if sections and _models(field.annotation) else _type(field.annotation))
         meaning = _cell(field.description or meanings.get(name, ""))
         yield f"| `{field.alias or name}` | {kind}{_bounds(field)} | {_default(field)} | {meaning} |"
