@@ -26,5 +26,5 @@ html_theme_options = {
 
 
 def setup(app: Sphinx) -> None:
-    """Show the drawn tables of `labels.md` as plain text."""
+    """Show the drawn tables of `labels/drawn.md` as plain text."""
     app.add_lexer("labels", TextLexer)

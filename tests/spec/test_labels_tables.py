@@ -1,4 +1,4 @@
-"""The drawn tables of docs/labels.md, read from the page and run."""
+"""The drawn tables of docs/labels/drawn.md, read from the page and run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from staypower.labels.settings import LabelSettings
 from staypower.schemas import SCHEMAS, Column, TableSchema
 from staypower.tables import Table, Tables
 
-PAGE = Path(__file__).parents[2] / "docs" / "labels.md"
+PAGE = Path(__file__).parents[2] / "docs" / "labels" / "drawn.md"
 CHURN = TableSchema("churn", ("churned_at",), (Column("churned_at", "time"),))
 Rows = list[dict[str, str]]
 
