@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -59,6 +61,7 @@ FOLD = "fold_{}"
 """The name in a bundle of the trees that score the accounts of one fold, and saw the outcome of none of them."""
 
 _MOST_SECONDARY = 64
+_LISTED = 10
 _PARTS = {"calibration", "features", "metadata"}
 
 
@@ -313,20 +316,50 @@ def take_features(X: pd.DataFrame | Floats, names: Sequence[str]) -> Floats:
     [[2.0, 1.0]]
     """
     if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):  # a polars frame: never take its columns by position
-        X = pd.DataFrame({str(name): np.asarray(X[name], dtype=np.float64) for name in X.columns if str(name) in names})
+        X = pd.DataFrame({str(name): X[name].to_pandas() for name in X.columns if str(name) in names})
     if isinstance(X, pd.DataFrame):
-        known = [str(column) for column in X.columns]
-        missing = [name for name in names if name not in set(known)]
-        problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:10]]
-        if problems:
-            raise UsageError(problems)
-        X = X.set_axis(known, axis=1)[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
+        X = _doubles(X, names)
     features = np.ascontiguousarray(X, dtype=np.float64)
     if features.ndim != 2 or features.shape[1] != len(names):
         raise UsageError.of("wrong shape", str(features.shape), f"give {len(names)} features per row")
     if np.isinf(features).any():
         raise UsageError.of("infinite feature value", f"{int(np.isinf(features).sum())} values", "give a missing value")
     return features
+
+
+def _doubles(rows: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """Take the features out of a frame as doubles, whatever numbers and missing values it holds them in."""
+    known = [str(column) for column in rows.columns]
+    place = {name: at for at, name in enumerate(known)}
+    missing = [name for name in names if name not in place]
+    problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:_LISTED]]
+    if len(missing) > _LISTED:
+        problems.append(Problem("more features are missing", str(len(missing) - _LISTED), "build them as in training"))
+    twice = [name for name in names if known.count(name) > 1]
+    problems += [Problem("a feature is there twice", name, "leave one of the columns out") for name in twice[:_LISTED]]
+    if problems:
+        raise UsageError(problems)
+    found = np.empty((len(rows), len(names)))
+    for number, name in enumerate(names):
+        values = _widened(rows.iloc[:, place[name]])
+        if values is None:
+            problems.append(Problem("a feature is not a number", name, "give numbers; categories as their codes"))
+        else:
+            found[:, number] = values
+    if problems:
+        raise UsageError(problems)
+    return found
+
+
+def _widened(values: pd.Series) -> Floats | None:
+    """Return a column as doubles, None where it holds anything but numbers and missing values."""
+    if values.dtype == object:
+        there = values.dropna()
+        if not all(isinstance(value, (Real, Decimal, np.bool_)) for value in there):
+            return None
+    elif not pd.api.types.is_numeric_dtype(values.dtype) or values.dtype.kind == "c":
+        return None
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def write_bundle(bundle: Bundle, folder: str | Path) -> str:

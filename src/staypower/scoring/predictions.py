@@ -19,6 +19,7 @@ from staypower.explanation.reasons import Explanation
 from staypower.features.catalogue import Catalogue
 from staypower.labels.tier_settings import TIERS, Told
 from staypower.metrics.risk import RiskBands, high_risk_above
+from staypower.models.bundle import take_features
 from staypower.models.secondary import horizons_of, kinds_of
 from staypower.models.tier_prediction import UNKNOWN, choose_tiers, predict_tiers, tier_models
 
@@ -115,7 +116,6 @@ class Predictor:
 
 
 ACCOUNT = "account_id"
-_LISTED = 10
 _WHY_ACCOUNTS = "each account is scored by trees that never saw its outcome"
 
 
@@ -177,6 +177,10 @@ class FeatureRowScorer:
             if self.bundle.folds and rows[ACCOUNT].isna().any():
                 blank = f"{int(rows[ACCOUNT].isna().sum())} of {len(rows)} rows"
                 raise UsageError.of("rows without an account", blank, f"fill `{ACCOUNT}`: {_WHY_ACCOUNTS}")
+            known = rows[ACCOUNT].dropna()
+            if not all(isinstance(one, str) for one in known):
+                fix = "give ids as text, as the tables have them"
+                raise UsageError.of("an account id is not text", f"column `{ACCOUNT}`", fix)
             return rows[ACCOUNT].to_numpy(dtype=object)
         if self.bundle.folds:
             raise UsageError.of("rows without an account", f"no column `{ACCOUNT}`", f"add it: {_WHY_ACCOUNTS}")
@@ -184,19 +188,5 @@ class FeatureRowScorer:
 
     def _features(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Take the model's features as numbers."""
-        there = {str(name) for name in rows.columns}
-        missing = [name for name in self.bundle.feature_names if name not in there]
-        problems = [Problem("a feature is missing", name, "build it as in training") for name in missing[:_LISTED]]
-        if len(missing) > _LISTED:
-            problems.append(Problem("more features are missing", str(len(missing) - _LISTED), "build them as in training"))
-        if problems:
-            raise UsageError(problems)
-        found = {}
-        for name in self.bundle.feature_names:
-            try:
-                found[name] = rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
-            except (TypeError, ValueError):
-                problems.append(Problem("a feature is not a number", name, "give numbers; categories as their codes"))
-        if problems:
-            raise UsageError(problems)
-        return pd.DataFrame(found, columns=list(self.bundle.feature_names))
+        names = self.bundle.feature_names
+        return pd.DataFrame(take_features(rows, names), columns=list(names))

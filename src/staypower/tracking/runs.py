@@ -21,6 +21,7 @@ from staypower.models.bundle import read_bundle
 from staypower.models.versions import user_name
 from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
 from staypower.tracking.store import (
+    AnyType,
     ColSpec,
     DataType,
     Metric,
@@ -79,14 +80,14 @@ class ServedModel(PythonModel):
 
 
 def signature_of(scorer: FeatureRowScorer) -> ModelSignature:
-    """Return the signature: doubles in, scores out.
+    """Return the signature: the names of the features in, scores out.
 
-    `account_id` is optional. So, for MLflow, are the features: it would refuse a row without one of them before the model is
-    asked, in a message that either repeats the caller's rows or names nothing. The model itself refuses, and names what is
-    missing. Missing values are NaN or null.
+    For MLflow every column is optional and of any type: it would refuse whole numbers, and a row without a feature, before the
+    model is asked, in a message that either repeats the caller's rows or names nothing. The model itself widens whole numbers,
+    refuses what is no number or not there, and names the column. Missing values are NaN or null.
     """
-    inputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, ACCOUNT, required=False)]
-    inputs += [ColSpec(DataType.double, name, required=False) for name in scorer.bundle.feature_names]
+    names = (ACCOUNT, *scorer.bundle.feature_names)
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(AnyType(), name, required=False) for name in names]  # type: ignore[no-untyped-call]
     kinds = {float: DataType.double, str: DataType.string}
     outputs: list[ColSpec | TensorSpec] = [ColSpec(kinds[kind], name) for name, kind in scorer.columns.items()]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))

@@ -34,8 +34,10 @@ with warnings.catch_warnings():
     from mlflow.models import Model, ModelSignature
     from mlflow.pyfunc.model import PythonModel
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
 
 __all__ = [
+    "AnyType",
     "ColSpec",
     "DataType",
     "Metric",

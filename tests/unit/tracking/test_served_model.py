@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import mlflow
@@ -57,7 +58,8 @@ def test_it_takes_doubles_and_tells_what_scoring_tells(logged: Path) -> None:
     assert scored["reason_1"].tolist() == expected["reason_1"].tolist()
     assert (scored.loc[expected["lever_1"].isna(), "lever_1"] == "").all(), "a missing text is empty"
     inputs, outputs = model.metadata.signature.inputs, model.metadata.signature.outputs
-    assert {str(column.type) for column in inputs.inputs[1:]} == {"DataType.double"}
+    assert inputs.input_names() == ["account_id", *FEATURES]
+    assert not any(column.required for column in inputs.inputs)
     assert outputs.input_names() == [name for name in scored if name != "account_id"]
 
 
@@ -89,8 +91,54 @@ def test_no_refusal_repeats_a_row(logged: Path, change: str) -> None:
     said = str(refused.value)
     assert "secret" not in said
     assert "0.1234" not in said
-    if change != "text":
-        assert "a feature is missing: plan_now" in said
+    assert f"a feature is {'not a number' if change == 'text' else 'missing'}: plan_now" in said
+
+
+def widths(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The same rows of whole numbers in every type that a frame can hold them in."""
+    whole = rows.round()
+    some = whole.fillna(1.0)
+    return {
+        "int64": some.astype("int64"),
+        "int32": some.astype("int32"),
+        "uint8": some.astype("uint8"),
+        "bool": some.astype("bool"),
+        "Int64": whole.astype("Int64"),
+        "Float64": whole.astype("Float64"),
+        "boolean": whole.astype("bool").where(whole.notna(), None).astype("boolean"),
+        "arrow": whole.astype("Int64").astype("int64[pyarrow]"),
+        "object": whole.astype(object).where(whole.notna(), None),
+        "decimal": whole.map(lambda value: None if np.isnan(value) else Decimal(int(value))),
+    }
+
+
+@pytest.mark.parametrize("kind", list(widths(feature_rows(5, 2))))
+def test_whole_numbers_and_nullable_ones_are_widened_by_the_served_model_and_by_the_bundle(logged: Path, kind: str) -> None:
+    rows = widths(feature_rows(5, 40))[kind]
+    plain = rows.astype("float64") if kind != "decimal" else rows.map(lambda one: np.nan if one is None else float(one))
+    bundle = small_bundle()
+    expected = bundle.predict(plain)
+    assert bundle.predict(rows).tolist() == expected.tolist()
+    assert mlflow.pyfunc.load_model(str(logged)).predict(rows)["churn_probability"].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [["1", "2", "3"], pd.to_datetime(["2024-01-01"] * 3), [1j, 2, 3], [[1], [2], [3]], pd.Categorical(["a", "b", "a"])],
+)
+def test_a_refused_column_is_named_by_the_served_model_and_by_the_bundle(logged: Path, column: object) -> None:
+    rows = feature_rows(5, 3).assign(csat_last=column)
+    for predict in (small_bundle().predict, mlflow.pyfunc.load_model(str(logged)).predict):
+        with pytest.raises(UsageError, match="a feature is not a number: csat_last"):
+            predict(rows)
+
+
+def test_ids_that_are_no_text_and_features_that_are_there_twice_are_refused_by_name(logged: Path) -> None:
+    model, rows = mlflow.pyfunc.load_model(str(logged)), feature_rows(5, 3)
+    with pytest.raises(UsageError, match="an account id is not text: column `account_id`"):
+        model.predict(rows.assign(account_id=[1, 2, 3]))
+    with pytest.raises(UsageError, match="a feature is there twice: csat_last"):
+        small_bundle().predict(pd.concat([rows, rows[["csat_last"]]], axis=1))
 
 
 def test_a_bundle_with_one_byte_changed_is_not_loaded(logged: Path, tmp_path: Path) -> None:
