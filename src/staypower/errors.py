@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
+from staypower.addresses import shown_in
+
 
 class ExitCode(IntEnum):
     """What the command line returns.
@@ -40,6 +42,11 @@ class Problem:
     problem: str  # what is wrong, in the user's words
     value: str  # the value concerned and where it stands
     fix: str  # the move that fixes it
+
+    def __post_init__(self) -> None:
+        # whoever writes a message, no address in it shows a secret
+        for part in ("problem", "value", "fix"):
+            object.__setattr__(self, part, shown_in(str(getattr(self, part))))
 
     def __str__(self) -> str:
         return f"{self.problem}: {self.value}. Fix: {self.fix.rstrip('.')}."

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from staypower.addresses import shown_in
+
 
 class Progress:
     """Announce the steps of a run on standard error.
@@ -22,7 +24,7 @@ class Progress:
     def say(self, message: str) -> None:
         """Write one line."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that speaks
+            print(shown_in(message), file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that speaks
 
     @contextmanager
     def step(self, message: str) -> Iterator[None]:

@@ -21,6 +21,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from staypower.addresses import shown_in
 from staypower.errors import ExitCode, UsageError, place_error
 from staypower.progress import Progress
 
@@ -144,7 +145,7 @@ def _stop() -> int:
 
 
 def _admit() -> int:
-    typer.echo(traceback.format_exc(), err=True)
+    typer.echo(shown_in(traceback.format_exc()), err=True)
     typer.echo("This is a bug in staypower, not a problem with your data: please report the lines above.", err=True)
     return int(ExitCode.OURS)
 

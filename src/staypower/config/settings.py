@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PrivateAttr
 
 from staypower.actions.playbook import ActionSettings
+from staypower.addresses import is_address, shown_address
 from staypower.config.problems import Origins
 from staypower.cutoffs import instant_of
 from staypower.dataset.settings import CutoffSettings, SamplingSettings
@@ -47,7 +48,10 @@ class OutputSettings(BaseModel):
 
 def _check_name(value: object) -> object:
     if isinstance(value, str) and not _NAME.fullmatch(value):
-        suggestion = re.sub(r"[^A-Za-z0-9_-]+", "-", value).strip("-0123456789_")[:64] or "company"
+        suggestion = (
+            re.sub(r"[^A-Za-z0-9_-]+", "-", "" if is_address(value) else shown_address(value)).strip("-0123456789_")[:64]
+            or "company"
+        )
         raise ValueError(
             "not usable as the name of a folder and a model Fix: use letters, digits, `-` and `_`, a letter first: "
             f"`{suggestion}`"
@@ -182,11 +186,20 @@ class Settings(BaseModel):
             name: sources[0] if len(sources) == 1 and f"tables.{name}.0" not in listed else sources
             for name, sources in tables.items()
         }
-        return {key: written if key == "tables" else values[key] for key in type(self).model_fields}
+        return {key: _shown(written if key == "tables" else values[key]) for key in type(self).model_fields}
 
     def origins(self) -> dict[str, str]:
         """Say for every single setting where it came from: a line of the file, `--set`, or `default`."""
         return {path: self._origins.written(path) or "default" for path in _leaves(self.to_dict())}
+
+
+def _shown(value: Any) -> Any:
+    """Write every address among plain values without its secrets."""
+    if isinstance(value, dict):
+        return {key: _shown(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner) for inner in value]
+    return shown_address(value) if isinstance(value, str) else value
 
 
 def _write_source(source: TableSource) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from staypower.addresses import shown_in
 from staypower.cutoffs import text_of
 from staypower.errors import UsageError, at_place
 from staypower.outputs.place import Kind, Place, Rows, with_times
-from staypower.sources.addresses import shown_in
 from staypower.sources.values import quoted_name
 from staypower.writing import probe_place, write_atomically
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from staypower.addresses import is_address, scheme_of, shown_address
 from staypower.errors import UsageError, nearest
 from staypower.outputs.databases import POSTGRESQL, SQLITE
 from staypower.outputs.files import CSV, PARQUET
 from staypower.outputs.place import Kind, Place
 from staypower.outputs.workbooks import WORKBOOK
-from staypower.sources.addresses import is_address, scheme_of, shown_address
 
 __all__ = ["OUTPUTS", "probed_place"]
 

@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
+from staypower.addresses import shown_address
 from staypower.cutoffs import instant_of
-from staypower.sources.addresses import shown_address
 
 __all__ = ["Kind", "Place", "Rows", "with_times"]
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from staypower.addresses import is_address, shown_address
 from staypower.errors import UsageError, nearest
 from staypower.pipelines.arguments import progress_from
 from staypower.progress import Progress
 from staypower.proposal.facts import look_at, sources_at, sources_in, telling
 from staypower.proposal.proposing import Proposal, propose_from
-from staypower.sources.addresses import is_address, shown_address
 from staypower.sources.formats import in_words
 from staypower.writing import write_atomically
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from staypower.addresses import shown_address
 from staypower.errors import UsageError
-from staypower.sources.addresses import shown_address
 from staypower.sources.advice import Values, as_numbers, as_times, written_name
 from staypower.sources.formats import FORMATS, by_address, by_ending
 from staypower.sources.opening import OpenSource, open_source

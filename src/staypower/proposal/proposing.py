@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from staypower.addresses import is_address
 from staypower.errors import UsageError
 from staypower.proposal.facts import FileFacts, words_of
 from staypower.proposal.links import find_links
@@ -17,7 +18,6 @@ from staypower.proposal.vocabulary import likeness, vocabulary
 from staypower.results.numbers import count, percent, plural
 from staypower.results.result import Block, Head, Items, Result, TableBlock, Verbatim
 from staypower.schemas import SCHEMAS
-from staypower.sources.addresses import is_address
 
 __all__ = ["Proposal", "propose_from"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote
 
+from staypower.addresses import shown_address, shown_in
 from staypower.errors import UsageError, nearest
-from staypower.sources.addresses import shown_address, shown_in
 from staypower.sources.format import Format, Opening
 from staypower.sources.queries_allowed import one_select
 from staypower.sources.values import quoted_name
@@ -130,45 +130,48 @@ def _read_workbook(opening: Opening) -> str:
     return _copied(opening, _as_texts(names, filled, opening.place))
 
 
-def _tables_of_postgresql(address: str) -> list[str]:
-    from adbc_driver_postgresql import dbapi
-
-    sql = (
-        "SELECT table_schema || '.' || table_name FROM information_schema.tables "
-        "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
-    )
-    with dbapi.connect(address) as connection, connection.cursor() as cursor:
-        cursor.execute(sql)
-        return [str(row[0]) for row in cursor.fetchall()]
-
-
-def _read_postgresql(opening: Opening) -> str:
-    """Stream a table or a query of a PostgreSQL server, within a transaction that may only read."""
-    where = f"{opening.place}: {shown_address(opening.address)}"
+@contextmanager
+def _postgresql(address: str, where: str) -> Iterator[Any]:
+    """Hold a connection to a PostgreSQL server that may only read; what it refuses is a problem of that place."""
     try:
         from adbc_driver_manager import Error
         from adbc_driver_postgresql import dbapi
     except ModuleNotFoundError as error:
         fix = "install it with `pip install 'staypower[postgres]'`"
         raise UsageError.of("reading PostgreSQL needs an extra", where, fix) from error
-    source = opening.source
+    try:
+        with dbapi.connect(address) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+            yield cursor
+    except Error as error:
+        fix = "check that the server answers, the user may read, and `table` or `query` is right"
+        raise UsageError.of(f"PostgreSQL says: {shown_in(str(error)).strip()[:300]}", where, fix) from error
+
+
+def _tables_of_postgresql(address: str) -> list[str]:
+    sql = (
+        "SELECT table_schema || '.' || table_name FROM information_schema.tables "
+        "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+    )
+    with _postgresql(address, shown_address(address)) as cursor:
+        cursor.execute(sql)
+        return [str(row[0]) for row in cursor.fetchall()]
+
+
+def _read_postgresql(opening: Opening) -> str:
+    """Stream a table or a query of a PostgreSQL server, within a transaction that may only read."""
+    where, source = f"{opening.place}: {shown_address(opening.address)}", opening.source
     if source.query is not None:
         sql = one_select(source.query, opening.place, "postgres")
     elif source.table is not None:
         sql = f"SELECT * FROM {'.'.join(quoted_name(part) for part in source.table.split('.'))}"
     else:
         raise UsageError.of("no table is named", where, "write `table: schema.name` or `query: select ...`")
-    try:
-        with dbapi.connect(opening.address) as connection, connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION READ ONLY")
-            cursor.execute(f"SELECT * FROM ({sql}) AS given LIMIT 0")
-            plain = [_plain_column(field) for field in cursor.fetch_record_batch().schema]
-            cursor.execute(f"SELECT {', '.join(plain)} FROM ({sql}) AS given")
-            return _copied(opening, cursor.fetch_record_batch())
-    except Error as error:
-        said = shown_in(str(error)).strip()
-        fix = "check that the server answers, the user may read, and `table` or `query` is right"
-        raise UsageError.of(f"PostgreSQL says: {said[:300]}", where, fix) from error
+    with _postgresql(opening.address, where) as cursor:
+        cursor.execute(f"SELECT * FROM ({sql}) AS given LIMIT 0")
+        plain = [_plain_column(field) for field in cursor.fetch_record_batch().schema]
+        cursor.execute(f"SELECT {', '.join(plain)} FROM ({sql}) AS given")
+        return _copied(opening, cursor.fetch_record_batch())
 
 
 def _plain_column(field: Any) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from staypower.addresses import scheme_of, shown_address
 from staypower.errors import UsageError, nearest
-from staypower.sources.addresses import scheme_of, shown_address
 from staypower.sources.csv_files import CSV
 from staypower.sources.databases import POSTGRESQL, SQLITE, WORKBOOK
 from staypower.sources.format import Format, Given, Opening, ending_of, listed

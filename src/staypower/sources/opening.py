@@ -20,8 +20,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from staypower.addresses import is_address, shown_address
 from staypower.errors import UsageError, nearest
-from staypower.sources.addresses import is_address, shown_address
 from staypower.sources.format import Opening, in_folders
 from staypower.sources.formats import by_address, by_ending, format_of, in_words
 from staypower.sources.settings import TableSource

@@ -12,9 +12,9 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
+from staypower.addresses import shown_address
 from staypower.errors import nearest
 from staypower.schemas import SCHEMAS, Kind
-from staypower.sources.addresses import shown_address
 from staypower.sources.formats import FORMATS
 
 Scalar = str | int | float | bool

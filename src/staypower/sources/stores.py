@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 from pathlib import Path
 
+from staypower.addresses import scheme_of, shown_address, shown_in
 from staypower.errors import UsageError
-from staypower.sources.addresses import scheme_of, shown_address, shown_in
 
 __all__ = ["STORES", "fetch", "is_store"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
-from staypower.sources.addresses import shown_address
+from staypower.addresses import shown_address
 
 __all__ = ["TrackingSettings"]
 

@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from staypower.addresses import shown_address
 from staypower.clock import now
 from staypower.errors import UsageError, at_place
-from staypower.sources.addresses import shown_address
 from staypower.tracking.settings import TrackingSettings
 from staypower.writing import hold_lock
 
@@ -98,6 +98,9 @@ def reachable(uri: str) -> Iterator[None]:
     """Tell whatever a tracking store refuses as a problem of that store: the errors of MLflow and of what it stands on."""
     try:
         yield
+    except ImportError as error:
+        fix = f"install the driver `{error.name}`, or leave the address out for the embedded store"
+        raise UsageError.of("the tracking store needs a driver that is not installed", shown_address(uri), fix) from error
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         first = str(error).partition("\n")[0].replace(uri, shown_address(uri))[:300]
         fix = "check the address and the free space, or leave the address out for the embedded store"

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from staypower.addresses import shown_in
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import VersionRecord
 from staypower.models.versions import ModelVersions, promotion_of
-from staypower.sources.addresses import shown_in
 from staypower.tracking.contents import log_comparison
 from staypower.tracking.listing import METRIC
 from staypower.tracking.runs import MODEL_ID, TrackedRun, start_run

@@ -11,10 +11,10 @@ import pytest
 from python_calamine import CalamineWorkbook
 from servers import postgres, postgres_programs
 
+from staypower.addresses import shown_address
 from staypower.errors import UsageError
 from staypower.outputs.kinds import OUTPUTS, probed_place
 from staypower.outputs.place import Rows
-from staypower.sources.addresses import shown_address
 
 LONG = "a_column_with_a_name_that_is_longer_than_postgresql_keeps_of_it_"
 
