@@ -21,9 +21,11 @@ import pandas as pd
 from staypower import LoyaltyTierClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of
 from staypower.evaluation.tier import evaluate_tiers
+from staypower.features.families.surveys import tells_answers
 from staypower.labels.tier import find_survey_state, find_tiers
 from staypower.labels.tier_settings import TIERS, TierSettings
 from staypower.metrics.probability import calibration_error
+from staypower.models.silence import find_silence
 from staypower.models.tier_prediction import choose_tiers, tell_tiers
 from staypower.simulation.world import PARAMETERS
 
@@ -54,6 +56,7 @@ class Company:
     embargo: int
     calibration: int
     categories: list[str]
+    answers: list[int]  # columns that tell what was answered
 
 
 def make_company(accounts: int, seed: int, silence: str) -> Company:
@@ -91,6 +94,7 @@ def make_company(accounts: int, seed: int, silence: str) -> Company:
         dataset.plan.embargo,
         len(dataset.plan.calibration),
         list(dataset.matrix.categories),
+        [dataset.catalogue.names.index(name) for name in tells_answers(dataset.catalogue)],
     )
 
 
@@ -119,7 +123,13 @@ def predict(company: Company) -> dict[str, np.ndarray]:
     learned, answers = ~company.test, company.tier.astype(np.int64)
     taught = learned & (company.tier >= 0)
     test = company.X[company.test]
-    found = {"model": fit(company, answers, taught).predict_proba(test)}
+    model = fit(company, answers, taught)
+    likely, asked = model.predict_proba(test), learned & company.ever_invited
+    silence = find_silence(
+        *(model._features(company.X[asked]), answers[asked], company.accounts[asked]), answers=company.answers, threads=1
+    )
+    print(f"    {silence}")
+    found = {"model": silence.everybody(likely), "as those who answer": likely}
     found["taught the truth of all"] = fit(company, company.true, learned).predict_proba(test)
     found["taught the truth of answerers"] = fit(company, company.true, taught).predict_proba(test)
     return found
@@ -166,9 +176,9 @@ def study(silence: str, accounts: int, seeds: range, bootstrap: int) -> None:
     print("\nanswerers, against the band that they did answer")
     print_evaluation(own.frame())
     print_calibration(band[answered], model[answered])
-    print_told(true, model, groups)
+    print_told(true, {"model": model, "as those who answer": likely["as those who answer"]}, groups)
     print_composition("model", true, model, answered)
-    print_curve(true, model, ~answered)
+    print_curve(true, likely["as those who answer"], ~answered)
     print_abstention(true, model, answered)
     print_stability(true, model, who, cutoffs)
 
@@ -184,13 +194,16 @@ def print_evaluation(frame: pd.DataFrame) -> None:
         print(shown.to_string(index=False))
 
 
-def print_told(true: np.ndarray, model: np.ndarray, groups: dict[str, np.ndarray]) -> None:
+def print_told(true: np.ndarray, likely: dict[str, np.ndarray], groups: dict[str, np.ndarray]) -> None:
     """Print how often each rule tells the right tier, and always telling the commonest one."""
     print("\ntold: share right, and at most one tier off")
     lines = []
     for group, mask in groups.items():
         commonest = np.bincount(true[mask]).argmax()
-        rules = {"median": tell_tiers(model[mask]), "most probable": tell_tiers(model[mask], "most_probable")}
+        rules = {}
+        for name, model in likely.items():
+            rules[f"{name}, median"] = tell_tiers(model[mask])
+            rules[f"{name}, most probable"] = tell_tiers(model[mask], "most_probable")
         for rule, tier in {**rules, f"always {TIERS[commonest]}": np.full(mask.sum(), commonest)}.items():
             off = np.abs(tier - true[mask])
             lines.append([group, rule, (off == 0).mean(), (off <= 1).mean()])

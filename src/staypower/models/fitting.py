@@ -10,8 +10,9 @@ import numpy as np
 
 from staypower.cutoffs import Outcome
 from staypower.dataset.building import Dataset
+from staypower.features.families.surveys import tells_answers
 from staypower.labels.settings import LabelSettings
-from staypower.labels.tier import find_tiers
+from staypower.labels.tier import find_survey_state, find_tiers
 from staypower.labels.tier_settings import TierSettings, Told
 from staypower.labels.tier_signs import has_answers
 from staypower.models.bundle import SealedModel
@@ -19,6 +20,7 @@ from staypower.models.churn import ChurnClassifier
 from staypower.models.refitting import Refitted, refit, refit_tier
 from staypower.models.secondary import KINDS, fit_horizons, fit_kinds
 from staypower.models.settings import HorizonSettings, ModelSettings
+from staypower.models.silence import Silence, find_silence
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.tier_prediction import predict_tiers
 from staypower.tables import Tables
@@ -160,7 +162,18 @@ def _fit_tier(
         whole = dataset.for_scoring()
         kept = whole.where(whole.rows("training", "calibration") & known)
         scoring = refit_tier(model, kept, tiers[kept.index], rows_per_account=len(trained) / trained.distinct_accounts)
-    models = scoring.to_secondary_models(metadata={"tiers": list(tier.classes), "tier_horizon_days": tier.horizon})
+    silence = Silence.none()
+    if tier.kind == "survey":
+        asked = dataset.where(dataset.rows("training", "calibration") & early & _invited(dataset, tables, tier))
+        columns = [dataset.catalogue.names.index(name) for name in tells_answers(dataset.catalogue)]
+        silence = find_silence(
+            *(model._features(asked.X), tiers[asked.index], asked.accounts),
+            answers=columns,
+            seed=settings.seed,
+            threads=model._threads(),
+        )
+    sealed = {"tiers": list(tier.classes), "tier_horizon_days": tier.horizon, "silence": silence.to_dict()}
+    models = scoring.to_secondary_models(metadata=sealed)
     tested = dataset.where(dataset.rows("test") & known)
     if not len(tested):
         return models, ["not evaluated, there are no answers in the test period"], None
@@ -168,14 +181,21 @@ def _fit_tier(
     found = TierTest(
         classes=tier.classes,
         tier=tiers[tested.index],
-        probabilities=predict_tiers(model.to_secondary_models(), tested.X),
+        probabilities=predict_tiers(model.to_secondary_models(metadata=sealed), tested.X),
         last_tier=last_tiers[tested.index],
         accounts=tested.accounts,
         cutoffs=tested.cutoffs,
         train_frequencies=counts / counts.sum(),
         told=tier.told,
     )
-    return models, model.notes_, found
+    return models, [*model.notes_, *silence.words()], found
+
+
+def _invited(dataset: Dataset, tables: Tables, tier: TierSettings) -> NDArray[np.bool_]:
+    """Say which rows are of accounts that had been invited to a survey."""
+    state = find_survey_state(tables, tier, tables.account_ids, dataset.plan.all)
+    account, cutoff = dataset.places(state.accounts, state.cutoffs)
+    return state.ever_invited[account, cutoff]
 
 
 def _tiers_of(dataset: Dataset, tables: Tables, tier: TierSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from staypower.errors import Problem, UsageError
+from staypower.models.silence import Silence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,9 @@ def predict_tiers(secondary: Mapping[str, SealedModel], X: pd.DataFrame | Floats
     if not names:
         raise UsageError.of("the bundle predicts no tier", f"{len(secondary)} other models", "train with answers to surveys")
     blend = Blend.of_steps([secondary[name].metadata.get("blend") for name in names])
-    return tier_probabilities(blend.above(np.column_stack([secondary[name].log_odds(X, threads=threads) for name in names])))
+    own = np.column_stack([secondary[name].log_odds(X, threads=threads) for name in names])
+    silence = Silence.from_dict(secondary[names[0]].metadata.get("silence") or Silence.none().to_dict())
+    return silence.everybody(tier_probabilities(blend.above(own)))
 
 
 def tell_tiers(probabilities: ArrayLike, told: Told = "median") -> NDArray[np.int64]:

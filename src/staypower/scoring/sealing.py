@@ -48,6 +48,8 @@ def seal(
     """
     # the whole population of the latest cutoff: no score depends on who else is in its batch
     last, share = _reference(dataset, still_there=label.is_snapshot)
+    latest = scoring.held_out(last.X, last.accounts)
+    blind = scoring.model is twin or label.is_snapshot
     everyday = learned_from.where(learned_from.rows("training", "calibration") & learned_from.drawn)
     model, age = scoring.model, ModelAge.planned(dataset, learned_from, label)
     contributions = _contributions_of(model, learned_from)
@@ -61,8 +63,9 @@ def seal(
         "label": label.model_dump(mode="json"),
         "horizon_days": label.outcome_days,
         "base_rate": learned_from.base_rate("training", "calibration"),
-        "calibrated_base_rate": calibrated_base_rate(learned_from),
-        "risk_reference": RiskReference.of(scoring.held_out(last.X, last.accounts)).to_dict(),
+        # the level was set over several cutoffs: at the latest one the probabilities add up to their own mean, not to its rate
+        "calibrated_base_rate": calibrated_base_rate(learned_from) if blind else float(latest.mean()),
+        "risk_reference": RiskReference.of(latest).to_dict(),
         "cutoffs": dataset.plan.to_dict(),
         "trained_until": text_of(age.trained_until),
         "fit": model.split_,

@@ -13,6 +13,7 @@ from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.definition import Combination, Feature, slug_of
+from staypower.features.families.surveys import SURVEYS, instrument_features, tells_answers, touchpoint_feature
 from staypower.features.settings import FeatureSettings
 from staypower.tables import Tables
 
@@ -245,3 +246,14 @@ def test_declaring_looks_at_columns_not_at_rows():
     plain = [name for name in declared(given).names if not name.startswith(("event_", "days_since_event_"))]
     assert list(declared(empty).names) == plain
     assert isinstance(declared(empty)["usage_events_28d"], Feature)
+
+
+def test_what_was_answered_is_told_apart_from_whether_it_was_answered():
+    definitions = (*SURVEYS, *instrument_features("nps"), touchpoint_feature("chat", "chat"))
+    features = [one for one in definitions if isinstance(one, Feature)]
+    ratio = Combination(name="twice", how="ratio", inputs=("nps_last", "days_since_nps"), unit="", description="x", lever=None)
+    names = {one.name for one in features} | {"twice"}
+    found = set(tells_answers(Catalogue(FeatureSettings(), (*features, ratio))))
+    assert {"nps_last", "nps_detractor_share_365d", "csat_at_chat_365d", "disagreement_365d", "twice"} <= found
+    silent = {"days_since_nps", "days_since_last_answer", "surveys_unanswered_in_a_row", "survey_respondents_365d"}
+    assert silent <= names - found

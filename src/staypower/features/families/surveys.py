@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from staypower.features.definition import Definition, Feature, Filter, Template
+from staypower.features.catalogue import Catalogue
+from staypower.features.definition import Combination, Definition, Feature, Filter, Template
 from staypower.features.families.rows import TableFeatures
 
-__all__ = ["SURVEYS", "instrument_features", "touchpoint_feature"]
+__all__ = ["SURVEYS", "instrument_features", "tells_answers", "touchpoint_feature"]
+
+_ANSWERS = frozenset({"answer", "value", "detractor", "promoter"})
 
 surveys = TableFeatures("surveys", lever="relationship")
 invitations = TableFeatures("surveys", lever="relationship", time="sent_at")
@@ -142,3 +145,16 @@ def touchpoint_feature(touchpoint: str, slug: str) -> Feature:
     there = (Filter("instrument", ("csat",)), Filter("touchpoint", (touchpoint,)))
     words = f"average satisfaction (CSAT) at the touchpoint {touchpoint} (0 worst, 1 best)"
     return answers.feature(f"csat_at_{slug}_365d", "mean", "answer", window=365, where=there, says=words, lever="satisfaction")
+
+
+def tells_answers(catalogue: Catalogue) -> tuple[str, ...]:
+    """Name the features that tell what was answered, not only whether."""
+    found = {
+        one.name
+        for one in catalogue.everything
+        if isinstance(one, Feature) and one.table == "surveys" and {one.column, *(each.column for each in one.where)} & _ANSWERS
+    }
+    for one in catalogue.everything:  # combinations stand after what they need
+        if isinstance(one, Combination) and found.intersection(one.inputs):
+            found.add(one.name)
+    return tuple(name for name in catalogue.names if name in found)
