@@ -70,7 +70,7 @@ class ColumnFacts:
             meaning = "taken as known at the end of their UTC day"
             found.append(note("note", self.clockless, "dates without a clock among times with one", meaning))
         if self.unzoned and not self.date_only:
-            fix = "write the zone in the source if it is another"
+            fix = "write `zone: America/New_York` in the mapping, with the place of the office, if they are local times"
             found.append(note("note", self.unzoned, "times without a zone", "taken as UTC", fix))
         if self.nonfinite:
             found.append(not_finite(table, column, self.nonfinite))
@@ -156,13 +156,19 @@ class _Reader:
             fix = self.query.fix(self.column, fix_times)
             self.problem(int(bad.sum()), "times", _OUTSIDE, fix)
             return _timestamps(np.where(bad, MISSING, instants))
+        clock, shown = raw, instants
+        if self.query.source.zone is not None:
+            # a date names a day, wherever it was written
+            clock = self.raw.column(self.column.name + " wall")
+            shown = _as_int64(clock)
+            there = shown[shown != MISSING]
         only_days = len(there) > 0 and _all_midnights(there)
         if only_days or self.query.is_date(self.column):
             self.found.date_only.add(self.column.name)
-            return raw.cast(ARROW_TYPES["time"])
-        return self.with_clocks(raw, instants)
+            return clock.cast(ARROW_TYPES["time"])
+        return self.with_clocks(raw, instants, shown)
 
-    def with_clocks(self, raw: pa.ChunkedArray, instants: NDArray[np.int64]) -> pa.ChunkedArray:
+    def with_clocks(self, raw: pa.ChunkedArray, instants: NDArray[np.int64], shown: NDArray[np.int64]) -> pa.ChunkedArray:
         """Keep clock times; a date among them is known at the end of its day."""
         unzoned, clockless = 0, 0
         if self.column.value.kind == "text":
@@ -171,9 +177,10 @@ class _Reader:
             dates = how == NO_CLOCK
             clockless = int(dates.sum())
             if clockless:
-                raw = _timestamps(np.where(dates, end_of_day(instants), instants))
+                raw = _timestamps(np.where(dates, end_of_day(shown), instants))
         elif self.query.is_unzoned(self.column):
             unzoned = int((instants != MISSING).sum())
+        unzoned = 0 if self.query.source.zone is not None else unzoned
         self.facts = ColumnFacts("time", 0, clockless=clockless, unzoned=unzoned)
         return raw.cast(ARROW_TYPES["time"])
 

@@ -31,7 +31,6 @@ from staypower.sources.working_database import hide_progress_bar
 
 _CONFINED = (
     "SET python_enable_replacements = false",
-    "SET TimeZone = 'UTC'",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
 )
@@ -62,6 +61,8 @@ def open_source(
         hide_progress_bar(connection)
         for setting in _CONFINED:
             connection.execute(setting)
+        # what a text, a format or a type without a zone says is then local time, in expressions, too
+        connection.execute(f"SET TimeZone = {quoted_text(source.zone or 'UTC')}")
         files = _files(source, place, folder, objects, stack)
         relation = _relation(connection, source, files, place, objects)
         for setting in _LOCKED:

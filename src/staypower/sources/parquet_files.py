@@ -37,7 +37,8 @@ _WIDE_SPACE = tuple("\xa0".encode())
 
 def read_parquet(table: str, source: TableSource, files: Sequence[Path], plan: Plan) -> pa.Table | None:
     """Read the planned columns of Parquet files."""
-    simple = plan.where is None and not source.blank and all(column.raw and column.kind for column in plan.columns)
+    plain = plan.where is None and not source.blank and source.zone is None
+    simple = plain and all(column.raw and column.kind for column in plan.columns)
     if not files or not simple or not plan.columns:
         return None
     try:

@@ -88,6 +88,8 @@ class Query:
         value = column.value
         if column.kind == "time":
             yield self.time(value), column.name
+            if self.source.zone is not None:
+                yield _wall_clock(self.time(value)), column.name + " wall"
             if value.kind == "text":
                 yield _how_written(value.sql), column.name + " how"
         elif column.kind == "number":
@@ -151,6 +153,14 @@ class Query:
         inner = self.select(f"{as_text(column.value)} AS given, {read} AS read")
         sql = f"SELECT DISTINCT given FROM (SELECT given FROM ({inner}) WHERE {condition} LIMIT 2000) LIMIT 3"
         return tuple(repr(str(row[0])) for row in self.opened.connection.execute(sql).fetchall())
+
+
+def _wall_clock(time: str) -> str:
+    """Write what a clock of the source's zone showed, as if it were UTC; a day starts at midnight even where clocks skip it."""
+    day = f"date_trunc('day', {time})"
+    start = f"timezone('UTC', date_trunc('day', CAST({time} AS TIMESTAMP)))"
+    shown = f"timezone('UTC', CAST({time} AS TIMESTAMP))"
+    return f"CASE WHEN NOT isfinite({time}) THEN {time} WHEN {time} = {day} THEN {start} ELSE {shown} END"
 
 
 def _marked(value: Value, read: str, mark: str, *, always: bool = False) -> str:

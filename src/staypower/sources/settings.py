@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
@@ -18,6 +19,7 @@ from staypower.schemas import SCHEMAS, Kind
 from staypower.sources.formats import FORMATS
 
 Scalar = str | int | float | bool
+_ZONE_FIX = "write continent and city, such as `Europe/Berlin` or `America/New_York`"
 _FORMATS = " or ".join(f"`{name}`" for name in FORMATS)
 
 
@@ -67,6 +69,11 @@ class TableSource(BaseModel):
     )
     encoding: str = Field(default="utf-8", description="the encoding of a CSV file; default `utf-8`")
     decimal: Literal[".", ","] = Field(default=".", description="`,` where a CSV file writes numbers as 1.234,50; default `.`")
+    zone: str | None = Field(
+        default=None,
+        description="the zone of times without an offset, such as `America/New_York`; default UTC. Where a change of clocks "
+        "allows two readings, the later counts",
+    )
     blank: tuple[str, ...] = Field(
         default=(), description='words that mean *not known*, such as `[NA, "-"]`; empty cells always do'
     )
@@ -119,6 +126,18 @@ class TableSource(BaseModel):
     def _check_format(cls, given: str | None) -> str | None:
         if given is not None and given not in FORMATS:
             raise ValueError(f"no such format Fix: {nearest(given, FORMATS)}")
+        return given
+
+    @field_validator("zone")
+    @classmethod
+    def _check_zone(cls, given: str | None) -> str | None:
+        known = available_timezones() if given is not None else set()
+        if known and given not in known:
+            # a place is enough to find its zone
+            wanted = str(given).replace(" ", "_").casefold()
+            near = sorted(name for name in known if name.casefold().rpartition("/")[2] == wanted.rpartition("/")[2])
+            fix = f"write `{near[0]}`" if near else nearest(str(given), known) if "/" in str(given) else _ZONE_FIX
+            raise ValueError(f"no such time zone Fix: {fix}")
         return given
 
     @field_validator("mapping", "constant", mode="before")

@@ -86,11 +86,12 @@ def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str
     if kind == "time":
         outside = f"epoch_us({name}) < {EARLIEST} OR epoch_us({name}) >= {LATEST}"
         asked["wrong"] = f"count(*) FILTER (WHERE CASE WHEN isfinite({name}) THEN {outside} ELSE {name} IS NOT NULL END)"
-        asked["days"] = f"bool_and(CASE WHEN isfinite({name}) THEN epoch_us({name}) % {DAY} = 0 END)"
+        shown = _shown(query.source, column)
+        asked["days"] = f"bool_and(CASE WHEN isfinite({name}) THEN epoch_us({shown}) % {DAY} = 0 END)"
         if column.value.kind == "text":
             asked["clockless"] = f"count(*) FILTER (WHERE {how} = {NO_CLOCK})"
-            asked["unzoned"] = f"count(*) FILTER (WHERE {how} = {NO_ZONE})"
-        elif query.is_unzoned(column):
+            asked["unzoned"] = f"count(*) FILTER (WHERE {how} = {NO_ZONE})" if query.source.zone is None else "0"
+        elif query.is_unzoned(column) and query.source.zone is None:
             asked["unzoned"] = f"count({name})"
     elif kind == "number" and column.kind:
         asked["wrong"] = f"count(*) FILTER (WHERE {name} = CAST({BAD_NUMBER} AS DOUBLE))"
@@ -109,21 +110,28 @@ def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str
     return asked
 
 
+def _shown(source: TableSource, column: PlannedColumn) -> str:
+    """Name the column that says what a clock of the source's zone showed."""
+    return quoted_name(column.name if source.zone is None else f"{column.name} wall")
+
+
 def typed_select(query: Query, facts: Mapping[str, ColumnFacts], date_only: Collection[str]) -> str:
     """Write the query whose rows are canonical one by one."""
     columns = query.plan.columns
     typed = [
-        f"{_typed(column, facts[column.name], column.name in date_only)} AS {quoted_name(column.name)}" for column in columns
+        f"{_typed(query.source, column, facts[column.name], column.name in date_only)} AS {quoted_name(column.name)}"
+        for column in columns
     ]
     return f"SELECT {', '.join(typed)} FROM ({_raw(query, columns)})"
 
 
-def _typed(column: PlannedColumn, facts: ColumnFacts, date_only: bool) -> str:
+def _typed(source: TableSource, column: PlannedColumn, facts: ColumnFacts, date_only: bool) -> str:
     name = quoted_name(column.name)
     if facts.kind == "time":
-        moved = f"{name} + to_microseconds({DAY - 1})"
+        shown = _shown(source, column)
+        moved = f"{shown} + to_microseconds({DAY - 1})"
         if facts.date_only:
-            return name if date_only else moved
+            return shown if date_only else moved
         if column.value.kind == "text":
             return f"CASE WHEN {quoted_name(column.name + ' how')} = {NO_CLOCK} THEN {moved} ELSE {name} END"
         return name

@@ -93,6 +93,17 @@ def test_rows_are_mapped_with_what_all_of_them_told():
     assert str(table.column("signed_up_at")[1].as_py())[:10] == "2024-02-01"
 
 
+def test_local_times_are_those_of_the_zone_and_dates_name_days():
+    mapping = {"account_id": "acct", "signed_up_at": "when", "zone": "America/New_York"}
+    chunks = [rows(["a", "b"], ["2024-07-01 10:00", "2024-07-02"], ["", ""]), rows(["c"], ["2024-11-03 01:30"], [""])]
+    mapped, known, told = told_of(chunks, mapping)
+    facts = facts_of(mapped.plan, known, told)
+    schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
+    made = [batch for chunk in chunks for batch in map_rows(mapped, facts, frozenset(), schema, chunk.to_batches())]
+    times = [str(time) for time in pa.Table.from_batches(made).column("signed_up_at").to_pylist()]
+    assert times == ["2024-07-01 14:00:00+00:00", "2024-07-02 23:59:59.999999+00:00", "2024-11-03 06:30:00+00:00"]
+
+
 def test_a_bucket_falls_back_into_its_tables():
     accounts = pa.schema({"account_id": pa.string(), "row order": pa.string()})
     usage = pa.schema({"account_id": pa.string(), "at": pa.timestamp("us", "UTC"), "quantity": pa.float64()})

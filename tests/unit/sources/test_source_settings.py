@@ -51,3 +51,13 @@ def test_wrong_values_are_refused(given):
 @pytest.mark.parametrize("text", ["5-1", "1", "a-b", "1-1", "-", ""])
 def test_what_is_no_scale(text):
     assert not Scale.is_one(text)
+
+
+@pytest.mark.parametrize(
+    ("zone", "fix"),
+    [("New York", "write `America/New_York`"), ("Europe/Berlln", "write `Europe/Berlin`"), ("MEZ", "continent and city")],
+)
+def test_a_zone_that_is_none_is_refused_with_the_nearest(zone, fix):
+    with pytest.raises(ValidationError, match=fix):
+        TableSource.model_validate({"source": "a.csv", "zone": zone})
+    assert TableSource.model_validate({"source": "a.csv", "zone": "Europe/Berlin"}).zone == "Europe/Berlin"
