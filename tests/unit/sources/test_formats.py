@@ -25,7 +25,6 @@ tally = Format("tally", "Tally", (".tly",), "`source: data/a.tly`", relation)
 formats.FORMATS = {**formats.FORMATS, "tally": tally}
 sys.path.append("scripts")
 from documentation.inputs import document_formats, document_keys
-from documentation.settings import document_settings
 from staypower.errors import UsageError
 from staypower.sources.opening import files_of
 from staypower.sources.reading import read_tables
@@ -47,7 +46,7 @@ try:
 except ValueError as error:
     assert "write `tally`" in str(error), error
 assert "| Tally | `tally` | `.tly` | no: write Parquet | `source: data/a.tly` |" in document_formats()
-assert "`tally`" in document_keys() and "`tally`" in document_settings()
+assert "`tally`" in document_keys()
 """
 
 
