@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from staypower.errors import at_place
+from staypower.errors import UsageError, at_place
 
 
 @contextmanager
@@ -58,6 +58,18 @@ def probe_place(path: Path) -> None:
                 # another run may have begun to use it
                 with suppress(OSError):
                     folder.rmdir()
+
+
+def require_room(folder: Path, need: int, what: str) -> None:
+    """Refuse work whose files, of about `need` bytes, do not fit on the disk of a folder."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    with at_place(there):
+        free = shutil.disk_usage(there).free
+    if need > free:
+        value = f"{folder}: {what} take about {need / 1e9:.1f}GB, {free / 1e9:.1f}GB are free"
+        raise UsageError.of(
+            "not enough space on the disk", value, "free some space there, or set `output.folder` to another disk"
+        )
 
 
 def _rename(temporary: Path, path: Path) -> None:

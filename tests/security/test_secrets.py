@@ -23,7 +23,7 @@ WORDS = {
     "check": ["", "--all"],
     "features": ["", "--build", "--build -o {output}"],
     "train": [""],
-    "tune": ["--trials 1"],
+    "tune": ["--trials 2"],
     "evaluate": [""],
     "backtest": ["--folds 1"],
     "score": ["", "-o {output}", "--model {output}", "--previous {output}"],

@@ -29,11 +29,14 @@ from staypower.labels.settings import LabelSettings
 from staypower.progress import Progress
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables, put_together
+from staypower.writing import require_room
 
 # what training holds at its peak for each number of the matrix, measured: see docs/sampling.md
 _BYTES_PER_CELL = 48
 # what rows and accounts take at the least once they are read: only what cannot be held is refused
 _BYTES_PER_ROW, _BYTES_PER_ACCOUNT = 60, 400
+# what a number takes in a file of features, measured: 1.8
+_BYTES_ON_DISK = 4
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -90,10 +93,14 @@ def resolve_sampling(
     return Sampling.within(asked.rows, churned=churned, stayed=stayed, tested=tested, seed=asked.seed)
 
 
-def announcer(memory: int, progress: Progress) -> Callable[[int, int], None]:
-    """Return a function that is called with the size of the training matrix before it is built, and warns or refuses."""
+def announcer(memory: int, progress: Progress, cache: Path) -> Callable[[int, int], None]:
+    """Return a function that is called with the size of the training matrix before it is built, and warns or refuses.
+
+    The matrix is kept in the folder `cache`.
+    """
 
     def announce(rows: int, features: int) -> None:
+        require_room(cache, rows * features * _BYTES_ON_DISK, "the features of training")
         need, allowed = rows * features * _BYTES_PER_CELL, memory
         if need <= allowed:
             return

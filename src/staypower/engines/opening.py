@@ -26,6 +26,7 @@ from staypower.sources.opening import SourceFile, source_files
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables
+from staypower.writing import require_room
 
 # the libraries themselves, measured
 _LIBRARIES = 600_000_000
@@ -33,6 +34,8 @@ _LIBRARIES = 600_000_000
 _BYTES_PER_ROW = 150
 _BYTES_PER_ACCOUNT = 8_000
 _BYTES_PER_CELL = 24
+# what one row takes in a bucket's file while the files are made, measured: 25 at most
+_BYTES_ON_DISK = 40
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def _open(
 ) -> tuple[BucketedTables, tuple[Finding, ...]]:
     if buckets == 1:
         return load_tables(sources, progress=progress, as_of=as_of, thorough=thorough)
+    load = load_of(source_files(sources.tables, sources.folder))
+    require_room(folder, load.rows * _BYTES_ON_DISK, "the tables in buckets")
     with progress.step(f"putting the tables into {buckets:,} buckets of accounts on disk"):
         return write_buckets(
             sources.tables,

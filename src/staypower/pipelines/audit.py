@@ -23,7 +23,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import open_to_train, tracker_of
+from staypower.pipelines.preparing import open_to_train, probed_tracker
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
@@ -91,6 +91,7 @@ def audit(
     require_flags(every_cutoff=every_cutoff)
     settings, progress = settings_from(settings), progress_from(progress)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tracker = probed_tracker(settings)
     threads = settings.model.threads or 2
     with progress.step("building features and labels"):
         dataset = build_dataset(
@@ -112,7 +113,6 @@ def audit(
         threads=threads,
     )
     report = run_checks(case, progress)
-    tracker = tracker_of(settings)
     tags = {check.name: check.status for check in report.checks}
     with progress.step("logging the run"), tracker.run("audit", tags=tags) as run:
         log_data(run, settings.to_dict(), dataset, data=fingerprint(tables))

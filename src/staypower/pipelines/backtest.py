@@ -32,7 +32,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import open_to_train, tracker_of
+from staypower.pipelines.preparing import open_to_train, probed_tracker, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
@@ -112,6 +112,7 @@ def backtest(
     require_number("folds", folds, least=1)
     settings, progress = settings_from(settings), progress_from(progress)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    probed_tracker(settings)
     plans = _plans(settings, tables, folds)
     with progress.step(f"building features and labels of {len(plans)} folds"):
         datasets = list(

@@ -30,7 +30,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import open_to_train, tracker_of
+from staypower.pipelines.preparing import open_to_train, probed_tracker
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
@@ -119,6 +119,7 @@ def evaluate(
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tracker = probed_tracker(settings)
     data, catalogue = fingerprint(tables), Catalogue.of(bundle.learned)
     require_same_label(bundle, settings.label)
     require_what_is_read(catalogue, tables)
@@ -133,7 +134,7 @@ def evaluate(
             need=("test",),
             threads=settings.model.threads or 2,
             sampling=sampling,
-            announce=announcer(settings.engine.memory_bytes, progress),
+            announce=announcer(settings.engine.memory_bytes, progress, settings.output_folder / "cache"),
             between=settings.model.refit == "all",
         )
         shown = evaluated_by(bundle, dataset.plan, settings.label)
@@ -155,7 +156,6 @@ def evaluate(
             seed=settings.model.seed,
             threads=settings.model.threads or 2,
         )
-    tracker = tracker_of(settings)
     tags = {"split": dataset.plan.split, "model_version": place.version}
     with (
         progress.step("drawing and logging"),

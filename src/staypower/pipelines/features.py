@@ -20,7 +20,7 @@ from staypower.dataset.building import Dataset, require_features
 from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
 from staypower.engines.local import map_to_parts, sorted_parts
-from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, open_tables, working_folder
+from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, load_of, open_tables, working_folder
 from staypower.features.builder import FeatureMatrix, build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
@@ -44,12 +44,15 @@ from staypower.progress import Progress
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Head, Heading, Items, Result, TableBlock, Verbatim
 from staypower.tables import BucketedTables
+from staypower.writing import require_room
 
 __all__ = ["FeatureResult", "build_dataset", "build_features", "list_features"]
 
 _HEADS = [Head(head, "left") for head in ("feature", "meaning", "lever", "without data")]
 # how many columns to expect before the tables are read
 _EXPECTED = 200
+# what a number takes in a file of features, measured: 1.8; they are there twice, in parts and as one file
+_BYTES_ON_DISK = 2 * 4
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,10 @@ def list_features(
     size = {"cutoffs": settings.cutoffs.count if build else 0, "features": _EXPECTED}
     buckets, files = (1, ()) if given is not None else buckets_of(settings.sources, settings.engine, **size)
     run = secrets.token_hex(12) if buckets == 1 else fingerprint_of(settings.to_dict(), files, buckets)
-    with working_folder(settings.output_folder / "cache", "features", run) as folder:
+    cache = settings.output_folder / "cache"
+    if build and files:
+        require_room(cache, load_of(files, **size).cells * _BYTES_ON_DISK, "the features of every account")
+    with working_folder(cache, "features", run) as folder:
         opened = given or open_tables(
             settings.sources, settings.engine, progress=progress, buckets=buckets, folder=folder / "tables"
         )

@@ -65,7 +65,7 @@ def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: 
             least_churners=settings.model.min_churners,
             threads=settings.model.threads or 2,
             sampling=sampling,
-            announce=announcer(settings.engine.memory_bytes, progress),
+            announce=announcer(settings.engine.memory_bytes, progress, cache),
             between=settings.model.refit == "all",
         )
     with progress.step("fitting"):

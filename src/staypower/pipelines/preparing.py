@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
 from staypower.scoring.scores import ScoredParts, Scores
 from staypower.tables import BucketedTables, Tables
+from staypower.writing import probe_place
 
 if TYPE_CHECKING:
     from staypower.tracking.tracker import Tracker
@@ -31,6 +33,8 @@ __all__ = [
     "engine_of_cluster",
     "open_to_train",
     "prepare_scorer",
+    "probed_tracker",
+    "require_places",
     "rows_for",
     "score_opened",
     "score_tables",
@@ -186,6 +190,21 @@ def _checked(at: int, tables: BucketedTables) -> int:
         fix = f"choose {text_of(last)} or earlier: after it nothing was observed, and inactivity there says nothing"
         raise UsageError.of("cutoff outside the data", text_of(at), fix)
     return at
+
+
+def require_places(settings: Settings, *, models: bool = False) -> None:
+    """Find out whether what a job keeps on the way, and at last its model, could be written, before the work."""
+    places = [settings.output_folder / "cache", Path(tempfile.gettempdir())]
+    for folder in [*places, *([settings.models_path / settings.name] if models else [])]:
+        probe_place(folder / "probe")
+
+
+def probed_tracker(settings: Settings) -> Tracker:
+    """Return the tracker of a job that cannot do without its store, found to be there before the work."""
+    require_places(settings)
+    tracker = tracker_of(settings)
+    tracker.probe()
+    return tracker
 
 
 def tracker_of(settings: Settings) -> Tracker:

@@ -43,7 +43,7 @@ from staypower.reporting.watch_list import WATCH_COLUMNS, watched_accounts
 from staypower.results.numbers import count, decimal, plural
 from staypower.results.result import Block, Result, Verbatim, as_html
 from staypower.scoring.ranges import beyond_words
-from staypower.writing import write_atomically
+from staypower.writing import probe_place, write_atomically
 
 __all__ = ["ReportResult", "report"]
 
@@ -141,6 +141,7 @@ def report(
     settings, progress = settings_from(settings), progress_from(progress)
     at, compared = instant_from("cutoff", cutoff), previous_from(previous)
     path = _html_path(output_from(output) or settings.output_folder / "report.html")
+    probe_place(path)
     options = load_action_options(settings)  # problems of the playbook are named before any work begins
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)

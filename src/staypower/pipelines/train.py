@@ -13,6 +13,7 @@ import pandas as pd
 from staypower.clock import now_milliseconds
 from staypower.cutoffs import text_of
 from staypower.dataset.building import SAME_FOR_ALL, Dataset
+from staypower.errors import UsageError
 from staypower.evaluation import wording
 from staypower.evaluation.comparison import Comparison, unfit_because
 from staypower.evaluation.result import Evaluation
@@ -31,7 +32,7 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.fitting import Fitted, fit_model
 from staypower.pipelines.models import compare_versions, said_of_tracking
-from staypower.pipelines.preparing import open_to_train, scoring_options, tracker_of
+from staypower.pipelines.preparing import open_to_train, require_places, scoring_options, tracker_of
 from staypower.progress import Progress
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result, Verbatim
@@ -186,10 +187,15 @@ def train(
     """
     settings, progress, began = settings_from(settings), progress_from(progress), now_milliseconds()
     until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
+    require_places(settings, models=True)
     tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=tables)
+    tracker, against = tracker_of(settings), None
+    try:
+        tracker.probe()
+    except UsageError as error:  # the model does not depend on it
+        progress.say(f"  the run will wait to be logged: {error.problems[0]}")
     fitted = fit_model(settings, tables, sampling, cache=settings.output_folder / "cache", progress=progress)
     bundle, dataset, evaluation = fitted.bundle, fitted.dataset, fitted.evaluation
-    tracker, against = tracker_of(settings), None
     versions = tracker.versions
     # nothing that follows is lost when the tracking store cannot be reached: the model is sealed first, and logged at last
     with tempfile.TemporaryDirectory() as scratch:

@@ -32,7 +32,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import open_to_train, tracker_of
+from staypower.pipelines.preparing import open_to_train, probed_tracker
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
@@ -124,6 +124,7 @@ def tune(
             require_number(name, value, least=2 if name == "trials" else 0.0)
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tracker = probed_tracker(settings)
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,
@@ -133,7 +134,7 @@ def tune(
             need=("training", "test"),
             least_churners=settings.model.min_churners,
             sampling=sampling,
-            announce=announcer(settings.engine.memory_bytes, progress),
+            announce=announcer(settings.engine.memory_bytes, progress, settings.output_folder / "cache"),
         )
         folds = build_tuning_folds(
             tables,
@@ -144,7 +145,6 @@ def tune(
             sampling=sampling,
             least_churners=settings.model.min_churners,
         )
-    tracker = tracker_of(settings)
     search = Search(
         settings.path(settings.tracking.folder) / "tuning.db", _name(settings, tables), budget, settings.model.seed, resume
     )

@@ -20,7 +20,7 @@ from staypower.addresses import shown_address
 from staypower.clock import now
 from staypower.errors import UsageError, at_place
 from staypower.tracking.settings import TrackingSettings
-from staypower.writing import hold_lock
+from staypower.writing import hold_lock, probe_place
 
 # without MLflow's warnings about its own parts
 with warnings.catch_warnings():
@@ -52,6 +52,7 @@ __all__ = [
     "TensorSpec",
     "mlflow",
     "open_store",
+    "probe_store",
     "reachable",
     "use_store",
 ]
@@ -91,6 +92,17 @@ def open_store(settings: TrackingSettings, root: Path, name: str) -> Store:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         artifacts = (folder / "artifacts").as_uri() if embedded else None
         return Store(uri, client, _experiment_id(client, experiment, artifacts), experiment, notes)
+
+
+def probe_store(settings: TrackingSettings, root: Path) -> None:
+    """Find out whether runs could be logged, before the work that they are of; nothing is made."""
+    folder = (root / Path(settings.folder).expanduser()).absolute()
+    uri = _address(settings, folder)
+    with reachable(uri):
+        if uri == _embedded(folder):
+            probe_place(folder / "run")
+        else:
+            MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments(max_results=1)
 
 
 @contextlib.contextmanager

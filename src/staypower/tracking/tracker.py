@@ -19,7 +19,7 @@ from staypower.tracking.contents import log_comparison
 from staypower.tracking.listing import METRIC
 from staypower.tracking.runs import MODEL_ID, TrackedRun, start_run
 from staypower.tracking.settings import TrackingSettings
-from staypower.tracking.store import MlflowException, Store, mlflow, open_store, reachable, use_store
+from staypower.tracking.store import MlflowException, Store, mlflow, open_store, probe_store, reachable, use_store
 from staypower.tracking.waiting import WrittenRun, read_run
 from staypower.writing import hold_lock
 
@@ -50,6 +50,10 @@ class Tracker:
     def store(self) -> Store:
         """The tracking store; opened when first needed."""
         return open_store(self.settings, self.root, self.name)
+
+    def probe(self) -> None:
+        """Find out whether runs could be logged, before the work that they are of."""
+        probe_store(self.settings, self.root)
 
     @contextlib.contextmanager
     def run(self, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None) -> Iterator[TrackedRun]:
