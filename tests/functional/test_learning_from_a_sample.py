@@ -221,7 +221,8 @@ class _Rows:
 def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place, monkeypatch, capsys):
     chosen = load_config(company.config, words(place)[1::2])
     monkeypatch.setattr(pipeline, "machine_memory", lambda: 16 * 10**9)
-    announce = pipeline.announcer(chosen.engine.memory_bytes, Progress())
+    monkeypatch.setattr(pipeline, "require_room", lambda *_: None)
+    announce = pipeline.announcer(chosen.engine.memory_bytes, Progress(), Path("out"))
     announce(100_000, 200)
     assert capsys.readouterr().err == ""
     announce(1_000_000, 200)
@@ -234,7 +235,7 @@ def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place,
     assert "`sampling: {rows: 410000}`" in problem.fix
     # whoever knows better may try
     more = load_config(company.config, [*words(place)[1::2], "engine.memory=600GB"])
-    pipeline.announcer(more.engine.memory_bytes, Progress())(50_000_000, 200)
+    pipeline.announcer(more.engine.memory_bytes, Progress(), Path("out"))(50_000_000, 200)
 
 
 def test_every_file_that_is_not_there_is_named(call):
@@ -247,6 +248,7 @@ def test_every_file_that_is_not_there_is_named(call):
 def test_tables_that_do_not_fit_are_refused_before_they_are_read(company, place, monkeypatch):
     chosen = load_config(company.config, [*words(place)[1::2], "engine.memory=1GB"])
     monkeypatch.setattr(pipeline, "machine_memory", lambda: 16 * 10**9)
+    monkeypatch.setattr(pipeline, "require_room", lambda *_: None)
     monkeypatch.setattr(pipeline, "load_of", lambda _: pipeline.Load(rows=10**9, accounts=50_000_000))
     monkeypatch.setattr(pipeline, "load_tables", lambda *_, **__: pytest.fail("they were read"))
     with pytest.raises(pipeline.UsageError) as refused:
