@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import ClassVar
 
 from staypower.addresses import shown_in
 
@@ -66,6 +67,8 @@ class UsageError(Exception):
     file not found: data/usage.csv. Fix: check the path.
     """
 
+    exit_code: ClassVar[ExitCode] = ExitCode.UNUSABLE
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
@@ -74,6 +77,12 @@ class UsageError(Exception):
     def of(cls, problem: str, value: object, fix: str) -> UsageError:
         """Build the error of a single problem."""
         return cls([Problem(problem, str(value), fix)])
+
+
+class RefusedData(UsageError):  # noqa: N818 - what was done to the data, not an error of the program
+    """The data can be read, but are not like those that the model was trained on; every breach at once."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FOUND
 
 
 _ROOM = "free some space there, or name another place"

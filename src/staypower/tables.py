@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -42,6 +43,8 @@ class Table:
     # mutable columns that the user declared constant for the row's life (`static` attributes in `accounts`)
     fixed: frozenset[str] = frozenset()
     derived: bool = False  # `accounts` that were made from another table: their first row bounds their tenure from below only
+    # how many rows each data rule changed: `repeated`, `future`, or `impossible COLUMN` for an end before its start
+    changed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -291,7 +294,14 @@ def put_together(parts: Sequence[Tables]) -> Tables:
     first = parts[0]
     if len(parts) == 1:
         return first
-    tables = {name: replace(table, data=pa.concat_tables([part[name].data for part in parts])) for name, table in first.items()}
+    tables = {
+        name: replace(
+            table,
+            data=pa.concat_tables([part[name].data for part in parts]),
+            changed=dict(sum((Counter(part[name].changed) for part in parts), Counter())),
+        )
+        for name, table in first.items()
+    }
     return replace(first, tables=tables)
 
 

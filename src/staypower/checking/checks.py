@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from staypower.checking.leaks import leak_suspects
+from staypower.checking.rhythm import late_export, touched_days
 from staypower.checking.row_meaning import RowFigures, doubtful_attributes, doubtful_rows
 from staypower.cutoffs import DAY, MISSING, text_of
 from staypower.hashing import alike_accounts
@@ -194,15 +195,17 @@ class _Figures:
     last: int | None
     blanks: Mapping[str, int]  # blank values by column
     refunds: int = 0
+    touched: frozenset[int] = frozenset()  # numbers of the days of which its rows tell
 
     @classmethod
-    def of(cls, table: Table) -> _Figures:
+    def of(cls, table: Table, until: int) -> _Figures:
         own = table.own_instants() if len(table) else np.zeros(0, dtype=np.int64)
         there = own[own != MISSING]
         first, last = (int(there.min()), int(there.max())) if len(there) else (None, None)
         blanks = {name: table.data.column(name).null_count for name in table.data.column_names}
         refunds = int((table.texts("status") == "refunded").sum()) if table.name == "payments" and table.has("status") else 0
-        return cls(len(table), len(pc.unique(table.data.column("account_id"))), first, last, blanks, refunds)
+        touched = frozenset[int]() if last is None else touched_days(table, until)
+        return cls(len(table), len(pc.unique(table.data.column("account_id"))), first, last, blanks, refunds, touched)
 
     def __add__(self, other: _Figures) -> _Figures:
         return _Figures(
@@ -212,6 +215,7 @@ class _Figures:
             max((last for last in (self.last, other.last) if last is not None), default=None),
             {name: count + other.blanks[name] for name, count in self.blanks.items()},
             self.refunds + other.refunds,
+            self.touched | other.touched,
         )
 
     def summary(self, table: Table) -> TableSummary:
@@ -256,7 +260,7 @@ def check_tables(
 
 
 def _look(bucket: Tables, *, grace: int | None) -> tuple[dict[str, _Figures], pd.DataFrame, RowFigures]:
-    figures = {name: _Figures.of(table) for name, table in bucket.items()}
+    figures = {name: _Figures.of(table, bucket.observed_until) for name, table in bucket.items()}
     return figures, attribute_frame(bucket["accounts"]), RowFigures.of(bucket, grace)
 
 
@@ -374,8 +378,10 @@ def _history(until: int, figures: Mapping[str, _Figures], outcome_days: int | No
     """Say how long each table's history is, and warn when it is too short to train and to test on."""
     firsts = {name: each.first for name, each in figures.items() if name != "accounts" and each.first is not None}
     for name, first in firsts.items():
-        problem = f"history of {_days(first, until):,} days, {text_of(first)[:10]} to {text_of(until - 1)[:10]}"
+        last = min(figures[name].last or first, until - 1)
+        problem = f"history of {_days(first, last + 1):,} days, {text_of(first)[:10]} to {text_of(last)[:10]}"
         yield Finding("note", name, "", 0, problem, "features look back at most this far")
+        yield from late_export(name, figures[name].touched, until)
     if not firsts:
         return
     days = _days(min(firsts.values()), until)

@@ -151,6 +151,9 @@ def score(
         str | None,
         typer.Option("--prior", metavar="RATE", help="Rescale probabilities to this base rate, or `estimate` it."),
     ] = None,
+    accept_data: Annotated[
+        bool, typer.Option("--accept-data", help="Score although the data are not like those of training.")
+    ] = False,
 ) -> None:
     """Score every account, with reasons."""
 

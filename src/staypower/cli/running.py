@@ -136,7 +136,7 @@ def _refuse(error: UsageError, *, as_json: bool) -> int:
     if as_json:
         with contextlib.suppress(UsageError):  # standard output itself may be the problem
             _print(_json({"problems": [vars(problem) for problem in error.problems]}))
-    return int(ExitCode.UNUSABLE)
+    return int(error.exit_code)
 
 
 def _stop() -> int:

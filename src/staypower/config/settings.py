@@ -21,6 +21,7 @@ from staypower.errors import UsageError
 from staypower.evaluation.settings import CostSettings, EvaluationSettings
 from staypower.explanation.settings import ExplanationSettings
 from staypower.features.settings import FeatureSettings
+from staypower.gate.settings import GateSettings
 from staypower.labels.settings import LabelSettings
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.settings import HorizonSettings, ModelSettings
@@ -145,6 +146,9 @@ class Settings(BaseModel):
         default_factory=ActionSettings, description="how many accounts each owner can act on, and the share held out at random"
     )
     scoring: ScoringSettings = Field(default_factory=ScoringSettings, description="how accounts are scored")
+    gate: GateSettings = Field(
+        default_factory=GateSettings, description="how far data may be from those of training before scoring refuses them"
+    )
     output: OutputSettings = Field(default_factory=OutputSettings, description="where results go")
     tracking: TrackingSettings = Field(default_factory=TrackingSettings, description="where runs are recorded")
     models_folder: str = Field(default="models", min_length=1, description="folder of the exported models")

@@ -17,6 +17,7 @@ from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.learned import find_leaver_reasons
+from staypower.gate.facts import GATE, find_facts, find_missing
 from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
@@ -123,7 +124,11 @@ def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: 
         tier=tier,
         notes=(*suspicions, *notes),
     )
-    learned = {**bundle.learned, "reasons": {"leavers": None if leavers is None else leavers.to_dict()}}
+    with progress.step("describing the data for the gate"):
+        everyday = learned_from.where(learned_from.rows("training", "calibration") & learned_from.drawn)
+        gate = find_facts(tables, settings.label, find_missing(everyday.X, everyday.cutoffs))
+    reasons = {"leavers": None if leavers is None else leavers.to_dict()}
+    learned = {**bundle.learned, "reasons": reasons, GATE: gate.to_dict()}
     bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
     return Fitted(bundle, data, dataset, learned_from, twin, evaluation, tier, notes, suspicions)
 

@@ -30,9 +30,11 @@ from staypower.engines.spark.tables import SparkTables
 from staypower.errors import UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
+from staypower.gate.report import GateReport
 from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
+from staypower.pipelines.gating import look_at_data, refuse_breaches
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.progress import Progress
 from staypower.scoring.scorer import ShippedScorer
@@ -52,7 +54,8 @@ def score_on_spark(
     output: Path | str | None = None,
     model: str | None = None,
     objects: Mapping[str, object] | None = None,
-) -> tuple[SparkScores, str, None, ModelAge]:
+    accept: bool = False,
+) -> tuple[SparkScores, str, None, ModelAge, GateReport]:
     """Score every account where its rows are, and write the list from there.
 
     Parameters
@@ -67,6 +70,8 @@ def score_on_spark(
         As `score` takes it.
     objects : mapping of str to object, optional
         Spark DataFrames, by the names that `source` gives.
+    accept : bool, default False
+        Whether to score although the tables break a limit of the gate. What features lack is not compared on a cluster.
 
     Returns
     -------
@@ -76,6 +81,7 @@ def score_on_spark(
     prior : None
         A cluster says nothing of it.
     age : ModelAge
+    gate : GateReport
 
     Raises
     ------
@@ -88,10 +94,12 @@ def score_on_spark(
     bundle = read_bundle(found.folder, digest=found.digest)
     with _gathered(settings, progress, objects) as (session, tables):
         scorer = prepare_scorer(settings, bundle, found, tables, cutoff=cutoff)
+        gate = look_at_data(settings, bundle, tables, cutoff=scorer.cutoff, progress=progress)
+        refuse_breaches(gate, None, accept=accept)
         shipped = ShippedScorer.of(scorer, session.sparkContext.broadcast(bundle.files()))
         with progress.step(f"scoring at {text_of(scorer.cutoff)} and writing the scores"):
             write_on_spark(tables.map(shipped, scorer(tables.empty).schema), place)
-        return SparkScores.of(read_back(session, place), scorer.cutoff), place, None, ModelAge.of(bundle)
+        return SparkScores.of(read_back(session, place), scorer.cutoff), place, None, ModelAge.of(bundle), gate
 
 
 def features_on_spark(

@@ -33,6 +33,7 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.audit import audit as run_audit
 from staypower.pipelines.comparing import prepare_two_cutoffs
+from staypower.pipelines.gating import look_at_data, look_at_features
 from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement
 from staypower.progress import Progress
@@ -158,6 +159,8 @@ def report(
         explained = two.explain(shown, everyone)
         tiered = earlier is not None and earlier.has_tiers and scores.has_tiers
         moved = movement(earlier.rows, scores.rows).frame() if earlier is not None and tiered else None
+        gate = look_at_data(settings, bundle, found.tables, cutoff=cutoff_now, progress=progress)
+        gate = look_at_features(settings, bundle, gate, scores.lacking)
         drift = portfolio = None
         if has_a_past(found.tables):
             with progress.step("measuring the portfolio"):
@@ -189,6 +192,7 @@ def report(
             accounts=account_pages(explained, found.tables, shown, chosen),
             notes=[
                 *report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
+                *gate.said,
                 *beyond_words(scores.beyond),
             ],
             version=__version__,

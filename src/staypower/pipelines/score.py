@@ -18,6 +18,7 @@ from staypower.cutoffs import text_of
 from staypower.engines.local import keep_part, sorted_parts
 from staypower.engines.opening import buckets_of, database_memory, fingerprint_of, open_tables, working_folder
 from staypower.errors import UsageError
+from staypower.gate.report import GateReport
 from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle, read_bundle
 from staypower.models.champion import find_bundle
@@ -45,6 +46,7 @@ from staypower.pipelines.arguments import (
     tables_from,
     with_prior,
 )
+from staypower.pipelines.gating import keep_breaches, look_at_data, look_at_features, refuse_breaches
 from staypower.pipelines.preparing import engine_of_cluster, prepare_scorer, rows_for, score_tables
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
@@ -65,6 +67,7 @@ class ScoreResult(Result):
     path: Path | str | None = None  # the list, when it was written; of a table its address; on a cluster a folder or a table
     prior: PriorCorrection | None = None  # what rescaled the probabilities to another base rate, when asked for
     age: ModelAge | None = None  # what the model was trained on; None for scores that were made before it was kept
+    gate: GateReport | None = None  # the data against those of training
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -97,7 +100,9 @@ class ScoreResult(Result):
         """Return the counts, the accounts of highest risk and the path."""
         prior = [] if self.prior is None else [self.prior.words]
         model = [] if self.age is None else [f"{self.age.said_at(self.scores.cutoff)}."]
-        return [*self.scores.blocks(), *model, *prior, *([] if self.path is None else [Verbatim([f"scores: {self.path}"])])]
+        data = [] if self.gate is None else self.gate.blocks()
+        where = [] if self.path is None else [Verbatim([f"scores: {self.path}"])]
+        return [*data, *self.scores.blocks(), *model, *prior, *where]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -105,6 +110,7 @@ class ScoreResult(Result):
             "path": None if self.path is None else str(self.path),
             "prior": None if self.prior is None else self.prior.to_dict(),
             "trained": None if self.age is None else self.age.to_dict(),
+            "data": None if self.gate is None else self.gate.to_dict(),
             **self.scores.to_dict(),
         }
 
@@ -120,6 +126,7 @@ def score(
     prior: str | float | None = None,
     output: str | Path | None = None,
     write: bool = True,
+    accept_data: bool = False,
     progress: Progress | None = None,
 ) -> ScoreResult:
     """Score accounts with reasons and write one row for each; as `staypower score`.
@@ -127,6 +134,9 @@ def score(
     Tables that do not fit into `engine.memory` are put into buckets of accounts on disk and scored bucket by bucket, with the
     same bytes in the end. A run that is killed leaves what it finished in `cache/` of the output folder; the same run starts
     again there.
+
+    The tables and features are first compared with those of training. Where they break a limit of the section `gate`, nothing
+    is scored. What was found is written beside the scores, as `scores-breaches.json`.
 
     Parameters
     ----------
@@ -151,6 +161,8 @@ def score(
         `table:NAME`. By default the list is written to the output folder.
     write : bool, default True
         Whether to write the list. Without it the tables are read into memory and nothing is written.
+    accept_data : bool, default False
+        Whether to score although the data break a limit of the section `gate`.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -162,16 +174,17 @@ def score(
     Raises
     ------
     UsageError
-        When an account is unknown, or anything else cannot be used.
+        When an account is unknown, or anything else cannot be used. A `RefusedData`, which names every breach, when the data
+        are not like those of training and `accept_data` is not set.
     """
-    require_flags(write=write)
+    require_flags(write=write, accept_data=accept_data)
     settings, progress = with_prior(settings_from(settings), prior), progress_from(progress)
     at, asked, output = instant_from("cutoff", cutoff), accounts_from(accounts), place_from(output)
     if settings.engine.kind == "spark":
         cluster = engine_of_cluster(accounts=asked, previous=previous, tables=tables, prior=settings.scoring.prior)
         frames = frames_from(tables)
         made = cluster.score_on_spark(
-            settings, progress=progress, cutoff=at, output=output, model=model_from(model), objects=frames
+            settings, progress=progress, cutoff=at, output=output, model=model_from(model), objects=frames, accept=accept_data
         )
         return ScoreResult(*made)
     # a list of a few accounts must not replace that of all
@@ -184,8 +197,14 @@ def score(
     if goal is None:
         with opened(settings, tables_from(settings, tables, progress), name="score", progress=progress) as found:
             few = rows_for(settings, found.tables, asked)
+            scorer = prepare_scorer(settings, bundle, place, few, cutoff=at, accounts=asked, previous=compared)
+            gate = look_at_data(settings, bundle, found.tables, cutoff=scorer.cutoff, progress=progress)
+            refuse_breaches(gate, None, accept=accept_data)
             made = score_tables(settings, bundle, place, few, progress=progress, cutoff=at, accounts=asked, previous=compared)
-        return ScoreResult(made, age=ModelAge.of(bundle))
+        gate = look_at_features(settings, bundle, gate, made.lacking)
+        refuse_breaches(gate, None, accept=accept_data)
+        return ScoreResult(made, age=ModelAge.of(bundle), gate=gate)
+    beside = settings.output_folder / f"{name}.{settings.output.format}" if goal.table else Path(goal.shown)
     in_memory = tables_from(settings, tables, progress)
     features = len(bundle.feature_names)
     buckets, files = (1, ()) if in_memory is not None else buckets_of(settings.sources, settings.engine, features=features)
@@ -203,9 +222,13 @@ def score(
         scorer = prepare_scorer(
             *(settings, bundle, place, read), cutoff=at, accounts=asked, previous=compared, scored_at=_scored_at(folder)
         )
+        gate = look_at_data(settings, bundle, read, cutoff=scorer.cutoff, progress=progress)
+        refuse_breaches(gate, beside, accept=accept_data)
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
             scorer = scorer.at_estimated_prior(read, folder / "estimating", threads)
             scores, parts = _score(scorer, within, folder / "parts", threads)
+            gate = look_at_features(settings, bundle, gate, scores.lacking)
+            refuse_breaches(gate, beside, accept=accept_data)
             # capacity is shared by all accounts: a list of a few says nothing of actions
             acts = settings.playbook is not None and not asked
             added = _action_columns(settings, scores, read, bundle) if acts else None
@@ -217,7 +240,8 @@ def score(
                 "account_id": asked,
             }
             goal.write(Rows(rows, schema, "Scores", replaces), staging=folder)
-    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle))
+            keep_breaches(gate, beside)
+    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle), gate)
 
 
 def _scored_at(folder: Path) -> str:

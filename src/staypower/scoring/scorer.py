@@ -21,6 +21,7 @@ from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
+from staypower.gate.comparing import FeatureCounts
 from staypower.labels.churn import find_customers
 from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
@@ -152,7 +153,7 @@ class Scorer:
         there = set(bucket.account_ids)
         asked = [account for account in self.accounts if account in there] if self.accounts else sorted(there)
         scores = self.score(bucket, asked)
-        return noted(typed_rows(scores.table), scores.beyond)
+        return noted(typed_rows(scores.table), scores)
 
     def strangers(self, tables: Tables, known: pa.ChunkedArray | Sequence[str]) -> pa.Table:
         """Return the rows of accounts that were asked for and are in no bucket."""
@@ -203,7 +204,10 @@ class Scorer:
         table["model_version"] = self.model_version
         table["run_id"] = self.run_id
         table["scored_at"] = self.scored_at
-        return Scores(table, explanation, self.cutoff, beyond=beyond_training(self.bundle.learned, explanation.features))
+        features = explanation.features
+        lacking = FeatureCounts(len(features), {str(name): int(each) for name, each in features.isna().sum().items()})
+        beyond = beyond_training(self.bundle.learned, features)
+        return Scores(table, explanation, self.cutoff, beyond=beyond, lacking=lacking)
 
     def _churn(self, tables: Tables, accounts: list[str]) -> tuple[NDArray[np.float64], Explanation]:
         matrix = self._build(tables, self.predictor.catalogue, accounts)

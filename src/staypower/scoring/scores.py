@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from staypower.cutoffs import before, instant_of, text_of
 from staypower.errors import UsageError
+from staypower.gate.comparing import FeatureCounts
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import chance, count, money, plain, plural
@@ -50,7 +51,7 @@ _TEXT_BEGINNINGS = ("reason_", "lever_", "model_")
 _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 _NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
 _MOST_WATCHED = 100
-_BEYOND = b"staypower beyond"  # in the notes of a part
+_NOTES = b"staypower notes"  # of a part
 
 
 def outcome_words(horizon_days: float | None) -> str:
@@ -162,6 +163,8 @@ class Scores(ScoreSummary):
         Who moved between quadrants since the previous scores, when those were given.
     beyond : tuple of Beyond
         How many accounts lie beyond the training range, for each of the most important features.
+    lacking : FeatureCounts
+        How many accounts lack a value of each feature.
 
     Notes
     -----
@@ -180,6 +183,7 @@ class Scores(ScoreSummary):
     cutoff: int
     movement: Movement | None = None
     beyond: tuple[Beyond, ...] = ()
+    lacking: FeatureCounts = field(default_factory=FeatureCounts)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -213,13 +217,17 @@ class ScoredParts(ScoreSummary):
     watched: pd.DataFrame  # the accounts of highest risk, all columns
     movement: Movement | None = None  # who moved between quadrants since the previous scores, when those were given
     beyond: tuple[Beyond, ...] = ()
+    lacking: FeatureCounts = field(default_factory=FeatureCounts)  # accounts that lack a value of each feature
 
     @classmethod
     def of(cls, parts: Sequence[Path], cutoff: int, previous: pd.DataFrame | None = None) -> ScoredParts:
         """Read what is needed of the parts."""
         narrow = _columns(parts, _NARROW)
         moved = None if previous is None else movement(previous, narrow)
-        return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved, sum_beyond(map(_beyond_in, parts)))
+        notes = [_notes_in(part) for part in parts]
+        beyond = sum_beyond(beyond_from_plain(note["beyond"]) for note in notes)
+        lacking = sum((FeatureCounts(**note["lacking"]) for note in notes), FeatureCounts())
+        return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved, beyond, lacking)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -263,13 +271,16 @@ def typed_rows(scores: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(scores, schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
-def noted(rows: pa.Table, beyond: Sequence[Beyond]) -> pa.Table:
-    """Note with the rows of a part how many lie beyond the training range."""
-    return rows.replace_schema_metadata({_BEYOND: json.dumps(beyond_to_plain(beyond)).encode()})
+def noted(rows: pa.Table, scores: Scores) -> pa.Table:
+    """Note with the rows of a part how many lie beyond the training range, and how many lack a value of each feature."""
+    notes = {"beyond": beyond_to_plain(scores.beyond), "lacking": asdict(scores.lacking)}
+    return rows.replace_schema_metadata({_NOTES: json.dumps(notes).encode()})
 
 
-def _beyond_in(part: Path) -> tuple[Beyond, ...]:
-    return beyond_from_plain(json.loads((pq.read_schema(part).metadata or {}).get(_BEYOND, b"[]")))
+def _notes_in(part: Path) -> dict[str, Any]:
+    written = (pq.read_schema(part).metadata or {}).get(_NOTES)
+    found: dict[str, Any] = json.loads(written) if written else {"beyond": [], "lacking": {"rows": 0, "missing": {}}}
+    return found
 
 
 def _type_of(name: str) -> pa.DataType:

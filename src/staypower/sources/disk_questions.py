@@ -130,9 +130,16 @@ class _Rows:
         """Return the latest own time, of the rows that are written at or before a limit."""
         if not self.files:
             return None
+        return self._instant(f"SELECT max({self.own()}) FROM {self.counting()}{self._written_by(limit)}")
+
+    def by_day(self, limit: int | None) -> dict[int, int]:
+        """Count the rows of each day, of the rows that are written at or before a limit."""
+        counted = f"SELECT {self.own()} // {DAY} AS day, count(*) FROM {self.counting()}{self._written_by(limit)} GROUP BY day"
+        return {int(day): int(rows) for day, rows in self.ask(counted) if day is not None} if self.files else {}
+
+    def _written_by(self, limit: int | None) -> str:
         # a date is compared as written: its row may have arrived within that day
-        kept = "" if limit is None else f" WHERE {self.own_written()} <= {limit}"
-        return self._instant(f"SELECT max({self.own()}) FROM {self.counting()}{kept}")
+        return "" if limit is None else f" WHERE {self.own_written()} <= {limit}"
 
     def before(self, until: int) -> str:
         """Name the rows that are not dated later than the data were observed; accounts stay whatever their date."""

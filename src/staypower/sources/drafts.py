@@ -51,6 +51,11 @@ class Draft:
         found = Finding(severity, self.name, column, rows, problem, meaning, fix, tuple(examples))
         self.findings.append(Counted(found, total, accounts))
 
+    def count(self, rule: str, rows: int) -> None:
+        """Count the rows that a rule changed, with the table."""
+        if rows:
+            self.table = replace(self.table, changed={**self.table.changed, rule: self.table.changed.get(rule, 0) + rows})
+
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Keep only these rows."""
         if not rows.all():

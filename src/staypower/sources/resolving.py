@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.cutoffs import MISSING, instant_of
+from staypower.cutoffs import DAY, MISSING, instant_of
 from staypower.errors import UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.drafts import Draft, own_midnights, positions
 from staypower.sources.extracting import ARROW_TYPES
 from staypower.sources.rules import (
+    REPEATED,
     clear_negative_durations,
     different_ids,
     drop_blank,
@@ -110,6 +111,53 @@ class AllRows(Protocol):
     def latest(self, limit: int | None) -> int | None:
         """Return the latest own instant, of the rows that are written at or before a limit."""
 
+    def by_day(self, limit: int | None) -> Mapping[int, int]:
+        """Count the rows of each day, as a number since 1970, of the rows that are written at or before a limit."""
+
+
+# days without a row after which a few more are dated wrongly, and how many times longer than any earlier silence that is
+_FAR, _LONGER = 90, 10
+# of at most this share of the rows; fewer rows than these say nothing of a rhythm
+_FEW, _LEAST = 0.01, 10
+
+
+def last_near_day(rows: Mapping[int, int]) -> int:
+    """Return the last day with rows, without a few that lie far after all others.
+
+    Far is more than 90 days, and more than ten times the longest silence between the rows in the middle; a few are one in
+    a hundred. Fewer than ten rows have no rhythm: all of them count.
+
+    >>> last_near_day({**dict.fromkeys(range(100), 5), 30_000: 1})
+    99
+    >>> last_near_day({**dict.fromkeys(range(0, 3000, 365), 5), 3285: 1})
+    3285
+    """
+    days = np.array(sorted(rows), dtype=np.int64)
+    counts = np.array([rows[day] for day in days.tolist()], dtype=np.int64)
+    total = int(counts.sum())
+    if total < _LEAST:
+        return int(days[-1])
+    few, reached = max(1, int(total * _FEW)), np.cumsum(counts)
+    middle = days[(reached > few) & (reached - counts < total - few)]
+    far = max(_FAR, _LONGER * int(np.diff(middle).max(initial=0)))
+    apart = (np.diff(days) > far) & (total - reached[:-1] <= few)
+    return int(days[np.argmax(apart)]) if apart.any() else int(days[-1])
+
+
+def _last_of_events(events: Iterable[AllRows], limit: int | None) -> int | None:
+    """Return the latest own instant of all tables: no far-away time of a few rows decides when the data end."""
+    found: list[tuple[int, int]] = []
+    for each in events:
+        last = each.latest(limit)
+        if last is not None:
+            rows = each.by_day(limit)
+            near = (last_near_day(rows) + 1) * DAY - 1
+            last = last if last <= near else each.latest(near if limit is None else min(near, limit))
+            found.append((sum(rows.values()), last if last is not None else near))
+    # a table of a handful of rows does not go far beyond all others
+    most = max((last for rows, last in found if rows >= _LEAST), default=None)
+    return _last([last for rows, last in found if most is None or rows >= _LEAST or last <= most + _FAR * DAY])
+
 
 def end_of_observation(
     events: Mapping[str, AllRows], accounts: AllRows | None, given: Moment | None, as_of: Moment | None
@@ -120,11 +168,11 @@ def end_of_observation(
         until = instant_of(given, end=True)
         return until if exported is None else min(until, exported)
     limit = _last([each.latest_arrival() for each in events.values()]) if exported is None else exported - 1
-    latest = _last([each.latest(limit) for each in events.values()])
+    latest = _last_of_events(events.values(), limit)
     if latest is None and exported is not None:
         return exported
     if latest is None and accounts is not None and accounts.times():
-        latest = accounts.latest(None)
+        latest = _last_of_events([accounts], None)
     if latest is None:
         empty = ", ".join(name for name, each in events.items() if not each.has_rows)
         if empty:
@@ -155,14 +203,20 @@ class _DraftRows:
         return _latest(self.draft.table.instants("known_at")) if self.draft.table.has("known_at") else None
 
     def latest(self, limit: int | None) -> int | None:
+        return _latest(self._written_by(limit))
+
+    def by_day(self, limit: int | None) -> Mapping[int, int]:
+        own = self._written_by(limit)
+        days, counts = np.unique(own[own != MISSING] // DAY, return_counts=True)
+        return dict(zip(days.tolist(), counts.tolist(), strict=True))
+
+    def _written_by(self, limit: int | None) -> NDArray[np.int64]:
         table = self.draft.table
         own = table.own_instants()
         if limit is not None:
             # a date is compared as written: its row may have arrived within that day
-            own = own[own_midnights(table) <= limit]
-        elif table.name == "accounts":
-            own = own[np.asarray(pc.is_valid(table.data.column("account_id")))]
-        return _latest(own)
+            return own[own_midnights(table) <= limit]
+        return own[np.asarray(pc.is_valid(table.data.column("account_id")))] if table.name == "accounts" else own
 
 
 def rows_of(draft: Draft) -> AllRows:
@@ -225,4 +279,5 @@ def _first_per_account(draft: Draft) -> None:
         fix = "name the column that says from when a row holds as `valid_from`, or fix the source"
         shown = tuple(dict.fromkeys(draft.shown("account_id", ~first)))
         draft.find("warning", "account_id", int((~first).sum()), "accounts given twice", "the first row is kept", fix, shown)
+        draft.count(REPEATED, int((~first).sum()))
         draft.keep(first)

@@ -31,6 +31,9 @@ LATER_COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 
+# what `Table.changed` calls the rules that the gate looks at
+REPEATED, FUTURE, IMPOSSIBLE = "repeated", "future", "impossible "
+
 
 def drop_blank(draft: Draft) -> None:
     """Drop rows without an account, and event rows without any time."""
@@ -127,6 +130,7 @@ def clear_negative_durations(draft: Draft) -> None:
                 meaning += ": they count as still running"
             problem = f"`{end}` before `{start}`"
             draft.find("warning", end, int(negative.sum()), problem, meaning, "fix the source", draft.shown(end, negative))
+            draft.count(f"{IMPOSSIBLE}{end}", int(negative.sum()))
             draft.clear(end, negative)
 
 
@@ -135,6 +139,7 @@ def drop_duplicates(draft: Draft) -> None:
     table, key = draft.table, draft.table.schema.row_id
     if draft.repeated is not None:
         # they were named when all rows were asked
+        draft.count(REPEATED, int(draft.repeated.sum()))
         draft.keep(~draft.repeated)
         return
     if key is None or not table.has(key):
@@ -155,6 +160,7 @@ def drop_duplicates(draft: Draft) -> None:
     across = int((np.unique(holders, return_counts=True)[1] > 1).sum())
     shown = tuple(dict.fromkeys(draft.shown(key, later)))
     draft.findings.append(repeated_ids(draft.name, key, int(later.sum()), across, shown))
+    draft.count(REPEATED, int(later.sum()))
     draft.keep(~later)
 
 
@@ -182,7 +188,7 @@ def name_exact_duplicates(draft: Draft) -> None:
     table, key = draft.table, draft.table.schema.row_id
     if (key is not None and table.has(key)) or not len(table):
         return
-    count = _count_repeats(table)
+    count = repeated_rows(table)
     if count:
         fix = (
             f"map `{key}`, so that repeats can be distinguished from real rows"
@@ -192,7 +198,7 @@ def name_exact_duplicates(draft: Draft) -> None:
         draft.find("warning", "", count, "rows that repeat another in every column read", "kept: they may be real", fix)
 
 
-def _count_repeats(table: Table) -> int:
+def repeated_rows(table: Table) -> int:
     """Count rows that are equal to another in every column; most tables have no two of one account at one time."""
     rows = np.zeros(len(table), dtype=np.int64)
     telling = [name for name in ("account_id", *table.schema.times) if table.has(name)]
@@ -235,6 +241,7 @@ def drop_future(draft: Draft, observed_until: int) -> None:
     fix = "fix the dates, or write a later `observed_until`"
     draft.find("warning", column, int(future.sum()), problem, meaning, fix, [text[:19] for text in draft.shown(column, future)])
     if draft.name != "accounts":
+        draft.count(FUTURE, int(future.sum()))
         draft.keep(~future)
 
 

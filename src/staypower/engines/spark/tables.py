@@ -8,6 +8,7 @@ other's empty columns.
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
@@ -290,6 +291,24 @@ class Questions:
         answers = (self.latest[limit][tag]["last"] for tag in self.tags(name) if tag in self.latest[limit])
         return max((int(one) for one in answers if one is not None), default=None)
 
+    @cached_property
+    def days(self) -> dict[int | None, list[Any]]:
+        """What was asked for already: the rows of each source and day, by limit."""
+        return {}
+
+    def by_day(self, name: str, limit: int | None) -> dict[int, int]:
+        """Count the rows of each day of a table that are written at or before a limit."""
+        if limit not in self.days:
+            kept = column_of(KNOWN) if limit is None else column_of(KNOWN) & (column_of(WRITTEN) <= limit)
+            day = functions.floor(column_of(OWN) / DAY).alias("day")
+            with spark_errors_as_problems("tables"):
+                self.days[limit] = self.frame.where(kept).groupBy("source", day).count().collect()
+        tags, counted = set(self.tags(name)), Counter[int]()
+        for source, day, rows in self.days[limit]:
+            if int(source) in tags and day is not None:
+                counted[int(day)] += int(rows)
+        return dict(counted)
+
     def ask(self, asked: DataFrame) -> dict[int, Any]:
         """Fetch a few figures by source."""
         with spark_errors_as_problems("tables"):
@@ -317,3 +336,6 @@ class _Asked:
 
     def latest(self, limit: int | None) -> int | None:
         return self.questions.last(self.table.name, limit)
+
+    def by_day(self, limit: int | None) -> dict[int, int]:
+        return self.questions.by_day(self.table.name, limit)

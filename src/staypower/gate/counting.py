@@ -1,0 +1,192 @@
+"""What the gate counts in the rows of a table; the counts of several buckets of accounts add up.
+
+Rows are counted by day, and closer in the last four weeks, eight weeks, 90 days or year before an instant. Accounts are
+counted whole, whenever they signed up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from staypower.checking.rhythm import touched_days
+from staypower.cutoffs import DAY, MISSING, before, exit_after
+from staypower.sources.rules import LATER_COLUMNS, repeated_rows
+from staypower.tables import Table, numbered
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["LATEST", "QUARTER", "RECENT", "YEAR", "Marks", "TableCounts", "WindowCounts", "marks_of"]
+
+LATEST, QUARTER, YEAR = 28, 90, 365
+RECENT = (LATEST, 56, QUARTER)
+# a column of more words names things, not kinds of things
+_MOST_WORDS, _KINDS = 100, 0.2
+_TENTHS = np.linspace(0, 1, 11)[1:-1]
+_UNSCALED = ("low", "high")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What the values of a table are counted by: the words known of its categories, the ends of the tenths of its numbers."""
+
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ends: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WindowCounts:
+    """Counts of the rows of one window."""
+
+    rows: int = 0
+    repeated: int = 0  # rows that are equal to another in every column
+    blank: Counter[str] = field(default_factory=Counter)  # rows without a value, by column
+    unseen: Counter[str] = field(default_factory=Counter)  # rows with a word that is not known
+    worded: Counter[str] = field(default_factory=Counter)  # rows with a word
+    numbers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)  # values in each of the ranges between the ends
+
+    def __add__(self, other: WindowCounts) -> WindowCounts:
+        names = {*self.numbers, *other.numbers}
+        return WindowCounts(
+            self.rows + other.rows,
+            self.repeated + other.repeated,
+            self.blank + other.blank,
+            self.unseen + other.unseen,
+            self.worded + other.worded,
+            {name: self.numbers.get(name, 0) + other.numbers.get(name, np.int64(0)) for name in names},  # type: ignore[misc]
+        )
+
+
+@dataclass(frozen=True)
+class TableCounts:
+    """Counts of the rows of one table before an instant."""
+
+    rows: int
+    days: Counter[int]  # rows by day number
+    touched: frozenset[int]  # numbers of the days of which any row tells: its own time, an answer, an end, a version
+    windows: Mapping[int, WindowCounts]
+    changed: Counter[str]  # rows that the data rules changed, see `Table.changed`
+    ended: Counter[str]  # rows with an end, by its column
+
+    def __add__(self, other: TableCounts) -> TableCounts:
+        windows = {days: self.windows[days] + other.windows[days] for days in self.windows}
+        return TableCounts(
+            self.rows + other.rows,
+            self.days + other.days,
+            self.touched | other.touched,
+            windows,
+            self.changed + other.changed,
+            self.ended + other.ended,
+        )
+
+    @classmethod
+    def of(cls, table: Table, at: int, marks: Marks, windows: Sequence[int]) -> TableCounts:
+        """Count the rows of a table that are known before an instant."""
+        own = _known_instants(table)
+        there = before(own, at) | (own == MISSING if table.name == "accounts" else False)
+        dated = own[there & (own != MISSING)] // DAY
+        days, counts = np.unique(dated, return_counts=True)
+        closer = {}
+        for length in windows:
+            within = exit_after(own, np.array([at], dtype=np.int64), length) > 0
+            taken = there if table.name == "accounts" else there & within
+            closer[length] = _count(replace(table, data=table.data.filter(pa.array(taken))), at, marks)
+        ended: Counter[str] = Counter()
+        for end in LATER_COLUMNS.get(table.name, ("", ()))[1]:
+            if table.has(end):
+                ended[end] = len(table) - table.data.column(end).null_count
+        by_day = Counter(dict(zip(days.tolist(), counts.tolist(), strict=True)))
+        return cls(int(there.sum()), by_day, touched_days(table, at), closer, Counter(table.changed), ended)
+
+
+def _known_instants(table: Table) -> NDArray[np.int64]:
+    """Return when each row was known: its own time, or its arrival when that is later."""
+    own = table.own_instants()
+    return np.maximum(own, table.instants("known_at")) if table.has("known_at") else own
+
+
+def _count(table: Table, at: int, marks: Marks) -> WindowCounts:
+    blank, unseen, worded = Counter[str](), Counter[str](), Counter[str]()
+    for name in _filled_with_their_row(table):
+        blank[name] = table.data.column(name).null_count
+    for name, known in marks.words.items():
+        if table.has(name):
+            indices, words = numbered(table.data.column(name))
+            strange = np.append(~np.asarray(pc.is_in(words, value_set=pa.array(list(known), pa.string()))), False)
+            worded[name], unseen[name] = int((indices >= 0).sum()), int(strange[indices].sum())
+    numbers = {}
+    for name, values in _numbers(table, at).items():
+        if name in marks.ends:
+            ends = np.asarray(marks.ends[name], dtype=np.float64)
+            numbers[name] = np.bincount(np.searchsorted(ends, values, side="left"), minlength=len(ends) + 1)
+    return WindowCounts(len(table), repeated_rows(table) if len(table) else 0, blank, unseen, worded, numbers)
+
+
+def marks_of(table: Table, at: int) -> Marks:
+    """Find what to count a table's values by: all words of its categories, and the tenths of its numbers."""
+    words: dict[str, Sequence[str]] = {}
+    for name in _categories(table):
+        column = table.data.column(name)
+        known = [str(word) for word in pc.unique(numbered(column)[1]).to_pylist()]
+        filled = len(column) - column.null_count
+        if known and len(known) <= min(_MOST_WORDS, max(2, filled * _KINDS)):
+            words[name] = sorted(known)
+    ends = {name: _ends(values) for name, values in _numbers(table, at).items() if len(values)}
+    return Marks(words, {name: found for name, found in ends.items() if len(found)})
+
+
+def _ends(values: NDArray[np.float64]) -> Sequence[float]:
+    """Return the ends of the ranges that numbers are counted in: every number where there are few, else the tenths."""
+    different = np.unique(values)
+    found: list[float] = (different if len(different) <= len(_TENTHS) + 2 else np.unique(np.quantile(values, _TENTHS))).tolist()
+    return found
+
+
+def _filled_with_their_row(table: Table) -> list[str]:
+    """Name the columns that are filled when the row is made: what comes later is blank in the latest rows anyway."""
+    times = {*table.schema.times, "known_at", "account_id", "valid_from"}
+    found = []
+    for name in table.data.column_names:
+        column = table.schema.column(name)
+        late = column is not None and (column.kind == "time" or column.known_from is not None or column.mutable)
+        if name not in times and not late and not pa.types.is_timestamp(table.data.column(name).type):
+            found.append(name)
+    return found
+
+
+def _categories(table: Table) -> list[str]:
+    found = []
+    for name in table.data.column_names:
+        column, stored = table.schema.column(name), table.data.column(name).type
+        text = pa.types.is_string(stored) or pa.types.is_dictionary(stored)
+        if text and name != "account_id" and (column is None or column.kind == "text"):
+            found.append(name)
+    return found
+
+
+def _numbers(table: Table, at: int) -> dict[str, NDArray[np.float64]]:
+    """Return the values of each number column that are known; answers as shares of their scale, each instrument by itself."""
+    found = {}
+    for column in table.schema.columns:
+        if column.kind != "number" or column.name in _UNSCALED or not table.has(column.name):
+            continue
+        values = table.numbers(column.name)
+        known = np.isfinite(values)
+        if column.known_from is not None and table.has(column.known_from):
+            known &= before(table.instants(column.known_from), at)
+        if (table.name, column.name) == ("surveys", "value") and table.has("instrument", *_UNSCALED):
+            low, high = (table.numbers(end) for end in _UNSCALED)
+            instruments = table.texts("instrument")
+            for instrument in sorted({str(each) for each in instruments if each is not None}):
+                mine = known & (instruments == instrument)
+                found[f"value of {instrument}"] = (values[mine] - low[mine]) / (high[mine] - low[mine])
+        else:
+            found[column.name] = values[known]
+    return found

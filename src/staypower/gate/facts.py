@@ -1,0 +1,145 @@
+"""What a bundle keeps of the data that its model was trained on, so that later data can be compared with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from staypower.checking.rhythm import A_WEEK, TIMES_LONGER, days_late, longest_silence
+from staypower.cutoffs import DAY
+from staypower.errors import readable
+from staypower.gate.counting import LATEST, YEAR, Marks, TableCounts, marks_of
+from staypower.labels.churn import find_customers
+from staypower.sources.rules import IMPOSSIBLE, REPEATED
+from staypower.tables import Tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from staypower.labels.settings import LabelSettings
+
+__all__ = ["GATE", "DataFacts", "TableFacts", "find_facts", "find_missing"]
+
+GATE = "gate"  # in a bundle's learned definitions
+_WEEKS = 13  # windows of four weeks
+_FEWEST_CUSTOMERS = 10
+_CUTOFFS = 12  # the latest of training, for the missing values of features
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """One table in training."""
+
+    rows: int
+    silence: int | None  # the longest stretch of days without a row; None where too few days have rows
+    rates: tuple[float, float] | None  # fewest and most rows per customer and day in four weeks of the last year
+    repeated: float  # share of the rows of the last year
+    changed: Mapping[str, float] = field(default_factory=dict)  # share of the rows that each data rule changed
+    blank: Mapping[str, float] = field(default_factory=dict)  # share of the rows of the last year, by column
+    numbers: Mapping[str, list[float]] = field(default_factory=dict)  # shares of the values between the ends of `marks`
+    marks: Marks = field(default_factory=Marks)
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The tables and features of a training.
+
+    >>> DataFacts.of({}) is None
+    True
+    """
+
+    observed_until: int  # instant
+    customers: int  # at the end of the training data
+    tables: Mapping[str, TableFacts]
+    features: Mapping[str, float]  # the largest share of missing values at any of the latest training cutoffs
+
+    @classmethod
+    def of(cls, learned: Mapping[str, Any]) -> DataFacts | None:
+        """Read what a bundle keeps; None for bundles that were sealed before it was kept."""
+        values = learned.get(GATE)
+        if not values:
+            return None
+        with readable("learned.json: gate"):
+            tables = {
+                str(name): TableFacts(
+                    **{**entry, "rates": entry["rates"] and tuple(entry["rates"]), "marks": Marks(**entry["marks"])}
+                )
+                for name, entry in values["tables"].items()
+            }
+            return cls(int(values["observed_until"]), int(values["customers"]), tables, dict(values["features"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for a bundle."""
+        return asdict(self)
+
+
+def find_facts(tables: Tables, label: LabelSettings, features: Mapping[str, float]) -> DataFacts:
+    """Describe the tables that a model was trained on."""
+    until = tables.observed_until
+    ends = until - np.arange(_WEEKS, dtype=np.int64)[::-1] * (LATEST * DAY)
+    customers = find_customers(tables, label, ends).active.sum(axis=0)
+    found = {name: _table_facts(tables, name, until, customers) for name in tables}
+    return DataFacts(until, int(customers[-1]), found, dict(features))
+
+
+def _table_facts(tables: Tables, name: str, until: int, customers: NDArray[np.int64]) -> TableFacts:
+    table = tables[name]
+    marks = marks_of(table, until)
+    counts = TableCounts.of(table, until, marks, windows=(YEAR,))
+    year = counts.windows[YEAR]
+    rows = max(year.rows, 1)
+    return TableFacts(
+        rows=counts.rows,
+        # accounts sign up as sales go: no export is late because nobody did
+        silence=None if name == "accounts" else _silence(counts.touched, until),
+        rates=None if name == "accounts" else _rates(counts.days, until, customers),
+        repeated=year.repeated / rows,
+        changed=changed_shares(counts),
+        blank={column: blank / rows for column, blank in year.blank.items()},
+        numbers={column: (each / each.sum()).tolist() for column, each in year.numbers.items() if each.sum()},
+        marks=marks,
+    )
+
+
+def changed_shares(counts: TableCounts) -> dict[str, float]:
+    """Return the share of rows that repeat an id, and of ends that came before their start."""
+    found = {REPEATED: counts.changed[REPEATED] / max(counts.rows + counts.changed[REPEATED], 1)}
+    for end, ended in counts.ended.items():
+        wrong = counts.changed[f"{IMPOSSIBLE}{end}"]
+        found[f"{IMPOSSIBLE}{end}"] = wrong / max(ended + wrong, 1)
+    return found
+
+
+def _silence(touched: frozenset[int], until: int) -> int | None:
+    """Return a table's longest silence; None where it had been silent for longer when training ended."""
+    longest = longest_silence(touched)
+    return None if longest is None or days_late(touched, until) > max(A_WEEK, TIMES_LONGER * longest) else longest
+
+
+def _rates(rows: Mapping[int, int], until: int, customers: NDArray[np.int64]) -> tuple[float, float] | None:
+    """Return the fewest and the most rows per customer and day in four weeks, of the windows since the first row."""
+    if not rows:
+        return None
+    last, first = (until - 1) // DAY, min(rows)
+    days = np.fromiter(rows, dtype=np.int64)
+    counts = np.array([rows[int(day)] for day in days])
+    found = []
+    for back, there in enumerate(customers[::-1].tolist()):
+        end = last - back * LATEST
+        if end - LATEST + 1 < first or there < _FEWEST_CUSTOMERS:
+            break
+        found.append(float(counts[(days > end - LATEST) & (days <= end)].sum()) / (LATEST * there))
+    return (min(found), max(found)) if found else None
+
+
+def find_missing(X: pd.DataFrame, cutoffs: Iterable[int]) -> dict[str, float]:
+    """Return the largest share of missing values that each feature has at any of the latest cutoffs."""
+    at = np.asarray(list(cutoffs), dtype=np.int64)
+    latest = np.unique(at)[-_CUTOFFS:]
+    missing = np.isnan(X.to_numpy(dtype=np.float64, na_value=np.nan))
+    most = np.max([missing[at == cutoff].mean(axis=0) for cutoff in latest], axis=0)
+    return dict(zip(map(str, X.columns), most.tolist(), strict=True))

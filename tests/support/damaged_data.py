@@ -1,0 +1,147 @@
+"""Companies of two mechanisms as they are known at a day, healthy and with the damage that exports come with."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from staypower import load_config, read_tables, simulate
+from staypower.config.settings import Settings
+from staypower.tables import Tables
+
+Frames = Mapping[str, pd.DataFrame]
+
+KINDS = ("simulated", "contracts")
+# what happens to a row later than the row itself, the time of what happens first
+_LATER = {
+    "subscriptions": {"ended_at": ["end_reason"], "cancel_requested_at": []},
+    "tickets": {"first_response_at": [], "resolved_at": [], "reopened_at": []},
+    "surveys": {"answered_at": ["value"]},
+    "payments": {"refunded_at": []},
+    "goals": {"met_at": []},
+}
+_OWN = {
+    "accounts": "signed_up_at",
+    "tickets": "opened_at",
+    "surveys": "sent_at",
+    "subscriptions": "started_at",
+    "goals": "set_at",
+}
+_SIMULATED = """
+name: simulated
+observed_until: {end}
+tables:
+  accounts: {{source: accounts, static: [segment, region, industry]}}
+  usage: {{source: usage}}
+  tickets: {{source: tickets}}
+  subscriptions: {{source: subscriptions}}
+  payments: {{source: payments}}
+  surveys: {{source: surveys}}
+  goals: {{source: goals}}
+  advocacy: {{source: advocacy}}
+label: {{kind: contractual}}
+"""
+
+
+@cache
+def company(kind: str, accounts: int, seed: int) -> tuple[Frames, str, pd.Timestamp]:
+    """Return all rows, the config with a place for the end of the data, and the first day after them."""
+    if kind == "simulated":
+        made = simulate(accounts, months=26, seed=seed, cutoffs=[])
+        frames = {name: _plain(table.to_pandas()) for name, table in made.tables.items()}
+        return frames, _SIMULATED, pd.Timestamp(made.observed_until, unit="us")
+    folder = str(Path(__file__).parents[2] / "benchmarks")
+    sys.path.insert(0, folder)
+    try:
+        companies = importlib.import_module("companies")
+    finally:
+        sys.path.remove(folder)
+    other = companies.make(kind, accounts, seed)
+    return {name: _plain(frame) for name, frame in other.tables.items()}, getattr(companies, kind.upper()), companies.END
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose times have no zone."""
+    found = frame.copy()
+    for name in found:
+        if isinstance(found[name].dtype, pd.DatetimeTZDtype):
+            found[name] = found[name].dt.tz_localize(None)
+    return found
+
+
+def known_at(frames: Frames, end: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    """Return the rows as an export at the beginning of a day would give them."""
+    found = {}
+    for name, frame in frames.items():
+        own = frame[_OWN.get(name, "at")]
+        if name == "surveys":
+            own = own.fillna(frame["answered_at"])
+        kept = (own < end) & ((frame["valid_from"] < end) if "valid_from" in frame else True)
+        rows = frame[kept].copy()
+        for time, others in _LATER.get(name, {}).items():
+            if time in rows:
+                later = ~(rows[time] < end)
+                for column in (time, *(each for each in others if each in rows)):
+                    rows.loc[later, column] = None if rows[column].dtype == object else pd.NA
+        found[name] = rows.reset_index(drop=True)
+    return found
+
+
+def settings_at(config: str, end: pd.Timestamp | None, folder: Path | None = None, **others: object) -> Settings:
+    """Return the settings of a run on data that end before a day; where the data end themselves without one."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = (folder or Path(temporary)) / "staypower.yaml"
+        day = "null" if end is None else str((end - pd.Timedelta(days=1)).date())
+        path.write_text(config.format(end=day))
+        return load_config(path, [f"{key}={value}" for key, value in others.items()])
+
+
+def tables_at(kind: str, accounts: int, seed: int, end: pd.Timestamp) -> tuple[Tables, Settings]:
+    frames, config, _ = company(kind, accounts, seed)
+    settings = settings_at(config, end)
+    return read_tables(settings, known_at(frames, end)), settings
+
+
+def usage_ends_early(frames: Frames, end: pd.Timestamp) -> Frames:
+    usage = frames["usage"]
+    return {**frames, "usage": usage[usage["at"] < end - pd.Timedelta(days=60)]}
+
+
+def one_row_far_away(frames: Frames, end: pd.Timestamp) -> Frames:
+    usage = frames["usage"].copy()
+    usage.loc[0, "at"] = pd.Timestamp("2099-01-01")
+    return {**frames, "usage": usage}
+
+
+def categories_unseen(frames: Frames, end: pd.Timestamp) -> Frames:
+    renamed = {"usage": ["event"], "accounts": ["segment", "region", "industry"]}
+    found = dict(frames)
+    for name, columns in renamed.items():
+        there = [column for column in columns if column in frames[name]]
+        found[name] = frames[name].assign(**{column: "new " + frames[name][column].astype(str) for column in there})
+    return found
+
+
+def loaded_twice(frames: Frames, end: pd.Timestamp) -> Frames:
+    return {name: pd.concat([frame, frame], ignore_index=True) for name, frame in frames.items()}
+
+
+def answers_on_another_scale(frames: Frames, end: pd.Timestamp) -> Frames:
+    """Answers from 0 to 10 are given from 1 to 5 for the last 60 days."""
+    surveys = frames["surveys"].copy()
+    late = (surveys["answered_at"] >= end - pd.Timedelta(days=60)) & (surveys["instrument"] == "nps")
+    surveys.loc[late, "value"] = (surveys.loc[late, "value"] / 2).clip(1, 5).round()
+    return {**frames, "surveys": surveys}
+
+
+def ends_before_starts(frames: Frames, end: pd.Timestamp) -> Frames:
+    rows = frames["subscriptions"].copy()
+    ended = rows["ended_at"].notna()
+    rows.loc[ended, ["started_at", "ended_at"]] = rows.loc[ended, ["ended_at", "started_at"]].to_numpy()
+    return {**frames, "subscriptions": rows}
