@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from staypower.cutoffs import MISSING
 from staypower.schemas import SCHEMAS, Kind
+from staypower.sources.alike_ids import name_alike_ids
 from staypower.sources.drafts import Draft, assemble, keep_found
 from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, not_finite, texts_as_numbers
 from staypower.sources.findings import Counted, merge, refuse
 from staypower.sources.resolving import drop_uncounted, finish, tidy
-from staypower.sources.rules import name_lookalikes
 from staypower.sources.settings import JoinKey
 from staypower.sources.surveys import CHECKED, check_words
 from staypower.sources.values import quoted_text
@@ -149,8 +149,8 @@ class DiskTables(BucketedTables):
         kept = [accounts, *(draft for draft in others if only is None or draft.name in only)]
         return Tables({draft.name: draft.table for draft in kept}, self.observed_until)
 
-    def findings(self) -> list[Counted]:
-        """Look at all rows, bucket by bucket, and return what the data rules find."""
+    def findings(self, written: Mapping[str, str]) -> list[Counted]:
+        """Look at all rows, bucket by bucket, and return what the data rules find; `written` says how mappings write the id."""
         found: list[Counted] = []
         ids: dict[str, list[pa.Array]] = {name: [] for name in ("accounts", *self.listed)}
         for number in range(self.hashed):
@@ -164,9 +164,8 @@ class DiskTables(BucketedTables):
             every = finish(given, drafts, self.derive_from, self.observed_until, thorough=True)
             ids["accounts"].append(pc.unique(every[0].table.data.column("account_id")))
             found = merge([*found, *(one for draft in every for one in draft.findings)])
-        accounts = _all_ids(ids["accounts"])
-        alike = self.listed if "accounts" in self.listed else ("accounts",)
-        return [*found, *(one for name in alike for one in name_lookalikes(name, _all_ids(ids[name]), accounts))]
+        every_id = {name: _all_ids(parts) for name, parts in ids.items()}
+        return [*found, *name_alike_ids(every_id, written, derived="accounts" not in self.listed)]
 
     def stored(self, folder: str, number: int) -> pa.Table | None:
         """Return what is in a folder for a bucket, None where there is nothing."""

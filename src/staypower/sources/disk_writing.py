@@ -22,6 +22,7 @@ import pyarrow as pa
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
+from staypower.sources.alike_ids import written_ids
 from staypower.sources.disk_questions import resolve
 from staypower.sources.disk_tables import (
     BUCKET,
@@ -73,7 +74,7 @@ def write_buckets(
         made = replace(made, hashed=buckets)
     shutil.rmtree(into / "temporary", ignore_errors=True)
     made.require_usable()
-    found = [*writing.findings, *repeats, *made.findings()] if thorough else writing.findings
+    found = [*writing.findings, *repeats, *made.findings(written_ids(sources))] if thorough else writing.findings
     made.write()
     return made, add_up(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
+from staypower.sources.alike_ids import name_alike_ids, written_ids
 from staypower.sources.drafts import Draft, assemble, join_account
 from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes
-from staypower.sources.findings import Finding, add_up, refuse
+from staypower.sources.findings import Counted, Finding, add_up, refuse
 from staypower.sources.opening import open_source
 from staypower.sources.planning import plan_source
 from staypower.sources.resolving import (
@@ -28,7 +29,7 @@ from staypower.sources.resolving import (
     rows_of,
     tidy,
 )
-from staypower.sources.rules import name_lookalikes, no_rows_left
+from staypower.sources.rules import no_rows_left
 from staypower.sources.settings import Joins, TableSource, own_time, placed
 from staypower.sources.surveys import check_words
 from staypower.tables import Tables
@@ -90,22 +91,32 @@ def read_tables(
     ids = {name: drop_uncounted(draft, known) for name, draft in drafts.items()}
     refuse(one for draft in drafts.values() for one in check_words(draft))
     for name, draft in drafts.items():
-        if thorough and known is not None:
-            found += name_lookalikes(name, ids[name], known)
         tidy(draft)
         if not len(draft.table):
             found.append(no_rows_left(name))
     rows = {name: rows_of(draft) for name, draft in drafts.items()}
-    until = end_of_observation(rows, None if given is None else rows_of(given), observed_until, as_of)
+    try:
+        until = end_of_observation(rows, None if given is None else rows_of(given), observed_until, as_of)
+    except UsageError:
+        if known is not None:
+            _refuse_strangers(drafts, name_alike_ids({**ids, "accounts": known}, written_ids(sources), derived=False))
+        raise
     every = finish(given, drafts, reading.derive_from, until, thorough=thorough)
     accounts = every[0].table
     if not len(accounts):
         raise refuse_no_accounts(given is not None)
     if thorough:
-        own = pc.unique(accounts.data.column("account_id"))
-        found += name_lookalikes("accounts", own, own)
+        ids["accounts"] = pc.unique(accounts.data.column("account_id"))
+        found += name_alike_ids(ids, written_ids(sources), derived=known is None)
     counted = [*(one for draft in every for one in draft.findings), *found]
     return Tables({draft.name: draft.table for draft in every}, until), add_up(counted)
+
+
+def _refuse_strangers(drafts: Mapping[str, Draft], alike: Sequence[Counted]) -> None:
+    """Refuse tables that were emptied because all their accounts are unknown, with what would find them."""
+    fixes = {one.finding.table: one.finding.fix for one in alike}
+    lost = [one for draft in drafts.values() for one in draft.findings if one.mostly and one.worded.severity == "error"]
+    refuse(replace(one, finding=replace(one.worded, fix=fixes.get(one.finding.table, one.finding.fix))) for one in lost)
 
 
 def derived_table(sources: Mapping[str, Sequence[TableSource]]) -> str | None:

@@ -176,7 +176,8 @@ def end_of_observation(
     if latest is None:
         empty = ", ".join(name for name, each in events.items() if not each.has_rows)
         if empty:
-            raise UsageError.of("the table has no rows", empty, "check the source and its `where`: only a header was found")
+            fix = "check the source, its `query` and `where`, and the ids: no row is read that has an account and a time"
+            raise UsageError.of("the table has no rows", empty, fix)
         fix = "write until when the data were observed: `observed_until: 2025-12-31`"
         raise UsageError.of("no event has a time", "observed_until", fix)
     return latest + 1

@@ -85,24 +85,6 @@ def different_ids(ids: pa.ChunkedArray) -> pa.Array:
     return words.filter(pa.array(there[:-1]))
 
 
-def name_lookalikes(table: str, ids: pa.Array, accounts: pa.Array) -> list[Counted]:
-    """Name ids that differ from a known one only in leading zeros, case or surrounding blanks; they are not merged."""
-    every = pc.unique(pa.chunked_array([accounts.cast(pa.string()), ids]))
-    folded = pc.utf8_ltrim(pc.utf8_lower(pc.utf8_trim_whitespace(every)), characters="0").dictionary_encode().indices
-    codes = np.asarray(folded)
-    alike = np.bincount(codes, minlength=1)[codes] > 1 if len(codes) else np.zeros(0, dtype=bool)
-    mine = np.asarray(pc.is_in(every, value_set=ids))
-    # only groups that hold an id of this table
-    touched = np.isin(codes, codes[mine]) & alike
-    if not touched.any():
-        return []
-    order = np.argsort(codes[touched], kind="stable")[:4]
-    shown = tuple(repr(value) for value in every.filter(pa.array(touched)).take(pa.array(order)).to_pylist())
-    problem = f"{int(touched.sum()):,} ids that differ only in leading zeros, case or surrounding blanks"
-    fix = "if they are one account, write one of `trim(id)`, `lower(id)`, or fix the source"
-    return [Counted(Finding("warning", table, "account_id", 0, problem, "taken as different accounts", fix, shown))]
-
-
 def drop_unarrived(draft: Draft) -> None:
     """Drop rows without `known_at` where the table has it: no date says when they were known."""
     if not draft.table.has("known_at"):
