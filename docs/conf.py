@@ -6,7 +6,10 @@ from sphinx.application import Sphinx
 project = "staypower"
 copyright = "the authors of staypower, Apache-2.0"
 html_title = "staypower"
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+napoleon_google_docstring = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 root_doc = "index"
 exclude_patterns = ["_build"]
 

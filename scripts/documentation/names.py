@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["MODULES", "document_names", "public_names"]
@@ -18,41 +17,35 @@ def public_names() -> Mapping[str, list[str]]:
 
 
 def document_names() -> str:
-    """Write every public name in Markdown, those of one module together."""
+    """Write every public name in Markdown, those of one module together; the site puts their whole docstrings below."""
     return "\n\n".join(part for module, names in public_names().items() for part in _module(module, names))
 
 
 def _module(module: str, names: Iterable[str]) -> Iterator[str]:
+    values = {name: getattr(importlib.import_module(module), name) for name in names}
+    rows = [f"| `{name}` | {_said(value)} |" for name, value in values.items()]
     yield f"## `{module}`"
-    for name in names:
-        yield from _entry(module, name, getattr(importlib.import_module(module), name))
+    yield "| name | what it is for |\n|---|---|\n" + "\n".join(rows)
+    shown = [line for name, value in values.items() for line in _directive(f"{module}.{name}", value)]
+    yield "\n".join(["```{eval-rst}", *shown, "```"])
 
 
-def _entry(module: str, name: str, value: object) -> Iterator[str]:
-    yield f"### `{module}.{name}`"
+def _said(value: object) -> str:
     if inspect.ismodule(value):
-        yield f"{_first_paragraph(value)} Its names are listed below."
+        return f"{_first_paragraph(value)} Its names are listed below."
+    said = _first_paragraph(value) if callable(value) else f"A constant: {_listed(value)}."
+    return said.replace("|", "\\|")
+
+
+def _directive(name: str, value: object) -> Iterator[str]:
+    """Ask for the docstring of a name; of a class its public methods too, but not what scikit-learn gives it."""
+    if inspect.isclass(value):
+        given = [
+            word for word in vars(value) if word[0] != "_" and not word.startswith("set_") and callable(getattr(value, word))
+        ]
+        yield from (f".. autoclass:: {name}", f"   :members: {', '.join(given)}" if given else "", "")
     elif callable(value):
-        yield f"```python\n{name}{_signature(value)}\n```"
-        yield _first_paragraph(value)
-    else:
-        yield f"A constant: {_listed(value)}."
-
-
-def _signature(value: object) -> str:
-    """Write the parameters with their defaults; what each one is stands in its docstring."""
-    try:
-        found = inspect.signature(value)  # type: ignore[arg-type]
-    except ValueError:
-        return "()"
-    bare = [one.replace(annotation=inspect.Parameter.empty) for one in found.parameters.values()]
-    written = str(found.replace(parameters=bare, return_annotation=inspect.Signature.empty))
-    return written if len(written) < 100 else "(\n    " + ",\n    ".join(_split(written[1:-1])) + ",\n)"
-
-
-def _split(parameters: str) -> list[str]:
-    """Split at the commas outside brackets."""
-    return re.split(r", (?![^(\[]*[)\]])", parameters)
+        yield from (f".. autofunction:: {name}", "")
 
 
 def _first_paragraph(value: object) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from documentation.commands import document_commands
 from documentation.features import document_aggregations, document_catalogue, document_combinations
 from documentation.inputs import document_expressions, document_formats, document_keys, document_outputs, document_schemas
 from documentation.metrics import document_baselines, document_family, document_metrics
@@ -33,6 +34,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "metrics": document_metrics,
         "baselines": document_baselines,
         "names": document_names,
+        "commands": document_commands,
         **{f"portfolio_{family}": partial(document_family, family) for family in FAMILIES},
     }
 )

@@ -72,7 +72,7 @@ class ChurnClassifier(TreeClassifier):
     classes_ : array, shape (2,)
         The two labels; the second is the one whose probability is the churn probability.
     n_features_in_ : int
-    feature_names_in_ : array of str, shape (n_features_in_,)
+    feature_names_in_ : array of str, shape (n_features,)
         Only when X has names.
     categories_ : dict of str to dict of str to int
         Code of each category of each column of X that came as texts. One never seen in `fit` is missing.

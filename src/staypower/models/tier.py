@@ -52,7 +52,7 @@ class LoyaltyTierClassifier(TreeClassifier):
     classes_ : array, shape (K,)
         The classes from worst to best.
     n_features_in_ : int
-    feature_names_in_ : array of str, shape (n_features_in_,)
+    feature_names_in_ : array of str, shape (n_features,)
         Only when X has names.
     categories_ : dict of str to dict of str to int
         Code of each category of each column of X that came as texts. One never seen in `fit` is missing.

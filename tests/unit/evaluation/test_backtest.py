@@ -1,9 +1,7 @@
 """Folds put together: pooled, by age, calibration; copies of accounts make nothing more certain."""
 
-import doctest
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -144,9 +142,3 @@ def test_a_baseline_that_some_folds_lack_stands_in_the_middle_there():
 def test_nothing_to_evaluate_is_refused():
     with pytest.raises(UsageError, match="no fold to evaluate"):
         backtest_of([])
-
-
-def test_examples_of_the_page_run():
-    page = Path(__file__).parents[3] / "docs" / "backtest.md"
-    failed, run = doctest.testfile(str(page), module_relative=False)
-    assert (failed, run > 3) == (0, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import write_docs
-from documentation import features, inputs, names, settings
+from documentation import commands, features, inputs, names, settings
 from documentation.parts import PARTS, parts_of, renew
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -40,15 +40,17 @@ def test_the_parts_say_what_the_code_does():
     assert "| `where` |" in inputs.document_keys()
     assert "date_trunc" in inputs.document_expressions()
     assert "| `capacity` |" in settings.document_settings()
+    assert "| `staypower score` |" in commands.document_commands()
+    assert "--config" not in commands.document_commands()
 
 
 def test_every_public_name_stands_on_the_page_with_what_it_is_for():
     page = (DOCS / "reference.md").read_text(encoding="utf-8")
     for module, listed in names.public_names().items():
         assert listed
+        part = page.partition(f"## `{module}`\n")[2].partition("\n## ")[0]
         for name in listed:
-            said = page.partition(f"### `{module}.{name}`\n")[2].partition("\n#")[0]
-            assert len(said.replace("```", "").split()) > 3, f"{module}.{name} has no first paragraph"
+            assert len(part.partition(f"| `{name}` |")[2].partition("\n")[0].split()) > 3, f"{module}.{name} has no docstring"
 
 
 def test_the_public_names_are_few():
