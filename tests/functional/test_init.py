@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -212,6 +215,41 @@ def test_a_stranger_s_export_is_mapped_and_can_be_read(company, tmp_path):
     assert loaded.label.kind == settings["label"]["kind"]
     report = staypower.check(loaded)
     assert report.exit_code == 0, report.text()
+
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        import first_config
+        import strangers
+
+        yield first_config, strangers.COMPANIES
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def test_the_columns_of_many_companies_read_what_their_owners_would_read(tmp_path, strangers):
+    first_config, companies = strangers
+    right, wrong, edits = 0, [], []
+    # abbreviations and cents, ids through profiles, another language, one table with a flag; the benchmark has all
+    for name in ("telecom", "streaming", "clinic", "energy", "marketplace"):
+        company = companies[name]
+        folder = tmp_path / name
+        folder.mkdir()
+        truth = company(folder, np.random.default_rng(3))
+        proposed = staypower.propose(folder, output=folder / "staypower.yaml").settings()
+        staypower.load_config(folder / "staypower.yaml")
+        found = first_config.compare(proposed, truth, folder)
+        right += len(found.right)
+        wrong += [f"{name}: {item}" for item in found.wrong]
+        edits.append(found.edits)
+    assert right > 70
+    assert not wrong
+    assert max(edits) <= 1
 
 
 def test_a_file_that_is_there_is_kept(tmp_path):

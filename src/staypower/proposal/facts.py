@@ -23,7 +23,11 @@ _MOST_WORDS = 30
 _SKETCH = 20_000
 _TOLD = 0.2  # errors left, of those of always saying the commoner word
 _FEW = 200  # distinct values: a column with fewer is a category
-_FLAGS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"0", "1"}, {"ja", "nein"}, {"oui", "non"}, {"si", "no"})
+_FLAGS = (
+    *({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"0", "1"}, {"ja", "nein"}, {"j", "n"}, {"ja", "nee"}),
+    *({"oui", "non"}, {"o", "n"}, {"si", "no"}, {"s", "n"}, {"sim", "nao"}, {"vero", "falso"}, {"wahr", "falsch"}),
+)
+_NEVER = re.compile(r"[^\W\d][^\d]{0,11}|[-/?.]{1,4}|(9999|2999|2099|0000|1900).*|.*[-/.](9999|2999|2099|0000|1900)\b.*")
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class ColumnFacts:
     @property
     def is_flag(self) -> bool:
         """Whether the values are two words such as yes and no."""
-        return bool(self.words) and {word.strip().lower() for word in self.words} in _FLAGS
+        return bool(self.words) and {words_of(word) for word in self.words} in _FLAGS
 
     @property
     def is_category(self) -> bool:
@@ -192,6 +196,8 @@ def _look(name: str, source: Mapping[str, Any], opened: OpenSource) -> FileFacts
             asking = Values(opened.connection, column, opened.columns[column].kind, select, decimal)
             words = _words(opened, cell) if facts.distinct <= _FEW else {}
             facts = replace(facts, words=words, sketch=_sketch(opened, cell), **_readings(asking, facts))
+            if not facts.times and asking.kind in ("text", "number"):
+                facts = _without_never(opened, cell, asking, facts)
         columns.append(facts)
     return FileFacts(name, source if decimal == "." else {**source, "decimal": decimal}, int(rows), tuple(columns))
 
@@ -233,6 +239,21 @@ def _readings(asking: Values, facts: ColumnFacts) -> dict[str, Any]:
     if not number and not times and not facts.zeros and asking.kind == "text":
         number = as_numbers(asking, money=True)
     return {"times": times, "number": number}
+
+
+def _without_never(opened: OpenSource, cell: str, asking: Values, facts: ColumnFacts) -> ColumnFacts:
+    """Read a column of times in which a word or a day far away, such as 9999-12-31, stands for never."""
+    common = [(word, rows) for word, rows in _words(opened, cell).items() if _NEVER.fullmatch(word)][:2]
+    if not common or len(common) == facts.distinct:
+        return facts
+    listed = ", ".join(quoted_text(word) for word, _ in common)
+    others = replace(asking, select=f"{asking.select} AND {cell} NOT IN ({listed})")
+    name = other = written_name(facts.name)
+    for word, _ in common:
+        other = f"nullif({other}, {word if asking.kind == 'number' else quoted_text(word)})"
+    ways = tuple(way.replace(name, other, 1) for way in as_times(others))
+    rows = sum(rows for _, rows in common)
+    return replace(facts, times=ways, filled=facts.filled - rows, numbers=0, words={}) if ways else facts
 
 
 def _words(opened: OpenSource, cell: str) -> dict[str, int]:

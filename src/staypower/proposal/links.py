@@ -20,6 +20,7 @@ class Link:
 
     column: ColumnFacts  # the account's id, or the id of a row of another file
     through: str = ""  # the name of that file; empty where the column is the account's id
+    key: str = ""  # the column of that file
     share: float = 1.0  # of its values that are there
     master: bool = False  # whether each row of the file is one account
 
@@ -44,7 +45,7 @@ def find_links(files: Sequence[FileFacts]) -> Mapping[str, Link]:
 
 
 def _account_like(column: ColumnFacts) -> float:
-    return likeness(words_of(column.name), vocabulary().account)
+    return likeness(words_of(column.name), vocabulary().account, "id")
 
 
 def _points(one: ColumnFacts, other: ColumnFacts) -> float:
@@ -71,16 +72,16 @@ def _master(files: Sequence[FileFacts]) -> tuple[FileFacts, ColumnFacts] | None:
     best: tuple[float, FileFacts, ColumnFacts] | None = None
     for file in files:
         hint = likeness(words_of(file.name), vocabulary().files["accounts"])
-        for column in file.columns:
-            if not column.may_be_id or not file.unique(column):
-                continue
+        names = [column for column in file.columns if column.may_be_id and file.unique(column)]
+        for column in names:
             others = [other for other in files if other is not file]
             links = sum(any(_points(each, column) for each in other.columns) for other in others)
             named = _account_like(column)
             alone = not others or not any(each.times for other in files for each in other.columns)
             if not links and not (hint and named >= 0.5) and not (alone and named >= 0.5):
                 continue
-            value = 2.0 * links + 1.5 * hint + named
+            # a contract has an id of its own before that of its account
+            value = 2.0 * links + 1.5 * hint + named - 0.8 * (column is not names[0])
             if best is None or value > best[0]:
                 best = (value, file, column)
     return None if best is None else (best[1], best[2])
@@ -122,5 +123,5 @@ def _through(file: FileFacts, others: Sequence[FileFacts]) -> Link | None:
             for column in file.columns:
                 share = _points(column, key)
                 if share:
-                    return Link(column, through=other.name, share=share)
+                    return Link(column, through=other.name, key=key.name, share=share)
     return None

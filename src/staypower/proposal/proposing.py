@@ -12,9 +12,10 @@ import yaml
 from staypower.addresses import is_address
 from staypower.errors import UsageError
 from staypower.proposal.facts import FileFacts, words_of
-from staypower.proposal.links import find_links
-from staypower.proposal.roles import Guess, TableGuess, guess_table
-from staypower.proposal.vocabulary import likeness, vocabulary
+from staypower.proposal.guesses import Guess, TableGuess
+from staypower.proposal.links import Link, find_links
+from staypower.proposal.roles import guess_table
+from staypower.proposal.vocabulary import concepts, likeness, vocabulary
 from staypower.results.numbers import count, percent, plural
 from staypower.results.result import Block, Head, Items, Result, TableBlock, Verbatim
 from staypower.schemas import SCHEMAS
@@ -24,6 +25,7 @@ __all__ = ["Proposal", "propose_from"]
 _COMMENT = 58  # the column at which comments begin
 _MANY_AT_ONCE = 3  # contracts of one account at a time: their ends say little of its leaving
 _FEW_ENDS = 20
+_WEAK = 2.0  # how well a file fits whose name says nothing
 _ADDRESS = "${DATABASE_URL}"
 
 
@@ -112,8 +114,11 @@ def propose_from(
     """Propose a configuration for files that were looked at; `telling` names the columns of a file that tell a flag's word."""
     links = find_links(files)
     tables, unread = [], []
+    pointed = {link.through for link in links.values()}
     for file in files:
         found = guess_table(file, links[file.name]) if file.name in links else []
+        if file.name in pointed and all(made.value < _WEAK for made in found):
+            continue  # it says whose the ids of other files are, and nothing else
         tables += found
         if not found:
             what = "no column names an account" if file.name not in links else "no table that is known fits its columns"
@@ -122,6 +127,8 @@ def propose_from(
         problem = "no table can be proposed"
         seen = "; ".join(unread) or "no file could be read"
         raise UsageError.of(problem, seen, "give files with a column for the customer and a time, or a flag of churn")
+    tables += _bridges(files, links, tables)
+    unread = [line for line in unread if not any(line.startswith(f"{made.file.name} is left out") for made in tables)]
     label, why, tables, more, notes = _label(_through(tables), telling)
     order = [*SCHEMAS, "churn"]
     tables.sort(key=lambda made: order.index(made.table) if made.table in order else len(order))
@@ -130,20 +137,52 @@ def propose_from(
     )
 
 
+def _bridges(files: Sequence[FileFacts], links: Mapping[str, Link], tables: Sequence[TableGuess]) -> Iterator[TableGuess]:
+    """Declare tables that only say whose the ids of other files are, such as persons or devices."""
+    by_name = {file.name: file for file in files}
+    needed = {made.link.through: made.link.key for made in tables if made.link.through}
+    for name, key in needed.items():
+        there = [made for made in tables if made.file.name == name]
+        if any(_row_id(made) == key for made in there):
+            continue
+        own, why = _own_name(key), "other files name its rows"
+        guess = Guess(own, key, why, 1.0)
+        yield TableGuess(_own_name(name), by_name[name], links[name], (guess,), {"columns": {own: "id"}}, why)
+
+
+def _row_id(made: TableGuess) -> str | None:
+    column = SCHEMAS[made.table].row_id if made.table in SCHEMAS else None
+    guess = made.guess(column) if column else None
+    return guess.written if guess is not None else None
+
+
+def _own_name(name: str) -> str:
+    return words_of(name).replace(" ", "_")
+
+
 def _through(tables: Sequence[TableGuess]) -> list[TableGuess]:
     """Let files without an account reach it through the table that has it."""
     made = []
-    of_file = {each.file.name: each.table for each in tables}
     for each in tables:
-        through = of_file.get(each.link.through, each.link.through)
-        key = SCHEMAS[through].row_id if through in SCHEMAS else None
-        if key is None:
+        if not each.link.through:
             made.append(each)
             continue
+        through = next(
+            (other.table for other in tables if other.file.name == each.link.through and _row_id(other) == each.link.key),
+            _own_name(each.link.through),
+        )
+        key = (SCHEMAS[through].row_id if through in SCHEMAS else None) or _own_name(each.link.key)
         guess = Guess(key, each.link.column.name, f"{percent(each.link.share)} of its values are there", 1.0)
-        columns = (guess, *(one for one in each.columns if one.column != key))
-        made.append(replace(each, columns=columns, keys={**each.keys, "key_via": through}))
+        columns = [guess, *(one for one in each.columns if one.column != key)]
+        if through not in SCHEMAS and _is_person(each) and not each.has("user_id"):
+            columns.append(replace(guess, column="user_id", why="names a person"))
+        made.append(replace(each, columns=tuple(columns), keys={**each.keys, "key_via": through}))
     return made
+
+
+def _is_person(made: TableGuess) -> bool:
+    known = SCHEMAS[made.table].names if made.table in SCHEMAS else ()
+    return "user_id" in known and bool({"person", "user", "contact"} & set(concepts(words_of(made.link.column.name))))
 
 
 def _label(
@@ -160,11 +199,13 @@ def _label(
         if ends >= _FEW_ENDS and not (left is not None and at_once > _MANY_AT_ONCE):
             kept = [made for made in tables if made.table != "churn"]
             return {"kind": "contractual"}, "contracts have ends", kept, {}, []
-    if left is not None:
-        return {"kind": "given", "dates": "churn"}, f"{left.why}", tables, {}, []
     active = by.get("orders") or by.get("usage")
     flag = _flag(master.file) if master is not None and active is None else None
+    snapshot = master is not None and flag is not None and not master.has("signed_up_at")
+    if left is not None and not snapshot:
+        return {"kind": "given", "dates": "churn"}, f"{left.why}", tables, {}, []
     if master is not None and flag is not None:
+        tables = [made for made in tables if made.table != "churn"]
         told = telling(master.file, *flag) if telling is not None else []
         return _snapshot(master, *flag, tables, told)
     if active is None:
@@ -187,10 +228,10 @@ def _flag(file: FileFacts) -> tuple[str, str] | None:
     """Find the column that says who left, and its word for it."""
     best: tuple[float, str, str] | None = None
     for column in file.columns:
-        likely = likeness(words_of(column.name), vocabulary().flag_of_churn)
+        likely = likeness(words_of(column.name), vocabulary().flag_of_churn, "flag")
         if not column.words or len(column.words) != 2 or likely < 0.5:
             continue
-        words = {word.strip().lower(): word for word in column.words}
+        words = {words_of(word): word for word in column.words}
         positive = next((words[each] for each in vocabulary().positive if each in words), None)
         if positive is None:
             positive = min(column.words, key=lambda word: column.words[word])
@@ -224,8 +265,8 @@ def _snapshot(
 
 
 def _tells_the_end(name: str, flag: str) -> bool:
-    words = set(words_of(name).split())
-    return name != flag and bool(words & set(vocabulary().tells_the_end))
+    ends = {concept for word in vocabulary().tells_the_end for concept in concepts(word)}
+    return name != flag and bool(set(concepts(words_of(name))) & ends)
 
 
 def _all(made: TableGuess) -> Iterator[Guess]:
@@ -279,7 +320,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
 
 
 def _entry(key: str, value: object, indent: str, comment: str = "") -> Iterator[str]:
-    style: Any = {"default_flow_style": isinstance(value, list), "width": 10_000, "allow_unicode": True}
+    style: Any = {"default_flow_style": isinstance(value, list | dict), "width": 10_000, "allow_unicode": True}
     if isinstance(value, str) and value.startswith("'"):
         style["default_style"] = '"'
     written = yaml.safe_dump(value, **style).removesuffix("\n...\n").strip()

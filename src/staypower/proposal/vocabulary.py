@@ -1,4 +1,8 @@
-"""The words by which columns and files are called, read from `vocabulary.yaml`, and how much a name is like them."""
+"""The words by which columns and files are called, and how much a name is like them.
+
+`vocabulary.yaml` holds what our columns may be called, `synonyms.yaml` other languages and abbreviations: names are compared
+after both were written in English.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-__all__ = ["Meaning", "Vocabulary", "likeness", "vocabulary"]
+__all__ = ["Meaning", "Vocabulary", "concepts", "likeness", "vocabulary"]
+
+# words that say what kind of value a column holds, which its values say better
+_FILLERS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "time": frozenset({"date", "time", "at", "on", "day", "the", "of", "d", "de", "del", "am"}),
+        "id": frozenset({"id", "number", "the", "of"}),
+        "number": frozenset({"number", "of", "in", "the", "eur", "usd", "gbp", "per"}),
+        "text": frozenset({"name", "number", "type", "of", "the", "desc", "description"}),
+        "flag": frozenset({"flag", "is", "has"}),
+    }
+)
+_SHORTEST = 3  # letters of a part of a compound
+_SHORT_ENDINGS = frozenset({"nr", "id", "no", "ts", "dt"})
+_LINKS = ("", "s", "es", "n", "en")  # between the parts of one
 
 
 @dataclass(frozen=True)
@@ -49,7 +68,10 @@ def vocabulary() -> Vocabulary:
     lists = ("account", "flag_of_churn", "positive", "may_change", "tells_the_end", "rating_of_a_ticket")
     by_word = ("units", "instruments", "payment_status")
     words: dict[str, Any] = {name: _listed(read[name]) for name in lists}
-    words |= {name: {word: ours for ours, listed in read[name].items() for word in _listed(listed)} for name in by_word}
+    words |= {
+        name: {word.replace("_", " "): ours for ours, listed in read[name].items() for word in _listed(listed)}
+        for name in by_word
+    }
     words |= {name: {ours: _listed(listed) for ours, listed in read[name].items()} for name in ("waits", "files")}
     columns = {
         table: {name: Meaning(words=_listed(one["words"]), **one["is"]) for name, one in meanings.items()}
@@ -62,22 +84,70 @@ def _listed(words: Any) -> tuple[str, ...]:
     return tuple(str(word).strip() for word in str(words).split(","))
 
 
-def likeness(name: str, words: tuple[str, ...]) -> float:
+@lru_cache(maxsize=1)
+def _synonyms() -> Mapping[str, str]:
+    read = yaml.safe_load(files("staypower.proposal").joinpath("synonyms.yaml").read_text(encoding="utf-8"))
+    found = {word: english for english, listed in read.items() for word in _listed(listed)}
+    return {**found, **{english: english for english in read}}
+
+
+@lru_cache(maxsize=10_000)
+def concepts(name: str) -> tuple[str, ...]:
+    """Write the words of a name in English, compounds taken apart.
+
+    >>> concepts("einddatum"), concepts("cntr strt dt"), concepts("vertragsende")
+    (('end', 'date'), ('contract', 'start', 'date'), ('contract', 'end'))
+    """
+    return tuple(english for word in name.split() for english in _in_english(word))
+
+
+def _in_english(word: str) -> tuple[str, ...]:
+    known = _synonyms()
+    if word in known:
+        return (known[word],)
+    for place in range(_SHORTEST, len(word) - 1):
+        last = known.get(word[place:])
+        if last is None or (len(word) - place < _SHORTEST and word[place:] not in _SHORT_ENDINGS):
+            continue
+        for link in _LINKS:
+            first = known.get(word[:place].removesuffix(link)) if word[:place].endswith(link) else None
+            if first is not None:
+                return (first, last)
+    return (word,)
+
+
+def likeness(name: str, words: tuple[str, ...], kind: str = "") -> float:
     """Say how much a column's name, written as words, is like what a meaning may be called: 0 to 1.
 
     >>> likeness("signup date", ("signed up at", "signup date")), likeness("color", ("signup date",))
     (0.99, 0.0)
+    >>> likeness("fecha de inicio", ("start date",), "time") > 0.8
+    True
     """
     best = 0.0
-    given = name.split()
+    given, plain = concepts(name), name.split()
+    fillers = _FILLERS.get(kind, frozenset())
+    bare = _without(given, fillers)
     for place, phrase in enumerate(words):
-        wanted = phrase.split()
-        if given == wanted:
+        wanted = concepts(phrase)
+        needed = _without(wanted, fillers)
+        if plain == phrase.split():
             best = max(best, 1.0 - 0.01 * min(place, 40))
+        elif given == wanted:
+            best = max(best, 0.98 - 0.01 * min(place, 40))
+        elif set(bare) == set(needed):
+            best = max(best, 0.92 - 0.01 * min(place, 40))
         elif len(wanted) <= len(given) and _within(wanted, given):
             best = max(best, 0.5 + 0.25 * len(wanted) / len(given) + 0.125 * (len(wanted) > 1) - 0.005 * min(place, 40))
+        elif set(needed) < set(bare):
+            best = max(best, 0.45 + 0.25 * len(needed) / len(bare) + 0.125 * (len(needed) > 1) - 0.005 * min(place, 40))
     return round(best, 4)
 
 
-def _within(wanted: list[str], given: list[str]) -> bool:
+def _without(words: tuple[str, ...], fillers: frozenset[str]) -> tuple[str, ...]:
+    """Leave out what only says the kind of value, unless nothing else is there."""
+    return tuple(word for word in words if word not in fillers) or words
+
+
+def _within(wanted: tuple[str, ...], given: tuple[str, ...]) -> bool:
     return any(given[start : start + len(wanted)] == wanted for start in range(len(given) - len(wanted) + 1))

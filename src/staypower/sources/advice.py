@@ -39,7 +39,8 @@ _CLOCKS = (
     *(" %H:%M:%S %z", " %H:%M %z", "T%H:%M:%S", "T%H:%M", " at %I:%M %p", "%H%M%S", " %H.%M"),
 )
 _SIGN = r"(?:[^\w\s.,+-]|[A-Z]{3}|kr\.?|zł|Kč|Fr\.?|Rs\.?)"
-_MONEY = re.compile(rf"[+-]?\s*{_SIGN}?\s*[+-]?\d[\d.,'\s\u00a0\u202f]*\s*{_SIGN}?")
+# POL-000123 is a name
+_MONEY = re.compile(rf"(?![^\W\d]+-)[+-]?\s*{_SIGN}?\s*[+-]?\d[\d.,'\s\u00a0\u202f]*\s*{_SIGN}?")
 _LEADING = re.compile(r"\d{1,3}(\s*[-:.)]?\s*[^\W\d].*)?", re.S)
 _SIGNS = re.compile(r"%[a-zA-Z]")
 _SHAPES = {
@@ -319,8 +320,8 @@ def fix_numbers(values: Values) -> str:
 def is_money(text: str) -> bool:
     """Say whether a text is a number with nothing beside it but signs of money or per cent, blanks and thousands signs.
 
-    >>> is_money("$1,188.00"), is_money("1.188,00 EUR"), is_money("n12"), is_money("12")
-    (True, True, False, True)
+    >>> is_money("$1,188.00"), is_money("1.188,00 EUR"), is_money("n12"), is_money("12"), is_money("POL-007")
+    (True, True, False, True, False)
     """
     return _MONEY.fullmatch(text.strip()) is not None
 
