@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from staypower.auditing.report import Case, Check
 from staypower.cutoffs import DAY, text_of
 from staypower.dataset.cutoff_plan import PARTS, Part
 from staypower.models import partition
+from staypower.models.binned import BinnedFeatures
 from staypower.models.settings import TreeShape
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, threads_for
@@ -118,13 +119,18 @@ def _rows(case: Case) -> TrainingRows:
     """Return the rows of every part, of as many accounts as a few quick trees can take."""
     dataset = case.dataset
     _, account = np.unique(dataset.matrix.accounts.astype(str), return_inverse=True)
-    rows = TrainingRows(dataset.X.to_numpy(dtype=np.float64), dataset.y, None, account.astype(np.int64), dataset.matrix.cutoffs)
+    values = BinnedFeatures(dataset.X.to_numpy(dtype=np.float64))
+    rows = TrainingRows(values, dataset.y, None, account.astype(np.int64), dataset.matrix.cutoffs)
     if len(rows) <= _MOST_ROWS:
         return rows
     order = np.random.default_rng(case.seed).permutation(int(account.max()) + 1)
     kept = rows.take(order[rows.accounts] < len(order) * _MOST_ROWS / len(rows))
     return TrainingRows(
-        kept.features, kept.labels, None, np.unique(kept.accounts, return_inverse=True)[1].astype(np.int64), kept.cutoffs
+        BinnedFeatures(kept.features),
+        kept.labels,
+        None,
+        np.unique(kept.accounts, return_inverse=True)[1].astype(np.int64),
+        kept.cutoffs,
     )
 
 
@@ -142,7 +148,7 @@ def _held_out(
     scores = np.zeros(len(rows))
     for fold in range(_FOLDS):
         held = folds == fold
-        trained = TrainingRows(rows.features, shuffled, None, rows.accounts, rows.cutoffs).take(~held)
+        trained = replace(rows, labels=shuffled, weights=None).take(~held)
         scores[held] = grower.grow(trained, trees=_TREES).raw(rows.features[held], threads=threads)
     return scores
 

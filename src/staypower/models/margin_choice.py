@@ -8,12 +8,15 @@ see: outcomes that overlap in time then give nothing away. Where there is one cu
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staypower.models.evidence import clear_gain, row_losses
 from staypower.models.margin import choose_strength
+from staypower.models.side_by_side import side_by_side
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, Grown
 
@@ -21,7 +24,6 @@ __all__ = ["MarginChoice", "choose_margin"]
 
 Floats = NDArray[np.float64]
 
-_HASTE = 3.0
 _FOLDS, _PLENTY = 3, 5_000
 # with fewer accounts of the rarer label a comparison says nothing
 _LEAST = 50
@@ -41,19 +43,19 @@ def choose_margin(rows: TrainingRows, grower: Grower, dealt: NDArray[np.int64]) 
         return MarginChoice(None)
     early, late, where = _in_time(rows)
     strength = choose_strength(rows, grower.categorical)
-    # fewer and larger steps compare as well as small ones
-    shape = grower.shape.model_copy(update={"learning_rate": min(1.0, _HASTE * grower.shape.learning_rate)})
-    alone = _HeldOut(replace(grower, shape=shape, patience=max(1, round(grower.patience / _HASTE))))
+    alone = _HeldOut(replace(grower.hastened(), max_trees=grower.max_trees))
     both = _HeldOut(replace(alone.grower, margin=strength))
     # with many rows to learn from three folds tell as much as five
     dealt = dealt % _FOLDS if early.sum() >= _PLENTY else dealt
+    jobs = []
     for fold in np.unique(dealt):
         held = late & (dealt == fold)
         learned = rows.take(early & ~np.isin(rows.alike, rows.alike[dealt == fold]))
         if len(np.unique(learned.labels)) < 2 or not held.any():
             continue
-        for each in (alone, both):
-            each.watch(learned, rows, held)
+        jobs += [partial(each.watch, learned, rows, held) for each in (alone, both)]
+    for each, watched in zip(cycle((alone, both)), side_by_side(jobs, threads=grower.threads), strict=False):
+        each.folds.append(watched)
     if not both.folds:
         return MarginChoice(None)
     losses, compared = (both.losses(rows), alone.losses(rows)), rows.take(both.held)
@@ -89,8 +91,8 @@ class _HeldOut:
     grower: Grower
     folds: list[_Fold] = field(default_factory=list)
 
-    def watch(self, learned: TrainingRows, rows: TrainingRows, held: NDArray[np.bool_]) -> None:
-        self.folds.append(_Fold(held, *self.grower.grow_watched(learned, rows.take(held))))
+    def watch(self, learned: TrainingRows, rows: TrainingRows, held: NDArray[np.bool_]) -> _Fold:
+        return _Fold(held, *self.grower.shared(_FOLDS * 2).grow_watched(learned, rows.take(held)))
 
     @property
     def held(self) -> NDArray[np.bool_]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staypower.cutoffs import DAY, text_of
 from staypower.models.margin import LinearMargin
+from staypower.models.side_by_side import side_by_side
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, Grown, portable_text
 
@@ -19,7 +21,7 @@ __all__ = [
     "Watched",
     "cross_fit",
     "deal_folds",
-    "grow_fold",
+    "grow_folds",
     "joined",
     "latest_cutoffs",
     "partition_by_time",
@@ -123,16 +125,21 @@ class CrossFit:
 
 def cross_fit(rows: TrainingRows, grower: Grower, dealt: Positions) -> CrossFit:
     """Grow trees without each fold's accounts and find the number that serves held-out accounts best."""
-    return joined(rows, grower, dealt, [grow_fold(rows, grower, dealt, fold) for fold in range(int(dealt.max()) + 1)])
+    return joined(rows, grower, dealt, grow_folds(rows, grower, dealt, range(int(dealt.max()) + 1)))
 
 
 Watched = tuple[Grown, Floats]  # the trees of a fold, and its held-out log loss after each tree
 
 
-def grow_fold(rows: TrainingRows, grower: Grower, dealt: Positions, fold: int) -> Watched:
-    """Grow trees without one fold's accounts, nor accounts like theirs in other folds, watched on that fold."""
-    held = dealt == fold
-    return grower.grow_watched(rows.take(~np.isin(rows.alike, rows.alike[held])), rows.take(held))
+def grow_folds(rows: TrainingRows, grower: Grower, dealt: Positions, folds: Sequence[int]) -> list[Watched]:
+    """Grow trees without the accounts of each of some folds, nor accounts like theirs in other folds, watched on that fold."""
+    each, alike = grower.shared(len(folds)), rows.alike
+
+    def grow(fold: int) -> Watched:
+        held = dealt == fold
+        return each.grow_watched(rows.take(~np.isin(alike, alike[held])), rows.take(held))
+
+    return side_by_side([partial(grow, fold) for fold in folds], threads=grower.threads)
 
 
 def joined(rows: TrainingRows, grower: Grower, dealt: Positions, watched: Sequence[Watched]) -> CrossFit:
@@ -143,9 +150,12 @@ def joined(rows: TrainingRows, grower: Grower, dealt: Positions, watched: Sequen
     # point, so the common stretch holds the lowest point of the mean.
     curve = np.average([losses[:shortest] for _, losses in watched], axis=0, weights=weights)
     trees = int(np.argmin(curve)) + 1
-    raw = np.empty(len(rows))
-    for fold, (grown, _) in enumerate(watched):
+    raw, each = np.empty(len(rows)), grower.shared(len(watched))
+
+    def score(fold: int, grown: Grown) -> None:
         held = dealt == fold
-        raw[held] = grown.raw(rows.features[held], trees=trees, threads=grower.threads)
+        raw[held] = grown.raw(rows.features[held], trees=trees, threads=each.threads)
+
+    side_by_side([partial(score, *numbered) for numbered in enumerate(grown for grown, _ in watched)], threads=grower.threads)
     limit = shortest == grower.max_trees and trees > _LAST_STRETCH * shortest
     return CrossFit(tuple(grown for grown, _ in watched), trees, dealt, raw, float(curve[trees - 1]), limit)

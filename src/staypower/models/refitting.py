@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,9 +19,10 @@ from staypower.hashing import folds_of
 from staypower.models.bundle import SealedModel, fold_models, score_by_fold
 from staypower.models.calibration import follow_level
 from staypower.models.churn import ChurnClassifier
+from staypower.models.side_by_side import side_by_side
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.training_rows import TrainingRows, ordered_rows
-from staypower.models.trees import Grower, booster_of, portable_text
+from staypower.models.trees import Grower, Grown, booster_of, portable_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,11 +63,16 @@ def refit(twin: ChurnClassifier, rows: DatasetRows, latest: NDArray[np.int64], *
     number = folds_of([str(account) for account in rows.accounts], count)
     known = ordered_rows(features, rows.y, rows.weights, accounts=rows.accounts, cutoffs=rows.cutoffs, folds=number)
     plain, grower = replace(known, weights=None), _of_as_many_accounts(twin._grower, known, rows_per_account)
-    grown = grower.grow(plain, trees=trees)
+    # the trees of a snapshot's folds score, too; halves only find the level
+    held = grower if twin.folds_ else grower.hastened()
+    jobs = [partial(grower.shared(2).grow, plain, trees=trees)]
+    jobs += _parts(held.shared(2), plain, count, held.trees_for(trees, of=grower))
+    grown, *halves = side_by_side(jobs, threads=grower.threads)
     model = copy(twin)
     model.model_text_ = portable_text(grown.booster, trees=trees)
     model.booster_, model.margin_ = booster_of(model.model_text_), grown.margin
-    parts = _grow_parts(grower, plain, count, trees, twin._names())
+    sealed = [(portable_text(each.booster, trees=each.booster.num_trees()), each.margin) for each in halves]
+    parts = fold_models(sealed, twin._names())
     model.folds_ = parts if twin.folds_ else ()
     if parts:
         model.calibration_ = _levelled(model, parts, known, latest)
@@ -78,11 +85,13 @@ def refit_tier(
     """Grow the boosters of the tier on all labelled rows, each as many trees as the twin's; maps and blend stay."""
     features, weights = twin._features(rows.X), np.ones(len(rows)) if rows.weights is None else rows.weights
     known = ordered_rows(features, tier.astype(np.int8), weights, accounts=rows.accounts, cutoffs=rows.cutoffs)
-    model, grown = copy(twin), []
+    model, jobs = copy(twin), []
     for step, (grower, trees) in enumerate(zip(twin._growers, twin.best_iterations_, strict=True)):
         assert grower is not None
         above = replace(known, labels=(known.labels > step).astype(np.int8))
-        grown.append(_of_as_many_accounts(grower, above, rows_per_account).grow(above, trees=trees))
+        each = _of_as_many_accounts(grower, above, rows_per_account).shared(len(twin._growers))
+        jobs.append(partial(each.grow, above, trees=trees))
+    grown = side_by_side(jobs, threads=grower.threads if grower else 0)
     counts = zip(grown, twin.best_iterations_, strict=True)
     model.model_texts_ = [portable_text(each.booster, trees=trees) for each, trees in counts]
     model.boosters_ = [booster_of(text) for text in model.model_texts_]
@@ -95,14 +104,13 @@ def _of_as_many_accounts(grower: Grower, rows: TrainingRows, rows_per_account: f
     return replace(grower, shape=grower.shape.model_copy(update={"min_child_samples": least}))
 
 
-def _grow_parts(grower: Grower, rows: TrainingRows, count: int, trees: int, names: tuple[str, ...]) -> tuple[SealedModel, ...]:
-    """Grow trees without the accounts of each part."""
+def _parts(grower: Grower, rows: TrainingRows, count: int, trees: int) -> list[partial[Grown]]:
+    """Return what grows trees without the accounts of each part; nothing where a part has one class only."""
     assert rows.folds is not None
     others = [rows.take(rows.folds != number) for number in range(count)]
     if any(len(np.unique(each.labels)) < 2 for each in others):
-        return ()
-    grown = [grower.grow(each, trees=trees) for each in others]
-    return fold_models([(portable_text(each.booster, trees=trees), each.margin) for each in grown], names)
+        return []
+    return [partial(grower.grow, each, trees=trees) for each in others]
 
 
 def _levelled(

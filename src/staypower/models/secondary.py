@@ -23,6 +23,7 @@ from staypower.errors import UsageError
 from staypower.labels.churn import find_horizon_labels
 from staypower.labels.population import ChurnKind
 from staypower.labels.settings import LabelSettings
+from staypower.models.binned import BinnedFeatures
 from staypower.models.bundle import Bundle, SealedModel
 from staypower.models.calibration import SigmoidMap
 from staypower.models.churn import ChurnClassifier
@@ -97,7 +98,7 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     """
     share = (ones + 1) / (ones + zeros + 2)
     shape = TreeShape.by_evidence(churners=1, accounts=2, rows=2)
-    rows = TrainingRows(np.zeros((2, 1)), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
+    rows = TrainingRows(BinnedFeatures(np.zeros((2, 1))), np.array([0, 1], dtype=np.int8), None, np.arange(2), None)
     # one leaf of value 0; the calibration map alone gives the share
     grower = Grower(shape, max_trees=1, patience=1, seed=0, threads=1)
     text = portable_text(grower.grow(rows, trees=1).booster, trees=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from staypower.models.bundle import SealedModel
 from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.shapley_values import explainer_of
+from staypower.models.side_by_side import side_by_side
 from staypower.models.tier_prediction import TIER_MODEL, Blend, fit_blend, tier_probabilities
 from staypower.models.training import Trained, TreeClassifier, allows_temporal, train
 from staypower.models.training_rows import FitError, TrainingRows, ordered_rows
@@ -208,7 +210,8 @@ class LoyaltyTierClassifier(TreeClassifier):
         if settings.split == "auto" and not all(allows_temporal(s, settings, embargo_days=self.embargo_days) for s in steps):
             # One split for the whole ladder: steps calibrated on other rows would contradict each other more often.
             settings = settings.model_copy(update={"split": "grouped"})
-        trained = [train(step, settings, embargo_days=self.embargo_days, categorical=categorical) for step in steps]
+        jobs = [partial(train, step, settings, embargo_days=self.embargo_days, categorical=categorical) for step in steps]
+        trained = side_by_side(jobs, threads=settings.threads or 0)
         self.model_texts_ = [each.text for each in trained]
         self.boosters_: list[lightgbm.Booster] = [booster_of(text) for text in self.model_texts_]
         self._growers = [each.grower for each in trained]

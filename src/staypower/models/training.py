@@ -8,7 +8,9 @@ the final trees are then refitted on the rows of all cutoffs, with as many trees
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +29,9 @@ from staypower.models.margin import LinearMargin
 from staypower.models.margin_choice import MarginChoice, choose_margin
 from staypower.models.partition import CrossFit, TemporalPartition, cross_fit, deal_folds, latest_cutoffs, partition_by_time
 from staypower.models.settings import FEW, LADDER, LEAST_ACCOUNTS, FitSettings, ModelSettings, TreeShape
+from staypower.models.side_by_side import side_by_side
 from staypower.models.training_rows import FitError, TrainingRows, categorical_positions, encode, learn_categories
-from staypower.models.trees import Grower, portable_text, threads_for
+from staypower.models.trees import Grower, portable_text
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -78,7 +81,9 @@ def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | No
         return _train_early(rows, partition, settings, categorical)
     given = rows.usable_folds(settings.folds) if partition is None else None
     folds = min(settings.folds if partition is None else _COUNTING_FOLDS, rows.rarer_accounts)
-    ladder = _ladder(rows, settings, categorical)
+    # the trees of folds that the caller dealt score, too; others only count, compare and calibrate
+    pace = Grower.hastened if given is None else _as_it_is
+    ladder = _ladder(rows, settings, categorical, pace)
     notes, lacking = _notes(rows, ladder[0].grower.shape), _lacking(rows)
     if folds < 2:
         blind = _train_blind(rows, ladder[0].grower)
@@ -91,22 +96,30 @@ def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | No
     choice = choose_margin(rows, grower, dealt) if settings.margin else MarginChoice(None)
     if choice.strength is not None:
         grower = replace(grower, margin=choice.strength)
-        cross, notes = cross_fit(rows, grower, dealt), (*notes, choice.words)
+        cross, notes = cross_fit(rows, pace(grower), dealt), (*notes, choice.words)
     if cross.at_the_limit and settings.max_trees is None:
         grower = replace(grower, max_trees=_MOST_TREES)
-        cross = cross_fit(rows, grower, dealt)
+        cross = cross_fit(rows, pace(grower), dealt)
     if cross.at_the_limit:
         notes += (f"the held-out loss still fell at {grower.max_trees} trees: raise `max_trees` or `learning_rate`",)
-    calibration, more = _map_of(rows, partition, cross, grower, settings)
-    grown = grower.grow(rows, trees=cross.trees)
+    trees = grower.trees_for(cross.trees, of=pace(grower))
+    jobs: list[Callable[[], Any]] = [
+        partial(_map_of, rows, partition, cross, pace(grower).shared(2), settings),
+        partial(grower.shared(2).grow, rows, trees=trees),
+    ]
+    (calibration, more), grown = side_by_side(jobs, threads=grower.threads)
     split = _words(partition, len(cross.grown))
     split += f"; final trees refitted on all {len(rows)} rows" if given is None else _BY_FOLD
     return Trained(
-        *(portable_text(grown.booster, trees=cross.trees), calibration, split, cross.loss, notes + more, cross.raw, lacking),
+        *(portable_text(grown.booster, trees=trees), calibration, split, cross.loss, notes + more, cross.raw, lacking),
         margin=grown.margin,
         fold_trees=() if given is None else cross.sealed(),
         grower=grower,
     )
+
+
+def _as_it_is(grower: Grower) -> Grower:
+    return grower
 
 
 def _words(partition: TemporalPartition | None, folds: int) -> str:
@@ -159,19 +172,21 @@ def _notes(rows: TrainingRows, shape: TreeShape) -> tuple[str, ...]:
     )
 
 
-def _ladder(rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...]) -> list[Candidate]:
+def _ladder(
+    rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...], pace: Callable[[Grower], Grower]
+) -> list[Candidate]:
     """Return growers from the shape of the evidence upwards; only that one where a shape is given or few churned."""
     shapes = [_shape(rows, settings, rows.rarer_accounts)]
     given = [name for name in (*TreeShape.model_fields, "max_trees") if getattr(settings, name) is not None]
     if not given and rows.rarer_accounts >= LADDER:
         shapes += shapes[0].larger()
     growers = [_grower(rows, settings, categorical, shape) for shape in shapes]
-    return [Candidate(f"trees of {each.shape.num_leaves} leaves were taken", each) for each in growers]
+    return [Candidate(f"trees of {each.shape.num_leaves} leaves were taken", each, pace(each)) for each in growers]
 
 
 def _grower(rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...], shape: TreeShape) -> Grower:
-    threads = threads_for(settings.threads, rows.features.size)
-    return Grower(shape, settings.max_trees or _USUAL_TREES, settings.patience, settings.seed, threads, categorical)
+    trees = settings.max_trees or _USUAL_TREES
+    return Grower(shape, trees, settings.patience, settings.seed, settings.threads or 0, categorical)
 
 
 def _lacking(rows: TrainingRows) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from staypower.errors import Problem, UsageError, nearest
 from staypower.hashing import alike_accounts
+from staypower.models.binned import BinnedFeatures
 
 __all__ = ["FitError", "TrainingRows", "categorical_positions", "encode", "learn_categories", "ordered_rows", "two_classes"]
 
@@ -31,7 +32,7 @@ class FitError(UsageError, ValueError):
 class TrainingRows:
     """Rows to train on, in the order of account and cutoff."""
 
-    features: Floats  # shape (n, k)
+    inputs: BinnedFeatures
     labels: NDArray[np.int8]  # shape (n,)
     weights: Floats | None  # shape (n,): None: every row counts once
     accounts: NDArray[np.int64]  # shape (n,): Account number of each row, from 0
@@ -40,6 +41,11 @@ class TrainingRows:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def features(self) -> Floats:
+        """Shape (n, k)."""
+        return self.inputs.matrix
 
     def usable_folds(self, count: int) -> NDArray[np.int64] | None:
         """Return the folds that the caller dealt where each has rows, and the others have both labels."""
@@ -52,7 +58,7 @@ class TrainingRows:
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> TrainingRows:
         """Return some of the rows; account numbers stay as they are."""
         return TrainingRows(
-            self.features[which],
+            self.inputs.take(which),
             self.labels[which],
             None if self.weights is None else self.weights[which],
             self.accounts[which],
@@ -157,7 +163,7 @@ def ordered_rows(
         order = order[weights[order] > 0]
     dense = np.arange(len(order)) if numbers is None else np.unique(numbers[order], return_inverse=True)[1]
     return TrainingRows(
-        features[order],
+        BinnedFeatures(features[order]),
         labels[order],
         None if weights is None else weights[order],
         dense.astype(np.int64),

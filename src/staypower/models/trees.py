@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightgbm
@@ -14,6 +14,7 @@ from staypower.errors import UsageError
 from staypower.models.margin import LinearMargin, fit_margin
 from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
+from staypower.models.side_by_side import cores
 from staypower.models.training_rows import TrainingRows
 
 __all__ = ["Grower", "Grown", "booster_of", "contributions_of", "portable_text", "raw_scores_of", "threads_for"]
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 
 _WORTH_SHARING = 4_000_000
 _CONTRIBUTION_COST = 50
+_HASTE, _COARSEST = 3.0, 0.08
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,30 +52,48 @@ class Grower:
     max_trees: int
     patience: int  # stop when the held-out log loss has not fallen for this many trees
     seed: int
-    threads: int  # 0: all cores
+    threads: int  # most threads of one training, which small data do not share; 0: all cores
     categorical: Sequence[int] = ()  # positions of the features that are codes
     # penalty of a linear margin, fitted to the same rows, that the trees start from; None: no margin
     margin: float | None = None
 
+    @property
+    def haste(self) -> float:
+        """How many trees one tree stands for where trees only count, compare and calibrate."""
+        return min(_HASTE, max(1.0, _COARSEST / self.shape.learning_rate))
+
+    def shared(self, jobs: int) -> Grower:
+        """Return what each of some jobs side by side grows with: its share of the threads."""
+        return replace(self, threads=max(1, (self.threads or cores()) // jobs))
+
+    def hastened(self) -> Grower:
+        """Return what grows fewer trees in larger steps: they count, compare and calibrate as well as small steps."""
+        shape = self.shape.model_copy(update={"learning_rate": self.shape.learning_rate * self.haste})
+        patience, most = (max(1, round(each / self.haste)) for each in (self.patience, self.max_trees))
+        return replace(self, shape=shape, patience=patience, max_trees=most)
+
+    def trees_for(self, count: int, *, of: Grower) -> int:
+        """Return how many trees go as far as so many of another grower's."""
+        return max(1, min(self.max_trees, round(count * of.shape.learning_rate / self.shape.learning_rate)))
+
     def grow(self, rows: TrainingRows, *, trees: int) -> Grown:
         """Grow a set number of trees on all rows."""
         margin = self._margin(rows)
-        return Grown(lightgbm.train(self._parameters(), self._dataset(rows, margin), trees), margin)
+        return Grown(lightgbm.train(self._parameters(rows), self._dataset(rows, margin), trees), margin)
 
     def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[Grown, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
         margin = self._margin(rows)
-        training = self._dataset(rows, margin)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
             lightgbm.early_stopping(self.patience, verbose=False),
             lightgbm.record_evaluation(seen),
         ]
         booster = lightgbm.train(
-            self._parameters(),
-            training,
+            self._parameters(rows),
+            self._dataset(rows, margin),
             self.max_trees,
-            valid_sets=[self._dataset(held, margin, reference=training)],
+            valid_sets=[self._dataset(held, margin)],
             valid_names=["held"],
             callbacks=callbacks,
         )
@@ -82,22 +102,12 @@ class Grower:
     def _margin(self, rows: TrainingRows) -> LinearMargin | None:
         return None if self.margin is None else fit_margin(rows, self.categorical, strength=self.margin)
 
-    def _dataset(
-        self, rows: TrainingRows, margin: LinearMargin | None, reference: lightgbm.Dataset | None = None
-    ) -> lightgbm.Dataset:
-        # LightGBM refuses `",[]{}:` in names and keeps names in the model text: ours stay outside it.
-        return lightgbm.Dataset(
-            rows.features,
-            rows.labels,
-            weight=rows.weights,
-            init_score=None if margin is None else margin.raw(rows.features),
-            reference=reference,
-            feature_name=[f"f{position}" for position in range(rows.features.shape[1])],
-            categorical_feature=list(self.categorical),
-            params=self._parameters(),
-        )
+    def _dataset(self, rows: TrainingRows, margin: LinearMargin | None) -> lightgbm.Dataset:
+        start = None if margin is None else margin.raw(rows.features)
+        categorical, parameters = self.categorical, self._parameters(rows)
+        return rows.inputs.dataset(rows.labels, rows.weights, start, categorical=categorical, parameters=parameters)
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, rows: TrainingRows) -> dict[str, Any]:
         shape = self.shape
         return {
             "objective": "binary",
@@ -112,7 +122,7 @@ class Grower:
             "bagging_freq": 1,
             "feature_pre_filter": False,
             "seed": self.seed,
-            "num_threads": self.threads,
+            "num_threads": 1 if rows.inputs.size < _WORTH_SHARING else self.threads,
             # Column-wise histograms are what makes the trees independent of the number of threads; row-wise ones do not.
             "deterministic": True,
             "force_col_wise": True,

@@ -121,12 +121,14 @@ def test_the_spread_is_that_of_the_earlier_trees_on_the_later_cutoffs(make_histo
     history = make_history(accounts=500, cutoffs=12)
     fitted = history.fit(embargo_days=90, calibration="sigmoid")
     month, X, y = (history.cutoffs - FIRST) // (30 * DAY), history.X.to_numpy(), np.asarray(history.y)
-    early, later = month < 8, month >= 10
-    rows = rows_module.ordered_rows(X[early], y[early], None, accounts=history.accounts[early], cutoffs=history.cutoffs[early])
+    later = month >= 10
     every = rows_module.ordered_rows(X, y, None, accounts=history.accounts, cutoffs=history.cutoffs)
+    rows = every.take((every.cutoffs - FIRST) // (30 * DAY) < 8)
     settings = FitSettings(max_trees=40, threads=1)
     shape = training._rows_in_leaf(training._shape(every, settings, every.rarer_accounts), rows, every)
-    raw = training._grower(rows, settings, (2,), shape).grow(rows, trees=fitted.best_iteration_).raw(X[later], threads=1)
+    grower = training._grower(rows, settings, (2,), shape)
+    trees = round(fitted.best_iteration_ / grower.haste)
+    raw = grower.hastened().grow(rows, trees=trees).raw(X[later], threads=1)
     expected = fit_map("sigmoid", raw, y[later], accounts=np.unique(history.accounts[later], return_inverse=True)[1])
     assert fitted.calibration_.slope == pytest.approx(expected.slope, rel=1e-9)
 
@@ -161,7 +163,9 @@ def test_earlier_and_final_trees_share_their_shape(make_history, monkeypatch):
     monkeypatch.setattr(settings_module, "FEW", min(churned, all_of_them))
     shapes = []
     grow = training.Grower._parameters
-    monkeypatch.setattr(training.Grower, "_parameters", lambda grower: shapes.append(grower.shape.num_leaves) or grow(grower))
+    monkeypatch.setattr(
+        training.Grower, "_parameters", lambda grower, rows: shapes.append(grower.shape.num_leaves) or grow(grower, rows)
+    )
     history.fit(embargo_days=90)
     assert some <= all_of_them
     assert set(shapes) == {8}

@@ -1,0 +1,102 @@
+"""Jobs side by side: in order, with the same results on any number of threads, never more threads than cores."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from staypower.models import side_by_side as module
+from staypower.models.binned import BinnedFeatures
+from staypower.models.churn import ChurnClassifier
+from staypower.models.side_by_side import side_by_side
+
+PARAMETERS = {"objective": "binary", "seed": 0, "verbosity": -1, "feature_pre_filter": False, "min_data_in_leaf": 5}
+
+
+def test_results_come_in_the_order_of_the_jobs():
+    gate = threading.Barrier(2, timeout=10)
+    jobs = [lambda number=number: (gate.wait() if number < 2 else None, number)[1] for number in range(6)]
+    if module.cores() < 2:
+        pytest.skip("one core: the first two jobs would wait for each other")
+    assert side_by_side(jobs) == list(range(6))
+
+
+def test_one_thread_takes_them_one_by_one():
+    seen = []
+    side_by_side([lambda number=number: seen.append((number, threading.get_ident())) for number in range(5)], threads=1)
+    assert seen == [(number, threading.get_ident()) for number in range(5)]
+
+
+def test_jobs_that_start_jobs_have_no_more_threads_than_cores(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 3)
+    monkeypatch.setattr(module, "_free", threading.Semaphore(2))
+    running, most, lock = [0], [0], threading.Lock()
+
+    def work() -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        threading.Event().wait(0.02)
+        with lock:
+            running[0] -= 1
+
+    side_by_side([lambda: side_by_side([work] * 4) for _ in range(4)])
+    assert 1 < most[0] <= 3
+    assert module._free.acquire(blocking=False)
+    assert module._free.acquire(blocking=False)
+    assert not module._free.acquire(blocking=False)
+
+
+def test_the_first_error_is_raised_and_nothing_else_is_begun():
+    begun = []
+
+    def fail() -> None:
+        raise ValueError("of the first")
+
+    with pytest.raises(ValueError, match="of the first"):
+        side_by_side([fail, lambda: begun.append(1), lambda: begun.append(2)], threads=1)
+    assert not begun
+
+
+@pytest.mark.parametrize("margin", [True, False])
+def test_a_model_has_the_same_bytes_however_many_trainings_stand_side_by_side(make_history, margin):
+    history = make_history(accounts=400, cutoffs=6)
+    accounts, fitted = history.accounts, []
+    for threads in (1, 3, None):
+        model = ChurnClassifier(n_jobs=threads, margin=margin, max_trees=60)
+        fitted.append(model.fit(history.X, history.y, accounts=accounts, cutoffs=history.cutoffs).to_bundle().files())
+    assert fitted[0] == fitted[1] == fitted[2]
+
+
+def test_taken_rows_have_the_bins_of_all_rows():
+    rng = np.random.default_rng(0)
+    values, labels = rng.normal(size=(400, 3)), (np.arange(400) % 2).astype(np.int8)
+    values[:, 2], chosen = np.arange(400) % 5, np.arange(400) % 3 > 0
+    whole = BinnedFeatures(values)
+    part = whole.take(chosen).take(np.arange(100, dtype=np.int64))
+    assert (part.matrix == values[chosen][:100]).all()
+    assert part.size == 300
+    made = part.dataset(labels[chosen][:100], None, None, categorical=(2,), parameters=PARAMETERS)
+    again = whole.take(chosen).dataset(labels[chosen], None, None, categorical=(2,), parameters=PARAMETERS)
+    assert made.num_data() == 100
+    assert [made.feature_num_bin(at) for at in range(3)] == [again.feature_num_bin(at) for at in range(3)]
+    assert (made.get_label() == labels[chosen][:100]).all()
+
+
+def test_rows_out_of_order_are_refused():
+    whole = BinnedFeatures(np.zeros((4, 1)))
+    with pytest.raises(ValueError, match="in their order"):
+        whole.take(np.array([2, 1])).dataset(np.zeros(2, dtype=np.int8), None, None, categorical=(), parameters=PARAMETERS)
+
+
+def test_steps_that_are_larger_stand_for_more_trees(make_history):
+    history = make_history(accounts=300, cutoffs=4)
+    fitted = ChurnClassifier(n_jobs=1).fit(history.X, history.y, accounts=history.accounts, cutoffs=history.cutoffs)
+    grower = fitted._grower
+    quick = grower.hastened()
+    assert quick.shape.learning_rate == pytest.approx(grower.haste * grower.shape.learning_rate)
+    assert quick.max_trees == round(grower.max_trees / grower.haste)
+    assert grower.trees_for(10, of=quick) == round(10 * grower.haste)
+    assert quick.trees_for(grower.trees_for(10, of=quick), of=grower) == 10
