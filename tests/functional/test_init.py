@@ -252,6 +252,18 @@ def test_the_columns_of_many_companies_read_what_their_owners_would_read(tmp_pat
     assert max(edits) <= 1
 
 
+def test_tables_under_our_own_names_are_taken_as_they_are(tmp_path):
+    """Accounts with versions have several rows; answers to several instruments lie in one file."""
+    staypower.simulate(150, seed=1).write(tmp_path, format="csv")
+    proposal = staypower.propose(sorted(tmp_path.glob("*.csv")), output=tmp_path / "staypower.yaml")
+    assert proposal.label["kind"] == "contractual"
+    tables = staypower.read_tables(staypower.load_config(tmp_path / "staypower.yaml"))
+    assert len(tables) == 8
+    assert len(tables["accounts"]) > 150
+    assert set(tables["surveys"].data["instrument"].to_pylist()) == {"nps", "csat", "ces2"}
+    assert set(tables["surveys"].data["scale"].to_pylist()) == {"0-10", "1-5", "1-7"}
+
+
 def test_a_file_that_is_there_is_kept(tmp_path):
     shop(tmp_path, np.random.default_rng(0))
     target = tmp_path / "staypower.yaml"

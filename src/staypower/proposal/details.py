@@ -8,6 +8,7 @@ from dataclasses import replace
 from staypower.proposal.facts import ColumnFacts, FileFacts, words_of
 from staypower.proposal.guesses import Guess, TableGuess, raw
 from staypower.proposal.vocabulary import concepts, likeness, vocabulary
+from staypower.schemas import INSTRUMENTS
 from staypower.sources.advice import written_name
 from staypower.sources.values import quoted_text
 
@@ -106,6 +107,8 @@ def _instruments(made: TableGuess) -> list[TableGuess]:
     others = tuple(guess for guess in made.columns if guess.column != "instrument")
     if asked is not None:
         words = made.file.column(asked.written).words
+        if set(words) <= set(INSTRUMENTS) and any(each.name == "scale" for each in made.file.columns):
+            return [made]
         found = {word: _instrument(words_of(word)) for word in words}
         if all(found.values()) and found:
             return [

@@ -72,7 +72,8 @@ def _master(files: Sequence[FileFacts]) -> tuple[FileFacts, ColumnFacts] | None:
     best: tuple[float, FileFacts, ColumnFacts] | None = None
     for file in files:
         hint = likeness(words_of(file.name), vocabulary().files["accounts"])
-        names = [column for column in file.columns if column.may_be_id and file.unique(column)]
+        several = bool(hint) and _has_versions(file)
+        names = [column for column in file.columns if column.may_be_id and (several or file.unique(column))]
         for column in names:
             others = [other for other in files if other is not file]
             links = sum(any(_points(each, column) for each in other.columns) for other in others)
@@ -85,6 +86,11 @@ def _master(files: Sequence[FileFacts]) -> tuple[FileFacts, ColumnFacts] | None:
             if best is None or value > best[0]:
                 best = (value, file, column)
     return None if best is None else (best[1], best[2])
+
+
+def _has_versions(file: FileFacts) -> bool:
+    """Say whether a column tells from when each row holds, so that an account may have several."""
+    return any(words_of(column.name) == "valid from" for column in file.columns)
 
 
 def _to(file: FileFacts, master: FileFacts, key: ColumnFacts) -> Link | None:
