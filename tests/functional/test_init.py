@@ -278,7 +278,10 @@ def test_a_file_that_is_there_is_kept(tmp_path):
 def test_what_cannot_be_used_is_said_with_the_reason(tmp_path):
     with pytest.raises(UsageError, match="no such file or folder"):
         staypower.propose(tmp_path / "nothing")
-    with pytest.raises(UsageError, match="nothing that can be read"):
+    with pytest.raises(UsageError, match=r"nothing that can be read: .* is empty"):
+        staypower.propose(tmp_path)
+    (tmp_path / "offer.pdf").write_bytes(b"%PDF")
+    with pytest.raises(UsageError, match=r"no file of a format that is read: offer\.pdf"):
         staypower.propose(tmp_path)
     (tmp_path / "colors.csv").write_text("red,green\n1,2\n3,4\n")
     with pytest.raises(UsageError, match="colors is left out: no column names an account"):

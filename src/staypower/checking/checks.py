@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from staypower.checking.leaks import leak_suspects
+from staypower.checking.missing import NO_GAP, absent, most_important
 from staypower.checking.rhythm import late_export, touched_days
 from staypower.checking.row_meaning import RowFigures, doubtful_attributes, doubtful_rows
 from staypower.cutoffs import DAY, MISSING, text_of
@@ -59,7 +59,9 @@ class CheckReport(Result):
         """Sort findings by severity, and within it by table in the order given; duplicates are dropped."""
         order = {name: place for place, name in enumerate(tables)}
         unique = dict.fromkeys(findings)
-        ranked = sorted(unique, key=lambda found: (_ORDER[found.severity], order.get(found.table, len(order))))
+        ranked = sorted(
+            unique, key=lambda found: (_ORDER[found.severity], most_important(found), order.get(found.table, len(order)))
+        )
         return cls(tuple(ranked), dict(tables))
 
     @property
@@ -110,11 +112,21 @@ class CheckReport(Result):
             lines = [("problem", _problem(found)), ("means", found.meaning), ("fix", found.fix)]
             shown.append(Heading(f"{found.severity.upper():<8} {found.place}{rows_of}"))
             shown.append(Items([f"{word}: {text}" for word, text in lines if text]))
-        return shown if self.every_note or not self.notes else [*shown, Heading("Notes"), Items(_grouped(self.notes))]
+        return shown if self.every_note or not self.notes else [*shown, *_notes(self.notes)]
 
 
-def _grouped(notes: Sequence[Finding]) -> list[str]:
-    """Write what several notes share once, with the places; at most a screen of lines."""
+def _notes(notes: Sequence[Finding]) -> Iterator[Block]:
+    """Write what is missing, the most important for the model first, and then the other notes: together at most a screen."""
+    gaps = [note for note in notes if most_important(note) < NO_GAP]
+    if gaps:
+        yield Heading("Not in the data, the most important for the model first")
+        yield Items([f"{gap.problem}: {gap.meaning}" for gap in gaps])
+    yield Heading("Notes")
+    yield Items(_grouped([note for note in notes if most_important(note) == NO_GAP], _NOTES - len(gaps)))
+
+
+def _grouped(notes: Sequence[Finding], most: int) -> list[str]:
+    """Write what several notes share once, with the places."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for note in notes:
         groups.setdefault((note.problem, note.meaning.partition(":")[0]), []).append(note)
@@ -124,8 +136,8 @@ def _grouped(notes: Sequence[Finding]) -> list[str]:
         more = f" and {len(listed) - _PLACES} more" if len(listed) > _PLACES else ""
         meaning = listed[0].meaning if len(listed) == 1 else listed[0].meaning.partition(":")[0]
         lines.append(f"{problem}{f', {meaning}' if meaning else ''}: {places}{more}")
-    if len(lines) > _NOTES:
-        lines = [*lines[:_NOTES], f"{plural(len(lines) - _NOTES, 'more note')}"]
+    if len(lines) > most:
+        lines = [*lines[:most], f"{plural(len(lines) - most, 'more note')}"]
     return [*lines, "`staypower check --all` shows each note with its fix"]
 
 
@@ -137,51 +149,6 @@ def _problem(found: Finding) -> str:
     return found.problem + (f", such as {', '.join(found.examples)}" if found.examples else "")
 
 
-# What is not built without a table.
-TABLE_FEATURES: Mapping[str, str] = MappingProxyType(
-    {
-        "usage": "features of usage and onboarding: events, active days, trends, silence, seats active",
-        "tickets": "features of support: tickets, response and resolution times, reopened and repeated contacts",
-        "surveys": "features of satisfaction (NPS, CSAT, CES), the loyalty tier from answers, and quadrants",
-        "subscriptions": "features of contracts (MRR, plan, renewal, term) and churn by contract",
-        "payments": "features of payments: failed, recovered, refunded, method expiring",
-        "orders": "features of orders (count, amount, gaps, returns) and churn by absence of orders",
-        "advocacy": "features of referrals, reviews and community",
-        "goals": "features of goals met and overdue",
-        "outreach": "metrics with and without treated accounts",
-    }
-)
-# What is not built without a column; other columns only sharpen what is built.
-_COLUMN_FEATURES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "accounts": {"signed_up_at": "tenure and onboarding"},
-        "usage": {
-            "event": "counts per product feature, breadth and onboarding",
-            "quantity": "quantities",
-            "user_id": "active users and the share of seats active",
-        },
-        "tickets": {
-            "first_response_at": "response times and the share within the SLA",
-            "resolved_at": "open tickets and resolution times",
-            "priority": "the share of urgent tickets",
-            "category": "repeat contacts",
-        },
-        "surveys": {
-            "value": "every feature of answers",
-            "answered_at": "every feature of answers",
-            "sent_at": "response rates and unanswered invitations",
-        },
-        "subscriptions": {
-            "ended_at": "churn by contract and past spells",
-            "mrr": "MRR and its change",
-            "end_reason": "voluntary and involuntary churn apart",
-            "renews_at": "days to renewal; they also follow from `term_months`, `billing_period` or the table `payments`",
-            "seats": "usage, people, tickets and MRR per seat; they also follow from `seats` of `accounts`",
-        },
-        "payments": {"status": "failed payments", "amount": "amounts"},
-        "orders": {"amount": "amounts", "order_id": "lines collapsed into orders: each line counts as an order"},
-    }
-)
 _SHORT = 180
 
 
@@ -250,7 +217,7 @@ def check_tables(
     attributes = pd.concat([frame for _, frame, _ in looked]).sort_index(kind="stable")
     meaning = reduce(add, (each for _, _, each in looked))
     found = [*findings, *_nothing_to_train_on(empty), *_changing(empty, figures), *_leaks(empty, attributes, target, label)]
-    found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *_absent(empty, derived)]
+    found += [*_history(tables.observed_until, figures, outcome_days), *_blanks(empty, figures), *absent(empty, derived)]
     found += doubtful_rows(meaning, empty, {name: each.rows for name, each in figures.items()}, given, grace)
     used = attributes.columns if empty["accounts"].has("valid_from") else empty["accounts"].fixed
     found += doubtful_attributes(attributes, set(used), given.get("accounts", ()), label=label)
@@ -306,17 +273,6 @@ def suspected_leaks(tables: Tables, target: Mapping[str, int], label: Collection
     seen = tables["accounts"].fixed
     found = _leaks(tables, attribute_frame(tables["accounts"]), target, label)
     return tuple(each for each in found if each.column in seen)
-
-
-def _absent(empty: Tables, derived: Collection[tuple[str, str]]) -> Iterator[Finding]:
-    """Name tables and columns that are not given, and what is not built without them."""
-    for name, features in TABLE_FEATURES.items():
-        if name not in empty:
-            yield Finding("note", name, "", 0, "not given", f"not built: {features}", f"give `{name}` a source if you have it")
-    for name, columns in _COLUMN_FEATURES.items():
-        for column, features in columns.items():
-            if name in empty and not empty[name].has(column) and (name, column) not in derived:
-                yield Finding("note", name, column, 0, "not mapped", f"not built: {features}", f"map `{column}` if you have it")
 
 
 def _blanks(empty: Tables, figures: Mapping[str, _Figures]) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ from staypower.writing import write_atomically
 
 __all__ = ["propose"]
 
+_SHOWN = 6  # files of a folder without any that can be read
+
 
 def propose(
     places: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
@@ -80,7 +82,7 @@ def propose(
             except UsageError as error:
                 unread.append(f"{name} cannot be read: {error.problems[0]}")
     if not files:
-        seen = "; ".join(unread) or ", ".join(shown_address(each) for each in every)
+        seen = "; ".join(unread) or "; ".join([*(_inside(place) for place in given), *map(shown_address, addresses)])
         raise UsageError.of("nothing that can be read", seen, f"give {in_words()} files, or a folder of them")
     home = given[0].resolve() if given else Path().resolve()
     proposal = propose_from(
@@ -92,3 +94,14 @@ def propose(
     if target is not None:
         write_atomically(target, lambda path: path.write_text(proposal.yaml(), encoding="utf-8"))
     return proposal
+
+
+def _inside(place: Path) -> str:
+    """Say what was looked at in a folder in which no file is of a format that is read."""
+    if not place.is_dir():
+        return f"{place} has an ending that no format has"
+    names = sorted(file.relative_to(place).as_posix() for file in place.rglob("*") if file.is_file())
+    if not names:
+        return f"{place} is empty"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{place} has no file of a format that is read: {', '.join(names[:_SHOWN])}{more}"
