@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,6 +106,9 @@ def place_error(error: OSError, place: object = "") -> UsageError:
     >>> str(place_error(OSError(errno.ENOSPC, "No space left on device"), "out/scores.csv"))
     'no space left on device: out/scores.csv. Fix: free some space there, or name another place.'
     """
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # of many files: each with its own reason
+        *_, reason = error.args[0][0]
+        return UsageError.of(f"cannot be copied: {str(reason)[:200]}", place or error.args[0][0][1], _ROOM)
     where = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
     reason = (error.strerror or str(error) or "refused by the system").partition("\n")[0][:200]
     fix = _FIXES.get(error.errno or 0, "name a place that can be read and written")

@@ -145,6 +145,8 @@ class ModelVersions:
         with self._locked():
             record, now = self.record_of(version), self.champion()
             if now is not None and (now.version, now.digest) == (record.version, record.digest):
+                if dict(record.promotion) != promotion_of(now):  # a promotion that could not be written to its end
+                    self._write(replace(record, promotion=promotion_of(now)))
                 return now
             if forced and not reason.strip():
                 raise UsageError.of("force without a reason", f"{self.name} {version}", "say why: `--reason TEXT`")

@@ -161,6 +161,7 @@ def promote(
     if force and not reason.strip():
         raise UsageError.of("force without a reason", f"{settings.name} {version}", "say why: `--reason TEXT`")
     if now is not None and (now.version, now.digest) == (record.version, record.digest):
+        tracker.versions.promote(version)
         return Promotion(settings.name, now.version, now.previous or "", version, tracking=tracker.mirrored())
     found = None if now is None else _compared(settings, record, now, given, progress, forgiving=force)
     refusal = "" if force else _refusal(record, found)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from staypower.clock import now_milliseconds
-from staypower.errors import readable
+from staypower.errors import at_place, readable
 from staypower.tracking.runs import TrackedRun, finite_metrics
 
 __all__ = ["WrittenRun", "read_run"]
@@ -63,10 +63,14 @@ class WrittenRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _VALUES).write_text(json.dumps(values, default=str), encoding="utf-8")
         draft = place.with_name(f".{place.name}.building")
-        for left in (draft, place):
-            shutil.rmtree(left, ignore_errors=True)
-        shutil.copytree(self.folder, draft)
-        draft.rename(place)
+        try:
+            with at_place(place):
+                for left in (draft, place):
+                    shutil.rmtree(left, ignore_errors=True)
+                shutil.copytree(self.folder, draft)
+                draft.rename(place)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     def log_to(self, run: TrackedRun) -> None:
         """Log what was written to a run of a store."""
