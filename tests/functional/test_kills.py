@@ -32,20 +32,22 @@ def test_a_new_company_survives_kills_at_any_moment(runner, tmp_path):
     company, ended = Company(tiny_company(tmp_path / "tiny")), 0
     call, known = ("-c", str(company.config), "-q"), 0
     for number in range(KILLS):
-        command = "score" if company.versions.folder.exists() and company.champion() and rng.random() < 0.3 else "train"
+        command = (
+            "score" if company.versions.folder.exists() and company.champion(killed=True) and rng.random() < 0.3 else "train"
+        )
         after, sent = float(rng.uniform(0, 8 if command == "train" else 2)), SIGNALS[number % len(SIGNALS)]
         done = runner.run(command, *call, root=company.folder, kill=(after, sent))
         ended += done.get("code") == 0
         assert done.get("code", -sent) in (0, 130, -sent), (number, command, after, done)
         if company.versions.folder.exists():
-            company.champion()
+            company.champion(killed=True)
             count = len(company.versions.records())
             assert known <= count <= known + 1, "versions never go back"
             known = count
     for command in ("train", "score", "report"):
         done = runner.run(command, *call, root=company.folder)
         assert done["code"] == 0, done
-    assert company.champion()
+    assert company.champion(killed=True)
     assert not company.strays()
     assert len(company.versions.records()) == known + 1
     assert len({record.digest for record in company.versions.records().values()}) == 1

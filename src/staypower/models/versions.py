@@ -111,7 +111,11 @@ class ModelVersions:
             )
             folder = self.folder / version
             seal_folder(files, folder)
-            self._write(record)
+            try:
+                self._write(record)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)  # no command would list it
+                raise
             if champion is None and not record.untested_in_time and not unfit:
                 self._make_champion(record, self._new_lock(record, "the first version"))
                 return ModelVersion(self.name, version, True, folder)

@@ -21,7 +21,10 @@ def test_a_promotion_that_was_not_written_to_its_end_is_completed(tmp_path, monk
     monkeypatch.setattr(ModelVersions, "_write", full)
     with pytest.raises(OSError, match="No space"):
         versions.promote("2", forced=True, reason="tried")
+    with pytest.raises(OSError, match="No space"):
+        versions.add(tmp_path / "b1", digest, {"auroc": 0.7})
     monkeypatch.undo()
+    assert not (tmp_path / "acme" / "3").exists(), "no folder without a record"
     assert versions.champion().version == "2"
     assert not versions.records()["2"].promotion
     lock = versions.promote("2")
