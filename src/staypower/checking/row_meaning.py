@@ -8,15 +8,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from staypower.cutoffs import DAY, MISSING, text_of
 from staypower.results.numbers import count, percent, plural
 from staypower.schemas import SCHEMAS
-from staypower.sources.advice import is_money, without_signs, written_name
+from staypower.sources.advice import Values, as_numbers, written_name
 from staypower.sources.findings import Finding
 from staypower.sources.settings import TableSource
+from staypower.sources.values import DECIMAL_COMMA
 from staypower.tables import Table, Tables, numbered
 
 if TYPE_CHECKING:
@@ -30,11 +33,13 @@ _EVERY_DAY, _LONG_ENOUGH, _FEWEST_ACCOUNTS = 0.9, 28, 10
 _MANY_ZEROS = 0.01
 # a migration: at least so many ends on one day, and at least half of all that a new start undid
 _MIGRATION, _HALF = 10, 0.5
-_FEWEST_WORDS, _SAME, _DIFFERENT = 20, 0.99, 0.5
+_FEWEST_WORDS, _FEWEST_NUMBERS, _SAME, _DIFFERENT = 20, 3, 0.99, 0.5
 _FAR = 10_000_000
 _ONLY_ACTIVE = "read only rows with activity: `where: COLUMN > 0`, with the column that counts it"
 # what could be a column; a mapping may give an expression as well
 _COLUMN = re.compile(r"[\w .-]+")
+_WORD = "given_word"
+_CODE = re.compile(r"\D*0\d")  # what has a leading zero is no number
 _PLAIN = re.compile(r"[+-]?\d+(\.\d+)?")
 
 
@@ -179,19 +184,24 @@ def doubtful_attributes(
 ) -> Iterator[Finding]:
     """Name attributes whose words are numbers with signs, nearly all different, or nearly all the same."""
     every = any(source.static == "all" for source in sources)
+    decimal = next((source.decimal for source in sources), ".")
     mapping = {name: str(value) for source in sources for name, value in source.mapping.items()}
     for name in (str(name) for name in attributes if str(name) in used and str(name) not in label):
         known = attributes[name].dropna()
-        if len(known) < _FEWEST_WORDS:
-            continue
         counts = known.value_counts()
         own = mapping.get(name, name)
         leave = f"write `leave_out: [{own}]`" if every else f"take `{name}` out of `static`"
         text = not (pd.api.types.is_numeric_dtype(known) or pd.api.types.is_datetime64_any_dtype(known))
-        if text and _are_numbers(words := [str(word) for word in counts.index]):
+        if (
+            text
+            and len(known) >= _FEWEST_NUMBERS
+            and (way := _as_number(own, words := [str(word) for word in counts.index], decimal))
+        ):
             meaning = "each is a word of its own: 9 and 10 are as different as 9 and 900"
-            fix = f"write `{name}: {_as_number(own, words)}`"
+            fix = f"write `{name}: {way}`"
             yield Finding("warning", "accounts", name, len(known), "numbers written as text", meaning, fix, tuple(words[:3]))
+        elif len(known) < _FEWEST_WORDS:
+            continue
         elif counts.iloc[0] >= _SAME * len(known):
             problem = f"{percent(counts.iloc[0] / len(known))} of the accounts have the same value, `{counts.index[0]}`"
             yield Finding("note", "accounts", name, 0, problem, "nothing can be learned from it", leave)
@@ -200,12 +210,13 @@ def doubtful_attributes(
             yield Finding("note", "accounts", name, 0, problem, "it names accounts, not groups of them", leave)
 
 
-def _are_numbers(words: Sequence[str]) -> bool:
-    """Say whether all words would be numbers without their signs, and some have signs."""
-    return all(is_money(word) for word in words) and any(not _PLAIN.fullmatch(word.strip()) for word in words)
-
-
-def _as_number(own: str, words: Sequence[str]) -> str:
-    """Write the expression that makes numbers of the words."""
-    *_, way = without_signs(written_name(own) if _COLUMN.fullmatch(own) else f"({own})", words)
-    return way
+def _as_number(own: str, words: Sequence[str], decimal: str) -> str:
+    """Write the expression that makes numbers of words of which some have signs; empty where they are none, or codes."""
+    plain = re.compile(DECIMAL_COMMA) if decimal == "," else _PLAIN
+    code = any(_CODE.match(word) for word in words)
+    if not words or code or all(plain.fullmatch(word.strip()) for word in words):
+        return ""
+    with duckdb.connect() as connection:
+        connection.register("words", pa.table({_WORD: list(words)}))
+        way = as_numbers(Values(connection, _WORD, "text", f"SELECT {_WORD} FROM words", decimal), money=True)
+    return way.replace(_WORD, written_name(own) if _COLUMN.fullmatch(own) else f"({own})")

@@ -41,7 +41,7 @@ _CLOCKS = (
 _SIGN = r"(?:[^\w\s.,+-]|[A-Z]{3}|kr\.?|zł|Kč|Fr\.?|Rs\.?)"
 # POL-000123 is a name
 _MONEY = re.compile(rf"(?![^\W\d]+-)[+-]?\s*{_SIGN}?\s*[+-]?\d[\d.,'\s\u00a0\u202f]*\s*{_SIGN}?")
-_LEADING = re.compile(r"\d{1,3}(\s*[-:.)]?\s*[^\W\d].*)?", re.S)
+_LEADING = re.compile(r"\d{1,3}(\.0)?(\s*[-:.)]?\s*[^\W\d].*)?", re.S)
 _SIGNS = re.compile(r"%[a-zA-Z]")
 _SHAPES = {
     **dict.fromkeys("dmHIMSy", r"\d{1,2}"),

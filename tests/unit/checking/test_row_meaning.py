@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from staypower.checking.row_meaning import doubtful_attributes
 from staypower.config.loading import load_config
 from staypower.pipelines.check import check
 from staypower.sources.findings import Finding
+from staypower.sources.reading import read_tables
+from staypower.sources.settings import TableSource
 
 DAYS = [(date(2024, 1, 1) + timedelta(days=n)).isoformat() for n in range(60)]
 IDS = [f"a{n:02d}" for n in range(40)]
@@ -208,6 +211,17 @@ def test_words_are_no_numbers():
     frames = accounts(plan=["basic", "pro, yearly"] * 20, code=["A1,2", "B7"] * 20)
 
     assert saying(found(frames, {"accounts": {"static": "all"}}), "numbers written as text") is None
+
+
+def test_numbers_with_a_dot_among_decimal_commas_are_named_however_few(tmp_path):
+    (tmp_path / "crm.csv").write_text("id;spent\n1;12.50\n2;99.90\n3;7.00\n")
+    for spent, named in (("spent", True), ("cast(replace(spent, '.', ',') as double)", False)):
+        crm = {"source": "crm.csv", "account_id": "id", "spent": spent, "static": ["spent"], "decimal": ","}
+        source = TableSource.model_validate(crm)
+        tables, _ = read_tables({"accounts": [source]}, folder=tmp_path, observed_until="2025-01-01")
+        finding = saying(list(doubtful_attributes(tables["accounts"].data.to_pandas(), {"spent"}, [source])), "numbers written")
+        assert (finding is not None) == named
+    assert tables["accounts"].numbers("spent").tolist() == [12.5, 99.9, 7.0]
 
 
 @pytest.mark.parametrize("static", ["all", ["town", "country", "plan", "seats"]])
