@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+from xml.sax.saxutils import unescape
 
 from staypower.addresses import shown_address, shown_in
 from staypower.errors import UsageError, nearest
+from staypower.results.numbers import plural
 from staypower.sources.format import Format, Opening
 from staypower.sources.queries_allowed import one_select
 from staypower.sources.values import quoted_name
@@ -18,17 +23,40 @@ _ROWS = 50_000  # fetched at a time
 _COPY = "given_rows"
 
 
-def _copied(opening: Opening, reader: Any) -> str:
+@dataclass
+class _Stream:
+    """Batches on their way into the database, which would wrap what goes wrong while they are made."""
+
+    reader: Any
+    error: BaseException | None = None
+
+    def batches(self) -> Iterator[Any]:
+        try:
+            yield from self.reader
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def _copied(opening: Opening, schema: Any, reader: Iterable[Any]) -> str:
     """Copy a stream of record batches into the connection, which can put them on disk, and name the copy."""
-    opening.connection.register("given_stream", reader)
-    opening.connection.execute(f"CREATE TABLE {_COPY} AS SELECT * FROM given_stream")
+    # pyarrow takes long to import: declaring a format must not
+    import pyarrow as pa
+
+    stream = _Stream(reader)
+    opening.connection.register("given_stream", pa.RecordBatchReader.from_batches(schema, stream.batches()))
+    try:
+        opening.connection.execute(f"CREATE TABLE {_COPY} AS SELECT * FROM given_stream")
+    except Exception:
+        if stream.error is not None:
+            raise stream.error from None
+        raise
     opening.connection.unregister("given_stream")
     return _COPY
 
 
-def _as_texts(names: Sequence[str], rows: Iterable[Sequence[Any]], place: str) -> Any:
-    """Stream rows of Python values with every value as text, so that no id is taken for a number or a date."""
-    # pyarrow takes long to import: declaring a format must not
+def _copied_as_texts(opening: Opening, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Copy rows of Python values with every value as text, so that no id is taken for a number or a date."""
     import pyarrow as pa
 
     schema = pa.schema([(name, pa.string()) for name in names])
@@ -38,11 +66,11 @@ def _as_texts(names: Sequence[str], rows: Iterable[Sequence[Any]], place: str) -
         for row in rows:
             chunk.append(row)
             if len(chunk) == _ROWS:
-                yield _batch(chunk, schema, place)
+                yield _batch(chunk, schema, opening.place)
                 chunk = []
-        yield _batch(chunk, schema, place)
+        yield _batch(chunk, schema, opening.place)
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    return _copied(opening, schema, batches())
 
 
 def _batch(rows: list[Sequence[Any]], schema: Any, place: str) -> Any:
@@ -93,7 +121,7 @@ def _read_sqlite(opening: Opening) -> str:
             sql = f"SELECT * FROM {quoted_name(_chosen(opening, _tables_of_sqlite(str(opening.files[0])), 'table'))}"
         cursor = connection.execute(sql)
         names = [str(column[0]) for column in cursor.description]
-        return _copied(opening, _as_texts(names, cursor, opening.place))
+        return _copied_as_texts(opening, names, cursor)
     except sqlite3.Error as error:
         fix = "check the `query`, and that the file is a whole SQLite database"
         raise UsageError.of(f"SQLite says: {error}", f"{opening.place}: {opening.files[0]}", fix) from error
@@ -117,7 +145,8 @@ def _read_workbook(opening: Opening) -> str:
     try:
         book = CalamineWorkbook.from_path(str(opening.files[0]))
         sheet = book.get_sheet_by_name(_chosen(opening, list(book.sheet_names), "sheet"))
-        rows = iter(sheet.to_python(skip_empty_area=True))
+        _refuse_unsaved(opening, sheet.name)
+        rows = iter(_unmerged(sheet))
     except CalamineError as error:
         fix = "save it again as .xlsx, without a password"
         raise UsageError.of(f"the workbook cannot be read: {error}", f"{opening.place}: {opening.files[0]}", fix) from error
@@ -127,7 +156,44 @@ def _read_workbook(opening: Opening) -> str:
         where = f"{opening.place}: {opening.files[0]}, first row: {names[:6]}"
         raise UsageError.of("the sheet has no row of names", where, "give each column one name in the first row, unmerged")
     filled = (row for row in rows if any(cell not in ("", None) for cell in row))
-    return _copied(opening, _as_texts(names, filled, opening.place))
+    return _copied_as_texts(opening, names, filled)
+
+
+def _unmerged(sheet: Any) -> list[list[Any]]:
+    """Return the filled area of a sheet; what stands in cells that are merged downwards is the value of each."""
+    rows: list[list[Any]] = sheet.to_python(skip_empty_area=False)
+    for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+        for row in range(top + 1, bottom + 1) if left == right and bottom < len(rows) else ():
+            rows[row][left] = rows[top][left]
+    first = next((at for at, row in enumerate(rows) if any(cell not in ("", None) for cell in row)), len(rows))
+    start = min((at for row in rows for at, cell in enumerate(row) if cell not in ("", None)), default=0)
+    return [row[start:] for row in rows[first:]]
+
+
+# a formula, and no value or an empty one; an empty text is a value
+_UNSAVED = re.compile(rb'<c(?![^>]*\bt="str")[^>]*>\s*<f(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>')
+_ATTRIBUTE = re.compile(r'([\w:]+)="([^"]*)"')
+
+
+def _refuse_unsaved(opening: Opening, name: str) -> None:
+    """Refuse a sheet with formulas that were never computed: programs that write workbooks leave their values out."""
+    file = opening.files[0]
+    if file.suffix.lower() not in (".xlsx", ".xlsm"):
+        return
+    with zipfile.ZipFile(file) as archive:
+        parts = set(archive.namelist())
+        book, links = (archive.read(f"xl/{part}").decode() for part in ("workbook.xml", "_rels/workbook.xml.rels"))
+        sheets = [dict(_ATTRIBUTE.findall(tag)) for tag in re.findall(r"<(?:\w+:)?sheet\s[^>]*>", book)]
+        targets = {
+            one.get("Id"): one for one in (dict(_ATTRIBUTE.findall(tag)) for tag in re.findall(r"<Relationship\s[^>]*>", links))
+        }
+        wanted = next((sheet.get("r:id") for sheet in sheets if unescape(sheet.get("name", "")) == name), None)
+        target = targets.get(wanted, {}).get("Target", "").removeprefix("/xl/")
+        unsaved = len(_UNSAVED.findall(archive.read(f"xl/{target}"))) if f"xl/{target}" in parts else 0
+    if unsaved:
+        problem = f"{plural(unsaved, 'formula has', 'formulas have')} no saved value"
+        fix = "open the workbook in a spreadsheet program and save it, or save the sheet as CSV"
+        raise UsageError.of(problem, f"{opening.place}: {file}, {name}", fix)
 
 
 @contextmanager
@@ -136,6 +202,7 @@ def _postgresql(address: str, where: str) -> Iterator[Any]:
     try:
         from adbc_driver_manager import Error
         from adbc_driver_postgresql import dbapi
+        from pyarrow import ArrowException
     except ModuleNotFoundError as error:
         fix = "install it with `pip install 'staypower[postgres]'`"
         raise UsageError.of("reading PostgreSQL needs an extra", where, fix) from error
@@ -143,9 +210,11 @@ def _postgresql(address: str, where: str) -> Iterator[Any]:
         with dbapi.connect(address) as connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
             yield cursor
-    except Error as error:
+    except (Error, ArrowException, OSError) as error:
+        # a server that goes away in the middle is told by the stream of rows
+        said = shown_in(str(error)).strip()[:300]
         fix = "check that the server answers, the user may read, and `table` or `query` is right"
-        raise UsageError.of(f"PostgreSQL says: {shown_in(str(error)).strip()[:300]}", where, fix) from error
+        raise UsageError.of(f"PostgreSQL says: {said}", where, fix) from error
 
 
 def _tables_of_postgresql(address: str) -> list[str]:
@@ -171,7 +240,8 @@ def _read_postgresql(opening: Opening) -> str:
         cursor.execute(f"SELECT * FROM ({sql}) AS given LIMIT 0")
         plain = [_plain_column(field) for field in cursor.fetch_record_batch().schema]
         cursor.execute(f"SELECT {', '.join(plain)} FROM ({sql}) AS given")
-        return _copied(opening, cursor.fetch_record_batch())
+        reader = cursor.fetch_record_batch()
+        return _copied(opening, reader.schema, reader)
 
 
 def _plain_column(field: Any) -> str:

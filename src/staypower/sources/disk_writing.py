@@ -18,7 +18,9 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from staypower.addresses import is_address
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
@@ -38,7 +40,7 @@ from staypower.sources.disk_tables import (
 )
 from staypower.sources.drafts import shared_ids
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
-from staypower.sources.opening import open_source
+from staypower.sources.opening import FilesState, open_source, refuse_changed
 from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
@@ -48,6 +50,8 @@ from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, pl
 from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_typed, typed_select, without_clock
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
+
+_FETCHED_AT_ONCE = 100_000
 
 
 def write_buckets(
@@ -72,7 +76,8 @@ def write_buckets(
         listed = writing.run()
         made, repeats = resolve(connection, into, listed, derived_table(sources), observed_until=observed_until, as_of=as_of)
         made = replace(made, hashed=buckets)
-    shutil.rmtree(into / "temporary", ignore_errors=True)
+    for unused in ("temporary", "fetched"):
+        shutil.rmtree(into / unused, ignore_errors=True)
     made.require_usable()
     found = [*writing.findings, *repeats, *made.findings(written_ids(sources))] if thorough else writing.findings
     made.write()
@@ -91,6 +96,7 @@ class _Writing:
     thorough: bool
     planned: dict[str, list[PlannedSource]] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
+    states: dict[str, FilesState] = field(default_factory=dict)  # of the files of each place when they were first looked at
     findings: list[Counted] = field(default_factory=list)
 
     @cached_property
@@ -117,7 +123,9 @@ class _Writing:
         """Plan every source and learn what its columns are; all problems at once."""
         for name, source, place in placed(self.sources):
             try:
+                source = self.fetched(source, place)
                 with open_source(source, place, self.folder, {}, self.aliases) as opened:
+                    self.states[place] = opened.state
                     plan = plan_source(name, source, opened, place, self.joins)
                     facts = learn_facts(name, source, opened, plan, place)
             except UsageError as error:
@@ -128,6 +136,22 @@ class _Writing:
             raise UsageError(problems)
         if self.thorough:
             self.findings += [one for name, each in self.planned.items() for planned in each for one in planned.findings(name)]
+
+    def fetched(self, source: TableSource, place: str) -> TableSource:
+        """Copy the rows of a server or store once: they are looked at several times, and may change meanwhile."""
+        if source.source is None or not is_address(source.source):
+            return source
+        file = self.into / "fetched" / f"{len(list(self.into.glob('fetched/*')))}.parquet"
+        file.parent.mkdir(exist_ok=True)
+        plain = source.model_copy(update={"mapping": {}})
+        with open_source(plain, place, self.folder, {}) as opened:
+            # DuckDB's reader keeps types and order
+            reader = opened.connection.sql(f"SELECT * FROM {opened.relation}").to_arrow_reader(_FETCHED_AT_ONCE)
+            with pq.ParquetWriter(file, reader.schema) as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
+        same = {"source": str(file), "format": "parquet", "table": None, "query": None}
+        return source.model_copy(update=same)
 
     def write(self, name: str, number: int) -> StoredTable:
         """Write the rows of a table: those that count into their bucket, the others aside."""
@@ -157,6 +181,7 @@ class _Writing:
     def run_over(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, statement: str) -> None:
         """Run a statement over the typed rows of a source, there called `source_rows`."""
         with open_source(planned.source, planned.place, self.folder, {}, self.aliases) as opened:
+            refuse_changed(self.states[planned.place], opened.state, planned.place)
             query = Query(planned.source, opened, planned.plan)
             reader = stream_typed(query, typed_select(query, planned.facts, date_only), planned.place)
             self.connection.register("source_rows", rows.of(reader))

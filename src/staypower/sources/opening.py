@@ -37,6 +37,9 @@ _CONFINED = (
 _LOCKED = ("SET enable_external_access = false", "SET lock_configuration = true")
 
 
+FilesState = tuple[tuple[Path, int, int], ...]  # size and time of the last change of each file
+
+
 @dataclass(frozen=True)
 class OpenSource:
     """A source that can be queried."""
@@ -47,6 +50,7 @@ class OpenSource:
     types: Mapping[str, str]  # their types in the database
     aliased: bool = False  # whether `given_aliases` says which ids stand for another account
     columnar: tuple[Path, ...] = ()  # the files, when columns are read straight from them and no folder's name holds a column
+    state: FilesState = ()  # what the files were when they were opened
 
 
 @contextmanager
@@ -64,6 +68,7 @@ def open_source(
         # what a text, a format or a type without a zone says is then local time, in expressions, too
         connection.execute(f"SET TimeZone = {quoted_text(source.zone or 'UTC')}")
         files = _files(source, place, folder, objects, stack)
+        state = state_of(files)
         relation = _relation(connection, source, files, place, objects)
         for setting in _LOCKED:
             connection.execute(setting)
@@ -72,9 +77,11 @@ def open_source(
         columns = {name: _value(name, kind) for name, kind in types.items()}
         if aliases is not None:
             connection.register("given_aliases", aliases)
-            yield OpenSource(connection, relation, columns, types, aliased=True)
+            yield OpenSource(connection, relation, columns, types, aliased=True, state=state)
         else:
-            yield OpenSource(connection, relation, columns, types, columnar=_columnar_files(source, files, place))
+            columnar = _columnar_files(source, files, place)
+            yield OpenSource(connection, relation, columns, types, columnar=columnar, state=state)
+        refuse_changed(state, state_of(files), place)
     except duckdb.Error as error:
         raise _unreadable(error, source, place) from error
     finally:
@@ -90,6 +97,19 @@ def _files(source: TableSource, place: str, folder: Path, objects: Mapping[str, 
     if is_store(name):
         return fetch(name, place, Path(stack.enter_context(TemporaryDirectory(prefix="staypower-"))))
     return files_of(name, place, folder, objects)
+
+
+def state_of(files: Sequence[Path]) -> FilesState:
+    """Say what files are now, as far as a change shows."""
+    return tuple((file, found.st_size, found.st_mtime_ns) for file, found in ((file, file.stat()) for file in files))
+
+
+def refuse_changed(before: FilesState, after: FilesState, place: str) -> None:
+    """Refuse files that something wrote to between two looks at them."""
+    changed = [str(then[0]) for then, now in zip(before, after, strict=False) if then != now]
+    if changed or len(before) != len(after):
+        fix = "run again when nothing writes to it, or give a copy"
+        raise UsageError.of("the file changed while it was read", f"{place}: {', '.join(changed[:3])}", fix)
 
 
 def _columnar_files(source: TableSource, files: Sequence[Path], place: str) -> tuple[Path, ...]:
