@@ -250,7 +250,10 @@ def require_enough(
     for word, found, least in (("churners", churners, least_churners), ("stayers", stayers, least_stayers)):
         if found < least:
             problem = f"one class only, no {word} for {purpose}" if found == 0 else f"too few {word} for {purpose}"
-            fix = f"at least {least} {word} are needed: take more cutoffs, a longer horizon or more history"
+            horizon = "longer" if word == "churners" else "shorter"
+            rule = " (`model.min_churners`)" if word == "churners" and purpose == "training" else ""
+            fix = f"at least {least} {word} are needed{rule}: give more history, a {horizon} `label.horizon` or more cutoffs"
+            fix += " (`cutoffs.test_count: 1` leaves more of them to training)" if purpose == "training" else ""
             problems.append(Problem(problem, f"{churners} churners and {stayers} stayers", fix))
     if problems:
         raise UsageError(problems)

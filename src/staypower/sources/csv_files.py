@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def _relation(opening: Opening) -> str:
             named = _named_delimiter(file, source.encoding)
             delimiter = delimiter or named or _delimiter(file, source.encoding)
             names = _header(file, source.encoding, delimiter, skip=named is not None)
+            _refuse_one_column(file, source.encoding, delimiter, place, skip=named is not None)
             headers.setdefault((names, named is not None), []).append(file)
         except UnicodeError as error:
             fix = "write its `encoding`, such as `encoding: cp1252` (Windows) or `encoding: latin-1`"
@@ -70,6 +72,24 @@ def _header(file: Path, encoding: str, delimiter: str, *, skip: bool) -> tuple[s
         taken.add(unique.casefold())
         named.append(unique)
     return tuple(named)
+
+
+def _refuse_one_column(file: Path, encoding: str, delimiter: str, place: str, *, skip: bool) -> None:
+    """Refuse a file of one column whose first line holds another delimiter, or columns that are aligned by blanks."""
+    with _text_of(file, encoding) as lines:
+        header = [lines.readline(1_000_000) for _ in range(1 + skip)][-1]
+    bare = re.sub(r'"[^"]*"', "", header).strip()
+    other = _most_common(header)
+    if delimiter in bare:
+        return
+    if other in bare:
+        fix = f"write `delimiter: {json.dumps(other)}`"
+        raise UsageError.of(
+            f"the file has one column, its first line another delimiter than {delimiter!r}", f"{place}: {file}", fix
+        )
+    if re.search(r"\S {2,}\S", bare):
+        fix = "save it as CSV, or read it with `pandas.read_fwf` and give the frame in Python"
+        raise UsageError.of("the columns are aligned by blanks", f"{place}: {file}", fix)
 
 
 def _named_delimiter(file: Path, encoding: str) -> str | None:

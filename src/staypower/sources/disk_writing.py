@@ -46,7 +46,7 @@ from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
 from staypower.sources.rules import no_rows_left, unknown_accounts
-from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, placed
+from staypower.sources.settings import JoinKey, Joins, TableSource, given_names, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_typed, typed_select, without_clock
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import one_writer, working_database
@@ -124,7 +124,7 @@ class _Writing:
         for name, source, place in placed(self.sources):
             try:
                 source = self.fetched(source, place)
-                with open_source(source, place, self.folder, {}, self.aliases) as opened:
+                with open_source(source, place, self.folder, {}, self.aliases, given_names(self.sources)) as opened:
                     self.states[place] = opened.state
                     plan = plan_source(name, source, opened, place, self.joins)
                     facts = learn_facts(name, source, opened, plan, place)

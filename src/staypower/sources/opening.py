@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +55,14 @@ class OpenSource:
 
 @contextmanager
 def open_source(
-    source: TableSource, place: str, folder: Path, objects: Mapping[str, object], aliases: pa.Table | None = None
+    source: TableSource,
+    place: str,
+    folder: Path,
+    objects: Mapping[str, object],
+    aliases: pa.Table | None = None,
+    others: Collection[str] = (),
 ) -> Iterator[OpenSource]:
-    """Open a source for reading."""
+    """Open a source for reading; what `others` name is read elsewhere, so it is not what a missing file is meant to be."""
     if source.source is None:
         raise UsageError.of("no source is given", place, "write `source: path/to/file.csv`")
     connection, stack = duckdb.connect(), ExitStack()
@@ -67,7 +72,7 @@ def open_source(
             connection.execute(setting)
         # what a text, a format or a type without a zone says is then local time, in expressions, too
         connection.execute(f"SET TimeZone = {quoted_text(source.zone or 'UTC')}")
-        files = _files(source, place, folder, objects, stack)
+        files = _files(source, place, folder, objects, stack, others)
         state = state_of(files)
         relation = _relation(connection, source, files, place, objects)
         for setting in _LOCKED:
@@ -89,14 +94,21 @@ def open_source(
         stack.close()
 
 
-def _files(source: TableSource, place: str, folder: Path, objects: Mapping[str, object], stack: ExitStack) -> Sequence[Path]:
+def _files(
+    source: TableSource,
+    place: str,
+    folder: Path,
+    objects: Mapping[str, object],
+    stack: ExitStack,
+    others: Collection[str],
+) -> Sequence[Path]:
     """List the files of a source, copied here from an object store; none of an object or a server."""
     name = str(source.source)
     if name in objects or (is_address(name) and not is_store(name)):
         return ()
     if is_store(name):
         return fetch(name, place, Path(stack.enter_context(TemporaryDirectory(prefix="staypower-"))))
-    return files_of(name, place, folder, objects)
+    return files_of(name, place, folder, objects, others)
 
 
 def state_of(files: Sequence[Path]) -> FilesState:
@@ -154,7 +166,7 @@ def path_of(name: str, folder: Path) -> Path:
     return path if path.is_absolute() else folder / path
 
 
-def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object]) -> list[Path]:
+def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object], others: Collection[str] = ()) -> list[Path]:
     """List the files that a path, a glob or a folder names."""
     path = path_of(name, folder)
     if path.is_file():
@@ -171,7 +183,8 @@ def files_of(name: str, place: str, folder: Path, objects: Mapping[str, object])
         if files:
             return files
         raise UsageError.of("no file matches", f"{place}: {path}", "check the pattern")
-    near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    taken = {path_of(other, folder) for other in others}
+    near = [entry.name for entry in path.parent.iterdir() if entry not in taken] if path.parent.is_dir() else []
     fix = nearest(path.name, near) if near else "check the folder"
     if objects:
         fix += f"; the objects given are {', '.join(sorted(objects))}"

@@ -128,6 +128,9 @@ class Query:
             try:
                 self.opened.connection.execute(sql).fetchall()
             except duckdb.Error as error:
+                if column is None and self.source.where is None:
+                    # the source itself cannot be read
+                    raise
                 reason = str(error).partition("\n")[0].partition(": ")[2] or str(error)
                 name = "where" if column is None else column.name
                 written = self.source.where if column is None else self.source.mapping.get(name, "")

@@ -30,7 +30,7 @@ from staypower.sources.resolving import (
     tidy,
 )
 from staypower.sources.rules import no_rows_left
-from staypower.sources.settings import Joins, TableSource, own_time, placed
+from staypower.sources.settings import Joins, TableSource, given_names, own_time, placed
 from staypower.sources.surveys import check_words
 from staypower.tables import Tables
 
@@ -190,7 +190,7 @@ class _Reading:
 
     def extract(self, name: str, source: TableSource, place: str) -> None:
         try:
-            with open_source(source, place, self.folder, self.objects, self.aliases) as opened:
+            with open_source(source, place, self.folder, self.objects, self.aliases, given_names(self.sources)) as opened:
                 plan = plan_source(name, source, opened, place, self.joins)
                 found = extract(name, source, opened, plan, place)
         except UsageError as error:

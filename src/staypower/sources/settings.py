@@ -169,6 +169,15 @@ def placed(sources: Mapping[str, Sequence[TableSource]]) -> Iterator[tuple[str, 
                 yield name, source, f"tables.{name}" + (f"[{number}]" if len(listed) > 1 else "")
 
 
+def given_names(sources: Mapping[str, Sequence[TableSource]]) -> frozenset[str]:
+    """Return what all sources name: files, patterns, addresses and objects.
+
+    >>> sorted(given_names({"usage": [TableSource(source="b.csv")], "orders": [TableSource(source="a.csv"), TableSource()]}))
+    ['a.csv', 'b.csv']
+    """
+    return frozenset(source.source for listed in sources.values() for source in listed if source.source is not None)
+
+
 @dataclass(frozen=True)
 class JoinKey:
     """The id of a table through which the rows of other tables find their account."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 
 import duckdb
@@ -232,3 +233,38 @@ def test_csv_files_with_other_columns_and_hive_folders(tmp_path):
 def test_an_object_that_is_no_table(tmp_path):
     with pytest.raises(UsageError, match="not a table"):
         read(tmp_path, {"rows": object()}, source="rows")
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "said"),
+    [
+        ("acct;at\na;2024-01-01\n", {"delimiter": ","}, r'another delimiter than \',\': .*write `delimiter: ";"`'),
+        ("acct\tat\na\t2024-01-01\n", {"delimiter": ";"}, r'write `delimiter: "\\t"`'),
+        ("acct   at\na      2024-01-01\n", {}, "the columns are aligned by blanks"),
+    ],
+)
+def test_one_column_that_holds_several_is_said(tmp_path, text, given, said):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_tables({"usage": [TableSource(source="a.csv", **given)]}, folder=tmp_path)
+
+
+def test_one_column_with_odd_signs_in_quotes_is_one(tmp_path):
+    (tmp_path / "a.csv").write_text('"account; id,  old"\na\n')
+    usage = TableSource.model_validate({"source": "a.csv", "account_id": "account; id,  old", "at": "2024-01-01"})
+    assert read_tables({"usage": [usage]}, folder=tmp_path)[0].account_ids == ["a"]
+
+
+def test_a_missing_file_is_not_advised_to_be_one_that_is_read_elsewhere(tmp_path):
+    for name in ("usage.csv", "usages.csv"):
+        (tmp_path / name).write_text("account_id,at\na,2024-01-01\n")
+    usage = TableSource(source="usage.csv")
+    for also, fix in ((TableSource(source="usages.csv"), "check the folder"), (usage, "write `usages.csv`")):
+        with pytest.raises(UsageError, match=f"file not found: tables.orders: .*usagex.csv. Fix: {fix}"):
+            read_tables({"usage": [usage, also], "orders": [TableSource(source="usagex.csv")]}, folder=tmp_path)
+
+
+def test_a_packed_file_that_was_cut_is_said_to_be_so(tmp_path):
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"account_id,at\na,2024-01-01\n" * 1000)[:-30])
+    with pytest.raises(UsageError, match=r"the source cannot be read: .*GZIP.*check that the file is whole"):
+        read_tables({"usage": [TableSource(source="a.csv.gz")]}, folder=tmp_path)
