@@ -78,3 +78,11 @@ def test_nothing_on_a_page_is_loaded_from_elsewhere() -> None:
     loaded = re.compile(r"!\[[^\]]*\]\(https?:|<(?:img|script|link|iframe)[^>]+https?:")
     files = [*READ, *(DOCS / "_static").iterdir()]
     assert [path.name for path in files if loaded.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    records = sorted(DOCS.glob("decisions/0*.md"))
+    numbers = [int(path.name[:4]) for path in records]
+    assert len(set(numbers)) == len(numbers), "two decisions of one number"
+    wrong = [path.name for path, number in zip(records, numbers, strict=True) if f"# {number}. " not in path.read_text()[:20]]
+    assert wrong == [], "the heading begins with the number"
