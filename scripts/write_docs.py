@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,13 +20,16 @@ def generated_pages() -> Mapping[Path, str]:
     """Return every generated page as it should read."""
     from documentation.parts import parts_of, renew
 
+    from staypower.config.schema import SCHEMA_FILE, config_schema
+
     docs = ROOT / "docs"
     pages = {docs / "features" / f"{family}.md": drawn_page(family) for family in FAMILIES}
     for path in sorted(docs.rglob("*.md")):
         page = path.read_text(encoding="utf-8")
         if parts_of(page):
             pages[path] = renew(page)
-    return pages
+    schema = json.dumps(config_schema(), indent=1, ensure_ascii=False) + "\n"
+    return {**pages, ROOT / "src" / "staypower" / "config" / SCHEMA_FILE: schema}
 
 
 def drawn_page(family: str) -> str:

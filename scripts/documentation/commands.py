@@ -11,7 +11,7 @@ from staypower.cli.commands import app
 
 __all__ = ["document_commands"]
 
-_OF_ALL = {"--config", "--set", "--json", "--quiet"}
+_OF_ALL = {"--config", "--set", "--json", "--quiet", "--log-format"}
 
 
 def document_commands() -> str:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import HOUR, MISSING, comparable, earliest, end_of_day
 from staypower.hashing import mix_in, numbers_of_texts
+from staypower.progress import counted
 from staypower.schemas import TableSchema
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class BucketedTables(ABC):
 
     def each(self, function: Callable[[Tables], Made], only: Collection[str] | None = None) -> Iterator[Made]:
         """Run a function on every bucket and give what it makes, in any order."""
-        return (function(self.bucket(number, only)) for number in self.buckets)
+        return counted((function(self.bucket(number, only)) for number in self.buckets), len(self.buckets))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.measures import DECISIVE, METRICS
 from staypower.evaluation.resampling import Estimate
+from staypower.progress import counter
 from staypower.results.numbers import UNKNOWN, plain, plural
 from staypower.results.result import Block, Heading, Result, TableBlock, Verbatim
 
@@ -304,10 +305,14 @@ def search_settings(
                 raise optuna.TrialPruned
         return total / rows
 
+    left = None if search.budget.trials is None else max(0, search.budget.trials - _done(study))
+    tick = counter(left) if left else None
+
     def ended(_: optuna.Study, trial: FrozenTrial) -> None:
         report(_trial_of(trial))
+        if tick is not None:
+            tick()
 
-    left = None if search.budget.trials is None else max(0, search.budget.trials - _done(study))
     seconds = None if search.budget.minutes is None else 60 * search.budget.minutes
     if left != 0:
         study.optimize(objective, n_trials=left, timeout=seconds, callbacks=[ended])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer._completion_classes import completion_init
 
 from staypower import __version__
 from staypower.cli.running import command
@@ -18,7 +20,20 @@ _LOOK = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 
-app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", **_LOOK)  # type: ignore[arg-type]
+_COMPLETION = """\b
+Begin:
+  staypower init exports/
+  staypower check
+  staypower train
+  staypower score
+\b
+Completion of commands and options:
+  bash  eval "$(_STAYPOWER_COMPLETE=source_bash staypower)"
+  zsh   eval "$(_STAYPOWER_COMPLETE=source_zsh staypower)"
+  fish  _STAYPOWER_COMPLETE=source_fish staypower | source
+"""
+
+app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", epilog=_COMPLETION, **_LOOK)  # type: ignore[arg-type]
 models_app = typer.Typer(help="List the trained models; promote, roll back, verify or log them.", **_LOOK)  # type: ignore[arg-type]
 config_app = typer.Typer(help="Look at the settings.", **_LOOK)  # type: ignore[arg-type]
 app.add_typer(models_app, name="models")
@@ -40,6 +55,8 @@ Cutoff = Annotated[
 
 def main() -> None:
     """Run the command line with the arguments of this process."""
+    if "_STAYPOWER_COMPLETE" in os.environ:  # a shell asks for completions
+        completion_init()
     app(prog_name="staypower")
 
 
@@ -58,7 +75,7 @@ def start(
     """Who stays, who leaves, why, and what to do about it."""
 
 
-@command(app, config=False)
+@command(app, config=False, examples=["staypower demo", "staypower demo --accounts 1000 --folder trial"])
 def demo(
     folder: Annotated[Path, typer.Option("--folder", metavar="FOLDER", help="Where everything goes.")] = Path("demo"),
     accounts: Annotated[int, typer.Option("--accounts", min=200, help="How many accounts to simulate.")] = 3000,
@@ -67,7 +84,16 @@ def demo(
     """Simulate a company, then train, evaluate and score it."""
 
 
-@command(app, job="pipelines.init.propose", config=False)
+@command(
+    app,
+    job="pipelines.init.propose",
+    config=False,
+    examples=[
+        "staypower init exports/",
+        "staypower init customers.csv orders.parquet -o shop.yaml",
+        "staypower init postgresql://host/db --json",
+    ],
+)
 def init(
     places: Annotated[
         list[str] | None, typer.Argument(metavar="[FOLDER | FILES | ADDRESS]...", help="Where the exports are.")
@@ -80,7 +106,7 @@ def init(
     """Look at files or a database and propose a config for them."""
 
 
-@command(app)
+@command(app, examples=["staypower check", "staypower check -c acme.yaml --all", "staypower check --set label.horizon=60"])
 def check(
     every_note: Annotated[
         bool, typer.Option("--all", help="Show each note with its fix; by default they are grouped.")
@@ -89,7 +115,9 @@ def check(
     """Report what is wrong with the data and how to fix it."""
 
 
-@command(app, job="pipelines.features.list_features")
+@command(
+    app, job="pipelines.features.list_features", examples=["staypower features", "staypower features --build -o matrix.parquet"]
+)
 def features(
     build: Annotated[
         bool, typer.Option("--build/--list", help="Compute the features, or list what would be computed.")
@@ -99,7 +127,14 @@ def features(
     """List the features that the tables allow, or compute them."""
 
 
-@command(app)
+@command(
+    app,
+    examples=[
+        "staypower train",
+        "staypower train -c acme.yaml --as-of 2025-07-01",
+        "staypower train --set model.seed=7 --log-format json",
+    ],
+)
 def train(
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="DATE", help="Ignore rows that arrived after this day or time.")
@@ -108,7 +143,7 @@ def train(
     """Train a model, track the run and register the model."""
 
 
-@command(app)
+@command(app, examples=["staypower tune --trials 50", "staypower tune --minutes 30 --resume"])
 def tune(
     trials: Annotated[int | None, typer.Option("--trials", help="Stop after this many trials; 30 without any budget.")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Stop after this many minutes.")] = None,
@@ -117,7 +152,7 @@ def tune(
     """Search for better settings of the model on the past, and test whether they are better later."""
 
 
-@command(app)
+@command(app, examples=["staypower evaluate", "staypower evaluate --model 3 --prior 0.16"])
 def evaluate(
     model: Model = None,
     prior: Annotated[
@@ -128,14 +163,21 @@ def evaluate(
     """Evaluate a model on later cutoffs, next to its baselines."""
 
 
-@command(app)
+@command(app, examples=["staypower backtest", "staypower backtest --folds 3 --json"])
 def backtest(
     folds: Annotated[int, typer.Option("--folds", min=1, metavar="N", help="How many folds at most, the latest.")] = 6,
 ) -> None:
     """Train at several points in the past, test each model on what came after, and see how models age."""
 
 
-@command(app)
+@command(
+    app,
+    examples=[
+        "staypower score",
+        "staypower score --cutoff 2025-07-01 -o scores.csv",
+        "staypower score --account 0017 --account 0042",
+    ],
+)
 def score(
     cutoff: Cutoff = None,
     output: Output = None,
@@ -158,7 +200,7 @@ def score(
     """Score every account, with reasons."""
 
 
-@command(app)
+@command(app, examples=["staypower explain", "staypower explain --account 0017 --cutoff 2025-07-01"])
 def explain(
     accounts: Annotated[
         list[str] | None,
@@ -176,12 +218,12 @@ def explain(
     """Say why accounts score as they do, what changed, and what to do."""
 
 
-@command(app)
+@command(app, examples=["staypower actions", "staypower actions -o calls.csv --set capacity=50"])
 def actions(cutoff: Cutoff = None, output: Output = None, model: Model = None) -> None:
     """List the accounts to act on and how: highest value first, within capacity, with a random holdout."""
 
 
-@command(app)
+@command(app, examples=["staypower audit", "staypower audit --all"])
 def audit(
     every_cutoff: Annotated[
         bool, typer.Option("--all", help="Travel to every cutoff instead of the first, the middle and the last.")
@@ -190,12 +232,12 @@ def audit(
     """Prove that no feature sees the future, and list what cannot be proven."""
 
 
-@command(app)
+@command(app, examples=["staypower portfolio", "staypower portfolio --json"])
 def portfolio() -> None:
     """Measure NPS, CSAT, churn, revenue retention, cohorts, lifetime value and support, by period and segment."""
 
 
-@command(app)
+@command(app, examples=["staypower report", "staypower report -o monday.html --pages 100 --previous last_week.parquet"])
 def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default `report.html` in the output folder.")
@@ -211,12 +253,21 @@ def report(
     """Write one HTML file that opens offline: whom to call, why, with what, and how far to trust it."""
 
 
-@command(models_app, name="list", job="pipelines.list_models.list_models")
+@command(
+    models_app,
+    name="list",
+    job="pipelines.list_models.list_models",
+    examples=["staypower models list", "staypower models list --json"],
+)
 def list_models() -> None:
     """List every trained version with its metrics, and which one is the champion."""
 
 
-@command(models_app, job="pipelines.models.promote")
+@command(
+    models_app,
+    job="pipelines.models.promote",
+    examples=["staypower models promote 3", 'staypower models promote 3 --force --reason "the champion knows no weekends"'],
+)
 def promote(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="The version that is to score from now on.")],
     force: Annotated[bool, typer.Option("--force", help="Promote whatever the comparison finds; needs --reason.")] = False,
@@ -225,12 +276,12 @@ def promote(
     """Make a version the champion when it wins on the same later cutoffs; exit code 1 when it does not."""
 
 
-@command(models_app, job="pipelines.models.rollback")
+@command(models_app, job="pipelines.models.rollback", examples=["staypower models rollback"])
 def rollback() -> None:
     """Make the previous champion the champion again."""
 
 
-@command(models_app, job="pipelines.verify.verify")
+@command(models_app, job="pipelines.verify.verify", examples=["staypower models verify 3"])
 def verify(
     version: Annotated[str, typer.Argument(metavar="VERSION", help="The version to make again.")],
     as_of: Annotated[
@@ -240,11 +291,27 @@ def verify(
     """Make a version again from the data and the settings, and compare every byte; exit code 1 when anything differs."""
 
 
-@command(models_app, name="log", job="pipelines.models.log_models")
+@command(models_app, name="log", job="pipelines.models.log_models", examples=["staypower models log"])
 def log_models() -> None:
     """Log the versions that the tracking store did not get, and mirror the champion there."""
 
 
-@command(config_app, name="show", job="config.showing.show_config")
+@command(
+    config_app,
+    name="show",
+    job="config.showing.show_config",
+    examples=["staypower config show", "staypower config show --set capacity=50"],
+)
 def show() -> None:
     """Show the settings in force, defaults included, and where each came from."""
+
+
+@command(
+    config_app,
+    name="schema",
+    job="config.schema.show_schema",
+    config=False,
+    examples=["staypower config schema > staypower.schema.json"],
+)
+def schema() -> None:
+    """Print the JSON Schema of the config, for editors."""

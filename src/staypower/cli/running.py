@@ -13,11 +13,11 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -34,12 +34,17 @@ Overrides = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON; everything else goes to standard error.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option("--log-format", help="How progress and errors are written to standard error: text, or JSON lines."),
+]
 
 
 def _common(*, config: bool) -> list[Parameter]:
     """Return the options that every command takes; without a config only those of the output."""
     settings = [_option("config", Path("staypower.yaml"), Config), _option("overrides", None, Overrides)]
-    return [*(settings if config else ()), _option("as_json", False, AsJson), _option("quiet", False, Quiet)]
+    output = [_option("as_json", False, AsJson), _option("quiet", False, Quiet), _option("log_format", "text", LogFormat)]
+    return [*(settings if config else ()), *output]
 
 
 def _option(name: str, default: object, annotation: object) -> Parameter:
@@ -47,11 +52,12 @@ def _option(name: str, default: object, annotation: object) -> Parameter:
 
 
 def command(
-    app: typer.Typer, *, name: str | None = None, job: str = "", config: bool = True
+    app: typer.Typer, *, examples: Sequence[str], name: str | None = None, job: str = "", config: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a declaration of options a command that takes the common ones, too, and calls a job with the rest.
 
-    `job` is `module.function` within `staypower`; by default `pipelines.NAME.NAME` with the name of the declaration.
+    `examples` are shown below the options. `job` is `module.function` within `staypower`; by default `pipelines.NAME.NAME` with
+    the name of the declaration.
     """
 
     def declare(declared: Callable[..., None]) -> Callable[..., None]:
@@ -60,20 +66,23 @@ def command(
         hints = get_type_hints(declared, include_extras=True)
         own = [one.replace(annotation=hints[one.name]) for one in inspect.signature(declared).parameters.values()]
 
-        def run(*, as_json: bool, quiet: bool, **options: Any) -> None:
+        def run(*, as_json: bool, quiet: bool, log_format: str, **options: Any) -> None:
+            progress = Progress(quiet=quiet, as_json=log_format == "json")
+
             def call() -> Any:
                 # a problem of the config is found before anything heavy is imported
                 settings = [_settings(options.pop("config"), options.pop("overrides"))] if config else []
                 called = getattr(importlib.import_module(f"staypower.{module}"), function)
-                return called(*settings, progress=Progress(quiet=quiet), **options)
+                return called(*settings, progress=progress, **options)
 
-            _run(call, as_json=as_json)
+            _run(call, progress, as_json=as_json)
 
         run.__name__, run.__doc__ = declared.__name__, declared.__doc__
         parameters = [*own, *_common(config=config)]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in parameters}
-        app.command(name)(run)
+        # `\b` keeps the lines as they are
+        app.command(name, epilog="\b\n" + "\n".join(["Examples:", *(f"  {each}" for each in examples)]))(run)
         return run
 
     return declare
@@ -85,7 +94,7 @@ def _settings(config: Path, overrides: list[str] | None) -> Any:
     return load_config(config, overrides or ())
 
 
-def _run(call: Callable[[], Any], *, as_json: bool) -> None:
+def _run(call: Callable[[], Any], progress: Progress, *, as_json: bool) -> None:
     """Make a call, print its result on standard output and exit; nothing else gets there."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
@@ -94,14 +103,14 @@ def _run(call: Callable[[], Any], *, as_json: bool) -> None:
             code = int(getattr(result, "exit_code", ExitCode.DONE))
         _print(shown)
     except UsageError as error:
-        code = _refuse(error, as_json=as_json)
+        code = _refuse(error, progress, as_json=as_json)
     except KeyboardInterrupt:
         code = _stop()
     except OSError as error:
-        code = _refuse(place_error(error), as_json=as_json)
+        code = _refuse(place_error(error), progress, as_json=as_json)
     except MemoryError:
         fix = "give the process more, or set a lower `engine.memory`: larger tables are then read in buckets"
-        code = _refuse(UsageError.of("not enough memory", "this process", fix), as_json=as_json)
+        code = _refuse(UsageError.of("not enough memory", "this process", fix), progress, as_json=as_json)
     except Exception as error:
         # what DuckDB raises instead when the interrupt comes during a query
         code = _stop() if str(error) == "Query interrupted" else _admit()
@@ -130,9 +139,9 @@ def _json(value: object) -> str:
     return json.dumps(_plain(value), ensure_ascii=not whole, indent=2)
 
 
-def _refuse(error: UsageError, *, as_json: bool) -> int:
+def _refuse(error: UsageError, progress: Progress, *, as_json: bool) -> int:
     for problem in error.problems:
-        typer.echo(f"error: {problem}", err=True)
+        progress.refuse(vars(problem), f"error: {problem}")
     if as_json:
         with contextlib.suppress(UsageError):  # standard output itself may be the problem
             _print(_json({"problems": [vars(problem) for problem in error.problems]}))

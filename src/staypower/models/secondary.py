@@ -30,6 +30,7 @@ from staypower.models.churn import ChurnClassifier
 from staypower.models.settings import HorizonSettings, ModelSettings, TreeShape
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, portable_text
+from staypower.progress import counted
 from staypower.results.numbers import percent
 from staypower.tables import Tables
 
@@ -192,7 +193,7 @@ def fit_horizons(
     made = sorted([step.days for step in steps] + [label.horizon])
     shared: dict[str, Any] = {"own": label.horizon, "gap": label.gap, "days": [days for days in settings.days if days in made]}
     secondary = {}
-    for step in steps:
+    for step in counted(steps, len(steps)):
         sealed, more = _fit_step(dataset, step, shared, model)
         secondary[f"{_PREFIX}{step.days}"] = sealed
         notes += more

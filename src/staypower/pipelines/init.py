@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from staypower.addresses import is_address, shown_address
+from staypower.config.schema import first_line
 from staypower.errors import UsageError, nearest
 from staypower.pipelines.arguments import progress_from
 from staypower.progress import Progress
@@ -92,7 +93,7 @@ def propose(
     )
     proposal = replace(proposal, unread=(*unread, *proposal.unread), path=str(target) if target is not None else "")
     if target is not None:
-        write_atomically(target, lambda path: path.write_text(proposal.yaml(), encoding="utf-8"))
+        write_atomically(target, lambda path: path.write_text(f"{first_line()}\n{proposal.yaml()}", encoding="utf-8"))
     return proposal
 
 
