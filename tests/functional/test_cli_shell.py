@@ -48,7 +48,7 @@ COMMANDS = [
         ["score"],
         "score",
         "score",
-        {"cutoff": None, "output": None, "model": None, "accounts": None, "previous": None, "prior": None},
+        {**SCORING, "output": None, "accept_data": False},
     ),
     (
         ["score", "--cutoff", "2025-07-01", "--output", "s.csv", "--model", "1", "--account", "007", "--account", "a b"],
@@ -61,6 +61,7 @@ COMMANDS = [
             "accounts": ["007", "a b"],
             "previous": None,
             "prior": None,
+            "accept_data": False,
         },
     ),
     (["actions"], "actions", "actions", {"cutoff": None, "output": None, "model": None}),
