@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from write_pictures import draw_time
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -59,7 +60,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_a_dead_link_is_noticed() -> None:
     page = DOCS / "index.md"
-    text = "[a](nowhere.md) [b](inputs.md#nowhere) [c](inputs.md) [d](../README.md#licence)\n```text\n[e](gone.md)\n```\n"
+    text = "[a](nowhere.md) [b](inputs.md#nowhere) [c](inputs.md) [d](../README.md#try-it)\n```text\n[e](gone.md)\n```\n"
     assert list(dead_links(page, text)) == ["nowhere.md", "inputs.md#nowhere"]
 
 
@@ -76,7 +77,7 @@ def test_every_page_that_the_package_names_is_there() -> None:
 def test_nothing_on_a_page_is_loaded_from_elsewhere() -> None:
     """Pictures, styles and scripts stand in the folder of the pages."""
     loaded = re.compile(r"!\[[^\]]*\]\(https?:|<(?:img|script|link|iframe)[^>]+https?:")
-    files = [*READ, *(DOCS / "_static").iterdir()]
+    files = [*READ, *(DOCS / "_static").iterdir(), *(DOCS / "pictures").glob("*.svg")]
     assert [path.name for path in files if loaded.search(path.read_text(encoding="utf-8"))] == []
 
 
@@ -86,3 +87,14 @@ def test_every_decision_has_a_number_of_its_own() -> None:
     assert len(set(numbers)) == len(numbers), "two decisions of one number"
     wrong = [path.name for path, number in zip(records, numbers, strict=True) if f"# {number}. " not in path.read_text()[:20]]
     assert wrong == [], "the heading begins with the number"
+
+
+def test_the_drawing_of_the_time_line_is_current() -> None:
+    assert (DOCS / "pictures" / "time.svg").read_text(encoding="utf-8") == draw_time(), "run `python scripts/write_pictures.py`"
+
+
+def test_pictures_are_small_and_shown() -> None:
+    shown = " ".join(page.read_text(encoding="utf-8") for page in READ)
+    for picture in (DOCS / "pictures").iterdir():
+        assert picture.stat().st_size < 150_000
+        assert f"pictures/{picture.name})" in shown
