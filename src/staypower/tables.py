@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
+# numbers are summed as whole ten-thousandths, so that no sum depends on the order of rows
+LARGEST_SUM = float(np.iinfo(np.int64).max) / 10_000
+
+
 @dataclass(frozen=True)
 class Table:
     """The rows of one canonical table.

@@ -20,7 +20,7 @@ from staypower.sources.advice import Values, as_numbers, written_name
 from staypower.sources.findings import Finding
 from staypower.sources.settings import TableSource
 from staypower.sources.values import DECIMAL_COMMA
-from staypower.tables import Table, Tables, numbered
+from staypower.tables import LARGEST_SUM, Table, Tables, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,9 @@ _MANY_ZEROS = 0.01
 _MIGRATION, _HALF = 10, 0.5
 _FEWEST_WORDS, _FEWEST_NUMBERS, _SAME, _DIFFERENT = 20, 3, 0.99, 0.5
 _FAR = 10_000_000
+# a scale is questioned with so many answers, where so much of it is never used
+_FEWEST_ANSWERS, _UNUSED = 50, 0.2
+_SUMMED: Mapping[str, tuple[str, ...]] = {"usage": ("quantity",), "orders": ("amount", "quantity"), "payments": ("amount",)}
 _ONLY_ACTIVE = "read only rows with activity: `where: COLUMN > 0`, with the column that counts it"
 # what could be a column; a mapping may give an expression as well
 _COLUMN = re.compile(r"[\w .-]+")
@@ -52,6 +55,8 @@ class RowFigures:
     long_enough: Counter[str] = field(default_factory=Counter)  # accounts of each table that were seen for four weeks
     every_day: Counter[str] = field(default_factory=Counter)  # those of them with a row on every day in between
     undone: Counter[int] = field(default_factory=Counter)  # ends that a new start undid, by day number
+    sizes: dict[tuple[str, str], float] = field(default_factory=dict)  # largest sum of what a column of one bucket holds
+    answers: Counter[tuple[str, float, float, float]] = field(default_factory=Counter)  # by instrument, scale, value
 
     @classmethod
     def of(cls, tables: Tables, grace: int | None) -> RowFigures:
@@ -66,6 +71,12 @@ class RowFigures:
             found.blanks["usage"] = int(np.isnan(quantity).sum())
         if grace is not None and tables.has("subscriptions", "started_at", "ended_at"):
             found.undone.update(_undone_ends(tables["subscriptions"], grace))
+        for name, column in ((name, column) for name, columns in _SUMMED.items() for column in columns):
+            if tables.has(name, column):
+                with np.errstate(over="ignore"):
+                    found.sizes[name, column] = float(np.nansum(np.abs(tables[name].numbers(column))))
+        if tables.has("surveys", "value", "instrument", "low", "high"):
+            found.answers.update(_answers(tables["surveys"]))
         return found
 
     def __add__(self, other: RowFigures) -> RowFigures:
@@ -75,7 +86,17 @@ class RowFigures:
             self.long_enough + other.long_enough,
             self.every_day + other.every_day,
             self.undone + other.undone,
+            {key: max(self.sizes.get(key, 0.0), other.sizes.get(key, 0.0)) for key in self.sizes | other.sizes},
+            self.answers + other.answers,
         )
+
+
+def _answers(surveys: Table) -> dict[tuple[str, float, float, float], int]:
+    """Count the answers by instrument, lower and upper end of the scale, and value."""
+    names = ["instrument", "low", "high", "value"]
+    counted = surveys.data.select(names).group_by(names).aggregate([([], "count_all")])
+    rows = zip(*(counted.column(name).to_pylist() for name in (*names, "count_all")), strict=True)
+    return {(str(instrument), *numbers): number for instrument, *numbers, number in rows if None not in numbers}
 
 
 def _days(table: Table, column: str | None = None) -> NDArray[np.int64]:
@@ -148,6 +169,29 @@ def doubtful_rows(
         else:
             yield Finding("warning", name, "", 0, problem, meaning, fix if name == "usage" else _ONLY_ACTIVE)
     yield from _undone(figures.undone, grace)
+    for (name, column), total in figures.sizes.items():
+        if total >= LARGEST_SUM:
+            fix = "map the column in a larger unit"
+            yield Finding(
+                "error", name, column, 0, "numbers too large to be summed exactly", "no feature can be built of it", fix
+            )
+    yield from _scales(figures.answers)
+
+
+def _scales(answers: Counter[tuple[str, float, float, float]]) -> Iterator[Finding]:
+    """Question scales whose ends no answer touches, or of which a good part is never used."""
+    for instrument, low, high in dict.fromkeys(key[:3] for key in answers):
+        values = {value: number for (*scale, value), number in answers.items() if scale == [instrument, low, high]}
+        number, least, most = sum(values.values()), min(values), max(values)
+        unused = max(least - low, high - most) / (high - low)
+        if number < _FEWEST_ANSWERS or not ((least > low and most < high) or unused >= _UNUSED) or least == most:
+            continue
+        problem = f"{plural(number, 'answer')} of {instrument} between {least:g} and {most:g}, on a scale of {low:g}-{high:g}"
+        meaning = "if another scale was asked, every answer is read as better or worse than it was"
+        fix = f"write `scale: {least:g}-{most:g}` if that is what was asked"
+        if instrument == "nps" and (least, most) not in ((0, 10), (1, 10)):
+            fix += ", and `instrument: csat`, since NPS is asked on 0-10 or 1-10"
+        yield Finding("warning", "surveys", "value", number, problem, meaning, fix)
 
 
 def _where(sources: Sequence[TableSource], *, blanks: int) -> str:

@@ -24,7 +24,7 @@ from staypower.features.definition import Feature, Filter
 from staypower.features.kernel import MISSING_AMOUNT, SCALE
 from staypower.features.streams.columns import SUPERSEDED
 from staypower.hashing import numbers_of_texts
-from staypower.tables import Table, numbered
+from staypower.tables import LARGEST_SUM, Table, numbered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,6 @@ __all__ = [
     "whole_amounts",
 ]
 
-_LARGEST = float(np.iinfo(np.int64).max)
 # one bit a filter
 MOST_FILTERS = 62
 _Key = tuple[int, tuple[str, ...], int, tuple[tuple[str, int], ...]]
@@ -126,8 +125,10 @@ class StreamRows:
         if values.dtype == np.bool_:
             return
         sizes = np.abs(values)
-        total = sizes.sum()
-        if (np.nansum(sizes) if np.isnan(total) else total) * SCALE >= _LARGEST:
+        with np.errstate(over="ignore"):
+            total = sizes.sum()
+            total = np.nansum(sizes) if np.isnan(total) else total
+        if total >= LARGEST_SUM:
             worst = int(np.nanargmax(sizes))
             where = f"{self.table.name}.{column}, row {worst + 1}: {values[worst]:g}"
             raise UsageError.of("numbers too large to be summed exactly", where, "map the column in a larger unit")

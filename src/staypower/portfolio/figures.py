@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from staypower.errors import UsageError
-from staypower.tables import Table
+from staypower.tables import LARGEST_SUM, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -256,7 +256,9 @@ def whole_amounts(table: Table, column: str) -> tuple[NDArray[np.int64], NDArray
     values = table.numbers(column)
     known = np.isfinite(values)
     filled = np.where(known, values, 0.0)
-    if np.abs(filled).sum() * MONEY_SCALE >= _LARGEST:
+    with np.errstate(over="ignore"):
+        total = np.abs(filled).sum()
+    if total >= LARGEST_SUM:
         worst = int(np.abs(filled).argmax())
         where = f"{table.name}.{column}, row {worst + 1}: {values[worst]:g}"
         raise UsageError.of("numbers too large to be summed exactly", where, "map the column in a larger unit")

@@ -253,3 +253,29 @@ def test_words_nearly_all_different_or_all_the_same_are_named_and_can_be_left_ou
     again = found(frames, fixed)
     assert saying(again, "nearly all different") is None
     assert saying(again, "have the same value") is None
+
+
+@pytest.mark.parametrize(
+    ("scale", "values", "fix"),
+    [
+        ("0-10", [1, 2, 3, 4, 5], "write `scale: 1-5` if that is what was asked, and `instrument: csat`"),
+        ("0-10", [1, 5, 10], None),
+        ("0-10", [0, 5, 7], "write `scale: 0-7`"),
+        ("0-10", [0, 10], None),
+        ("1-10", [2, 9], "write `scale: 2-9`"),
+        ("0-10", [7], None),
+    ],
+)
+def test_a_scale_whose_ends_no_answer_touches_is_questioned(scale, values, fix):
+    asked = pd.DataFrame({"account_id": IDS[:30] * 2, "answered_at": "2024-02-01", "value": (values * 60)[:60]})
+    mapped = {"accounts": {"static": "all"}, "surveys": {"instrument": "nps", "scale": scale}}
+    finding = saying(found({**accounts(plan=["a"] * 40), "surveys": asked}, mapped), "on a scale")
+    assert (finding is None) == (fix is None)
+    assert finding is None or (fix in finding.fix and finding.severity == "warning")
+
+
+def test_check_refuses_the_quantities_that_training_refuses(tmp_path):
+    usage = roll_up().assign(quantity=1e300)
+    finding = saying(found({"usage": usage}), "numbers too large to be summed exactly")
+    assert finding is not None
+    assert (finding.severity, finding.place) == ("error", "usage.quantity")
