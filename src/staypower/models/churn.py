@@ -295,8 +295,7 @@ class ChurnClassifier(TreeClassifier):
         -------
         array of float, shape (n,)
         """
-        raw = self.raw_score(X)
-        return self.calibration_.log_odds(raw)
+        return self.calibration_.log_odds(self.raw_score(X))
 
     def predict_proba(self, X: ArrayLike, accounts: Accounts | None = None) -> Floats:
         """Return the calibrated probabilities of both classes.
@@ -328,8 +327,7 @@ class ChurnClassifier(TreeClassifier):
         array, shape (n,)
             Values of `classes_`.
         """
-        log_odds = self.decision_function(X)
-        return np.asarray(self.classes_[(log_odds > 0).astype(np.intp)])
+        return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(np.intp)])
 
     def contributions(self, X: ArrayLike, accounts: Accounts | None = None) -> tuple[Floats, float | Floats]:
         """Return what each feature adds to each row's raw score: exact TreeSHAP, and the part of the linear margin.

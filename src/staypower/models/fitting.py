@@ -40,6 +40,8 @@ __all__ = [
 
 # with fewer accounts of a tier, no tier is predicted
 _LEAST_OF_A_TIER = 20
+# half as many trees in larger steps, and no larger shapes tried, give secondary outputs as good as small steps do
+_STEPS_OF_SECONDARY = 0.04
 
 
 def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
@@ -126,6 +128,8 @@ def fit_secondary_models(
 ) -> SecondaryModels:
     """Fit kinds of churn, other horizons and tier on the rows of the model that scores; the tier's test is of its twin."""
     scoring = rows_to_score(dataset, settings)
+    if settings.learning_rate is None:
+        settings = settings.model_copy(update={"learning_rate": _STEPS_OF_SECONDARY})
     kind, kind_notes = fit_kinds(scoring, label, settings)
     steps, step_notes = fit_horizons(scoring, tables, label, horizons, settings)
     tiers, tier_notes, tier_test = _fit_tier(dataset, tables, tier, settings)
