@@ -10,10 +10,10 @@ WORKERS ?= 2
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := true
 
-.PHONY: help demo test test-deep lint docs lock clean
+.PHONY: help demo test test-deep test-versions mutate lint docs lock clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/lock.txt pyproject.toml scripts/preflight.py
 	@$(PYTHON) scripts/preflight.py
@@ -42,8 +42,17 @@ test: $(SPARK)  ## style, types, layers and tests (under 15 minutes on 2 cores)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
 
-test-deep: $(SPARK)  ## the same tests with many more generated examples
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
+test-deep: $(SPARK)  ## the same tests with many more cases, and the branches that they cover
+	rm -f .coverage .coverage.*
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+test-versions:  ## the lowest, newest and a random set of dependencies, on each Python (needs uv)
+	$(PYTHON) scripts/try_versions.py
+
+mutate: $(STAMP)  ## change the code a little and see whether tests notice: cutoffs, spells, labels, metrics, kernel
+	$(BIN)/python scripts/mutate.py
 
 lint: $(STAMP)  ## style, types and layers only
 	$(BIN)/ruff check .
@@ -68,5 +77,5 @@ lock:  ## resolve the locked versions again (needs uv)
 	  -o requirements/docs.txt
 
 clean:  ## remove the environment and everything the commands made
-	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find mlruns models -mindepth 1 ! -name README.md -delete

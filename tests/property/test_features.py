@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import random
 from dataclasses import replace
 
 import feature_oracle
 import numpy as np
 import pyarrow as pa
 import pytest
+from depth import tries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,7 +113,7 @@ def features(draw: st.DrawFn) -> Feature:
         description="made up",
         lever=None,
         category=name == "last_code",
-        reaches_back=window is not None and draw(st.booleans()),
+        reaches_back=window is not None and name != "rate_slope" and draw(st.booleans()),
     )
 
 
@@ -137,6 +140,59 @@ def test_kernel_agrees_with_the_oracle(rows, feature, with_known_at, date_only):
         [feature_oracle.value_of(feature, events, account, int(cutoff), CODES) for cutoff in CUTOFFS] for account in ACCOUNTS
     ]
     np.testing.assert_allclose(fast, np.array(slow), rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+CELLS = int(os.environ.get("STAYPOWER_CELLS", str(tries(5_000, 1_000_000))))
+
+
+def random_feature(draw: random.Random, number: int) -> Feature:
+    """Draw a feature without the care, and the time, that hypothesis takes."""
+    name = draw.choice(sorted(name for name, how in AGGREGATIONS.items() if how.kernel != "renewal"))
+    how = AGGREGATIONS[name]
+    window = draw.choice([3, 7] if name == "rate_slope" else [None, 3, 7])
+    filters = [(), (Filter("word", ("a",)),), (Filter("number", at_least=0.0, below=4.0),), (Filter("late_word", ("b", "c")),)]
+    return Feature(
+        name=f"made_{number}" if window is None else f"made_{number}_{window}d",
+        table="events",
+        aggregation=name,
+        column=draw.choice([COLUMN, LATE_COLUMN])[how.needs_column],
+        window=window,
+        offset=draw.choice([0, 0, 3]),
+        time=draw.choice([None, None, "late", "due"]),
+        after=draw.choice([None, None, "late"]),
+        until=draw.choice([None, None, "late", "due"]),
+        where=draw.choice(filters),
+        unit="",
+        description="made up",
+        lever=None,
+        category=name == "last_code",
+        reaches_back=window is not None and name != "rate_slope" and draw.random() < 0.5,
+    )
+
+
+def random_row(draw: random.Random) -> dict:
+    instant = lambda: draw.choice([draw.choice(EDGES), draw.randint(80 * DAY, 140 * DAY), MISSING])  # noqa: E731
+    number = lambda: draw.choice([None, float(draw.randint(-3, 5)), draw.uniform(-1e6, 1e6), float("nan")])  # noqa: E731
+    found: dict = {name: instant() for name in ("at", "late", "due", "known_at")}
+    found |= {name: number() for name in ("number", "late_number")}
+    found |= {name: draw.choice([None, "a", "A", "b", "c"]) for name in ("word", "late_word")}
+    return {**found, "account_id": draw.choice(["one", "two", "three", "stranger"])}
+
+
+def test_many_cells_agree_with_the_oracle():
+    """Random cells of history, feature and cutoff: a million of them in `make test-deep`."""
+    draw, cells = random.Random(os.environ.get("STAYPOWER_SEED", "9")), 0
+    while cells < CELLS:
+        several = [random_feature(draw, number) for number in range(60)]
+        rows = [random_row(draw) for _ in range(draw.randint(0, 40))]
+        events = as_table(rows, with_known_at=draw.random() < 0.5, date_only=frozenset())
+        catalogue = Catalogue(FeatureSettings(), tuple(several), codes={feature.name: CODES for feature in several})
+        matrix = build_matrix(as_tables(events), catalogue, accounts=ACCOUNTS, cutoffs=CUTOFFS).features
+        for feature in several:
+            slow = [feature_oracle.value_of(feature, events, who, int(at), CODES) for who in ACCOUNTS for at in CUTOFFS]
+            fast = matrix[feature.name].to_numpy()
+            np.testing.assert_allclose(fast, np.array(slow), rtol=1e-9, atol=1e-9, equal_nan=True, err_msg=str(feature))
+            cells += len(slow)
 
 
 @settings(deadline=None)

@@ -9,7 +9,7 @@ import pytest
 import staypower
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate
-from staypower.pipelines.train import _suspicions
+from staypower.pipelines.fitting import _suspicions
 from staypower.sources.findings import Finding
 
 CONFIG = {
