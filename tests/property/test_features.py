@@ -113,7 +113,7 @@ def features(draw: st.DrawFn) -> Feature:
         description="made up",
         lever=None,
         category=name == "last_code",
-        reaches_back=window is not None and name != "rate_slope" and draw(st.booleans()),
+        reaches_back=window is not None and name not in ("rate_slope", "top_seen_since") and draw(st.booleans()),
     )
 
 
@@ -166,7 +166,7 @@ def random_feature(draw: random.Random, number: int) -> Feature:
         description="made up",
         lever=None,
         category=name == "last_code",
-        reaches_back=window is not None and name != "rate_slope" and draw.random() < 0.5,
+        reaches_back=window is not None and name not in ("rate_slope", "top_seen_since") and draw.random() < 0.5,
     )
 
 
