@@ -29,17 +29,60 @@ def embedded(page: str) -> dict:
     return json.loads(found.group(1))
 
 
+def named_rows(page: str) -> list[dict]:
+    """Return the rows of the list by the names of their columns."""
+    data = embedded(page)
+    return [
+        {
+            column["key"]: column["values"][cell] if cell is not None and "values" in column else cell
+            for column, cell in zip(data["columns"], row, strict=True)
+        }
+        for row in data["rows"]
+    ]
+
+
 def test_it_lists_everybody_who_is_scored_as_score_does(company, told):
     said, page = told
     scores = staypower.score(company.settings).frame()
     scored = scores[scores["status"] == "scored"].set_index("account_id")["churn_probability"]
-    listed = {row[0]: row[1] for row in embedded(page)["rows"]}
+    listed = {row["account_id"]: row["churn_probability"] for row in named_rows(page)}
     assert said["listed"] == len(listed) == len(scored)
     pd.testing.assert_series_equal(
         pd.Series(listed).sort_index(), scored.round(4).sort_index(), check_names=False, check_index_type=False
     )
-    assert list(listed.values()) == sorted(listed.values(), reverse=True)
     assert said["pages"] == list(listed)[:4]
+
+
+def test_those_to_act_on_come_first_by_expected_value_then_the_others_by_risk(company, told):
+    _, page = told
+    rows = named_rows(page)
+    chosen = staypower.actions(company.settings).frame()
+    expected = chosen.loc[~chosen["holdout"], "account_id"].tolist()
+    assert expected
+    assert [row["account_id"] for row in rows if row["to_do"] == "act"] == expected
+    others = rows[len(expected) :]
+    assert "act" not in {row["to_do"] for row in others}
+    assert [row["churn_probability"] for row in others] == sorted((row["churn_probability"] for row in others), reverse=True)
+    assert [row["expected_value"] for row in rows[:5]] == pytest.approx(
+        chosen.loc[~chosen["holdout"], "expected_value"][:5], abs=1
+    )
+
+
+def test_the_head_says_what_is_at_stake_and_what_moved(company, told):
+    _, page = told
+    scores = staypower.score(company.settings).frame()
+    scored = scores[scores["status"] == "scored"]
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    expected = (scored["churn_probability"] * scored["mrr"]).sum()
+    found = re.search(r"MRR expected to churn within 90 days ([\d,]+) By chance alone between ([\d,]+) and ([\d,]+)", words)
+    assert found
+    said, low, high = (float(each.replace(",", "")) for each in found.groups())
+    assert said == pytest.approx(expected, abs=1)
+    assert low < said < high
+    assert "At the previous cutoff" in words
+    assert "Newly at high risk" in words
+    held = int(staypower.actions(company.settings).frame()["holdout"].sum())
+    assert (f"{held} account" in words) is (held > 0)
 
 
 def test_every_part_is_there(told):
@@ -56,20 +99,15 @@ def test_high_risk_means_one_thing_on_the_page(company, tmp_path, rule):
     code, _, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), "--pages", "0", *rule)
     assert code == 0, err
     page = path.read_text(encoding="utf-8")
-    data = embedded(page)
-    keys = [column["key"] for column in data["columns"]]
-    band, quadrant = keys.index("churn_risk_band"), keys.index("quadrant")
-
-    def word(row: list, at: int) -> str:
-        return data["columns"][at]["values"][row[at]]
-
-    high = [row for row in data["rows"] if word(row, band) == "high"]
+    rows = named_rows(page)
+    high = [row for row in rows if row["churn_risk_band"] == "high"]
     head = re.search(r"high risk</dt>\s*<dd>([\d,]+) account", page)
     assert head
     assert int(head.group(1).replace(",", "")) == len(high) > 0
-    assert data["rows"][: len(high)] == high, "the list is sorted by risk, so high accounts come first"
-    assert {word(row, quadrant) for row in high} <= {"leaving", "loyal_but_leaving", "tier_unknown"}
-    others = {word(row, quadrant) for row in data["rows"][len(high) :]}
+    lowest = min(row["churn_probability"] for row in high)
+    assert all(row["churn_probability"] <= lowest for row in rows if row["churn_risk_band"] != "high")
+    assert {row["quadrant"] for row in high} <= {"leaving", "loyal_but_leaving", "tier_unknown"}
+    others = {row["quadrant"] for row in rows if row["churn_risk_band"] != "high"}
     assert others <= {"loyal", "content", "captive", "tier_unknown"}
 
 

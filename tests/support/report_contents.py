@@ -13,7 +13,7 @@ from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.quadrants import sizes_of
 from staypower.portfolio.result import Portfolio
-from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Report, Sentence
+from staypower.reporting.contents import AccountPage, AccountTimeline, Lane, Mark, Report, Sentence, Stake
 
 HOSTILE = "<script>window.broken=1</script>&\"'</script><!--"
 CUTOFF = instant_of("2025-07-01")
@@ -26,6 +26,8 @@ def watch_list(count: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "account_id": names,
+            "to_do": ["act" if number < count / 6 else "no action" for number in range(count)],
+            "owner": [None if number >= count / 6 else "ben" if number % 2 else "=SUM(A1)" for number in range(count)],
             "churn_probability": np.linspace(0.9, 0.01, count),
             "churn_risk_band": ["high" if number < count / 5 else "low" for number in range(count)],
             "tier": ["detractor" if number % 3 == 0 else "promoter" for number in range(count)],
@@ -88,6 +90,7 @@ def made_report(count: int = 300) -> Report:
         watch=watch,
         quadrants=sizes_of(watch),
         portfolio=Portfolio(figures, Periods(starts, ends, CUTOFF), {}),
+        week=[Stake("To act on", "50 accounts", ["Expected to bring 1,200 after costs.", f"By: {HOSTILE} 50."])],
         levers=[Sentence("Usage fell", 0.1, "engagement")],
         lever_words="The mean score rose.",
         quality=quality_of(found),

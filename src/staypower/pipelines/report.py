@@ -38,7 +38,7 @@ from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement
 from staypower.progress import Progress
 from staypower.reporting.account_pages import account_pages, changed_levers, changed_words
-from staypower.reporting.contents import Report, report_facts, report_notes
+from staypower.reporting.contents import STAKE_COLUMNS, Report, report_facts, report_notes, stakes_of
 from staypower.reporting.rendering import render_report
 from staypower.reporting.watch_list import WATCH_COLUMNS, watched_accounts
 from staypower.results.numbers import count, decimal, plural
@@ -124,7 +124,7 @@ def report(
     previous : str, Path, ScoreResult or table, optional
         Scores of an earlier cutoff to compare with; by default accounts are scored one step earlier.
     pages : int, default 50
-        How many of the accounts of highest risk get a page of their own, from 0 to 1000.
+        How many of the first accounts of the list get a page of their own, from 0 to 1000.
     audit : bool, default False
         Whether to run the audit and show it.
     output : str or Path, optional
@@ -159,6 +159,7 @@ def report(
         explained = two.explain(shown, everyone)
         tiered = earlier is not None and earlier.has_tiers and scores.has_tiers
         moved = movement(earlier.rows, scores.rows).frame() if earlier is not None and tiered else None
+        before = None if earlier is None else earlier.frame(STAKE_COLUMNS)
         gate = look_at_data(settings, bundle, found.tables, cutoff=cutoff_now, progress=progress)
         gate = look_at_features(settings, bundle, gate, scores.lacking)
         drift = portfolio = None
@@ -182,6 +183,7 @@ def report(
             statuses=scores.counts(),
             watch=watch,
             quadrants=scores.quadrants(),
+            week=stakes_of(rows, before, chosen, settings.label.outcome_days),
             portfolio=portfolio,
             movement=moved,
             levers=changed_levers(explained.risk),

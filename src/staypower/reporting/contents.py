@@ -6,22 +6,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from staypower.cutoffs import text_of
 from staypower.models.age import ModelAge
-from staypower.results.numbers import count, plural
+from staypower.results.numbers import count, money, percent, plural
 from staypower.scoring.scores import NONE_SCORED, ONE_SNAPSHOT, outcome_words
 
 if TYPE_CHECKING:
+    from staypower.actions.action_list import ActionList
     from staypower.auditing.report import AuditReport
     from staypower.models.bundle import Bundle
     from staypower.monitoring import Drift
     from staypower.portfolio.result import Portfolio
 
-__all__ = ["AccountPage", "AccountTimeline", "Lane", "Mark", "Report", "Sentence", "report_facts", "report_notes"]
+__all__ = [
+    "STAKE_COLUMNS",
+    "AccountPage",
+    "AccountTimeline",
+    "Lane",
+    "Mark",
+    "Report",
+    "Sentence",
+    "Stake",
+    "report_facts",
+    "report_notes",
+    "stakes_of",
+]
+
+STAKE_COLUMNS = ("account_id", "status", "churn_probability", "churn_risk_band", "mrr")
 
 Tone = Literal["risk", "good", "plain"]
+_MOST_OWNERS = 8
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,15 @@ class AccountPage:
 
 
 @dataclass(frozen=True)
+class Stake:
+    """One of the few figures that a manager reads first."""
+
+    title: str
+    figure: str
+    words: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Report:
     """The whole report."""
 
@@ -94,8 +120,10 @@ class Report:
     cutoff: str  # instant of knowledge, as text
     facts: Sequence[tuple[str, str]]  # label and value: model, version, horizon
     statuses: Mapping[str, int]
-    watch: pd.DataFrame  # one row for every scored account, highest risk first; columns of `WATCH_COLUMNS` that are there
+    # one row for every scored account, those to act on first; columns of `WATCH_COLUMNS` that are there
+    watch: pd.DataFrame
     quadrants: pd.DataFrame  # what `quadrants.sizes_of` returns
+    week: Sequence[Stake] = ()  # what a manager reads first
     portfolio: Portfolio | None = None
     movement: pd.DataFrame | None = None  # `before, now, accounts`: who moved between quadrants
     levers: Sequence[Sentence] = ()  # why the risk of the portfolio changed: the mean change of the score by lever
@@ -140,6 +168,59 @@ def report_notes(statuses: Mapping[str, int], listed: int, *, one_snapshot: bool
     if not scored:
         return [*notes, NONE_SCORED]
     if listed < scored:
-        first = f"The list shows the {count(listed)} accounts with the highest risk, of {count(scored)} scored."
+        first = f"The list shows {count(listed)} of {count(scored)} scored accounts: those to act on, then the highest risks."
         notes.append(f"{first} `staypower score` lists all.")
     return notes
+
+
+def stakes_of(scores: pd.DataFrame, earlier: pd.DataFrame | None, chosen: ActionList, horizon: int | None) -> list[Stake]:
+    """Return what is at stake, whom to act on, and what moved since the earlier scores.
+
+    The interval is that of chance alone: accounts leave or stay independently, with the probabilities that are shown.
+    """
+    scored = scores[scores["status"] == "scored"]
+    if not len(scored):
+        return []
+    found = [_at_stake(scored, None if earlier is None else earlier[earlier["status"] == "scored"], horizon)]
+    to_do = chosen.to_do
+    by_owner = to_do["owner"].value_counts().sort_index()
+    owners = ", ".join(f"{owner} {count(number)}" for owner, number in by_owner.head(_MOST_OWNERS).items())
+    words = [f"Expected to bring {money(chosen.expected_value)} after costs."] if chosen.expected_value > 0 else []
+    words += [f"By: {owners}{', ...' if len(by_owner) > _MOST_OWNERS else ''}."] if owners else []
+    if held := int(chosen.frame()["holdout"].sum()):
+        words.append(f"{plural(held, 'account')} held back to measure what actions bring: do not contact.")
+    found.append(Stake("To act on", plural(len(to_do), "account"), words))
+    if earlier is not None and "churn_risk_band" in earlier:
+        found.append(_moved(scored, earlier))
+    return found
+
+
+def _at_stake(scored: pd.DataFrame, earlier: pd.DataFrame | None, horizon: int | None) -> Stake:
+    risk = scored["churn_probability"].to_numpy(dtype=np.float64)
+    paid = scored["mrr"].to_numpy(dtype=np.float64, na_value=np.nan) if "mrr" in scored else np.full(len(risk), np.nan)
+    in_money = bool(np.isfinite(paid).any()) and horizon is not None
+    weight, write = (np.nan_to_num(paid), money) if in_money else (np.ones(len(risk)), count)
+    expected, spread = float(risk @ weight), 1.96 * float(np.sqrt((risk * (1 - risk)) @ weight**2))
+    low, high = max(0.0, expected - spread), min(float(weight.sum()), expected + spread)
+    words = [f"By chance alone between {write(low)} and {write(high)} (95%)."]
+    if in_money:
+        words.append(
+            f"{percent(expected / float(weight.sum()))} of MRR; {count(float(risk.sum()))} of {count(len(risk))} accounts."
+        )
+    if in_money and earlier is not None and "mrr" in earlier and len(earlier):
+        before = float((earlier["churn_probability"] * earlier["mrr"]).sum())
+        words.append(f"At the previous cutoff: {money(before)}.")
+    what = "MRR" if in_money else "Accounts"
+    outcome = "to carry the flag" if horizon is None else f"to churn {outcome_words(horizon)}"
+    return Stake(f"{what} expected {outcome}", write(expected), words)
+
+
+def _moved(scored: pd.DataFrame, earlier: pd.DataFrame) -> Stake:
+    before = set(earlier.loc[earlier["churn_risk_band"] == "high", "account_id"])
+    now = set(scored.loc[scored["churn_risk_band"] == "high", "account_id"])
+    known = set(scored["account_id"])
+    words = [
+        f"{plural(len((before - now) & known), 'account')} no longer at high risk.",
+        f"{plural(len(before - known), 'account')} at high risk then, no longer scored.",
+    ]
+    return Stake("Newly at high risk", plural(len(now - before), "account"), words)

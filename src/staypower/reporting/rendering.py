@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def render_report(report: Report) -> str:
         style=style,
         script=script,
         data=_embedded(data),
+        file_name=f"{re.sub(r'[^A-Za-z0-9-]+', '-', report.name).strip('-') or 'accounts'}-{report.cutoff[:10]}.csv",
         watch=watch,
         quadrants=_quadrants(report.quadrants),
         tiers_known=_tiers_known(report.quadrants),

@@ -7,13 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from staypower.actions.action_list import ActionList
 from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import count, money, percent, plural
 
-__all__ = ["FIRST_ROWS", "MOST_LISTED", "WATCH_COLUMNS", "WatchCell", "WatchColumn", "WatchList", "lay_out", "watched_accounts"]
+__all__ = [
+    "ACT",
+    "FIRST_ROWS",
+    "MOST_LISTED",
+    "WATCH_COLUMNS",
+    "WatchCell",
+    "WatchColumn",
+    "WatchList",
+    "lay_out",
+    "watched_accounts",
+]
 
 FIRST_ROWS = 25
 MOST_LISTED = 10_000
@@ -33,15 +44,19 @@ class WatchColumn:
 
 WATCH_COLUMNS = (
     WatchColumn("account_id", "Account", search=True),
+    WatchColumn("to_do", "To do", choose=True),
+    WatchColumn("owner", "By", search=True, choose=True),
     WatchColumn("churn_probability", "Risk", "number", "percent"),
+    WatchColumn("value_at_risk", "Value at risk", "number", "money"),
+    WatchColumn("reason_1", "Why", search=True),
+    WatchColumn("action", "Action", search=True, choose=True),
+    WatchColumn("expected_value", "Expected value", "number", "money"),
     WatchColumn("churn_risk_band", "Band", choose=True),
     WatchColumn("tier", "Tier", choose=True),
     WatchColumn("quadrant", "Quadrant", choose=True),
-    WatchColumn("value_at_risk", "Value at risk", "number", "money"),
     WatchColumn("mrr", "MRR", "number", "money"),
-    WatchColumn("reason_1", "Main reason", search=True),
-    WatchColumn("action", "Action", search=True, choose=True),
 )
+ACT, HELD_BACK, NOTHING = "act", "held back", "no action"
 
 
 @dataclass(frozen=True)
@@ -65,18 +80,21 @@ class WatchList:
 
 
 def watched_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
-    """Return the scored accounts of highest risk, each with its action or why it has none."""
+    """Return the scored accounts: those to act on first, best expected value first, then the others by risk."""
     scored = scores[scores["status"] == "scored"]
     listed = chosen.frame()
     value = [name for name in ("value_at_risk",) if name in listed and name not in scored]
-    names = listed["action"].str.replace("_", " ")
-    added = listed.assign(action=names.where(~listed["holdout"].astype(bool), "(held back)"))
-    scored = scored.drop(columns=["action"], errors="ignore").merge(
-        added[["account_id", "action", *value]], on="account_id", how="left"
+    added = listed[["account_id", "owner", "rank", "expected_value", *value]].assign(
+        action=listed["action"].str.replace("_", " "),
+        to_do=np.where(listed["holdout"].astype(bool), HELD_BACK, ACT),
     )
+    scored = scored.drop(columns=["action", "owner"], errors="ignore").merge(added, on="account_id", how="left")
     why = scored["account_id"].map(chosen.passed_over.astype("str"))
     scored["action"] = scored["action"].fillna("(" + why.astype("str") + ")")
-    ranked = scored.sort_values(["churn_probability", "account_id"], ascending=[False, True]).head(MOST_LISTED)
+    scored["to_do"] = scored["to_do"].fillna(NOTHING)
+    scored["place"] = scored["rank"].where(scored["to_do"] == ACT)
+    order = ["place", "churn_probability", "account_id"]
+    ranked = scored.sort_values(order, ascending=[True, False, True], na_position="last").head(MOST_LISTED)
     return ranked[[column.key for column in WATCH_COLUMNS if column.key in ranked]].reset_index(drop=True)
 
 
@@ -101,10 +119,11 @@ def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
             filters.append((column.key, column.label, [(each, _words(column, each)) for each in choices]))
         described.append(entry)
     first = [_first(row, columns, described, links) for row in rows[:FIRST_ROWS]]
-    more = f"; {count(len(links))} have a page of their own" if links else ""
-    return WatchList(
-        columns, first, rows, filters, described, f"{plural(len(rows), 'scored account')}, highest risk first{more}."
-    )
+    to_act = int((watch["to_do"] == ACT).sum()) if "to_do" in watch else 0
+    head = f"{plural(to_act, 'account')} to act on, best expected value first; then the others" if to_act else "Listed"
+    more = f" {count(len(links))} have a page of their own." if links else ""
+    words = f"{head} by risk, {plural(len(rows), 'scored account')} in all.{more}"
+    return WatchList(columns, first, rows, filters, described, words)
 
 
 def _values(column: pd.Series, what: WatchColumn) -> tuple[list[Any], list[str]]:
@@ -126,7 +145,11 @@ def _number(value: float, digits: int) -> float | int | None:
 
 
 def _ordered(found: set[str], what: WatchColumn) -> list[str]:
-    known: Sequence[str] = {"quadrant": list(QUADRANTS), "churn_risk_band": ["low", "medium", "high"]}.get(what.key, [])
+    known: Sequence[str] = {
+        "quadrant": list(QUADRANTS),
+        "churn_risk_band": ["low", "medium", "high"],
+        "to_do": [ACT, HELD_BACK, NOTHING],
+    }.get(what.key, [])
     return [*(each for each in known if each in found), *sorted(found - set(known))]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,7 +14,7 @@ import pytest
 from report_contents import HOSTILE, made_report
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from staypower.reporting.rendering import render_report
 
@@ -74,7 +76,8 @@ def test_the_list_sorts_by_number_and_says_so(driver):
     heads = driver.find_elements(By.CSS_SELECTOR, "#watch-table thead th")
     assert [head.get_attribute("aria-sort") for head in heads if head.text == "Risk"] == ["ascending"]
     press(driver, "MRR")
-    shown = [each.text for each in driver.find_elements(By.CSS_SELECTOR, "#watch-table tbody td:nth-child(6)")]
+    place = [head.text for head in heads].index("MRR") + 1
+    shown = [each.text for each in driver.find_elements(By.CSS_SELECTOR, f"#watch-table tbody td:nth-child({place})")]
     values = [int(text.replace(",", "")) for text in shown]
     assert values == sorted(values, reverse=True)
 
@@ -94,6 +97,27 @@ def test_the_list_is_searched_and_filtered(driver):
     assert len(accounts(driver)) == 25
     driver.find_element(By.ID, "more").click()
     assert len(accounts(driver)) == 50
+
+
+def test_what_is_shown_is_saved_as_a_table_that_runs_nothing(driver):
+    Select(driver.find_element(By.CSS_SELECTOR, "select[data-filter=to_do]")).select_by_visible_text("act")
+    shown = driver.find_element(By.ID, "found").text
+    link = driver.find_element(By.ID, "save")
+    text = driver.execute_async_script(
+        """
+        const [link, done] = arguments;
+        URL.createObjectURL = (blob) => { blob.text().then(done); return "blob:kept"; };
+        link.addEventListener("click", (event) => event.preventDefault());
+        link.click();
+        """,
+        link,
+    )
+    assert link.get_attribute("download") == "acme-script-window-broken-1-script-script-2025-07-01.csv"
+    rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert rows[0][:3] == ["Account", "To do", "By"]
+    assert shown == f"{len(rows) - 1} of 300 accounts"
+    assert {row[1] for row in rows[1:]} == {"act"}
+    assert [row[2] for row in rows[1:3]] == ["'=SUM(A1)", "ben"], "a spreadsheet would run what begins as a formula"
 
 
 def test_an_account_opens_by_keyboard_and_closes_again(driver):

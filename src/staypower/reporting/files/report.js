@@ -111,6 +111,18 @@
     head.replaceChildren(button);
     head.setAttribute("aria-sort", "none");
   });
+  // what is filtered and sorted, as a file; a text that a spreadsheet would run as a formula gets a leading quote
+  function quoted(cell, place) {
+    const value = cell === null ? "" : columns[place].words ? columns[place].words[cell] : String(cell);
+    const safe = columns[place].kind !== "number" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+    return `"${safe.replaceAll('"', '""')}"`;
+  }
+  const save = document.getElementById("save");
+  save.addEventListener("click", () => {
+    const lines = [columns.map((column) => `"${column.label}"`), ...matching().map((at) => rows[at].map(quoted))];
+    if (save.href.startsWith("blob:")) URL.revokeObjectURL(save.href);
+    save.href = URL.createObjectURL(new Blob(["\ufeff", lines.map((line) => line.join(",")).join("\r\n"), "\r\n"], { type: "text/csv" }));
+  });
   const restart = () => { limit = STEP; draw(); };
   search.addEventListener("input", restart);
   selects.forEach((select) => select.addEventListener("change", restart));
