@@ -39,9 +39,9 @@ from staypower.sources.disk_tables import (
     parquet_files,
 )
 from staypower.sources.drafts import shared_ids
+from staypower.sources.extracting import plan_with_values
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
 from staypower.sources.opening import FilesState, open_source, refuse_changed
-from staypower.sources.planning import plan_source
 from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
@@ -126,7 +126,7 @@ class _Writing:
                 source = self.fetched(source, place)
                 with open_source(source, place, self.folder, {}, self.aliases, given_names(self.sources)) as opened:
                     self.states[place] = opened.state
-                    plan = plan_source(name, source, opened, place, self.joins)
+                    plan = plan_with_values(name, source, opened, place, self.joins)
                     facts = learn_facts(name, source, opened, plan, place)
             except UsageError as error:
                 problems.extend(error.problems)

@@ -7,24 +7,26 @@ read once; only when a mark is found is it asked again which values they were.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
-from staypower.errors import Problem
+from staypower.errors import Problem, UsageError
 from staypower.results.numbers import plural
 from staypower.schemas import SCHEMAS, Column, Kind
 from staypower.sources.advice import fix_numbers, fix_times
 from staypower.sources.findings import Counted, Finding, Severity
 from staypower.sources.opening import OpenSource
 from staypower.sources.parquet_files import read_parquet
-from staypower.sources.planning import Plan, PlannedColumn, is_technical
+from staypower.sources.planning import Plan, PlannedColumn, UnplannedError, is_technical, plan_source
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
-from staypower.sources.settings import TableSource
+from staypower.sources.settings import Joins, TableSource
 from staypower.sources.values import DECIMAL_COMMA
 
 if TYPE_CHECKING:
@@ -100,6 +102,18 @@ class Extract:
     findings: list[Counted] = field(default_factory=list)
     repeated: NDArray[np.bool_] | None = None  # rows whose id was there before, where that was asked of all rows
     problems: list[Problem] = field(default_factory=list)
+
+
+def plan_with_values(table: str, source: TableSource, opened: OpenSource, place: str, joins: Joins) -> Plan:
+    """Plan a source; where its mapping has problems, what is wrong with the values of its other columns is said, too."""
+    try:
+        return plan_source(table, source, opened, place, joins)
+    except UnplannedError as error:
+        problems = list(error.problems)
+        # what keeps the values from being read is less than what is known already
+        with suppress(UsageError, duckdb.Error):
+            problems += extract(table, source, opened, error.plan, place).problems if error.plan.columns else ()
+        raise UsageError(problems) from error
 
 
 def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> Extract:

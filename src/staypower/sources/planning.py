@@ -76,6 +76,14 @@ def is_technical(name: str) -> bool:
     return _TECHNICAL.fullmatch(name.strip().lower()) is not None
 
 
+class UnplannedError(UsageError):
+    """A mapping has problems; `plan` holds the columns that have none."""
+
+    def __init__(self, problems: Sequence[Problem], plan: Plan) -> None:
+        super().__init__(problems)
+        self.plan = plan
+
+
 def plan_source(table: str, source: TableSource, opened: OpenSource, place: str, joins: Joins | None = None) -> Plan:
     """Resolve a mapping against the source that it maps; `joins` says what the other sources say of keys."""
     planner = _Planner(table, source, opened, place, joins or Joins.of({}))
@@ -86,7 +94,10 @@ def plan_source(table: str, source: TableSource, opened: OpenSource, place: str,
     planner.check_currency()
     where = planner.plan_where()
     if planner.problems:
-        raise UsageError(planner.problems)
+        # without its filter no value can be called wrong
+        good = planner.columns if source.where is None or where is not None else ()
+        used = frozenset().union(*(column.used for column in good), planner.where_used)
+        raise UnplannedError(planner.problems, Plan(tuple(good), where, used, frozenset(), ()))
     merged = planner.follow_aliases()
     used = frozenset().union(*(column.used for column in planner.columns), planner.where_used)
     usable = frozenset(source.fixed) | planner.static

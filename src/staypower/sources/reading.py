@@ -15,10 +15,9 @@ from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
 from staypower.sources.alike_ids import name_alike_ids, written_ids
 from staypower.sources.drafts import Draft, assemble, join_account
-from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes
+from staypower.sources.extracting import Extract, below_minimum, extract, name_left_attributes, plan_with_values
 from staypower.sources.findings import Counted, Finding, add_up, refuse
 from staypower.sources.opening import open_source
-from staypower.sources.planning import plan_source
 from staypower.sources.resolving import (
     Moment,
     drop_uncounted,
@@ -191,7 +190,7 @@ class _Reading:
     def extract(self, name: str, source: TableSource, place: str) -> None:
         try:
             with open_source(source, place, self.folder, self.objects, self.aliases, given_names(self.sources)) as opened:
-                plan = plan_source(name, source, opened, place, self.joins)
+                plan = plan_with_values(name, source, opened, place, self.joins)
                 found = extract(name, source, opened, plan, place)
         except UsageError as error:
             self.problems.extend(error.problems)

@@ -66,7 +66,10 @@ def drop_unknown(draft: Draft, accounts: pa.Array) -> None:
 
 def unknown_accounts(table: str, rows: int, total: int, accounts: int, shown: tuple[str, ...] = ()) -> Counted:
     """Say that rows are of accounts that `accounts` does not have; an error when most rows are."""
-    problem, fix = "rows of {accounts} not in `accounts`", "complete accounts, or fix the ids"
+    problem, fix = (
+        "rows of {accounts} not in `accounts`",
+        "complete accounts, fix the ids, or list accounts that were merged under `aliases`",
+    )
     finding = Finding("warning", table, "account_id", rows, problem, "dropped", fix, shown)
     return Counted(finding, total, accounts, mostly=True)
 

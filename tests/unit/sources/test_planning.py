@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from staypower.errors import UsageError
+from staypower.sources.disk_writing import write_buckets
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 
@@ -197,3 +198,19 @@ def test_a_name_that_parses_as_an_expression_is_still_a_name(tmp_path, written):
         read(tmp_path, "usage", "Kunden-Nr,at,MRR (€)\na,2024-01-01,1\n", account_id=written, quantity="MRR (EUR)")
     assert "Fix: write `Kunden-Nr`" in str(caught.value)
     assert "'MRR (EUR)'. Fix: write `MRR (€)`." in str(caught.value)
+
+
+def test_values_are_looked_at_beside_a_column_that_is_not_there(tmp_path):
+    (tmp_path / "desk.csv").write_text("who,when,kind\na,1/2/24,x\nb,3/14/24,y\n")
+    ticket = {"source": "desk.csv", "account_id": "who", "opened_at": "when", "priority": "prio"}
+    for where, said in ((None, 2), ("kind = 'x'", 2), ("kinds = 'x'", 2)):
+        source = TableSource.model_validate({**ticket, **({"where": where} if where else {})})
+        with pytest.raises(UsageError) as caught:
+            read_tables({"tickets": [source]}, folder=tmp_path)
+        problems = [problem.problem for problem in caught.value.problems]
+        assert len(problems) == said, problems
+        # without the filter no value can be called wrong
+        assert any("not times" in problem for problem in problems) == (where != "kinds = 'x'")
+        with pytest.raises(UsageError) as in_buckets:
+            write_buckets({"tickets": [source]}, folder=tmp_path, into=tmp_path / "into", buckets=2, memory=500_000_000)
+        assert str(in_buckets.value) == str(caught.value)
