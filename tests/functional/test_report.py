@@ -85,6 +85,18 @@ def test_the_head_says_what_is_at_stake_and_what_moved(company, told):
     assert (f"{held} account" in words) is (held > 0)
 
 
+def test_a_page_of_an_account_says_what_the_tables_say_of_it(company, told):
+    said, page = told
+    account = said["pages"][0]
+    article = page.split(f'tabindex="-1">{account}</h2>')[1].split("</article>")[0]
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", article))
+    rows = pd.read_parquet(company.config.parent / "data" / "accounts.parquet").set_index("account_id").loc[[account]]
+    assert facts["customer since"] == str(rows["signed_up_at"].min())[:10]
+    assert facts["segment"].casefold() == str(rows["segment"].iloc[-1]).casefold()
+    assert facts["next renewal"] >= said["cutoff"][:10] > facts["last use"]
+    assert article.count('<svg class="size"') >= 3
+
+
 def test_every_part_is_there(told):
     _, page = told
     for part in ("watch", "quadrants", "moved", "portfolio", "quality", "trust", "account-1", "account-4"):

@@ -14,7 +14,7 @@ from staypower.actions.action_list import ActionList
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY, MISSING, text_of
 from staypower.explanation.changes import Change, RiskChanges
-from staypower.explanation.reasons import Reason, lever_words
+from staypower.explanation.reasons import Explanation, Reason, lever_words
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.making import make_stream
 from staypower.portfolio.settings import QUADRANTS
@@ -198,6 +198,38 @@ _FACTS: tuple[tuple[str, str], ...] = (
 )
 
 
+# what the model saw of an account, of the features that are there: label, and how the value is written
+_SEEN: tuple[tuple[str, str, Callable[[float, int], str]], ...] = (
+    ("tenure_days", "customer since", lambda days, cutoff: _day(cutoff, -days)),
+    ("days_to_renewal", "next renewal", lambda days, cutoff: _day(cutoff, days)),
+    ("seats_now", "seats", lambda seats, _: count(seats)),
+    ("days_since_last_use", "last use", lambda days, cutoff: _day(cutoff, -days)),
+    ("days_since_last_order", "last order", lambda days, cutoff: _day(cutoff, -days)),
+    ("nps_last", "last NPS answer", lambda share, _: count(10 * share)),
+)
+
+
+def _day(cutoff: int, days: float) -> str:
+    return text_of(cutoff + round(days * DAY))[:10]
+
+
+def _seen(explanation: Explanation, row: int, cutoff: int) -> list[tuple[str, str]]:
+    """Return what the model saw of an account: its attributes, dates and size."""
+    features, codes = explanation.features, explanation.catalogue
+    found = [
+        (
+            name.removeprefix("account_").removesuffix("_now").replace("_", " "),
+            codes.text_of(name, float(features[name].iloc[row])),
+        )
+        for name in codes.categories
+        if name in features and math.isfinite(features[name].iloc[row])
+    ]
+    for name, label, write in _SEEN:
+        if name in features and math.isfinite(features[name].iloc[row]):
+            found.append((label, write(float(features[name].iloc[row]), cutoff)))
+    return found
+
+
 def changed_levers(changes: RiskChanges | None) -> list[Sentence]:
     """Return the levers that changed the risk of all accounts, strongest first."""
     if changes is None or not len(changes):
@@ -243,7 +275,7 @@ def account_pages(
         made.append(
             AccountPage(
                 account=account,
-                facts=_facts(story.facts),
+                facts=[*_facts(story.facts), *_seen(explanation, place[account], cutoff)],
                 reasons=_sentences(story.reasons),
                 changes=_sentences(story.changes),
                 waterfall=explanation.waterfall(place[account]),
