@@ -324,11 +324,11 @@ print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     assert ended.stderr.strip() == ""
 
 
-def test_score_loads_neither_mlflow_nor_shap_nor_matplotlib() -> None:
+def test_score_loads_neither_mlflow_nor_shap_nor_matplotlib_nor_what_trains() -> None:
     script = """
 import sys
 import staypower.config, staypower.pipelines.score
-print(*[name for name in ("mlflow", "shap", "matplotlib") if name in sys.modules])
+print(*[name for name in ("mlflow", "shap", "matplotlib", "lightgbm", "sklearn") if name in sys.modules])
 """
     ended = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == ""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import lightgbm
 
 __all__ = ["BinnedFeatures"]
 
@@ -29,6 +31,8 @@ class _Table:
         self._lock = threading.Lock()
 
     def bins(self, categorical: Sequence[int], parameters: dict[str, Any]) -> lightgbm.Dataset:
+        import lightgbm  # it brings scikit-learn with it, which scoring does not need
+
         key = (tuple(categorical), parameters["seed"])
         with self._lock:
             if key not in self._made:

@@ -33,9 +33,9 @@ from staypower.models.seal import (
     secondary_files,
     secondary_names,
 )
-from staypower.models.shapley_values import Explained, explain_on_margin
+from staypower.models.shapley_values import Explained, explain_on_margin, explainer_of
 from staypower.models.training_rows import encode
-from staypower.models.trees import booster_of, on_margin, raw_scores_of
+from staypower.models.trees import booster_of, on_margin
 
 if TYPE_CHECKING:
     import lightgbm
@@ -130,7 +130,7 @@ class SealedModel:
         features = self.matrix(X)
         if not len(features):
             return np.empty(0)
-        return on_margin(self.margin, features, raw_scores_of(self.booster, features, threads=threads))
+        return on_margin(self.margin, features, explainer_of(self.model_text).raw_score(features, threads=threads))
 
     def log_odds(self, X: pd.DataFrame | Floats, accounts: Accounts | None = None, *, threads: int | None = None) -> Floats:
         """Return the calibrated log-odds of each row."""

@@ -26,7 +26,6 @@ from staypower.labels.settings import LabelSettings
 from staypower.models.binned import BinnedFeatures
 from staypower.models.bundle import Bundle, SealedModel
 from staypower.models.calibration import SigmoidMap
-from staypower.models.churn import ChurnClassifier
 from staypower.models.settings import HorizonSettings, ModelSettings, TreeShape
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, portable_text
@@ -77,6 +76,8 @@ def fit_secondary(
 
     The metadata name the method (`trees` or `share`), the rows of both sides by their names, and the accounts of the rarer one.
     """
+    from staypower.models.churn import ChurnClassifier  # it needs scikit-learn, which reading the models does not
+
     chosen, features = dataset.where(rows), dataset.catalogue.names
     sides = [chosen.where(ones[chosen.index] == side) for side in (True, False)]
     counts = {name: len(side) for name, side in zip(names, sides, strict=True)}

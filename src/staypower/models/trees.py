@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +14,11 @@ from staypower.models.margin import LinearMargin, fit_margin
 from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
 from staypower.models.side_by_side import cores
-from staypower.models.training_rows import TrainingRows
+
+if TYPE_CHECKING:
+    import lightgbm
+
+    from staypower.models.training_rows import TrainingRows
 
 __all__ = ["Grower", "Grown", "booster_of", "contributions_of", "portable_text", "raw_scores_of", "threads_for"]
 
@@ -78,11 +81,15 @@ class Grower:
 
     def grow(self, rows: TrainingRows, *, trees: int) -> Grown:
         """Grow a set number of trees on all rows."""
+        import lightgbm  # it brings scikit-learn with it, which scoring does not need
+
         margin = self._margin(rows)
         return Grown(lightgbm.train(self._parameters(rows), self._dataset(rows, margin), trees), margin)
 
     def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[Grown, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
+        import lightgbm
+
         margin = self._margin(rows)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
@@ -141,6 +148,8 @@ def portable_text(booster: lightgbm.Booster, *, trees: int) -> str:
 
 def booster_of(text: str) -> lightgbm.Booster:
     """Read a model from text that `check_model_text` found whole."""
+    import lightgbm
+
     try:
         return lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:

@@ -50,8 +50,11 @@ def test_reasons_and_scores_are_lightgbms(data, shape, missing):
     rows[:20, 3] = np.arange(-2, 18) * 5.5  # negative, fractional and unseen codes
     rows[20:30, 5] = [0.0, -0.0, 1e-35, -1e-35, 1e-36, 1.1e-35, -1.1e-35, 5e-324, 1e300, -1e300]
     theirs = booster.predict(rows, pred_contrib=True)
-    found = Explainer(booster.model_to_string()).explain(rows)
+    explainer = Explainer(booster.model_to_string())
+    found = explainer.explain(rows)
     np.testing.assert_allclose(found.contributions, theirs[:, :-1], rtol=0, atol=1e-12)
+    assert (explainer.raw_score(rows) == found.raw_score).all()
+    assert (explainer.raw_score(rows[:7]) == found.raw_score[:7]).all()
     assert np.abs(theirs[:, 3]).max() > 0.01  # the categorical feature is there
     assert found.base == theirs[0, -1]
     assert (found.raw_score == booster.predict(rows, raw_score=True)).all()
@@ -69,6 +72,7 @@ def test_every_decision_is_lightgbms(split, missing, default_left):
     text = model_text([Node(0, threshold, allowed, missing, default_left, Leaf(-1.0, 1), Leaf(1.0, 1))], 1)
     rows = VALUES[:, np.newaxis]
     theirs = lightgbm.Booster(model_str=text).predict(rows, raw_score=True)
+    assert Explainer(text).raw_score(rows).tolist() == theirs.tolist()
     assert Explainer(text).explain(rows).raw_score.tolist() == theirs.tolist()
 
 
