@@ -112,8 +112,16 @@ class _Step:
     def __init__(self, progress: Progress, message: str, started: float) -> None:
         self.progress, self.message = progress, message
         self.said = started
+        self.counting: object = None  # the outermost loop: those within it say nothing
 
-    def count(self, done: int, of: int, began: float) -> None:
+    def begins(self, loop: object) -> None:
+        self.counting = self.counting or loop
+
+    def count(self, loop: object, done: int, of: int, began: float) -> None:
+        if loop is not self.counting:
+            return
+        if done >= of:
+            self.counting = None
         now = time.perf_counter()
         pause = _BLINK if self.progress.live else _PAUSE
         if done < of and now - self.said >= pause:
@@ -127,11 +135,13 @@ _RUNNING: ContextVar[_Step | None] = ContextVar("running", default=None)
 def counter(of: int) -> Callable[[], None]:
     """Make a function that is called whenever one of several parts is done."""
     step, began, numbers = _RUNNING.get(), time.perf_counter(), itertools.count(1)
+    if step is not None and of > 1:
+        step.begins(numbers)
 
     def tick() -> None:
         done = next(numbers)
         if step is not None:
-            step.count(done, of, began)
+            step.count(numbers, done, of, began)
 
     return tick
 

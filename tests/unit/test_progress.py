@@ -73,6 +73,17 @@ def test_loops_count_for_the_step_that_runs_and_are_silent_without_one(capsys, c
     assert capsys.readouterr().err == ""
 
 
+def test_of_loops_within_loops_the_outer_one_counts(capsys, clock):
+    with Progress().step("scoring"):
+        for _ in counted(range(3), 3):
+            for _ in counted(range(7), 7):
+                clock[0] += 20
+        for _ in counted(range(2), 2):
+            clock[0] += 20
+    said = [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()[1:-1]]
+    assert said == ["  scoring: 1 of 3", "  scoring: 2 of 3", "  scoring: 1 of 2"]
+
+
 def test_a_terminal_has_one_live_line(terminal, clock):
     out = terminal()
     with Progress().step("scoring"):

@@ -26,7 +26,7 @@ from staypower.engines.settings import EngineSettings
 from staypower.errors import UsageError
 from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
-from staypower.progress import Progress
+from staypower.progress import Progress, counted
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables, put_together
 from staypower.writing import require_room
@@ -75,7 +75,9 @@ def open_sample(
         _require_tables_fit(engine.memory_bytes, load, sampling.accounts, progress)
         with progress.step(f"drawing accounts ({sampling})"):
             # one bucket at a time is held as well
-            return put_together([sampling.of_tables(opened.bucket(number)) for number in opened.buckets]), sampling
+            return put_together(
+                [sampling.of_tables(opened.bucket(number)) for number in counted(opened.buckets, len(opened.buckets))]
+            ), sampling
 
 
 def resolve_sampling(

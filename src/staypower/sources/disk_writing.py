@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from staypower.addresses import is_address
 from staypower.errors import Problem, UsageError
+from staypower.progress import counted
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
 from staypower.sources.alike_ids import written_ids
@@ -115,7 +116,7 @@ class _Writing:
         written: dict[str, StoredTable] = {}
         # the accounts come first: rows of unknown accounts are recognised by theirs
         kept = self.joins.without_lookups({name: [one.facts for one in each] for name, each in self.planned.items()})
-        for name in sorted(kept, key=lambda name: name != "accounts"):
+        for name in counted(sorted(kept, key=lambda name: name != "accounts"), len(kept)):
             written[name] = self.write(name, number=len(written))
         return {name: written[name] for name in kept}
 
