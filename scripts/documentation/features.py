@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -50,24 +51,33 @@ def _part(entry: Definition | Template) -> bool:
 def document_catalogue() -> str:
     """Write every feature of every family in Markdown."""
     windows = FeatureSettings().windows
-    return "\n\n".join(
-        f"### {family.replace('_', ' ').capitalize()}\n\n{_HEAD}\n"
-        + "\n".join(dict.fromkeys(_row(entry, windows) for entry in declared))
-        for family, declared in every_family().items()
-    )
+    parts = []
+    for family, declared in every_family().items():
+        table = _main_table(declared)
+        rows = dict.fromkeys(_row(entry, windows, table) for entry in declared)
+        said = f"Of `{table}` unless another table is named.\n\n" if table else ""
+        parts.append(f"### {family.replace('_', ' ').capitalize()}\n\n{said}{_HEAD}\n" + "\n".join(rows))
+    return "\n\n".join(parts)
 
 
-def _row(entry: Definition | Template, windows: Sequence[int]) -> str:
+def _main_table(declared: Entries) -> str:
+    """Name the table that most features of a family read; none where all combine others."""
+    made = [entry.definition if isinstance(entry, Template) else entry for entry in declared]
+    tables = Counter(one.table for one in made if not isinstance(one, Combination))
+    return tables.most_common(1)[0][0] if tables else ""
+
+
+def _row(entry: Definition | Template, windows: Sequence[int], table: str) -> str:
     made = entry.definition if isinstance(entry, Template) else entry
     name, window = made.name, _window(made)
     if isinstance(entry, Template):
         days = [str(window) for window in windows if entry.shortest <= window <= entry.longest]
-        name, window = f"{made.name}_<w>d", f"w = {', '.join(days)}"
+        name, window = f"{made.name}_<w>d", f"w = {'/'.join(days)}"
     meaning = made.description if made.unit in made.description else f"{made.description} ({made.unit})"
     cells = (
         f"`{name}`",
         f"{meaning}; {window}" if window else meaning,
-        _how(made),
+        _how(made, table),
         made.lever or "",
         DIRECTIONS.get(made.direction, ""),
     )
@@ -81,13 +91,14 @@ def _window(made: Definition) -> str:
     return made.window_text
 
 
-def _how(made: Definition) -> str:
+def _how(made: Definition, table: str) -> str:
     if isinstance(made, Combination):
         inputs = ", ".join(f"`{one.rstrip('!')}`" for one in made.inputs)
         return f"`{made.how}` of {inputs}"
     column = f" `{made.column}`" if made.column else ""
     where = f" where {' and '.join(condition.text for condition in made.where)}" if made.where else ""
-    return f"`{made.aggregation}`{column} of {made.table}{where}"
+    read = "" if made.table == table else f" of `{made.table}`"
+    return f"`{made.aggregation}`{column}{read}{where}"
 
 
 def document_aggregations() -> str:

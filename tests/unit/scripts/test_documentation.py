@@ -33,7 +33,7 @@ def test_renewing_a_page_changes_what_stands_between_its_markers_alone():
 
 def test_the_parts_say_what_the_code_does():
     assert [entry.name for entry in features.every_family()["profile"]] == ["account_name", "account_name"]
-    assert "| `tickets_open_now` | open tickets | `count` of tickets | support | raises |" in features.document_catalogue()
+    assert "| `tickets_open_now` | open tickets | `count` | support | raises |" in features.document_catalogue()
     assert "| `count` | - | 0 | number of rows |" in features.document_aggregations()
     assert "| `difference` | a minus b |" in features.document_combinations()
     assert "### `usage`" in inputs.document_schemas()
