@@ -265,6 +265,7 @@ def test_a_problem_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
         (["--set", "engine.memory=2GB"], "`memory` is not used by the engine `spark`"),
         (["--set", "engine.options={executor: 1}"], "not an option of Spark: executor"),
         (["--output", "scores.csv", "--set", "playbook=null"], "Spark writes many files, not one"),
+        (["--output", "postgresql://ann:s3cret@host/db#scores", "--set", "playbook=null"], "does not write to databases"),
         ([], "the Spark engine chooses no actions"),
     ],
 )

@@ -190,9 +190,8 @@ def _commonest(connection: duckdb.DuckDBPyConnection, longer: str, shorter: str,
 def _led(connection: duckdb.DuckDBPyConnection, way: _Way) -> int:
     """Count the unknown ids that a way leads to an account; none where it leads a known one elsewhere, or merges two."""
     own, others = _sql(way.own), _sql(way.others)
-    merged = connection.execute(f"SELECT count(*) - count(DISTINCT {_sql(way.apart or way.others)}) FROM known").fetchall()[0][
-        0
-    ]
+    apart = _sql(way.apart or way.others)
+    (merged,) = connection.execute(f"SELECT count(*) - count(DISTINCT {apart}) FROM known").fetchall()[0]
     if merged:
         return 0
     led = f"SELECT id, {own} AS led FROM own"

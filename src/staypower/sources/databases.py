@@ -266,7 +266,10 @@ WORKBOOK = Format(
     name="excel",
     label="Excel",
     endings=(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
-    example="`source: data/a.xlsx`, with `table: Sheet1` where there are several sheets; needs `staypower[excel]`",
+    example=(
+        "`source: data/a.xlsx`, with `table: Sheet1` where there are several sheets. The values that formulas had when it was "
+        "saved are read, and cells merged downwards have one value; needs `staypower[excel]`"
+    ),
     relation=_read_workbook,
     tables=_sheets_of,
     database=True,

@@ -19,6 +19,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, functions
 from pyspark.sql.pandas.types import to_arrow_type
 
+from staypower.addresses import shown_address
 from staypower.engines.settings import EngineSettings
 from staypower.errors import Problem, UsageError
 from staypower.outputs.kinds import OUTPUTS
@@ -234,6 +235,9 @@ def place_of(output: Path | str | None, folder: str, name: str) -> str:
         return f"{folder.rstrip('/')}/{name}"
     # a path has lost one of the slashes of its scheme
     written = re.sub(r"\A([A-Za-z][A-Za-z0-9+.-]+):/(?=[^/])", r"\1://", str(output))
+    if written.startswith(_DATABASES):
+        fix = "write to a folder or a table (`table:churn.scores`), or score with `engine: embedded`"
+        raise UsageError.of("the Spark engine does not write to databases", shown_address(written), fix)
     if not written.startswith(_TABLE) and written.endswith(_SINGLE):
         fix = "name a folder, such as `out/scores/`, or a table, such as `table:churn.scores`"
         raise UsageError.of("Spark writes many files, not one", written, fix)
