@@ -16,6 +16,7 @@ from staypower.cutoffs import (
     Outcome,
     before,
     cutoffs_between,
+    earliest,
     end_of_day,
     entry,
     exit_after,
@@ -105,3 +106,23 @@ def test_midnight_after():
 def test_impossible_outcomes_are_refused(faulty):
     with pytest.raises(UsageError, match="too short"):
         Outcome(**faulty)
+
+
+def test_an_outcome_needs_no_gap_and_no_grace_and_refuses_less():
+    assert Outcome(horizon=1, gap=0, grace=0).embargo == 1
+    for name in ("horizon", "gap", "grace"):
+        with pytest.raises(UsageError, match=f"{name} is too short"):
+            Outcome(**{"horizon": 1, "gap": 0, "grace": 0, name: -1})
+
+
+def test_the_earliest_instant_is_a_known_one():
+    assert earliest([np.array([MISSING, ALWAYS, 5]), np.array([MISSING]), np.array([7])]) == 5
+    assert earliest([np.array([MISSING, ALWAYS]), np.array([], dtype=np.int64)]) == MISSING
+
+
+def test_the_last_mature_cutoff_is_a_midnight_whose_outcome_is_over():
+    outcome = Outcome(horizon=90, grace=30)
+    for observed in (200 * DAY, 200 * DAY + 5, 201 * DAY - 1):
+        last = outcome.last_mature(observed)
+        assert last == 80 * DAY
+        assert outcome.mature(np.array([last, last + DAY]), observed).tolist() == [True, False]
