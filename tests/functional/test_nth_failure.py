@@ -45,7 +45,7 @@ def numbers(total: int, few: int) -> list[int]:
 def fail_each(
     runner: Runner, made: Company, tmp_path: Path, words: list[str], below: str, few: int
 ) -> Iterator[tuple[Company, dict[str, Any]]]:
-    """Run a command once to count, then once for each number that fails, each time in a new copy; 0: in `make test-deep` only."""
+    """Run a command once to count, then once for each number that fails, each time in a new copy; 0: in deep tests only."""
     if not few and not DEEP:
         pytest.skip("in `make test-deep`: each failure takes two runs of the command")
     company = made.copied(tmp_path / "counted")
