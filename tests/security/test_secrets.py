@@ -50,8 +50,12 @@ def commands(of: typer.Typer = app, before: str = "") -> Iterator[str]:
         yield from commands(group.typer_instance, f"{group.name} ")
 
 
-def test_every_command_is_driven():
-    assert set(commands()) == set(WORDS) | WITHOUT_CONFIG
+# a command that stands in no list is driven, too
+EVERY = {name: WORDS.get(name, [""]) for name in commands() if name not in WITHOUT_CONFIG}
+
+
+def test_the_words_are_those_of_commands():
+    assert set(WORDS) <= set(EVERY)
 
 
 class Watch:
@@ -95,7 +99,7 @@ def test_successes_with_secrets_in_every_address(watch, tmp_path_factory, monkey
     with object_store(store) as options:
         monkeypatch.setenv("ORDERS", f"s3://AKIAXYZ:{CANARY}@bucket/orders.csv{options}")
         config.write_text(config.read_text().replace("source: orders.csv", 'source: "${ORDERS}"'))
-        for command, cases in WORDS.items():
+        for command, cases in EVERY.items():
             for case in cases:
                 if "{output}" not in case:
                     watch.drive(f"{command} -c {config} {case}")
@@ -142,7 +146,7 @@ def test_failures_with_secrets_in_every_address(watch, number, monkeypatch):
         watch.drive(f"{command} {sourced}")
     if number == 0:
         watch.drive(f"train {common}")
-    for command, cases in WORDS.items():
+    for command, cases in EVERY.items():
         for case in cases:
             if "{output}" in case:
                 watch.drive(f"{command} {common} {case.format(output=quoted)}")
