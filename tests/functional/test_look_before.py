@@ -39,6 +39,7 @@ BLOCKED = {
     "score": ["output.folder={blocked}/out"],
     "features --build": ["output.folder={blocked}/out"],
     "report": ["output.folder={blocked}/out"],
+    "monitor": ["output.folder={blocked}/out"],
     "actions": ["output.folder={blocked}/out"],
     "evaluate": ["output.folder={blocked}/out", "tracking.folder={blocked}/runs"],
     "tune --trials 2": ["output.folder={blocked}/out", "tracking.folder={blocked}/runs"],

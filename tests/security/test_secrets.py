@@ -30,6 +30,7 @@ WORDS = {
     "explain": ["", "--account c001"],
     "actions": ["", "-o {output}"],
     "audit": [""],
+    "monitor": [""],
     "portfolio": [""],
     "report": ["", "-o {output}"],
     "models list": [""],

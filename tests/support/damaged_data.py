@@ -5,92 +5,29 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from staypower import load_config, read_tables, simulate
+from staypower import load_config, read_tables
 from staypower.config.settings import Settings
 from staypower.tables import Tables
 
-Frames = Mapping[str, pd.DataFrame]
+_BENCHMARKS = str(Path(__file__).parents[2] / "benchmarks")
+sys.path.insert(0, _BENCHMARKS)
+try:
+    months = importlib.import_module("months")
+    importlib.import_module("companies")
+finally:
+    sys.path.remove(_BENCHMARKS)
+known_at, Frames = months.known_at, months.Frames
 
 KINDS = ("simulated", "contracts")
-# what happens to a row later than the row itself, the time of what happens first
-_LATER = {
-    "subscriptions": {"ended_at": ["end_reason"], "cancel_requested_at": []},
-    "tickets": {"first_response_at": [], "resolved_at": [], "reopened_at": []},
-    "surveys": {"answered_at": ["value"]},
-    "payments": {"refunded_at": []},
-    "goals": {"met_at": []},
-}
-_OWN = {
-    "accounts": "signed_up_at",
-    "tickets": "opened_at",
-    "surveys": "sent_at",
-    "subscriptions": "started_at",
-    "goals": "set_at",
-}
-_SIMULATED = """
-name: simulated
-observed_until: {end}
-tables:
-  accounts: {{source: accounts, static: [segment, region, industry]}}
-  usage: {{source: usage}}
-  tickets: {{source: tickets}}
-  subscriptions: {{source: subscriptions}}
-  payments: {{source: payments}}
-  surveys: {{source: surveys}}
-  goals: {{source: goals}}
-  advocacy: {{source: advocacy}}
-label: {{kind: contractual}}
-"""
 
 
-@cache
 def company(kind: str, accounts: int, seed: int) -> tuple[Frames, str, pd.Timestamp]:
-    """Return all rows, the config with a place for the end of the data, and the first day after them."""
-    if kind == "simulated":
-        made = simulate(accounts, months=26, seed=seed, cutoffs=[])
-        frames = {name: _plain(table.to_pandas()) for name, table in made.tables.items()}
-        return frames, _SIMULATED, pd.Timestamp(made.observed_until, unit="us")
-    folder = str(Path(__file__).parents[2] / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        companies = importlib.import_module("companies")
-    finally:
-        sys.path.remove(folder)
-    other = companies.make(kind, accounts, seed)
-    return {name: _plain(frame) for name, frame in other.tables.items()}, getattr(companies, kind.upper()), companies.END
-
-
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose times have no zone."""
-    found = frame.copy()
-    for name in found:
-        if isinstance(found[name].dtype, pd.DatetimeTZDtype):
-            found[name] = found[name].dt.tz_localize(None)
-    return found
-
-
-def known_at(frames: Frames, end: pd.Timestamp) -> dict[str, pd.DataFrame]:
-    """Return the rows as an export at the beginning of a day would give them."""
-    found = {}
-    for name, frame in frames.items():
-        own = frame[_OWN.get(name, "at")]
-        if name == "surveys":
-            own = own.fillna(frame["answered_at"])
-        kept = (own < end) & ((frame["valid_from"] < end) if "valid_from" in frame else True)
-        rows = frame[kept].copy()
-        for time, others in _LATER.get(name, {}).items():
-            if time in rows:
-                later = ~(rows[time] < end)
-                for column in (time, *(each for each in others if each in rows)):
-                    rows.loc[later, column] = None if rows[column].dtype == object else pd.NA
-        found[name] = rows.reset_index(drop=True)
-    return found
+    """Return all rows, the config with a place for the last day of the data, and the first day after all of them."""
+    return months.company(kind, accounts, seed, 26)
 
 
 def settings_at(config: str, end: pd.Timestamp | None, folder: Path | None = None, **others: object) -> Settings:

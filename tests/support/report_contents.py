@@ -8,7 +8,7 @@ import pandas as pd
 from staypower.cutoffs import DAY, instant_of
 from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.result import quality_of
-from staypower.monitoring import find_drift
+from staypower.monitoring.drift import find_drift
 from staypower.portfolio.figures import Figure
 from staypower.portfolio.periods import Periods
 from staypower.portfolio.quadrants import sizes_of

@@ -223,6 +223,11 @@ def actions(cutoff: Cutoff = None, output: Output = None, model: Model = None) -
     """List the accounts to act on and how: highest value first, within capacity, with a random holdout."""
 
 
+@command(app, examples=["staypower monitor", "staypower monitor --cutoff 2025-06-01"])
+def monitor(cutoff: Cutoff = None, model: Model = None) -> None:
+    """Say whether the model still fits and whether to train again; exit code 1 when something is wrong."""
+
+
 @command(app, examples=["staypower audit", "staypower audit --all"])
 def audit(
     every_cutoff: Annotated[

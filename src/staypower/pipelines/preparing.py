@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ __all__ = [
     "score_opened",
     "score_tables",
     "scoring_options",
+    "store_is_there",
     "tracker_of",
 ]
 
@@ -205,6 +207,12 @@ def probed_tracker(settings: Settings) -> Tracker:
     tracker = tracker_of(settings)
     tracker.probe()
     return tracker
+
+
+def store_is_there(settings: Settings) -> bool:
+    """Say whether there is a tracking store: a server that is named, or the embedded one that an earlier run made."""
+    named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking.uri
+    return bool(named) or (settings.path(settings.tracking.folder) / "mlflow.db").exists()
 
 
 def tracker_of(settings: Settings) -> Tracker:

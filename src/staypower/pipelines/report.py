@@ -14,7 +14,8 @@ from staypower.cutoffs import text_of
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
-from staypower.monitoring import drift_since_training
+from staypower.monitoring.drift import drift_since_training
+from staypower.monitoring.history import history_path, read_history
 from staypower.pipelines.arguments import (
     Moment,
     Previous,
@@ -190,6 +191,7 @@ def report(
             lever_words=changed_words(explained),
             quality=bundle.metadata.get("quality"),
             drift=drift,
+            months=[month for month in read_history(history_path(settings.output_folder)) if month["version"] == place.version],
             audit=run_audit(settings, found.tables.whole, progress=progress).report if audit else None,
             accounts=account_pages(explained, found.tables, shown, chosen),
             notes=[

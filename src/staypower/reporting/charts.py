@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from staypower.portfolio.figures import Figure
     from staypower.portfolio.result import Portfolio
 
-__all__ = ["Chart", "MARKS", "draw_timeline", "draw_waterfall", "portfolio_charts", "quality_charts"]
+__all__ = ["Chart", "MARKS", "draw_timeline", "draw_waterfall", "monitoring_charts", "portfolio_charts", "quality_charts"]
+
+_FEWEST_MONTHS = 2
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,30 @@ def _line(label: str, figures: Sequence[Figure], place: Mapping[int, int]) -> Li
 def quality_charts(quality: Mapping[str, Any]) -> list[Chart]:
     """Draw gain, reliability and profit of a model's test."""
     return [chart for chart in (_gain(quality), _reliability(quality), _profit(quality)) if chart is not None]
+
+
+def monitoring_charts(months: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    """Draw what was expected and what came true at the cutoffs that were monitored; from two of them on."""
+    if len(months) < _FEWEST_MONTHS:
+        return []
+    names, made = [str(month["cutoff"]) for month in months], []
+    for name, title in (("auroc", "AUROC"), ("churn_rate", "Churn rate")):
+        expected = [_point(month["expected"].get(name)) for month in months]
+        observed = [Point(_number((month.get("observed") or {}).get(name))) for month in months]
+        lines = [Line("expected", expected), Line("observed", observed)]
+        drawing = draw_lines(title, names, lines, unit="share" if name == "churn_rate" else "")
+        words = "Expected from the scores before outcomes are known, with the 95% interval of what will be observed."
+        made.append(Chart(title, drawing, ("expected", "observed"), words))
+    return made
+
+
+def _point(figure: Mapping[str, Any] | None) -> Point:
+    value, low, high = (_number((figure or {}).get(each)) for each in ("value", "low", "high"))
+    return Point(value, low, high)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
 
 
 def _gain(quality: Mapping[str, Any]) -> Chart | None:

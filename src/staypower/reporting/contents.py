@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from staypower.actions.action_list import ActionList
     from staypower.auditing.report import AuditReport
     from staypower.models.bundle import Bundle
-    from staypower.monitoring import Drift
+    from staypower.monitoring.drift import Drift
     from staypower.portfolio.result import Portfolio
 
 __all__ = [
@@ -130,6 +130,7 @@ class Report:
     lever_words: str = ""  # what they add up to
     quality: Mapping[str, Any] | None = None  # what `quality_of` returned for the model when it was tested
     drift: Drift | None = None
+    months: Sequence[Mapping[str, Any]] = ()  # what `staypower monitor` kept of this model's cutoffs, oldest first
     audit: AuditReport | None = None
     accounts: Sequence[AccountPage] = ()
     notes: Sequence[str] = field(default=())  # what a reader must know first

@@ -21,9 +21,9 @@ from markupsafe import Markup
 from staypower.cutoffs import text_of
 from staypower.evaluation.measures import ScoreMetric, listed_in
 from staypower.evaluation.resampling import Estimate
-from staypower.monitoring import Drift
+from staypower.monitoring.drift import Drift
 from staypower.portfolio.settings import QUADRANTS
-from staypower.reporting.charts import MARKS, draw_timeline, draw_waterfall, portfolio_charts, quality_charts
+from staypower.reporting.charts import MARKS, draw_timeline, draw_waterfall, monitoring_charts, portfolio_charts, quality_charts
 from staypower.reporting.contents import AccountPage, AccountTimeline, Report
 from staypower.reporting.watch_list import lay_out
 from staypower.results.numbers import count, decimal, money, percent, plural, short
@@ -69,6 +69,7 @@ def render_report(report: Report) -> str:
         left_out=[f"{name}: {why}" for name, why in left_out.items()],
         quality=_quality(report.quality),
         drift=_drift(report.drift),
+        months=monitoring_charts(report.months),
         audit=_audit(report),
         pages=[_page(page) for page in report.accounts],
         marks=MARKS,
@@ -171,7 +172,7 @@ def _drift(drift: Drift | None) -> dict[str, Any] | None:
     words = (
         f"{plural(drift.accounts_then, 'account')} at {drift.then}, the last cutoff of the training data, compared with "
         f"{count(drift.accounts_now)} at {drift.now}. Population stability index (PSI): below 0.1 is stable, 0.25 or more "
-        "is a shift, unless chance alone explains it."
+        "is a shift, unless chance alone explains it, or the feature moves about as much in such a time anyway."
     )
     rows = []
     for row in drift.frame().head(_MOST_DRIFT).to_dict("records"):
@@ -181,12 +182,13 @@ def _drift(drift: Drift | None) -> dict[str, Any] | None:
                 row["feature"],
                 decimal(row["psi"]),
                 decimal(row["by_chance"]),
+                decimal(row["usual"]),
                 *(short(value) for value in typical),
                 _share(missing),
                 row["verdict"],
             )
         )
-    heads = ("feature", "PSI", "PSI by chance", "typical then", "typical now", "missing then, now", "verdict")
+    heads = ("feature", "PSI", "PSI by chance", "usual PSI", "typical then", "typical now", "missing then, now", "verdict")
     return {"headline": drift.headline, "words": words, "heads": heads, "rows": rows}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from staypower.evaluation.comparison import Comparison
     from staypower.evaluation.result import Evaluation
     from staypower.evaluation.tier import TierEvaluation
+    from staypower.monitoring.result import Monitoring
 
-__all__ = ["log_comparison", "log_data", "log_evaluation", "log_tier"]
+__all__ = ["log_comparison", "log_data", "log_evaluation", "log_monitoring", "log_tier"]
 
 Run = TrackedRun | WrittenRun
 
@@ -58,3 +60,12 @@ def log_comparison(run: Run, comparison: Comparison | None) -> None:
     run.log_metrics({f"difference_{name}": found.value for name, found in comparison.differences.items()})
     run.log_text(json.dumps(comparison.to_dict(), indent=2), "comparison/comparison.json")
     run.log_text(comparison.text(), "comparison/comparison.txt")
+
+
+def log_monitoring(run: Run, monitoring: Monitoring | None) -> None:
+    """Log what monitoring found, when there was any."""
+    if monitoring is None:
+        return
+    run.log_metrics({name: value for name, value in monitoring.metrics().items() if isfinite(value)})
+    run.log_text(json.dumps(monitoring.to_dict(), indent=2), "monitoring/monitoring.json")
+    run.log_text(monitoring.text(), "monitoring/monitoring.txt")

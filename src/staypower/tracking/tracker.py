@@ -15,7 +15,7 @@ from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import VersionRecord
 from staypower.models.versions import ModelVersions, promotion_of
-from staypower.tracking.contents import log_comparison
+from staypower.tracking.contents import log_comparison, log_monitoring
 from staypower.tracking.listing import METRIC
 from staypower.tracking.runs import MODEL_ID, TrackedRun, start_run
 from staypower.tracking.settings import TrackingSettings
@@ -25,6 +25,7 @@ from staypower.writing import hold_lock
 
 if TYPE_CHECKING:
     from staypower.evaluation.comparison import Comparison
+    from staypower.monitoring.result import Monitoring
 
 __all__ = ["CHAMPION", "Tracker"]
 
@@ -97,7 +98,11 @@ class Tracker:
         return (*store.notes, *notes)
 
     def mirrored(
-        self, kind: str = "", tags: Mapping[str, object] | None = None, comparison: Comparison | None = None
+        self,
+        kind: str = "",
+        tags: Mapping[str, object] | None = None,
+        comparison: Comparison | None = None,
+        monitoring: Monitoring | None = None,
     ) -> tuple[str, ...]:
         """Mirror, log a short run where one is named, and say what the store lacked, or why it could not be reached."""
         try:
@@ -105,6 +110,7 @@ class Tracker:
             if kind:
                 with self.run(kind, tags=tags) as run:
                     log_comparison(run, comparison)
+                    log_monitoring(run, monitoring)
         except (UsageError, MlflowException, OSError) as error:
             problems = error.problems if isinstance(error, UsageError) else ()
             said = "; ".join(f"{one.problem}: {one.value}" for one in problems) or str(error)
