@@ -27,7 +27,10 @@ def call(company, place):
 
 @pytest.fixture(scope="module")
 def tested(call):
-    code, out, err = call("backtest", "--folds", "3", "--json")
+    code, out, err = call("backtest", "--folds", "3", "--health-score", "days_since_signup_of_use", "--json")
+    assert code == 2
+    assert "no such health score" in err
+    code, out, err = call("backtest", "--folds", "3", "--health-score", "usage_events_28d", "--json")
     assert code == 0, err
     return json.loads(out)
 
@@ -51,6 +54,17 @@ def test_a_fold_is_the_model_that_training_made_for_the_same_cutoff(company, tes
     assert tested["ages"][2]["auroc"] == last.auroc.value
 
 
+def test_a_health_score_in_use_is_shown_beside_the_model(tested):
+    caught = tested["health_score"]
+    assert [row["cutoff"] for row in caught] == [fold["cutoff"] for fold in tested["folds"]]
+    for row, fold in zip(caught, tested["folds"], strict=True):
+        assert row["churned"] == fold["evaluation"]["churned"]
+        assert row["by_model"] <= row["churned"] >= row["by_score"]
+        assert row["churned_mrr"] >= max(row["mrr_by_model"], row["mrr_by_score"]) >= 0
+        assert "health score" in fold["evaluation"]["scorers"]
+    assert sum(row["by_model"] for row in caught) > 0
+
+
 def test_everything_is_in_the_json(tested):
     assert [fold["cutoff"] for fold in tested["folds"]] == ["2025-01-02", "2025-02-01", "2025-03-03"]
     assert tested["pooled"]["split"].startswith("rolling origin, 3 folds")
@@ -58,7 +72,7 @@ def test_everything_is_in_the_json(tested):
     assert {row["cutoff"] for row in tested["calibration"]} == {fold["cutoff"] for fold in tested["folds"]}
     names = set(tested["pooled"]["scorers"])
     baselines = {"base rate", "recency rule", "tenure rule", "last survey answer", "logistic regression", "LightGBM defaults"}
-    assert names == {"model"} | baselines
+    assert names == {"model", "health score"} | baselines
     assert tested["pooled"]["worst_slice"] is None or tested["pooled"]["worst_slice"]["of"] > 1
     assert tested["pooled"]["contact_plans"][0]["rule"] == "highest point of the profit curve"
 

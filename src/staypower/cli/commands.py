@@ -163,9 +163,17 @@ def evaluate(
     """Evaluate a model on later cutoffs, next to its baselines."""
 
 
-@command(app, examples=["staypower backtest", "staypower backtest --folds 3 --json"])
+@command(app, examples=["staypower backtest", "staypower backtest --folds 3 --health-score health"])
 def backtest(
     folds: Annotated[int, typer.Option("--folds", min=1, metavar="N", help="How many folds at most, the latest.")] = 6,
+    health_score: Annotated[
+        str | None,
+        typer.Option(
+            "--health-score",
+            metavar="COLUMN",
+            help="The score in use, higher is healthier: what it would have caught.",
+        ),
+    ] = None,
 ) -> None:
     """Train at several points in the past, test each model on what came after, and see how models age."""
 

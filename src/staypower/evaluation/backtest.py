@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from staypower.cutoffs import text_of
+from staypower.evaluation.health_score import Caught, caught_table
 from staypower.evaluation.measures import METRICS, listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.evaluation.result import Evaluation, flat, nested
@@ -144,6 +145,8 @@ class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
         How much better the model is on accounts that it was trained on.
     left_out : tuple of str
         Folds that could not be made, and why.
+    caught : tuple of Caught, default ()
+        What the model and a health score would have caught at each cutoff, where a health score was given.
     """
 
     folds: tuple[FoldResult, ...]
@@ -151,6 +154,7 @@ class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
     ages: tuple[AgePoint, ...]
     known_accounts: KnownAccounts | None = None
     left_out: tuple[str, ...] = ()
+    caught: tuple[Caught, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -179,14 +183,14 @@ class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
             found["auroc_change_one_cutoff_older"] = self.ages[1].changes["auroc"].value
         return MappingProxyType(found)
 
-    def frame(self, table: Literal["folds", "scorers", "ages", "calibration"] = "folds") -> pd.DataFrame:
+    def frame(self, table: Literal["folds", "scorers", "ages", "calibration", "health_score"] = "folds") -> pd.DataFrame:
         """Return a table of the backtest.
 
         Parameters
         ----------
-        table : {"folds", "scorers", "ages", "calibration"}, default "folds"
-            One row per fold and score; per score, pooled; per age of the model; or per fold, what was predicted and what was
-            observed. A measure with an interval takes three columns.
+        table : {"folds", "scorers", "ages", "calibration", "health_score"}, default "folds"
+            One row per fold and score; per score, pooled; per age of the model; per fold, what was predicted and what was
+            observed; or what the model and the health score would have caught. A measure with an interval takes three columns.
 
         Returns
         -------
@@ -196,6 +200,8 @@ class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
             return self.pooled.frame()
         if table == "ages":
             return pd.DataFrame([flat(point.row()) for point in self.ages])
+        if table == "health_score":
+            return pd.DataFrame([row.to_dict() for row in self.caught])
         if table == "calibration":
             return pd.DataFrame([fold.calibration() for fold in self.folds])
         frames = [
@@ -211,6 +217,8 @@ class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
     def blocks(self) -> list[Block]:
         """Return the verdict, the folds, the model by age, and the pooled evaluation."""
         found: list[Block] = [self.headline, _fold_table(self.folds), *_calibration(self.folds)]
+        if self.caught:
+            found.append(caught_table(self.caught))
         if self.known_accounts:
             found += [Heading("Known and unseen accounts"), self.known_accounts.words]
         if len(self.ages) > 1:
@@ -229,6 +237,7 @@ class Backtest(Result, drawn_by="staypower.evaluation.backtest_drawing"):
             "ages": [nested(point.row()) for point in self.ages],
             "calibration": [fold.calibration() for fold in self.folds],
             "left_out": self.left_out,
+            "health_score": [row.to_dict() for row in self.caught],
             "metrics": self.metrics(),
         }
         return {name: plain(value) for name, value in values.items()}

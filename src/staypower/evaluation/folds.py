@@ -20,6 +20,7 @@ from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import MODEL, evaluate
 from staypower.evaluation.backtest import AgePoint, Backtest, FoldResult, KnownAccounts
+from staypower.evaluation.health_score import HEALTH_SCORE, caught_at
 from staypower.evaluation.measures import estimates_of, listed_in, measure_of_weights, paired_difference
 from staypower.evaluation.resampling import row_weights
 from staypower.evaluation.result import Evaluation
@@ -61,6 +62,7 @@ class FoldPredictions:
     segments: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)  # shape (m,)
     tenure_days: NDArray[np.float64] | None = None  # shape (m,)
     values: NDArray[np.float64] | None = None  # shape (m,)
+    mrr: NDArray[np.float64] | None = None  # shape (m,): monthly revenue
     remarks: tuple[str, ...] = ()
 
     @property
@@ -96,6 +98,15 @@ def backtest_of(
         ages=tuple(_age_point(folds, age, replicates, seed) for age in range(len(folds))),
         known_accounts=_known_accounts(folds, common),
         left_out=tuple(left_out),
+        caught=tuple(
+            caught_at(
+                *(fold.cutoff, fold.churned[: fold.fresh], fold.probability[: fold.fresh]),
+                *(fold.scores[HEALTH_SCORE], fold.mrr),
+                capacity=capacity,
+            )
+            for fold in folds
+            if HEALTH_SCORE in fold.scores
+        ),
     )
 
 

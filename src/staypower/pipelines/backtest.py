@@ -22,6 +22,7 @@ from staypower.evaluation.assessment import sample_remarks, sampled_capacity
 from staypower.evaluation.backtest import Backtest
 from staypower.evaluation.baselines import left_out, probabilities, score_baselines
 from staypower.evaluation.folds import POOLED_SPLIT, FoldPredictions, backtest_of, predict_by_halves
+from staypower.evaluation.health_score import HEALTH_SCORE, health_score_of
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
 from staypower.pipelines.arguments import (
@@ -70,7 +71,7 @@ class BacktestResult(Result):
         where = [f"run: {self.run_id}", "written:", *(f"  {path}" for path in (self.path, *self.files))]
         return [*self.backtest.blocks(), Verbatim(where)]
 
-    def frame(self, table: Literal["folds", "scorers", "ages", "calibration"] = "folds") -> pd.DataFrame:
+    def frame(self, table: Literal["folds", "scorers", "ages", "calibration", "health_score"] = "folds") -> pd.DataFrame:
         """Return a table of the backtest; see `Backtest.frame`."""
         return self.backtest.frame(table)
 
@@ -89,7 +90,12 @@ class BacktestResult(Result):
 
 
 def backtest(
-    settings: SettingsLike, tables: TablesLike = None, *, folds: int = FOLDS, progress: Progress | None = None
+    settings: SettingsLike,
+    tables: TablesLike = None,
+    *,
+    folds: int = FOLDS,
+    health_score: str | None = None,
+    progress: Progress | None = None,
 ) -> BacktestResult:
     """Test the settings on the past with a rolling origin, and track the run; as `staypower backtest`.
 
@@ -101,6 +107,9 @@ def backtest(
         From `read_tables`, or pandas, polars or Arrow tables by the names that `source` gives; by default the sources are read.
     folds : int, default 6
         How many folds at most, the latest; at least 1.
+    health_score : str, optional
+        A numeric column of `accounts`, or a feature, that is in use today, higher for healthier accounts: what it would have
+        caught beside the model, with the same number of contacts (`capacity`, by default a tenth of the accounts).
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -131,7 +140,7 @@ def backtest(
             left_out.append(f"fold tested at {text_of(int(dataset.plan.test[0]))} left out: {short}")
             continue
         with progress.step(f"fold {number} of {len(plans)}, tested at {text_of(int(dataset.plan.test[0]))}"):
-            made.append(_predict_fold(dataset, tables, settings))
+            made.append(_predict_fold(dataset, tables, settings, health_score))
     if not made:
         fix = "give longer histories, more accounts or a longer horizon"
         raise UsageError.of("no fold can be evaluated", left_out[-1], fix)
@@ -168,8 +177,10 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
     return "" if fresh.any() else "no account was active at its test cutoff"
 
 
-def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
+def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings, health_score: str | None) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
+    # a name that is not there is refused before the long work
+    in_use = None if health_score is None else health_score_of(dataset.X, health_score)
     model, trained = fit_classifier(dataset, settings.model), dataset.part("training", "calibration")
     first = dataset.matrix.cutoffs == dataset.plan.test[0]
     fresh, tested = dataset.where(first), dataset.part("test")
@@ -193,6 +204,8 @@ def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldP
         fewest_churners=settings.model.min_churners,
     )
     scores = score_baselines(fresh, facts)
+    if in_use is not None:
+        scores = {**scores, HEALTH_SCORE: in_use[fresh.index]}
     remarks = [*facts.remarks, *left_out(scores), *sample_remarks(dataset.sampling, settings.capacity)]
     return FoldPredictions(
         plan=dataset.plan,
@@ -212,6 +225,7 @@ def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldP
         segments=facts.slices,
         tenure_days=facts.tenure_days,
         values=facts.account_values,
+        mrr=fresh.X["mrr_now"].to_numpy(dtype=np.float64) if "mrr_now" in fresh.X else None,
         remarks=(*remarks, halves) if isinstance(halves, str) else tuple(remarks),
     )
 
