@@ -163,7 +163,7 @@ def evaluate(
     """Evaluate a model on later cutoffs, next to its baselines."""
 
 
-@command(app, examples=["staypower backtest", "staypower backtest --folds 3 --health-score health"])
+@command(app, examples=["staypower backtest", "staypower backtest --folds 3 --health-score health.score"])
 def backtest(
     folds: Annotated[int, typer.Option("--folds", min=1, metavar="N", help="How many folds at most, the latest.")] = 6,
     health_score: Annotated[

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BASELINES",
     "Baseline",
+    "HEALTH_SCORE",
     "NEVER_DAYS",
     "last_answer_rule",
     "left_out",
@@ -40,6 +41,7 @@ __all__ = [
     "tenure_rule",
 ]
 
+HEALTH_SCORE = "health score"
 # Longer than any history: what never happened is longer ago than anything that did.
 NEVER_DAYS = 36_500.0
 
@@ -192,7 +194,7 @@ BASELINES: dict[str, Baseline] = {
             ("nps_last", "csat_last", "ces2_last", "ces1_last"),
         ),
         Baseline(
-            "health score",
+            HEALTH_SCORE,
             "your own score (`evaluation.health_score`): the last value known before the cutoff, high for accounts at risk",
             "median",
             lambda _, facts: facts.health_score,

@@ -20,7 +20,8 @@ from staypower.dataset.cutoff_plan import CutoffPlan
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import MODEL, evaluate
 from staypower.evaluation.backtest import AgePoint, Backtest, FoldResult, KnownAccounts
-from staypower.evaluation.health_score import HEALTH_SCORE, caught_at
+from staypower.evaluation.baselines import HEALTH_SCORE
+from staypower.evaluation.health_score import caught_at
 from staypower.evaluation.measures import estimates_of, listed_in, measure_of_weights, paired_difference
 from staypower.evaluation.resampling import row_weights
 from staypower.evaluation.result import Evaluation

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from staypower.cutoffs import text_of
-from staypower.errors import UsageError, nearest
-from staypower.features.definition import slug_of
 from staypower.results.numbers import count, money
 from staypower.results.result import TableBlock
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Caught", "caught_at", "caught_table"]
 
-__all__ = ["HEALTH_SCORE", "Caught", "caught_at", "caught_table", "health_score_of"]
-
-HEALTH_SCORE = "health score"
 # of the accounts, where no capacity is given
 _USUAL_SHARE = 0.1
 
@@ -52,22 +46,6 @@ class Caught:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
-
-
-def health_score_of(X: pd.DataFrame, name: str) -> Floats:
-    """Return the score as a risk: the lower the health, the higher. `name` is a column of `accounts` or a feature.
-
-    >>> import pandas as pd
-    >>> health_score_of(pd.DataFrame({"account_health": [80.0, 20.0]}), "health").tolist()
-    [-80.0, -20.0]
-    """
-    places = [name, f"account_{slug_of(name)}"]
-    found = [place for place in places if place in X]
-    if not found:
-        known = [str(column).removeprefix("account_") for column in X]
-        fix = f"{nearest(name, known)}; a column of `accounts` must be a number and listed in `static`, or have versions"
-        raise UsageError.of("no such health score", name, fix)
-    return -np.asarray(X[found[0]], dtype=np.float64)
 
 
 def caught_at(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -18,6 +19,7 @@ from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
 from staypower.engines.opening import Opened, fitting, load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
+from staypower.evaluation.settings import HealthScore
 from staypower.outputs.files import read_table
 from staypower.progress import Progress
 from staypower.results.result import printable
@@ -53,6 +55,7 @@ __all__ = [
     "require_text",
     "settings_from",
     "tables_from",
+    "with_health_score",
     "with_prior",
 ]
 
@@ -332,3 +335,15 @@ def with_prior(settings: Settings, prior: str | float | None) -> Settings:
     """Return settings with another base rate to rescale probabilities to, when one is given."""
     rate = prior_from(prior)
     return settings if rate is None else settings.model_copy(update={"scoring": ScoringSettings(prior=rate)})
+
+
+def with_health_score(settings: Settings, column: str | None) -> Settings:
+    """Return the settings with the health score that is asked for; as they are without one."""
+    if column is None:
+        return settings
+    if not re.fullmatch(r"[^.\s]+\.[^.]+", column):
+        raise UsageError.of(
+            "not a column of a table", f"health_score: {column}", "write `TABLE.COLUMN`, such as `accounts.health`"
+        )
+    evaluation = settings.evaluation.model_copy(update={"health_score": HealthScore(column=column)})
+    return settings.model_copy(update={"evaluation": evaluation})

@@ -22,7 +22,6 @@ from staypower.evaluation.assessment import sample_remarks, sampled_capacity
 from staypower.evaluation.backtest import Backtest
 from staypower.evaluation.baselines import left_out, probabilities, score_baselines
 from staypower.evaluation.folds import POOLED_SPLIT, FoldPredictions, backtest_of, predict_by_halves
-from staypower.evaluation.health_score import HEALTH_SCORE, health_score_of
 from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
 from staypower.pipelines.arguments import (
@@ -32,6 +31,7 @@ from staypower.pipelines.arguments import (
     require_number,
     settings_from,
     tables_from,
+    with_health_score,
 )
 from staypower.pipelines.preparing import open_to_train, probed_tracker, tracker_of
 from staypower.progress import Progress
@@ -108,8 +108,8 @@ def backtest(
     folds : int, default 6
         How many folds at most, the latest; at least 1.
     health_score : str, optional
-        A numeric column of `accounts`, or a feature, that is in use today, higher for healthier accounts: what it would have
-        caught beside the model, with the same number of contacts (`capacity`, by default a tenth of the accounts).
+        `TABLE.COLUMN` of the score that is in use, higher for healthier accounts; by default `evaluation.health_score`. What
+        it would have caught is shown beside the model, with the same number of contacts: `capacity`, else a tenth.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -119,7 +119,7 @@ def backtest(
         `.backtest` holds folds, tables and pictures.
     """
     require_number("folds", folds, least=1)
-    settings, progress = settings_from(settings), progress_from(progress)
+    settings, progress = with_health_score(settings_from(settings), health_score), progress_from(progress)
     tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
     probed_tracker(settings)
     plans = _plans(settings, tables, folds)
@@ -140,7 +140,7 @@ def backtest(
             left_out.append(f"fold tested at {text_of(int(dataset.plan.test[0]))} left out: {short}")
             continue
         with progress.step(f"fold {number} of {len(plans)}, tested at {text_of(int(dataset.plan.test[0]))}"):
-            made.append(_predict_fold(dataset, tables, settings, health_score))
+            made.append(_predict_fold(dataset, tables, settings))
     if not made:
         fix = "give longer histories, more accounts or a longer horizon"
         raise UsageError.of("no fold can be evaluated", left_out[-1], fix)
@@ -177,10 +177,8 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
     return "" if fresh.any() else "no account was active at its test cutoff"
 
 
-def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings, health_score: str | None) -> FoldPredictions:
+def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
-    # a name that is not there is refused before the long work
-    in_use = None if health_score is None else health_score_of(dataset.X, health_score)
     model, trained = fit_classifier(dataset, settings.model), dataset.part("training", "calibration")
     first = dataset.matrix.cutoffs == dataset.plan.test[0]
     fresh, tested = dataset.where(first), dataset.part("test")
@@ -204,8 +202,6 @@ def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings, health_s
         fewest_churners=settings.model.min_churners,
     )
     scores = score_baselines(fresh, facts)
-    if in_use is not None:
-        scores = {**scores, HEALTH_SCORE: in_use[fresh.index]}
     remarks = [*facts.remarks, *left_out(scores), *sample_remarks(dataset.sampling, settings.capacity)]
     return FoldPredictions(
         plan=dataset.plan,

@@ -1,11 +1,8 @@
 import numpy as np
-import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from staypower.errors import UsageError
-from staypower.evaluation.health_score import Caught, caught_at, caught_table, health_score_of
+from staypower.evaluation.health_score import Caught, caught_at, caught_table
 
 CUTOFF = 1_735_689_600_000_000  # 2025-01-01
 
@@ -35,15 +32,6 @@ def test_ties_do_not_depend_on_the_order_of_rows(rows, capacity, random):
     shuffled = list(rows)
     random.shuffle(shuffled)
     assert count(rows).by_score == count(shuffled).by_score <= count(rows).churned
-
-
-def test_the_score_is_found_by_its_column_or_refused_with_the_nearest():
-    X = pd.DataFrame({"account_health_index": [70.0], "seats_now": [3.0]})
-    assert health_score_of(X, "Health index").tolist() == [-70.0]
-    assert health_score_of(X, "seats_now").tolist() == [-3.0]
-    with pytest.raises(UsageError, match="no such health score") as refused:
-        health_score_of(X, "health_indx")
-    assert "health_index" in str(refused.value)
 
 
 def test_the_table_ends_with_the_sum():
