@@ -29,6 +29,8 @@ def watch_list(count: int) -> pd.DataFrame:
             "to_do": ["act" if number < count / 6 else "no action" for number in range(count)],
             "owner": [None if number >= count / 6 else "ben" if number % 2 else "=SUM(A1)" for number in range(count)],
             "churn_probability": np.linspace(0.9, 0.01, count),
+            "value_at_risk": np.linspace(120_000.0, 10.0, count),
+            "expected_value": np.linspace(2_400.0, -10.0, count),
             "churn_risk_band": ["high" if number < count / 5 else "low" for number in range(count)],
             "tier": ["detractor" if number % 3 == 0 else "promoter" for number in range(count)],
             "quadrant": [quadrants[number * 5 // count] for number in range(count)],

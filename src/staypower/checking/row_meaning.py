@@ -36,7 +36,7 @@ _MIGRATION, _HALF = 10, 0.5
 _FEWEST_WORDS, _FEWEST_NUMBERS, _SAME, _DIFFERENT = 20, 3, 0.99, 0.5
 _FAR = 10_000_000
 # a scale is questioned with so many answers, where so much of it is never used
-_FEWEST_ANSWERS, _UNUSED = 50, 0.2
+_FEWEST_ANSWERS, _UNUSED, _UNUSED_BELOW = 50, 0.2, 0.5
 _SUMMED: Mapping[str, tuple[str, ...]] = {"usage": ("quantity",), "orders": ("amount", "quantity"), "payments": ("amount",)}
 _ONLY_ACTIVE = "read only rows with activity: `where: COLUMN > 0`, with the column that counts it"
 # what could be a column; a mapping may give an expression as well
@@ -183,8 +183,10 @@ def _scales(answers: Counter[tuple[str, float, float, float]]) -> Iterator[Findi
     for instrument, low, high in dict.fromkeys(key[:3] for key in answers):
         values = {value: number for (*scale, value), number in answers.items() if scale == [instrument, low, high]}
         number, least, most = sum(values.values()), min(values), max(values)
-        unused = max(least - low, high - most) / (high - low)
-        if number < _FEWEST_ANSWERS or not ((least > low and most < high) or unused >= _UNUSED) or least == most:
+        below, above = (least - low) / (high - low), (high - most) / (high - low)
+        # customers who are never quite unhappy are common, customers who never give the best answer are not
+        odd = (least > low and most < high) or above >= _UNUSED or below >= _UNUSED_BELOW
+        if number < _FEWEST_ANSWERS or not odd or least == most:
             continue
         problem = f"{plural(number, 'answer')} of {instrument} between {least:g} and {most:g}, on a scale of {low:g}-{high:g}"
         meaning = "if another scale was asked, every answer is read as better or worse than it was"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -192,7 +193,9 @@ def _fit_tier(
         train_frequencies=counts / counts.sum(),
         told=tier.told,
     )
-    return models, [*model.notes_, *silence.words()], found
+    names = {f"above {number}:": f"above {name}:" for number, name in enumerate(tier.classes)}
+    notes = [reduce(lambda words, name: words.replace(*name), names.items(), note) for note in model.notes_]
+    return models, [*notes, *silence.words()], found
 
 
 def _invited(dataset: Dataset, tables: Tables, tier: TierSettings) -> NDArray[np.bool_]:

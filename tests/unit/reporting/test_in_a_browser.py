@@ -136,6 +136,12 @@ def test_an_account_opens_by_keyboard_and_closes_again(driver):
     assert not opened.is_displayed()
 
 
+def test_the_list_stays_within_its_panel(driver):
+    driver.set_window_size(1240, 900)
+    table, panel = (driver.find_element(By.CSS_SELECTOR, place).rect for place in ("#watch-table", "#watch"))
+    assert table["x"] + table["width"] <= panel["x"] + panel["width"]
+
+
 def test_every_control_has_a_name_and_headings_do_not_jump(driver):
     unnamed = driver.execute_script(
         "return [...document.querySelectorAll('button, input, select, a, svg')].filter((e) => !(e.ariaHidden || "
