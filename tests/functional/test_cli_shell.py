@@ -42,8 +42,8 @@ COMMANDS = [
     (["train", "--as-of", "2025-10-06"], "train", "train", {"as_of": "2025-10-06"}),
     (["evaluate", "--model", "2"], "evaluate", "evaluate", {"model": "2", "prior": None}),
     (["evaluate", "--prior", "0.16"], "evaluate", "evaluate", {"model": None, "prior": "0.16"}),
-    (["backtest"], "backtest", "backtest", {"folds": 6}),
-    (["backtest", "--folds", "3"], "backtest", "backtest", {"folds": 3}),
+    (["backtest"], "backtest", "backtest", {"folds": 6, "health_score": None}),
+    (["backtest", "--folds", "3"], "backtest", "backtest", {"folds": 3, "health_score": None}),
     (
         ["score"],
         "score",

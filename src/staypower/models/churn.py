@@ -295,7 +295,8 @@ class ChurnClassifier(TreeClassifier):
         -------
         array of float, shape (n,)
         """
-        return self.calibration_.log_odds(self.raw_score(X))
+        raw = self.raw_score(X)
+        return self.calibration_.log_odds(raw)
 
     def predict_proba(self, X: ArrayLike, accounts: Accounts | None = None) -> Floats:
         """Return the calibrated probabilities of both classes.
@@ -327,7 +328,8 @@ class ChurnClassifier(TreeClassifier):
         array, shape (n,)
             Values of `classes_`.
         """
-        return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(np.intp)])
+        log_odds = self.decision_function(X)
+        return np.asarray(self.classes_[(log_odds > 0).astype(np.intp)])
 
     def contributions(self, X: ArrayLike, accounts: Accounts | None = None) -> tuple[Floats, float | Floats]:
         """Return what each feature adds to each row's raw score: exact TreeSHAP, and the part of the linear margin.
@@ -356,9 +358,8 @@ class ChurnClassifier(TreeClassifier):
     def feature_importances_(self) -> Floats:
         """Share of the fall in training loss, with a margin of the contributions' sizes; sums to 1, or all 0 without splits."""
         check_is_fitted(self)
-        gains = np.asarray(self.booster_.feature_importance("gain"), dtype=np.float64)
-        if self.margin_ is not None:
-            gains = self.sizes_
+        alone = self.margin_ is None
+        gains = np.asarray(self.booster_.feature_importance("gain"), dtype=np.float64) if alone else self.sizes_
         total = gains.sum()
         return gains / total if total > 0 else gains
 
