@@ -38,6 +38,8 @@ Labels = NDArray[np.int8]
 Positions = NDArray[np.int64]
 
 _FLATTEST, _STEEPEST = 1e-3, 1e3
+# sums of the same numbers may differ in their last digits: what is sealed does not
+_DIGITS = 9
 # with fewer held-out accounts of a class the kinds of maps are not compared
 _FEW = 50
 # how far from 1 a temperature is expected to lie, as a standard deviation of its logarithm
@@ -169,9 +171,9 @@ def shift_map(found: CalibrationMap, log_odds: float) -> CalibrationMap:
     if log_odds == 0.0:
         return found
     if isinstance(found, TemperatureMap):
-        return replace(found, shift=found.shift + log_odds)
+        return replace(found, shift=round(found.shift + log_odds, _DIGITS))
     if isinstance(found, SigmoidMap | BetaMap):
-        return replace(found, intercept=found.intercept + log_odds)
+        return replace(found, intercept=round(found.intercept + log_odds, _DIGITS))
     raise UsageError.of("no map that can be moved", type(found).__name__, f"give one of {', '.join(MAPS)}")
 
 
@@ -194,7 +196,7 @@ def fit_map(
     target = np.where(churned, (many + 1.0) / (many + 2.0), 1.0 / (few + 2.0))
     total = weight.sum()
     rate = float((weight * target).sum() / total)
-    columns, fixed, start, build = _FORMS[kind](scores, math.log(rate / (1.0 - rate)))
+    columns, fixed, start, build = _FORMS[kind](scores, round(math.log(rate / (1.0 - rate)), _DIGITS))
     restraint = 1.0 / (_USUAL_SPREAD**2 * (many + few)) if kind == "temperature" else 0.0
 
     def loss(numbers: Floats) -> tuple[float, Floats]:
@@ -210,7 +212,7 @@ def fit_map(
     bounds = [(None, None) if name is None else (_FLATTEST, _STEEPEST) for name in start]
     first = np.array([0.0 if name is None else 1.0 for name in start])
     found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-14})
-    return build([float(number) for number in found.x])
+    return build([round(float(number), _DIGITS) for number in found.x])
 
 
 def _evidence(side: NDArray[np.bool_], weight: Floats, accounts: Positions | None) -> float:
@@ -299,5 +301,5 @@ def follow_level(
         return level, 0.0
     own = None if weights is None else weights[latest]
     apart, variance = level_shift(level.log_odds(raw[latest]), labels[latest], own, accounts[latest])
-    moved = apart * max(0.0, 1.0 - variance / apart**2) if apart else 0.0
+    moved = round(apart * max(0.0, 1.0 - variance / apart**2), _DIGITS) if apart else 0.0
     return shift_map(level, moved), moved
