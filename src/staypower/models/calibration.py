@@ -38,8 +38,8 @@ Labels = NDArray[np.int8]
 Positions = NDArray[np.int64]
 
 _FLATTEST, _STEEPEST = 1e-3, 1e3
-# sums of the same numbers may differ in their last digits: what is sealed does not
-_DIGITS = 9
+# sums of the same numbers, and where a search ends, may differ in their last digits: what is sealed does not
+_DIGITS = 6
 # with fewer held-out accounts of a class the kinds of maps are not compared
 _FEW = 50
 # how far from 1 a temperature is expected to lie, as a standard deviation of its logarithm
@@ -171,9 +171,9 @@ def shift_map(found: CalibrationMap, log_odds: float) -> CalibrationMap:
     if log_odds == 0.0:
         return found
     if isinstance(found, TemperatureMap):
-        return replace(found, shift=round(found.shift + log_odds, _DIGITS))
+        return replace(found, shift=found.shift + log_odds)
     if isinstance(found, SigmoidMap | BetaMap):
-        return replace(found, intercept=round(found.intercept + log_odds, _DIGITS))
+        return replace(found, intercept=found.intercept + log_odds)
     raise UsageError.of("no map that can be moved", type(found).__name__, f"give one of {', '.join(MAPS)}")
 
 
