@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
 from staypower.errors import UsageError, nearest
 from staypower.metrics.probability import log_loss
+from staypower.models.side_by_side import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def logistic_baseline(
     design = _Design.fit(X_train, categorical)
     inputs = design.apply(X_train)
     # one thread: same bits on any machine, and for such small products waiting threads cost more than they save
-    with threadpool_limits(1):
+    with one_blas_thread():
         model = _fit(inputs, churned, weight, _chosen_strength(inputs, churned, weight, groups))
         return np.asarray(model.predict_proba(design.apply(X_test))[:, 1], dtype=np.float64)
 

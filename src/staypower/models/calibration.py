@@ -38,8 +38,6 @@ Labels = NDArray[np.int8]
 Positions = NDArray[np.int64]
 
 _FLATTEST, _STEEPEST = 1e-3, 1e3
-# sums of the same numbers, and where a search ends, may differ in their last digits: what is sealed does not
-_DIGITS = 6
 # with fewer held-out accounts of a class the kinds of maps are not compared
 _FEW = 50
 # how far from 1 a temperature is expected to lie, as a standard deviation of its logarithm
@@ -196,7 +194,7 @@ def fit_map(
     target = np.where(churned, (many + 1.0) / (many + 2.0), 1.0 / (few + 2.0))
     total = weight.sum()
     rate = float((weight * target).sum() / total)
-    columns, fixed, start, build = _FORMS[kind](scores, round(math.log(rate / (1.0 - rate)), _DIGITS))
+    columns, fixed, start, build = _FORMS[kind](scores, math.log(rate / (1.0 - rate)))
     restraint = 1.0 / (_USUAL_SPREAD**2 * (many + few)) if kind == "temperature" else 0.0
 
     def loss(numbers: Floats) -> tuple[float, Floats]:
@@ -212,7 +210,7 @@ def fit_map(
     bounds = [(None, None) if name is None else (_FLATTEST, _STEEPEST) for name in start]
     first = np.array([0.0 if name is None else 1.0 for name in start])
     found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-14})
-    return build([round(float(number), _DIGITS) for number in found.x])
+    return build([float(number) for number in found.x])
 
 
 def _evidence(side: NDArray[np.bool_], weight: Floats, accounts: Positions | None) -> float:
@@ -301,5 +299,5 @@ def follow_level(
         return level, 0.0
     own = None if weights is None else weights[latest]
     apart, variance = level_shift(level.log_odds(raw[latest]), labels[latest], own, accounts[latest])
-    moved = round(apart * max(0.0, 1.0 - variance / apart**2), _DIGITS) if apart else 0.0
+    moved = apart * max(0.0, 1.0 - variance / apart**2) if apart else 0.0
     return shift_map(level, moved), moved

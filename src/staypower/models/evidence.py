@@ -13,7 +13,6 @@ Positions = NDArray[np.int64]
 
 _STEPS = 50
 _CONVERGED = 1e-12
-_DIGITS = 9
 
 
 def sum_by_account(values: Floats, accounts: Positions) -> Floats:
@@ -65,6 +64,4 @@ def level_shift(log_odds: Floats, labels: NDArray[np.int8], weights: Floats | No
         if abs(step) < _CONVERGED:
             break
     surplus = sum_by_account(weight * (churned - expit(log_odds + shift)), accounts)
-    # sums of the same numbers may differ in their last digits: what is sealed does not
-    shift = round(shift, _DIGITS)
     return shift, float(np.square(surplus).sum()) / max(information, 1e-12) ** 2

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
 from staypower.errors import UsageError
 from staypower.models.seal import RESTORE
+from staypower.models.side_by_side import one_blas_thread
 
 if TYPE_CHECKING:
     from staypower.models.training_rows import TrainingRows
@@ -138,7 +138,7 @@ def fit_margin(rows: TrainingRows, categorical: Sequence[int] = (), *, strength:
     """Fit a margin to at most 100,000 evenly spaced rows: a few hundred numbers need no more."""
     rows = _spaced(rows, _MOST_ROWS)
     design = _Design.of(rows.features, categorical)
-    with threadpool_limits(1):  # the same bits for any number of threads
+    with one_blas_thread():
         weights = _newton(design.inputs, rows.labels, rows.weights, strength, None)
     return design.margin(weights)
 
@@ -155,7 +155,7 @@ def choose_strength(rows: TrainingRows, categorical: Sequence[int] = ()) -> floa
             return STRENGTHS[len(STRENGTHS) // 2]
         design, found = _Design.of(trained.features, categorical), None
         for at, strength in enumerate(STRENGTHS):
-            with threadpool_limits(1):
+            with one_blas_thread():
                 # a weaker penalty starts where the stronger one ended
                 found = _newton(design.inputs, trained.labels, trained.weights, strength, found)
             raw = design.margin(found).raw(rows.features[held])

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-__all__ = ["cores", "side_by_side"]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
+
+__all__ = ["cores", "one_blas_thread", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -62,3 +66,58 @@ def side_by_side(jobs: Sequence[Callable[[], T]], *, threads: int = 0) -> list[T
     if failed:
         raise failed[min(failed)]
     return [found[number] for number in range(len(jobs))]
+
+
+@dataclass
+class _Limit:
+    """The limit of BLAS threads, which holds for the whole process: who needs it, and the thread that keeps it for them."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    users: int = 0
+    done: threading.Event = field(default_factory=threading.Event)
+    keeper: threading.Thread | None = None
+
+    def set(self) -> None:
+        """Set the limit in a thread of its own: only the thread that set it can lift it."""
+        self.done, begun = threading.Event(), threading.Event()
+        self.keeper = threading.Thread(target=self._keep, args=(begun,), daemon=True)
+        self.keeper.start()
+        begun.wait()
+
+    def _keep(self, begun: threading.Event) -> None:
+        with threadpool_limits(1):
+            begun.set()
+            self.done.wait()
+
+    def lift(self) -> None:
+        """Lift the limit and wait until it is lifted."""
+        self.done.set()
+        if self.keeper:
+            self.keeper.join()
+
+
+_limit = _Limit()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let matrix products take one thread: they add up in another order for another number of threads.
+
+    The limit is the process's, so the first of several jobs sets it and the last lifts it: a job that ends does not change the
+    sums of one beside it.
+
+    >>> with one_blas_thread(), one_blas_thread():
+    ...     _limit.users
+    2
+    """
+    with _limit.lock:
+        if not _limit.users:
+            _limit.set()
+        _limit.users += 1
+    try:
+        yield
+    finally:
+        with _limit.lock:
+            _limit.users -= 1
+            if not _limit.users:
+                _limit.lift()

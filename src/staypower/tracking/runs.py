@@ -187,6 +187,7 @@ def start_run(
         # a store that is gone must not hide the first error
         with contextlib.suppress(MlflowException, SQLAlchemyError, OSError):
             store.client.set_terminated(run.run_id, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            _fail_models_of_ended_runs(store)
         raise
     store.client.set_terminated(run.run_id, "FINISHED")
 
@@ -197,12 +198,19 @@ def close_dead_runs(store: Store) -> list[str]:
     dead = [run.info.run_id for run in running if _is_dead(run.data.tags.get(_PROCESS, ""))]
     for run_id in dead:
         store.client.set_terminated(run_id, "KILLED")
-    if dead:
-        # a model whose logging began and did not end
-        for model in store.client.search_logged_models([store.experiment_id], filter_string="status = 'PENDING'"):
-            if model.source_run_id in dead:
-                store.client.finalize_logged_model(model.model_id, "FAILED")
+    _fail_models_of_ended_runs(store)
     return dead
+
+
+def _fail_models_of_ended_runs(store: Store) -> None:
+    """Say of models whose logging began and did not end that they failed; a process that died here leaves them to the next."""
+    # the newest will do: older ones were seen by earlier runs. A filter by status finds nothing: stores keep it as a number
+    newest = store.client.search_logged_models(
+        [store.experiment_id], max_results=50, order_by=[{"field_name": "creation_timestamp", "ascending": False}]
+    )
+    for model in (each for each in newest if str(each.status) == "PENDING"):
+        if model.source_run_id and store.client.get_run(model.source_run_id).info.status != "RUNNING":
+            store.client.finalize_logged_model(model.model_id, "FAILED")
 
 
 def _this_process() -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from staypower.models import side_by_side as module
 from staypower.models.binned import BinnedFeatures
 from staypower.models.churn import ChurnClassifier
-from staypower.models.side_by_side import side_by_side
+from staypower.models.side_by_side import one_blas_thread, side_by_side
 
 PARAMETERS = {"objective": "binary", "seed": 0, "verbosity": -1, "feature_pre_filter": False, "min_data_in_leaf": 5}
 
@@ -60,14 +62,19 @@ def test_the_first_error_is_raised_and_nothing_else_is_begun():
     assert not begun
 
 
+def blas_threads() -> set[int]:
+    return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+
 @pytest.mark.parametrize("margin", [True, False])
 def test_a_model_has_the_same_bytes_however_many_trainings_stand_side_by_side(make_history, margin):
     history = make_history(accounts=400, cutoffs=6)
-    accounts, fitted = history.accounts, []
+    accounts, fitted, before = history.accounts, [], blas_threads()
     for threads in (1, 3, None):
         model = ChurnClassifier(n_jobs=threads, margin=margin, max_trees=60)
         fitted.append(model.fit(history.X, history.y, accounts=accounts, cutoffs=history.cutoffs).to_bundle().files())
     assert fitted[0] == fitted[1] == fitted[2]
+    assert blas_threads() == before, "a training leaves the process as it was"
 
 
 def test_taken_rows_have_the_bins_of_all_rows():
@@ -100,3 +107,29 @@ def test_steps_that_are_larger_stand_for_more_trees(make_history):
     assert quick.max_trees == round(grower.max_trees / grower.haste)
     assert grower.trees_for(10, of=quick) == round(10 * grower.haste)
     assert quick.trees_for(grower.trees_for(10, of=quick), of=grower) == 10
+
+
+@pytest.mark.parametrize("ends_first", ["the first", "the second"])
+def test_a_job_that_ends_leaves_the_blas_limit_to_the_one_beside_it(ends_first):
+    before = blas_threads()
+    if before == {1}:
+        pytest.skip("one core: there is no limit to lift")
+    began, end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def beside() -> None:
+        with one_blas_thread():
+            began.set()
+            end.wait(10)
+        ended.set()
+
+    thread = threading.Thread(target=beside, daemon=True)
+    with one_blas_thread() if ends_first == "the second" else nullcontext():
+        thread.start()
+        assert began.wait(10)
+        with one_blas_thread() if ends_first == "the first" else nullcontext():
+            assert blas_threads() == {1}
+            end.set()
+            assert ended.wait(10)
+            assert blas_threads() == {1}
+    thread.join(10)
+    assert blas_threads() == before

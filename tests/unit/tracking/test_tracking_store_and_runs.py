@@ -102,18 +102,40 @@ def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, sealed: Simp
 
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError, "FAILED"), (KeyboardInterrupt, "KILLED"), (SystemExit, "FAILED")])
-def test_a_run_ends_as_its_block_does(shared: Tracker, error: type[BaseException], status: str) -> None:
-    seen = ""
+def test_a_run_ends_as_its_block_does_and_so_does_a_model_half_logged(
+    shared: Tracker, error: type[BaseException], status: str
+) -> None:
+    seen = model = ""
 
     def fail() -> None:
-        nonlocal seen
+        nonlocal seen, model
         with shared.run("train") as run:
-            seen = run.run_id
+            seen, model = run.run_id, begin_a_model(shared, run.run_id)
             raise error
 
     with pytest.raises(error):
         fail()
     assert shared.store.client.get_run(seen).info.status == status
+    assert shared.store.client.get_logged_model(model).status == "FAILED"
+
+
+def begin_a_model(tracker: Tracker, run_id: str) -> str:
+    return tracker.store.client.create_logged_model(tracker.store.experiment_id, "model", source_run_id=run_id).model_id
+
+
+def test_a_model_left_by_a_run_that_ended_fails_at_the_next_start_and_one_of_a_living_run_does_not(shared: Tracker) -> None:
+    """A process may be killed after its run was closed and before its model was."""
+    client = shared.store.client
+    with shared.run("train") as run:
+        pass
+    left = begin_a_model(shared, run.run_id)
+    with shared.run("train") as living:
+        assert client.get_logged_model(left).status == "FAILED"
+        going = begin_a_model(shared, living.run_id)
+        with shared.run("evaluate"):
+            pass
+        assert client.get_logged_model(going).status == "PENDING"
+        client.finalize_logged_model(going, "READY")
 
 
 STALLED = """
