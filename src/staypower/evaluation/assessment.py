@@ -18,21 +18,17 @@ from staypower.evaluation.contacting import FairnessGap, contact_plans, contacte
 from staypower.evaluation.measures import METRICS, estimates_of, measure
 from staypower.evaluation.resampling import estimate, row_weights
 from staypower.evaluation.result import Evaluation, ReliabilityBin
-from staypower.evaluation.row_facts import find_row_facts
+from staypower.evaluation.row_facts import RowFacts
 from staypower.evaluation.rows import BASE_RATE, EvaluationRows, describe_split
 from staypower.evaluation.score_meter import BINS, Campaign, ScoreMeter, WeightedScore
-from staypower.evaluation.settings import CostSettings, EvaluationSettings
+from staypower.evaluation.settings import CostSettings
 from staypower.evaluation.slices import SliceMeter, partitions, slice_measures, worst_slice
 from staypower.evaluation.wording import notes_of
-from staypower.features.settings import FeatureSettings
-from staypower.labels.settings import LabelSettings
 from staypower.metrics.profit import Profit, maximum_profit_of
 from staypower.metrics.ranking import Tally
 from staypower.metrics.risk import high_risk_above
 from staypower.models.prior import prior_of
-from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.numbers import count, percent
-from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -302,36 +298,22 @@ def _check_settings(train_base_rate: float | None, capacity: int | None, bootstr
 def evaluate_model(
     dataset: Dataset,
     probability: NDArray[np.float64],
-    tables: Tables,
+    facts: RowFacts,
     *,
-    label: LabelSettings,
-    features: FeatureSettings,
-    evaluation: EvaluationSettings,
     costs: CostSettings,
-    portfolio: PortfolioSettings,
     capacity: int | None,
+    bootstrap: int,
     known: Collection[str] | None = None,
     prior: Prior | None = None,
     calibrated_base_rate: float = float("nan"),
     seed: int = 0,
-    threads: int = 2,
 ) -> Evaluation:
-    """Evaluate a model's probabilities on the test rows.
+    """Evaluate a model's probabilities on the test rows, of which `facts` tell what is known besides their features.
 
     With a `prior`, the probabilities corrected from `calibrated_base_rate` to it are shown as well. `known` are the accounts
     that the model was trained on; by default those of this data set's training.
     """
     test, trained = dataset.part("test"), dataset.part("training", "calibration")
-    facts = find_row_facts(
-        test,
-        tables,
-        label=label,
-        features=features,
-        evaluation=evaluation,
-        costs=costs,
-        portfolio=portfolio,
-        threads=threads,
-    )
     scores = {MODEL: probability, **score_baselines(test, facts)}
     remarks = [*facts.remarks, *left_out(scores)]
     if prior is not None:
@@ -355,7 +337,7 @@ def evaluate_model(
         known_accounts=np.array([account in seen for account in test.accounts], dtype=np.bool_),
         remarks=[*remarks, *sample_remarks(dataset.sampling, capacity)],
         variants={_CORRECTED} & set(scores),
-        bootstrap=evaluation.bootstrap,
+        bootstrap=bootstrap,
         seed=seed,
     )
 

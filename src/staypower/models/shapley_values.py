@@ -65,15 +65,7 @@ def explain_rows(features, forest, width, contributions, raw):  # type: ignore[n
         for block in range(len(values)):
             for row in range(width):
                 scores[block, row] += forest.tree_value[tree]
-            for split in range(forest.tree_splits[tree], forest.tree_splits[tree + 1]):
-                begin, end = forest.split_words[split]
-                _decide(
-                    values[block, forest.split_column[split]],
-                    forest.split_rule[split],
-                    forest.split_threshold[split],
-                    forest.words[begin:end],
-                    goes_left[split - forest.tree_splits[tree]],
-                )
+            _decide_splits(values[block], forest, tree, goes_left)
             depth = 0
             for branch in range(forest.tree_branches[tree], forest.tree_branches[tree + 1]):
                 level = forest.branch_level[branch]
@@ -119,15 +111,7 @@ def score_rows(features, forest, width, raw):  # type: ignore[no-untyped-def]
         for block in range(len(values)):
             for row in range(width):
                 scores[block, row] += forest.tree_value[tree]
-            for split in range(forest.tree_splits[tree], forest.tree_splits[tree + 1]):
-                begin, end = forest.split_words[split]
-                _decide(
-                    values[block, forest.split_column[split]],
-                    forest.split_rule[split],
-                    forest.split_threshold[split],
-                    forest.words[begin:end],
-                    goes_left[split - forest.tree_splits[tree]],
-                )
+            _decide_splits(values[block], forest, tree, goes_left)
             for branch in range(forest.tree_branches[tree], forest.tree_branches[tree + 1]):
                 level, earlier = forest.branch_level[branch], forest.branch_earlier[branch]
                 _take(level, earlier, forest.branch_right[branch], goes_left[forest.branch_split[branch]], takes)
@@ -150,6 +134,21 @@ def _blocks(features, used, width):  # type: ignore[no-untyped-def]
             value = features[row, used[column]]
             values[row // width, column, row % width] = 0.0 if abs(value) <= _ZERO else value
     return values
+
+
+@jit
+def _decide_splits(values, forest, tree, goes_left):  # type: ignore[no-untyped-def]
+    """Write for each split of a tree which rows go left."""
+    first = forest.tree_splits[tree]
+    for split in range(first, forest.tree_splits[tree + 1]):
+        begin, end = forest.split_words[split]
+        _decide(
+            values[forest.split_column[split]],
+            forest.split_rule[split],
+            forest.split_threshold[split],
+            forest.words[begin:end],
+            goes_left[split - first],
+        )
 
 
 @jit

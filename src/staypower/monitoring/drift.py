@@ -29,7 +29,7 @@ from staypower.tables import BucketedTables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Drift", "Stretch", "compare_seen", "drift_since_training", "find_drift", "reference_for", "stretches_before"]
+__all__ = ["Drift", "Stretch", "compare_seen", "cutoffs_to_compare", "drift_since_training", "find_drift", "stretches_before"]
 
 _SHOWN = 15  # rows of the text
 _TIMES_USUAL = 2.0
@@ -143,7 +143,7 @@ def find_drift(
     features = _rows(names, then, now, categories, earlier)
     pairs = [(np.asarray(a[TWIN_PROBABILITY]), np.asarray(b[TWIN_PROBABILITY]), times) for a, b, times in earlier]
     score = pd.DataFrame([_row("score", (score_then, score_now), pairs, category=False)])
-    return Drift(_judged(features), _judged(score), then_words, now_words, len(then), len(now))
+    return Drift(_with_verdicts(features), _with_verdicts(score), then_words, now_words, len(then), len(now))
 
 
 def _rows(
@@ -157,7 +157,7 @@ def _rows(
     return pd.DataFrame(rows)
 
 
-def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+def _with_verdicts(rows: pd.DataFrame) -> pd.DataFrame:
     """Adjust the p-values of several features for their number, say what moved, and sort by how much."""
     found = rows.assign(p=adjusted(rows["p"].to_numpy(dtype=np.float64)))
     sure = found["p"] <= LEVEL
@@ -215,11 +215,16 @@ def drift_since_training(
     trained = ModelAge.of(bundle).trained_until
     if not before(np.array([trained]), cutoff).all():
         return None
-    then, first = reference_for(trained, cutoff), tables.first
-    usual = [] if first is None else stretches_before(then, cutoff, first)
-    asked = [then, cutoff, *(at for one in usual for at in (one.first, one.last))]
+    then, usual, asked = cutoffs_to_compare(trained, cutoff, tables.first)
     seen = look_at(asked, bundle, tables, label, folder=folder, threads=threads)
     return compare_seen(bundle, seen, then, cutoff, usual, segments)
+
+
+def cutoffs_to_compare(trained: int, cutoff: int, first: int | None) -> tuple[int, list[Stretch], list[int]]:
+    """Return the cutoff to compare with, the stretches that show what is usual, and every cutoff to look at."""
+    then = reference_for(trained, cutoff)
+    usual = [] if first is None else stretches_before(then, cutoff, first)
+    return then, usual, [then, cutoff, *(at for each in usual for at in (each.first, each.last))]
 
 
 def compare_seen(
@@ -267,7 +272,7 @@ def _by_segment(
             parts[f"{name} {word}"] = rows
     if not parts:
         return {}
-    together = _judged(pd.concat([rows.assign(segment=name) for name, rows in parts.items()], ignore_index=True))
+    together = _with_verdicts(pd.concat([rows.assign(segment=name) for name, rows in parts.items()], ignore_index=True))
     return {name: together[together["segment"] == name].drop(columns="segment") for name in parts}
 
 

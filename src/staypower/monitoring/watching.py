@@ -17,7 +17,7 @@ from staypower.labels.churn import Labels, find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle
-from staypower.monitoring.drift import compare_seen, reference_for, stretches_before
+from staypower.monitoring.drift import compare_seen, cutoffs_to_compare
 from staypower.monitoring.expected import Expected, Spread, expect, observe
 from staypower.monitoring.result import Monitoring, Month
 from staypower.monitoring.sight import ACCOUNT, PROBABILITY, TWIN_PROBABILITY, Seen, look_at
@@ -48,11 +48,9 @@ def watch(
 ) -> Monitoring:
     """Monitor a model at a cutoff; its earlier scores are those that it would have given, one cutoff every so many days."""
     age, segments = ModelAge.of(bundle), segments_of(Catalogue.of(bundle.learned))
-    then, first = reference_for(age.trained_until, cutoff), tables.first
-    usual = [] if first is None else stretches_before(then, cutoff, first)
+    then, usual, asked = cutoffs_to_compare(age.trained_until, cutoff, tables.first)
     mature = _mature(age, label, cutoff, tables.observed_until, every)
     tested = [instant_of(text) for text in bundle.metadata["cutoffs"]["test"]]
-    asked = [then, cutoff, *(at for one in usual for at in (one.first, one.last))]
     narrow = dict.fromkeys((*mature, *tested), segments)
     seen = look_at(asked, bundle, tables, label, folder=folder, threads=threads, narrow=narrow)
     drift = compare_seen(bundle, seen, then, cutoff, usual, segments)

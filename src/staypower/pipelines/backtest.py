@@ -22,7 +22,6 @@ from staypower.evaluation.assessment import sample_remarks, sampled_capacity
 from staypower.evaluation.backtest import Backtest
 from staypower.evaluation.baselines import left_out, probabilities, score_baselines
 from staypower.evaluation.folds import POOLED_SPLIT, FoldPredictions, backtest_of, predict_by_halves
-from staypower.evaluation.row_facts import find_row_facts
 from staypower.models.fitting import fit_classifier
 from staypower.pipelines.arguments import (
     SettingsLike,
@@ -33,7 +32,7 @@ from staypower.pipelines.arguments import (
     tables_from,
     with_health_score,
 )
-from staypower.pipelines.preparing import open_to_train, probed_tracker, tracker_of
+from staypower.pipelines.preparing import facts_of, open_to_train, probed_tracker, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import Tables, fingerprint
@@ -185,16 +184,7 @@ def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldP
     # by cutoff, and by account within: the same order in every fold
     order = tested.index[np.argsort(tested.cutoffs, kind="stable")]
     seen = set(trained.accounts)
-    facts = find_row_facts(
-        fresh,
-        tables,
-        label=settings.label,
-        features=settings.features,
-        evaluation=settings.evaluation,
-        costs=settings.costs,
-        portfolio=settings.portfolio,
-        threads=settings.model.threads or 2,
-    )
+    facts = facts_of(fresh, tables, settings)
     halves = predict_by_halves(
         dataset,
         first,

@@ -30,7 +30,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.preparing import open_to_train, probed_tracker
+from staypower.pipelines.preparing import facts_of, open_to_train, probed_tracker
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
@@ -143,18 +143,14 @@ def evaluate(
         evaluation = evaluate_model(
             dataset,
             shown.predict(test.X[list(bundle.feature_names)], test.accounts),
-            tables,
-            label=settings.label,
-            features=settings.features,
-            evaluation=settings.evaluation,
+            facts_of(test, tables, settings),
             costs=settings.costs,
-            portfolio=settings.portfolio,
             capacity=settings.capacity,
+            bootstrap=settings.evaluation.bootstrap,
             known=training_accounts(bundle, shown, tables, settings.label),
             prior=target,
             calibrated_base_rate=bundle.trained_base_rate if shown is bundle else float(shown.metadata["base_rate"]),
             seed=settings.model.seed,
-            threads=settings.model.threads or 2,
         )
     tags = {"split": dataset.plan.split, "model_version": place.version}
     with (

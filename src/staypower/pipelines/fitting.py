@@ -22,6 +22,7 @@ from staypower.models.age import ModelAge
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
+from staypower.pipelines.preparing import facts_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
 from staypower.scoring.sealing import seal
@@ -75,15 +76,11 @@ def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: 
         evaluation = evaluate_model(
             dataset,
             twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
-            tables,
-            label=settings.label,
-            features=settings.features,
-            evaluation=settings.evaluation,
+            facts_of(dataset.part("test"), tables, settings),
             costs=settings.costs,
-            portfolio=settings.portfolio,
             capacity=settings.capacity,
+            bootstrap=settings.evaluation.bootstrap,
             seed=settings.model.seed,
-            threads=settings.model.threads or 2,
         )
         importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
         evaluation = replace(evaluation, importance=importance)

@@ -13,10 +13,12 @@ import pandas as pd
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
+from staypower.dataset.building import DatasetRows
 from staypower.dataset.sampled_tables import open_sample, resolve_sampling
 from staypower.dataset.sampling import Sampling
 from staypower.engines.opening import Opened
 from staypower.errors import Problem, UsageError
+from staypower.evaluation.row_facts import RowFacts, find_row_facts
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "engine_of_cluster",
+    "facts_of",
     "open_to_train",
     "prepare_scorer",
     "probed_tracker",
@@ -61,6 +64,20 @@ def open_to_train(
         cache=settings.output_folder / "cache",
         progress=progress,
         as_of=as_of,
+    )
+
+
+def facts_of(rows: DatasetRows, tables: Tables, settings: Settings) -> RowFacts:
+    """Look up what an evaluation needs to know of rows besides their features."""
+    return find_row_facts(
+        rows,
+        tables,
+        label=settings.label,
+        features=settings.features,
+        evaluation=settings.evaluation,
+        costs=settings.costs,
+        portfolio=settings.portfolio,
+        threads=settings.model.threads or 2,
     )
 
 

@@ -86,8 +86,9 @@ def sections(chosen):
 
 def evaluated(dataset, tables, chosen, probability, **more):
     base_rate = calibrated_base_rate(dataset)
-    given = {**sections(chosen), "capacity": chosen.capacity, "calibrated_base_rate": base_rate, **more}
-    return evaluate_model(dataset, probability, tables, **given)
+    given = {"costs": chosen.costs, "capacity": chosen.capacity, "bootstrap": chosen.evaluation.bootstrap, **more}
+    known = find_row_facts(dataset.part("test"), tables, **sections(chosen))
+    return evaluate_model(dataset, probability, known, calibrated_base_rate=base_rate, **given)
 
 
 def halves_of(dataset, chosen, rows):
