@@ -23,13 +23,16 @@ from typing import Any
 
 import numpy as np
 import yaml
-from strangers import COMPANIES
+from fourth_strangers import FOURTH
+from strangers import COMPANIES as EARLIER
 
 import staypower
 from staypower.errors import UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
+
+COMPANIES = {**EARLIER, **{company.__name__: company for company in FOURTH}}
 
 # how a source is read, which is right when its columns are
 _READING = {
