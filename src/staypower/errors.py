@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
 
 from staypower.addresses import shown_in
 
@@ -54,6 +53,10 @@ class Problem:
         return f"{self.problem}: {self.value}. Fix: {self.fix.rstrip('.')}."
 
 
+class DataProblem(Problem):
+    """A problem of data that can be read: what is wrong lies in the values, not in how they are given."""
+
+
 class UsageError(Exception):
     """What the user gave cannot be used; every problem at once.
 
@@ -68,11 +71,15 @@ class UsageError(Exception):
     file not found: data/usage.csv. Fix: check the path.
     """
 
-    exit_code: ClassVar[ExitCode] = ExitCode.UNUSABLE
-
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """2, and 1 where the data could be read and nothing but their values is wrong."""
+        found = self.problems and all(isinstance(problem, DataProblem) for problem in self.problems)
+        return ExitCode.FOUND if found else ExitCode.UNUSABLE
 
     @classmethod
     def of(cls, problem: str, value: object, fix: str) -> UsageError:
@@ -83,7 +90,10 @@ class UsageError(Exception):
 class RefusedData(UsageError):  # noqa: N818 - what was done to the data, not an error of the program
     """The data can be read, but are not like those that the model was trained on; every breach at once."""
 
-    exit_code: ClassVar[ExitCode] = ExitCode.FOUND
+    @property
+    def exit_code(self) -> ExitCode:
+        """1: it was looked at, and found against the data."""
+        return ExitCode.FOUND
 
 
 _ROOM = "free some space there, or name another place"

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
-from staypower.errors import Problem, UsageError
+from staypower.errors import DataProblem, Problem, UsageError
 from staypower.results.numbers import plural
 from staypower.schemas import SCHEMAS, Column, Kind
 from staypower.sources.advice import fix_numbers, fix_times
@@ -27,7 +27,7 @@ from staypower.sources.parquet_files import read_parquet
 from staypower.sources.planning import Plan, PlannedColumn, UnplannedError, is_technical, plan_source
 from staypower.sources.queries import BAD_NUMBER, NO_CLOCK, NO_ZONE, Query
 from staypower.sources.settings import Joins, TableSource
-from staypower.sources.values import DECIMAL_COMMA
+from staypower.sources.values import DECIMAL_COMMA, quoted_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +41,7 @@ ARROW_TYPES: Mapping[Kind, pa.DataType] = {
 }
 DAMAGED_ID = r"^[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}$"  # how a spreadsheet writes a long number
 LONG_ID = 16  # digits that a fraction does not hold exactly
+_COMMA, _POINT = f"^({DECIMAL_COMMA})$", r"^[+-]?(0|[1-9][0-9]*)\.[0-9]+$"
 EARLIEST, LATEST = instant_of("1900-01-01"), instant_of("9999-12-31", end=True)
 
 
@@ -127,6 +128,8 @@ def extract(table: str, source: TableSource, opened: OpenSource, plan: Plan, pla
     for column in plan.columns:
         reader = _Reader(table, column, query, raw, found, place)
         kind = column.kind or kind_of_texts(raw.column(column.name), source.decimal)
+        if column.kind is None and written_with_points(raw.column(column.name), source.decimal):
+            reader.refuse_points()
         columns[column.name] = reader.read(kind)
         found.kinds[column.name] = kind
         found.findings += reader.facts.findings(table, column.name)
@@ -157,10 +160,17 @@ class _Reader:
         texts = raw if pa.types.is_dictionary(raw.type) else raw.cast(pa.string())
         return self.ids(texts) if kind == "id" else texts
 
-    def problem(self, count: int, what: str, condition: str, fix: str) -> None:
+    def problem(self, count: int, what: str, condition: str, fix: str, kind: type[Problem] = Problem) -> None:
         shown = ", ".join(self.query.values_where(self.column, condition))
         value = f"{self.place}.{self.column.name}: {count:,} of {self.raw.num_rows:,} values, such as {shown}"
-        self.found.problems.append(Problem(f"{self.column.written} holds values that are not {what}", value, fix))
+        self.found.problems.append(kind(f"{self.column.written} holds values that are not {what}", value, fix))
+
+    def refuse_points(self) -> None:
+        """Refuse an attribute of numbers with a decimal point in a source of decimal commas; 12.50 must not become a word."""
+        pointed = pc.invert(pc.match_substring_regex(pc.utf8_trim_whitespace(self.raw.column(self.column.name)), _COMMA))
+        fix = f"{self.query.fix(self.column, fix_numbers)}, or `columns: {{{self.column.name}: text}}` if they are words"
+        condition = f"NOT regexp_full_match(trim(given), {quoted_text(DECIMAL_COMMA)})"
+        self.problem(int(pc.sum(pointed).as_py()), "numbers with a decimal comma", condition, fix)
 
     def times(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         instants = _as_int64(raw)
@@ -223,7 +233,7 @@ class _Reader:
         damaged = int(pc.sum(pc.match_substring_regex(raw.cast(pa.string()), DAMAGED_ID)).as_py() or 0)
         if damaged:
             fix = "export again with the column as text: a spreadsheet has cut the digits, so different ids became one"
-            self.problem(damaged, "whole ids", f"regexp_full_match(given, '{DAMAGED_ID}')", fix)
+            self.problem(damaged, "whole ids", f"regexp_full_match(given, '{DAMAGED_ID}')", fix, DataProblem)
         if self.column.value.kind == "number" and not self.column.value.whole:
             long = int(pc.sum(pc.greater_equal(pc.utf8_length(raw), LONG_ID)).as_py() or 0)
             self.facts = ColumnFacts("id", 0, long=long)
@@ -271,11 +281,21 @@ def kind_of_texts(column: pa.ChunkedArray, decimal: str) -> Kind:
     return "number"
 
 
+def written_with_points(column: pa.ChunkedArray, decimal: str) -> bool:
+    """Say whether texts of a source with decimal commas are all numbers, some of them with a decimal point."""
+    if decimal != "," or not pa.types.is_string(column.type):
+        return False
+    texts = pc.utf8_trim_whitespace(column).drop_null()
+    if pc.all(pc.match_substring_regex(texts, _COMMA)).as_py() is not False:
+        return False
+    return bool(pc.all(pc.match_substring_regex(texts, f"{_COMMA}|{_POINT}")).as_py())
+
+
 def texts_as_numbers(column: pa.ChunkedArray, decimal: str) -> pa.ChunkedArray:
     """Read texts as numbers; an Arrow error when one is not a number."""
     trimmed = pc.utf8_trim_whitespace(column)
     if decimal == ",":
-        if not pc.all(pc.match_substring_regex(trimmed, f"^{DECIMAL_COMMA}$")).as_py():
+        if not pc.all(pc.match_substring_regex(trimmed, _COMMA)).as_py():
             raise pa.ArrowInvalid("a number is not written with a decimal comma")
         trimmed = pc.replace_substring(pc.replace_substring(trimmed, ".", ""), ",", ".")
     return pc.cast(trimmed, pa.float64())

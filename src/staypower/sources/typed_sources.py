@@ -27,6 +27,7 @@ from staypower.sources.extracting import (
     extract,
     kind_of_texts,
     name_left_attributes,
+    written_with_points,
 )
 from staypower.sources.findings import Counted
 from staypower.sources.opening import OpenSource
@@ -41,12 +42,13 @@ _BATCH = 100_000
 def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> dict[str, ColumnFacts]:
     """Ask a source what its planned columns are."""
     query = Query(source, opened, plan)
-    kinds = {column.name: column.kind or _kind(query, column, place) for column in plan.columns}
+    texts = {column.name: _distinct(query, column, place) for column in plan.columns if column.kind is None}
+    kinds = {column.name: column.kind or kind_of_texts(texts[column.name], source.decimal) for column in plan.columns}
     asked = {column.name: _questions(query, column, kinds[column.name]) for column in plan.columns}
     every = [f"{sql} AS {quoted_name(f'{name} {what}')}" for name, each in asked.items() for what, sql in each.items()]
     answers = _ask(query, f"SELECT {', '.join(every)} FROM ({_raw(query, plan.columns)})", place).to_pylist()[0]
     facts: dict[str, ColumnFacts] = {}
-    bad: list[PlannedColumn] = []
+    bad = [column for column in plan.columns if column.kind is None and written_with_points(texts[column.name], source.decimal)]
     for column in plan.columns:
         counts = {what: int(answers[f"{column.name} {what}"] or 0) for what in asked[column.name]}
         if counts.pop("wrong", 0):
@@ -73,10 +75,10 @@ def _ask(query: Query, sql: str, place: str) -> pa.Table:
         raise
 
 
-def _kind(query: Query, column: PlannedColumn, place: str) -> Kind:
-    """Read the kind of a column of texts off its distinct values."""
+def _distinct(query: Query, column: PlannedColumn, place: str) -> pa.ChunkedArray:
+    """Fetch the distinct values of a column of texts."""
     distinct = f"SELECT DISTINCT {quoted_name(column.name)} FROM ({_raw(query, [column])})"
-    return kind_of_texts(_ask(query, distinct, place).column(0), query.source.decimal)
+    return _ask(query, distinct, place).column(0)
 
 
 def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str]:

@@ -153,9 +153,51 @@ def test_a_decimal_comma_does_not_take_an_english_number():
     assert table.numbers("amount").tolist() == [1234.5, 1234567.0, 7.5]
 
 
-def test_ids_that_a_spreadsheet_cut_are_an_error():
-    with pytest.raises(UsageError, match="a spreadsheet has cut the digits"):
+@pytest.mark.parametrize("words", [["12.50", "99.90", "7.00"], ["1,50", "12.50", None], ["-0.5", "1.234"]])
+def test_an_attribute_with_decimal_points_is_refused_where_commas_are_declared(tmp_path, words):
+    """Memory and disk; the fix makes numbers, and words may be kept as such."""
+    file = tmp_path / "c.csv"
+    pd.DataFrame({"account_id": list("abc")[: len(words)], "signed_up_at": "2024-01-01", "Umsatz": words}).to_csv(
+        file, sep=";", index=False
+    )
+
+    def accounts(**more):
+        source = TableSource.model_validate({"source": "c.csv", "decimal": ",", "static": ["Umsatz"], **more})
+        tables, _ = read_tables({"accounts": [source]}, folder=tmp_path, observed_until="2025-01-01")
+        return tables["accounts"]
+
+    with pytest.raises(UsageError, match="not numbers with a decimal comma") as error:
+        accounts()
+    assert error.value.exit_code == 2
+    bad = [word for word in words if word and not re.fullmatch(r"-?\d+(,\d+|\.\d{3})?", word)]
+    assert f"{len(bad)} of {len(words)} values" in str(error.value)
+    assert all(repr(word) in str(error.value) for word in bad)
+    source = TableSource.model_validate({"source": "c.csv", "decimal": ",", "static": ["Umsatz"]})
+    with pytest.raises(UsageError, match="not numbers with a decimal comma"):
+        write_buckets({"accounts": [source]}, folder=tmp_path, into=tmp_path / "b", buckets=2, memory=10**9)
+    (rule,) = re.findall(r"write `(.*)`, or", str(error.value))
+    wanted = [float(word.replace(",", ".")) for word in words if word and word != "1.234"]
+    found = [number for number in accounts(Umsatz=rule).numbers("Umsatz").tolist() if number == number]
+    assert found[: len(wanted)] == wanted
+    assert accounts(columns={"Umsatz": "text"}).texts("Umsatz")[0] == words[0]
+
+
+def test_versions_and_codes_are_words_where_commas_are_declared(tmp_path):
+    rows = {"account_id": ["a", "b"], "signed_up_at": "2024-01-01", "version": ["1.10.2", "2.5"], "code": ["01.5", "2.5"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "c.csv", sep=";", index=False)
+    source = TableSource.model_validate({"source": "c.csv", "decimal": ",", "static": ["version", "code"]})
+    tables, _ = read_tables({"accounts": [source]}, folder=tmp_path, observed_until="2025-01-01")
+    assert tables["accounts"].texts("code").tolist() == ["01.5", "2.5"]
+
+
+def test_ids_that_a_spreadsheet_cut_are_an_error_of_the_data():
+    with pytest.raises(UsageError, match="a spreadsheet has cut the digits") as error:
         read(["2024-01-01", "2024-01-02"], account_id="'1.00E+14'")
+    assert error.value.exit_code == 1
+    # with something that cannot be read, the input is not usable
+    with pytest.raises(UsageError, match="a spreadsheet has cut the digits") as error:
+        read(["2024-01-01", "never"], account_id="'1.00E+14'")
+    assert error.value.exit_code == 2
 
 
 def test_amounts_in_several_currencies_are_not_added_up(tmp_path):
