@@ -21,7 +21,7 @@ FOLDER = ROOT / "docs" / "json"
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "check": ("check",),
     "features": ("features",),
-    "train": ("train",),
+    "train": ("train", "--set", "model.num_leaves=4"),  # another model than the first, for what compares both
     "evaluate": ("evaluate",),
     "score": ("score", "--output", "scores.parquet"),
     "explain": ("explain",),
@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "audit": ("audit",),
     "report": ("report",),
     "models-list": ("models", "list"),
+    "models-compare": ("models", "compare", "1", "2"),
     "config-show": ("config", "show"),
 }
 _WORD = re.compile(r"[a-z][a-z0-9_]*")

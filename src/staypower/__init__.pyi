@@ -10,6 +10,7 @@ from staypower.pipelines.arguments import read_tables as read_tables
 from staypower.pipelines.audit import audit as audit
 from staypower.pipelines.backtest import backtest as backtest
 from staypower.pipelines.check import check as check
+from staypower.pipelines.compare import compare as compare
 from staypower.pipelines.demo import demo as demo
 from staypower.pipelines.evaluate import evaluate as evaluate
 from staypower.pipelines.explain import explain as explain

@@ -79,6 +79,7 @@ COMMANDS = [
         {"version": "3", "force": True, "reason": "better"},
     ),
     (["models", "promote", "3"], "models", "promote", {"version": "3", "force": False, "reason": ""}),
+    (["models", "compare", "1", "2"], "compare", "compare", {"first": "1", "second": "2", "cutoff": None}),
     (["models", "rollback"], "models", "rollback", {}),
     (["models", "verify", "2", "--as-of", "2025-01-01"], "verify", "verify", {"version": "2", "as_of": "2025-01-01"}),
 ]

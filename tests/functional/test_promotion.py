@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema
 import mlflow
 import pytest
 from command_line import run
 
+from staypower.config.loading import load_config
+from staypower.evaluation.comparison import compare_models
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import read_champion, read_versions
+from staypower.pipelines.arguments import read_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -75,6 +80,40 @@ def test_training_says_what_promoting_would_do(contest: SimpleNamespace) -> None
     record = read_versions(contest.root / "models", "demo")["2"]
     assert record.facts["tested_at"] == "2025-01-02 to 2025-03-03"
     assert record.unfit == ""
+
+
+def test_two_versions_are_compared_on_rows_that_neither_has_seen(contest: SimpleNamespace) -> None:
+    code, out, _ = run("models", "compare", "1", "2", *contest.common, "--json", "-q")
+    assert code == 0
+    told = json.loads(out)
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "json" / "models-compare.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(told)
+    assert (told["first"], told["second"], told["test"]["seen_by"]) == ("1", "2", None)
+    assert told["test"]["cutoffs"] == ["2025-01-02", "2025-02-01", "2025-03-03"]
+    assert told["test"]["verdict"].startswith("version 2 is better than the champion, version 1")
+    sealed = read_bundle(contest.root / "models" / "demo" / "2")
+    assert told["test"]["metrics"]["auroc"]["second"] == pytest.approx(sealed.metadata["metrics"]["auroc"])
+    levers = {row["lever"]: row for row in told["scores"]["levers"]}
+    # the first version reads nothing that has a lever but what the profile says
+    assert levers["engagement"]["before"] == 0.0 < levers["engagement"]["after"]
+    total = sum(row["mean_change"] for row in told["scores"]["levers"])
+    assert total == pytest.approx(told["scores"]["mean_change"])
+    assert sum(row["accounts"] for row in told["scores"]["bands"]) > 0
+    code, out, err = run("models", "compare", "1", "best", *contest.common, "-q")
+    assert (code, out) == (2, "")
+    assert "not a version of a model: second: 'best'" in err
+
+
+def test_what_one_version_has_seen_is_said(contest: SimpleNamespace) -> None:
+    settings = load_config(contest.common[1], contest.common[3::2])
+    bundles = [read_bundle(contest.root / "models" / "demo" / version) for version in ("1", "2")]
+    plan = bundles[1].metadata["cutoffs"]
+    seen = replace(bundles[1], metadata={**bundles[1].metadata, "cutoffs": {**plan, "calibration": plan["test"]}})
+    tables, asked = read_tables(settings), {"label": settings.label, "cutoffs": settings.cutoffs}
+    refused = compare_models(tables, challenger=("2", seen), champion=("1", bundles[0]), **asked)
+    assert "no cutoff with a complete outcome is later than their training" in refused.obstacle
+    found = compare_models(tables, challenger=("2", seen), champion=("1", bundles[0]), **asked, seen=True)
+    assert (found.seen_by, found.wins, len(found.cutoffs)) == ("2", False, 3)
 
 
 # the tests below follow one another, as promotions do

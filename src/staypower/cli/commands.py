@@ -34,7 +34,7 @@ Completion of commands and options:
 """
 
 app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", epilog=_COMPLETION, **_LOOK)  # type: ignore[arg-type]
-models_app = typer.Typer(help="List the trained models; promote, roll back, verify or log them.", **_LOOK)  # type: ignore[arg-type]
+models_app = typer.Typer(help="List the trained models; compare, promote, roll back, verify or log them.", **_LOOK)  # type: ignore[arg-type]
 config_app = typer.Typer(help="Look at the settings.", **_LOOK)  # type: ignore[arg-type]
 app.add_typer(models_app, name="models")
 app.add_typer(config_app, name="config")
@@ -274,6 +274,19 @@ def report(
 )
 def list_models() -> None:
     """List every trained version with its metrics, and which one is the champion."""
+
+
+@command(
+    models_app,
+    job="pipelines.compare.compare",
+    examples=["staypower models compare 1 2", "staypower models compare 1 2 --cutoff 2025-07-01 --json"],
+)
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A version.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one; differences are B minus A.")],
+    cutoff: Cutoff = None,
+) -> None:
+    """Compare two versions: metrics on the same later rows, levers, and whose risk band and first reason differ."""
 
 
 @command(

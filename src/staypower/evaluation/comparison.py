@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +58,10 @@ class Comparison(Result):
         For each metric challenger minus champion, with the interval of a paired bootstrap over accounts.
     too_little : str
         What there is too little of for a decision; empty when there is enough.
+    seen_by : str
+        The version that was trained on outcomes of these cutoffs, where there were no others; empty when neither was.
+    against_champion : bool, default True
+        Whether the second of the two is the champion, rather than any other version.
 
     Examples
     --------
@@ -75,11 +79,13 @@ class Comparison(Result):
     values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     differences: Mapping[str, Estimate] = field(default_factory=dict)
     too_little: str = ""
+    seen_by: str = ""
+    against_champion: bool = True
 
     @property
     def wins(self) -> bool:
         """Whether the challenger's log loss is lower by more than chance: the whole interval lies below 0."""
-        if self.obstacle or self.too_little:
+        if self.obstacle or self.too_little or self.seen_by:
             return False
         found = self.differences[DECISIVE]
         return found.excludes(0.0) and found.value < 0
@@ -87,11 +93,15 @@ class Comparison(Result):
     @property
     def verdict(self) -> str:
         """What was found, in one sentence."""
-        who, other = f"version {self.challenger}", f"the champion, version {self.champion}"
+        who = f"version {self.challenger}"
+        other = f"{'the champion, ' if self.against_champion else ''}version {self.champion}"
         if self.obstacle:
             return f"{who} was not compared with {other}: {self.obstacle}"
         if self.too_little:
             return f"{who} is not significantly better than {other}: {self.too_little}"
+        if self.seen_by:
+            saw = f"version {self.seen_by} was trained on outcomes of these cutoffs, so its figures are too good"
+            return f"{who} cannot be compared fairly with {other}: {saw}"
         metric, found = METRICS[DECISIVE], self.differences[DECISIVE]
         figure = f"{metric.label} {metric.write_difference(found, more=1)} on later cutoffs"
         if self.wins:
@@ -111,7 +121,8 @@ class Comparison(Result):
         if not self.differences:
             return [self.verdict]
         when, accounts = describe_cutoffs(self.cutoffs), plural(self.accounts, "account")
-        rows = f"Both on the same {count(self.rows)} rows of {accounts} at {when}; {count(self.churned)} churned."
+        unseen = "" if self.seen_by else ", whose outcomes neither was trained on"
+        rows = f"Both on the same {count(self.rows)} rows of {accounts} at {when}{unseen}; {count(self.churned)} churned."
         lines = []
         for name, found in self.differences.items():
             metric, (champion, challenger) = METRICS[name], self.values[name]
@@ -148,6 +159,7 @@ class Comparison(Result):
             "champion": self.champion,
             "wins": self.wins,
             "verdict": self.verdict,
+            "seen_by": self.seen_by or None,
             "cutoffs": [text_of(cutoff) for cutoff in self.cutoffs],
             "rows": self.rows,
             "accounts": self.accounts,
@@ -181,11 +193,13 @@ def compare_models(
     seed: int = 0,
     threads: int = 2,
     cache: MatrixCache | None = None,
+    seen: bool = False,
 ) -> Comparison:
     """Measure two versions on the cutoffs that are mature now and later than anything that either was evaluated with.
 
     Where a model that scores was trained on its own test, too, its twin stands for it: the comparison is of two ways of
-    training, at cutoffs that neither has seen.
+    training, at cutoffs that neither has seen. With `seen`, cutoffs that one has seen will do where there are no others, and
+    the comparison says which one.
     """
     versions = challenger[0], champion[0]
     bundles = challenger[1], champion[1]
@@ -197,8 +211,12 @@ def compare_models(
             require_what_is_read(Catalogue.of(bundle.learned), tables)
     except UsageError as error:
         return not_compared(*versions, problems_of(error))
-    until = max(ModelAge.of(bundle).evaluated_until for bundle in bundles)
+    known = [ModelAge.of(bundle).evaluated_until for bundle in bundles]
+    until, seen_by = max(known), ""
     later = _later_cutoffs(label.outcome, cutoffs, until, tables.observed_until)
+    if seen and not len(later):
+        later = _later_cutoffs(label.outcome, cutoffs, min(known), tables.observed_until)
+        seen_by = versions[known.index(until)]
     if not len(later):
         return not_compared(*versions, _wait(label.outcome, until, tables.observed_until))
     labels = find_labels(tables, label, later)
@@ -206,7 +224,7 @@ def compare_models(
         return not_compared(*versions, f"no account was active at the later cutoffs ({text_of(int(later[0]))} and after)")
     account, _, churned = labels.pairs()
     mine, theirs = (_predict(bundle, tables, labels, threads, cache) for bundle in bundles)
-    return _measured(*versions, later, account, churned, mine, theirs, seed=seed)
+    return replace(_measured(*versions, later, account, churned, mine, theirs, seed=seed), seen_by=seen_by)
 
 
 def _later_cutoffs(outcome: Outcome, chosen: CutoffSettings, trained_until: int, observed_until: int) -> NDArray[np.int64]:

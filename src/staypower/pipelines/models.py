@@ -207,7 +207,7 @@ def _compared(
 
 
 def compare_versions(
-    settings: Settings, tables: Tables, challenger: str, champion: str, *, data: str | None = None
+    settings: Settings, tables: Tables, challenger: str, champion: str, *, data: str | None = None, seen: bool = False
 ) -> Comparison:
     """Compare two exported versions on the later cutoffs of some tables; see `compare_models`."""
     try:
@@ -225,6 +225,7 @@ def compare_versions(
         seed=settings.model.seed,
         threads=settings.model.threads or 2,
         cache=cache,
+        seen=seen,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,21 @@ def test_rows_of_one_account_are_drawn_together():
     many = measured(mine[copies], theirs[copies], churned[copies], copies).differences["log_loss"]
     assert many.value == pytest.approx(few.value)
     assert many.high - many.low == pytest.approx(few.high - few.low, rel=1e-6)
+
+
+def test_a_model_that_has_seen_the_outcomes_never_wins():
+    y = np.array([0, 0, 0, 1] * 25)
+    fair = measured(np.where(y == 1, 0.8, 0.1), np.where(y == 1, 0.6, 0.2), y)
+    found = replace(fair, seen_by="2", against_champion=False)
+    assert fair.wins
+    assert not found.wins
+    assert found.verdict == (
+        "version 2 cannot be compared fairly with version 1: version 2 was trained on outcomes of these cutoffs, so its "
+        "figures are too good"
+    )
+    assert "neither was trained on" in " ".join(fair.text().split())
+    assert "neither was trained on" not in " ".join(found.text().split())
+    assert found.to_dict()["seen_by"] == "2"
 
 
 @pytest.mark.parametrize(
