@@ -75,6 +75,9 @@ lock:  ## resolve the locked versions again (needs uv)
 	printf '%s\n' furo myst-parser sphinx | uv pip compile - --universal --python-version 3.11 --generate-hashes -c requirements/lock.txt \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
 	  -o requirements/docs.txt
+	uv pip compile requirements/score.in --universal --python-version 3.11 --generate-hashes -c requirements/lock.txt \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command 'make lock' \
+	  -o requirements/score.txt
 
 clean:  ## remove the environment and everything the commands made
 	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*

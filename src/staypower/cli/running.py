@@ -111,6 +111,10 @@ def _run(call: Callable[[], Any], progress: Progress, *, as_json: bool) -> None:
     except MemoryError:
         fix = "give the process more, or set a lower `engine.memory`: larger tables are then read in buckets"
         code = _refuse(UsageError.of("not enough memory", "this process", fix), progress, as_json=as_json)
+    except ModuleNotFoundError as error:
+        package = (error.name or "staypower").partition(".")[0]
+        # an installation for scoring alone has less than training needs; a module of our own is never missing
+        code = _admit() if package == "staypower" else _refuse(_lacks(package), progress, as_json=as_json)
     except Exception as error:
         # what DuckDB raises instead when the interrupt comes during a query
         code = _stop() if str(error) == "Query interrupted" else _admit()
@@ -151,6 +155,11 @@ def _refuse(error: UsageError, progress: Progress, *, as_json: bool) -> int:
 def _stop() -> int:
     typer.echo("stopped", err=True)
     return INTERRUPTED
+
+
+def _lacks(package: str) -> UsageError:
+    fix = "pip install staypower: it brings all that every command needs; an installation for scoring alone has less"
+    return UsageError.of("this installation lacks a package that the command needs", package, fix)
 
 
 def _admit() -> int:

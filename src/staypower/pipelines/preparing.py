@@ -227,7 +227,12 @@ def probed_tracker(settings: Settings) -> Tracker:
 
 
 def store_is_there(settings: Settings) -> bool:
-    """Say whether there is a tracking store: a server that is named, or the embedded one that an earlier run made."""
+    """Say whether there is a tracking store: a server that is named, or the embedded one that an earlier run made.
+
+    An installation for scoring alone has no MLflow: what it finds is not logged.
+    """
+    if importlib.util.find_spec("mlflow") is None:
+        return False
     named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking.uri
     return bool(named) or (settings.path(settings.tracking.folder) / "mlflow.db").exists()
 

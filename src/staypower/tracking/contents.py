@@ -6,10 +6,7 @@ import json
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from staypower.tracking.runs import TrackedRun
-from staypower.tracking.waiting import WrittenRun
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from staypower.dataset.building import Dataset
@@ -17,10 +14,12 @@ if TYPE_CHECKING:
     from staypower.evaluation.result import Evaluation
     from staypower.evaluation.tier import TierEvaluation
     from staypower.monitoring.result import Monitoring
+    from staypower.tracking.runs import TrackedRun
+    from staypower.tracking.waiting import WrittenRun
 
 __all__ = ["log_comparison", "log_data", "log_evaluation", "log_monitoring", "log_tier"]
 
-Run = TrackedRun | WrittenRun
+Run: TypeAlias = "TrackedRun | WrittenRun"
 
 
 def log_data(run: Run, settings: Mapping[str, Any], dataset: Dataset, *, data: str) -> None:
