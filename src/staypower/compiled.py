@@ -25,4 +25,21 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_folder()))
 
 from numba import njit  # noqa: E402 - after the cache folder is named
 
+
+def _load_arrays() -> None:
+    """Load numba's routines for arrays without SciPy's linear algebra, which takes longer: it is there when one asks for it."""
+    from numba.np import linalg
+
+    asked = linalg.ensure_blas
+    linalg.ensure_blas = lambda: None
+    try:
+        from numba.np import arraymath
+
+        arraymath.ensure_blas = asked  # type: ignore[attr-defined]
+    finally:
+        linalg.ensure_blas = asked
+
+
+_load_arrays()
+
 jit = njit(nogil=True, cache=True, fastmath=False)

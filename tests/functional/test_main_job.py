@@ -133,11 +133,13 @@ def test_evaluate_shows_the_twin_on_cutoffs_that_the_model_was_trained_on(compan
     assert found["evaluation"]["scorers"]["model"]["auroc"]["value"] == pytest.approx(trained, abs=1e-12)
 
 
-def test_score_reads_neither_mlflow_nor_shap_nor_what_trains(company):
+def test_score_loads_nothing_that_it_does_not_use(company):
     program = (
         "import sys; from staypower.pipelines.score import score;"
         f"score({str(company.config)!r}, write=False);"
-        "print(sorted({'mlflow', 'shap', 'matplotlib', 'lightgbm', 'sklearn'} & set(sys.modules)))"
+        "heavy = {'mlflow', 'shap', 'matplotlib', 'lightgbm', 'sklearn', 'sqlglot'};"
+        "heavy |= {'scipy.special', 'scipy.optimize', 'scipy.linalg'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=company.root)
     assert done.stdout.strip() == "[]"

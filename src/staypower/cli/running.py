@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import inspect
 import json
@@ -13,7 +14,7 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from inspect import Parameter
 from pathlib import Path
@@ -71,8 +72,9 @@ def command(
 
             def call() -> Any:
                 # a problem of the config is found before anything heavy is imported
-                settings = [_settings(options.pop("config"), options.pop("overrides"))] if config else []
-                called = getattr(importlib.import_module(f"staypower.{module}"), function)
+                with _without_collecting():
+                    settings = [_settings(options.pop("config"), options.pop("overrides"))] if config else []
+                    called = getattr(importlib.import_module(f"staypower.{module}"), function)
                 return called(*settings, progress=progress, **options)
 
             _run(call, progress, as_json=as_json)
@@ -86,6 +88,18 @@ def command(
         return run
 
     return declare
+
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Import without looking for garbage: modules stay, and each look goes through all of them."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def _settings(config: Path, overrides: list[str] | None) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from staypower.cutoffs import text_of
 from staypower.evaluation.measures import listed_in
@@ -258,6 +257,8 @@ def worst_slice(
     drawn = replicates[:, at] - overall_replicates
     difference = estimate(worst.auroc.value - overall, drawn)
     # the lowest of several: each of the slices could have been it by chance
+    from scipy.special import ndtri  # takes long to load, and scoring does without it
+
     limit = float(ndtri((1 - LEVEL) / 2 / len(usable)))
     shown = difference.bounded and difference.value < limit * float(np.nanstd(drawn))
     return WorstSlice(worst.partition, worst.name, worst.accounts, worst.churned, worst.auroc, difference, len(usable), shown)

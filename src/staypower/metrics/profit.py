@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import isotonic_regression
-from scipy.special import betainc
 
 from staypower.errors import Problem, UsageError
 from staypower.metrics.ranking import Ranking, Tally, checked, checked_weight
@@ -354,6 +352,8 @@ def expected_maximum_profit_of(
         if incentive_cost + contact_cost
         else 0 * gained
     )
+    from scipy.special import betainc  # takes long to load, and scoring does without it
+
     edges = np.concatenate(([0.0], np.minimum(pays, 1.0), [1.0]))
     mass = np.diff(betainc(alpha, beta, edges))
     mean = alpha / (alpha + beta) * np.diff(betainc(alpha + 1, beta, edges))
@@ -372,6 +372,8 @@ def _hull(tally: Tally) -> NDArray[np.intp]:
     gained = np.diff(tally.positives)
     reached = np.diff(tally.reached)
     filled = np.flatnonzero(reached > 0)
+    from scipy.optimize import isotonic_regression  # takes long to load, and scoring does without it
+
     rates = isotonic_regression(gained[filled] / reached[filled], weights=reached[filled], increasing=False)
     ends = np.asarray(rates.blocks, dtype=np.intp)[1:] - 1
     return np.append(0, filled[ends] + 1)

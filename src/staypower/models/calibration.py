@@ -13,11 +13,10 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError, nearest
+from staypower.log_odds import expit
 from staypower.models.evidence import clear_gain, level_shift, row_losses
 
 __all__ = [
@@ -209,6 +208,8 @@ def fit_map(
     # Intercepts are free, slopes are bounded away from zero: that is what keeps the map strictly rising.
     bounds = [(None, None) if name is None else (_FLATTEST, _STEEPEST) for name in start]
     first = np.array([0.0 if name is None else 1.0 for name in start])
+    from scipy.optimize import minimize  # takes long to load, and scoring does without it
+
     found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-14})
     return build([float(number) for number in found.x])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+
+from staypower.log_odds import expit
 
 __all__ = ["clear_gain", "level_shift", "row_losses", "sum_by_account"]
 

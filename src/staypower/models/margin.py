@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from staypower.errors import UsageError
+from staypower.log_odds import expit
 from staypower.models.seal import RESTORE
 from staypower.models.side_by_side import one_blas_thread
 

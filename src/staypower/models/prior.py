@@ -14,7 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
 
 from staypower.errors import Problem, UsageError
 from staypower.results.numbers import percent
@@ -58,6 +57,8 @@ class PriorCorrection:
     @property
     def shift(self) -> float:
         """What is added to every log-odds."""
+        from scipy.special import logit  # takes long to load, and is needed for this alone
+
         return float(logit(self.target) - logit(self.trained))
 
     def apply(self, probability: ArrayLike) -> NDArray[np.float64]:
@@ -109,6 +110,8 @@ def estimate_prior(probability: ArrayLike, trained: float) -> PriorCorrection:
     if len(given) < _FEWEST or np.isnan(given).any():
         value = f"{int((~np.isnan(given)).sum())} of {len(given)} accounts have a probability"
         raise UsageError.of("too few to estimate a base rate from", value, f"give it, or score at least {_FEWEST} accounts")
+    from scipy.special import expit, logit
+
     odds, target = logit(np.clip(given, 1e-12, 1 - 1e-12)), trained
     for _ in range(_MOST_STEPS):
         moved = float(expit(odds + logit(target) - logit(trained)).mean())

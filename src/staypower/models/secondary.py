@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
 
 from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset
@@ -104,6 +103,8 @@ def constant_model(ones: int, zeros: int, *, feature: str, metadata: Mapping[str
     # one leaf of value 0; the calibration map alone gives the share
     grower = Grower(shape, max_trees=1, patience=1, seed=0, threads=1)
     text = portable_text(grower.grow(rows, trees=1).booster, trees=1)
+    from scipy.special import logit  # takes long to load, and scoring does without it
+
     calibration = SigmoidMap(slope=1.0, intercept=float(logit(share)))
     return SealedModel(text, calibration, (feature,), {**metadata, "method": "share", "share": share})
 

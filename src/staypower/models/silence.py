@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from staypower.errors import UsageError
 from staypower.hashing import folds_of
+from staypower.log_odds import expit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,6 +118,8 @@ def find_silence(
         chance[here] = grow("binary", features[there][:, others], answered[there], features[here][:, others])
         known = there & answered
         expected[here] = grow("regression", features[known], tier[known], features[here])
+    from scipy.special import logit  # takes long to load, and scoring does without it
+
     slope, variance = _slope(logit(np.clip(chance, 1e-6, 1 - 1e-6)), expected, answered, accounts)
     kept = slope * max(0.0, 1.0 - variance / slope**2) if slope else 0.0
     kept = round(float(np.clip(kept, -_STEEPEST, _STEEPEST)), _DIGITS)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from staypower.errors import Problem, UsageError
+from staypower.log_odds import expit
 from staypower.models.silence import Silence
 
 if TYPE_CHECKING:
@@ -251,5 +250,7 @@ def _fit_step(own: Floats, above: NDArray[np.bool_], weight: Floats, step: int) 
         return value / total, (np.array([*slopes, float(residual.sum())]) + 2 * _RESTRAINT * off) / total
 
     bounds = [(_LEAST_OWN if other == step else 0.0, None) for other in range(steps)] + [(None, None)]
+    from scipy.optimize import minimize  # takes long to load, and scoring does without it
+
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500, "ftol": 1e-14})
     return tuple(float(number) for number in found.x[:steps]), float(found.x[steps])

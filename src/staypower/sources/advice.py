@@ -10,7 +10,6 @@ from typing import Any
 
 from staypower.errors import UsageError
 from staypower.results.numbers import plural
-from staypower.sources.expressions import compile_expression
 from staypower.sources.values import Value, quoted_name, quoted_text
 
 __all__ = ["Values", "as_numbers", "as_times", "fix_numbers", "fix_times", "is_money", "without_signs", "written_name"]
@@ -76,6 +75,8 @@ class Values:
 
     def sql(self, way: str, *, text: bool = False) -> str:
         """Write a way as SQL; an error when it is no expression here."""
+        from staypower.sources.expressions import compile_expression  # the parser takes long to load
+
         kind: Any = "text" if text else self.kind
         columns = {self.name: Value(quoted_name(self.name), kind)}
         return compile_expression(way, columns, self.name, decimal=self.decimal).value.sql
@@ -121,6 +122,8 @@ def written_name(name: str) -> str:
     ('since', '"when"', '"Satisfaction Score"')
     """
     if re.fullmatch(r"[A-Za-z_]\w*", name):
+        from staypower.sources.expressions import compile_expression
+
         try:
             compiled = compile_expression(name, {name: Value("x", "text")}, name)
         except UsageError:

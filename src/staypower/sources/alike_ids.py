@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.sources.advice import written_name
-from staypower.sources.expressions import compile_expression
 from staypower.sources.findings import Counted, Finding
 from staypower.sources.settings import TableSource
 from staypower.sources.values import Value, quoted_text
@@ -208,4 +207,6 @@ def _of(expression: str, name: str) -> str:
 
 
 def _sql(expression: str) -> str:
+    from staypower.sources.expressions import compile_expression  # the parser takes long to load
+
     return compile_expression(_of(expression, "id"), {"id": Value('"id"', "text")}, "account_id").value.sql

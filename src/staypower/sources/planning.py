@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from staypower.errors import Problem, UsageError, nearest
 from staypower.schemas import ATTRIBUTES, CONSTANT_FIRST, SCHEMAS, SURVEY_SCALE_COLUMNS, VOCABULARY, Kind, Scale
 from staypower.sources.advice import Values, fix_times, written_name
-from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
 from staypower.sources.settings import RESERVED, JoinKey, Joins, Scalar, TableSource
 from staypower.sources.values import Value, ValueKind, as_text, quoted_name, quoted_text
@@ -255,6 +254,8 @@ class _Planner:
         if self.kind(name) == "time" and _DATE_TEXT.match(word):
             return Value(quoted_text(word), "text", literal=word), frozenset(), False
         place = f"{self.place}.{name}"
+        from staypower.sources.expressions import compile_expression  # the parser takes long to load
+
         compiled = compile_expression(written, self.opened.columns, place, decimal=self.source.decimal)
         return compiled.value, compiled.used, False
 
@@ -360,6 +361,8 @@ class _Planner:
             return None
         place = f"{self.place}.where"
         try:
+            from staypower.sources.expressions import compile_expression
+
             compiled = compile_expression(self.source.where, self.opened.columns, place, decimal=self.source.decimal)
         except UsageError as error:
             self.problems.extend(error.problems)
