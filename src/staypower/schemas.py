@@ -69,12 +69,16 @@ def _time(name: str, known_from: str | None = None) -> Column:
     return Column(name, "time", known_from=known_from or name)
 
 
+ACCOUNT_NAME = "name"
+"""The column of `accounts` that says how people call an account. It is shown, and no feature reads it."""
+
 _ALL = (
     _schema(
         "accounts",
         "signed_up_at",
         Column("valid_from", "time"),
         Column("setup_completed_at", "time", "setup_completed_at"),
+        Column(ACCOUNT_NAME, "id"),
     ),
     _schema(
         "usage",

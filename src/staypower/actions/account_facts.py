@@ -21,6 +21,7 @@ from staypower.features.settings import FeatureSettings
 from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.bundle import Bundle
+from staypower.portfolio.attributes import texts_known
 from staypower.portfolio.customer_value import ORDERED
 from staypower.spells import instants_or_missing, number_accounts
 from staypower.tables import BucketedTables, Table, Tables
@@ -338,16 +339,6 @@ def owners_of(tables: Tables, accounts: Sequence[str], *, cutoff: int) -> NDArra
     if not tables.has("accounts", "owner"):
         return None
     table = tables["accounts"]
-    versions = table.has("valid_from")
-    if not versions and "owner" not in table.fixed:
+    if not table.has("valid_from") and "owner" not in table.fixed:
         return None
-    account = number_accounts(table, accounts)
-    since = instants_or_missing(table, "valid_from")
-    seen = account >= 0
-    if versions:
-        seen &= before(np.maximum(since, instants_or_missing(table, "known_at")), cutoff)
-    rows = np.flatnonzero(seen)
-    rows = rows[np.lexsort((-rows, since[rows]))]
-    found = np.full(len(accounts), None, dtype=object)
-    found[account[rows]] = table.texts("owner")[rows]
-    return found
+    return texts_known(tables, accounts, "owner", cutoff=cutoff)

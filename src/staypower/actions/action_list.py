@@ -34,9 +34,9 @@ class ActionList(Result, shown_by="staypower.actions.wording", drawn_by="staypow
     Parameters
     ----------
     table : DataFrame
-        One row per account on the list, best first: `account_id, cutoff, rank, action, step, owner, holdout, expected_value,
-        probability_saved, effect, effect_source, cost, lever, reason`, then columns of the scores. Rows with `holdout` must
-        not be acted on.
+        One row per account on the list, best first: `account_id`, `name` where accounts have one, `cutoff, rank, action, step,
+        owner, holdout, expected_value, probability_saved, effect, effect_source, cost, lever, reason`, then columns of the
+        scores. Rows with `holdout` must not be acted on.
     cutoff : int
         Instant of knowledge.
     playbook : Playbook
@@ -180,7 +180,8 @@ def list_rows(
     names, entries = list(playbook.actions), list(playbook.actions.values())
     rows = scores.iloc[account].reset_index(drop=True)
     lever = _levers(playbook, fit, account, action)
-    listed = pd.DataFrame({"account_id": rows["account_id"], "cutoff": text_of(cutoff)})
+    named = {"name": rows["name"]} if "name" in rows else {}
+    listed = pd.DataFrame({"account_id": rows["account_id"], **named, "cutoff": text_of(cutoff)})
     listed["rank"] = np.arange(1, len(rows) + 1)
     listed["action"] = _pick(names, action)
     listed["step"] = _pick([entry.step for entry in entries], action)

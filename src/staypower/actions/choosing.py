@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["ActionOptions", "choose_actions", "choose_for", "used_columns"]
 
 _USED = (
-    *("account_id", "status", "churn_probability", "p_involuntary", "expected_days_to_churn", "tier", "never_invited"),
+    *("account_id", "name", "status", "churn_probability", "p_involuntary", "expected_days_to_churn", "tier", "never_invited"),
     *("quadrant", "mrr", "clv", "value_at_risk", "satisfaction", "satisfaction_age_days", "asked_unanswered"),
     *("model_name", "model_version", "run_id"),
 )

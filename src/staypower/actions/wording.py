@@ -8,6 +8,7 @@ import pandas as pd
 
 from staypower.actions.action_list import ActionList
 from staypower.cutoffs import text_of
+from staypower.portfolio.attributes import called
 from staypower.results.numbers import count, money, percent, plural
 from staypower.results.result import Block, Head, Heading, Items, TableBlock
 
@@ -93,4 +94,4 @@ def _first(result: ActionList, number: int) -> list[Block]:
 def _line(row: dict[Any, Any]) -> str:
     brings = "" if pd.isna(row["expected_value"]) else f", expected value {money(row['expected_value'])}"
     reason = f": {row['reason']}" if isinstance(row["reason"], str) else ""
-    return f"{row['account_id']}: {row['action']} ({row['owner']}{brings}){reason}"
+    return f"{called(row)}: {row['action']} ({row['owner']}{brings}){reason}"

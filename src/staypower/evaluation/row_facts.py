@@ -21,6 +21,7 @@ from staypower.labels.settings import LabelSettings
 from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.numbers import money, percent
+from staypower.schemas import ACCOUNT_NAME
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ TENURE_FEATURES = ("tenure_days", "days_since_first_order", "days_since_first_us
 _FEWEST_VALUES, _MOST_VALUES = 2, 20
 _HEALTH, _VALUE = "health_score_of_the_user", "value_of_the_account"
 _REVENUE = "mrr_now"
-_NO_ATTRIBUTES = ("account_id", "signed_up_at", "valid_from", "known_at")
+_NO_ATTRIBUTES = ("account_id", ACCOUNT_NAME, "signed_up_at", "valid_from", "known_at")
 _AUTO, _OFF = "auto", "off"
 
 

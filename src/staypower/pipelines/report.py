@@ -152,7 +152,8 @@ def report(
         two = prepare_two_cutoffs(settings, bundle, place, found, cutoff=at, previous=compared, progress=progress)
         everyone = two.score_everyone()
         scores, earlier, cutoff_now = everyone.scores, everyone.earlier, two.now.cutoff
-        rows = scores.frame([*used_columns(settings.output.reasons), *(column.key for column in WATCH_COLUMNS)])
+        listed = [*(column.key for column in WATCH_COLUMNS), "days_to_renewal"]
+        rows = scores.frame([*used_columns(settings.output.reasons), *listed])
         with progress.step("choosing actions"):
             chosen = choose_for(rows, found.tables, options, cutoff=cutoff_now, bundle=bundle)
         watch = watched_accounts(rows, chosen)

@@ -285,6 +285,7 @@ def account_pages(
                 action=actions.get(account, ""),
                 change_words=_change_words(story.before, story.facts),
                 no_action=str(chosen.passed_over.get(account, "")),
+                name=story.facts.get("name") or "",
             )
         )
     return made

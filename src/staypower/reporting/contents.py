@@ -101,6 +101,7 @@ class AccountPage:
     action: str = ""  # what to do next
     change_words: str = ""  # what the changes add up to
     no_action: str = ""  # why there is none
+    name: str = ""  # how people call the account
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from staypower.cutoffs import text_of
 from staypower.errors import UsageError
 from staypower.explanation.changes import Change, Changes, RiskChanges, compare_explanations
 from staypower.explanation.reasons import Explanation, Reason, lever_words
+from staypower.portfolio.attributes import called
 from staypower.results.numbers import chance, decimal, plural, signed
 from staypower.results.result import Block, Heading, Items, Result, printable
 from staypower.scoring.scores import ONE_SNAPSHOT, Scores, outcome_words
@@ -54,7 +55,8 @@ class AccountStory:
 
     def blocks(self) -> list[Block]:
         """Return the account's score, its reasons, what changed and what to do."""
-        shown: list[Block] = [Heading(printable(f"{self.account}: {standing(self.facts)}"))]
+        who = called({**self.facts, "account_id": self.account})
+        shown: list[Block] = [Heading(printable(f"{who}: {standing(self.facts)}"))]
         if self.reasons:
             shown += ["Reasons, in log-odds:", _contributions(self.reasons), self._levers()]
         if self.before:
@@ -124,7 +126,7 @@ def _plain(one: Reason | Change, **more: float) -> dict[str, Any]:
 
 _PORTFOLIO_REASONS = 5
 WATCHED = 5  # accounts of highest risk that are explained when none is asked for
-_CARRIED = ("status", "churn_probability", "churn_risk_band", "tier", "quadrant", "mrr", "value_at_risk", "clv")
+_CARRIED = ("name", "status", "churn_probability", "churn_risk_band", "tier", "quadrant", "mrr", "value_at_risk", "clv")
 
 
 @dataclass(frozen=True)

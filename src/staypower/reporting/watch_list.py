@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from staypower.actions.action_list import ActionList
+from staypower.cutoffs import DAY, text_of
 from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import count, money, percent, plural
 
@@ -44,10 +45,12 @@ class WatchColumn:
 
 WATCH_COLUMNS = (
     WatchColumn("account_id", "Account", search=True),
+    WatchColumn("name", "Name", search=True),
     WatchColumn("to_do", "To do", choose=True),
     WatchColumn("owner", "By", search=True, choose=True),
     WatchColumn("churn_probability", "Risk", "number", "percent"),
     WatchColumn("value_at_risk", "Value at risk", "number", "money"),
+    WatchColumn("renewal", "Renewal"),
     WatchColumn("reason_1", "Why", search=True),
     WatchColumn("action", "Action", search=True, choose=True),
     WatchColumn("expected_value", "Expected value", "number", "money"),
@@ -92,6 +95,9 @@ def watched_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
     why = scored["account_id"].map(chosen.passed_over.astype("str"))
     scored["action"] = scored["action"].fillna("(" + why.astype("str") + ")")
     scored["to_do"] = scored["to_do"].fillna(NOTHING)
+    if "days_to_renewal" in scored:
+        days = scored["days_to_renewal"].dropna()
+        scored.loc[days.index, "renewal"] = [text_of(chosen.cutoff + round(each * DAY))[:10] for each in days]
     scored["place"] = scored["rank"].where(scored["to_do"] == ACT)
     order = ["place", "churn_probability", "account_id"]
     ranked = scored.sort_values(order, ascending=[True, False, True], na_position="last").head(MOST_LISTED)

@@ -33,9 +33,11 @@ from staypower.models.bundle import Bundle
 from staypower.models.prior import PriorCorrection, prior_of
 from staypower.models.seal import digest_of, json_values
 from staypower.models.tier_prediction import UNKNOWN
+from staypower.portfolio.attributes import texts_known
 from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
 from staypower.portfolio.quadrants import movement, quadrants_of
 from staypower.portfolio.settings import QuadrantSettings
+from staypower.schemas import ACCOUNT_NAME
 from staypower.scoring.predictions import Predictor
 from staypower.scoring.ranges import beyond_training
 from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows
@@ -51,6 +53,7 @@ __all__ = ["Scorer", "ScoringOptions", "ShippedScorer"]
 # satisfaction and revenue are listed next to the risk, whether or not the model reads them
 _KNOWN = {
     "mrr_now": "mrr",
+    "days_to_renewal": "days_to_renewal",
     "csat_last": "satisfaction",
     "days_since_csat": "satisfaction_age_days",
     "surveys_unanswered_in_a_row": "asked_unanswered",
@@ -187,6 +190,9 @@ class Scorer:
         scored = [account for account in asked if status.get(account) == Status.SCORED]
         probability, explanation = self._churn(tables, scored)
         table = pd.DataFrame({"account_id": pd.array(asked, dtype="str"), "cutoff": text_of(self.cutoff)})
+        names = texts_known(tables, asked, ACCOUNT_NAME, cutoff=self.cutoff)
+        if names is not None:
+            table.insert(1, ACCOUNT_NAME, pd.Series(names, dtype="str"))
         table["horizon_days"] = self.label.outcome_days
         table["status"] = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
         table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()

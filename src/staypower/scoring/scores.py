@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from staypower.cutoffs import before, instant_of, text_of
 from staypower.errors import UsageError
 from staypower.gate.comparing import FeatureCounts
+from staypower.portfolio.attributes import called
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
 from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import chance, count, money, plain, plural
@@ -46,7 +47,7 @@ ONE_SNAPSHOT = (
 )
 NONE_SCORED = "No account could be scored: none was an active customer at the cutoff."
 _SHOWN = 5
-_TEXTS = ("account_id", "cutoff", "status", "churn_risk_band", "tier", "quadrant", "scored_at", "run_id")
+_TEXTS = ("account_id", "name", "cutoff", "status", "churn_risk_band", "tier", "quadrant", "scored_at", "run_id")
 _TEXT_BEGINNINGS = ("reason_", "lever_", "model_")
 _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 _NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
@@ -142,7 +143,7 @@ class ScoreSummary(Result):
 def _account(row: dict[Any, Any]) -> list[Block]:
     """Write one account of the watch list."""
     facts = [row["churn_risk_band"], *(row[name] for name in ("tier", "quadrant") if isinstance(row.get(name), str))]
-    line = f"{row['account_id']}: {chance(row['churn_probability'])} {outcome_words(row['horizon_days'])} ({', '.join(facts)})"
+    line = f"{called(row)}: {chance(row['churn_probability'])} {outcome_words(row['horizon_days'])} ({', '.join(facts)})"
     reasons = [row.get(f"reason_{number}") for number in (1, 2, 3)]
     return [line, Items([reason for reason in reasons if isinstance(reason, str)])]
 
@@ -168,10 +169,10 @@ class Scores(ScoreSummary):
 
     Notes
     -----
-    Columns: `account_id, cutoff, horizon_days, status, churn_probability, churn_risk_band`, then the secondary outputs of the
-    model (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn, tier, p_detractor, p_passive,
-    p_promoter, never_invited`) and `quadrant`, then where they are known `clv, value_at_risk, mrr,
-    satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
+    Columns: `account_id`, `name` where accounts have one, `cutoff, horizon_days, status, churn_probability, churn_risk_band`,
+    then the secondary outputs of the model (`p_voluntary, p_involuntary, churn_probability_30d, ..., expected_days_to_churn,
+    tier, p_detractor, p_passive, p_promoter, never_invited`) and `quadrant`, then where known `clv, value_at_risk, mrr,
+    days_to_renewal, satisfaction, satisfaction_age_days, asked_unanswered`, then `reason_1, lever_1, contribution_1, ...`, then
     `total_onboarding, total_adoption, ...` (by lever, in log-odds: by how much it raises the risk more than is typical of
     accounts like it; at least 0), then
     `model_name, model_version, run_id, scored_at`. Accounts whose status is not `scored` have no probability. `horizon_days` is

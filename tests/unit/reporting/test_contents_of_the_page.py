@@ -6,16 +6,17 @@ import html
 import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from report_contents import HOSTILE, made_report, watch_list
+from report_contents import CUTOFF, HOSTILE, made_report, watch_list
 
 from staypower.reporting.charts import draw_waterfall
 from staypower.reporting.drawings import Line, Point, draw_lines, scale_over
 from staypower.reporting.rendering import render_report
-from staypower.reporting.watch_list import FIRST_ROWS, lay_out
+from staypower.reporting.watch_list import FIRST_ROWS, lay_out, watched_accounts
 
 
 def embedded(page: str) -> dict:
@@ -45,6 +46,22 @@ def test_missing_values_are_null_and_blank():
 def test_columns_that_nobody_has_are_left_out():
     watch = watch_list(30).assign(mrr=np.nan)
     assert "mrr" not in [column.key for column in lay_out(watch, {}).columns]
+
+
+def test_the_list_has_names_and_renewals():
+    scores = watch_list(3).drop(columns=["to_do", "owner", "expected_value", "action"])
+    scores = scores.assign(status="scored", name=["Harbour", None, HOSTILE], days_to_renewal=[12.0, np.nan, -3.4])
+    listed = pd.DataFrame({"account_id": ["A00000"], "owner": "ben", "rank": 1, "expected_value": 9.0, "action": "a_call"})
+    chosen = SimpleNamespace(
+        frame=lambda: listed.assign(holdout=False), passed_over=pd.Series({"A00002": "cooling down"}), cutoff=CUTOFF
+    )
+    made = watched_accounts(scores, chosen)
+    assert made["name"].tolist()[0] == "Harbour"
+    renewal = made.set_index("account_id")["renewal"].fillna("").to_dict()
+    assert renewal == {"A00000": "2025-07-13", HOSTILE: "", "A00002": "2025-06-27"}
+    laid = lay_out(made, {})
+    assert [column["label"] for column in laid.described][:2] == ["Account", "Name"]
+    assert {"account_id", "name"} <= {column["key"] for column in laid.described if column["search"]}
 
 
 def test_only_the_first_rows_are_written_out():

@@ -11,7 +11,10 @@ import pytest
 from simulated_company import company
 
 from staypower.engines.local import keep_part, map_to_parts
+from staypower.errors import UsageError
 from staypower.explanation.learned import find_typical_values
+from staypower.features.declaring import declare
+from staypower.features.settings import FeatureSettings, OwnFeature
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings
 from staypower.models.churn import ChurnClassifier
@@ -86,3 +89,37 @@ def test_among_a_few_accounts_perhaps_nobody_answered():
     state = find_survey_state(some, TierSettings(), made.account_ids, np.array([made.observed_until]), need_answers=False)
     invited = {account for account, ever in zip(state.accounts, state.ever_invited[:, 0], strict=True) if ever}
     assert invited == {row["account_id"] for row in some["surveys"].data.to_pylist() if row["instrument"] == "nps"} != set()
+
+
+def named(tables: Tables) -> Tables:
+    accounts = tables["accounts"]
+    names = pa.array([f"Company {account}" if account[-1] != "7" else None for account in accounts.texts("account_id")])
+    return replace(tables, tables={**tables, "accounts": replace(accounts, data=accounts.data.append_column("name", names))})
+
+
+def test_a_name_is_shown_and_changes_nothing_else(scorer, tmp_path):
+    score, tables = scorer
+    plain, called = score.everyone(tables), score.everyone(named(tables))
+    assert list(called.table.columns[:2]) == ["account_id", "name"]
+    shown = called.table["name"].fillna("")
+    known = called.table["status"] == "scored"
+    expected = [f"Company {account}" if account[-1] != "7" else "" for account in called.table["account_id"][known]]
+    assert shown[known].tolist() == expected
+    pd.testing.assert_frame_equal(called.table.drop(columns="name"), plain.table)
+    told = ScoredParts.of(map_to_parts(named(tables), score, tmp_path, buckets=3), score.cutoff)
+    assert told.frame(["name"])["name"].fillna("").tolist() == shown.tolist()
+    first = called.watch_list(1)["account_id"].iloc[0]
+    assert f"{first} (Company {first}): " in called.text()
+
+
+def test_no_feature_reads_a_name(scorer):
+    _, tables = scorer
+    accounts = named(tables)["accounts"]
+    once = replace(accounts, data=accounts.data.drop_columns(["valid_from"]), fixed=accounts.fixed | {"name"})
+    for table in (accounts, once):
+        both = replace(tables, tables={**tables, "accounts": table})
+        declared = declare(both, FeatureSettings(), cutoff=tables.observed_until)
+        assert not [name for name in declared.names if "name" in name]
+        own = OwnFeature(name="named", table="accounts", aggregation="last_code", column="name", unit="", description="name")
+        with pytest.raises(UsageError, match="unknown column"):
+            declare(both, FeatureSettings(own=(own,)), cutoff=tables.observed_until)

@@ -28,7 +28,7 @@ from staypower.features.streams.billing_and_orders import (
 from staypower.features.streams.columns import arrivals, as_time, group_numbers, text_ranks, with_columns, without_columns
 from staypower.features.streams.contracts import contract_stream
 from staypower.features.streams.tickets_and_surveys import survey_stream, ticket_stream
-from staypower.schemas import SCHEMAS, Column, Kind, TableSchema
+from staypower.schemas import ACCOUNT_NAME, SCHEMAS, Column, Kind, TableSchema
 from staypower.tables import Table, Tables, numbered
 
 __all__ = ["STREAMS", "account_stream", "make_stream", "source_of", "tables_of", "usage_stream"]
@@ -40,9 +40,10 @@ def account_stream(tables: Tables, settings: FeatureSettings) -> Table:
     """Return the accounts with `seen_at` (from when a row's attributes are known), and what changed or took how long.
 
     `seen_at` is `valid_from` if rows are versions. Otherwise only attributes declared `static` stay, assumed constant over
-    time; the others would show the value on the day of the export.
+    time; the others would show the value on the day of the export. The name of an account is no attribute.
     """
     table = tables["accounts"]
+    table = without_columns(table, [name for name in (ACCOUNT_NAME,) if table.has(name)])
     if table.has("valid_from"):
         table = _with_set_up(_seen_from(table, table.instants("valid_from")))
         table = _with_owner_changes(table) if table.has("owner") else table
