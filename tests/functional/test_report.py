@@ -18,7 +18,8 @@ import staypower
 @pytest.fixture(scope="module")
 def told(company, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    code, out, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), "--pages", "4", "--json")
+    asked = ("--pages", "4", "--folder", str(path.parent / "pages"), "--json")
+    code, out, err = run("report", "-c", str(company.config), "--quiet", "--output", str(path), *asked)
     assert code == 0, err
     return json.loads(out), path.read_text(encoding="utf-8")
 
@@ -51,6 +52,11 @@ def test_it_lists_everybody_who_is_scored_as_score_does(company, told):
         pd.Series(listed).sort_index(), scored.round(4).sort_index(), check_names=False, check_index_type=False
     )
     assert said["pages"] == list(listed)[:4]
+    # the others have theirs in the folder, in the same order
+    files = sorted(Path(said["folder"]).glob("0*.html"))
+    titles = [title for file in files for title in re.findall(r'tabindex="-1">([^<]*)</h2>', file.read_text(encoding="utf-8"))]
+    assert titles == list(listed)[4:]
+    assert said["pages_in_folder"] == len(titles)
 
 
 def test_those_to_act_on_come_first_by_expected_value_then_the_others_by_risk(company, told):

@@ -250,7 +250,7 @@ def portfolio() -> None:
     """Measure NPS, CSAT, churn, revenue retention, cohorts, lifetime value and support, by period and segment."""
 
 
-@command(app, examples=["staypower report", "staypower report -o monday.html --pages 100 --previous last_week.parquet"])
+@command(app, examples=["staypower report", "staypower report -o monday.html --folder pages --previous last_week.parquet"])
 def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default `report.html` in the output folder.")
@@ -260,7 +260,13 @@ def report(
     previous: Annotated[
         Path | None, typer.Option("--previous", metavar="FILE", help="Scores of an earlier cutoff, to list who moved.")
     ] = None,
-    pages: Annotated[int, typer.Option("--pages", min=0, max=1000, help="Accounts with a page of their own.")] = 50,
+    pages: Annotated[
+        int | None,
+        typer.Option("--pages", min=0, max=1000, help="Accounts with a page in the file; by default as many as open quickly."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", metavar="FOLDER", help="Write the pages of all other accounts here.")
+    ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Run the audit, too, and put it in.")] = False,
 ) -> None:
     """Write one HTML file that opens offline: whom to call, why, with what, and how far to trust it."""

@@ -178,9 +178,12 @@ class Explanation(Result):
         """Return the explanation of some rows."""
         features = self.features.iloc[rows].reset_index(drop=True)
         base = self.base if isinstance(self.base, float) else self.base[rows]
-        return Explanation(
+        taken = Explanation(
             self.accounts[rows], features, self.contributions[rows], base, self.catalogue, self.typical, self.leavers
         )
+        # the same features: finding their topics once is enough
+        vars(taken).update(topics=self.topics, definitions=self.definitions)
+        return taken
 
     def chosen(self, count: int) -> NDArray[np.int64]:
         """Return the topics of each account's reasons, shape (n, count): positions in `topics`, -1 after the last."""

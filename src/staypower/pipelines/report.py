@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from staypower import __version__
+from staypower.actions.action_list import ActionList
 from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
 from staypower.cutoffs import text_of
@@ -33,21 +35,27 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.audit import audit as run_audit
-from staypower.pipelines.comparing import prepare_two_cutoffs
+from staypower.pipelines.comparing import AllScores, TwoCutoffs, prepare_two_cutoffs
 from staypower.pipelines.gating import look_at_data, look_at_features
 from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement
 from staypower.progress import Progress
 from staypower.reporting.account_pages import account_pages, changed_levers, changed_words
-from staypower.reporting.contents import STAKE_COLUMNS, Report, report_facts, report_notes, stakes_of
+from staypower.reporting.contents import STAKE_COLUMNS, AccountPage, Report, report_facts, report_notes, stakes_of
+from staypower.reporting.explanations import Explanations
+from staypower.reporting.page_files import PageFolder, draw_accounts, fitting
 from staypower.reporting.rendering import render_report
-from staypower.reporting.watch_list import WATCH_COLUMNS, watched_accounts
+from staypower.reporting.watch_list import MOST_LISTED, WATCH_COLUMNS, ranked_accounts
 from staypower.results.numbers import count, decimal, plural
 from staypower.results.result import Block, Result, Verbatim, as_html
 from staypower.scoring.ranges import beyond_words
+from staypower.scoring.scores import Scores
 from staypower.writing import probe_place, write_atomically
 
 __all__ = ["ReportResult", "report"]
+
+_MOST_PAGES = 600  # within the report; fewer where they are long
+_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,17 @@ class ReportResult(Result):
     path : Path
     size : int
         Bytes.
+    folder : Path or None
+        Where the pages of the accounts are that have none in the report; None without such a folder.
+    others : int
+        How many pages are there.
     """
 
     report: Report
     path: Path
     size: int
+    folder: Path | None = None
+    others: int = 0
 
     def blocks(self) -> list[Block]:
         """Return what is in it and where it is."""
@@ -74,7 +88,12 @@ class ReportResult(Result):
             f"{self.report.name} at {self.report.cutoff}: {counts}.",
             f"{plural(len(self.report.watch), 'account')} listed, {pages}.",
             *self.report.notes,
-            Verbatim([f"report: {self.path} ({decimal(self.size / 1e6, 1)} MB, one file, opens offline)"]),
+            Verbatim(
+                [
+                    f"report: {self.path} ({decimal(self.size / 1e6, 1)} MB, opens offline)",
+                    *([f"pages: {self.folder} ({plural(self.others, 'account')})"] if self.folder else []),
+                ]
+            ),
         ]
 
     def __repr__(self) -> str:
@@ -93,6 +112,8 @@ class ReportResult(Result):
             "statuses": dict(self.report.statuses),
             "listed": len(self.report.watch),
             "pages": [page.account for page in self.report.accounts],
+            "folder": None if self.folder is None else str(self.folder),
+            "pages_in_folder": self.others,
             "drift": None if self.report.drift is None else self.report.drift.to_dict(),
             "notes": list(self.report.notes),
         }
@@ -105,7 +126,8 @@ def report(
     cutoff: Moment = None,
     model: str | int | Path | None = None,
     previous: Previous = None,
-    pages: int = 50,
+    pages: int | None = None,
+    folder: str | Path | None = None,
     audit: bool = False,
     output: str | Path | None = None,
     progress: Progress | None = None,
@@ -124,8 +146,11 @@ def report(
         A version or the folder of a bundle; the champion by default.
     previous : str, Path, ScoreResult or table, optional
         Scores of an earlier cutoff to compare with; by default accounts are scored one step earlier.
-    pages : int, default 50
-        How many of the first accounts of the list get a page of their own, from 0 to 1000.
+    pages : int, optional
+        How many of the first accounts of the list get a page within the report, from 0 to 1000; by default as many as keep it
+        quick to open.
+    folder : str or Path, optional
+        A folder for the pages of all other accounts, and an index of them all; the report links to it.
     audit : bool, default False
         Whether to run the audit and show it.
     output : str or Path, optional
@@ -139,11 +164,13 @@ def report(
         `.path` is the file.
     """
     require_flags(audit=audit)
-    require_number("pages", pages, least=0, most=1000)
+    require_number("pages", _MOST_PAGES if pages is None else pages, least=0, most=1000)
     settings, progress = settings_from(settings), progress_from(progress)
     at, compared = instant_from("cutoff", cutoff), previous_from(previous)
     path = _html_path(output_from(output) or settings.output_folder / "report.html")
-    probe_place(path)
+    aside = None if folder is None else output_from(folder)
+    for each in [path, *([] if aside is None else [aside / "index.html"])]:
+        probe_place(each)
     options = load_action_options(settings)  # problems of the playbook are named before any work begins
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
@@ -156,9 +183,19 @@ def report(
         rows = scores.frame([*used_columns(settings.output.reasons), *listed])
         with progress.step("choosing actions"):
             chosen = choose_for(rows, found.tables, options, cutoff=cutoff_now, bundle=bundle)
-        watch = watched_accounts(rows, chosen)
-        shown = list(watch["account_id"].head(pages))
+        ranked = ranked_accounts(rows, chosen)
+        watch, accounts = ranked.head(MOST_LISTED), ranked["account_id"].tolist()
+        shown = accounts[: _MOST_PAGES if pages is None else pages]
         explained = two.explain(shown, everyone)
+        with progress.step("writing account pages"):
+            made = account_pages(explained, found.tables, shown, chosen)
+            articles = list(draw_accounts(made)) if pages is not None else fitting(draw_accounts(made))
+            others = None if aside is None else PageFolder(aside, path, settings.name, text_of(cutoff_now), __version__)
+            written = 0
+            if others is not None:
+                rest = _pages_of(accounts[len(articles) :], two, everyone, explained, chosen)
+                written = others.write(rest, len(articles) + 1)
+                others.write_index(ranked, len(articles), written + len(articles))
         tiered = earlier is not None and earlier.has_tiers and scores.has_tiers
         moved = movement(earlier.rows, scores.rows).frame() if earlier is not None and tiered else None
         before = None if earlier is None else earlier.frame(STAKE_COLUMNS)
@@ -194,7 +231,7 @@ def report(
             drift=drift,
             months=[month for month in read_history(history_path(settings.output_folder)) if month["version"] == place.version],
             audit=run_audit(settings, found.tables.whole, progress=progress).report if audit else None,
-            accounts=account_pages(explained, found.tables, shown, chosen),
+            accounts=made[: len(articles)],
             notes=[
                 *report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
                 *gate.said,
@@ -203,9 +240,20 @@ def report(
             version=__version__,
         )
     with progress.step("writing the report"):
-        page = render_report(contents).encode()
+        page = render_report(contents, articles, folder="" if others is None else others.address).encode()
         write_atomically(path, lambda place: place.write_bytes(page))
-    return ReportResult(contents, path, len(page))
+    return ReportResult(contents, path, len(page), aside, written)
+
+
+def _pages_of(
+    accounts: Sequence[str], two: TwoCutoffs, everyone: AllScores, explained: Explanations, chosen: ActionList
+) -> Iterator[AccountPage]:
+    """Make the pages of many accounts, some at a time."""
+    for start in range(0, len(accounts), _AT_ONCE):
+        some = accounts[start : start + _AT_ONCE]
+        # in memory all accounts are explained already
+        known = explained if isinstance(everyone.scores, Scores) else two.explain(some, everyone)
+        yield from account_pages(known, two.found.tables, some, chosen)
 
 
 def _html_path(path: Path) -> Path:

@@ -215,18 +215,16 @@ def _day(cutoff: int, days: float) -> str:
 
 def _seen(explanation: Explanation, row: int, cutoff: int) -> list[tuple[str, str]]:
     """Return what the model saw of an account: its attributes, dates and size."""
-    features, codes = explanation.features, explanation.catalogue
+    codes = explanation.catalogue
+    values = dict(zip(map(str, explanation.features.columns), explanation.matrix[row].tolist(), strict=True))
     found = [
-        (
-            name.removeprefix("account_").removesuffix("_now").replace("_", " "),
-            codes.text_of(name, float(features[name].iloc[row])),
-        )
+        (name.removeprefix("account_").removesuffix("_now").replace("_", " "), codes.text_of(name, values[name]))
         for name in codes.categories
-        if name in features and math.isfinite(features[name].iloc[row])
+        if math.isfinite(values.get(name, math.nan))
     ]
     for name, label, write in _SEEN:
-        if name in features and math.isfinite(features[name].iloc[row]):
-            found.append((label, write(float(features[name].iloc[row]), cutoff)))
+        if math.isfinite(values.get(name, math.nan)):
+            found.append((label, write(values[name], cutoff)))
     return found
 
 

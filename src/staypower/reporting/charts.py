@@ -163,7 +163,7 @@ def draw_timeline(timeline: AccountTimeline) -> Markup:
     >>> from staypower.reporting.contents import Mark
     >>> lanes = [Lane("usage", counts=[3, 1]), Lane("surveys", marks=[Mark(DAY, "NPS 2")])]
     >>> drawn = draw_timeline(AccountTimeline(0, 14 * DAY, lanes))
-    >>> drawn.count("<rect"), "NPS 2" in drawn
+    >>> drawn.count("v-"), "NPS 2" in drawn
     (2, True)
     """
     x = AxisScale(timeline.start, timeline.cutoff, _NAMES, _WIDTH - _RIGHT)
@@ -180,28 +180,23 @@ def draw_timeline(timeline: AccountTimeline) -> Markup:
 
 
 def _bars(lane: Lane, x: AxisScale, top: float, height: float) -> Markup:
+    """Draw all weeks as one path: thousands of accounts have a timeline."""
     most = max([*lane.counts, 1])
     width = (x.last - x.first) / len(lane.counts)
-    made = []
-    for week, count in enumerate(lane.counts):
-        if count:
-            tall = round((height - 8) * count / most, 1)
-            made.append(
-                Markup('<rect class="bar" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
-                    round(x.first + week * width + 0.5, 1),
-                    round(top + height - tall, 1),
-                    round(max(width - 1, 0.8), 1),
-                    tall,
-                    f"week {week + 1} of {len(lane.counts)}: {count:,}",
-                )
-            )
-    return Markup("").join(made)
+    wide, foot = round(max(width - 1, 0.8), 1), round(top + height, 1)
+    drawn = [
+        f"M{round(x.first + week * width + 0.5, 1):g} {foot:g}v{-round((height - 8) * count / most, 1):g}h{wide:g}V{foot:g}z"
+        for week, count in enumerate(lane.counts)
+        if count
+    ]
+    return Markup('<path class="bar" d="{}"><title>{}</title></path>').format("".join(drawn), _lane_words(lane))
 
 
 def _marks(lane: Lane, x: AxisScale, middle: float) -> Markup:
+    """Draw each mark as a copy of a shape that the page defines once."""
     made = [
-        Markup('<path class="mark {}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(
-            mark.tone, x(mark.at), round(middle, 1), _SHAPES[mark.tone], f"{text_of(mark.at)}: {mark.words}"
+        Markup('<use href="#{}" x="{}" y="{}"><title>{}</title></use>').format(
+            f"mark-{mark.tone}", f"{x(mark.at):g}", f"{round(middle, 1):g}", f"{text_of(mark.at)[:10]}: {mark.words}"
         )
         for mark in lane.marks
     ]

@@ -269,10 +269,10 @@ class Explanations(Result):
         -------
         AccountStory
         """
-        facts = _facts(self.scores, account)
-        before = {} if self.earlier is None else _facts(self.earlier, account)
+        facts = _facts(self.scores, self._places["scores"].get(account))
+        before = {} if self.earlier is None else _facts(self.earlier, self._places["earlier"].get(account))
         explanation = self.scores.explanation
-        row = _row(explanation.accounts, account)
+        row = self._places["explained"].get(account)
         known: dict[str, Any] = {"reasons": (), "levers": {}}
         base = raw = change = float("nan")
         if row is not None:
@@ -282,12 +282,20 @@ class Explanations(Result):
             known = {"reasons": one.reasons(0, self.reasons_count), "levers": {str(k): float(v) for k, v in levers.items()}}
         moved: tuple[Change, ...] = ()
         if self.changes is not None:
-            at = _row(self.changes.accounts, account)
+            at = self._places["changed"].get(account)
             if at is not None:
                 moved, change = self.changes.of(at, self.reasons_count), float(self.changes.score_changes[at])
         return AccountStory(
             account, facts, base, raw, **known, before=before, changes=moved, change=change, action=self._action(account)
         )
+
+    @cached_property
+    def _places(self) -> dict[str, dict[str, int]]:
+        """Where each account stands: looking for thousands of them one by one would take long."""
+        lists: dict[str, Any] = {"scores": self.scores.table["account_id"], "explained": self.scores.explanation.accounts}
+        lists |= {} if self.earlier is None else {"earlier": self.earlier.table["account_id"]}
+        lists |= {} if self.changes is None else {"changed": self.changes.accounts}
+        return {name: {str(account): place for place, account in enumerate(listed)} for name, listed in lists.items()}
 
     def _action(self, account: str) -> dict[str, Any]:
         if self.actions is None:
@@ -345,11 +353,10 @@ def _only(scores: Scores, accounts: Sequence[str]) -> Scores:
     return Scores(table, scores.explanation.take(rows), scores.cutoff)
 
 
-def _facts(scores: Scores, account: str) -> dict[str, Any]:
-    rows = scores.table[scores.table["account_id"] == account]
-    if rows.empty:
+def _facts(scores: Scores, place: int | None) -> dict[str, Any]:
+    if place is None:
         return {"status": "no_history"}
-    row = rows.iloc[0]
+    row = scores.table.iloc[place]
     return {name: _value(row[name]) for name in ("horizon_days", *_CARRIED) if name in row}
 
 
@@ -358,8 +365,3 @@ def _value(value: Any) -> Any:
     if pd.isna(value):
         return None
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _row(accounts: NDArray[np.object_], account: str) -> int | None:
-    found = np.flatnonzero(accounts == account)
-    return int(found[0]) if len(found) else None

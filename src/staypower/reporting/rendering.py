@@ -5,92 +5,71 @@ Everything from data is escaped. The page's policy forbids every connection and 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from staypower.cutoffs import text_of
 from staypower.evaluation.measures import ScoreMetric, listed_in
 from staypower.evaluation.resampling import Estimate
 from staypower.monitoring.drift import Drift
 from staypower.portfolio.settings import QUADRANTS
-from staypower.reporting.charts import MARKS, draw_timeline, draw_waterfall, monitoring_charts, portfolio_charts, quality_charts
-from staypower.reporting.contents import AccountPage, AccountTimeline, Report
-from staypower.reporting.watch_list import lay_out
+from staypower.reporting.charts import MARKS, monitoring_charts, portfolio_charts, quality_charts
+from staypower.reporting.contents import Report
+from staypower.reporting.page_files import draw_accounts, fitting
+from staypower.reporting.templates import embedded, environment, file_stem, policy_of, read_files
+from staypower.reporting.watch_list import PageLinks, lay_out
 from staypower.results.numbers import count, decimal, money, percent, plural, short
 
 __all__ = ["render_report"]
 
-_FILES = Path(__file__).parent / "files"
 _TIER_UNKNOWN = "tier_unknown"
 _MOST_DRIFT = 12
 _MOST_MOVES = 12
 
 
-def render_report(report: Report) -> str:
-    """Write the report as HTML.
+def render_report(report: Report, articles: Sequence[Markup] | None = None, *, folder: str = "") -> str:
+    """Write the report as HTML, with account pages that are drawn already and the folder that holds the others.
 
     >>> empty = Report("<acme>", "2025-07-01", (), {}, pd.DataFrame({"account_id": []}), pd.DataFrame())
     >>> page = render_report(empty)
     >>> "<acme>" in page, "&lt;acme&gt;" in page
     (False, True)
     """
-    environment = Environment(
-        loader=FileSystemLoader(_FILES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style, script = (Markup((_FILES / name).read_text(encoding="utf-8")) for name in ("report.css", "report.js"))
-    links = {page.account: f"#account-{number}" for number, page in enumerate(report.accounts, 1)}
+    style, script = read_files()
+    pages = fitting(draw_accounts(report.accounts)) if articles is None else articles
+    links = PageLinks(len(pages), folder)
     watch = lay_out(report.watch, links)
-    data = {"columns": watch.described, "rows": watch.rows, "links": links}
     charts = portfolio_charts(report.portfolio) if report.portfolio else []
     left_out = report.portfolio.left_out if report.portfolio else {}
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        parts=_parts(report, bool(charts)),
-        policy=_policy(style, script),
-        style=style,
-        script=script,
-        data=_embedded(data),
-        file_name=f"{re.sub(r'[^A-Za-z0-9-]+', '-', report.name).strip('-') or 'accounts'}-{report.cutoff[:10]}.csv",
-        watch=watch,
-        quadrants=_quadrants(report.quadrants),
-        tiers_known=_tiers_known(report.quadrants),
-        movement=_movement(report.movement),
-        charts=charts,
-        left_out=[f"{name}: {why}" for name, why in left_out.items()],
-        quality=_quality(report.quality),
-        drift=_drift(report.drift),
-        months=monitoring_charts(report.months),
-        audit=_audit(report),
-        pages=[_page(page) for page in report.accounts],
-        marks=MARKS,
-        version=report.version,
-    )
-
-
-def _policy(style: str, script: str) -> str:
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
     return (
-        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            parts=_parts(report, bool(charts)),
+            policy=policy_of(style, script),
+            style=style,
+            script=script,
+            data=embedded(watch.data(links)),
+            file_name=file_stem(report.name, report.cutoff),
+            watch=watch,
+            quadrants=_quadrants(report.quadrants),
+            tiers_known=_tiers_known(report.quadrants),
+            movement=_movement(report.movement),
+            charts=charts,
+            left_out=[f"{name}: {why}" for name, why in left_out.items()],
+            quality=_quality(report.quality),
+            drift=_drift(report.drift),
+            months=monitoring_charts(report.months),
+            audit=_audit(report),
+            articles=pages,
+            marks=MARKS,
+            version=report.version,
+        )
     )
-
-
-def _embedded(data: Mapping[str, Any]) -> Markup:
-    """Write JSON that cannot end its script element, whatever an account is called."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _parts(report: Report, charts: bool) -> list[tuple[str, str]]:
@@ -201,26 +180,3 @@ def _audit(report: Report) -> dict[str, Any] | None:
         return None
     rows = [(check.name, check.status, "; ".join(check.evidence)) for check in report.audit.checks]
     return {"headline": report.audit.headline, "rows": rows}
-
-
-def _page(page: AccountPage) -> dict[str, Any]:
-    timeline = page.timeline
-    return {
-        "account": page.account,
-        "facts": page.facts,
-        "reasons": page.reasons,
-        "changes": page.changes,
-        "change_words": page.change_words,
-        "action": page.action,
-        "no_action": page.no_action,
-        "timeline": draw_timeline(timeline) if timeline and timeline.lanes else None,
-        "events": _events(timeline) if timeline else [],
-        "waterfall": draw_waterfall(page.waterfall, base=page.base, raw=page.raw),
-    }
-
-
-def _events(timeline: AccountTimeline) -> list[tuple[str, str, str]]:
-    found = [(mark.at, lane.name, mark.words) for lane in timeline.lanes for mark in lane.marks]
-    dated = [(text_of(at)[:16].replace("T", " "), name, words) for at, name, words in sorted(found, reverse=True)]
-    counted = [("in total", lane.name, count(sum(lane.counts))) for lane in timeline.lanes if lane.counts]
-    return [*dated, *counted]

@@ -23,11 +23,14 @@ __all__ = [
     "WatchCell",
     "WatchColumn",
     "WatchList",
+    "PageLinks",
+    "EACH",
     "lay_out",
-    "watched_accounts",
+    "ranked_accounts",
 ]
 
 FIRST_ROWS = 25
+EACH = 100  # accounts in one file of the folder of pages
 MOST_LISTED = 10_000
 
 
@@ -71,6 +74,26 @@ class WatchCell:
 
 
 @dataclass(frozen=True)
+class PageLinks:
+    """Where the page of each account is, by its number in the list: on the same page, or in a file of a folder.
+
+    >>> links = PageLinks(2, folder="pages")
+    >>> links.of(2), links.of(250), PageLinks(2).of(3)
+    ('#account-2', 'pages/00003.html#account-250', '')
+    """
+
+    here: int  # accounts that have their page in the report
+    folder: str = ""  # the address of the folder with the others; empty without one
+    home: str = ""  # the address of the report, for pages outside it
+
+    def of(self, number: int) -> str:
+        """Return the address of a page; empty when there is none."""
+        if number <= self.here:
+            return f"{self.home}#account-{number}"
+        return f"{self.folder}/{-(-number // EACH):05d}.html#account-{number}" if self.folder else ""
+
+
+@dataclass(frozen=True)
 class WatchList:
     """The watch list, ready for the page."""
 
@@ -81,8 +104,13 @@ class WatchList:
     described: list[dict[str, Any]]  # the columns as the page's script reads them
     words: str
 
+    def data(self, links: PageLinks) -> dict[str, Any]:
+        """Return what the page's script reads."""
+        pages = {"pages": links.here, "folder": links.folder, "home": links.home, "each": EACH}
+        return {"columns": self.described, "rows": self.rows, **pages}
 
-def watched_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
+
+def ranked_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
     """Return the scored accounts: those to act on first, best expected value first, then the others by risk."""
     scored = scores[scores["status"] == "scored"]
     listed = chosen.frame()
@@ -100,15 +128,15 @@ def watched_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
         scored.loc[days.index, "renewal"] = [text_of(chosen.cutoff + round(each * DAY))[:10] for each in days]
     scored["place"] = scored["rank"].where(scored["to_do"] == ACT)
     order = ["place", "churn_probability", "account_id"]
-    ranked = scored.sort_values(order, ascending=[True, False, True], na_position="last").head(MOST_LISTED)
+    ranked = scored.sort_values(order, ascending=[True, False, True], na_position="last")
     return ranked[[column.key for column in WATCH_COLUMNS if column.key in ranked]].reset_index(drop=True)
 
 
-def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
+def lay_out(watch: pd.DataFrame, links: PageLinks) -> WatchList:
     """Lay the watch list out.
 
     >>> scores = pd.DataFrame({"account_id": ["a", "b"], "churn_probability": [0.5, 0.1], "tier": ["passive", "passive"]})
-    >>> laid = lay_out(scores, {"a": "#account-1"})
+    >>> laid = lay_out(scores, PageLinks(1))
     >>> laid.rows, laid.first[0][1].text
     ([['a', 0.5, 0], ['b', 0.1, 0]], '50.0%')
     """
@@ -124,10 +152,12 @@ def lay_out(watch: pd.DataFrame, links: Mapping[str, str]) -> WatchList:
             entry |= {"values": choices, "words": [_words(column, each) for each in choices]}
             filters.append((column.key, column.label, [(each, _words(column, each)) for each in choices]))
         described.append(entry)
-    first = [_first(row, columns, described, links) for row in rows[:FIRST_ROWS]]
+    first = [_first(row, columns, described, links.of(number)) for number, row in enumerate(rows[:FIRST_ROWS], 1)]
     to_act = int((watch["to_do"] == ACT).sum()) if "to_do" in watch else 0
     head = f"{plural(to_act, 'account')} to act on, best expected value first; then the others" if to_act else "Listed"
-    more = f" {count(len(links))} have a page of their own." if links else ""
+    there = len(rows) if links.folder else min(links.here, len(rows))
+    pages = "Each has a page of its" if there == len(rows) else f"{count(there)} have a page of their"
+    more = f" {pages} own." if there else ""
     words = f"{head} by risk, {plural(len(rows), 'scored account')} in all.{more}"
     return WatchList(columns, first, rows, filters, described, words)
 
@@ -164,7 +194,7 @@ def _words(column: WatchColumn, value: str) -> str:
 
 
 def _first(
-    row: list[Any], columns: Sequence[WatchColumn], described: Sequence[Mapping[str, Any]], links: Mapping[str, str]
+    row: list[Any], columns: Sequence[WatchColumn], described: Sequence[Mapping[str, Any]], link: str
 ) -> list[WatchCell]:
     made = []
     for value, column, entry in zip(row, columns, described, strict=True):
@@ -177,5 +207,5 @@ def _first(
         elif column.format == "money":
             made.append(WatchCell(money(value)))
         else:
-            made.append(WatchCell(str(value), links.get(str(value), "") if column.key == "account_id" else ""))
+            made.append(WatchCell(str(value), link if column.key == "account_id" else ""))
     return made

@@ -16,7 +16,7 @@ from report_contents import CUTOFF, HOSTILE, made_report, watch_list
 from staypower.reporting.charts import draw_waterfall
 from staypower.reporting.drawings import Line, Point, draw_lines, scale_over
 from staypower.reporting.rendering import render_report
-from staypower.reporting.watch_list import FIRST_ROWS, lay_out, watched_accounts
+from staypower.reporting.watch_list import FIRST_ROWS, PageLinks, lay_out, ranked_accounts
 
 
 def embedded(page: str) -> dict:
@@ -33,11 +33,11 @@ def test_the_data_hold_every_account_in_order():
     band = keys.index("churn_risk_band")
     words = [data["columns"][band]["words"][row[band]] for row in data["rows"]]
     assert words == list(report.watch["churn_risk_band"])
-    assert data["links"][HOSTILE] == "#account-2"
+    assert (data["pages"], data["folder"]) == (len(report.accounts), "")
 
 
 def test_missing_values_are_null_and_blank():
-    laid = lay_out(watch_list(20), {})
+    laid = lay_out(watch_list(20), PageLinks(0))
     mrr = [column["key"] for column in laid.described].index("mrr")
     assert laid.rows[0][mrr] is None
     assert laid.first[0][mrr].text == ""
@@ -45,7 +45,7 @@ def test_missing_values_are_null_and_blank():
 
 def test_columns_that_nobody_has_are_left_out():
     watch = watch_list(30).assign(mrr=np.nan)
-    assert "mrr" not in [column.key for column in lay_out(watch, {}).columns]
+    assert "mrr" not in [column.key for column in lay_out(watch, PageLinks(0)).columns]
 
 
 def test_the_list_has_names_and_renewals():
@@ -55,11 +55,11 @@ def test_the_list_has_names_and_renewals():
     chosen = SimpleNamespace(
         frame=lambda: listed.assign(holdout=False), passed_over=pd.Series({"A00002": "cooling down"}), cutoff=CUTOFF
     )
-    made = watched_accounts(scores, chosen)
+    made = ranked_accounts(scores, chosen)
     assert made["name"].tolist()[0] == "Harbour"
     renewal = made.set_index("account_id")["renewal"].fillna("").to_dict()
     assert renewal == {"A00000": "2025-07-13", HOSTILE: "", "A00002": "2025-06-27"}
-    laid = lay_out(made, {})
+    laid = lay_out(made, PageLinks(0))
     assert [column["label"] for column in laid.described][:2] == ["Account", "Name"]
     assert {"account_id", "name"} <= {column["key"] for column in laid.described if column["search"]}
 

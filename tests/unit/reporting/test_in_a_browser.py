@@ -6,16 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import browser
 import pytest
-from report_contents import HOSTILE, made_report
+from report_contents import HOSTILE, account_page, made_report
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from staypower.reporting.page_files import PageFolder
 from staypower.reporting.rendering import render_report
 
 PHONE = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
@@ -187,6 +189,29 @@ def test_it_fits_a_printed_page(page, tmp_path):
         assert driver.execute_script(seen)
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "screen"})
         assert not driver.execute_script(seen)
+
+
+def test_an_account_in_the_folder_is_found_and_leads_back(tmp_path, shared):
+    report, accounts_there = tmp_path / "report.html", [f"A{number:05d}" for number in range(130)]
+    folder = PageFolder(tmp_path / "pages", report, "acme", "2025-07-01")
+    made = replace(made_report(130), accounts=())
+    folder.write(map(account_page, accounts_there), 1)
+    folder.write_index(made.watch, 0, 130)
+    report.write_text(render_report(made, folder=folder.address), encoding="utf-8")
+    shared.get(report.as_uri())
+    shared.find_element(By.ID, "search").send_keys("a00117")
+    shared.find_element(By.LINK_TEXT, "A00117").click()
+    wait = WebDriverWait(shared, 10)
+    wait.until(lambda driver: driver.current_url.endswith("pages/00002.html#account-118"))
+    shown = [each.text for each in shared.find_elements(By.CSS_SELECTOR, "article h2") if each.is_displayed()]
+    assert shown == ["A00117"]
+    shared.find_element(By.LINK_TEXT, "Back to the watch list").click()
+    wait.until(lambda driver: driver.current_url == f"{report.as_uri()}#watch")
+    shared.get((tmp_path / "pages" / "index.html").as_uri())
+    shared.find_element(By.ID, "search").send_keys("a00003")
+    shared.find_element(By.LINK_TEXT, "A00003").click()
+    wait.until(lambda driver: driver.current_url.endswith("pages/00001.html#account-4"))
+    assert [entry for entry in shared.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
 
 
 def test_without_scripts_the_first_accounts_and_every_page_can_be_read(page, tmp_path):

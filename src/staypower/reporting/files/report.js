@@ -29,7 +29,7 @@
   route();
   if (!table) return;
 
-  const { columns, rows, links } = data;
+  const { columns, rows, pages: here, home, folder, each } = data;
   const body = table.tBodies[0];
   const search = document.getElementById("search");
   const selects = [...document.querySelectorAll("select[data-filter]")];
@@ -48,6 +48,12 @@
     if (column.format === "percent") return `${(100 * cell).toFixed(1)}%`;
     if (column.format === "money") return Math.round(cell).toLocaleString("en");
     return String(cell);
+  }
+
+  // the page of an account, by its number in the list: on this page, or in a file of the folder
+  function linkOf(number) {
+    if (number <= here) return `${home}#account-${number}`;
+    return folder ? `${folder}/${String(Math.ceil(number / each)).padStart(5, "0")}.html#account-${number}` : "";
   }
 
   function matching() {
@@ -76,7 +82,7 @@
       field.dataset.label = columns[place].label;
       if (place === 0) field.scope = "row";
       else field.className = columns[place].kind;
-      const link = place === 0 ? links[shown(cell, place)] : undefined;
+      const link = place === 0 ? linkOf(at + 1) : "";
       if (link) {
         const anchor = document.createElement("a");
         anchor.href = link;
