@@ -93,7 +93,23 @@ def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
     train = runs["train"]
     assert train.info.status == "FINISHED"
     assert train.data.metrics["auroc"] == pytest.approx(company.result.trained.evaluation.metrics()["auroc"])
+    assert train.info.run_name == "train 2025-03-03"
     assert train.data.params["label.horizon"] == "90"
+    assert len(train.data.params) < 40, "what somebody chose, not every default"
+    card = company.result.trained.bundle.card
+    assert card.startswith(train.data.tags["mlflow.note.content"].removesuffix("..."))
+    assert len(train.data.tags["mlflow.note.content"]) > 5000
+    assert train.data.tags["mlflow.source.name"] == "staypower train"
+    inputs = {each.dataset.name: each for each in train.inputs.dataset_inputs}
+    assert list(inputs) == ["demo training", "demo calibration", "demo test"]
+    assert inputs["demo test"].tags[0].value == "test"
+    assert json.loads(inputs["demo test"].dataset.profile)["rows"] == company.result.trained.evaluation.rows
+    assert len({each.dataset.digest for each in inputs.values()}) == 3
+    steps = client.get_metric_history(train.info.run_id, "by_cutoff.auroc")
+    assert [each.step for each in steps] == list(range(len(company.result.trained.evaluation.cutoffs)))
+    table = json.loads(Path(client.download_artifacts(train.info.run_id, "evaluation/baselines.json")).read_text())
+    assert table["columns"][:2] == ["scorer", "scored"]
+    assert [row[0] for row in table["data"]][:2] == ["model", "base rate"]
     assert len(train.data.tags["data_fingerprint"]) == 64
     pictures = {file.path for file in client.list_artifacts(train.info.run_id, "evaluation")}
     assert {"evaluation/roc.png", "evaluation/reliability.png", "evaluation/importance.png"} <= pictures
@@ -102,6 +118,10 @@ def test_runs_and_versions_are_as_an_mlflow_user_expects(company):
     assert version.run_id == train.info.run_id
     assert str(version.version) == read_champion(company.root / "models", "demo").version
     assert version.tags["twin"] == TWIN_WORDS
+    assert card.startswith(version.description.removesuffix("..."))
+    (model,) = client.search_logged_models([experiment.experiment_id])
+    of_model = {each.key: each.value for each in model.metrics}
+    assert of_model["auroc"] == train.data.metrics["auroc"], "a model's metrics are numbers, not texts"
 
 
 TWIN_WORDS = "evaluated on a twin trained on data up to 2024-09-04; this model is trained on data up to 2025-03-03"
@@ -131,6 +151,11 @@ def test_evaluate_shows_the_twin_on_cutoffs_that_the_model_was_trained_on(compan
     assert found["evaluated"] == f"These are the figures of the twin: {TWIN_WORDS}."
     trained = company.result.trained.evaluation.metrics()["auroc"]
     assert found["evaluation"]["scorers"]["model"]["auroc"]["value"] == pytest.approx(trained, abs=1e-12)
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{company.root / 'mlruns' / 'mlflow.db'}")
+    evaluated = client.get_run(found["run_id"])
+    above = client.get_run(evaluated.data.tags["mlflow.parentRunId"])
+    assert above.data.tags["kind"] == "train"
+    assert evaluated.info.run_name == f"evaluate {found['evaluation']['cutoffs'][-1]}"
 
 
 def test_score_loads_nothing_that_it_does_not_use(company):
@@ -284,3 +309,20 @@ def test_previous_scores_keep_tiers_steady_and_say_who_moved(company, tmp_path):
     later, out, err = run("score", "-c", str(company.config), "--cutoff", "2025-03-01", "--previous", str(before))
     assert later == 2
     assert "not the earlier" in err
+
+
+def test_what_is_written_is_logged_when_asked_for(company):
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{company.root / 'mlruns' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("demo").experiment_id
+
+    def logged() -> dict[str, str]:
+        found = (run for run in client.search_runs([experiment]) if run.data.tags["kind"] in ("score", "report"))
+        return {run.info.run_name: run.info.run_id for run in found}
+
+    assert logged() == {}, "not unless asked"
+    for command in ("score", "report"):
+        assert run(command, "-c", str(company.config), "--set", "tracking.outputs=true", "-q")[0] == 0
+    runs = logged()
+    assert set(runs) == {"score 2025-07-01", "report 2025-07-01"}
+    assert [file.path for file in client.list_artifacts(runs["score 2025-07-01"], "score")] == ["score/scores.parquet"]
+    assert [file.path for file in client.list_artifacts(runs["report 2025-07-01"], "report")] == ["report/report.html"]

@@ -196,6 +196,11 @@ class Settings(BaseModel):
         """Say for every single setting where it came from: a line of the file, `--set`, or `default`."""
         return {path: self._origins.written(path) or "default" for path in _leaves(self.to_dict())}
 
+    def chosen(self) -> list[str]:
+        """Name every single setting that somebody chose, by its dotted path; tables are left out."""
+        given = (path for path in _leaves(self.to_dict()) if not path.startswith("tables."))
+        return [path for path in given if self._origins.written(path)]
+
 
 def _shown(value: Any) -> Any:
     """Write every address among plain values without its secrets."""

@@ -13,6 +13,7 @@ from staypower.auditing.outcomes import find_overlap, shuffle_target
 from staypower.auditing.report import AuditReport, Case
 from staypower.auditing.separation import find_presence, find_separation
 from staypower.auditing.time_travel import travel_by_arrival, travel_in_time
+from staypower.cutoffs import text_of
 from staypower.dataset.building import build_dataset
 from staypower.errors import ExitCode
 from staypower.pipelines.arguments import (
@@ -114,8 +115,8 @@ def audit(
     )
     report = run_checks(case, progress)
     tags = {check.name: check.status for check in report.checks}
-    with progress.step("logging the run"), tracker.run("audit", tags=tags) as run:
-        log_data(run, settings.to_dict(), dataset, data=fingerprint(tables))
+    with progress.step("logging the run"), tracker.run("audit", text_of(int(dataset.plan.all[-1])), tags) as run:
+        log_data(run, settings.to_dict(), dataset, chosen=settings.chosen(), data=fingerprint(tables))
         run.log_metrics({"audit": report.metrics()})
         run.log_text(report.text(), "audit/audit.txt")
         run.log_text(json.dumps(report.to_dict(), indent=2), "audit/audit.json")

@@ -226,7 +226,7 @@ def _recorded(
     tags = {"split": POOLED_SPLIT, "data_fingerprint": fingerprint(tables)}
     with (
         progress.step("drawing and logging"),
-        tracker.run("backtest", tags=tags) as run,
+        tracker.run("backtest", text_of(int(plans[-1].all[-1])), tags) as run,
         tempfile.TemporaryDirectory() as scratch,
     ):
         folder.mkdir(parents=True, exist_ok=True)
@@ -234,7 +234,7 @@ def _recorded(
         write_atomically(path, lambda temporary: temporary.write_text(content, encoding="utf-8"))
         files = found.write_pictures(folder)
         found.write_pictures(scratch)
-        run.log_settings(settings.to_dict())
+        run.log_settings(settings.to_dict(), settings.chosen())
         run.log_metrics({"backtest": dict(found.metrics())})
         for number, fold in enumerate(found.folds):
             run.log_metrics({"fold": dict(fold.evaluation.metrics())}, step=number)

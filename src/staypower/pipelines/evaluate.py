@@ -155,11 +155,11 @@ def evaluate(
     tags = {"split": dataset.plan.split, "model_version": place.version}
     with (
         progress.step("drawing and logging"),
-        tracker.run("evaluate", tags=tags) as run,
+        tracker.run("evaluate", text_of(int(dataset.plan.test[-1])), {**tags, **tracker.under(place.version)}) as run,
         tempfile.TemporaryDirectory() as scratch,
     ):
         files = evaluation.write_pictures(settings.output_folder / "evaluation")
-        log_data(run, settings.to_dict(), dataset, data=data)
+        log_data(run, settings.to_dict(), dataset, chosen=settings.chosen(), data=data)
         log_evaluation(run, evaluation, scratch=Path(scratch))
     return EvaluateResult(evaluation, place.version, run.run_id, tuple(files), _which(bundle, twin=shown is not bundle))
 

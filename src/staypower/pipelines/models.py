@@ -28,6 +28,7 @@ from staypower.pipelines.preparing import open_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Items, Result
 from staypower.tables import Tables, fingerprint
+from staypower.tracking.contents import log_comparison
 
 __all__ = ["Promotion", "compare_versions", "promote", "rollback"]
 
@@ -176,7 +177,8 @@ def promote(
         )
         scoring = lock.version
     tags = {"model_version": version, "decision": _decision(refusal, force)}
-    notes = tracker.mirrored("promote", {**tags, "reason": reason or "none given", "refusal": refusal or "none"}, found)
+    tags |= {"reason": reason or "none given", "refusal": refusal or "none"}
+    notes = tracker.mirrored("promote", f"version {version}", tags, lambda run: log_comparison(run, found))
     if refusal:
         return Promotion(settings.name, scoring, "", version, found, refusal, tracking=notes)
     return Promotion(settings.name, scoring, before, version, found, forced=force, tracking=notes)
@@ -257,5 +259,5 @@ def rollback(settings: SettingsLike, *, progress: Progress | None = None) -> Pro
     now = tracker.versions.champion()
     lock = tracker.versions.rollback()
     before = "" if now is None else now.version
-    notes = tracker.mirrored("rollback", {"model_version": lock.version, "before": before})
+    notes = tracker.mirrored("rollback", f"to version {lock.version}", {"model_version": lock.version, "before": before})
     return Promotion(settings.name, lock.version, before, lock.version, tracking=notes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from staypower.cutoffs import text_of
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
@@ -28,6 +29,7 @@ from staypower.pipelines.models import said_of_tracking
 from staypower.pipelines.preparing import prepare_scorer, store_is_there, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
+from staypower.tracking.contents import log_monitoring
 from staypower.writing import probe_place
 
 if TYPE_CHECKING:
@@ -144,5 +146,5 @@ def monitor(
     if store_is_there(settings):
         with progress.step("logging"):
             tags = {"model_version": place.version, "retrain": seen.retrain}
-            tracking = tracker_of(settings).mirrored("monitor", tags=tags, monitoring=seen)
+            tracking = tracker_of(settings).mirrored("monitor", text_of(now), tags, lambda run: log_monitoring(run, seen))
     return MonitorResult(seen, path, tracking)

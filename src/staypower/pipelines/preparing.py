@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from staypower.addresses import shown_address
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.building import DatasetRows
@@ -30,11 +31,13 @@ from staypower.tables import BucketedTables, Tables
 from staypower.writing import probe_place
 
 if TYPE_CHECKING:
+    from staypower.tracking.runs import TrackedRun
     from staypower.tracking.tracker import Tracker
 
 __all__ = [
     "engine_of_cluster",
     "facts_of",
+    "log_written",
     "open_to_train",
     "prepare_scorer",
     "probed_tracker",
@@ -235,6 +238,20 @@ def store_is_there(settings: Settings) -> bool:
         return False
     named = os.environ.get("MLFLOW_TRACKING_URI") or settings.tracking.uri
     return bool(named) or (settings.path(settings.tracking.folder) / "mlflow.db").exists()
+
+
+def log_written(settings: Settings, kind: str, cutoff: int, version: str, path: object) -> tuple[str, ...]:
+    """Log a file or folder that was written as a run of its own, when asked for; return what is to be said of it."""
+    if not settings.tracking.outputs:
+        return ()
+    written = Path(str(path))
+
+    def log(run: TrackedRun) -> None:
+        if written.exists():  # otherwise it is a table of a database, which the tag names
+            run.log_artifacts(written, kind)
+
+    tags = {"model_version": version, "written": shown_address(str(path))}
+    return tracker_of(settings).mirrored(kind, text_of(cutoff), tags, log)
 
 
 def tracker_of(settings: Settings) -> Tracker:

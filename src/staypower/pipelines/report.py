@@ -37,6 +37,7 @@ from staypower.pipelines.arguments import (
 from staypower.pipelines.audit import audit as run_audit
 from staypower.pipelines.comparing import AllScores, TwoCutoffs, prepare_two_cutoffs
 from staypower.pipelines.gating import look_at_data, look_at_features
+from staypower.pipelines.preparing import log_written
 from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement
 from staypower.progress import Progress
@@ -72,6 +73,8 @@ class ReportResult(Result):
         Where the pages of the accounts are that have none in the report; None without such a folder.
     others : int
         How many pages are there.
+    tracking : tuple of str, default ()
+        What the tracking store lacked, or why nothing was logged, where that was asked for.
     """
 
     report: Report
@@ -79,6 +82,7 @@ class ReportResult(Result):
     size: int
     folder: Path | None = None
     others: int = 0
+    tracking: tuple[str, ...] = ()
 
     def blocks(self) -> list[Block]:
         """Return what is in it and where it is."""
@@ -88,6 +92,7 @@ class ReportResult(Result):
             f"{self.report.name} at {self.report.cutoff}: {counts}.",
             f"{plural(len(self.report.watch), 'account')} listed, {pages}.",
             *self.report.notes,
+            *(f"Tracking: {note}" for note in self.tracking),
             Verbatim(
                 [
                     f"report: {self.path} ({decimal(self.size / 1e6, 1)} MB, opens offline)",
@@ -242,7 +247,8 @@ def report(
     with progress.step("writing the report"):
         page = render_report(contents, articles, folder="" if others is None else others.address).encode()
         write_atomically(path, lambda place: place.write_bytes(page))
-    return ReportResult(contents, path, len(page), aside, written)
+    tracking = log_written(settings, "report", cutoff_now, place.version, path)
+    return ReportResult(contents, path, len(page), aside, written, tracking)
 
 
 def _pages_of(

@@ -47,7 +47,7 @@ from staypower.pipelines.arguments import (
     with_prior,
 )
 from staypower.pipelines.gating import keep_breaches, look_at_data, look_at_features, refuse_breaches
-from staypower.pipelines.preparing import engine_of_cluster, prepare_scorer, rows_for, score_tables
+from staypower.pipelines.preparing import engine_of_cluster, log_written, prepare_scorer, rows_for, score_tables
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.scoring.scorer import Scorer
@@ -68,6 +68,7 @@ class ScoreResult(Result):
     prior: PriorCorrection | None = None  # what rescaled the probabilities to another base rate, when asked for
     age: ModelAge | None = None  # what the model was trained on; None for scores that were made before it was kept
     gate: GateReport | None = None  # the data against those of training
+    tracking: tuple[str, ...] = ()  # what the tracking store lacked, or why nothing was logged
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -102,7 +103,8 @@ class ScoreResult(Result):
         model = [] if self.age is None else [f"{self.age.said_at(self.scores.cutoff)}."]
         data = [] if self.gate is None else self.gate.blocks()
         where = [] if self.path is None else [Verbatim([f"scores: {self.path}"])]
-        return [*data, *self.scores.blocks(), *model, *prior, *where]
+        tracking = [f"Tracking: {note}" for note in self.tracking]
+        return [*data, *self.scores.blocks(), *model, *prior, *tracking, *where]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -241,7 +243,8 @@ def score(
             }
             goal.write(Rows(rows, schema, "Scores", replaces), staging=folder)
             keep_breaches(gate, beside)
-    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle), gate)
+    tracking = log_written(settings, "score", scores.cutoff, place.version, goal.shown)
+    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle), gate, tracking)
 
 
 def _scored_at(folder: Path) -> str:

@@ -199,9 +199,10 @@ def train(
     versions = tracker.versions
     # nothing that follows is lost when the tracking store cannot be reached: the model is sealed first, and logged at last
     with tempfile.TemporaryDirectory() as scratch:
-        run = WrittenRun(Path(scratch) / "run", {"split": dataset.plan.split}, began=began)
+        name = f"train {text_of(fitted.learned_from.plan.trained_until)}"
+        run = WrittenRun(Path(scratch) / "run", {"split": dataset.plan.split}, name=name, began=began)
         with progress.step("sealing the model"):
-            log_data(run, settings.to_dict(), dataset, data=fitted.data)
+            log_data(run, settings.to_dict(), dataset, chosen=settings.chosen(), data=fitted.data)
             log_evaluation(run, evaluation, scratch=Path(scratch))
             log_tier(run, fitted.tier)
             folder = Path(scratch) / "bundle"

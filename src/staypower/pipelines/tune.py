@@ -148,7 +148,7 @@ def tune(
     search = Search(
         settings.path(settings.tracking.folder) / "tuning.db", _name(settings, tables), budget, settings.model.seed, resume
     )
-    with tracker.run("tune") as run:
+    with tracker.run("tune", text_of(int(dataset.plan.all[-1]))) as run:
         losses = partial(_losses, folds, settings)
         note = partial(_track, tracker, run.run_id)
         with progress.step(f"searching over {len(folds)} folds"):
@@ -217,7 +217,7 @@ def _compare(parts: Sequence[DatasetRows], settings: Settings, overrides: Mappin
 def _track(tracker: Tracker, parent: str, trial: Trial) -> None:
     """Record a trial as a child of the run."""
     tags = {"mlflow.parentRunId": parent, "state": trial.state, "default": trial.is_default}
-    with tracker.run("tune-trial", name=f"trial {trial.number}", tags=tags) as run:
+    with tracker.run("tune-trial", str(trial.number), tags) as run:
         run.log_settings({"model": dict(trial.settings)})
         if np.isfinite(trial.loss):
             run.log_metrics({DECISIVE: trial.loss})

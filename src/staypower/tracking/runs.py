@@ -10,20 +10,26 @@ import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from staypower import __version__
 from staypower.clock import now_milliseconds
 from staypower.models.bundle import read_bundle
 from staypower.models.versions import user_name
 from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
+from staypower.tracking.contents import LoggedData
 from staypower.tracking.store import (
     AnyType,
     ColSpec,
+    Dataset,
+    DatasetInput,
     DataType,
+    InputTag,
     Metric,
     MlflowException,
     Model,
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARTIFACT",
+    "RunWriter",
     "MODEL_ID",
     "ServedModel",
     "TrackedRun",
@@ -50,6 +57,7 @@ __all__ = [
     "finite_metrics",
     "signature_of",
     "start_run",
+    "whole_lines",
 ]
 
 ARTIFACT = "bundle"
@@ -94,6 +102,9 @@ def signature_of(scorer: FeatureRowScorer) -> ModelSignature:
 
 
 _MOST_PARAMS = 100
+_DESCRIPTION = "mlflow.note.content"
+_LONGEST_TAG = 8000
+_LONGEST_DIGEST = 36
 _MOST_METRICS = 1000
 _LONGEST_VALUE = 6000
 _PROCESS = "staypower.process"
@@ -105,25 +116,48 @@ _QUIETLY = {
 }
 
 
-class TrackedRun:
+class RunWriter(ABC):
+    """What is logged of a run, now or later."""
+
+    @abstractmethod
+    def log_text(self, text: str, name: str) -> None:
+        """Log a text as a file of the run."""
+
+    @abstractmethod
+    def set_tags(self, tags: Mapping[str, object]) -> None:
+        """Set tags of the run."""
+
+    def log_table(self, table: pd.DataFrame, name: str) -> None:
+        """Log a table that MLflow shows as one, as a JSON file."""
+        self.log_text(table.to_json(orient="split", index=False), name)
+        self.set_tags({"mlflow.loggedArtifacts": json.dumps([{"path": name, "type": "table"}])})
+
+    def describe(self, text: str) -> None:
+        """Show a text in Markdown on the run's page."""
+        self.set_tags({_DESCRIPTION: whole_lines(text, _LONGEST_TAG)})
+
+
+class TrackedRun(RunWriter):
     """A run that is going on."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store = store
         self.run_id = run_id
+        self._model_id: str | None = None
 
-    def log_settings(self, settings: Mapping[str, Any]) -> None:
-        """Log nested settings as parameters with dotted names, and whole as `settings.json`."""
-        flat = {_key(name): _shown(value)[:_LONGEST_VALUE] for name, value in _flatten(settings)}
+    def log_settings(self, settings: Mapping[str, Any], chosen: Collection[str] | None = None) -> None:
+        """Log nested settings whole as `settings.json`, and those that were chosen as parameters; by default all of them."""
+        given = ((name, value) for name, value in _flatten(settings) if chosen is None or name in chosen)
+        flat = {_key(name): _shown(value)[:_LONGEST_VALUE] for name, value in given}
         params = [Param(name, value) for name, value in flat.items()]
         for start in range(0, len(params), _MOST_PARAMS):
             self._store.client.log_batch(self.run_id, params=params[start : start + _MOST_PARAMS])
         self._store.client.log_text(self.run_id, json.dumps(settings, indent=1, default=str), "settings.json")
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int = 0) -> None:
-        """Log nested metrics with dotted names; what is missing or not finite is left out."""
-        now = now_milliseconds()
-        found = [Metric(name, value, now, step) for name, value in finite_metrics(metrics).items()]
+        """Log nested metrics with dotted names, of the model too if it was logged before; what is not finite is left out."""
+        now, model = now_milliseconds(), self._model_id
+        found = [Metric(name, value, now, step, model_id=model) for name, value in finite_metrics(metrics).items()]
         for start in range(0, len(found), _MOST_METRICS):
             self._store.client.log_batch(self.run_id, metrics=found[start : start + _MOST_METRICS])
 
@@ -136,6 +170,10 @@ class TrackedRun:
     def log_text(self, text: str, name: str) -> None:
         """Log a text as a file of the run."""
         self._store.client.log_text(self.run_id, text, name)
+
+    def log_data(self, data: Sequence[LoggedData]) -> None:
+        """Log what was read as data sets of MLflow."""
+        self._store.client.log_inputs(self.run_id, [_input_of(each) for each in data])
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set tags of the run."""
@@ -168,7 +206,8 @@ class TrackedRun:
                     pip_requirements=_requirements(),
                 )
         self._store.client.set_tag(self.run_id, MODEL_ID, created.model_id)
-        return str(created.model_id)
+        self._model_id = str(created.model_id)
+        return self._model_id
 
 
 @contextlib.contextmanager
@@ -178,7 +217,8 @@ def start_run(
     """Start a run; it ends finished, failed or killed as the block does."""
     close_dead_runs(store)
     given = {_key(tag): str(value) for tag, value in (tags or {}).items()}
-    own = {"kind": kind, _PROCESS: _this_process(), "mlflow.source.name": "staypower", "mlflow.user": user_name()}
+    own = {"kind": kind, _PROCESS: _this_process(), "mlflow.user": user_name(), "staypower.version": __version__}
+    own |= {"mlflow.source.name": f"staypower {kind}", "mlflow.source.type": "LOCAL"}
     created = store.client.create_run(store.experiment_id, start_time=began, run_name=name, tags={**given, **own})
     run = TrackedRun(store, created.info.run_id)
     try:
@@ -258,6 +298,22 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             os.environ.pop(name)
             if value is not None:
                 os.environ[name] = value
+
+
+def _input_of(data: LoggedData) -> DatasetInput:
+    schema = {"mlflow_colspec": [{"type": "double", "name": name, "required": True} for name in data.columns]}
+    parts = [json.dumps(part, default=str) for part in (data.source, schema, data.profile)]
+    tags = [InputTag("mlflow.data.context", data.context)]
+    return DatasetInput(Dataset(data.name, data.digest[:_LONGEST_DIGEST], "staypower", *parts), tags)
+
+
+def whole_lines(text: str, most: int) -> str:
+    r"""Cut a text to at most so many characters, after a paragraph or row.
+
+    >>> whole_lines("a card\nof two lines", 12)
+    'a card\n...'
+    """
+    return text if len(text) <= most else text[: most - 3].rpartition("\n")[0] + "\n..."
 
 
 def finite_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -23,6 +23,10 @@ class TrackingSettings(BaseModel):
         default=None,
         description="address of another tracking server; `MLFLOW_TRACKING_URI` wins over it; none: the embedded store",
     )
+    outputs: bool = Field(
+        default=False,
+        description="whether `score` and `report` log what they write as runs of their own (`score` not with `engine: spark`)",
+    )
     experiment: str | None = Field(default=None, description="name of the experiment; none: the config's `name`")
 
     @field_serializer("uri")

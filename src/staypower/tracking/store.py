@@ -29,17 +29,21 @@ with warnings.catch_warnings():
     import mlflow.pyfunc
     import mlflow.store.db.utils as schema
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model, ModelSignature
     from mlflow.pyfunc.model import PythonModel
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import AnyType
+    from mlflow.utils.git_utils import get_git_commit
 
 __all__ = [
     "AnyType",
     "ColSpec",
     "DataType",
+    "Dataset",
+    "DatasetInput",
+    "InputTag",
     "Metric",
     "MlflowException",
     "Model",
@@ -50,6 +54,7 @@ __all__ = [
     "Schema",
     "Store",
     "TensorSpec",
+    "get_git_commit",
     "mlflow",
     "open_store",
     "probe_store",

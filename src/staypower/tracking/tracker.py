@@ -5,32 +5,37 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from staypower.addresses import shown_in
 from staypower.errors import UsageError
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import VersionRecord
 from staypower.models.versions import ModelVersions, promotion_of
-from staypower.tracking.contents import log_comparison, log_monitoring
 from staypower.tracking.listing import METRIC
-from staypower.tracking.runs import MODEL_ID, TrackedRun, start_run
+from staypower.tracking.runs import MODEL_ID, TrackedRun, start_run, whole_lines
 from staypower.tracking.settings import TrackingSettings
-from staypower.tracking.store import MlflowException, Store, mlflow, open_store, probe_store, reachable, use_store
+from staypower.tracking.store import (
+    MlflowException,
+    Store,
+    get_git_commit,
+    mlflow,
+    open_store,
+    probe_store,
+    reachable,
+    use_store,
+)
 from staypower.tracking.waiting import WrittenRun, read_run
 from staypower.writing import hold_lock
-
-if TYPE_CHECKING:
-    from staypower.evaluation.comparison import Comparison
-    from staypower.monitoring.result import Monitoring
 
 __all__ = ["CHAMPION", "Tracker"]
 
 CHAMPION = "champion"
 _NUMBER = "version"
+_LONGEST_DESCRIPTION = 5000
 
 
 class Tracker:
@@ -57,13 +62,25 @@ class Tracker:
         probe_store(self.settings, self.root)
 
     @contextlib.contextmanager
-    def run(self, kind: str, name: str | None = None, tags: Mapping[str, object] | None = None) -> Iterator[TrackedRun]:
-        """Start a run; see `start_run`. Versions that wait are logged first."""
+    def run(self, kind: str, of: str = "", tags: Mapping[str, object] | None = None) -> Iterator[TrackedRun]:
+        """Start a run, named by its kind and what it is of; see `start_run`. Versions that wait are logged first."""
         store = self.store
         if any(not record.run_id for record in self.versions.records().values()):
             self.mirror()
-        with reachable(store.uri), start_run(store, kind=kind, name=name, tags=tags) as run:
+        given = {**self._code_version(), **(tags or {})}
+        with reachable(store.uri), start_run(store, kind=kind, name=f"{kind} {of}".strip(), tags=given) as run:
             yield run
+
+    def under(self, version: str) -> dict[str, str]:
+        """Return the tag that puts a run below the one that trained a version, where this store knows that."""
+        record = self.versions.records().get(version)
+        known = record is not None and record.run_id and self._has_run(record.run_id)
+        return {"mlflow.parentRunId": record.run_id} if record is not None and known else {}
+
+    def _code_version(self) -> dict[str, str]:
+        """Return the commit of the project that the config lies in; nothing outside a repository."""
+        commit = get_git_commit(str(self.root.absolute()))
+        return {"mlflow.source.git.commit": commit} if commit else {}
 
     def keep(self, version: str, run: WrittenRun) -> None:
         """Keep what is to be logged of a version until it is."""
@@ -100,17 +117,17 @@ class Tracker:
     def mirrored(
         self,
         kind: str = "",
+        of: str = "",
         tags: Mapping[str, object] | None = None,
-        comparison: Comparison | None = None,
-        monitoring: Monitoring | None = None,
+        log: Callable[[TrackedRun], None] | None = None,
     ) -> tuple[str, ...]:
-        """Mirror, log a short run where one is named, and say what the store lacked, or why it could not be reached."""
+        """Mirror, `log` a run where one is named, and say what the store lacked, or why it could not be reached."""
         try:
             notes = self.mirror()
             if kind:
-                with self.run(kind, tags=tags) as run:
-                    log_comparison(run, comparison)
-                    log_monitoring(run, monitoring)
+                with self.run(kind, of, tags) as run:
+                    if log is not None:
+                        log(run)
         except (UsageError, MlflowException, OSError) as error:
             problems = error.problems if isinstance(error, UsageError) else ()
             said = "; ".join(f"{one.problem}: {one.value}" for one in problems) or str(error)
@@ -141,13 +158,18 @@ class Tracker:
         written = read_run(place) or WrittenRun(place, {"split": record.split}, metrics=[(0, dict(record.metrics))])
         folder = self.versions.folder / record.version
         bundle = read_bundle(folder, digest=record.digest)
-        with start_run(self.store, kind="train", began=written.began) as run:
-            written.log_to(run)
+        name = written.name or f"train version {record.version}"
+        with start_run(self.store, kind="train", name=name, tags=self._code_version(), began=written.began) as run:
+            # before the metrics: they are the model's, too
             run.log_model(bundle, folder, record.digest, **record.served)
+            written.log_to(run)
+            run.describe(bundle.card)
         unfit = {"unfit": record.unfit} if record.unfit else {}
         tags = {_NUMBER: record.version, "digest": record.digest, "split": record.split, **record.facts, **unfit}
         tags |= {f"{METRIC}{name}"[:250]: repr(value) for name, value in record.metrics.items()}
-        return run.run_id, self._create_version(run.run_id, int(record.version), {**tags, **record.promotion})
+        number = self._create_version(run.run_id, int(record.version), {**tags, **record.promotion})
+        self.store.client.update_model_version(self.name, number, description=whole_lines(bundle.card, _LONGEST_DESCRIPTION))
+        return run.run_id, number
 
     def _create_version(self, run_id: str, number: int, tags: Mapping[str, str]) -> str:
         """Register a run's model under our number; numbers below it that MLflow does not have are used up."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from staypower.clock import now_milliseconds
 from staypower.errors import at_place, readable
-from staypower.tracking.runs import TrackedRun, finite_metrics
+from staypower.tracking.contents import LoggedData
+from staypower.tracking.runs import RunWriter, TrackedRun, finite_metrics
 
 __all__ = ["WrittenRun", "read_run"]
 
@@ -19,18 +20,22 @@ _VALUES = "run.json"
 
 
 @dataclass
-class WrittenRun:
+class WrittenRun(RunWriter):
     """What is to be logged, kept in a folder until then; `TrackedRun` has the same methods."""
 
     folder: Path
     tags: dict[str, str] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    chosen: list[str] | None = None  # settings that become parameters; None: all of them
+    data: list[dict[str, Any]] = field(default_factory=list)  # see `LoggedData`
+    name: str = ""
     metrics: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     began: int = field(default_factory=now_milliseconds)  # milliseconds since 1970
 
-    def log_settings(self, settings: Mapping[str, Any]) -> None:
-        """Keep nested settings."""
+    def log_settings(self, settings: Mapping[str, Any], chosen: Collection[str] | None = None) -> None:
+        """Keep nested settings, and which of them were chosen."""
         self.settings.update(settings)
+        self.chosen = None if chosen is None else list(chosen)
 
     def log_metrics(self, metrics: Mapping[str, Any], *, step: int = 0) -> None:
         """Keep nested metrics."""
@@ -49,6 +54,10 @@ class WrittenRun:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
+    def log_data(self, data: Sequence[LoggedData]) -> None:
+        """Keep what was read."""
+        self.data += [asdict(each) for each in data]
+
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Keep tags of the run."""
         self.tags.update({name: str(value) for name, value in tags.items()})
@@ -59,7 +68,7 @@ class WrittenRun:
 
     def keep(self, place: Path) -> None:
         """Put what was written where it waits, whole or not at all."""
-        values = {"tags": self.tags, "settings": self.settings, "metrics": self.metrics, "began": self.began}
+        values = {part.name: getattr(self, part.name) for part in fields(self) if part.name != "folder"}
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / _VALUES).write_text(json.dumps(values, default=str), encoding="utf-8")
         draft = place.with_name(f".{place.name}.building")
@@ -76,7 +85,8 @@ class WrittenRun:
         """Log what was written to a run of a store."""
         run.set_tags(self.tags)
         if self.settings:
-            run.log_settings(self.settings)
+            run.log_settings(self.settings, self.chosen)
+        run.log_data([LoggedData(**each) for each in self.data])
         for step, metrics in self.metrics:
             run.log_metrics(metrics, step=step)
         if self._files.is_dir():
@@ -90,4 +100,4 @@ def read_run(place: Path) -> WrittenRun | None:
     with readable(str(place / _VALUES)):
         values = json.loads((place / _VALUES).read_text(encoding="utf-8"))
         metrics = [(int(step), dict(found)) for step, found in values["metrics"]]
-        return WrittenRun(place, dict(values["tags"]), dict(values["settings"]), metrics, int(values["began"]))
+        return WrittenRun(**{**values, "folder": place, "metrics": metrics})

@@ -72,7 +72,7 @@ def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, sealed: Simp
     (tmp_path / "report.md").write_text("# report")
     many = {f"key {number}": number for number in range(150)}
     settings = {"label": {"horizon": 90, "kind": "contractual"}, "windows": [7, 28], "long": "x" * 7000, "none": None, **many}
-    with shared.run("train", name="first", tags={"split": "temporal"}) as run:
+    with shared.run("train", "2025-07-01", tags={"split": "temporal"}) as run:
         run.log_settings(settings)
         run.log_metrics({"auroc": 0.75, "lift": {"5%": np.float64(3.5)}, "bad": float("nan"), "words": "x", "flag": True})
         run.log_metrics({"loss": 0.5}, step=1)
@@ -82,7 +82,7 @@ def test_a_run_shows_what_a_user_of_mlflow_expects(shared: Tracker, sealed: Simp
     client = shared.store.client
     seen = client.get_run(run.run_id)
     assert seen.info.status == "FINISHED"
-    assert seen.info.run_name == "first"
+    assert seen.info.run_name == "train 2025-07-01"
     assert seen.data.tags["kind"] == "train"
     assert seen.data.tags["split"] == "temporal"
     assert seen.data.params["label.horizon"] == "90"
@@ -200,21 +200,21 @@ import sys
 from pathlib import Path
 from staypower.tracking.settings import TrackingSettings
 from staypower.tracking.tracker import Tracker
-with Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").run("train", name=sys.argv[2]) as run:
+with Tracker(TrackingSettings(), Path(sys.argv[1]), name="acme").run("train", sys.argv[2]) as run:
     run.log_metrics({"auroc": 0.5})
 """
 
 
 def test_three_processes_may_start_together_on_a_new_store(tmp_path: Path) -> None:
     started = [
-        subprocess.Popen([sys.executable, "-W", "ignore", "-c", COLD, str(tmp_path), f"run {number}"], stderr=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-W", "ignore", "-c", COLD, str(tmp_path), str(number)], stderr=subprocess.PIPE)
         for number in range(3)
     ]
     errors = [process.communicate(timeout=180)[1].decode() for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], errors
     store = Tracker(TrackingSettings(), tmp_path, name="acme").store
     runs = store.client.search_runs([store.experiment_id])
-    assert sorted(run.info.run_name for run in runs) == ["run 0", "run 1", "run 2"]
+    assert sorted(run.info.run_name for run in runs) == ["train 0", "train 1", "train 2"]
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
