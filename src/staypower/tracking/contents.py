@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from staypower.cutoffs import text_of
+from staypower.tracking.logged_data import LoggedData
 
 if TYPE_CHECKING:
     from staypower.dataset.building import Dataset
@@ -23,21 +23,9 @@ if TYPE_CHECKING:
     from staypower.tracking.runs import TrackedRun
     from staypower.tracking.waiting import WrittenRun
 
-__all__ = ["LoggedData", "log_comparison", "log_data", "log_evaluation", "log_monitoring", "log_tier"]
+__all__ = ["log_comparison", "log_data", "log_evaluation", "log_monitoring", "log_tier"]
 
 Run: TypeAlias = "TrackedRun | WrittenRun"
-
-
-@dataclass(frozen=True)
-class LoggedData:
-    """Rows that a run read, as MLflow lists them among its inputs."""
-
-    name: str
-    digest: str
-    context: str  # what the rows were used for, such as `training`
-    source: Mapping[str, Any]  # the sources of each table
-    profile: Mapping[str, Any]  # how many there were
-    columns: Sequence[str]
 
 
 def log_data(run: Run, settings: Mapping[str, Any], dataset: Dataset, *, chosen: Collection[str], data: str) -> None:

@@ -22,7 +22,7 @@ from staypower.clock import now_milliseconds
 from staypower.models.bundle import read_bundle
 from staypower.models.versions import user_name
 from staypower.scoring.predictions import ACCOUNT, FeatureRowScorer
-from staypower.tracking.contents import LoggedData
+from staypower.tracking.logged_data import LoggedData
 from staypower.tracking.store import (
     AnyType,
     ColSpec,

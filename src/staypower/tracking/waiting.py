@@ -11,7 +11,7 @@ from typing import Any
 
 from staypower.clock import now_milliseconds
 from staypower.errors import at_place, readable
-from staypower.tracking.contents import LoggedData
+from staypower.tracking.logged_data import LoggedData
 from staypower.tracking.runs import RunWriter, TrackedRun, finite_metrics
 
 __all__ = ["WrittenRun", "read_run"]
