@@ -44,7 +44,7 @@ def lazily(package: str) -> list[str]:
                 super().__setattr__(name, value)
 
         def __dir__(self) -> list[str]:
-            return sorted({*vars(self), *homes})
+            return sorted({*(name for name in vars(self) if name.startswith("__")), *homes})
 
     module.__class__ = Package
     return sorted(homes)
