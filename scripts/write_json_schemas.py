@@ -13,12 +13,19 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from staypower.cli.commands import app
+
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "json"
+# in the order in which they are run, after `demo`; `FOLDER` stands for that of the config
 COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "init": ("init", "FOLDER/data", "--output", "proposed.yaml"),
     "check": ("check",),
     "features": ("features",),
     "train": ("train", "--set", "model.num_leaves=4"),  # another model than the first, for what compares both
@@ -32,12 +39,26 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "models-list": ("models", "list"),
     "models-compare": ("models", "compare", "1", "2"),
     "config-show": ("config", "show"),
+    "monitor": ("monitor",),
+    "backtest": ("backtest", "--folds", "1"),
+    "tune": ("tune", "--trials", "2"),
+    "models-promote": ("models", "promote", "2", "--force", "--reason", "to be seen"),
+    "models-rollback": ("models", "rollback"),
+    "models-verify": ("models", "verify", "1"),
+    "models-log": ("models", "log"),
+}
+_WITHOUT_CONFIG = ("init",)
+# keys that hold what has a schema elsewhere: a config that of `staypower config schema`, a result that of its command
+_ELSEWHERE: Mapping[str, Mapping[str, dict[str, Any]]] = {
+    "init": {"settings": {"type": "object"}},
+    "demo": {name: {"$ref": f"{name}.json"} for name in ("train", "score", "actions", "report")},
 }
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _MOST = 12  # keys of one kind, above which they are data
 # objects whose keys are data although they look like words
 _MAPS = frozenset(
     {"left_out", "statuses", "tables", "origins", "unanswerable", "settings", "features", "counts", "sensitive", "slices", "by"}
+    | {"segments", "best"}
 )
 
 
@@ -107,31 +128,33 @@ def published(value: Any) -> Any:
 
 def printed(config: Path, names: tuple[str, ...] = tuple(COMMANDS)) -> Iterator[tuple[str, Any]]:
     """Run commands on a trained company, and give what each prints."""
-    from typer.testing import CliRunner
-
-    from staypower.cli.commands import app
-
     for name in names:
-        done = CliRunner().invoke(app, [*COMMANDS[name], "-c", str(config), "--json", "--quiet"])
-        if done.exit_code > 1:
-            raise RuntimeError(f"{name}: {done.stderr}")
-        yield name, json.loads(done.stdout)
+        words = [word.replace("FOLDER", str(config.parent)) for word in COMMANDS[name]]
+        given = [] if name in _WITHOUT_CONFIG else ["-c", str(config)]
+        yield name, _output(name, [*words, *given])
+
+
+def _output(name: str, words: list[str]) -> Any:
+    done = CliRunner().invoke(app, [*words, "--json", "--quiet"])
+    if done.exit_code > 1:
+        raise RuntimeError(f"{name}: {done.stderr}")
+    return json.loads(done.stdout)
 
 
 def main() -> None:
     """Write the schemas anew."""
-    from staypower.pipelines.demo import demo
-
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         os.chdir(place)
-        demo(Path("demo"), accounts=400, seed=3)
-        for name, value in printed(Path("demo") / "staypower.yaml"):
+        made = _output("demo", ["demo", "--accounts", "400", "--seed", "3"])
+        for name, value in chain([("demo", made)], printed(Path("demo") / "staypower.yaml")):
             head = {
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
                 "title": f"staypower {name.replace('-', ' ')} --json",
             }
-            text = json.dumps({**head, **published(schema_of(value))}, indent=1, ensure_ascii=False) + "\n"
+            schema = schema_of(value)
+            schema["properties"] |= _ELSEWHERE.get(name, {})
+            text = json.dumps({**head, **published(schema)}, indent=1, ensure_ascii=False) + "\n"
             (FOLDER / f"{name}.json").write_text(text, encoding="utf-8")
             print(f"written: docs/json/{name}.json")
 

@@ -36,7 +36,7 @@ def number_accounts(table: Table, accounts: Sequence[str]) -> NDArray[np.int64]:
     """
     numbers, words = numbered(table.data.column("account_id"))
     found = pc.fill_null(pc.index_in(words, value_set=pa.array(accounts, type=words.type)), -1)
-    return np.append(np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64), -1)[numbers]
+    return np.append(np.asarray(found, dtype=np.int64), -1)[numbers]
 
 
 def instants_or_missing(table: Table, column: str) -> NDArray[np.int64]:
@@ -252,6 +252,6 @@ def _join(
     reached = ends[np.maximum.accumulate(base + rank) - base]
     continues = _repeats(account)
     continues[1:] &= started[1:] - grace <= reached[:-1]
-    spell = np.cumsum(~continues) - 1
+    spell = np.cumsum(~continues, dtype=np.int64)
     last = np.append(np.flatnonzero(~continues)[1:], len(spell)) - 1
     return spell, reached[last]

@@ -64,12 +64,12 @@ COMMANDS = [
             "accept_data": False,
         },
     ),
-    (["actions"], "actions", "actions", {"cutoff": None, "output": None, "model": None}),
+    (["actions"], "actions", "actions", {"cutoff": None, "output": None, "model": None, "accept_data": False}),
     (
-        ["actions", "--cutoff", "2025-07-01", "-o", "a.csv", "--model", "1"],
+        ["actions", "--cutoff", "2025-07-01", "-o", "a.csv", "--model", "1", "--accept-data"],
         "actions",
         "actions",
-        {"cutoff": "2025-07-01", "output": "a.csv", "model": "1"},
+        {"cutoff": "2025-07-01", "output": "a.csv", "model": "1", "accept_data": True},
     ),
     (["models", "list"], "list_models", "list_models", {}),
     (

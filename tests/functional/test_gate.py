@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+import typer
 from command_line import run
 
 import staypower
+from staypower.cli.commands import app
 from staypower.errors import RefusedData
 from staypower.gate.facts import GATE
 from staypower.models.bundle import read_bundle, write_bundle
@@ -36,6 +38,10 @@ def breaches_of(folder, name="scores"):
     found = sorted(folder.rglob(f"{name}-breaches.json"))
     assert len(found) == 1
     return json.loads(found[0].read_text())
+
+
+def written(folder):
+    return sorted(path.name for path in (folder / "out").rglob("*") if path.is_file())
 
 
 def test_healthy_data_are_scored_and_nothing_is_said(company):
@@ -91,8 +97,66 @@ def test_check_says_where_the_table_ends(late):
     assert pd.Timestamp(history.iloc[0]) < pd.Timestamp("2025-06-01")
 
 
+def scoring_commands(app, before=""):
+    """Name every command that says at a cutoff what a model makes of the data."""
+    for name, one in app.commands.items():
+        if hasattr(one, "commands"):
+            yield from scoring_commands(one, f"{name} ")
+        elif "cutoff" in {parameter.name for parameter in one.params}:
+            yield before + name
+
+
+# monitoring looks for such data and shows them; a comparison measures models, and names nobody to call
+GOING_ON = {"monitor", "models compare"}
+GATED = sorted({*scoring_commands(typer.main.get_command(app))} - GOING_ON)
+LISTS = {"score": ["scores-breaches.json"], "actions": ["actions-breaches.json"], "explain": [], "report": []}
+
+
+def test_these_commands_apply_a_model_to_data():
+    assert sorted(LISTS) == GATED
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_every_command_that_applies_a_model_stops_at_the_gate(late, name):
+    shutil.rmtree(late / "out", ignore_errors=True)
+    words = [name, "--config", str(late / "staypower.yaml"), "--quiet"]
+    code, out, err = run(*words, "--json")
+    assert code == 1
+    assert "error: usage: ends 60 days before the cutoff" in err
+    (problem,) = json.loads(out)["problems"]
+    assert problem["problem"] == "usage: ends 60 days before the cutoff"
+    assert "`gate.silence`" in problem["fix"]
+    assert "`--accept-data`" in problem["fix"]
+    assert written(late) == LISTS[name]
+    code, out, _ = run(*words, "--accept-data")
+    assert code == 0
+    shown = " ".join(out.split())
+    assert "usage: ends 60 days before the cutoff" in shown
+    assert "features are missing" in shown
+    for kept in LISTS[name]:
+        assert breaches_of(late / "out", kept.removesuffix("-breaches.json"))["scored"]
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_every_command_looks_at_features_in_buckets_too(late, name):
+    """The limits of tables are wide: only the features that follow from them tell."""
+    shutil.rmtree(late / "out", ignore_errors=True)
+    wide = [word for limit in ("silence", "rate") for word in ("--set", f"gate.{limit}=1000")]
+    code, _, err = run(name, "-c", str(late / "staypower.yaml"), "--set", "engine.buckets=3", *wide, "-q")
+    assert code == 1
+    assert "features are missing" in err
+    assert "error: usage: ends" not in err
+    assert written(late) == LISTS[name]
+
+
+def test_scores_that_are_given_pass_the_gate_again(late):
+    scored = staypower.score(late / "staypower.yaml", write=False, accept_data=True)
+    with pytest.raises(RefusedData, match="ends 60 days before the cutoff"):
+        staypower.actions(late / "staypower.yaml", scores=scored)
+
+
 def test_the_report_shows_the_breaches(late):
-    made = staypower.report(late / "staypower.yaml", pages=0)
+    made = staypower.report(late / "staypower.yaml", pages=0, accept_data=True)
     assert any("usage: ends 60 days before the cutoff" in note for note in made.report.notes)
     assert "ends 60 days before the cutoff" in made.path.read_text(encoding="utf-8")
 

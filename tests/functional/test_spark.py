@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,8 @@ from spark_cluster import small_cluster
 
 from staypower.config.loading import load_config
 from staypower.errors import UsageError
+from staypower.gate.facts import GATE
+from staypower.models.bundle import read_bundle, write_bundle
 from staypower.pipelines.features import list_features
 from staypower.pipelines.score import score
 from staypower.progress import Progress
@@ -35,9 +38,14 @@ def spark(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scored(spark, company, tmp_path_factory) -> SimpleNamespace:
+    """Scores of a model that remembers no missing value: the gate finds those that every company has."""
     folder = tmp_path_factory.mktemp("scored")
-    one = score(load_config(company.config, ["playbook=null"]), output=folder / "one.parquet")
-    many = score(load_config(company.config, ON_SPARK), output=folder / "many")
+    bundle = read_bundle(company.result.trained.registered.folder)
+    kept = {**bundle.learned[GATE], "features": dict.fromkeys(bundle.learned[GATE]["features"], 0.0)}
+    write_bundle(replace(bundle, learned={**bundle.learned, GATE: kept}), folder / "model")
+    asked = {"model": folder / "model", "accept_data": True}
+    one = score(load_config(company.config, ["playbook=null"]), output=folder / "one.parquet", **asked)
+    many = score(load_config(company.config, ON_SPARK), output=folder / "many", **asked)
     return SimpleNamespace(one=one, many=many)
 
 
@@ -53,6 +61,14 @@ def test_scores_tiers_quadrants_and_reasons_are_the_same_bits(scored):
     assert {"tier", "quadrant", "reason_5", "churn_probability_30d", "satisfaction"} <= set(one.column_names)
     assert one.num_rows == 400
     assert len(one.column("reason_1").drop_null()) > 100
+
+
+def test_the_gate_looks_at_tables_and_features_as_on_one_machine(scored):
+    one, many = scored.one.gate, scored.many.gate
+    assert many.to_dict() == one.to_dict()
+    assert {breach.setting for breach in many.breaches} == {"missing"}
+    assert len(many.breaches) > 2
+    assert scored.many.scores.beyond == scored.one.scores.beyond
 
 
 def test_what_is_said_of_the_scores_is_what_one_machine_says(scored):

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
+from frozen import dataclasses_not_frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+from staypower import cutoffs
 from staypower.cutoffs import (
     ALWAYS,
     DAY,
@@ -106,6 +108,13 @@ def test_midnight_after():
 def test_impossible_outcomes_are_refused(faulty):
     with pytest.raises(UsageError, match="too short"):
         Outcome(**faulty)
+
+
+def test_an_outcome_is_named_and_frozen_and_begins_at_the_cutoff():
+    assert not dataclasses_not_frozen(cutoffs)
+    with pytest.raises(TypeError):
+        Outcome(90, 5)
+    assert Outcome(horizon=90) == Outcome(horizon=90, gap=0, grace=0)
 
 
 def test_an_outcome_needs_no_gap_and_no_grace_and_refuses_less():

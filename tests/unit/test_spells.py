@@ -3,10 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pytest
+from frozen import dataclasses_not_frozen
 
+from staypower import spells as spells_module
 from staypower.cutoffs import DAY, MISSING
 from staypower.schemas import SCHEMAS
-from staypower.spells import Spells, find_spells, read_versions
+from staypower.spells import Spells, find_spells, number_accounts, read_versions
 from staypower.tables import Table
 
 TIMES = {"started_at", "ended_at", "cancel_requested_at", "valid_from", "known_at"}
@@ -107,6 +110,23 @@ def test_reason_of_ends_at_one_instant() -> None:
     assert drawn(find_spells(table(younger, written, blank), grace_days=0))[0][3] == "card"
 
 
+def test_of_reasons_at_one_instant_the_later_in_the_alphabet_wins_in_any_order() -> None:
+    rows = [{"account_id": "a", "started_at": 0, "ended_at": 9, "end_reason": reason} for reason in ("zeal", "alms", "mood")]
+
+    for order in (rows, rows[::-1], rows[1:] + rows[:1]):
+        assert drawn(find_spells(table(*order), grace_days=0))[0][3] == "zeal"
+
+
+def test_a_row_without_a_known_account_has_no_number() -> None:
+    rows = table(*({"account_id": account, "started_at": 0} for account in ("b", None, "x", "a")))
+
+    assert number_accounts(rows, ["a", "b"]).tolist() == [1, -1, -1, 0]
+
+
+def test_values_cannot_be_changed() -> None:
+    assert not dataclasses_not_frozen(spells_module)
+
+
 def test_impossible_and_empty_subscriptions_make_no_spell() -> None:
     spells = find_spells(
         table(
@@ -172,6 +192,34 @@ def test_versions_without_an_id_are_told_by_product_and_start() -> None:
     of_row = dict(zip(versions.row.tolist(), versions.subscription.tolist(), strict=True))
     assert of_row[0] == of_row[1]
     assert len(set(of_row.values())) == 4
+
+
+def test_subscriptions_are_numbered_from_0_in_the_order_of_their_ids() -> None:
+    rows = table(*({"account_id": "a", "started_at": 0, "subscription_id": name} for name in ("s2", "s1", "s1", "s0")))
+
+    versions = read_versions(rows, ["a"])
+
+    assert versions.row.tolist() == [3, 1, 0]
+    assert versions.subscription.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        # (id, product, start): the same start and product have one number, nothing else has, and none has that of an id
+        [(None, "x", 0), (None, None, 10), (None, None, 20)],
+        [("s1", None, 5), ("s2", None, 5), (None, None, 0)],
+        [("s1", "x", 5), (None, "z", 0), (None, "y", 5)],
+        [("s1", "x", 5), (None, None, 0), (None, "z", 5)],
+        [(None, product, start) for product in (None, "x", "y", "z") for start in (0, 1, 2, 3)],
+        [("s1", "x", 9), *((None, product, start) for product in (None, "x", "y", "z") for start in (0, 1, 2, 3))],
+    ],
+)
+def test_what_has_no_id_is_no_other_subscription(cells: list[tuple[str | None, str | None, int]]) -> None:
+    names = ("subscription_id", "product", "started_at")
+    rows = table(*({"account_id": "a", "valid_from": 30, **dict(zip(names, row, strict=True))} for row in cells))
+
+    assert len(set(read_versions(rows, ["a"]).subscription.tolist())) == len(cells)
 
 
 def test_rows_without_id_and_versions_are_subscriptions_of_their_own() -> None:

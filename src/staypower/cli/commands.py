@@ -51,6 +51,7 @@ Cutoff = Annotated[
     str | None,
     typer.Option("--cutoff", metavar="DATE", help="Use what was known then; by default at the end of the data."),
 ]
+AcceptData = Annotated[bool, typer.Option("--accept-data", help="Go on although the data are not like those of training.")]
 
 
 def main() -> None:
@@ -201,9 +202,7 @@ def score(
         str | None,
         typer.Option("--prior", metavar="RATE", help="Rescale probabilities to this base rate, or `estimate` it."),
     ] = None,
-    accept_data: Annotated[
-        bool, typer.Option("--accept-data", help="Score although the data are not like those of training.")
-    ] = False,
+    accept_data: AcceptData = False,
 ) -> None:
     """Score every account, with reasons."""
 
@@ -222,12 +221,13 @@ def explain(
         Path | None,
         typer.Option("--previous", metavar="FILE", help="Scores of the cutoff to compare with; by default one step earlier."),
     ] = None,
+    accept_data: AcceptData = False,
 ) -> None:
     """Say why accounts score as they do, what changed, and what to do."""
 
 
 @command(app, examples=["staypower actions", "staypower actions -o calls.csv --set capacity=50"])
-def actions(cutoff: Cutoff = None, output: Output = None, model: Model = None) -> None:
+def actions(cutoff: Cutoff = None, output: Output = None, model: Model = None, accept_data: AcceptData = False) -> None:
     """List the accounts to act on and how: highest value first, within capacity, with a random holdout."""
 
 
@@ -268,6 +268,7 @@ def report(
         Path | None, typer.Option("--folder", metavar="FOLDER", help="Write the pages of all other accounts here.")
     ] = None,
     audit: Annotated[bool, typer.Option("--audit", help="Run the audit, too, and put it in.")] = False,
+    accept_data: AcceptData = False,
 ) -> None:
     """Write one HTML file that opens offline: whom to call, why, with what, and how far to trust it."""
 

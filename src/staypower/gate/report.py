@@ -16,7 +16,7 @@ from staypower.results.result import Block, Heading, Items, Result
 __all__ = ["Breach", "GateReport"]
 
 _COLUMNS = ("table", "column", "problem", "value", "limit", "fix", "setting")
-ACCEPT = "or score as it is with `--accept-data` (`accept_data=True`)"
+ACCEPT = "or go on with the data as they are with `--accept-data` (`accept_data=True`)"
 
 
 @dataclass(frozen=True)

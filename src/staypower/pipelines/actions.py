@@ -16,6 +16,7 @@ from staypower.actions.wording import brief_blocks
 from staypower.config.playbooks import load_action_options
 from staypower.cutoffs import text_of
 from staypower.errors import UsageError
+from staypower.gate.report import GateReport
 from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
@@ -30,9 +31,11 @@ from staypower.pipelines.arguments import (
     opened,
     place_from,
     progress_from,
+    require_flags,
     settings_from,
     tables_from,
 )
+from staypower.pipelines.gating import pass_tables
 from staypower.pipelines.preparing import score_opened
 from staypower.pipelines.score import ScoreResult
 from staypower.progress import Progress
@@ -52,6 +55,7 @@ class ActionsResult(Result):
     actions: ActionList
     path: Path | str  # of a table its address
     model: str = ""  # what it was trained on, and how old that is
+    gate: GateReport | None = None  # the data against those of training
 
     def frame(self) -> pd.DataFrame:
         """Return one row per account on the list."""
@@ -59,7 +63,8 @@ class ActionsResult(Result):
 
     def blocks(self) -> list[Block]:
         """Return the summary of the list and its path."""
-        return [*self.actions.blocks(), f"{self.model}.", Verbatim([f"list: {self.path}"])]
+        data = [] if self.gate is None else self.gate.blocks()
+        return [*data, *self.actions.blocks(), f"{self.model}.", Verbatim([f"list: {self.path}"])]
 
     def pictures(self) -> Mapping[str, Callable[[], Picture]]:
         """Return the pictures of the list."""
@@ -71,7 +76,8 @@ class ActionsResult(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        return {"path": str(self.path), "model": self.model, **self.actions.to_dict()}
+        data = None if self.gate is None else self.gate.to_dict()
+        return {"path": str(self.path), "model": self.model, "data": data, **self.actions.to_dict()}
 
 
 def actions(
@@ -82,6 +88,7 @@ def actions(
     model: str | int | Path | None = None,
     scores: Scores | ScoreResult | None = None,
     output: str | Path | None = None,
+    accept_data: bool = False,
     progress: Progress | None = None,
 ) -> ActionsResult:
     """Choose whom to act on and how, and write the list; as `staypower actions`.
@@ -102,6 +109,9 @@ def actions(
         A name that ends in `.parquet`, `.csv` or `.xlsx` (a sheet per owner), or a table of a database
         (`postgresql://host/db#schema.table`, `sqlite:///file#table`), where rows of the same cutoff and model are replaced; by
         default `actions.parquet` in the output folder.
+    accept_data : bool, default False
+        Whether to choose actions although the data break a limit of the section `gate`; as `score` takes it. What was found is
+        written beside the list, as `actions-breaches.json`.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -109,23 +119,41 @@ def actions(
     -------
     ActionsResult
         One row per account on the list in `.frame()`; `.actions` holds the list with what was measured of past actions.
+
+    Raises
+    ------
+    UsageError
+        When anything cannot be used. A `RefusedData`, which names every breach, when the data are not like those of training
+        and `accept_data` is not set.
     """
+    require_flags(accept_data=accept_data)
     settings, progress, at = settings_from(settings), progress_from(progress), instant_from("cutoff", cutoff)
     options = load_action_options(settings)  # problems of the playbook and the output are named before any work begins
-    goal = probed_place(place_from(output) or settings.output_folder / f"actions.{settings.output.format}")
+    default = settings.output_folder / f"actions.{settings.output.format}"
+    goal = probed_place(place_from(output) or default)
+    beside = default if goal.table else Path(goal.shown)
     given_scores = _scores_from(scores)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
     given = tables_from(settings, tables, progress)
     with opened(settings, given, name="actions", progress=progress) as found:
-        there = given_scores or score_opened(settings, bundle, place, found, progress=progress, cutoff=at)
+        if given_scores is None:
+            there, gate = score_opened(
+                *(settings, bundle, place, found), progress=progress, accept=accept_data, cutoff=at, beside=beside
+            )
+        else:
+            there = given_scores
+            gate = pass_tables(
+                *(settings, bundle, found.tables), cutoff=there.cutoff, accept=accept_data, beside=beside, progress=progress
+            ).with_features(there.lacking)
         with progress.step("choosing actions"):
             rows = there.frame(used_columns(settings.output.reasons))
             chosen = choose_for(rows, found.tables, options, cutoff=there.cutoff, bundle=bundle)
     rows = pa.Table.from_pandas(chosen.table, preserve_index=False)
     replaces = {"cutoff": [text_of(there.cutoff)], "model_name": [str(bundle.metadata.get("name", ""))]}
     goal.write(Rows([rows], rows.schema, "Actions", replaces))
-    return ActionsResult(chosen, goal.shown, ModelAge.of(bundle).said_at(there.cutoff))
+    gate.keep()
+    return ActionsResult(chosen, goal.shown, ModelAge.of(bundle).said_at(there.cutoff), gate.found)
 
 
 def _scores_from(scores: Scores | ScoreResult | None) -> Scores | None:

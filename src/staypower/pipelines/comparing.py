@@ -14,14 +14,16 @@ from staypower.engines.local import each_bucket, keep_part
 from staypower.engines.opening import Opened
 from staypower.errors import UsageError
 from staypower.explanation.changes import RiskChanges, compare_explanations
+from staypower.gate.report import GateReport
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
+from staypower.pipelines.gating import Gate, pass_tables
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.portfolio.building import has_a_past
 from staypower.progress import Progress
 from staypower.reporting.explanations import Explanations, explain_scores
 from staypower.scoring.scorer import Scorer
-from staypower.scoring.scores import PreviousScores, ScoredParts, Scores, typed_rows
+from staypower.scoring.scores import PreviousScores, ScoredParts, Scores, noted
 from staypower.tables import Tables
 
 __all__ = ["AllScores", "TwoCutoffs", "prepare_two_cutoffs"]
@@ -32,6 +34,7 @@ class AllScores:
     """Scores of every account; those in files can be read while the tables are open."""
 
     scores: Scores | ScoredParts
+    gate: GateReport  # the data against those of training
     earlier: Scores | ScoredParts | None = None
     risk: RiskChanges | None = None  # where the scores are in files
 
@@ -46,6 +49,7 @@ class TwoCutoffs:
     previous: PreviousScores | None
     notes: tuple[str, ...]  # why nothing is compared
     progress: Progress
+    gate: Gate  # which the tables have passed
 
     def score_everyone(self, *, compare: bool = True) -> AllScores:
         """Score every account, at both cutoffs when they are to be compared."""
@@ -57,7 +61,8 @@ class TwoCutoffs:
                 made = [scorer.everyone(whole) for scorer in scorers]
             else:
                 made, risk = self._in_parts(scorers)
-        return AllScores(made[0], made[1] if len(made) > 1 else None, risk)
+        gate = self.gate.with_features(made[0].lacking)
+        return AllScores(made[0], gate.found, made[1] if len(made) > 1 else None, risk)
 
     def _in_parts(self, scorers: list[Scorer]) -> tuple[list[ScoredParts], RiskChanges | None]:
         """Score bucket by bucket into files, and keep of the explanations only how the risk changed."""
@@ -65,7 +70,7 @@ class TwoCutoffs:
 
         def score(number: int, bucket: Tables) -> tuple[list[Path], list[RiskChanges]]:
             made = [replace(scorer, threads=1).score(bucket, bucket.account_ids) for scorer in scorers]
-            files = [keep_part(typed_rows(one.table), folder / str(one.cutoff) / f"{number:05d}.parquet") for one in made]
+            files = [keep_part(noted(one), folder / str(one.cutoff) / f"{number:05d}.parquet") for one in made]
             return files, [compare_explanations(then.explanation, made[0].explanation).risk for then in made[1:]]
 
         found = each_bucket(self.found.tables, score, threads=self.now.threads)
@@ -106,15 +111,21 @@ def prepare_two_cutoffs(
     cutoff: int | None,
     previous: PreviousScores | None,
     progress: Progress,
+    accept: bool,
 ) -> TwoCutoffs:
-    """Prepare scorers for a cutoff and for the one to compare with, or say why nothing can be compared."""
+    """Prepare scorers for a cutoff and for the one to compare with, or say why nothing can be compared.
+
+    The tables pass the gate as they are known at the later cutoff.
+    """
 
     def prepared(at: int | None) -> Scorer:
         scorer = prepare_scorer(settings, bundle, place, found.tables, cutoff=at)
         folder = (found.folder or Path()) / f"estimating-{scorer.cutoff}"
         return scorer.at_estimated_prior(found.tables, folder, scorer.threads)
 
-    now = prepared(cutoff)
+    at_now = prepare_scorer(settings, bundle, place, found.tables, cutoff=cutoff).cutoff
+    gate = pass_tables(settings, bundle, found.tables, cutoff=at_now, accept=accept, progress=progress)
+    now = prepared(at_now)
     at = now.cutoff - settings.cutoffs.every * DAY if previous is None else previous.cutoff_before(now.cutoff)
     then: Scorer | None = None
     notes: tuple[str, ...] = ("the tables cover only one moment, so there are no changes to show",)
@@ -125,4 +136,4 @@ def prepare_two_cutoffs(
             if previous is not None:
                 raise
             notes = (f"no comparison with {text_of(at)}: {error.problems[0].problem}",)
-    return TwoCutoffs(found, now, then, previous, notes, progress)
+    return TwoCutoffs(found, now, then, previous, notes, progress, gate)

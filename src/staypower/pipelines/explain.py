@@ -23,6 +23,7 @@ from staypower.pipelines.arguments import (
     opened,
     previous_from,
     progress_from,
+    require_flags,
     settings_from,
     tables_from,
 )
@@ -41,6 +42,7 @@ def explain(
     cutoff: Moment = None,
     model: str | int | Path | None = None,
     previous: Previous = None,
+    accept_data: bool = False,
     progress: Progress | None = None,
 ) -> Explanations:
     """Explain why accounts score as they do, or what changed the risk of the whole portfolio; as `staypower explain`.
@@ -62,6 +64,8 @@ def explain(
         A version or the folder of a bundle; the champion by default.
     previous : str, Path, ScoreResult or table, optional
         Scores of an earlier cutoff to compare with; by default accounts are scored one step earlier.
+    accept_data : bool, default False
+        Whether to explain although the data break a limit of the section `gate`; as `score` takes it.
     progress : Progress, optional
         Announces the steps; quiet by default.
 
@@ -69,7 +73,14 @@ def explain(
     -------
     Explanations
         Shows itself in a notebook; `.to_shap()` plugs into `shap.plots`.
+
+    Raises
+    ------
+    UsageError
+        When an account is unknown, or anything else cannot be used. A `RefusedData`, which names every breach, when the data
+        are not like those of training and `accept_data` is not set.
     """
+    require_flags(accept_data=accept_data)
     settings, progress = settings_from(settings), progress_from(progress)
     asked, at, compared = accounts_from(accounts), instant_from("cutoff", cutoff), previous_from(previous)
     options = load_action_options(settings) if settings.playbook is not None else None
@@ -78,7 +89,9 @@ def explain(
     given = tables_from(settings, tables, progress)
     with opened(settings, given, name="explain", progress=progress) as found:
         holding(found.tables, asked)
-        two = prepare_two_cutoffs(settings, bundle, place, found, cutoff=at, previous=compared, progress=progress)
+        two = prepare_two_cutoffs(
+            *(settings, bundle, place, found), cutoff=at, previous=compared, progress=progress, accept=accept_data
+        )
         everyone = listed = None
         # actions are given under a capacity that all accounts share
         if not asked or options is not None:
@@ -89,4 +102,5 @@ def explain(
                 listed = choose_for(rows, found.tables, options, cutoff=two.now.cutoff, bundle=bundle).table
         shown = asked if everyone is None or asked else everyone.scores.watch_list(WATCHED)["account_id"].tolist()
         made = two.explain(shown, everyone, asked=asked, actions=listed)
-    return replace(made, model=ModelAge.of(bundle).said_at(two.now.cutoff))
+    gate = two.gate.with_features(made.scores.lacking).found if everyone is None else everyone.gate
+    return replace(made, model=ModelAge.of(bundle).said_at(two.now.cutoff), gate=gate)

@@ -24,7 +24,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     tables_from,
 )
-from staypower.pipelines.gating import look_at_data
+from staypower.pipelines.gating import pass_tables
 from staypower.pipelines.models import said_of_tracking
 from staypower.pipelines.preparing import prepare_scorer, store_is_there, tracker_of
 from staypower.progress import Progress
@@ -130,7 +130,8 @@ def monitor(
     bundle = read_bundle(place.folder, digest=place.digest)
     with opened(settings, tables_from(settings, tables, progress), name="monitor", progress=progress) as found:
         now = prepare_scorer(settings, bundle, place, found.tables, cutoff=at).cutoff
-        gate = look_at_data(settings, bundle, found.tables, cutoff=now, progress=progress)
+        # data that are not like those of training are what this job looks for: they are told, and never refused
+        gate = pass_tables(settings, bundle, found.tables, cutoff=now, accept=True, progress=progress).found
         with progress.step("comparing with training, and earlier scores with what came true"):
             seen = watch(
                 *(bundle, found.tables, settings.label),

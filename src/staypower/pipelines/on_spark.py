@@ -30,15 +30,18 @@ from staypower.engines.spark.tables import SparkTables
 from staypower.errors import UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
+from staypower.gate.comparing import FeatureCounts
 from staypower.gate.report import GateReport
 from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
-from staypower.pipelines.gating import look_at_data, refuse_breaches
+from staypower.pipelines.gating import pass_tables
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.progress import Progress
+from staypower.scoring.ranges import Beyond
 from staypower.scoring.scorer import ShippedScorer
-from staypower.scoring.scores import SparkScores
+from staypower.scoring.scores import NOTES, sum_notes, with_notes
+from staypower.scoring.spark_scores import SparkScores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -71,7 +74,7 @@ def score_on_spark(
     objects : mapping of str to object, optional
         Spark DataFrames, by the names that `source` gives.
     accept : bool, default False
-        Whether to score although the tables break a limit of the gate. What features lack is not compared on a cluster.
+        Whether to score although the data break a limit of the gate.
 
     Returns
     -------
@@ -94,12 +97,25 @@ def score_on_spark(
     bundle = read_bundle(found.folder, digest=found.digest)
     with _gathered(settings, progress, objects) as (session, tables):
         scorer = prepare_scorer(settings, bundle, found, tables, cutoff=cutoff)
-        gate = look_at_data(settings, bundle, tables, cutoff=scorer.cutoff, progress=progress)
-        refuse_breaches(gate, None, accept=accept)
+        gate = pass_tables(settings, bundle, tables, cutoff=scorer.cutoff, accept=accept, progress=progress)
         shipped = ShippedScorer.of(scorer, session.sparkContext.broadcast(bundle.files()))
         with progress.step(f"scoring at {text_of(scorer.cutoff)} and writing the scores"):
-            write_on_spark(tables.map(shipped, scorer(tables.empty).schema), place)
-        return SparkScores.of(read_back(session, place), scorer.cutoff), place, None, ModelAge.of(bundle), gate
+            schema = with_notes(scorer(tables.empty)).schema.remove_metadata()
+            # rows are held on the disks of the cluster until it is known what they lack
+            rows = tables.map(shipped.with_notes, schema).persist(StorageLevel.DISK_ONLY)
+            try:
+                beyond, lacking = _notes_of(rows)
+                gate = gate.with_features(lacking)
+                write_on_spark(rows.drop(NOTES), place)
+            finally:
+                rows.unpersist()
+        scores = SparkScores.of(read_back(session, place), scorer.cutoff, beyond)
+        return scores, place, None, ModelAge.of(bundle), gate.found
+
+
+def _notes_of(rows: DataFrame) -> tuple[tuple[Beyond, ...], FeatureCounts]:
+    with spark_errors_as_problems("scores"):
+        return sum_notes(row[0] for row in rows.where(column_of(NOTES).isNotNull()).select(NOTES).collect())
 
 
 def features_on_spark(

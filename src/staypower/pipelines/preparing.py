@@ -24,6 +24,7 @@ from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
 from staypower.pipelines.arguments import holding
+from staypower.pipelines.gating import Gate, pass_tables
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
 from staypower.scoring.scores import ScoredParts, Scores
@@ -44,7 +45,6 @@ __all__ = [
     "require_places",
     "rows_for",
     "score_opened",
-    "score_tables",
     "scoring_options",
     "store_is_there",
     "tracker_of",
@@ -172,34 +172,25 @@ def prepare_scorer(
     )
 
 
-def score_tables(
+def score_opened(
     settings: Settings,
     bundle: Bundle,
     place: BundlePlace,
-    tables: Tables,
+    found: Opened,
     *,
     progress: Progress,
+    accept: bool,
     cutoff: int | None = None,
-    accounts: tuple[str, ...] = (),
-    previous: pd.DataFrame | None = None,
-) -> Scores:
-    """Score accounts of tables in memory, and write nothing."""
-    scorer = prepare_scorer(settings, bundle, place, tables, cutoff=cutoff, accounts=accounts, previous=previous)
-    with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
-        return scorer.at_estimated_prior(tables, Path(), 1).everyone(tables)
-
-
-def score_opened(
-    settings: Settings, bundle: Bundle, place: BundlePlace, found: Opened, *, progress: Progress, cutoff: int | None = None
-) -> Scores | ScoredParts:
-    """Score every account, bucket by bucket where the tables are on disk, and write no list."""
-    if found.tables.whole is not None:
-        return score_tables(settings, bundle, place, found.tables.whole, progress=progress, cutoff=cutoff)
-    folder, threads = found.folder or Path(), settings.engine.threads
+    beside: Path | None = None,
+) -> tuple[Scores | ScoredParts, Gate]:
+    """Score every account, bucket by bucket where the tables are on disk, and write no list; the data pass the gate."""
+    folder, threads, whole = found.folder or Path(), settings.engine.threads, found.tables.whole
     scorer = prepare_scorer(settings, bundle, place, found.tables, cutoff=cutoff)
+    gate = pass_tables(*(settings, bundle, found.tables), cutoff=scorer.cutoff, accept=accept, beside=beside, progress=progress)
     with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
         scorer = scorer.at_estimated_prior(found.tables, folder / "estimating", threads)
-        return scorer.in_parts(found.tables, folder / "parts", threads)
+        scores = scorer.everyone(whole) if whole is not None else scorer.in_parts(found.tables, folder / "parts", threads)
+    return scores, gate.with_features(scores.lacking)
 
 
 def _checked(at: int, tables: BucketedTables) -> int:

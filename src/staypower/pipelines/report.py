@@ -14,6 +14,7 @@ from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
 from staypower.cutoffs import text_of
 from staypower.errors import UsageError
+from staypower.gate.report import GateReport
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
 from staypower.monitoring.drift import drift_since_training
@@ -36,7 +37,6 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.audit import audit as run_audit
 from staypower.pipelines.comparing import AllScores, TwoCutoffs, prepare_two_cutoffs
-from staypower.pipelines.gating import look_at_data, look_at_features
 from staypower.pipelines.preparing import log_written
 from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement
@@ -75,6 +75,8 @@ class ReportResult(Result):
         How many pages are there.
     tracking : tuple of str, default ()
         What the tracking store lacked, or why nothing was logged, where that was asked for.
+    gate : GateReport or None
+        The data against those of training.
     """
 
     report: Report
@@ -83,6 +85,7 @@ class ReportResult(Result):
     folder: Path | None = None
     others: int = 0
     tracking: tuple[str, ...] = ()
+    gate: GateReport | None = None
 
     def blocks(self) -> list[Block]:
         """Return what is in it and where it is."""
@@ -114,6 +117,7 @@ class ReportResult(Result):
             "path": str(self.path),
             "bytes": self.size,
             "cutoff": self.report.cutoff,
+            "data": None if self.gate is None else self.gate.to_dict(),
             "statuses": dict(self.report.statuses),
             "listed": len(self.report.watch),
             "pages": [page.account for page in self.report.accounts],
@@ -134,6 +138,7 @@ def report(
     pages: int | None = None,
     folder: str | Path | None = None,
     audit: bool = False,
+    accept_data: bool = False,
     output: str | Path | None = None,
     progress: Progress | None = None,
 ) -> ReportResult:
@@ -158,6 +163,8 @@ def report(
         A folder for the pages of all other accounts, and an index of them all; the report links to it.
     audit : bool, default False
         Whether to run the audit and show it.
+    accept_data : bool, default False
+        Whether to write the report although the data break a limit of the section `gate`; as `score` takes it.
     output : str or Path, optional
         A name that ends in `.html`; by default `report.html` in the output folder.
     progress : Progress, optional
@@ -167,8 +174,14 @@ def report(
     -------
     ReportResult
         `.path` is the file.
+
+    Raises
+    ------
+    UsageError
+        When anything cannot be used. A `RefusedData`, which names every breach, when the data are not like those of training
+        and `accept_data` is not set.
     """
-    require_flags(audit=audit)
+    require_flags(audit=audit, accept_data=accept_data)
     require_number("pages", _MOST_PAGES if pages is None else pages, least=0, most=1000)
     settings, progress = settings_from(settings), progress_from(progress)
     at, compared = instant_from("cutoff", cutoff), previous_from(previous)
@@ -181,7 +194,9 @@ def report(
     bundle = read_bundle(place.folder, digest=place.digest)
     given = tables_from(settings, tables, progress)
     with opened(settings, given, name="report", progress=progress) as found:
-        two = prepare_two_cutoffs(settings, bundle, place, found, cutoff=at, previous=compared, progress=progress)
+        two = prepare_two_cutoffs(
+            *(settings, bundle, place, found), cutoff=at, previous=compared, progress=progress, accept=accept_data
+        )
         everyone = two.score_everyone()
         scores, earlier, cutoff_now = everyone.scores, everyone.earlier, two.now.cutoff
         listed = [*(column.key for column in WATCH_COLUMNS), "days_to_renewal"]
@@ -204,8 +219,6 @@ def report(
         tiered = earlier is not None and earlier.has_tiers and scores.has_tiers
         moved = movement(earlier.rows, scores.rows).frame() if earlier is not None and tiered else None
         before = None if earlier is None else earlier.frame(STAKE_COLUMNS)
-        gate = look_at_data(settings, bundle, found.tables, cutoff=cutoff_now, progress=progress)
-        gate = look_at_features(settings, bundle, gate, scores.lacking)
         drift = portfolio = None
         if has_a_past(found.tables):
             with progress.step("measuring the portfolio"):
@@ -239,7 +252,7 @@ def report(
             accounts=made[: len(articles)],
             notes=[
                 *report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
-                *gate.said,
+                *everyone.gate.said,
                 *beyond_words(scores.beyond),
             ],
             version=__version__,
@@ -248,7 +261,7 @@ def report(
         page = render_report(contents, articles, folder="" if others is None else others.address).encode()
         write_atomically(path, lambda place: place.write_bytes(page))
     tracking = log_written(settings, "report", cutoff_now, place.version, path)
-    return ReportResult(contents, path, len(page), aside, written, tracking)
+    return ReportResult(contents, path, len(page), aside, written, tracking, everyone.gate)
 
 
 def _pages_of(

@@ -46,12 +46,13 @@ from staypower.pipelines.arguments import (
     tables_from,
     with_prior,
 )
-from staypower.pipelines.gating import keep_breaches, look_at_data, look_at_features, refuse_breaches
-from staypower.pipelines.preparing import engine_of_cluster, log_written, prepare_scorer, rows_for, score_tables
+from staypower.pipelines.gating import pass_tables
+from staypower.pipelines.preparing import engine_of_cluster, log_written, prepare_scorer, rows_for
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.scoring.scorer import Scorer
-from staypower.scoring.scores import ScoredParts, Scores, SparkScores, typed_rows
+from staypower.scoring.scores import ScoredParts, Scores, typed_rows
+from staypower.scoring.spark_scores import SparkScores
 from staypower.tables import BucketedTables
 from staypower.writing import write_atomically
 
@@ -200,12 +201,10 @@ def score(
         with opened(settings, tables_from(settings, tables, progress), name="score", progress=progress) as found:
             few = rows_for(settings, found.tables, asked)
             scorer = prepare_scorer(settings, bundle, place, few, cutoff=at, accounts=asked, previous=compared)
-            gate = look_at_data(settings, bundle, found.tables, cutoff=scorer.cutoff, progress=progress)
-            refuse_breaches(gate, None, accept=accept_data)
-            made = score_tables(settings, bundle, place, few, progress=progress, cutoff=at, accounts=asked, previous=compared)
-        gate = look_at_features(settings, bundle, gate, made.lacking)
-        refuse_breaches(gate, None, accept=accept_data)
-        return ScoreResult(made, age=ModelAge.of(bundle), gate=gate)
+            gate = pass_tables(*(settings, bundle, found.tables), cutoff=scorer.cutoff, accept=accept_data, progress=progress)
+            with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
+                made = scorer.at_estimated_prior(few, Path(), 1).everyone(few)
+        return ScoreResult(made, age=ModelAge.of(bundle), gate=gate.with_features(made.lacking).found)
     beside = settings.output_folder / f"{name}.{settings.output.format}" if goal.table else Path(goal.shown)
     in_memory = tables_from(settings, tables, progress)
     features = len(bundle.feature_names)
@@ -224,13 +223,13 @@ def score(
         scorer = prepare_scorer(
             *(settings, bundle, place, read), cutoff=at, accounts=asked, previous=compared, scored_at=_scored_at(folder)
         )
-        gate = look_at_data(settings, bundle, read, cutoff=scorer.cutoff, progress=progress)
-        refuse_breaches(gate, beside, accept=accept_data)
+        gate = pass_tables(
+            *(settings, bundle, read), cutoff=scorer.cutoff, accept=accept_data, beside=beside, progress=progress
+        )
         with progress.step(f"scoring at {text_of(scorer.cutoff)}"):
             scorer = scorer.at_estimated_prior(read, folder / "estimating", threads)
             scores, parts = _score(scorer, within, folder / "parts", threads)
-            gate = look_at_features(settings, bundle, gate, scores.lacking)
-            refuse_breaches(gate, beside, accept=accept_data)
+            gate = gate.with_features(scores.lacking)
             # capacity is shared by all accounts: a list of a few says nothing of actions
             acts = settings.playbook is not None and not asked
             added = _action_columns(settings, scores, read, bundle) if acts else None
@@ -242,9 +241,9 @@ def score(
                 "account_id": asked,
             }
             goal.write(Rows(rows, schema, "Scores", replaces), staging=folder)
-            keep_breaches(gate, beside)
+            gate.keep()
     tracking = log_written(settings, "score", scores.cutoff, place.version, goal.shown)
-    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle), gate, tracking)
+    return ScoreResult(scores, goal.shown, scorer.options.prior, ModelAge.of(bundle), gate.found, tracking)
 
 
 def _scored_at(folder: Path) -> str:

@@ -14,6 +14,7 @@ from staypower.cutoffs import text_of
 from staypower.errors import UsageError
 from staypower.explanation.changes import Change, Changes, RiskChanges, compare_explanations
 from staypower.explanation.reasons import Explanation, Reason, lever_words
+from staypower.gate.report import GateReport
 from staypower.portfolio.attributes import called
 from staypower.results.numbers import chance, decimal, plural, signed
 from staypower.results.result import Block, Heading, Items, Result, printable
@@ -155,6 +156,8 @@ class Explanations(Result):
         How many accounts have a score, where only those of highest risk are held in memory.
     model : str
         What the model was trained on, and how old that is.
+    gate : GateReport or None
+        The data against those of training.
     """
 
     scores: Scores
@@ -167,6 +170,7 @@ class Explanations(Result):
     portfolio: RiskChanges | None = None
     scored: int | None = None
     model: str = ""
+    gate: GateReport | None = None
 
     def __len__(self) -> int:
         return len(self.scores.explanation) if self.scored is None else self.scored
@@ -306,7 +310,8 @@ class Explanations(Result):
     def blocks(self) -> list[Block]:
         """Return every account asked for, or how the portfolio moved and the accounts of highest risk."""
         compared = f", compared with {text_of(self.earlier.cutoff)}" if self.earlier else ""
-        shown: list[Block] = [f"{plural(len(self), 'account')} with a score at {text_of(self.scores.cutoff)}{compared}."]
+        shown: list[Block] = [] if self.gate is None else self.gate.blocks()
+        shown += [f"{plural(len(self), 'account')} with a score at {text_of(self.scores.cutoff)}{compared}."]
         of_when = self.scores.explanation.typical.said(self.scores.cutoff)
         notes = [*([ONE_SNAPSHOT] if self.scores.one_snapshot else []), *self.notes, *([of_when] if of_when else [])]
         if self.scores.explanation.leavers is not None:
@@ -325,6 +330,7 @@ class Explanations(Result):
             "cutoff": text_of(self.scores.cutoff),
             "previous_cutoff": None if self.earlier is None else text_of(self.earlier.cutoff),
             "model": self.model,
+            "data": None if self.gate is None else self.gate.to_dict(),
             "notes": list(self.notes),
             "portfolio": None if changes is None else changes.to_dict(),
             "accounts": [story.to_dict() for story in self.stories],
@@ -350,7 +356,7 @@ def _only(scores: Scores, accounts: Sequence[str]) -> Scores:
     """Keep the rows of some accounts."""
     rows = np.flatnonzero(pd.Index(scores.explanation.accounts).isin(accounts))
     table = scores.table[scores.table["account_id"].isin(accounts)].reset_index(drop=True)
-    return Scores(table, scores.explanation.take(rows), scores.cutoff)
+    return Scores(table, scores.explanation.take(rows), scores.cutoff, lacking=scores.lacking)
 
 
 def _facts(scores: Scores, place: int | None) -> dict[str, Any]:

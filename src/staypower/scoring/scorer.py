@@ -40,7 +40,7 @@ from staypower.portfolio.settings import QuadrantSettings
 from staypower.schemas import ACCOUNT_NAME
 from staypower.scoring.predictions import Predictor
 from staypower.scoring.ranges import beyond_training
-from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows
+from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows, with_notes
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -155,8 +155,7 @@ class Scorer:
         """Return the rows of the accounts of one bucket."""
         there = set(bucket.account_ids)
         asked = [account for account in self.accounts if account in there] if self.accounts else sorted(there)
-        scores = self.score(bucket, asked)
-        return noted(typed_rows(scores.table), scores)
+        return noted(self.score(bucket, asked))
 
     def strangers(self, tables: Tables, known: pa.ChunkedArray | Sequence[str]) -> pa.Table:
         """Return the rows of accounts that were asked for and are in no bucket."""
@@ -326,6 +325,10 @@ class ShippedScorer:
     def __call__(self, bucket: Tables) -> pa.Table:
         """Return the rows of the accounts of one bucket."""
         return Scorer(predictor=_open(self.files.value, self.digest), **self.settings)(bucket)
+
+    def with_notes(self, bucket: Tables) -> pa.Table:
+        """Return the rows of one bucket, and in a last column the note of what they lack."""
+        return with_notes(self(bucket))
 
 
 def _open(files: Mapping[str, bytes], digest: str) -> Predictor:

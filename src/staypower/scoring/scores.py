@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,26 +19,25 @@ from staypower.errors import UsageError
 from staypower.gate.comparing import FeatureCounts
 from staypower.portfolio.attributes import called
 from staypower.portfolio.quadrants import Movement, movement, sizes_of
-from staypower.portfolio.settings import QUADRANTS
 from staypower.results.numbers import chance, count, money, plain, plural
 from staypower.results.result import Block, Heading, Items, Result, TableBlock
 from staypower.scoring.ranges import Beyond, beyond_from_plain, beyond_to_plain, beyond_words, sum_beyond
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from staypower.explanation.reasons import Explanation
 
 __all__ = [
+    "NOTES",
     "ONE_SNAPSHOT",
     "PreviousScores",
     "ScoreSummary",
     "ScoredParts",
     "Scores",
-    "SparkScores",
     "noted",
     "outcome_words",
+    "sum_notes",
     "typed_rows",
+    "with_notes",
 ]
 
 ONE_SNAPSHOT = (
@@ -53,6 +52,7 @@ _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 _NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
 _MOST_WATCHED = 100
 _NOTES = b"staypower notes"  # of a part
+NOTES = "notes"  # the column that holds them where rows have no place for them
 
 
 def outcome_words(horizon_days: float | None) -> str:
@@ -69,7 +69,7 @@ class ScoreSummary(Result):
 
     cutoff: int
     movement: Movement | None
-    beyond: tuple[Beyond, ...]  # how many accounts lie beyond the training range, of each important feature; not on a cluster
+    beyond: tuple[Beyond, ...]  # how many accounts lie beyond the training range, of each important feature
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -225,9 +225,7 @@ class ScoredParts(ScoreSummary):
         """Read what is needed of the parts."""
         narrow = _columns(parts, _NARROW)
         moved = None if previous is None else movement(previous, narrow)
-        notes = [_notes_in(part) for part in parts]
-        beyond = sum_beyond(beyond_from_plain(note["beyond"]) for note in notes)
-        lacking = sum((FeatureCounts(**note["lacking"]) for note in notes), FeatureCounts())
+        beyond, lacking = sum_notes(map(_note_in, parts))
         return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved, beyond, lacking)
 
     @property
@@ -272,84 +270,33 @@ def typed_rows(scores: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(scores, schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
-def noted(rows: pa.Table, scores: Scores) -> pa.Table:
-    """Note with the rows of a part how many lie beyond the training range, and how many lack a value of each feature."""
+def noted(scores: Scores) -> pa.Table:
+    """Return the rows of a part, with a note of how many lie beyond the training range and lack a value of each feature."""
     notes = {"beyond": beyond_to_plain(scores.beyond), "lacking": asdict(scores.lacking)}
-    return rows.replace_schema_metadata({_NOTES: json.dumps(notes).encode()})
+    return typed_rows(scores.table).replace_schema_metadata({_NOTES: json.dumps(notes).encode()})
 
 
-def _notes_in(part: Path) -> dict[str, Any]:
-    written = (pq.read_schema(part).metadata or {}).get(_NOTES)
-    found: dict[str, Any] = json.loads(written) if written else {"beyond": [], "lacking": {"rows": 0, "missing": {}}}
-    return found
+def with_notes(rows: pa.Table) -> pa.Table:
+    """Put the note of a part into the last column of its first row, for an engine that keeps rows and nothing else."""
+    written = [(rows.schema.metadata or {}).get(_NOTES, b"").decode(), *[None] * (rows.num_rows - 1)]
+    return rows.append_column(NOTES, pa.array(written[: rows.num_rows], pa.string()))
+
+
+def sum_notes(written: Iterable[str | bytes]) -> tuple[tuple[Beyond, ...], FeatureCounts]:
+    """Add up the notes of parts: accounts beyond the training range, and those that lack values."""
+    notes = [json.loads(each) for each in written if each]
+    beyond = sum_beyond(beyond_from_plain(note["beyond"]) for note in notes)
+    return beyond, sum((FeatureCounts(**note["lacking"]) for note in notes), FeatureCounts())
+
+
+def _note_in(part: Path) -> bytes:
+    return bytes((pq.read_schema(part).metadata or {}).get(_NOTES, b""))
 
 
 def _type_of(name: str) -> pa.DataType:
     if name in _TEXTS or name.startswith(_TEXT_BEGINNINGS):
         return pa.string()
     return _OTHERS.get(name, pa.float64())
-
-
-_MOST_ON_A_CLUSTER = 10
-
-
-@dataclass(frozen=True)
-class SparkScores(ScoreSummary):
-    """Scores on a cluster.
-
-    >>> len(SparkScores(0, {"scored": 3, "not_active": 1}, pd.DataFrame(), {}))
-    4
-    """
-
-    cutoff: int  # instant
-    statuses: Mapping[str, int]  # how many accounts have each
-    riskiest: pd.DataFrame  # the ten accounts of highest risk, all columns
-    placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
-    movement: None = None
-    beyond: tuple[Beyond, ...] = ()
-
-    @classmethod
-    def of(cls, written: DataFrame, cutoff: int) -> SparkScores:
-        """Let Spark count what was written."""
-        from pyspark.sql import functions  # an extra: this module is there without it
-
-        from staypower.engines.spark.session import spark_errors_as_problems
-
-        with spark_errors_as_problems("scores"):
-            counted = written.groupBy("status").count().collect()
-            risk, name = functions.col("churn_probability"), functions.col("account_id")
-            top = written.where(risk.isNotNull()).orderBy(risk.desc(), name).limit(_MOST_ON_A_CLUSTER).collect()
-            revenue: Any = functions.sum("mrr") if "mrr" in written.columns else functions.lit(None)
-            grouped = written.groupBy("quadrant").agg(functions.count("*"), revenue)
-            placed = {row[0]: (int(row[1]), row[2]) for row in grouped.collect() if row[0] is not None}
-        statuses = {str(row["status"]): int(row["count"]) for row in counted}
-        order = dict(sorted(statuses.items(), key=lambda entry: (-entry[1], entry[0])))
-        return cls(cutoff, order, pd.DataFrame([row.asDict() for row in top], columns=written.columns), placed)
-
-    @property
-    def rows(self) -> pd.DataFrame:
-        """The accounts of highest risk: the others stay on the cluster."""
-        return self.riskiest
-
-    def counts(self) -> dict[str, int]:
-        """Return how many accounts have each status."""
-        return dict(self.statuses)
-
-    def watch_list(self, count: int = 10) -> pd.DataFrame:
-        """Return the accounts of highest risk, at most 10."""
-        return self.riskiest.head(count)
-
-    def quadrants(self) -> pd.DataFrame:
-        """Return accounts and revenue of each quadrant."""
-        found = pd.DataFrame({"quadrant": list(QUADRANTS), "words": list(QUADRANTS.values())})
-        accounts = np.array([self.placed.get(name, (0, None))[0] for name in QUADRANTS], dtype=np.int64)
-        revenue = np.array([self.placed.get(name, (0, None))[1] for name in QUADRANTS], dtype=np.float64)
-        nothing = bool(np.isnan(revenue).all())
-        found["accounts"], found["share"] = accounts, accounts / max(int(accounts.sum()), 1)
-        found["mrr"] = np.where((accounts == 0) & (not nothing), 0.0, revenue)
-        total = float(np.nansum(revenue))
-        found["mrr_share"] = found["mrr"] / total if total > 0 else np.nan
-        return found
 
 
 @dataclass(frozen=True, eq=False)
