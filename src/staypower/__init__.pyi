@@ -22,6 +22,8 @@ from staypower.pipelines.list_models import list_models as list_models
 from staypower.pipelines.models import promote as promote
 from staypower.pipelines.models import rollback as rollback
 from staypower.pipelines.monitor import monitor as monitor
+from staypower.pipelines.open_scorer import OpenScorer as OpenScorer
+from staypower.pipelines.open_scorer import open_scorer as open_scorer
 from staypower.pipelines.portfolio import portfolio as portfolio
 from staypower.pipelines.report import report as report
 from staypower.pipelines.score import score as score

@@ -20,6 +20,7 @@ from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature, Filter
+from staypower.features.kept import KeptFeatures
 from staypower.features.settings import FeatureSettings
 from staypower.schemas import Column, TableSchema
 from staypower.tables import Table, Tables
@@ -239,6 +240,22 @@ def test_features_built_together_are_those_built_alone(rows, several, with_known
         matrix = build_matrix(as_tables(events), catalogue, accounts=ACCOUNTS, cutoffs=CUTOFFS, rows=asked, threads=2)
     for feature, alone in zip(named, several, strict=True):
         assert matrix.features[feature.name].to_numpy().tobytes() == built(alone, events)[asked].tobytes()
+
+
+@settings(deadline=None)
+@given(rows=st.lists(row, max_size=25), several=st.lists(features(), min_size=1, max_size=12), with_known_at=st.booleans())
+def test_kept_features_have_the_bits_of_the_matrix(rows, several, with_known_at):
+    """Streams that are made once for all accounts give each account, at each cutoff, what building everything gives."""
+    events = as_table(rows, with_known_at=with_known_at, date_only=frozenset())
+    named = tuple(replace(feature, name=feature.name.replace("made", f"made_{n}")) for n, feature in enumerate(several))
+    catalogue = Catalogue(FeatureSettings(), named, codes={feature.name: CODES for feature in named})
+    matrix = build_matrix(as_tables(events), catalogue, accounts=ACCOUNTS, cutoffs=CUTOFFS)
+    for given_as in (events, with_numbered_texts(events)):
+        kept = KeptFeatures(as_tables(given_as), catalogue, ACCOUNTS)
+        for k, cutoff in enumerate(CUTOFFS.tolist()):
+            whole = matrix.features.iloc[k :: len(CUTOFFS)].to_numpy()
+            assert kept.build(ACCOUNTS, cutoff).to_numpy().tobytes() == whole.tobytes()
+            assert kept.build(ACCOUNTS[1:2], cutoff).to_numpy().tobytes() == whole[1:2].tobytes()
 
 
 @settings(deadline=None)

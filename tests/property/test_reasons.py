@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reasons_oracle import reasons_frame
 
+from staypower.explanation import selection
 from staypower.explanation.changes import compare_explanations
 from staypower.explanation.learned import LeaverReasons, find_typical_values
 from staypower.explanation.reasons import Explanation
@@ -107,6 +108,15 @@ def test_all_at_once_is_one_by_one(seed, rows, count, ties, told):
         listed = [tuple(found.loc[row, [f"reason_{n}", f"lever_{n}", f"contribution_{n}"]]) for n in range(1, len(told_of) + 1)]
         assert [one[0] for one in told_of] == [one[0] for one in listed]
         assert [one[2] for one in told_of] == [one[2] for one in listed]
+
+
+@given(seed=st.integers(0, 10_000), rows=st.integers(1, 12), ties=st.booleans())
+def test_few_rows_are_said_with_what_many_are(seed, rows, ties):
+    few, many = explained(seed, rows, None, ties=ties), explained(seed, rows, None, ties=ties)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selection, "_FEW", 0)
+        by_column = many.members
+    assert few.members.tolist() == by_column.tolist()
 
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 20), count=st.integers(1, 7), told=st.booleans())

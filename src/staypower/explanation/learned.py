@@ -255,6 +255,15 @@ class TypicalValues:
             found[codes == code] = self.of(name, code)
         return found
 
+    def of_columns(self, names: Sequence[str], codes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what is typical for each row in each of some columns, given what `codes` returned for the rows."""
+        found = np.tile(np.array([self[name] for name in names]), (len(codes), 1))
+        for code in self.groups:
+            rows = codes == code
+            if rows.any():
+                found[rows] = [self.of(name, code) for name in names]
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN becomes None."""
         groups = {str(code): _plain(values) for code, values in self.groups.items()}

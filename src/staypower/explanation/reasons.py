@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -101,9 +101,14 @@ class Explanation(Result):
         return found
 
     @cached_property
+    def names(self) -> list[str]:
+        """The features, in the order of the contributions."""
+        return [str(name) for name in self.features.columns.tolist()]
+
+    @cached_property
     def topics(self) -> tuple[Topic, ...]:
         """What reasons can be about; every feature belongs to one topic."""
-        return topics_of(self.catalogue, [str(name) for name in self.features.columns])
+        return topics_of(self.catalogue, self.names)
 
     @cached_property
     def sums(self) -> NDArray[np.float64]:
@@ -118,8 +123,7 @@ class Explanation(Result):
     @cached_property
     def members(self) -> NDArray[np.int32]:
         """The feature that each topic is said with, shape (n, n_topics): a position, -1 where there is nothing to say."""
-        names = [str(name) for name in self.features.columns]
-        known = self.definitions
+        names, known = self.names, self.definitions
         return find_members(
             self.contributions,
             self.sums,
@@ -143,13 +147,11 @@ class Explanation(Result):
     def excess(self) -> NDArray[np.float64]:
         """By how much each topic raises the risk more than is typical for similar accounts, shape (n, n_topics)."""
         usual = self.typical.contributions
-        found = np.maximum(self.sums, 0.0)
-        for number, topic in enumerate(self.topics):
-            if usual is not None:
-                # a topic that is not known, as of a model sealed without, is compared with no contribution
-                typical = np.nan_to_num(usual.of_rows(topic.name, self.codes))
-                found[:, number] = np.maximum(self.sums[:, number] - typical, 0.0)
-        return found
+        if usual is None:
+            return np.maximum(self.sums, 0.0)
+        # a topic that is not known, as of a model sealed without, is compared with no contribution
+        typical = np.nan_to_num(usual.of_columns([topic.name for topic in self.topics], self.codes))
+        return np.maximum(self.sums - typical, 0.0)
 
     @cached_property
     def lever_totals(self) -> NDArray[np.float64]:
@@ -223,15 +225,18 @@ class Explanation(Result):
         index = pd.Index(self.accounts, name="account_id")
         return pd.DataFrame(self.sums, index=index, columns=[topic.name for topic in self.topics])
 
+    @property
+    def _totals(self) -> NDArray[np.float64]:
+        known = {topic.lever for topic in self.topics}
+        return np.where([lever in known for lever in LEVERS], self.lever_totals, np.nan)
+
     def totals(self) -> pd.DataFrame:
         """Return by how much each lever raises the risk more than is typical for similar accounts, one row per account.
 
         The excess of its topics; one that lowers the risk takes nothing away from another. Missing for levers without a
         feature.
         """
-        known = {topic.lever for topic in self.topics}
-        values = np.where([lever in known for lever in LEVERS], self.lever_totals, np.nan)
-        return pd.DataFrame(values, index=pd.Index(self.accounts, name="account_id"), columns=list(LEVERS))
+        return pd.DataFrame(self._totals, index=pd.Index(self.accounts, name="account_id"), columns=list(LEVERS))
 
     def first_levers(self, count: int = 3) -> NDArray[np.object_]:
         """Return the levers of the reasons that come first, None after the last."""
@@ -260,6 +265,10 @@ class Explanation(Result):
 
     def frame(self, count: int = 5) -> pd.DataFrame:
         """Return the reasons in columns `reason_1`, `lever_1`, `contribution_1`, ..., one row per account; then the totals."""
+        return pd.DataFrame({"account_id": self.accounts, **self.columns(count)})
+
+    def columns(self, count: int = 5) -> dict[str, Any]:
+        """Return the columns of `frame` but the account."""
         chosen = self.chosen(count)
         there = chosen != NOTHING
         row = np.arange(len(chosen))[:, None]
@@ -267,14 +276,12 @@ class Explanation(Result):
         sums = np.where(there, self.sums[row, np.where(there, chosen, 0)], np.nan)
         levers = np.array([*(topic.lever for topic in self.topics), None], dtype=object)
         words = self._sentences(members, sums)
-        columns: dict[str, object] = {"account_id": self.accounts}
+        columns: dict[str, Any] = {}
         for place in range(count):
             columns[f"reason_{place + 1}"] = pd.array(words[:, place], dtype="str")
             columns[f"lever_{place + 1}"] = pd.array(levers[chosen[:, place]], dtype="str")
             columns[f"contribution_{place + 1}"] = sums[:, place]
-        totals = self.totals()
-        columns.update({name: totals[lever].to_numpy() for name, lever in zip(TOTALS, LEVERS, strict=True)})
-        return pd.DataFrame(columns)
+        return columns | dict(zip(TOTALS, self._totals.T, strict=True))
 
     def _sentences(self, members: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.object_]:
         """Write the sentences of every account; for a million accounts each distinct one is written once."""

@@ -27,6 +27,7 @@ PER_LEVER = 2  # reasons of one lever at most, unless nothing else matters
 LEADING = 3  # levers that come first, each with one reason
 
 _CHUNK = 4096
+_FEW = 16  # so many rows are looked at one by one: what a column costs is more than what a row does
 _LEADS, _FIRST, _LEFT, _SILENT = range(4)
 _NEAR = 0.1  # values that are written the same differ by less than 1, or by less than this share
 
@@ -70,6 +71,11 @@ def find_members(
     compared with.
     """
     found = np.full(sums.shape, NOTHING, dtype=np.int32)
+    if len(sums) <= _FEW:
+        for row in range(len(sums)):
+            of_row = slice(row, row + 1)
+            found[row] = _members_of(contributions[row], sums[row], topics, definitions, values[row], compared, of_row)
+        return found
     for start in range(0, len(sums), _CHUNK):
         rows = slice(start, start + _CHUNK)
         way = np.sign(sums[rows])
@@ -89,6 +95,42 @@ def find_members(
                     best[better] = along[better]
                     found[start + better, number] = column
     return found
+
+
+def _members_of(
+    contributions: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    topics: Sequence[Topic],
+    definitions: Sequence[Definition],
+    values: NDArray[np.float64],
+    compared: Compared,
+    row: slice,
+) -> list[int]:
+    """Find the features of one row: those that contribute most are asked first, so that few are asked."""
+    along, value, found = contributions.tolist(), values.tolist(), []
+    for topic, total in zip(topics, sums.tolist(), strict=True):
+        way = 1.0 if total > 0.0 else -1.0 if total < 0.0 else 0.0
+        able = [column for column in topic.columns if along[column] * way > 0.0]
+        if len(able) > 1:
+            # of equal ones the first
+            able.sort(key=lambda column: -along[column] * way)
+        told = (column for column in able if _tells(definitions[column], value[column], float(compared(column, row)[0]), way))
+        found.append(next(told, NOTHING))
+    return found
+
+
+def _tells(definition: Definition, value: float, compared: float, way: float) -> bool:
+    """Say what `tells` says of one value."""
+    if value == compared or (value != value and compared != compared):
+        return False
+    apart = value - compared
+    if abs(apart) <= 1.0 + _NEAR * abs(compared):
+        written = round_as_written(definition, np.array([value, compared]))
+        if written[0] == written[1]:
+            return False
+    if definition.direction is None or definition.category:
+        return True
+    return not definition.direction * apart * way < 0.0
 
 
 def which_matter(said: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.bool_]:

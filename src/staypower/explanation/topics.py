@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -232,11 +233,16 @@ def topics_of(catalogue: Catalogue, names: Sequence[str]) -> tuple[Topic, ...]:
     [('number of tickets', 'support', (0, 1))]
     """
     definitions = {definition.name: definition for definition in catalogue.definitions}
+    return _divide(tuple((name, definitions[name].description, definitions[name].lever) for name in names))
+
+
+@lru_cache(maxsize=8)
+def _divide(features: tuple[tuple[str, str, str | None], ...]) -> tuple[Topic, ...]:
+    """Divide features, given by name, description and lever; kept, since every score of a model asks for the same."""
     found: dict[tuple[str, str | None], tuple[str, list[int]]] = {}
-    for column, name in enumerate(names):
-        definition = definitions[name]
-        topic, title = _topic_of(_WINDOW.sub("", name), definition.description)
-        found.setdefault((topic, definition.lever), (title, []))[1].append(column)
+    for column, (feature, description, lever) in enumerate(features):
+        topic, title = _topic_of(_WINDOW.sub("", feature), description)
+        found.setdefault((topic, lever), (title, []))[1].append(column)
     first = dict(reversed(found))
     return tuple(
         Topic(name if lever == first[name] else f"{name}_{lever or 'else'}", title, lever, tuple(columns))

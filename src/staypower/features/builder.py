@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from staypower.tables import Table, Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FeatureMatrix", "build_matrix", "combine"]
+__all__ = ["FeatureMatrix", "build_matrix", "combine", "combine_all", "places_of"]
 
 _WANTED = "(wanted)"
 # a few columns of so many rows fit in the processor's cache
@@ -136,13 +136,11 @@ def _build(
     threads: int,
 ) -> NDArray[np.float64]:
     """Build one line per feature, the catalogue's columns first, for pairs of account and cutoff numbers sorted by both."""
-    everything = catalogue.everything
-    names = dict.fromkeys((*catalogue.names, *(definition.name for definition in everything)))
-    place = {name: number for number, name in enumerate(names)}
+    everything, place = catalogue.everything, places_of(catalogue)
     values = np.empty((len(place), len(account)))
     asked = AskedPairs.of(account, cutoff, len(accounts))
     plain = [definition for definition in everything if isinstance(definition, Feature)]
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    with _workers(threads) as pool:
         for stream in dict.fromkeys(feature.table for feature in plain):
             rows = StreamRows(make_stream(stream, tables, catalogue.settings), accounts)
             features = [(place[feature.name], feature) for feature in plain if feature.table == stream]
@@ -151,16 +149,35 @@ def _build(
                 for numbers in sequence.rounds():
                     list(pool.map(lambda number, one=sequence: SequencePart(one, number).compute(values), numbers))
         combined = [definition for definition in everything if isinstance(definition, Combination)]
-        for _ in pool.map(lambda rows: _combine(combined, values[:, rows], place), _stretches(len(account))):
+        for _ in pool.map(lambda rows: combine_all(combined, values[:, rows], place), _stretches(len(account))):
             pass
     return values
+
+
+def places_of(catalogue: Catalogue) -> dict[str, int]:
+    """Give each feature its line: the catalogue's columns first, then what only others are made of."""
+    names = dict.fromkeys((*catalogue.names, *(definition.name for definition in catalogue.everything)))
+    return {name: number for number, name in enumerate(names)}
+
+
+class _Alone(Executor):
+    """Does the work itself, at once: for few rows, waiting for threads takes longer than the work."""
+
+    def map(self, fn: Any, *iterables: Any, **_: Any) -> Iterator[Any]:
+        """Call the function when its result is taken."""
+        return map(fn, *iterables)
+
+
+def _workers(threads: int) -> Executor:
+    return ThreadPoolExecutor(max_workers=threads) if threads > 1 else _Alone()
 
 
 def _stretches(n: int) -> list[slice]:
     return [slice(first, first + _ROWS_AT_ONCE) for first in range(0, n, _ROWS_AT_ONCE)]
 
 
-def _combine(combinations: Sequence[Combination], values: NDArray[np.float64], place: Mapping[str, int]) -> None:
+def combine_all(combinations: Sequence[Combination], values: NDArray[np.float64], place: Mapping[str, int]) -> None:
+    """Fill in what is combined of lines that are computed."""
     for definition in combinations:
         first, second = (values[place[name]] for name in definition.inputs)
         values[place[definition.name]] = combine(definition, first, second)

@@ -15,7 +15,7 @@ from staypower.features.kernel import EXTREMES, GAPS, TIMES
 from staypower.features.renewals import RENEWALS, of_renewals
 from staypower.features.row_lists import place_by_account, sort_accounts
 from staypower.features.rows import Operation, Output, ReadColumn, RowGroup
-from staypower.features.sequences import RowSequence
+from staypower.features.sequences import PartedRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ _NEVER = np.iinfo(np.int64).max
 class SequencePart:
     """The rows of some accounts of a sequence, and the pairs asked of them."""
 
-    def __init__(self, sequence: RowSequence, number: int) -> None:
+    def __init__(self, sequence: PartedRows, number: int) -> None:
         self.sequence, self.plan, self.number = sequence, sequence.plan, number
         first, end = sequence.parts[number]
         pairs = sequence.asked.start[first : end + 1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,9 +37,11 @@ __all__ = [
     "ReadColumn",
     "RowGroup",
     "SequencePlan",
+    "SequencePlanner",
     "StreamRows",
     "account_numbers",
     "plan_sequences",
+    "sequence_planners",
     "whole_amounts",
 ]
 
@@ -84,6 +87,7 @@ class StreamRows:
         self._keys: dict[str, NDArray[np.int64]] = {}
         self._numbers: dict[str, NDArray[np.float64] | NDArray[np.bool_]] = {}
         self._summable: set[str] = set()
+        self._passing: dict[Filter, NDArray[np.bool_]] = {}
 
     def instants(self, column: str | None) -> NDArray[np.int64]:
         """Return a time column, or the row's own time, as instants."""
@@ -156,8 +160,10 @@ class StreamRows:
 
     def passing(self, condition: Filter) -> NDArray[np.bool_]:
         """Say which texts of a column pass, whatever their case; the last entry is for missing texts."""
-        wanted = {value.casefold() for value in condition.values}
-        return np.array([text.casefold() in wanted for text in self.codes(condition.column)[1]] + [False], dtype=bool)
+        if condition not in self._passing:
+            wanted, texts = {value.casefold() for value in condition.values}, self.codes(condition.column)[1]
+            self._passing[condition] = np.array([text.casefold() in wanted for text in texts] + [False], dtype=bool)
+        return self._passing[condition]
 
 
 @dataclass(frozen=True)
@@ -205,7 +211,7 @@ class RowGroup:
     ends: tuple[tuple[str, int], ...]  # the times at which a row stops counting, each with such days
     operations: tuple[Operation, ...]
 
-    @property
+    @cached_property
     def days(self) -> tuple[int | None, ...]:
         """Its bounds, as days before the cutoff, the earliest first; None is the beginning of all time."""
         outputs = [output for operation in self.operations for output in operation.outputs]
@@ -238,19 +244,24 @@ def plan_sequences(
     features: Iterable[tuple[int, Feature]], stream: StreamRows, cutoffs: NDArray[np.int64]
 ) -> list[SequencePlan]:
     """Plan how the features of one stream are computed."""
-    planners: list[_SequencePlanner] = []
+    return [planner.plan(cutoffs) for planner in sequence_planners(features, stream)]
+
+
+def sequence_planners(features: Iterable[tuple[int, Feature]], stream: StreamRows) -> list[SequencePlanner]:
+    """Divide the features of one stream into sequences, which are planned for some cutoffs then."""
+    planners: list[SequencePlanner] = []
     for column, feature in features:
         fitting = (planner for planner in planners if planner.takes(feature))
         planner = next(fitting, None)
         if planner is None:
-            planner = _SequencePlanner(feature.time, stream)
+            planner = SequencePlanner(feature.time, stream)
             planners.append(planner)
         planner.add(column, feature)
-    return [planner.plan(cutoffs) for planner in planners]
+    return planners
 
 
 @dataclass
-class _SequencePlanner:
+class SequencePlanner:
     """Collects the features of one sequence."""
 
     time: str | None
@@ -259,10 +270,12 @@ class _SequencePlanner:
     groups: dict[_Key, dict[tuple[str, ReadColumn | None], list[Output]]] = field(default_factory=dict)
 
     def takes(self, feature: Feature) -> bool:
+        """Say whether a feature belongs here and there is room for its filter."""
         known = not feature.where or feature.where in self.filters
         return feature.time == self.time and (known or len(self.filters) < MOST_FILTERS)
 
     def add(self, column: int, feature: Feature) -> None:
+        """Take a feature, with the column that it fills."""
         bit = self.filters.setdefault(feature.where, len(self.filters)) if feature.where else -1
         gates, ends = self.stream.gates(feature), self.stream.ends(feature)
         # a past state is the one known then, so that exactly one version of it counts
@@ -274,6 +287,7 @@ class _SequencePlanner:
         group.setdefault((feature.aggregation, _column_of(feature)), []).append(output)
 
     def plan(self, cutoffs: NDArray[np.int64]) -> SequencePlan:
+        """Plan the sequence for some cutoffs."""
         groups = tuple(
             RowGroup(*key, tuple(Operation(*named, tuple(outputs)) for named, outputs in operations.items()))
             for key, operations in self.groups.items()

@@ -131,7 +131,7 @@ class HorizonModel:
         return cls(int(shared["own"]), int(shared["gap"]), tuple(shared["days"]), steps)
 
     def curve(
-        self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
+        self, X: pd.DataFrame | NDArray[np.float64], churn_probability: NDArray[np.float64], *, threads: int | None = None
     ) -> dict[int, NDArray[np.float64]]:
         """Return the probability of churn within every horizon that is known, the own one included."""
         own = np.asarray(churn_probability, dtype=np.float64)
@@ -145,11 +145,13 @@ class HorizonModel:
             found[days] = reached
         return dict(sorted(found.items()))
 
-    def frame(self, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None) -> pd.DataFrame:
+    def columns(
+        self, X: pd.DataFrame | NDArray[np.float64], churn_probability: NDArray[np.float64], *, threads: int | None = None
+    ) -> dict[str, NDArray[np.float64]]:
         """Return the reported horizons and the expected days to churn; parameters as in `curve`."""
         curve = self.curve(X, churn_probability, threads=threads)
         columns = {f"churn_probability_{days}d": curve[days] for days in self.days}
-        return pd.DataFrame({**columns, "expected_days_to_churn": self.gap + _days_staying(curve)})
+        return {**columns, "expected_days_to_churn": self.gap + _days_staying(curve)}
 
 
 def _days_staying(curve: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -161,14 +163,12 @@ def _days_staying(curve: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float6
 
 
 def horizons_of(
-    bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
-) -> pd.DataFrame:
-    """Predict churn within the other horizons with a sealed model."""
+    bundle: Bundle, X: pd.DataFrame | NDArray[np.float64], churn_probability: NDArray[np.float64], *, threads: int | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Predict churn within the other horizons with a sealed model: the columns of what it predicts."""
     _require_one_each(X, churn_probability)
     model = HorizonModel.of(bundle)
-    if model is None:
-        return pd.DataFrame(index=pd.RangeIndex(len(X)))
-    return model.frame(X, churn_probability, threads=threads)
+    return {} if model is None else model.columns(X, churn_probability, threads=threads)
 
 
 @dataclass(frozen=True)
@@ -297,17 +297,17 @@ def fit_kinds(dataset: Dataset, label: LabelSettings, settings: ModelSettings) -
 
 
 def kinds_of(
-    bundle: Bundle, X: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
-) -> pd.DataFrame:
-    """Divide churn probabilities by kind with a sealed model."""
+    bundle: Bundle, X: pd.DataFrame | NDArray[np.float64], churn_probability: NDArray[np.float64], *, threads: int | None = None
+) -> dict[str, NDArray[np.float64]]:
+    """Divide churn probabilities by kind with a sealed model: the columns of what it predicts."""
     _require_one_each(X, churn_probability)
     sealed = bundle.secondary.get(KINDS)
     if sealed is None:
-        return pd.DataFrame(index=pd.RangeIndex(len(X)))
+        return {}
     voluntary, involuntary = split_by_kind(churn_probability, sealed.predict(X, threads=threads))
-    return pd.DataFrame({"p_voluntary": voluntary, "p_involuntary": involuntary})
+    return {"p_voluntary": voluntary, "p_involuntary": involuntary}
 
 
-def _require_one_each(X: pd.DataFrame, churn_probability: NDArray[np.float64]) -> None:
+def _require_one_each(X: pd.DataFrame | NDArray[np.float64], churn_probability: NDArray[np.float64]) -> None:
     if len(X) != len(churn_probability):
         raise UsageError.of("probabilities do not match X", f"{len(churn_probability)} for {len(X)} rows", "give one per row")

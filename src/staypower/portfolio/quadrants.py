@@ -44,16 +44,16 @@ def quadrants_of(
     array(['loyal', 'captive', 'loyal_but_leaving', 'tier_unknown', None], dtype=object)
     """
     probability = np.asarray(churn_probability, dtype=np.float64)
-    given = pd.Series([None] * len(probability) if tier is None else list(tier), dtype=object)
+    given = np.array([None] * len(probability) if tier is None else [*tier], dtype=object)
     if len(given) != len(probability):
         raise UsageError.of("tiers do not match the probabilities", f"{len(given)} for {len(probability)}", "give one each")
-    words = given.fillna(UNKNOWN)
-    strange = sorted({str(word) for word in words.unique()} - {*tiers, UNKNOWN})
+    words = np.where(pd.isna(given), UNKNOWN, given)
+    strange = sorted({str(word) for word in set(words.tolist())} - {*tiers, UNKNOWN})
     if strange:
         raise UsageError([Problem("unknown tier", word, nearest(word, [*tiers, UNKNOWN])) for word in strange])
     found = np.full(len(probability), "tier_unknown", dtype=object)
     for name, (low, high) in (settings or QuadrantSettings()).rules(tiers).items():
-        mine = (words == name).to_numpy()
+        mine = words == name
         found[mine & (probability > high_above)] = high
         found[mine & (probability <= high_above)] = low
     found[np.isnan(probability)] = None

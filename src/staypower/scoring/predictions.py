@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ class Predictor:
         base_rate = float(self.bundle.metadata["base_rate"])
         return RiskBands(base_rate, high_risk_above(base_rate) if high_above is None else high_above)
 
-    @property
+    @cached_property
     def tiers(self) -> tuple[str, ...]:
         """The loyalty tiers that the model predicts, lowest first; empty when it predicts none."""
         names = tier_models(self.bundle.secondary)
@@ -83,10 +84,21 @@ class Predictor:
 
     def secondary(
         self, features: pd.DataFrame, churn_probability: NDArray[np.float64], *, threads: int | None = None
-    ) -> pd.DataFrame:
-        """Return the kinds of churn and the probabilities of other horizons."""
-        parts = (made(self.bundle, features, churn_probability, threads=threads) for made in (kinds_of, horizons_of))
-        return pd.concat([part.reset_index(drop=True) for part in parts], axis=1)
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the kinds of churn and the probabilities of other horizons, by column."""
+        X = self._read_by_others(features)
+        kinds = kinds_of(self.bundle, X, churn_probability, threads=threads)
+        return kinds | horizons_of(self.bundle, X, churn_probability, threads=threads)
+
+    def _read_by_others(self, features: pd.DataFrame) -> pd.DataFrame | NDArray[np.float64]:
+        """Return the features as the secondary models read them: one array where all read what the churn model does."""
+        names = self.bundle.feature_names
+        alike = self._alike and features.columns.tolist() == list(names)
+        return take_features(features, names) if alike else features
+
+    @cached_property
+    def _alike(self) -> bool:
+        return all(model.feature_names == self.bundle.feature_names for model in self.bundle.secondary.values())
 
     def loyalty(
         self,
@@ -97,17 +109,16 @@ class Predictor:
         abstain_below: float = 0.0,
         withheld: NDArray[np.bool_] | None = None,
         threads: int | None = None,
-    ) -> pd.DataFrame:
-        """Return the tier and the probability of each; without columns when the model predicts no tier."""
-        if not self.tiers:
-            return pd.DataFrame(index=range(len(features)))
-        probabilities = predict_tiers(self.bundle.secondary, features, threads=threads)
+    ) -> dict[str, NDArray[Any]]:
+        """Return the tier and the probability of each, by column; nothing when the model predicts no tier."""
+        tiers = self.tiers
+        if not tiers:
+            return {}
+        probabilities = predict_tiers(self.bundle.secondary, self._read_by_others(features), threads=threads)
         number = choose_tiers(probabilities, previous, told=told, abstain_below=abstain_below, withheld=withheld)
-        names = np.array([*self.tiers, "unknown"], dtype=object)
-        found = pd.DataFrame({"tier": names[np.where(number == UNKNOWN, len(self.tiers), number)]})
-        for place, name in enumerate(self.tiers):
-            found[f"p_{name}"] = probabilities[:, place]
-        return found
+        names = np.array([*tiers, "unknown"], dtype=object)
+        each = {f"p_{name}": probabilities[:, place] for place, name in enumerate(tiers)}
+        return {"tier": names[np.where(number == UNKNOWN, len(tiers), number)], **each}
 
     @property
     def quadrant_tiers(self) -> tuple[str, ...]:
@@ -159,11 +170,10 @@ class FeatureRowScorer:
         """Score rows of features."""
         features, predictor = self._features(rows), self._predictor
         probability, explanation = predictor.churn(features, self._accounts(rows))
-        churn = pd.DataFrame({"churn_probability": probability, "churn_risk_band": self._bands.of(probability)})
+        churn = {"churn_probability": probability, "churn_risk_band": self._bands.of(probability)}
         secondary = predictor.secondary(features, probability)
         tiers = predictor.loyalty(features, told=self._told, abstain_below=self._abstain_below)
-        reasons = explanation.frame(self._reasons).drop(columns=ACCOUNT)
-        scored = pd.concat([churn, secondary, tiers, reasons], axis=1)
+        scored = pd.DataFrame(churn | secondary | tiers | explanation.columns(self._reasons))
         # without rows a column of contributions would be taken for texts
         numbers = [name for name in scored.columns if str(name).startswith(("contribution_", "total_"))]
         scored = scored.astype(dict.fromkeys(numbers, np.float64))

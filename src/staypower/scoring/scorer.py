@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
     from staypower.explanation.reasons import Explanation
 
-__all__ = ["Scorer", "ScoringOptions", "ShippedScorer"]
+__all__ = ["AccountFacts", "FromTables", "Scorer", "ScoringOptions", "ShippedScorer"]
 
 # satisfaction and revenue are listed next to the risk, whether or not the model reads them
 _KNOWN = {
@@ -87,6 +88,22 @@ class ScoringOptions:
             # the cut is a probability as the model gave it: it is rescaled like the others
             cut = cut if self.prior is None else float(self.prior.apply([cut])[0])
         return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays_above(self.costs))
+
+
+class AccountFacts(Protocol):
+    """What scoring reads of accounts at the cutoff."""
+
+    def status_of(self, accounts: Sequence[str]) -> list[int]:
+        """Return the `Status` of each account."""
+
+    def names_of(self, accounts: Sequence[str]) -> dict[str, Any]:
+        """Return the column of the names, where accounts have names."""
+
+    def never_invited(self, accounts: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which accounts were never asked what they think."""
+
+    def build(self, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
+        """Build features, one row for each account that is known, indexed by them."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +163,11 @@ class Scorer:
             scored_at=scored_at or now_text(),
         )
 
+    @cached_property
+    def high_above(self) -> float:
+        """The probability above which risk is high."""
+        return self.options.high_above(self.bundle)
+
     @property
     def bundle(self) -> Bundle:
         """The sealed model."""
@@ -184,56 +206,58 @@ class Scorer:
 
     def score(self, tables: Tables, asked: list[str]) -> Scores:
         """Score accounts."""
-        population = find_customers(tables, self.label, np.array([self.cutoff], dtype=np.int64))
-        status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
-        scored = [account for account in asked if status.get(account) == Status.SCORED]
-        probability, explanation = self._churn(tables, scored)
-        table = pd.DataFrame({"account_id": pd.array(asked, dtype="str"), "cutoff": text_of(self.cutoff)})
-        names = texts_known(tables, asked, ACCOUNT_NAME, cutoff=self.cutoff)
-        if names is not None:
-            table.insert(1, ACCOUNT_NAME, pd.Series(names, dtype="str"))
-        table["horizon_days"] = self.label.outcome_days
-        table["status"] = [Status(status.get(account, Status.NO_HISTORY)).word for account in asked]
-        table["churn_probability"] = pd.Series(probability, index=scored, dtype=np.float64).reindex(asked).to_numpy()
-        bands = self.predictor.bands(self.options.high_above(self.bundle))
-        table["churn_risk_band"] = bands.of(table["churn_probability"].to_numpy())
-        # columns of each account by itself; those that need all accounts are joined when the list is written
-        known = self._known(tables, asked)
-        secondary = self._secondary(tables, explanation, probability)
-        for part in (secondary, self._values(table, known), known.drop(columns=ORDERED, errors="ignore")):
-            placed = part.reindex(asked)
-            for name in placed.columns:
-                table[str(name)] = placed[name].to_numpy()
-        table = table.merge(explanation.frame(self.reasons), on="account_id", how="left", sort=False)
-        table["model_name"] = str(self.bundle.metadata.get("name", ""))
-        table["model_version"] = self.model_version
-        table["run_id"] = self.run_id
-        table["scored_at"] = self.scored_at
+        table, explanation = self.score_from(FromTables(self, tables), asked)
         features = explanation.features
         lacking = FeatureCounts(len(features), {str(name): int(each) for name, each in features.isna().sum().items()})
         beyond = beyond_training(self.bundle.learned, features)
         return Scores(table, explanation, self.cutoff, beyond=beyond, lacking=lacking)
 
-    def _churn(self, tables: Tables, accounts: list[str]) -> tuple[NDArray[np.float64], Explanation]:
-        matrix = self._build(tables, self.predictor.catalogue, accounts)
-        features = matrix[list(self.bundle.feature_names)].reset_index(drop=True)
+    def score_from(
+        self, facts: AccountFacts, asked: list[str], *, said: bool = True, scored_at: str = ""
+    ) -> tuple[pd.DataFrame, Explanation]:
+        """Score accounts by what is found of them; `said` asks for reasons."""
+        status = facts.status_of(asked)
+        scored = [account for account, one in zip(asked, status, strict=True) if one == Status.SCORED]
+        probability, explanation = self._churn(facts, scored)
+        placed = np.full(len(asked), np.nan)
+        placed[[one == Status.SCORED for one in status]] = probability
+        bands = self.predictor.bands(self.high_above)
+        columns: dict[str, Any] = {
+            "account_id": pd.array(asked, dtype="str"),
+            **facts.names_of(asked),
+            "cutoff": text_of(self.cutoff),
+            "horizon_days": self.label.outcome_days,
+            "status": [Status(one).word for one in status],
+            "churn_probability": placed,
+            "churn_risk_band": bands.of(placed),
+        }
+        # columns of each account by itself; those that need all accounts are joined when the list is written
+        known = self._known(facts, asked)
+        columns |= _placed(self._secondary(facts, explanation, probability), scored, asked)
+        columns |= self._values(placed, known)
+        columns |= {name: values for name, values in known.items() if name != ORDERED}
+        columns |= _placed(explanation.columns(self.reasons), scored, asked) if said else {}
+        columns["model_name"] = str(self.bundle.metadata.get("name", ""))
+        columns |= {"model_version": self.model_version, "run_id": self.run_id, "scored_at": scored_at or self.scored_at}
+        return pd.DataFrame(columns), explanation
+
+    def _churn(self, facts: AccountFacts, accounts: list[str]) -> tuple[NDArray[np.float64], Explanation]:
+        matrix, names = facts.build(self.predictor.catalogue, accounts), list(self.bundle.feature_names)
+        features = (matrix if matrix.columns.tolist() == names else matrix[names]).reset_index(drop=True)
         ids = np.asarray(accounts, dtype=object)
         probability, explanation = self.predictor.churn(features, ids, threads=self.threads)
         return probability if self.options.prior is None else self.options.prior.apply(probability), explanation
 
-    def _build(self, tables: Tables, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
-        cutoffs = np.array([self.cutoff], dtype=np.int64)
-        matrix = build_matrix(tables, catalogue, accounts=accounts, cutoffs=cutoffs, threads=self.threads)
-        return matrix.features.set_index(pd.Index(matrix.accounts))
-
-    def _secondary(self, tables: Tables, explanation: Explanation, probability: NDArray[np.float64]) -> pd.DataFrame:
+    def _secondary(
+        self, facts: AccountFacts, explanation: Explanation, probability: NDArray[np.float64]
+    ) -> dict[str, NDArray[Any]]:
         """Predict kinds of churn, other horizons and the tier, and place the accounts in quadrants."""
         features, accounts, predictor = explanation.features, explanation.accounts, self.predictor
-        found = predictor.secondary(features, probability, threads=self.threads)
+        found: dict[str, NDArray[Any]] = dict(predictor.secondary(features, probability, threads=self.threads))
         if predictor.tiers:
             rules = self.options.tier
-            never = self._never_invited(tables, accounts)
-            tiers = predictor.loyalty(
+            never = facts.never_invited(accounts.tolist())
+            found |= predictor.loyalty(
                 features,
                 previous=self._previous_tiers(accounts),
                 told=rules.told,
@@ -241,15 +265,15 @@ class Scorer:
                 withheld=never if rules.never_invited == "unknown" else None,
                 threads=self.threads,
             )
-            found = pd.concat([found, tiers.assign(never_invited=never)], axis=1)
+            found["never_invited"] = never
         found["quadrant"] = quadrants_of(
             probability,
-            found["tier"].to_numpy(dtype=object) if predictor.tiers else None,
-            high_above=self.options.high_above(self.bundle),
+            found["tier"] if predictor.tiers else None,
+            high_above=self.high_above,
             settings=self.options.quadrants,
             tiers=predictor.quadrant_tiers,
         )
-        return found.set_index(pd.Index(accounts))
+        return found
 
     def _previous_tiers(self, accounts: NDArray[np.object_]) -> NDArray[np.int64] | None:
         previous = self.previous
@@ -260,39 +284,78 @@ class Scorer:
         numbers = tiers.map({name: number for number, name in enumerate(self.predictor.tiers)})
         return np.asarray(numbers.reindex(accounts).fillna(UNKNOWN), dtype=np.int64)
 
-    def _never_invited(self, tables: Tables, accounts: NDArray[np.object_]) -> NDArray[np.bool_]:
-        rules, cutoffs = self.options.tier, np.array([self.cutoff], dtype=np.int64)
-        if rules.kind != "survey" or not tables.has("surveys", "instrument"):
-            return np.ones(len(accounts), dtype=np.bool_)
-        # in one bucket, perhaps no account answered
-        state = find_survey_state(tables, rules, tuple(accounts), cutoffs, need_answers=False)
-        never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
-        return never
-
-    def _known(self, tables: Tables, asked: Sequence[str]) -> pd.DataFrame:
+    def _known(self, facts: AccountFacts, asked: Sequence[str]) -> dict[str, Any]:
         """Build revenue and satisfaction for every account asked for, scored or not."""
         if not self.known.names:
-            return pd.DataFrame(index=pd.Index(asked))
-        there = set(tables.account_ids)
-        built = self._build(tables, self.known, [account for account in asked if account in there])
-        return built[[name for name in (*_KNOWN, ORDERED) if name in built]].rename(columns=_KNOWN)
+            return {}
+        built = facts.build(self.known, asked)
+        there = {_KNOWN.get(name, name): built[name].to_numpy() for name in (*_KNOWN, ORDERED) if name in built}
+        return _placed(there, built.index.tolist(), asked)
 
-    def _values(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    def _values(self, probability: NDArray[np.float64], known: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
         """Compute the lifetime value of each account if it stays, and how much of it is at risk; nothing without revenue."""
-        paid, options = known.reindex(table["account_id"]), self.options
-        monthly = monthly_revenue(*(paid[name].to_numpy() if name in paid else None for name in ("mrr", ORDERED)))
+        options, monthly = self.options, monthly_revenue(*(known.get(name) for name in ("mrr", ORDERED)))
         if monthly is None and options.costs.clv is None:
-            return pd.DataFrame(index=paid.index)
+            return {}
         found = account_values(
             monthly,
-            table["churn_probability"].to_numpy(),
+            probability,
             base_rate=float(self.bundle.metadata["base_rate"]),
             horizon_days=self.label.outcome_days,
             margin=options.margin,
             discount_rate=options.discount_rate,
             average=options.costs.clv,
         )
-        return pd.DataFrame({"clv": found.clv, "value_at_risk": found.value_at_risk}, index=paid.index)
+        return {"clv": found.clv, "value_at_risk": found.value_at_risk}
+
+
+@dataclass(frozen=True)
+class FromTables:
+    """What scoring reads of accounts, found in their tables."""
+
+    scorer: Scorer
+    tables: Tables
+
+    @property
+    def _cutoffs(self) -> NDArray[np.int64]:
+        return np.array([self.scorer.cutoff], dtype=np.int64)
+
+    def status_of(self, accounts: Sequence[str]) -> list[int]:
+        """Return the `Status` of each account; without history where the tables do not know it."""
+        population = find_customers(self.tables, self.scorer.label, self._cutoffs)
+        status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
+        return [status.get(account, Status.NO_HISTORY) for account in accounts]
+
+    def names_of(self, accounts: Sequence[str]) -> dict[str, Any]:
+        """Return the column of the names, where accounts have names."""
+        names = texts_known(self.tables, accounts, ACCOUNT_NAME, cutoff=self.scorer.cutoff)
+        return {} if names is None else {ACCOUNT_NAME: pd.array(names, dtype="str")}
+
+    def never_invited(self, accounts: Sequence[str]) -> NDArray[np.bool_]:
+        """Say which accounts were never asked what they think."""
+        rules = self.scorer.options.tier
+        if rules.kind != "survey" or not self.tables.has("surveys", "instrument"):
+            return np.ones(len(accounts), dtype=np.bool_)
+        # in one bucket, perhaps no account answered
+        state = find_survey_state(self.tables, rules, tuple(accounts), self._cutoffs, need_answers=False)
+        never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
+        return never
+
+    def build(self, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
+        """Build features, one row for each account that the tables know, indexed by them."""
+        known = set(self.tables.account_ids)
+        there, threads = [account for account in accounts if account in known], self.scorer.threads
+        matrix = build_matrix(self.tables, catalogue, accounts=there, cutoffs=self._cutoffs, threads=threads)
+        return matrix.features.set_index(pd.Index(matrix.accounts))
+
+
+def _placed(columns: Mapping[str, Any], accounts: Sequence[str], asked: Sequence[str]) -> dict[str, Any]:
+    """Return columns of some accounts with a value for each account asked for, missing where there is none."""
+    if len(accounts) == len(asked):
+        return dict(columns)
+    place = {account: number for number, account in enumerate(accounts)}
+    rows = np.array([place.get(account, -1) for account in asked])
+    return {name: pd.api.extensions.take(values, rows, allow_fill=True) for name, values in columns.items()}
 
 
 def _declare_known(tables: BucketedTables, settings: FeatureSettings, cutoff: int) -> Catalogue:

@@ -53,18 +53,18 @@ def test_the_curve_by_hand():
     assert list(curve) == [30, 60, 90, 180, 360]
     assert [round(float(value[0]), 12) for value in curve.values()] == [0.04, 0.08, 0.2, 0.4, 0.7]
     days = 30 * 0.98 + 30 * 0.94 + 30 * 0.86 + 90 * 0.7 + 180 * 0.45
-    frame = model.frame(NOTHING, np.array([0.2]))
+    frame = model.columns(NOTHING, np.array([0.2]))
     assert frame["expected_days_to_churn"].tolist() == pytest.approx([days])
-    late = replace(model, gap=14, days=(180,)).frame(NOTHING, np.array([0.2]))
-    assert late.columns.tolist() == ["churn_probability_180d", "expected_days_to_churn"]
+    late = replace(model, gap=14, days=(180,)).columns(NOTHING, np.array([0.2]))
+    assert list(late) == ["churn_probability_180d", "expected_days_to_churn"]
     assert late["expected_days_to_churn"].tolist() == pytest.approx([14 + days])
 
 
 def test_expected_days_are_bounded_by_the_longest_horizon():
     model = HorizonModel(own=90, gap=0, days=(90, 180), steps={180: Given(0.0)})
-    assert model.frame(NOTHING, np.array([0.0]))["expected_days_to_churn"].tolist() == [180.0]
+    assert model.columns(NOTHING, np.array([0.0]))["expected_days_to_churn"].tolist() == [180.0]
     at_once = HorizonModel(own=2, gap=0, days=(1, 2), steps={1: Given(1.0)})
-    assert at_once.frame(NOTHING, np.array([1.0]))["expected_days_to_churn"].tolist() == [0.5]
+    assert at_once.columns(NOTHING, np.array([1.0]))["expected_days_to_churn"].tolist() == [0.5]
 
 
 def test_the_curve_never_falls_to_the_last_bit():
@@ -85,10 +85,10 @@ def test_the_curve_never_falls_to_the_last_bit():
 
 def test_an_account_that_is_not_scored_has_no_curve(bundle, here):
     probability = np.array([np.nan, 0.1])
-    found = horizons_of(bundle, here.X_test.iloc[:2], probability)
+    found = pd.DataFrame(horizons_of(bundle, here.X_test.iloc[:2], probability))
     assert found.iloc[0].isna().all()
     assert found.iloc[1].notna().all()
-    assert horizons_of(bundle, here.X_test.iloc[:0], np.zeros(0)).shape == (0, 4)
+    assert [len(each) for each in horizons_of(bundle, here.X_test.iloc[:0], np.zeros(0)).values()] == [0] * 4
     with pytest.raises(UsageError, match="1 for 2 rows"):
         horizons_of(bundle, here.X_test.iloc[:2], np.zeros(1))
 
@@ -96,16 +96,17 @@ def test_an_account_that_is_not_scored_has_no_curve(bundle, here):
 def test_what_is_sealed_is_what_was_fitted(bundle, here, tmp_path):
     again = read_bundle(tmp_path / "b", digest=write_bundle(bundle, tmp_path / "b"))
     probability = here.truth["churn_probability"].to_numpy()
-    found = horizons_of(again, here.X_test, probability)
+    found = pd.DataFrame(horizons_of(again, here.X_test, probability))
     assert found.columns.tolist() == [
         *("churn_probability_30d", "churn_probability_90d", "churn_probability_180d", "expected_days_to_churn")
     ]
-    assert found.equals(horizons_of(bundle, here.X_test, probability, threads=2))
+    assert found.equals(pd.DataFrame(horizons_of(bundle, here.X_test, probability, threads=2)))
     assert (found["churn_probability_90d"] == probability).all()
     assert (found["churn_probability_30d"] <= probability).all()
     assert (found["churn_probability_180d"] >= probability).all()
     rows = [3, 50, 400]
-    alone = pd.concat([horizons_of(again, here.X_test.iloc[[row]], probability[[row]]) for row in rows], ignore_index=True)
+    each = [pd.DataFrame(horizons_of(again, here.X_test.iloc[[row]], probability[[row]])) for row in rows]
+    alone = pd.concat(each, ignore_index=True)
     assert alone.equals(found.iloc[rows].reset_index(drop=True))
 
 
@@ -117,7 +118,7 @@ def test_it_knows_more_than_the_passing_of_time(bundle, here):
         here.dataset.X[learned], here.dataset.y[learned], accounts=matrix.accounts[learned], cutoffs=matrix.cutoffs[learned]
     )
     own = churn.predict_proba(here.X_test)[:, 1]
-    found = horizons_of(bundle, here.X_test, own)
+    found = pd.DataFrame(horizons_of(bundle, here.X_test, own))
     for days, gain in ((30, 1.0), (180, 0.9)):
         truth = here.truth[f"churn_probability_{days}d"].to_numpy()
         constant = 1 - (1 - own) ** (days / 90)
@@ -180,7 +181,7 @@ def test_horizons_that_there_are_none_of(here, model):
         assert notes[0].startswith("other horizons: none, ")
     for days in ((), (90,)):
         assert fit_horizons(here.dataset, here.tables, here.label, HorizonSettings(days=days), MODEL) == ({}, ())
-    assert horizons_of(model.to_bundle(), here.X_test, np.zeros(len(here.X_test))).shape == (len(here.X_test), 0)
+    assert horizons_of(model.to_bundle(), here.X_test, np.zeros(len(here.X_test))) == {}
 
 
 @pytest.mark.parametrize("days", [(30, 30), (0,), (4000,), tuple(range(1, 15)), ("soon",)])

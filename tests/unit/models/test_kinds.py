@@ -71,10 +71,10 @@ def test_kinds_are_nearer_the_truth_than_one_share_for_all(fitted, here, model, 
     bundle = replace(model.to_bundle(), secondary={KINDS: fitted[0]})
     again = read_bundle(tmp_path / "b", digest=write_bundle(bundle, tmp_path / "b"))
     whole = np.clip(here.truth["churn_probability"].to_numpy(), 1e-12, 1)
-    found = kinds_of(again, here.X_test, whole)
+    found = pd.DataFrame(kinds_of(again, here.X_test, whole))
     assert found.columns.tolist() == ["p_voluntary", "p_involuntary"]
     assert (found["p_voluntary"] + found["p_involuntary"] == whole).all()
-    assert found.equals(kinds_of(bundle, here.X_test, whole, threads=2))
+    assert found.equals(pd.DataFrame(kinds_of(bundle, here.X_test, whole, threads=2)))
     truth = np.clip(here.truth["p_voluntary"].to_numpy() / whole, 0, 1)
     rows = fitted[0].metadata["rows"]
     everybody = np.full(len(whole), rows["voluntary"] / sum(rows.values()))
@@ -132,7 +132,6 @@ def test_kinds_that_cannot_be_told(here, model):
         sealed, notes = fit_kinds(here.dataset, label, MODEL)
         assert sealed is None
         assert why in notes[0]
-    found = kinds_of(model.to_bundle(), here.X_test, np.zeros(len(here.X_test)))
-    assert found.shape == (len(here.X_test), 0)
+    assert kinds_of(model.to_bundle(), here.X_test, np.zeros(len(here.X_test))) == {}
     with pytest.raises(UsageError, match="1 for 2 rows"):
         kinds_of(model.to_bundle(), pd.DataFrame({"a": [1, 2]}), np.zeros(1))
