@@ -13,7 +13,7 @@ import numpy as np
 from staypower.clock import now_text
 from staypower.features.catalogue import Catalogue
 from staypower.features.kept import KeptFeatures
-from staypower.scoring.scorer import FromTables, Scorer
+from staypower.scoring.scorer import Scorer
 from staypower.tables import Tables
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class AccountScorer:
 
     def _keep(self, cutoff: int | None) -> _Kept:
         scorer = self._prepare(cutoff)
-        found = FromTables(scorer, self.tables)
+        found = scorer.facts_in(self.tables)
         for catalogue in (scorer.predictor.catalogue, scorer.known):
             self._of(catalogue)
         statuses = np.array(found.status_of(self.accounts), dtype=np.int8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,15 +18,12 @@ from staypower.cutoffs import text_of
 from staypower.engines.local import map_to_parts
 from staypower.evaluation.contacting import pays_above
 from staypower.evaluation.settings import CostSettings
-from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 from staypower.gate.comparing import FeatureCounts
-from staypower.labels.churn import find_customers
 from staypower.labels.population import Status
 from staypower.labels.settings import LabelSettings
-from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_settings import TierSettings
 from staypower.metrics.risk import RiskReference, high_risk_above
 from staypower.models.agreement import require_same_label, require_what_is_read
@@ -34,11 +31,10 @@ from staypower.models.bundle import Bundle
 from staypower.models.prior import PriorCorrection, prior_of
 from staypower.models.seal import digest_of, json_values
 from staypower.models.tier_prediction import UNKNOWN
-from staypower.portfolio.attributes import texts_known
 from staypower.portfolio.customer_value import ORDERED, account_values, monthly_revenue
 from staypower.portfolio.quadrants import movement, quadrants_of
 from staypower.portfolio.settings import QuadrantSettings
-from staypower.schemas import ACCOUNT_NAME
+from staypower.scoring.facts import AccountFacts, FromTables
 from staypower.scoring.predictions import Predictor
 from staypower.scoring.ranges import beyond_training
 from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows, with_notes
@@ -49,7 +45,7 @@ if TYPE_CHECKING:
 
     from staypower.explanation.reasons import Explanation
 
-__all__ = ["AccountFacts", "FromTables", "Scorer", "ScoringOptions", "ShippedScorer"]
+__all__ = ["Scorer", "ScoringOptions", "ShippedScorer"]
 
 # satisfaction and revenue are listed next to the risk, whether or not the model reads them
 _KNOWN = {
@@ -88,22 +84,6 @@ class ScoringOptions:
             # the cut is a probability as the model gave it: it is rescaled like the others
             cut = cut if self.prior is None else float(self.prior.apply([cut])[0])
         return high_risk_above(float(bundle.metadata["base_rate"]), capacity_cut=cut, profit=pays_above(self.costs))
-
-
-class AccountFacts(Protocol):
-    """What scoring reads of accounts at the cutoff."""
-
-    def status_of(self, accounts: Sequence[str]) -> list[int]:
-        """Return the `Status` of each account."""
-
-    def names_of(self, accounts: Sequence[str]) -> dict[str, Any]:
-        """Return the column of the names, where accounts have names."""
-
-    def never_invited(self, accounts: Sequence[str]) -> NDArray[np.bool_]:
-        """Say which accounts were never asked what they think."""
-
-    def build(self, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
-        """Build features, one row for each account that is known, indexed by them."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +184,13 @@ class Scorer:
         prior = prior_of("estimate", self.bundle.trained_base_rate, population)
         return replace(self, options=replace(self.options, prior=prior))
 
+    def facts_in(self, tables: Tables) -> FromTables:
+        """Say where in tables is found what scoring reads."""
+        return FromTables(tables, self.label, self.options.tier, self.cutoff, self.threads)
+
     def score(self, tables: Tables, asked: list[str]) -> Scores:
         """Score accounts."""
-        table, explanation = self.score_from(FromTables(self, tables), asked)
+        table, explanation = self.score_from(self.facts_in(tables), asked)
         features = explanation.features
         lacking = FeatureCounts(len(features), {str(name): int(each) for name, each in features.isna().sum().items()})
         beyond = beyond_training(self.bundle.learned, features)
@@ -307,46 +291,6 @@ class Scorer:
             average=options.costs.clv,
         )
         return {"clv": found.clv, "value_at_risk": found.value_at_risk}
-
-
-@dataclass(frozen=True)
-class FromTables:
-    """What scoring reads of accounts, found in their tables."""
-
-    scorer: Scorer
-    tables: Tables
-
-    @property
-    def _cutoffs(self) -> NDArray[np.int64]:
-        return np.array([self.scorer.cutoff], dtype=np.int64)
-
-    def status_of(self, accounts: Sequence[str]) -> list[int]:
-        """Return the `Status` of each account; without history where the tables do not know it."""
-        population = find_customers(self.tables, self.scorer.label, self._cutoffs)
-        status = dict(zip(population.accounts, population.status[:, 0].tolist(), strict=True))
-        return [status.get(account, Status.NO_HISTORY) for account in accounts]
-
-    def names_of(self, accounts: Sequence[str]) -> dict[str, Any]:
-        """Return the column of the names, where accounts have names."""
-        names = texts_known(self.tables, accounts, ACCOUNT_NAME, cutoff=self.scorer.cutoff)
-        return {} if names is None else {ACCOUNT_NAME: pd.array(names, dtype="str")}
-
-    def never_invited(self, accounts: Sequence[str]) -> NDArray[np.bool_]:
-        """Say which accounts were never asked what they think."""
-        rules = self.scorer.options.tier
-        if rules.kind != "survey" or not self.tables.has("surveys", "instrument"):
-            return np.ones(len(accounts), dtype=np.bool_)
-        # in one bucket, perhaps no account answered
-        state = find_survey_state(self.tables, rules, tuple(accounts), self._cutoffs, need_answers=False)
-        never: NDArray[np.bool_] = ~state.ever_invited[:, 0]
-        return never
-
-    def build(self, catalogue: Catalogue, accounts: Sequence[str]) -> pd.DataFrame:
-        """Build features, one row for each account that the tables know, indexed by them."""
-        known = set(self.tables.account_ids)
-        there, threads = [account for account in accounts if account in known], self.scorer.threads
-        matrix = build_matrix(self.tables, catalogue, accounts=there, cutoffs=self._cutoffs, threads=threads)
-        return matrix.features.set_index(pd.Index(matrix.accounts))
 
 
 def _placed(columns: Mapping[str, Any], accounts: Sequence[str], asked: Sequence[str]) -> dict[str, Any]:
