@@ -27,7 +27,7 @@ from staypower.pipelines.arguments import (
     settings_from,
     with_prior,
 )
-from staypower.pipelines.gating import look_at_data, refuse_breaches
+from staypower.pipelines.gating import pass_tables
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.progress import Progress
 from staypower.scoring.account_scorer import AccountScorer
@@ -164,8 +164,7 @@ class OpenScorer:
         found = AccountScorer(prepare, tables)
         with progress.step("preparing all accounts"):
             cutoff = found.at(None).cutoff
-        gate = look_at_data(settings, bundle, tables, cutoff=cutoff, progress=progress)
-        refuse_breaches(gate, None, accept=self._accept_data)
+        pass_tables(settings, bundle, tables, cutoff=cutoff, accept=self._accept_data, progress=progress)
         return _Opened(place, found)
 
 
