@@ -8,12 +8,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from staypower import __version__
 from staypower.actions.action_list import ActionList
 from staypower.actions.choosing import choose_for, used_columns
 from staypower.config.playbooks import load_action_options
 from staypower.cutoffs import text_of
 from staypower.errors import UsageError
+from staypower.explanation.reasons import Explanation
 from staypower.gate.report import GateReport
 from staypower.models.bundle import read_bundle
 from staypower.models.champion import find_bundle
@@ -42,7 +45,8 @@ from staypower.portfolio.building import has_a_past, measure_portfolio
 from staypower.portfolio.quadrants import movement
 from staypower.progress import Progress
 from staypower.reporting.account_pages import account_pages, changed_levers, changed_words
-from staypower.reporting.contents import STAKE_COLUMNS, AccountPage, Report, report_facts, report_notes, stakes_of
+from staypower.reporting.contents import STAKE_COLUMNS, AccountPage, Report, model_words, report_facts, report_notes, stakes_of
+from staypower.reporting.drivers import find_drivers, sample_of
 from staypower.reporting.explanations import Explanations
 from staypower.reporting.page_files import PageFolder, draw_accounts, fitting
 from staypower.reporting.rendering import render_report
@@ -211,6 +215,7 @@ def report(
             made = account_pages(explained, found.tables, shown, chosen)
             articles = list(draw_accounts(made)) if pages is not None else fitting(draw_accounts(made))
             others = None if aside is None else PageFolder(aside, path, settings.name, text_of(cutoff_now), __version__)
+            sampled = _explained(sample_of(sorted(accounts)), two, everyone, explained)
             written = 0
             if others is not None:
                 rest = _pages_of(accounts[len(articles) :], two, everyone, explained, chosen)
@@ -236,7 +241,8 @@ def report(
         contents = Report(
             name=settings.name,
             cutoff=text_of(cutoff_now),
-            facts=report_facts(rows, bundle, settings.name, place.version, settings.label.outcome_days, cutoff=cutoff_now),
+            facts=report_facts(rows, settings.label.outcome_days),
+            model=model_words(bundle, settings.name, place.version, cutoff=cutoff_now),
             statuses=scores.counts(),
             watch=watch,
             quadrants=scores.quadrants(),
@@ -245,6 +251,7 @@ def report(
             movement=moved,
             levers=changed_levers(explained.risk),
             lever_words=changed_words(explained),
+            drivers=find_drivers(sampled, bundle.calibration.apply),
             quality=bundle.metadata.get("quality"),
             drift=drift,
             months=[month for month in read_history(history_path(settings.output_folder)) if month["version"] == place.version],
@@ -270,9 +277,18 @@ def _pages_of(
     """Make the pages of many accounts, some at a time."""
     for start in range(0, len(accounts), _AT_ONCE):
         some = accounts[start : start + _AT_ONCE]
-        # in memory all accounts are explained already
-        known = explained if isinstance(everyone.scores, Scores) else two.explain(some, everyone)
-        yield from account_pages(known, two.found.tables, some, chosen)
+        yield from account_pages(_known(some, two, everyone, explained), two.found.tables, some, chosen)
+
+
+def _known(accounts: Sequence[str], two: TwoCutoffs, everyone: AllScores, explained: Explanations) -> Explanations:
+    """Explain some accounts; in memory all are explained already."""
+    return explained if isinstance(everyone.scores, Scores) else two.explain(accounts, everyone)
+
+
+def _explained(accounts: Sequence[str], two: TwoCutoffs, everyone: AllScores, explained: Explanations) -> Explanation:
+    """Return the contributions of some accounts."""
+    every = _known(accounts, two, everyone, explained).scores.explanation
+    return every.take(np.flatnonzero(np.isin(every.accounts.astype(str), list(accounts))))
 
 
 def _html_path(path: Path) -> Path:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from staypower.models.bundle import Bundle
     from staypower.monitoring.drift import Drift
     from staypower.portfolio.result import Portfolio
+    from staypower.reporting.drivers import Drivers
 
 __all__ = [
     "STAKE_COLUMNS",
@@ -30,6 +31,7 @@ __all__ = [
     "Report",
     "Sentence",
     "Stake",
+    "model_words",
     "report_facts",
     "report_notes",
     "stakes_of",
@@ -119,7 +121,7 @@ class Report:
 
     name: str  # of the company or question
     cutoff: str  # instant of knowledge, as text
-    facts: Sequence[tuple[str, str]]  # label and value: model, version, horizon
+    facts: Sequence[tuple[str, str]]  # label and value
     statuses: Mapping[str, int]
     # one row for every scored account, those to act on first; columns of `WATCH_COLUMNS` that are there
     watch: pd.DataFrame
@@ -129,38 +131,44 @@ class Report:
     movement: pd.DataFrame | None = None  # `before, now, accounts`: who moved between quadrants
     levers: Sequence[Sentence] = ()  # why the risk of the portfolio changed: the mean change of the score by lever
     lever_words: str = ""  # what they add up to
+    drivers: Drivers | None = None  # what drives risk here, of a sample of accounts
     quality: Mapping[str, Any] | None = None  # what `quality_of` returned for the model when it was tested
     drift: Drift | None = None
     months: Sequence[Mapping[str, Any]] = ()  # what `staypower monitor` kept of this model's cutoffs, oldest first
     audit: AuditReport | None = None
     accounts: Sequence[AccountPage] = ()
     notes: Sequence[str] = field(default=())  # what a reader must know first
+    model: str = ""  # which model this is, how old it is, and on what it was tested
     version: str = ""  # of the program that made it
 
 
-def report_facts(
-    scores: pd.DataFrame, bundle: Bundle, name: str, version: str, horizon: int | None, *, cutoff: int
-) -> list[tuple[str, str]]:
+def report_facts(scores: pd.DataFrame, horizon: int | None) -> list[tuple[str, str]]:
     """Return the facts at the head of a report."""
     scored = scores.loc[scores["status"] == "scored", "churn_probability"]
     expected = f"{count(scored.sum())} of {count(len(scored))}" if len(scored) else "no account scored"
-    age = ModelAge.of(bundle)
-    newest = [("newest outcome known", said.removeprefix("newest outcome known: "))] if (said := age.at(cutoff)) else []
-    twin = [("evaluated on a twin trained on data up to", text_of(age.evaluated_until))] if age.has_twin else []
-    at = str(bundle.learned.get("usual", {}).get("at", ""))
-    typical = [("typical values are of", at)] if at and at != text_of(cutoff) else []
     first = ("accounts expected to churn", f"{expected} {outcome_words(horizon)}")
     if horizon is None:
         first = ("accounts that carry the flag", f"{count((scores['status'] == 'left').sum())} of {count(len(scores))}")
     return [
         first,
         ("high risk", plural(int((scores["churn_risk_band"] == "high").sum()), "account")),
-        ("model", f"{bundle.metadata.get('name', name)}{f', version {version}' if version else ''}"),
-        ("trained on data up to", text_of(age.trained_until)),
-        *twin,
-        *newest,
-        *typical,
     ]
+
+
+def model_words(bundle: Bundle, name: str, version: str, *, cutoff: int) -> str:
+    """Say once which model this is, how old it is, and on what it was tested."""
+    age, at = ModelAge.of(bundle), str(bundle.learned.get("usual", {}).get("at", ""))
+    which = f"Model {bundle.metadata.get('name', name)}{f', version {version}' if version else ''}"
+    parts = (f"{which}, trained on data up to {text_of(age.trained_until)}", age.at(cutoff))
+    trained = "; ".join(part for part in parts if part)
+    typical = f" Typical values are of {at}." if at and at != text_of(cutoff) else ""
+    quality = bundle.metadata.get("quality")
+    if not quality:
+        return f"{trained}.{typical}"
+    rows = f"{plural(quality['rows'], 'row')} of {plural(quality['accounts'], 'account')}"
+    where = "the same snapshot that it was not trained on" if quality["split"] == "snapshot" else "later data"
+    twin = f" (evaluated on a twin trained on data up to {text_of(age.evaluated_until)})" if age.has_twin else ""
+    return f"{trained}. Tested on {rows} of {where}{twin}.{typical}"
 
 
 def report_notes(statuses: Mapping[str, int], listed: int, *, one_snapshot: bool = False) -> list[str]:

@@ -119,9 +119,10 @@ def draw_curves(
     units: tuple[str, str] = ("share", "share"),
     straight: bool = False,
     dotted: bool = False,
+    within: Sequence[float] = (),
     words: str = "",
 ) -> Markup:
-    """Draw curves of one number over another.
+    """Draw curves of one number over another, on a scale that reaches over `within`, too.
 
     >>> "<polyline" in draw_curves("gain", [("model", [(0, 0), (1, 1)])], axes=("contacted", "reached"), straight=True)
     True
@@ -131,7 +132,7 @@ def draw_curves(
     x = scale_over(
         [p[0] for p in points], LEFT, WIDTH - RIGHT, include=[*origin, *([max(p[0] for p in points)] if points else [])]
     )
-    y = scale_over([p[1] for p in points], HEIGHT - BOTTOM - 12, TOP, include=origin)
+    y = scale_over([*within, *(p[1] for p in points)], HEIGHT - BOTTOM - 12, TOP, include=origin)
     parts = [_grid(y, units[1]), _numbers(x, units[0]), _axis_words(axes)]
     if straight:
         end = min(x.high, y.high)

@@ -18,6 +18,7 @@ from staypower.monitoring.drift import Drift
 from staypower.portfolio.settings import QUADRANTS
 from staypower.reporting.charts import MARKS, monitoring_charts, portfolio_charts, quality_charts
 from staypower.reporting.contents import Report
+from staypower.reporting.driver_charts import dependence_charts, survival_charts, swarm_chart
 from staypower.reporting.page_files import draw_accounts, fitting
 from staypower.reporting.templates import embedded, environment, file_stem, policy_of, read_files
 from staypower.reporting.watch_list import PageLinks, lay_out
@@ -43,13 +44,15 @@ def render_report(report: Report, articles: Sequence[Markup] | None = None, *, f
     links = PageLinks(len(pages), folder)
     watch = lay_out(report.watch, links)
     charts = portfolio_charts(report.portfolio) if report.portfolio else []
+    survival = survival_charts(report.portfolio) if report.portfolio else []
+    drivers = report.drivers if report.drivers is not None and report.drivers.drivers else None
     left_out = report.portfolio.left_out if report.portfolio else {}
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             report=report,
-            parts=_parts(report, bool(charts)),
+            parts=_parts(report, charts=bool(charts), drivers=bool(drivers or survival)),
             policy=policy_of(style, script),
             style=style,
             script=script,
@@ -61,6 +64,9 @@ def render_report(report: Report, articles: Sequence[Markup] | None = None, *, f
             movement=_movement(report.movement),
             charts=charts,
             left_out=[f"{name}: {why}" for name, why in left_out.items()],
+            swarm=swarm_chart(drivers) if drivers else None,
+            dependences=dependence_charts(drivers) if drivers else [],
+            survival=survival,
             quality=_quality(report.quality),
             drift=_drift(report.drift),
             months=monitoring_charts(report.months),
@@ -72,12 +78,13 @@ def render_report(report: Report, articles: Sequence[Markup] | None = None, *, f
     )
 
 
-def _parts(report: Report, charts: bool) -> list[tuple[str, str]]:
+def _parts(report: Report, *, charts: bool, drivers: bool) -> list[tuple[str, str]]:
     moved = bool(report.levers or report.lever_words)
     found = [
         ("watch", "Watch list", True),
         ("quadrants", "Loyalty and risk", True),
         ("moved", "What changed", moved),
+        ("drivers", "What drives risk", drivers),
         ("portfolio", "Portfolio", charts),
         ("quality", "Model", True),
         ("trust", "Drift and audit", True),

@@ -43,6 +43,7 @@ class WatchColumn:
     kind: Literal["text", "number"] = "text"  # how it is sorted and aligned
     format: Literal["", "percent", "money"] = ""
     search: bool = False  # whether the search looks into it
+    aside: bool = False  # whether it is not shown, only saved and offered as a filter
     choose: bool = False  # whether the page offers its values to choose from; they are stored once
 
 
@@ -57,9 +58,9 @@ WATCH_COLUMNS = (
     WatchColumn("reason_1", "Why", search=True),
     WatchColumn("action", "Action", search=True, choose=True),
     WatchColumn("expected_value", "Expected value", "number", "money"),
-    WatchColumn("churn_risk_band", "Band", choose=True),
-    WatchColumn("tier", "Tier", choose=True),
-    WatchColumn("quadrant", "Quadrant", choose=True),
+    WatchColumn("churn_risk_band", "Band", choose=True, aside=True),
+    WatchColumn("tier", "Tier", choose=True, aside=True),
+    WatchColumn("quadrant", "Quadrant", choose=True, aside=True),
     WatchColumn("mrr", "MRR", "number", "money"),
 )
 ACT, HELD_BACK, NOTHING = "act", "held back", "no action"
@@ -97,7 +98,7 @@ class PageLinks:
 class WatchList:
     """The watch list, ready for the page."""
 
-    columns: tuple[WatchColumn, ...]
+    columns: tuple[WatchColumn, ...]  # those that are shown
     first: list[list[WatchCell]]
     rows: list[list[Any]]  # every row as plain values; the columns to choose from as positions
     filters: list[tuple[str, str, list[tuple[str, str]]]]  # column, label, and pairs of value and words
@@ -128,6 +129,8 @@ def ranked_accounts(scores: pd.DataFrame, chosen: ActionList) -> pd.DataFrame:
         scored.loc[days.index, "renewal"] = [text_of(chosen.cutoff + round(each * DAY))[:10] for each in days]
     scored["place"] = scored["rank"].where(scored["to_do"] == ACT)
     order = ["place", "churn_probability", "account_id"]
+    if "reason_1" in scored:
+        scored["reason_1"] = scored["reason_1"].str.removesuffix(" (raises the risk)")  # which is what the column is about
     ranked = scored.sort_values(order, ascending=[True, False, True], na_position="last")
     return ranked[[column.key for column in WATCH_COLUMNS if column.key in ranked]].reset_index(drop=True)
 
@@ -147,7 +150,7 @@ def lay_out(watch: pd.DataFrame, links: PageLinks) -> WatchList:
     filters = []
     for column, (_, choices) in zip(columns, made, strict=True):
         entry: dict[str, Any] = {"key": column.key, "label": column.label, "kind": column.kind, "format": column.format}
-        entry["search"] = column.search
+        entry |= {"search": column.search, "aside": column.aside}
         if choices:
             entry |= {"values": choices, "words": [_words(column, each) for each in choices]}
             filters.append((column.key, column.label, [(each, _words(column, each)) for each in choices]))
@@ -159,7 +162,8 @@ def lay_out(watch: pd.DataFrame, links: PageLinks) -> WatchList:
     pages = "Each has a page of its" if there == len(rows) else f"{count(there)} have a page of their"
     more = f" {pages} own." if there else ""
     words = f"{head} by risk, {plural(len(rows), 'scored account')} in all.{more}"
-    return WatchList(columns, first, rows, filters, described, words)
+    shown = tuple(column for column in columns if not column.aside)
+    return WatchList(shown, first, rows, filters, described, words)
 
 
 def _values(column: pd.Series, what: WatchColumn) -> tuple[list[Any], list[str]]:
@@ -198,6 +202,8 @@ def _first(
 ) -> list[WatchCell]:
     made = []
     for value, column, entry in zip(row, columns, described, strict=True):
+        if column.aside:
+            continue
         if value is None:
             made.append(WatchCell(""))
         elif "words" in entry:

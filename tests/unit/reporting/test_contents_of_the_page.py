@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_contents import CUTOFF, HOSTILE, made_report, watch_list
+from small_bundle import small_bundle
 
+from staypower.cutoffs import instant_of
 from staypower.reporting.charts import draw_waterfall
+from staypower.reporting.contents import model_words
 from staypower.reporting.drawings import Line, Point, draw_lines, scale_over
 from staypower.reporting.rendering import render_report
 from staypower.reporting.watch_list import FIRST_ROWS, PageLinks, lay_out, ranked_accounts
@@ -40,7 +43,30 @@ def test_missing_values_are_null_and_blank():
     laid = lay_out(watch_list(20), PageLinks(0))
     mrr = [column["key"] for column in laid.described].index("mrr")
     assert laid.rows[0][mrr] is None
-    assert laid.first[0][mrr].text == ""
+    assert laid.first[0][[column.key for column in laid.columns].index("mrr")].text == ""
+
+
+def test_some_columns_are_only_filters_and_saved():
+    laid = lay_out(watch_list(20), PageLinks(0))
+    aside = [column["key"] for column in laid.described if column["aside"]]
+    assert aside == ["churn_risk_band", "tier", "quadrant"]
+    assert not {column.key for column in laid.columns} & set(aside)
+    assert set(aside) <= {name for name, _, _ in laid.filters}
+    assert all(len(row) == len(laid.columns) for row in laid.first)
+
+
+def test_the_age_and_the_test_of_the_model_are_said_once():
+    bundle = small_bundle()
+    plan = {"split": "temporal", "training": ["2024-01-01"], "calibration": ["2024-03-01"], "test": ["2024-06-01"]}
+    facts = {**bundle.metadata, "cutoffs": plan, "trained_until": "2024-06-01", "horizon_days": 90}
+    quality = {"split": "temporal", "rows": 1200, "accounts": 300}
+    said = model_words(replace(bundle, metadata={**facts, "quality": quality}), "acme", "3", cutoff=instant_of("2024-09-29"))
+    assert said == (
+        "Model acme, version 3, trained on data up to 2024-06-01; newest outcome known: 2024-08-30, 30 days before the cutoff. "
+        "Tested on 1,200 rows of 300 accounts of later data (evaluated on a twin trained on data up to 2024-03-01). "
+        "Typical values are of 1970-01-01."
+    )
+    assert "Tested" not in model_words(replace(bundle, metadata=facts), "acme", "", cutoff=instant_of("2024-09-29"))
 
 
 def test_columns_that_nobody_has_are_left_out():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import browser
 import pytest
+from python_calamine import CalamineWorkbook
 from report_contents import HOSTILE, account_page, made_report
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -120,6 +123,37 @@ def test_what_is_shown_is_saved_as_a_table_that_runs_nothing(driver):
     assert shown == f"{len(rows) - 1} of 300 accounts"
     assert {row[1] for row in rows[1:]} == {"act"}
     assert [row[2] for row in rows[1:3]] == ["'=SUM(A1)", "ben"], "a spreadsheet would run what begins as a formula"
+
+
+def test_what_is_shown_is_saved_as_a_workbook(driver, tmp_path):
+    driver.find_element(By.ID, "search").send_keys("a0000")
+    link = driver.find_element(By.ID, "save-workbook")
+    text = driver.execute_async_script(
+        """
+        const [link, done] = arguments;
+        URL.createObjectURL = (blob) => {
+          const reader = new FileReader();
+          reader.onload = () => done(reader.result.split(",")[1]);
+          reader.readAsDataURL(blob);
+          return "blob:kept";
+        };
+        link.addEventListener("click", (event) => event.preventDefault());
+        link.click();
+        """,
+        link,
+    )
+    path = tmp_path / "list.xlsx"
+    path.write_bytes(base64.b64decode(text))
+    with zipfile.ZipFile(path) as book:
+        assert book.testzip() is None
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    head, *rows = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+    assert head[:4] == ["Account", "To do", "By", "Risk"]
+    assert [row[0] for row in rows] == [f"A0000{number}" for number in (0, *range(2, 10))]
+    assert rows[0][head.index("By")] == "=SUM(A1)"
+    assert rows[0][head.index("Value at risk")] == 120_000
+    assert '<c s="1"><v>0.9</v></c>' in sheet, "a share is written in the format of shares"
+    assert "<f>" not in sheet
 
 
 def test_an_account_opens_by_keyboard_and_closes_again(driver):

@@ -31,6 +31,8 @@
 
   const { columns, rows, pages: here, home, folder, each } = data;
   const body = table.tBodies[0];
+  const heads = [...table.querySelectorAll("thead th")];
+  const shownPlaces = columns.map((_, place) => place).filter((place) => !columns[place].aside); // the others filter and are saved
   const search = document.getElementById("search");
   const selects = [...document.querySelectorAll("select[data-filter]")];
   const found = document.getElementById("found");
@@ -78,6 +80,7 @@
   function line(at) {
     const made = document.createElement("tr");
     rows[at].forEach((cell, place) => {
+      if (columns[place].aside) return;
       const field = document.createElement(place === 0 ? "th" : "td");
       field.dataset.label = columns[place].label;
       if (place === 0) field.scope = "row";
@@ -105,11 +108,12 @@
       const order = columns[place].kind === "number" ? a - b : shown(a, place).localeCompare(shown(b, place), "en", { numeric: true });
       return sign * order || one - two;
     });
-    table.querySelectorAll("thead th").forEach((head, at) => head.setAttribute("aria-sort", at === place ? (down ? "descending" : "ascending") : "none"));
+    heads.forEach((head, at) => head.setAttribute("aria-sort", shownPlaces[at] === place ? (down ? "descending" : "ascending") : "none"));
     draw();
   }
 
-  table.querySelectorAll("thead th").forEach((head, place) => {
+  heads.forEach((head, at) => {
+    const place = shownPlaces[at];
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent;
@@ -123,12 +127,74 @@
     const safe = columns[place].kind !== "number" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
     return `"${safe.replaceAll('"', '""')}"`;
   }
+  function offer(link, parts, type) {
+    if (link.href.startsWith("blob:")) URL.revokeObjectURL(link.href);
+    link.href = URL.createObjectURL(new Blob(parts, { type }));
+  }
   const save = document.getElementById("save");
   save.addEventListener("click", () => {
     const lines = [columns.map((column) => `"${column.label}"`), ...matching().map((at) => rows[at].map(quoted))];
-    if (save.href.startsWith("blob:")) URL.revokeObjectURL(save.href);
-    save.href = URL.createObjectURL(new Blob(["\ufeff", lines.map((line) => line.join(",")).join("\r\n"), "\r\n"], { type: "text/csv" }));
+    offer(save, ["\ufeff", lines.map((line) => line.join(",")).join("\r\n"), "\r\n"], "text/csv");
   });
+  const book = document.getElementById("save-workbook");
+  book.addEventListener("click", () => {
+    const head = columns.map((column) => cellOf(column.label, ""));
+    const lines = [head, ...matching().map((at) => rows[at].map((cell, place) => cellOf(columns[place].words && cell !== null ? columns[place].words[cell] : cell, columns[place].format)))];
+    offer(book, workbook(lines.map((cells, at) => `<row r="${at + 1}">${cells.join("")}</row>`).join("")), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+  });
+
+  // a cell of a workbook: a number in its format, or a text, which no spreadsheet runs
+  function cellOf(value, format) {
+    if (value === null) return "<c/>";
+    if (typeof value === "number") return `<c s="${{ percent: 1, money: 2 }[format] || 0}"><v>${value}</v></c>`;
+    const text = String(value).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "").toWellFormed?.() ?? String(value);
+    return `<c t="inlineStr"><is><t xml:space="preserve">${text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")}</t></is></c>`;
+  }
+
+  // a workbook is a few XML files in a ZIP file; nothing in it is compressed
+  function workbook(sheet) {
+    const main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    const office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const related = "http://schemas.openxmlformats.org/package/2006/relationships";
+    const kind = "application/vnd.openxmlformats-officedocument.spreadsheetml";
+    const formats = [0, 164, 3].map((id) => `<xf numFmtId="${id}" fontId="0" fillId="0" borderId="0" applyNumberFormat="1"/>`).join("");
+    return zipped({
+      "[Content_Types].xml": `<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="${kind}.sheet.main+xml"/><Override PartName="/xl/worksheets/sheet1.xml" ContentType="${kind}.worksheet+xml"/><Override PartName="/xl/styles.xml" ContentType="${kind}.styles+xml"/></Types>`,
+      "_rels/.rels": `<Relationships xmlns="${related}"><Relationship Id="r1" Type="${office}/officeDocument" Target="xl/workbook.xml"/></Relationships>`,
+      "xl/workbook.xml": `<workbook xmlns="${main}" xmlns:r="${office}"><sheets><sheet name="accounts" sheetId="1" r:id="r1"/></sheets></workbook>`,
+      "xl/_rels/workbook.xml.rels": `<Relationships xmlns="${related}"><Relationship Id="r1" Type="${office}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="${office}/styles" Target="styles.xml"/></Relationships>`,
+      "xl/styles.xml": `<styleSheet xmlns="${main}"><numFmts count="1"><numFmt numFmtId="164" formatCode="0.0%"/></numFmts><fonts count="1"><font/></fonts><fills count="1"><fill/></fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="3">${formats}</cellXfs></styleSheet>`,
+      "xl/worksheets/sheet1.xml": `<worksheet xmlns="${main}"><sheetViews><sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" state="frozen"/></sheetView></sheetViews><sheetData>${sheet}</sheetData></worksheet>`,
+    });
+  }
+
+  function zipped(files) {
+    const table = Uint32Array.from({ length: 256 }, (_, n) => { for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1; return n; });
+    const numbers = (...pairs) => {
+      const made = new DataView(new ArrayBuffer(pairs.reduce((sum, [size]) => sum + size, 0)));
+      let at = 0;
+      for (const [size, value] of pairs) { if (size === 4) made.setUint32(at, value, true); else made.setUint16(at, value, true); at += size; }
+      return made;
+    };
+    const parts = [];
+    const listed = [];
+    let place = 0;
+    for (const [name, text] of Object.entries(files)) {
+      const title = new TextEncoder().encode(name);
+      const content = new TextEncoder().encode(`<?xml version="1.0" encoding="UTF-8"?>${text}`);
+      let sum = 0xffffffff;
+      for (const byte of content) sum = table[(sum ^ byte) & 255] ^ (sum >>> 8);
+      // version, no flags, not compressed, time and date, checksum, sizes, length of the name, no more fields
+      const facts = [[2, 20], [2, 0x800], [2, 0], [2, 0], [2, 0x21], [4, ~sum >>> 0], [4, content.length], [4, content.length], [2, title.length], [2, 0]];
+      parts.push(numbers([4, 0x04034b50], ...facts), title, content);
+      listed.push(numbers([4, 0x02014b50], [2, 20], ...facts, [2, 0], [2, 0], [2, 0], [4, 0], [4, place]), title);
+      place += 30 + title.length + content.length;
+    }
+    const size = listed.reduce((sum, part) => sum + part.byteLength, 0);
+    const count = listed.length / 2;
+    return [...parts, ...listed, numbers([4, 0x06054b50], [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, place], [2, 0])];
+  }
+
   const restart = () => { limit = STEP; draw(); };
   search.addEventListener("input", restart);
   selects.forEach((select) => select.addEventListener("change", restart));
