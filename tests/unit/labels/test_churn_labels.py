@@ -8,7 +8,7 @@ import pytest
 
 from staypower.cutoffs import DAY, text_of
 from staypower.errors import UsageError
-from staypower.labels.churn import find_labels, find_population, require_enough
+from staypower.labels.churn import Labels, find_labels, find_population, require_enough
 from staypower.labels.population import Status
 from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
 from staypower.schemas import SCHEMAS
@@ -254,6 +254,29 @@ def test_enough_to_learn_from(churners: int, stayers: int, problems: list[str]) 
     assert [problem.problem for problem in found] == problems
     assert all(f"{churners} churners and {stayers} stayers" == problem.value for problem in found)
     assert all("at least 20" in problem.fix for problem in found)
+
+
+@pytest.mark.parametrize("purpose", ["training", "evaluation"])
+def test_the_fix_names_the_setting_where_there_is_one(purpose: str) -> None:
+    with pytest.raises(UsageError) as error:
+        require_enough(np.array([1, 0], dtype=np.int8), purpose=purpose)
+
+    of_churners, of_stayers = (problem.fix for problem in error.value.problems)
+    assert ("`model.min_churners`" in of_churners) == (purpose == "training")
+    assert "min_churners" not in of_stayers
+    assert "a longer `label.horizon`" in of_churners
+    assert "a shorter `label.horizon`" in of_stayers
+    assert all(("`cutoffs.test_count: 1`" in fix) == (purpose == "training") for fix in (of_churners, of_stayers))
+
+
+def test_labels_of_one_bucket_are_those_of_all() -> None:
+    labels = find_labels(company(subscriptions=FIVE), LABEL, days(50, 100))
+
+    together = Labels.together([labels])
+
+    assert together.population.accounts == labels.population.accounts
+    assert together.population.cutoffs.tolist() == days(50, 100).tolist()
+    assert together.churned.tolist() == labels.churned.tolist()
 
 
 def test_thresholds_can_be_lowered_for_another_purpose() -> None:

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from frozen import dataclasses_not_frozen
 
 from staypower.cutoffs import DAY
 from staypower.errors import UsageError
+from staypower.labels import churn, endings, inputs, population, tier
 from staypower.labels.tier import find_survey_state, find_tiers
 from staypower.labels.tier_settings import TierSettings
 from staypower.schemas import SCHEMAS
@@ -269,6 +271,18 @@ def test_weighting_of_answers_is_no_setting() -> None:
         TierSettings(weighting="answer")  # type: ignore[call-arg]
 
 
+def test_cutoffs_ascend_by_as_little_as_there_is_and_never_stand_still() -> None:
+    tables = company(surveys=surveys(("a", 90, 101, 9)))
+
+    assert find_tiers(tables, SHORT, np.array([100 * DAY, 100 * DAY + 1])).tier.tolist() == [[PROMOTER, PROMOTER]]
+    with pytest.raises(ValueError, match="ascend"):
+        find_tiers(tables, SHORT, days(100, 100))
+
+
+def test_values_cannot_be_changed() -> None:
+    assert not [name for module in (churn, endings, inputs, population, tier) for name in dataclasses_not_frozen(module)]
+
+
 def test_rows_are_found_by_account_and_cutoff() -> None:
     tables = company(accounts=("c",), surveys=surveys(("a", 90, 101, 9), ("b", 110, None, None), ("a", 60, 61, 2)))
     labels = find_tiers(tables, SHORT, days(60, 100))
@@ -327,6 +341,13 @@ def test_versions_of_a_subscription_show_expansion() -> None:
     labels = find_tiers(company(subscriptions=rows), BEHAVIOUR, days(100))
 
     assert labels.tier.tolist() == [[PROMOTER], [PASSIVE]], "b's version speaks only after the horizon"
+
+
+def test_behaviour_needs_no_answer_and_no_invitation() -> None:
+    state = find_survey_state(company(accounts=("a", "b")), BEHAVIOUR, ("a", "b"), days(100, 130))
+
+    assert state.ever_invited.tolist() == [[True, True], [True, True]]
+    assert state.last_tier.tolist() == [[NONE, NONE], [NONE, NONE]]
 
 
 def test_behaviour_of_buyers() -> None:

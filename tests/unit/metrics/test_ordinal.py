@@ -81,6 +81,7 @@ def test_agreement_with_scikit_learn(seed: int) -> None:
     ("call", "said"),
     [
         (lambda: metrics.ranked_probability_score([0, 3], np.full((2, 3), 1 / 3)), "no class in y_true: 3 in 1 rows"),
+        (lambda: metrics.ranked_probability_score([0, 3], np.full((2, 3), 1 / 3)), "give whole numbers from 0 to 2"),
         (lambda: metrics.ranked_probability_score([0, -1], np.full((2, 3), 1 / 3)), "leave rows without a class out"),
         (lambda: metrics.ranked_probability_score([0], [[0.5, 0.6]]), "let each row sum to 1"),
         (lambda: metrics.ranked_probability_score([0], [[1.2, -0.2]]), "none below 0"),

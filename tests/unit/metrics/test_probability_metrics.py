@@ -68,6 +68,17 @@ def test_scores_that_are_no_probabilities_are_refused(metric):
         metric([0, 1], [0.5, 1.5])
 
 
+def test_one_bin_holds_all_and_ten_are_the_default():
+    assert metrics.calibration_error(Y, P, bins=1) == pytest.approx(abs(np.mean(P) - np.mean(Y)))
+    rng = np.random.default_rng(3)
+    probability = rng.random(200)
+    churned = rng.random(200) < probability
+    usual = metrics.calibration_error(churned, probability)
+    assert usual == metrics.calibration_error(churned, probability, bins=10)
+    assert usual != metrics.calibration_error(churned, probability, bins=11)
+    assert len(metrics.reliability_curve(churned, probability).observed) == 10
+
+
 def test_no_bins_are_refused():
     with pytest.raises(UsageError, match="too few bins"):
         metrics.calibration_error(Y, P, bins=0)

@@ -89,6 +89,7 @@ def test_costs_may_differ_by_account():
     ("costs", "count"),
     [
         ({"clv": 5.0}, 1),
+        ({"clv": 10.0}, 1),
         ({"incentive_cost": -1.0}, 1),
         ({"contact_cost": math.nan}, 1),
         ({"clv": math.nan, "contact_cost": -1.0}, 2),
@@ -100,6 +101,13 @@ def test_impossible_costs_are_refused_all_at_once(costs, count):
         with pytest.raises(UsageError) as caught:
             metric(Y, S, **costs)
         assert len(caught.value.problems) == count
+
+
+def test_shares_and_costs_at_their_bounds_are_taken():
+    assert campaign_earnings([1, 0], [200, 200], acceptance=1).tolist() == [189.0, -11.0]
+    assert campaign_earnings([1, 0], [200, 0], acceptance=0, incentive_cost=0, contact_cost=0).tolist() == [0.0, 0.0]
+    for bound in (0.0, 1.0):
+        assert metrics.maximum_profit(Y, S, acceptance=bound, incentive_cost=0, contact_cost=0).profit == bound * 100
 
 
 def test_impossible_acceptance_is_refused():

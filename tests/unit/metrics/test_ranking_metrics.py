@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -51,6 +52,13 @@ def test_one_class_has_no_auroc():
     assert math.isnan(metrics.lift_at([0, 0], [0.1, 0.2], 0.5))
     assert math.isnan(metrics.recall_at([0, 0], [0.1, 0.2], 1))
     assert metrics.precision_at([0, 0], [0.1, 0.2], 1) == 0.0
+
+
+@pytest.mark.parametrize("only", [0, 1])
+def test_one_class_is_found_before_anything_is_divided(only):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert math.isnan(metrics.auroc([only, only], [0.1, 0.2]))
 
 
 def test_infinite_scores_tie_with_each_other():
