@@ -59,6 +59,15 @@ def test_it_lists_everybody_who_is_scored_as_score_does(company, told):
     assert said["pages_in_folder"] == len(titles)
 
 
+def test_a_page_says_whose_account_it_is_and_where_the_effect_comes_from(told):
+    _, page = told
+    first = html.unescape(page.partition('id="account-1"')[2].partition("</article>")[0])
+    assert "<dt>owner</dt>" in first
+    assert re.search(
+        r"<strong>Next:</strong> .* \(.+; cost \d+; effect \d+% less risk, assumed; expected value [\d,]+\)", first
+    )
+
+
 def test_those_to_act_on_come_first_by_expected_value_then_the_others_by_risk(company, told):
     _, page = told
     rows = named_rows(page)

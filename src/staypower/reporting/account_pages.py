@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from staypower.actions.account_facts import owners_of
 from staypower.actions.action_list import ActionList
 from staypower.auditing.hiding import hide_future
 from staypower.cutoffs import DAY, MISSING, text_of
@@ -206,6 +207,7 @@ _SEEN: tuple[tuple[str, str, Callable[[float, int], str]], ...] = (
     ("days_since_last_use", "last use", lambda days, cutoff: _day(cutoff, -days)),
     ("days_since_last_order", "last order", lambda days, cutoff: _day(cutoff, -days)),
     ("nps_last", "last NPS answer", lambda share, _: count(10 * share)),
+    ("csat_last", "last CSAT answer", lambda share, _: percent(share, 0)),
 )
 
 
@@ -267,13 +269,15 @@ def account_pages(
     place = {str(account): number for number, account in enumerate(explanation.accounts)}
     timelines = timelines_of(tables, accounts, cutoff, explanation.catalogue.settings)
     actions = {str(row["account_id"]): _next_step(row) for row in chosen.frame().to_dict("records")}
+    owners = owners_of(tables.rows_of(accounts), accounts, cutoff=cutoff)
     made = []
-    for account in accounts:
+    for number, account in enumerate(accounts):
+        own = [] if owners is None or owners[number] is None else [("owner", str(owners[number]))]
         story = explained.story(account)
         made.append(
             AccountPage(
                 account=account,
-                facts=[*_facts(story.facts), *_seen(explanation, place[account], cutoff)],
+                facts=[*_facts(story.facts), *own, *_seen(explanation, place[account], cutoff)],
                 reasons=_sentences(story.reasons),
                 changes=_sentences(story.changes),
                 waterfall=explanation.waterfall(place[account]),
@@ -295,9 +299,12 @@ def _sentences(parts: Sequence[Reason | Change]) -> list[Sentence]:
 
 def _next_step(row: Mapping[Any, Any]) -> str:
     """Write the action of an account, and that nothing is to be done where it is held back."""
-    expected = "" if pd.isna(row["expected_value"]) else f", expected value {money(row['expected_value'])}"
+    expected = "" if pd.isna(row["expected_value"]) else f"; expected value {money(row['expected_value'])}"
+    effect = ""
+    if not pd.isna(row["effect"]):
+        effect = f"; cost {money(row['cost'])}; effect {percent(row['effect'], 0)} less risk, {row['effect_source']}"
     held = "Do nothing: held back at random to measure the effect of actions. Otherwise: " if row["holdout"] else ""
-    return f"{held}{row['step']} ({row['owner']}{expected})"
+    return f"{held}{row['step']} ({row['owner']}{effect}{expected})"
 
 
 def _change_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
