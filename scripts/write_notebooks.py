@@ -34,7 +34,7 @@ def notebook_of(text: str) -> nbformat.NotebookNode:
 
 
 def run(notebook: nbformat.NotebookNode) -> None:
-    """Execute a notebook, and keep its outputs small: pictures of few colours, no times or folders, nothing from standard error."""
+    """Execute a notebook, and keep its outputs small: few colours, no times or folders, nothing from standard error."""
     with tempfile.TemporaryDirectory() as place:
         nbclient.NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": place}}).execute()
     for cell in notebook.cells:
