@@ -209,6 +209,15 @@ def test_gaps_of_one_and_three_days():
     assert gaps("gap_trend", [0, DAY, 3 * DAY, 6 * DAY]) == 1.0
 
 
+def test_equal_gaps_have_no_spread_and_one_has_none_to_tell():
+    for days in (1, 7):
+        assert gaps("gap_spread", [0, days * DAY, 2 * days * DAY, 3 * days * DAY]) == 0.0
+    assert gaps("gap_spread", [0, DAY, 3 * DAY]) == pytest.approx(math.sqrt(0.5))
+    assert math.isnan(gaps("gap_spread", [0, DAY]))
+    assert math.isnan(gaps("gap_quantile", [0, DAY]))
+    assert math.isnan(gaps("gap_trend", [0, DAY, 3 * DAY]))
+
+
 def test_days_of_different_owners_make_no_gap():
     rank, told = np.zeros(3, dtype=np.int32), [np.zeros(3, dtype=np.int64) for _ in range(3)]
     row_lists.number_days(3, i64(9 * DAY, 9 * DAY, 11 * DAY), i32(0, 1, 1), rank, *told)
