@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from staypower.cutoffs import DAY, text_of
 from staypower.errors import UsageError
 from staypower.labels.churn import Labels, find_labels, find_population, require_enough
+from staypower.labels.inputs import newer_version
 from staypower.labels.population import Status
 from staypower.labels.settings import ContractualLabel, GivenLabel, LabelSettings, NonContractualLabel
 from staypower.schemas import SCHEMAS
@@ -99,6 +101,10 @@ def test_population_of_a_cutoff_does_not_depend_on_the_others() -> None:
 def test_cutoffs_must_ascend() -> None:
     with pytest.raises(ValueError, match="ascend"):
         find_population(company(subscriptions=FIVE), LABEL, days(100, 50))
+    with pytest.raises(ValueError, match="ascend"):
+        find_population(company(subscriptions=FIVE), LABEL, days(100, 100))
+    near = np.array([100 * DAY, 100 * DAY + 1])
+    assert find_population(company(subscriptions=FIVE), LABEL, near).status.shape == (6, 2)
 
 
 def test_open_outcome_is_refused_and_names_the_last_complete_one() -> None:
@@ -277,6 +283,23 @@ def test_labels_of_one_bucket_are_those_of_all() -> None:
     assert together.population.accounts == labels.population.accounts
     assert together.population.cutoffs.tolist() == days(50, 100).tolist()
     assert together.churned.tolist() == labels.churned.tolist()
+
+
+def test_the_latest_outcome_is_of_the_last_cutoff_at_which_there_is_one() -> None:
+    labels = find_labels(company(subscriptions=FIVE), LABEL, days(50, 100))
+    accounts = labels.population.accounts
+    drawn = np.full((len(accounts), 2), -1, dtype=np.int8)
+    drawn[0], drawn[1], drawn[2] = (0, 1), (1, -1), (1, 0)
+
+    assert replace(labels, churned=drawn).latest() == {accounts[0]: 1, accounts[1]: 1, accounts[2]: 0}
+
+
+@pytest.mark.parametrize("entered", [[0, 2], [1, 1], [2, 0]])
+def test_two_versions_of_one_subscription_are_told_from_two_subscriptions(entered: list[int]) -> None:
+    known = np.array(entered)
+
+    assert newer_version(np.array([0, 0]), known, 3).tolist() == [known[1], 3]
+    assert newer_version(np.array([0, 1]), known, 3).tolist() == [3, 3]
 
 
 def test_thresholds_can_be_lowered_for_another_purpose() -> None:

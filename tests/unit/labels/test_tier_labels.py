@@ -343,6 +343,14 @@ def test_versions_of_a_subscription_show_expansion() -> None:
     assert labels.tier.tolist() == [[PROMOTER], [PASSIVE]], "b's version speaks only after the horizon"
 
 
+def test_the_state_of_surveys_needs_answers_unless_told_otherwise() -> None:
+    tables = company(surveys=surveys(("a", 90, None, None)))
+
+    with pytest.raises(UsageError):
+        find_survey_state(tables, SHORT, ("a",), days(100))
+    assert find_survey_state(tables, SHORT, ("a",), days(100), need_answers=False).ever_invited.tolist() == [[True]]
+
+
 def test_behaviour_needs_no_answer_and_no_invitation() -> None:
     state = find_survey_state(company(accounts=("a", "b")), BEHAVIOUR, ("a", "b"), days(100, 130))
 
