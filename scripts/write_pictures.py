@@ -90,7 +90,7 @@ def main(arguments: Sequence[str]) -> None:
     for folder in arguments:
         report = (Path(folder) / "out" / "report.html").resolve()
         first = re.findall(r'href="#(account-[^"]*)"', report.read_text(encoding="utf-8"))
-        picture(report.as_uri(), "report.png", width=1180, height=1000)
+        picture(report.as_uri(), "report.png", width=1180, height=1300)
         picture(f"{report.as_uri()}#{first[1]}", "account.png", width=1180, height=1100)
 
 

@@ -99,6 +99,7 @@ class ReportResult(Result):
             f"{self.report.name} at {self.report.cutoff}: {counts}.",
             f"{plural(len(self.report.watch), 'account')} listed, {pages}.",
             *self.report.notes,
+            *self.report.beyond,
             *(f"Tracking: {note}" for note in self.tracking),
             Verbatim(
                 [
@@ -128,7 +129,7 @@ class ReportResult(Result):
             "folder": None if self.folder is None else str(self.folder),
             "pages_in_folder": self.others,
             "drift": None if self.report.drift is None else self.report.drift.to_dict(),
-            "notes": list(self.report.notes),
+            "notes": [*self.report.notes, *self.report.beyond],
         }
 
 
@@ -260,8 +261,8 @@ def report(
             notes=[
                 *report_notes(scores.counts(), len(watch), one_snapshot=scores.one_snapshot),
                 *everyone.gate.said,
-                *beyond_words(scores.beyond),
             ],
+            beyond=beyond_words(scores.beyond),
             version=__version__,
         )
     with progress.step("writing the report"):

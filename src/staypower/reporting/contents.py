@@ -138,6 +138,7 @@ class Report:
     audit: AuditReport | None = None
     accounts: Sequence[AccountPage] = ()
     notes: Sequence[str] = field(default=())  # what a reader must know first
+    beyond: Sequence[str] = ()  # features of which some accounts lie beyond the training range
     model: str = ""  # which model this is, how old it is, and on what it was tested
     version: str = ""  # of the program that made it
 
