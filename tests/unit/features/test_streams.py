@@ -105,6 +105,12 @@ def test_a_repeat_reaches_back_thirty_days_to_the_microsecond():
     assert numbers(made, "repeat") == [None, 1.0, None]
 
 
+def test_a_category_of_which_nobody_knows_since_when_makes_no_repeats():
+    made = stream("tickets", "tickets | opened_at | category\na | 2025-06-01 | x\na | 2025-06-02 | x")
+    assert not made.has("repeat")
+    assert made.has("category")
+
+
 def test_hand_overs_follow_the_order_of_arrival():
     drawn = "tickets | opened_at | known_at | agent\na | 2025-06-01 | 2025-06-09 | kim\na | 2025-06-02 | 2025-06-03 | lee"
     made = stream("tickets", drawn)

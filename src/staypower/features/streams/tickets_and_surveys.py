@@ -43,7 +43,9 @@ def ticket_stream(tables: Tables, settings: FeatureSettings) -> Table:
     if table.has("resolved_at"):
         hours = table.hours_between("opened_at", "resolved_at")
         table = with_columns(table, (Column("resolution_hours", "number", "resolved_at"), hours))
-    if table.has("category"):
+    category = table.schema.column("category")
+    # without the time at which it was set, nobody knows since when a category has been there
+    if category is not None and table.has("category") and (category.known_from is None or table.has(category.known_from)):
         table = _with_repeats(table)
     if table.has("agent"):
         table = _with_hand_overs(table)
