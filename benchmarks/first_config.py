@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from fifth_strangers import FIFTH
 from fourth_strangers import FOURTH
 from strangers import COMPANIES as EARLIER
 
@@ -32,7 +33,7 @@ from staypower.schemas import SCHEMAS
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 
-COMPANIES = {**EARLIER, **{company.__name__: company for company in FOURTH}}
+COMPANIES = {**EARLIER, **{company.__name__: company for company in (*FOURTH, *FIFTH)}}
 
 # how a source is read, which is right when its columns are
 _READING = {

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from staypower.proposal.facts import ColumnFacts, FileFacts, words_of
 from staypower.proposal.guesses import Guess, TableGuess, raw
+from staypower.proposal.states import failures, kept_rows, means_period, period_words, status_words
 from staypower.proposal.vocabulary import concepts, likeness, vocabulary
 from staypower.schemas import INSTRUMENTS
 from staypower.sources.advice import written_name
 from staypower.sources.values import quoted_text
 
-__all__ = ["finished", "means_status"]
+__all__ = ["finished"]
 
 _SCALES = ((1, "0-1"), (4, "1-4"), (5, "1-5"), (7, "1-7"), (10, "0-10"), (100, "0-100"))
-_KNOWN = 0.8  # of the rows with a status whose word is known
 _ONLY = 0.35  # how sure the only words or the only time are
+_CENTS = 100
+_CODE = re.compile(r"[A-Za-z]{3}")  # of a currency
 _MONEY = ("mrr", "arr", "amount", "price")
 
 
 def finished(made: TableGuess) -> list[TableGuess]:
     """Make times, amounts, answers and states of the columns of a table."""
     made = replace(made, columns=tuple(_in_units(guess, made.file) for guess in made.columns))
+    return [_only_kept(each) for each in _detailed(made)]
+
+
+def _only_kept(made: TableGuess) -> TableGuess:
+    """Leave out rows that a flag calls deleted, or that did not take place."""
+    rule = kept_rows(made.file, made.table)
+    if not rule:
+        return made
+    where = made.keys.get("where")
+    return replace(made, keys={**made.keys, "where": f"{where} and {rule}" if where else rule})
+
+
+def _detailed(made: TableGuess) -> list[TableGuess]:
     if made.table == "tickets":
         made = replace(made, columns=(*made.columns, *_waits(made)))
         return [made, *_ratings(made)]
@@ -43,6 +59,9 @@ def _in_units(guess: Guess, file: FileFacts) -> Guess:
         return guess
     column = next((each for each in file.columns if guess.written in (each.name, each.number)), None)
     words = concepts(words_of(column.name)) if column is not None else ()
+    if guess.column in _MONEY and column is not None and "cents" not in words and _is_minor(column, file):
+        why = "whole numbers beside a currency and seconds since 1970: cents?"
+        guess = replace(guess, written=f"{_written(guess, file)} / 100", why=f"{guess.why}, {why}", sure=min(guess.sure, 0.5))
     if guess.column in _MONEY and "cents" in words:
         guess = replace(guess, written=f"{_written(guess, file)} / 100", why=f"{guess.why}, named as cents")
     if guess.column == "mrr" and "year" in words:
@@ -50,6 +69,18 @@ def _in_units(guess: Guess, file: FileFacts) -> Guess:
     if guess.column == "term_months" and "year" in words:
         return replace(guess, written=f"{_written(guess, file)} * 12", why=f"{guess.why}, named as years")
     return guess
+
+
+def _is_minor(column: ColumnFacts, file: FileFacts) -> bool:
+    """Say whether whole amounts are probably cents: programs that write times as seconds and name the currency write so."""
+    whole = column.is_number and column.numbers == column.wholes and (column.high or 0) >= _CENTS
+    currency = any(_is_currency(each) for each in file.columns)
+    return whole and currency and any(each.times and each.is_number for each in file.columns)
+
+
+def _is_currency(column: ColumnFacts) -> bool:
+    codes = bool(column.words) and all(_CODE.fullmatch(word) for word in column.words)
+    return codes and "currency" in concepts(words_of(column.name))
 
 
 def _waits(made: TableGuess) -> Iterator[Guess]:
@@ -80,17 +111,26 @@ def _ratings(made: TableGuess) -> Iterator[TableGuess]:
     resolved = made.guess("resolved_at")
     if column is None or likely < 0.6 or resolved is None or column.low is None or column.low < 0:
         return
-    columns = [Guess("answered_at", resolved.written, "a rating is given when the ticket is closed", 0.6)]
+    when = _rated(made, column)
+    columns = [when or Guess("answered_at", resolved.written, "a rating is given when the ticket is closed", 0.6)]
     columns.append(Guess("value", raw(column, column.number), "named like it, all values are numbers", likely))
     ticket = made.guess("ticket_id")
     columns += [replace(ticket)] if ticket is not None else []
     keys: dict[str, object] = {
         "where": f"{written_name(column.name)} is not null",
-        "touchpoint": "'ticket'",
         "instrument": "csat",
     }
     keys["scale"] = _scale(column)
     yield TableGuess("surveys", made.file, made.link, tuple(columns), keys, why="ratings of tickets", value=likely)
+
+
+def _rated(made: TableGuess, rating: ColumnFacts) -> Guess | None:
+    """Find the time that is there exactly where the rating is."""
+    used = [guess.written for guess in made.columns]
+    for column in made.file.columns:
+        if column.times and 0 < column.filled == rating.filled < made.file.rows and column.name not in used:
+            return Guess("answered_at", raw(column, column.times[0]), "filled where the rating is", 0.8)
+    return None
 
 
 def _scale(column: ColumnFacts) -> str:
@@ -151,12 +191,21 @@ def _contracts(made: TableGuess) -> TableGuess:
     if notice is not None and not made.has("ended_at") and not {"notice", "requested"} & set(_concepts_of(notice, made.file)):
         columns = [guess for guess in columns if guess is not notice]
         columns.append(replace(notice, column="ended_at", sure=min(notice.sure, 0.8), why=f"{notice.why}, and no other end"))
-    columns = _with_reason(columns, made.file)
+    columns = [_readable(guess, made.file) for guess in _with_reason(columns, made.file)]
     names = {guess.column for guess in columns}
     accounts = made.link.column.distinct
     fixed = [name for name in ("mrr", "seats", "plan", "discount", "renews_at") if name in names]
     keys: dict[str, object] = {"fixed": fixed} if fixed and made.file.rows > 1.05 * accounts else {}
     return replace(made, columns=tuple(columns), keys=keys)
+
+
+def _readable(guess: Guess, file: FileFacts) -> Guess:
+    """Write the words of a period as they are read."""
+    if guess.column != "billing_period":
+        return guess
+    column = file.column(guess.written)
+    written = period_words(column) if means_period(column) else ""
+    return replace(guess, written=written) if written else guess
 
 
 def _with_reason(columns: list[Guess], file: FileFacts) -> list[Guess]:
@@ -213,25 +262,17 @@ def _written(guess: Guess, file: FileFacts) -> str:
     return written_name(guess.written) if any(column.name == guess.written for column in file.columns) else guess.written
 
 
-def means_status(column: ColumnFacts) -> bool:
-    """Say whether the words of a column are mostly those of payments: paid, failed, refunded."""
-    known = [rows for word, rows in column.words.items() if _status(word)]
-    return bool(known) and sum(known) >= _KNOWN * column.filled and any(_status(word) == "failed" for word in column.words)
-
-
-def _status(word: str) -> str | None:
-    return vocabulary().payment_status.get(words_of(word))
-
-
 def _payments(made: TableGuess) -> TableGuess:
     """Say which words mean paid, failed and refunded; a word that is not known means nothing."""
     status = made.guess("status")
     if status is None:
+        written = failures(made.file)
+        why = "a flag says which failed"
+        return replace(made, columns=(*made.columns, Guess("status", written, why, 0.7))) if written else made
+    column = made.file.column(status.written)
+    meaning = status_words(column)
+    if all(word.lower() == meaning.get(word) for word in column.words):
         return made
-    words = made.file.column(status.written).words
-    meaning = {word: _status(word) for word in words}
-    if all(word.lower() == ours for word, ours in meaning.items()):
-        return made
-    branches = " ".join(f"when {quoted_text(word)} then '{ours}'" for word, ours in meaning.items() if ours)
+    branches = " ".join(f"when {quoted_text(word)} then '{ours}'" for word, ours in meaning.items())
     others = tuple(guess for guess in made.columns if guess.column != "status")
     return replace(made, columns=(*others, replace(status, written=f"case {written_name(status.written)} {branches} end")))

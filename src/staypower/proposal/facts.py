@@ -11,6 +11,7 @@ from typing import Any
 
 from staypower.addresses import shown_address
 from staypower.errors import UsageError
+from staypower.proposal.moments import Clock, clock_of, moment, spans_of
 from staypower.sources.advice import Values, as_numbers, as_times, written_name
 from staypower.sources.formats import FORMATS, by_address, by_ending
 from staypower.sources.opening import OpenSource, open_source
@@ -22,10 +23,15 @@ __all__ = ["ColumnFacts", "FileFacts", "contained", "look_at", "sources_at", "so
 _MOST_WORDS = 30
 _SKETCH = 20_000
 _TOLD = 0.2  # errors left, of those of always saying the commoner word
+_MOSTLY = 0.9
 _FEW = 200  # distinct values: a column with fewer is a category
 _FLAGS = (
     *({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"0", "1"}, {"ja", "nein"}, {"j", "n"}, {"ja", "nee"}),
     *({"oui", "non"}, {"o", "n"}, {"si", "no"}, {"s", "n"}, {"sim", "nao"}, {"vero", "falso"}, {"wahr", "falsch"}),
+)
+# letters that are not another one with an accent
+_LETTERS = str.maketrans(
+    dict(zip("øØłŁđðæœßþ", ["o", "O", "l", "L", "d", "d", "ae", "oe", "ss", "th"], strict=True)),
 )
 _NEVER = re.compile(r"[^\W\d][^\d]{0,11}|[-/?.]{1,4}|(9999|2999|2099|0000|1900).*|.*[-/.](9999|2999|2099|0000|1900)\b.*")
 
@@ -46,6 +52,12 @@ class ColumnFacts:
     times: tuple[str, ...] = ()  # expressions that read every value as a time; the name itself where nothing is needed
     words: Mapping[str, int] = field(default_factory=dict)  # the commonest values of a category and their rows
     sketch: frozenset[int] = frozenset()  # the smallest hashes of the different values
+    clock: Clock | None = None  # of times with a clock that are not numbers
+    first: float | None = None  # the earliest time, in days since 1970
+    middle: float | None = None
+    last: float | None = None
+    emails: bool = False  # whether the values are addresses of people
+    kind: str = "text"  # text, number, time or flag, as the source holds it
 
     @property
     def is_number(self) -> bool:
@@ -56,7 +68,19 @@ class ColumnFacts:
     def may_be_id(self) -> bool:
         """Whether the values could name something: texts, or whole numbers."""
         text_time = bool(self.times) and not self.numbers
-        return self.distinct > 1 and not text_time and not self.is_flag and self.wholes == self.numbers
+        # some hexadecimal names look like numbers
+        whole = self.wholes == self.numbers or self.numbers < _MOSTLY * self.filled
+        return self.distinct > 1 and not text_time and not self.is_flag and whole
+
+    @property
+    def names_rows(self) -> bool:
+        """Whether no two values are the same, but for a few rows exported twice."""
+        return self.distinct > 1 and self.distinct >= _MOSTLY * self.filled
+
+    @property
+    def is_money(self) -> bool:
+        """Whether the values are numbers with a sign of money or, all of them, cents."""
+        return bool(self.number) and not self.is_number and not self.zeros
 
     @property
     def is_flag(self) -> bool:
@@ -77,6 +101,7 @@ class FileFacts:
     source: Mapping[str, Any]  # the keys of a configuration that read it
     rows: int
     columns: tuple[ColumnFacts, ...]
+    after: Mapping[tuple[str, str], float] = field(default_factory=dict)  # two times of which one never follows the other: days
 
     def column(self, name: str) -> ColumnFacts:
         """Return the facts of a column."""
@@ -104,11 +129,11 @@ def contained(one: ColumnFacts, other: ColumnFacts) -> float:
 def words_of(name: str) -> str:
     """Write a column's name as words.
 
-    >>> words_of("firstResponseTime_minutes"), words_of("Kunden-Nr."), words_of("MRR (EUR)")
-    ('first response time minutes', 'kunden nr', 'mrr eur')
+    >>> words_of("firstResponseTime_minutes"), words_of("Kunden-Nr."), words_of("Opłata, beløb (EUR)")
+    ('first response time minutes', 'kunden nr', 'oplata belob eur')
     """
     # Kündigung, kuendigung: accents play no part
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", name.translate(_LETTERS)).encode("ascii", "ignore").decode()
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", plain)
     return " ".join(re.findall(r"[^\W_]+", apart.lower()))
 
@@ -182,15 +207,18 @@ def _look(name: str, source: Mapping[str, Any], opened: OpenSource) -> FileFacts
             f"count({cell})",
             f"count(DISTINCT {cell})",
             f"count(*) FILTER (WHERE isfinite({number}))",
-            f"count(*) FILTER (WHERE {number} = trunc({number}))",
+            f"count(*) FILTER (WHERE isfinite({number}) AND {number} = trunc({number}))",
             f"min({number})",
             f"max({number})",
             f"count(*) FILTER (WHERE regexp_matches({cell}, '^0[0-9]'))",
+            f"count(*) FILTER (WHERE regexp_matches({cell}, '^[^@ ]+@[^@ ]+[.][a-zA-Z]+$'))",
         ]
     rows, *found = opened.connection.execute(f"SELECT {', '.join(asked)} FROM {opened.relation}").fetchone()
-    columns = []
+    columns, moments = [], {}
     for place, (column, cell) in enumerate(cells.items()):
-        facts = ColumnFacts(column, *found[7 * place : 7 * place + 7])
+        *counts, emails = found[8 * place : 8 * place + 8]
+        facts = ColumnFacts(column, *counts)
+        facts = replace(facts, emails=0 < facts.filled * _MOSTLY <= emails, kind=opened.columns[column].kind)
         if facts.filled:
             select = f"SELECT {quoted_name(column)} FROM {opened.relation} WHERE {cell} IS NOT NULL"
             asking = Values(opened.connection, column, opened.columns[column].kind, select, decimal)
@@ -198,8 +226,18 @@ def _look(name: str, source: Mapping[str, Any], opened: OpenSource) -> FileFacts
             facts = replace(facts, words=words, sketch=_sketch(opened, cell), **_readings(asking, facts))
             if not facts.times and asking.kind in ("text", "number"):
                 facts = _without_never(opened, cell, asking, facts)
+            if facts.times and not facts.numbers:
+                facts = replace(facts, clock=clock_of(opened, cell, asking, facts.times[0]))
+            if facts.times:
+                moments[column] = moment(asking, facts.times[0])
         columns.append(facts)
-    return FileFacts(name, source if decimal == "." else {**source, "decimal": decimal}, int(rows), tuple(columns))
+    spans, after = spans_of(opened, moments)
+    columns = [_within(each, spans.get(each.name)) for each in columns]
+    return FileFacts(name, source if decimal == "." else {**source, "decimal": decimal}, int(rows), tuple(columns), after)
+
+
+def _within(facts: ColumnFacts, span: tuple[float, ...] | None) -> ColumnFacts:
+    return facts if span is None else replace(facts, first=span[0], middle=span[1], last=span[2])
 
 
 def telling(file: FileFacts, flag: str, positive: str, folder: Path) -> list[str]:

@@ -11,6 +11,8 @@ from staypower.proposal.vocabulary import likeness, vocabulary
 __all__ = ["Link", "find_links"]
 
 _SHARED = 0.7  # of the values of a column that are in another, so that it points there
+_NAMED = 0.4  # how much a column's name is like that of an account
+_EMAIL = 0.5  # how much an address says that people are the accounts
 _SMALL = 1_000_000  # whole numbers below this lie in each other by chance
 
 
@@ -108,17 +110,15 @@ def _to(file: FileFacts, master: FileFacts, key: ColumnFacts) -> Link | None:
 
 
 def _by_name(file: FileFacts, files: Sequence[FileFacts]) -> Link | None:
-    """Find the account of a file where no file lists the accounts: by name, and by what other files share."""
+    """Find the account of a file where no file lists the accounts: by name, by what others share, by addresses."""
     others = [each for other in files if other is not file for each in other.columns]
-    best = max(
-        (
-            (_account_like(column) + any(_points(column, other) for other in others if _account_like(other) >= 0.5), column)
-            for column in file.columns
-            if column.may_be_id and _account_like(column) >= 0.4 and not file.unique(column)
-        ),
-        key=lambda each: each[0],
-        default=None,
-    )
+    found = []
+    for column in file.columns:
+        named = _account_like(column)
+        if column.may_be_id and not column.names_rows and (named >= _NAMED or column.emails):
+            alike = [each for each in others if _account_like(each) >= _NAMED or (each.emails and column.emails)]
+            found.append((named + any(_points(column, each) for each in alike) + _EMAIL * column.emails, column))
+    best = max(found, key=lambda each: each[0], default=None)
     return Link(best[1]) if best is not None else None
 
 

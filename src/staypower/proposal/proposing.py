@@ -15,7 +15,9 @@ from staypower.proposal.facts import FileFacts, words_of
 from staypower.proposal.guesses import Guess, TableGuess
 from staypower.proposal.links import Link, find_links
 from staypower.proposal.roles import guess_table
+from staypower.proposal.shapes import plausible_times
 from staypower.proposal.vocabulary import concepts, likeness, vocabulary
+from staypower.proposal.zones import with_zones
 from staypower.results.numbers import count, percent, plural
 from staypower.results.result import Block, Head, Items, Result, TableBlock, Verbatim
 from staypower.schemas import SCHEMAS
@@ -114,9 +116,9 @@ def propose_from(
     """Propose a configuration for files that were looked at; `telling` names the columns of a file that tell a flag's word."""
     links = find_links(files)
     tables, unread = [], []
-    pointed = {link.through for link in links.values()}
+    pointed, until = {link.through for link in links.values()}, _end_of_events(files, links)
     for file in files:
-        found = guess_table(file, links[file.name]) if file.name in links else []
+        found = guess_table(file, links[file.name], until) if file.name in links else []
         if file.name in pointed and all(made.value < _WEAK for made in found):
             continue  # it says whose the ids of other files are, and nothing else
         tables += found
@@ -130,11 +132,19 @@ def propose_from(
     tables += _bridges(files, links, tables)
     unread = [line for line in unread if not any(line.startswith(f"{made.file.name} is left out") for made in tables)]
     label, why, tables, more, notes = _label(_through(tables), telling)
+    tables, unzoned = with_zones(tables, files)
     order = [*SCHEMAS, "churn"]
     tables.sort(key=lambda made: order.index(made.table) if made.table in order else len(order))
     return Proposal(
-        tuple(tables), label, why, tuple(notes), words_of(name).replace(" ", "-") or "company", "", tuple(unread), more
+        tuple(tables), label, why, (*notes, *unzoned), words_of(name).replace(" ", "-") or "company", "", tuple(unread), more
     )
+
+
+def _end_of_events(files: Sequence[FileFacts], links: Mapping[str, Link]) -> float | None:
+    """Return the day since 1970 until which files with many rows of an account go; None where there are none."""
+    many = [file for file in files if file.name in links and file.rows > _MANY_AT_ONCE * links[file.name].column.distinct]
+    times = [column.last for file in many for column in plausible_times(file, None) if column.filled == file.rows]
+    return max((last for last in times if last is not None), default=None)
 
 
 def _bridges(files: Sequence[FileFacts], links: Mapping[str, Link], tables: Sequence[TableGuess]) -> Iterator[TableGuess]:
@@ -174,15 +184,17 @@ def _through(tables: Sequence[TableGuess]) -> list[TableGuess]:
         key = (SCHEMAS[through].row_id if through in SCHEMAS else None) or _own_name(each.link.key)
         guess = Guess(key, each.link.column.name, f"{percent(each.link.share)} of its values are there", 1.0)
         columns = [guess, *(one for one in each.columns if one.column != key)]
-        if through not in SCHEMAS and _is_person(each) and not each.has("user_id"):
-            columns.append(replace(guess, column="user_id", why="names a person"))
+        person = "respondent_id" if each.table == "surveys" else "user_id"
+        if through not in SCHEMAS and _is_person(each, person) and not each.has(person):
+            columns.append(replace(guess, column=person, why="names a person"))
         made.append(replace(each, columns=tuple(columns), keys={**each.keys, "key_via": through}))
     return made
 
 
-def _is_person(made: TableGuess) -> bool:
+def _is_person(made: TableGuess, column: str) -> bool:
     known = SCHEMAS[made.table].names if made.table in SCHEMAS else ()
-    return "user_id" in known and bool({"person", "user", "contact"} & set(concepts(words_of(made.link.column.name))))
+    words = set(concepts(words_of(made.link.column.name))) - {"id", "number"}
+    return column in known and bool(words) and words <= {"person", "user", "contact"}
 
 
 def _label(

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from staypower.proposal.details import finished, means_status
+from staypower.proposal.details import finished
 from staypower.proposal.facts import ColumnFacts, FileFacts, words_of
 from staypower.proposal.guesses import Guess, TableGuess, raw
 from staypower.proposal.links import Link
-from staypower.proposal.shapes import by_shape, is_contract_like
-from staypower.proposal.vocabulary import Meaning, likeness, vocabulary
+from staypower.proposal.shapes import (
+    asks,
+    by_shape,
+    is_answer,
+    is_birth,
+    is_contract_like,
+    is_list_of_contracts,
+    own_time,
+    plausible_times,
+)
+from staypower.proposal.states import means_period, means_status, means_term
+from staypower.proposal.vocabulary import Meaning, concepts, likeness, vocabulary
 from staypower.schemas import SCHEMAS
 from staypower.sources.advice import written_name
 
@@ -21,29 +31,34 @@ _RARE = ("advocacy", "goals", "outreach", "churn")  # tables that few have: the 
 _NAMED = 0.6
 _MANY_ROWS = 5  # of an account: what is done is much
 _USED = 0.7  # how much many rows say that they are uses, where nothing else says what they are
+_BY_WORDS = 0.9  # how sure words are that mean nothing else
+_MANY_TEXTS = 50
+_PERSONS = 0.5  # of the accounts: a column that names persons has no fewer
 _STABLE = 50  # distinct words of an attribute that a model can learn from
 
 
-def guess_table(file: FileFacts, link: Link) -> list[TableGuess]:
-    """Say what a file is; it may feed several tables."""
+def guess_table(file: FileFacts, link: Link, until: float | None = None) -> list[TableGuess]:
+    """Say what a file is; it may feed several tables. `until` is the day since 1970 on which the events end."""
+    if link.master and is_list_of_contracts(file, link):
+        return finished(_fitted("subscriptions", file, link, until))
     if link.master:
-        made = _fitted("accounts", file, link)
+        made = _fitted("accounts", file, link, until)
         return [replace(made, keys=_attributes(file, link, made)), *_ends_in_accounts(file, link)]
-    fits = [_fitted(table, file, link) for table in vocabulary().columns if table != "accounts"]
+    fits = [_fitted(table, file, link, until) for table in vocabulary().columns if table != "accounts"]
     best = max((made for made in fits if made.value > 0), key=lambda made: made.value, default=None)
     return [] if best is None else finished(best)
 
 
-def _fitted(table: str, file: FileFacts, link: Link) -> TableGuess:
+def _fitted(table: str, file: FileFacts, link: Link, until: float | None) -> TableGuess:
     """Match the columns of a file with those of one table, the likeliest pair first."""
     meanings = vocabulary().columns[table]
     pairs = sorted(
         (
-            (likeness(words_of(column.name), meaning.words, meaning.kind), place, name, column)
+            (_likely(table, name, column), place, name, column)
             for column in file.columns
             if column.name != link.column.name and column.filled
             for place, (name, meaning) in enumerate(meanings.items())
-            if _fits(column, meaning) and (name != "status" or means_status(column))
+            if _fits(column, meaning) and _may_be_called(table, name, column, file, link)
         ),
         key=lambda pair: (-pair[0], pair[1]),
     )
@@ -56,17 +71,21 @@ def _fitted(table: str, file: FileFacts, link: Link) -> TableGuess:
         return TableGuess(table, file, link)
     needed = "signed_up_at" if table == "accounts" else "churned_at" if table == "churn" else _own_time(table)
     if table == "subscriptions":
-        taken = by_shape(table, file, link, taken)
-    if needed and needed not in taken:
-        times = [column for column in file.columns if column.times and column not in [each for _, each in taken.values()]]
-        if table != "accounts" and len(times) != 1 and not (times and named >= _NAMED):
-            return TableGuess(table, file, link)
-        whole = [column for column in times if column.filled == file.rows] if table == "accounts" else times
-        if whole:
-            taken[needed] = (0.3, whole[0])
+        taken = by_shape(table, file, link, taken, until)
+    if needed not in taken:
+        times = [column for column in plausible_times(file, until) if column not in [each for _, each in taken.values()]]
+        if table == "accounts":
+            whole = [column for column in times if column.filled == file.rows]
+            found = whole[0] if whole else None
+        else:
+            found = own_time(table, file, times) or (times[0] if times and named >= _NAMED else None)
+            if found is None:
+                return TableGuess(table, file, link)
+        if found is not None:
+            taken[needed] = (0.3, found)
         elif "setup_completed_at" in taken:
             taken[needed] = (0.5, taken.pop("setup_completed_at")[1])
-    taken = by_shape(table, file, link, taken)
+    taken = by_shape(table, file, link, taken, until)
     value = _FILE * named + sum(meanings[name].telling * likely for name, (likely, _) in taken.items())
     if table == "usage" and file.rows >= _MANY_ROWS * link.column.distinct:
         value += _USED
@@ -74,14 +93,42 @@ def _fitted(table: str, file: FileFacts, link: Link) -> TableGuess:
     return TableGuess(table, file, link, guesses, why=f"named {file.name}" if named else "by its columns", value=value)
 
 
+def _likely(table: str, name: str, column: ColumnFacts) -> float:
+    """Say how much a column is like one of ours: by its name, or by words that mean nothing else."""
+    meaning = vocabulary().columns[table][name]
+    by_words = {"status": means_status, "billing_period": means_period}.get(name)
+    likely = likeness(words_of(column.name), meaning.words, meaning.kind)
+    return max(likely, _BY_WORDS) if by_words is not None and by_words(column) else likely
+
+
+def _may_be_called(table: str, name: str, column: ColumnFacts, file: FileFacts, link: Link) -> bool:
+    """Say whether the values of a column allow what its name says."""
+    if name == "status":
+        return means_status(column)
+    if name == "mrr":
+        return not means_term(column)
+    if name in ("user_id", "respondent_id"):
+        return column.distinct >= _PERSONS * link.column.distinct
+    if name == "order_id":
+        return column.filled == file.rows
+    versions = table in SCHEMAS and SCHEMAS[table].version is not None
+    return name != _row_id(table) or versions or column.names_rows
+
+
+def _row_id(table: str) -> str | None:
+    return SCHEMAS[table].row_id if table in SCHEMAS else None
+
+
 def _may_be(table: str, file: FileFacts, link: Link, taken: Mapping[str, tuple[float, ColumnFacts]]) -> bool:
     """Say whether a file whose name does not say so may be a table, by what it must have."""
     if table == "churn":
         return "churned_at" in taken and taken["churned_at"][0] > _NAMED
     if table == "surveys":
-        return "value" in taken
+        return "value" in taken or asks(file, link)
     if table == "subscriptions":
         return is_contract_like(file, link)
+    if table in ("orders", "payments"):
+        return bool({"amount", "price", "quantity", "status"} & set(taken))
     return table not in _RARE
 
 
@@ -93,17 +140,24 @@ def _own_time(table: str) -> str:
 def _fits(column: ColumnFacts, meaning: Meaning) -> bool:
     if meaning.kind == "time":
         # a number counts time only where its name says so: the caller matches the name
-        return bool(column.times)
+        return bool(column.times) and column.distinct > 1 and not is_birth(column)
     if meaning.kind == "number":
-        if not column.number:
+        named = set(concepts(words_of(column.name)))
+        if not column.number or (
+            column.wholes == column.numbers and ("id" in named or ("number" in named and column.names_rows))
+        ):
             return False
         low, high = meaning.low, meaning.high
         return (low is None or column.low is None or column.low >= low) and (high is None or (column.high or 0) <= high)
     if meaning.kind == "flag":
         return column.is_flag
     if meaning.kind == "id":
-        return column.may_be_id
-    return not column.times and not column.is_flag
+        return column.may_be_id and not is_answer(column)
+    if column.is_number and "quantity" in concepts(words_of(column.name)):
+        return False
+    # what is nearly always another text is a subject or a name
+    several = column.distinct > 1 or meaning.alone
+    return not column.times and not column.is_flag and several and not (column.filled >= _MANY_TEXTS and column.names_rows)
 
 
 def _guess(name: str, meaning: Meaning, found: tuple[float, ColumnFacts]) -> Guess:

@@ -41,6 +41,7 @@ class Meaning:
     telling: float  # how much it says about what its table is
     low: float | None = None  # its numbers lie between these
     high: float | None = None
+    alone: bool = False  # whether one word in all rows says something
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Vocabulary:
     units: Mapping[str, str]  # by word, the function that makes a length of time of a number
     instruments: Mapping[str, str]  # by word
     payment_status: Mapping[str, str]  # by word
+    audit: tuple[str, ...]
+    open_words: tuple[str, ...]  # words of payments that may be those of anything not done yet
     files: Mapping[str, tuple[str, ...]]  # by table
     columns: Mapping[str, Mapping[str, Meaning]]  # by table and column
 
@@ -65,7 +68,7 @@ class Vocabulary:
 def vocabulary() -> Vocabulary:
     """Return the words that are known."""
     read = yaml.safe_load(files("staypower.proposal").joinpath("vocabulary.yaml").read_text(encoding="utf-8"))
-    lists = ("account", "flag_of_churn", "positive", "may_change", "tells_the_end", "rating_of_a_ticket")
+    lists = ("account", "flag_of_churn", "positive", "may_change", "tells_the_end", "rating_of_a_ticket", "audit", "open_words")
     by_word = ("units", "instruments", "payment_status")
     words: dict[str, Any] = {name: _listed(read[name]) for name in lists}
     words |= {
