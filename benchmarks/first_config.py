@@ -25,6 +25,8 @@ import numpy as np
 import yaml
 from fifth_strangers import FIFTH
 from fourth_strangers import FOURTH
+from seventh_strangers import SEVENTH
+from sixth_strangers import SIXTH
 from strangers import COMPANIES as EARLIER
 
 import staypower
@@ -33,7 +35,7 @@ from staypower.schemas import SCHEMAS
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 
-COMPANIES = {**EARLIER, **{company.__name__: company for company in (*FOURTH, *FIFTH)}}
+COMPANIES = {**EARLIER, **{company.__name__: company for company in (*FOURTH, *FIFTH, *SIXTH, *SEVENTH)}}
 
 # how a source is read, which is right when its columns are
 _READING = {
@@ -41,6 +43,8 @@ _READING = {
     "format",
     "table",
     "query",
+    "zone",
+    "time",
     "encoding",
     "decimal",
     "delimiter",

@@ -123,12 +123,15 @@ def desk(folder, rng):
     persons = pd.DataFrame({"person_id": [f"P{i}" for i in range(people)], "account_id": rng.choice(ids, people)})
     persons.assign(joined=days(rng, people)).to_csv(folder / "people.csv", index=False)
     k = 20_000
+    who, day = rng.integers(0, n, k), days(rng, k)
     daily = {
-        "account_id": rng.choice(ids, k),
-        "day": days(rng, k).strftime("%Y%m%d").astype(int),
+        "account_id": np.asarray(ids)[who],
+        "day": day.strftime("%Y%m%d").astype(int),
         "sessions": rng.integers(0, 9, k),
     }
-    pd.DataFrame(daily).to_csv(folder / "daily_usage.csv", index=False)
+    # every third stops at a day of its own
+    stopped = (who % 3 == 0) & (day > pd.Timestamp("2023-06-01") + pd.to_timedelta(who * 2, unit="D"))
+    pd.DataFrame(daily)[~np.asarray(stopped)].to_csv(folder / "daily_usage.csv", index=False)
     return {
         ("accounts", "account_id"): "account_id",
         ("accounts", "signed_up_at"): "created_at",
@@ -144,6 +147,9 @@ def desk(folder, rng):
         ("usage", "at"): "parse_time(day, '%Y%m%d')",
         ("usage", "quantity"): "sessions",
         ("label", "kind"): "non_contractual",
+        # a list of persons is neither use nor orders
+        ("label", "table"): "usage",
+        ("orders", "at"): None,
     }
 
 

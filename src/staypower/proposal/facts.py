@@ -27,6 +27,7 @@ _MOSTLY = 0.9
 _FEW = 200  # distinct values: a column with fewer is a category
 _FLAGS = (
     *({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"0", "1"}, {"ja", "nein"}, {"j", "n"}, {"ja", "nee"}),
+    *({"ja", "nej"}, {"ja", "nei"}, {"tak", "nie"}, {"ano", "ne"}, {"kylla", "ei"}),
     *({"oui", "non"}, {"o", "n"}, {"si", "no"}, {"s", "n"}, {"sim", "nao"}, {"vero", "falso"}, {"wahr", "falsch"}),
 )
 # letters that are not another one with an accent

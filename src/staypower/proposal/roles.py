@@ -29,10 +29,13 @@ __all__ = ["guess_table"]
 _FILE = 2.5  # how much a file's name says about what it is
 _RARE = ("advocacy", "goals", "outreach", "churn")  # tables that few have: the file's name must say so
 _NAMED = 0.6
+_FEW_ROWS = 3
+_OF_TICKETS = frozenset({"resolved_at", "first_response_at", "priority", "category", "channel", "agent"})
 _MANY_ROWS = 5  # of an account: what is done is much
 _USED = 0.7  # how much many rows say that they are uses, where nothing else says what they are
 _BY_WORDS = 0.9  # how sure words are that mean nothing else
 _MANY_TEXTS = 50
+_WHOLE = 0.97  # of the rows: a time that is filled in less often has not happened yet
 _PERSONS = 0.5  # of the accounts: a column that names persons has no fewer
 _STABLE = 50  # distinct words of an attribute that a model can learn from
 
@@ -109,6 +112,8 @@ def _may_be_called(table: str, name: str, column: ColumnFacts, file: FileFacts, 
         return not means_term(column)
     if name in ("user_id", "respondent_id"):
         return column.distinct >= _PERSONS * link.column.distinct
+    if name == "started_at":
+        return column.filled >= _WHOLE * file.rows
     if name == "order_id":
         return column.filled == file.rows
     versions = table in SCHEMAS and SCHEMAS[table].version is not None
@@ -127,6 +132,12 @@ def _may_be(table: str, file: FileFacts, link: Link, taken: Mapping[str, tuple[f
         return "value" in taken or asks(file, link)
     if table == "subscriptions":
         return is_contract_like(file, link)
+    if table == "usage":
+        # a list of persons or devices has few rows of an account, or each person once
+        listed = "user_id" in taken and file.unique(taken["user_id"][1])
+        return file.rows > _FEW_ROWS * link.column.distinct and not listed
+    if table == "tickets":
+        return bool(file.after) or bool(_OF_TICKETS & set(taken))
     if table in ("orders", "payments"):
         return bool({"amount", "price", "quantity", "status"} & set(taken))
     return table not in _RARE

@@ -171,7 +171,7 @@ def _start_and_end(file: FileFacts, taken: Taken, until: float | None) -> Found:
         found["ended_at"] = (0.5, partly[0])
     if "started_at" not in taken and whole:
         found["started_at"] = (_SHAPE, whole[0])
-    if "renews_at" not in taken and len(to_come) == 1 and "ended_at" in {*taken, *found}:
+    if "renews_at" not in taken and len(to_come) == 1 and {"ended_at", "cancel_requested_at"} & {*taken, *found}:
         found["renews_at"] = (_SHAPE, to_come[0])
     return found
 

@@ -66,15 +66,14 @@ def _status(word: str) -> str | None:
 
 
 def failures(file: FileFacts) -> str:
-    """Write the status of payments where a flag says which came back; empty where none does."""
-    wanted = {"failed"}
+    """Write the status of payments where a flag says which went through or came back; empty where none does."""
     for column in file.columns:
-        if column.is_flag and set(concepts(words_of(column.name))) & wanted:
-            positive = next((word for word in column.words if words_of(word) in vocabulary().positive), None)
-            if positive is not None:
-                name = f"cast({written_name(column.name)} as varchar)" if column.kind == "flag" else written_name(column.name)
-                negative = next(word for word in column.words if word != positive)
-                return f"case {name} when {quoted_text(positive)} then 'failed' when {quoted_text(negative)} then 'paid' end"
+        meant = "failed" if "failed" in concepts(words_of(column.name)) else _status(words_of(column.name))
+        yes = next((word for word in column.words if words_of(word) in vocabulary().positive), None)
+        if column.is_flag and meant in ("paid", "failed") and yes is not None:
+            no, other = next(word for word in column.words if word != yes), "failed" if meant == "paid" else "paid"
+            name = f"cast({written_name(column.name)} as varchar)" if column.kind == "flag" else written_name(column.name)
+            return f"case {name} when {quoted_text(yes)} then '{meant}' when {quoted_text(no)} then '{other}' end"
     return ""
 
 
