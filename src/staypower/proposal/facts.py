@@ -11,7 +11,7 @@ from typing import Any
 
 from staypower.addresses import shown_address
 from staypower.errors import UsageError
-from staypower.proposal.moments import Clock, clock_of, moment, spans_of
+from staypower.proposal.moments import CLOCK_ONLY, Clock, clock_of, moment, spans_of, with_clock
 from staypower.sources.advice import Values, as_numbers, as_times, written_name
 from staypower.sources.formats import FORMATS, by_address, by_ending
 from staypower.sources.opening import OpenSource, open_source
@@ -58,6 +58,7 @@ class ColumnFacts:
     middle: float | None = None
     last: float | None = None
     emails: bool = False  # whether the values are addresses of people
+    clocks: bool = False  # whether the values are times of day without their day
     kind: str = "text"  # text, number, time or flag, as the source holds it
 
     @property
@@ -213,13 +214,15 @@ def _look(name: str, source: Mapping[str, Any], opened: OpenSource) -> FileFacts
             f"max({number})",
             f"count(*) FILTER (WHERE regexp_matches({cell}, '^0[0-9]'))",
             f"count(*) FILTER (WHERE regexp_matches({cell}, '^[^@ ]+@[^@ ]+[.][a-zA-Z]+$'))",
+            f"count(*) FILTER (WHERE regexp_full_match({cell}, '{CLOCK_ONLY}'))",
         ]
     rows, *found = opened.connection.execute(f"SELECT {', '.join(asked)} FROM {opened.relation}").fetchone()
     columns, moments = [], {}
     for place, (column, cell) in enumerate(cells.items()):
-        *counts, emails = found[8 * place : 8 * place + 8]
+        *counts, emails, clocks = found[9 * place : 9 * place + 9]
         facts = ColumnFacts(column, *counts)
         facts = replace(facts, emails=0 < facts.filled * _MOSTLY <= emails, kind=opened.columns[column].kind)
+        facts = replace(facts, clocks=0 < facts.filled == clocks)
         if facts.filled:
             select = f"SELECT {quoted_name(column)} FROM {opened.relation} WHERE {cell} IS NOT NULL"
             asking = Values(opened.connection, column, opened.columns[column].kind, select, decimal)
@@ -233,8 +236,21 @@ def _look(name: str, source: Mapping[str, Any], opened: OpenSource) -> FileFacts
                 moments[column] = moment(asking, facts.times[0])
         columns.append(facts)
     spans, after = spans_of(opened, moments)
-    columns = [_within(each, spans.get(each.name)) for each in columns]
+    columns = _days_with_clocks(opened, [_within(each, spans.get(each.name)) for each in columns], int(rows))
     return FileFacts(name, source if decimal == "." else {**source, "decimal": decimal}, int(rows), tuple(columns), after)
+
+
+def _days_with_clocks(opened: OpenSource, columns: list[ColumnFacts], rows: int) -> list[ColumnFacts]:
+    """Read the only day of a file together with the only time of day beside it."""
+    clocks = [each for each in columns if each.clocks and each.filled == rows]
+    days = [each for each in columns if each.times and each.filled == rows and not (each.numbers or each.clock or each.clocks)]
+    if len(clocks) != 1 or len(days) != 1 or days[0].kind != "text":
+        return columns
+    day, clock = days[0], clocks[0]
+    cell = f"nullif(trim({quoted_name(clock.name)}), '')"
+    ways = [with_clock(opened, day.name, clock.name, way, _words(opened, cell)) for way in day.times]
+    made = replace(day, times=tuple(way for way in ways if way) or day.times, clock=Clock({}) if any(ways) else None)
+    return [made if each is day else each for each in columns]
 
 
 def _within(facts: ColumnFacts, span: tuple[float, ...] | None) -> ColumnFacts:

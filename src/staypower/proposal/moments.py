@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from staypower.sources.advice import Values, written_name
+from staypower.sources.expressions import compile_expression
 from staypower.sources.opening import OpenSource
-from staypower.sources.values import Value, as_time, quoted_name
+from staypower.sources.values import Value, as_time, quoted_name, quoted_text
 
-__all__ = ["Clock", "clock_of", "moment", "spans_of"]
+__all__ = ["CLOCK_ONLY", "Clock", "clock_of", "moment", "spans_of", "with_clock"]
 
+CLOCK_ONLY = "[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[AaPp][Mm])?"  # a time of day without its day
+
+_PARSED = re.compile(r"parse_time\([^()]*(?:\([^()]*\)[^()]*)*, '([^']*)'\)")
 _HOURS, _DAYS = 4, 500  # different hours of a clock that says something; days of which offsets are compared
 _MOST_TIMES, _FEWEST, _NEVER_BEFORE = 8, 20, 0.995  # times that are compared by twos, rows with both, share that is in order
 
@@ -30,6 +34,23 @@ def moment(asking: Values, way: str) -> str:
     if asking.kind == "text" and way == written_name(asking.name):
         return as_time(Value(quoted_name(asking.name), "text"), lenient=True)
     return f"TRY_CAST({asking.sql(way)} AS TIMESTAMPTZ)"
+
+
+def with_clock(opened: OpenSource, day: str, clock: str, way: str, words: Iterable[str]) -> str:
+    """Write a day and the time of day in another column as one time; empty where that does not read every row."""
+    parsed = _PARSED.fullmatch(way)
+    format_ = parsed.group(1) if parsed else "%Y-%m-%d" if way == written_name(day) else ""
+    some = next(iter(words), "")
+    late = re.search(r" ?[AaPp][Mm]$", some)
+    hours = ("%I:%M:%S" if some.count(":") > 1 else "%I:%M") if late else ("%H:%M:%S" if some.count(":") > 1 else "%H:%M")
+    ending = f"{' ' if ' ' in some else ''}%p" if late else ""
+    names = f"{written_name(day)}, ' ', {written_name(clock)}"
+    joined = f"parse_time(concat({names}), {quoted_text(f'{format_} {hours}{ending}')})"
+    columns = {name: Value(quoted_name(name), "text") for name in (day, clock)}
+    read = f"TRY({compile_expression(joined, columns, day).value.sql})"
+    asked = f"SELECT count(*), count({read}) FROM {opened.relation}"
+    rows, good = opened.connection.execute(asked).fetchone()
+    return joined if format_ and rows == good else ""
 
 
 def spans_of(

@@ -197,14 +197,17 @@ def _is_stable(column: ColumnFacts, used: set[str]) -> bool:
     if column.name in used or not column.filled or column.times or column.is_flag:
         return False
     words = set(words_of(column.name).split())
-    return column.is_category and 1 < column.distinct <= _STABLE and not words & set(vocabulary().may_change)
+    # numbers with signs are no words
+    return (
+        column.is_category and not column.number and 1 < column.distinct <= _STABLE and not words & set(vocabulary().may_change)
+    )
 
 
 def _ends_in_accounts(file: FileFacts, link: Link) -> Iterable[TableGuess]:
     """Take a date of leaving among the accounts' columns for a table of departures."""
     meaning = vocabulary().columns["churn"]["churned_at"]
     found: Sequence[tuple[float, ColumnFacts]] = [
-        (likeness(words_of(column.name), meaning.words), column)
+        (likeness(words_of(column.name), meaning.words, meaning.kind), column)
         for column in file.columns
         if column.times and 0 < column.filled < file.rows and column.name != link.column.name
     ]

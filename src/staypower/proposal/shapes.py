@@ -142,7 +142,7 @@ def by_shape(
         if name not in found and ids:
             found[name] = (_SHAPE, ids[0])
     name = _WORDS.get(table, "")
-    if name and name not in found:
+    if name and name not in found and not (name == "plan" and "product" in found):
         words = [column for column in _left(file, link, found) if _is_category(column)]
         if len(words) == 1:
             found[name] = (0.3, words[0])

@@ -287,6 +287,8 @@ def as_numbers(values: Values, *, money: bool = False) -> str:
     name, sample = written_name(values.name), values.sample()
     if not sample or not all(re.search(r"\d", value) for value in sample):
         return ""
+    # what few values have, such as a sign between thousands, is often in no sample
+    sample += _unread(values, f"try_cast({name} as double)", _is_number)
     if money and not all(is_money(value) for value in sample):
         return ""
     ways = [*without_signs(name, sample, values.decimal)]

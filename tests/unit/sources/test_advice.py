@@ -182,6 +182,14 @@ def test_an_attribute_with_decimal_points_is_refused_where_commas_are_declared(t
     assert accounts(columns={"Umsatz": "text"}).texts("Umsatz")[0] == words[0]
 
 
+def test_a_sign_that_few_values_have_is_seen():
+    values = [f"{n},50" for n in range(900)] + ["1 023,45"]
+    more = {"table": "orders", "target": "amount", "at": "2024-01-01", "decimal": ","}
+    offered, message = fixes(values, **more)
+    assert "replace" in message
+    assert followed(values, offered, **more).numbers("amount").max() == 1023.45
+
+
 def test_versions_and_codes_are_words_where_commas_are_declared(tmp_path):
     rows = {"account_id": ["a", "b"], "signed_up_at": "2024-01-01", "version": ["1.10.2", "2.5"], "code": ["01.5", "2.5"]}
     pd.DataFrame(rows).to_csv(tmp_path / "c.csv", sep=";", index=False)
