@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
 from staypower import metrics
 from staypower.errors import UsageError
@@ -101,6 +102,16 @@ def test_impossible_costs_are_refused_all_at_once(costs, count):
         with pytest.raises(UsageError) as caught:
             metric(Y, S, **costs)
         assert len(caught.value.problems) == count
+
+
+@pytest.mark.parametrize(("incentive", "contact"), [(10.0, 1.0), (5.0, 5.0), (0.0, 3.0), (4.0, 0.0)])
+def test_the_expected_maximum_profit_is_the_integral_over_acceptance(incentive, contact):
+    gamma = np.linspace(0, 1, 40_001)
+    churned, stayed = (np.cumsum([0, *(label == kind for label in Y[::-1])]) / len(Y) for kind in (1, 0))
+    earned = np.outer(gamma * (200 - incentive) - contact, churned) - (incentive + contact) * stayed
+    by_hand = np.trapezoid(earned.max(axis=1) * beta(6, 14).pdf(gamma), gamma)
+    found = metrics.expected_maximum_profit(Y, S, incentive_cost=incentive, contact_cost=contact)
+    assert found.profit == pytest.approx(by_hand, rel=1e-6)
 
 
 def test_shares_and_costs_at_their_bounds_are_taken():

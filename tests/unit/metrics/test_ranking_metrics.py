@@ -6,6 +6,7 @@ import pytest
 
 from staypower import metrics
 from staypower.errors import UsageError
+from staypower.metrics.ranking import Ranking
 
 # Ranked: 0.9 churned, 0.7 one of each (tie), 0.4 stayed, 0.2 churned, 0.1 stayed.
 Y = [1, 1, 0, 0, 1, 0]
@@ -52,6 +53,11 @@ def test_one_class_has_no_auroc():
     assert math.isnan(metrics.lift_at([0, 0], [0.1, 0.2], 0.5))
     assert math.isnan(metrics.recall_at([0, 0], [0.1, 0.2], 1))
     assert metrics.precision_at([0, 0], [0.1, 0.2], 1) == 0.0
+
+
+def test_the_base_rate_is_of_all_rows_wherever_the_churned_stand():
+    for labels in ([0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]):
+        assert Ranking(labels, [0.1, 0.2, 0.3, 0.4]).tally().base_rate == 0.25
 
 
 @pytest.mark.parametrize("only", [0, 1])
