@@ -50,16 +50,15 @@ class ScoreDifferences(Result, drawn_by="staypower.scoring.differences_drawing")
         One row per account that both scored, sorted by `account_id`; see `frame`.
     moved : numpy.ndarray of shape (n, 11)
         Change of the log-odds of each probability by part, in the order of `PARTS`.
-    sizes : numpy.ndarray of shape (2, 9)
-        Sum over accounts of the absolute contribution of each lever, before and after, in log-odds; the last is that of
-        contributions without a lever.
+    levers_before : numpy.ndarray of shape (n, 9)
+        Contribution of each lever by the first model, in log-odds; the last column is that of contributions without a lever.
     examples : pandas.DataFrame
         Accounts whose band or first reason differs, with both reasons in words.
 
     Examples
     --------
     >>> nobody = pd.DataFrame()
-    >>> none = ScoreDifferences("version 1", "version 2", 0, nobody, np.zeros((0, 11)), np.zeros((2, 9)), nobody)
+    >>> none = ScoreDifferences("version 1", "version 2", 0, nobody, np.zeros((0, 11)), np.zeros((0, 9)), nobody)
     >>> len(none), none.blocks()
     (0, ['No account is scored by both.'])
     """
@@ -69,7 +68,7 @@ class ScoreDifferences(Result, drawn_by="staypower.scoring.differences_drawing")
     cutoff: int
     table: pd.DataFrame
     moved: NDArray[np.float64]
-    sizes: NDArray[np.float64]
+    levers_before: NDArray[np.float64]
     examples: pd.DataFrame
 
     @classmethod
@@ -84,7 +83,7 @@ class ScoreDifferences(Result, drawn_by="staypower.scoring.differences_drawing")
             first.cutoff,
             table.iloc[order].reset_index(drop=True),
             np.concatenate([part.moved for part in parts])[order],
-            np.sum([part.sizes for part in parts], axis=0),
+            np.concatenate([part.levers_before for part in parts])[order],
             _best(pd.concat([part.examples for part in parts], ignore_index=True)),
         )
 
@@ -117,7 +116,9 @@ class ScoreDifferences(Result, drawn_by="staypower.scoring.differences_drawing")
         log-odds. Base and calibration have no contribution, and stand last.
         """
         size = np.full((2, len(PARTS)), np.nan)
-        size[:, :-2] = self.sizes / max(len(self), 1)
+        if len(self):
+            after = self.levers_before + self.moved[:, :-2]
+            size[:, :-2] = [np.abs(each).mean(axis=0) for each in (self.levers_before, after)]
         mean = self.moved.mean(axis=0) if len(self) else np.zeros(len(PARTS))
         found = pd.DataFrame(
             {"lever": PARTS, "before": size[0], "after": size[1], "change": size[1] - size[0], "mean_change": mean}
@@ -213,10 +214,10 @@ def find_differences(before: Scores, after: Scores, names: tuple[str, str]) -> S
     odds = [_log_odds(table[f"probability_{when}"].to_numpy()) for when in ("before", "after")]
     base = mine.bases - theirs.bases
     calibration = (odds[1] - mine.raw_scores) - (odds[0] - theirs.raw_scores)
-    moved = np.column_stack([levers[1] - levers[0], base, calibration])
-    sizes = np.array([np.abs(each).sum(axis=0) for each in levers])
+    # one layout in memory: means are then summed in one order, in buckets and together
+    moved = np.ascontiguousarray(np.column_stack([levers[1] - levers[0], base, calibration]))
     plain_table = table.drop(columns=["reason_before", "reason_after"])
-    return ScoreDifferences(*names, after.cutoff, plain_table, moved, sizes, _examples(table, moved))
+    return ScoreDifferences(*names, after.cutoff, plain_table, moved, np.ascontiguousarray(levers[0]), _examples(table, moved))
 
 
 def _first(explanation: Explanation) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
