@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["NO_LEVER", "Explanation", "Reason", "lever_words"]
+
+# by feature and group: what writes a value, and what was written of values, by value and direction
+SentencesOf = dict[tuple[str, float | None], tuple[Phrase, dict[tuple[float | None, int], str]]]
+_KEPT = 20_000  # sentences of one feature and group
 
 NO_LEVER = "none"  # the column of contributions that have no lever
 _SHOWN = 20
@@ -82,6 +86,8 @@ class Explanation(Result):
     catalogue: Catalogue
     typical: TypicalValues
     leavers: LeaverReasons | None = None  # reorders reasons, where churned accounts said why they left
+    # what was said of other accounts by the same model: a sentence depends on nothing but a value and whom it is compared with
+    written: SentencesOf = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.accounts)
@@ -181,7 +187,8 @@ class Explanation(Result):
         features = self.features.iloc[rows].reset_index(drop=True)
         base = self.base if isinstance(self.base, float) else self.base[rows]
         taken = Explanation(
-            self.accounts[rows], features, self.contributions[rows], base, self.catalogue, self.typical, self.leavers
+            *(self.accounts[rows], features, self.contributions[rows], base, self.catalogue, self.typical, self.leavers),
+            written=self.written,
         )
         # the same features: finding their topics once is enough
         vars(taken).update(topics=self.topics, definitions=self.definitions)
@@ -286,7 +293,6 @@ class Explanation(Result):
     def _sentences(self, members: NDArray[np.int64], sums: NDArray[np.float64]) -> NDArray[np.object_]:
         """Write the sentences of every account; for a million accounts each distinct one is written once."""
         words = np.full(members.shape, None, dtype=object)
-        typical, catalogue = self.typical, self.catalogue
         groups, group = np.unique(self.codes, return_inverse=True, equal_nan=True)
         for column in np.unique(members[members != NOTHING]).tolist():
             name = str(self.features.columns[column])
@@ -296,18 +302,30 @@ class Explanation(Result):
             raising = (sums[rows, places] > 0.0).astype(np.int64)
             key = (value * len(groups) + group[rows]) * 2 + raising
             keys, place = np.unique(key, return_inverse=True)
-            phrases = {
-                one: Phrase(
-                    catalogue, self.definitions[name], typical.of(name, code), group_words(catalogue, typical, code, name)
-                )
-                for one, code in enumerate(groups.tolist())
-            }
+            codes, values = [None if code != code else code for code in groups.tolist()], distinct.tolist()
             sentences = [
-                f"{phrases[one // 2 % len(groups)].of(float(distinct[one // 2 // len(groups)]))} ({direction_of(one % 2)})"
+                self._sentence(name, codes[one // 2 % len(codes)], values[one // 2 // len(codes)], one % 2)
                 for one in keys.tolist()
             ]
             words[rows, places] = np.array(sentences, dtype=object)[place]
         return words
+
+    def _sentence(self, name: str, code: float | None, value: float, raising: int) -> str:
+        """Write a value of a feature for an account of a group, or find it written."""
+        kept = self.written.get((name, code))
+        if kept is None:
+            typical, catalogue, group = self.typical, self.catalogue, float("nan") if code is None else code
+            words = group_words(catalogue, typical, group, name)
+            kept = Phrase(catalogue, self.definitions[name], typical.of(name, group), words), {}
+            self.written[name, code] = kept
+        phrase, said = kept
+        place = None if value != value else value, raising
+        written = said.get(place)
+        if written is None:
+            if len(said) >= _KEPT:
+                said.clear()
+            written = said[place] = f"{phrase.of(value)} ({direction_of(raising)})"
+        return written
 
     def blocks(self) -> list[Block]:
         """Return the reasons of the first accounts."""

@@ -16,7 +16,7 @@ import pandas as pd
 
 from staypower.errors import Problem, UsageError, readable
 from staypower.explanation.learned import LeaverReasons, TypicalValues
-from staypower.explanation.reasons import Explanation
+from staypower.explanation.reasons import Explanation, SentencesOf
 from staypower.features.catalogue import Catalogue
 from staypower.labels.tier_settings import TIERS, Told
 from staypower.metrics.risk import RiskBands, high_risk_above
@@ -42,6 +42,10 @@ class Predictor:
     catalogue: Catalogue  # the model's features
     typical: TypicalValues
     leavers: LeaverReasons | None
+
+    @cached_property
+    def _written(self) -> SentencesOf:
+        return {}
 
     @classmethod
     def of(cls, bundle: Bundle) -> Predictor:
@@ -78,7 +82,8 @@ class Predictor:
         """Return the churn probability of each row, and what contributes to it."""
         explained = self.bundle.explain(features, accounts, threads=threads)
         explanation = Explanation(
-            accounts, features, explained.contributions, explained.base, self.catalogue, self.typical, self.leavers
+            *(accounts, features, explained.contributions, explained.base, self.catalogue, self.typical, self.leavers),
+            written=self._written,
         )
         return self.bundle.calibration.apply(explained.raw_score), explanation
 
