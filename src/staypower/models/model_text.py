@@ -24,7 +24,10 @@ _TREE = (
 )
 _TREE_CATEGORIES = ("cat_boundaries", "cat_threshold")
 _TREE_END = ("is_linear", "shrinkage")
-_REAL = re.compile(r"-?([0-9]+(\.[0-9]+)?(e[+-]?[0-9]{1,4})?|inf|nan)")
+_REAL = r"-?(?:[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,4})?|inf|nan)"
+_REALS = re.compile(f"{_REAL}(?: {_REAL})*")
+_WHOLE = "(?:-[0-9]{1,16}|[0-9]{1,17})"
+_WHOLES = re.compile(f"{_WHOLE}(?: {_WHOLE})*")
 
 
 def check_model_text(text: str, *, features: int) -> None:
@@ -157,7 +160,9 @@ def _integers(values: Mapping[str, str], name: str, count: int, where: str) -> N
 
 
 def _whole(words: list[str], what: str) -> list[int]:
-    _require(all(word.removeprefix("-").isdecimal() and len(word) < 18 for word in words), f"{what} holds no whole numbers")
+    together = " ".join(words)
+    fine = _WHOLES.fullmatch(together) and together.count(" ") == len(words) - 1
+    _require(fine, f"{what} holds no whole numbers")
     return [int(word) for word in words]
 
 
@@ -165,5 +170,5 @@ def _real(values: Mapping[str, str], name: str, count: int, where: str) -> NDArr
     words = values.get(name, "").split(" ")
     _require(len(words) == count, f"{name} has {len(words)} values, not {count} {where}")
     # Stricter than Python's float, which takes `1_000`: LightGBM aborts on it.
-    _require(all(_REAL.fullmatch(word) for word in words), f"{name} holds no numbers {where}")
+    _require(_REALS.fullmatch(values.get(name, "")), f"{name} holds no numbers {where}")
     return np.array([float(word) for word in words])
