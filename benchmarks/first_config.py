@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from eighth_strangers import EIGHTH
 from fifth_strangers import FIFTH
 from fourth_strangers import FOURTH
 from seventh_strangers import SEVENTH
@@ -35,7 +36,7 @@ from staypower.schemas import SCHEMAS
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
 
-COMPANIES = {**EARLIER, **{company.__name__: company for company in (*FOURTH, *FIFTH, *SIXTH, *SEVENTH)}}
+COMPANIES = {**EARLIER, **{company.__name__: company for company in (*FOURTH, *FIFTH, *SIXTH, *SEVENTH, *EIGHTH)}}
 
 # how a source is read, which is right when its columns are
 _READING = {

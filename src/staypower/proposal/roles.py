@@ -30,6 +30,10 @@ _FILE = 2.5  # how much a file's name says about what it is
 _RARE = ("advocacy", "goals", "outreach", "churn")  # tables that few have: the file's name must say so
 _NAMED = 0.6
 _FEW_ROWS = 3
+_LEAVES = 1.5  # how often an account leaves at most, on average
+# columns named after the table itself: payment date, ticket id
+_OWN = {"payments": "payment", "tickets": "ticket", "orders": "order", "surveys": "survey"}
+_NAMES_ITSELF = 0.8
 _OF_TICKETS = frozenset({"resolved_at", "first_response_at", "priority", "category", "channel", "agent"})
 _MANY_ROWS = 5  # of an account: what is done is much
 _USED = 0.7  # how much many rows say that they are uses, where nothing else says what they are
@@ -90,6 +94,8 @@ def _fitted(table: str, file: FileFacts, link: Link, until: float | None) -> Tab
             taken[needed] = (0.5, taken.pop("setup_completed_at")[1])
     taken = by_shape(table, file, link, taken, until)
     value = _FILE * named + sum(meanings[name].telling * likely for name, (likely, _) in taken.items())
+    own = sum(_OWN.get(table, "") in concepts(words_of(column.name)) for column in file.columns)
+    value += _NAMES_ITSELF * min(own, 3)
     if table == "usage" and file.rows >= _MANY_ROWS * link.column.distinct:
         value += _USED
     guesses = tuple(_guess(name, meanings[name], taken[name]) for name in meanings if name in taken)
@@ -112,6 +118,8 @@ def _may_be_called(table: str, name: str, column: ColumnFacts, file: FileFacts, 
         return not means_term(column)
     if name in ("user_id", "respondent_id"):
         return column.distinct >= _PERSONS * link.column.distinct
+    if name == "seats":
+        return not (column.filled >= _MANY_TEXTS and column.names_rows)
     if name == "started_at":
         return column.filled >= _WHOLE * file.rows
     if name == "order_id":
@@ -127,7 +135,8 @@ def _row_id(table: str) -> str | None:
 def _may_be(table: str, file: FileFacts, link: Link, taken: Mapping[str, tuple[float, ColumnFacts]]) -> bool:
     """Say whether a file whose name does not say so may be a table, by what it must have."""
     if table == "churn":
-        return "churned_at" in taken and taken["churned_at"][0] > _NAMED
+        few = file.rows <= _LEAVES * link.column.distinct
+        return few and "churned_at" in taken and taken["churned_at"][0] > _NAMED
     if table == "surveys":
         return "value" in taken or asks(file, link)
     if table == "subscriptions":

@@ -30,6 +30,7 @@ _SHAPE = 0.4  # how sure such a guess is
 _HOUR = 1 / 24
 _CYCLE = (6, 400)  # days between the begin and the end of what a row adds up
 _SENTENCE = 6  # words of a question
+_SCALES = (5, 7, 10)  # the highest answers of usual scales that begin with 1
 _ANSWERS = 11  # 0 to 10
 _ALIKE = 0.02  # how much the numbers of moments and of orders differ
 _TIMES = frozenset({"date", "time", "start", "end", "open", "close", "join", "cancel", "renew"})
@@ -68,8 +69,11 @@ def is_answer(column: ColumnFacts) -> bool:
 
 
 def asks(file: FileFacts, link: Link) -> bool:
-    """Say whether a column is a question with answers."""
-    return any(_is_question(column) for column in file.columns if column is not link.column)
+    """Say whether a column is a question with answers, or answers are all that there is."""
+    others = [column for column in file.columns if column is not link.column]
+    said = [each for each in others if not each.times and not each.names_rows and each.distinct > 1]
+    alone = len(said) == 1 and is_answer(said[0]) and said[0].low == 1 and said[0].high == said[0].distinct in _SCALES
+    return alone or any(_is_question(column) for column in others)
 
 
 def _is_question(column: ColumnFacts) -> bool:
@@ -122,6 +126,7 @@ def by_shape(
     found = dict(taken)
     if table == "subscriptions" and is_contract_like(file, link):
         found |= _start_and_end(file, found, until)
+        found |= _money(file, link, found)
         if found.get("cancel_requested_at", (0, None))[1] is found.get("ended_at", (0, link.column))[1]:
             del found["cancel_requested_at"]
     if table == "tickets":
@@ -174,6 +179,14 @@ def _start_and_end(file: FileFacts, taken: Taken, until: float | None) -> Found:
     if "renews_at" not in taken and len(to_come) == 1 and {"ended_at", "cancel_requested_at"} & {*taken, *found}:
         found["renews_at"] = (_SHAPE, to_come[0])
     return found
+
+
+def _money(file: FileFacts, link: Link, taken: Taken) -> Found:
+    """Take the only amount of money of a contract for what it costs, a month or a year."""
+    if {"mrr", "arr"} & set(taken):
+        return {}
+    left = [column for column in _left(file, link, taken) if column.is_money and column.distinct > 1]
+    return {"arr" if _has(left[0], "year") else "mrr": (_SHAPE, left[0])} if len(left) == 1 else {}
 
 
 def _term_and_end(taken: Taken, partly: Sequence[ColumnFacts], until: float | None) -> Found:

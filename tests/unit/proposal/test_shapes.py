@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from staypower.proposal.facts import ColumnFacts, FileFacts
 from staypower.proposal.links import Link
 from staypower.proposal.moments import Clock
-from staypower.proposal.shapes import by_shape, is_list_of_contracts, own_time, plausible_times
+from staypower.proposal.shapes import asks, by_shape, is_list_of_contracts, own_time, plausible_times
 
 ACCOUNT = ColumnFacts("konto", 100, 20, words={})
 UNTIL = 20_000.0
@@ -72,6 +74,24 @@ def test_answers_under_a_question_and_the_two_times_of_a_form():
     given = file(question, time("shown", clock=True), time("sent back", clock=True), **{"shown__sent back": 0.01})
     found = shaped("surveys", given, {"answered_at": "shown"})
     assert (found["value"], found["sent_at"], found["answered_at"]) == (question.name, "shown", "sent back")
+
+
+def test_answers_that_are_all_there_is():
+    stars = number("zvezdy", 5, 1, 5)
+    given = file(ColumnFacts("id", 100, 100), stars, time("kogda", clock=True))
+    assert asks(given, Link(ACCOUNT))
+    assert shaped("surveys", given, {"answered_at": "kogda"})["value"] == "zvezdy"
+    # beside something else, or on no scale, numbers are amounts
+    assert not asks(file(stars, ColumnFacts("kind", 100, 3, words={"a": 90, "b": 5, "c": 5})), Link(ACCOUNT))
+    assert not asks(file(number("uses", 4, 1, 4)), Link(ACCOUNT))
+
+
+def test_the_only_money_of_a_contract_is_what_it_costs():
+    money = ColumnFacts("tarief", 100, 9, number="cast(replace(tarief, '$', '') as double)")
+    given = file(time("start"), time("gone", filled=40), money)
+    assert shaped("subscriptions", given, {"started_at": "start", "ended_at": "gone"})["mrr"] == "tarief"
+    yearly = file(time("start"), time("gone", filled=40), replace(money, name="per jaar"))
+    assert shaped("subscriptions", yearly, {"started_at": "start", "ended_at": "gone"})["arr"] == "per jaar"
 
 
 def test_a_list_of_contracts_has_its_own_ids_first_and_ends():
