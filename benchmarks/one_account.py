@@ -71,7 +71,7 @@ def company(folder: Path, accounts: int) -> Path:
     from staypower import demo, simulate
 
     os.chdir(folder)
-    demo("demo", accounts=1_000)
+    demo(Path("demo"), accounts=1_000)
     if accounts != 1_000:
         simulate(accounts, seed=11).write(folder / "demo" / "data")
     return folder / "demo" / "staypower.yaml"
