@@ -183,7 +183,8 @@ def choose_topics(
         free = np.broadcast_to((levers == "") & (leading is not None), part.shape)
         silent = ranks == _SILENT
         keys = [np.take_along_axis(key, picked, axis=1) for key in (-np.abs(part), free, place, silent)]
-        picked = np.take_along_axis(picked, np.lexsort(keys, axis=1), axis=1)
+        # of equal ones the first topic
+        picked = np.take_along_axis(picked, np.lexsort([picked, *keys], axis=1), axis=1)
         chosen[rows, : picked.shape[1]] = np.where(np.take_along_axis(silent, picked, axis=1), NOTHING, picked)
     return chosen
 

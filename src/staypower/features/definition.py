@@ -179,6 +179,9 @@ class Feature:
             raise UsageError.of(f"`{self.aggregation}` needs a column", self.name, "name the `column` it reads")
         if self.aggregation == "rate_slope" and self.window is None:
             raise UsageError.of("`rate_slope` needs a window", self.name, "give the `window` in days")
+        if self.aggregation == "top_seen_since" and self.until is not None:
+            # it reads rows after the window, and `until` tells what was known at the window's end
+            raise UsageError.of("`top_seen_since` does not go with `until`", self.name, "leave out `until`")
         if self.reaches_back and self.window is None:
             raise UsageError.of("nothing lies before all of history", self.name, "give a `window`, or leave out `reaches_back`")
         if self.window is not None and self.window < 1:

@@ -26,6 +26,11 @@ def feature(**changes) -> Feature:
         ({"aggregation": "sum"}, "`sum` needs a column", "name the `column`"),
         ({"aggregation": "distinct"}, "`distinct` needs a column", "name the `column`"),
         ({"aggregation": "rate_slope"}, "`rate_slope` needs a window", "`window` in days"),
+        (
+            {"aggregation": "top_seen_since", "column": "user_id", "until": "ended_at"},
+            "does not go with `until`",
+            "leave out `until`",
+        ),
         ({"name": "n_0d", "window": 0}, "window too short", "at least 1 day"),
         ({"lever": "suport"}, "unknown lever", "write `support`"),
         ({"direction": 2}, "not a direction", "write 1 (raises the risk)"),
