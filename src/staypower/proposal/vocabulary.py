@@ -98,8 +98,8 @@ def _synonyms() -> Mapping[str, str]:
 def concepts(name: str) -> tuple[str, ...]:
     """Write the words of a name in English, compounds taken apart.
 
-    >>> concepts("einddatum"), concepts("cntr strt dt"), concepts("vertragsende")
-    (('end', 'date'), ('contract', 'start', 'date'), ('contract', 'end'))
+    >>> concepts("kaufdatum"), concepts("cntr strt dt"), concepts("vertragsende")
+    (('order', 'date'), ('contract', 'start', 'date'), ('contract', 'end'))
     """
     return tuple(english for word in name.split() for english in _in_english(word))
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from staypower.checking.row_meaning import doubtful_attributes
 from staypower.config.loading import load_config
+from staypower.errors import UsageError
 from staypower.pipelines.check import check
 from staypower.sources.findings import Finding
 from staypower.sources.reading import read_tables
@@ -215,13 +215,16 @@ def test_words_are_no_numbers():
 
 def test_numbers_with_a_dot_among_decimal_commas_are_named_however_few(tmp_path):
     (tmp_path / "crm.csv").write_text("id;spent\n1;12.50\n2;99.90\n3;7.00\n")
-    for spent, named in (("spent", True), ("cast(replace(spent, '.', ',') as double)", False)):
-        crm = {"source": "crm.csv", "account_id": "id", "spent": spent, "static": ["spent"], "decimal": ","}
-        source = TableSource.model_validate(crm)
-        tables, _ = read_tables({"accounts": [source]}, folder=tmp_path, observed_until="2025-01-01")
-        finding = saying(list(doubtful_attributes(tables["accounts"].data.to_pandas(), {"spent"}, [source])), "numbers written")
-        assert (finding is not None) == named
-    assert tables["accounts"].numbers("spent").tolist() == [12.5, 99.9, 7.0]
+
+    def spent(expression: str):
+        crm = {"source": "crm.csv", "account_id": "id", "spent": expression, "static": ["spent"], "decimal": ","}
+        return read_tables({"accounts": [TableSource.model_validate(crm)]}, folder=tmp_path, observed_until="2025-01-01")[0]
+
+    with pytest.raises(UsageError, match="3 of 3 values") as refused:
+        spent("spent")
+    fix = re.search(r"write `([^`]+)`", refused.value.problems[0].fix)
+    assert fix
+    assert spent(fix[1])["accounts"].numbers("spent").tolist() == [12.5, 99.9, 7.0]
 
 
 @pytest.mark.parametrize("static", ["all", ["town", "country", "plan", "seats"]])

@@ -82,7 +82,8 @@ def test_the_report_page_has_it(evaluation):
 
 def test_what_is_tracked_has_it(evaluation, tmp_path):
     logged = {}
-    run = SimpleNamespace(log_metrics=logged.update, log_text=lambda *_: None, log_artifacts=lambda *_: None)
+    names = ("log_text", "log_artifacts", "log_table")
+    run = SimpleNamespace(log_metrics=logged.update, **{name: lambda *_: None for name in names})
     log_evaluation(run, evaluation, scratch=tmp_path)
     assert logged[NAME] == evaluation.metrics()[NAME]
 
