@@ -106,6 +106,10 @@ def test_what_scoring_needs_is_locked_as_everything_is():
     assert scoring.items() <= everything.items()
     asked = [line for line in (ROOT / "requirements" / "score.in").read_text().splitlines() if not line.startswith("#")]
     assert set(asked) <= scoring.keys()
+    locked = (ROOT / "requirements" / "score.txt").read_text(encoding="utf-8")
+    elsewhere = set(re.findall(r"^([a-z0-9.-]+)==.*sys_platform", locked, re.MULTILINE))
+    page = (ROOT / "docs" / "how-to" / "every-night.md").read_text(encoding="utf-8")
+    assert f"\n{len(scoring.keys() - elsewhere)} packages, where training needs" in page
 
 
 def test_schedules_start_the_script():

@@ -13,6 +13,10 @@ import staypower
 STORED = sorted((Path(__file__).parents[1] / "stored").iterdir())
 
 
+def test_the_version_of_today_is_stored():
+    assert staypower.__version__ in [folder.name for folder in STORED]
+
+
 @pytest.mark.parametrize("release", STORED, ids=lambda folder: folder.name)
 def test_a_stored_company_scores_as_it_did(release: Path, tmp_path: Path) -> None:
     shutil.copytree(release, tmp_path / "company")

@@ -215,16 +215,16 @@ def drift_since_training(
     trained = ModelAge.of(bundle).trained_until
     if not before(np.array([trained]), cutoff).all():
         return None
-    then, usual, asked = cutoffs_to_compare(trained, cutoff, tables.first)
+    then, stretches, asked = cutoffs_to_compare(trained, cutoff, tables.first)
     seen = look_at(asked, bundle, tables, label, folder=folder, threads=threads)
-    return compare_seen(bundle, seen, then, cutoff, usual, segments)
+    return compare_seen(bundle, seen, then, cutoff, stretches, segments)
 
 
 def cutoffs_to_compare(trained: int, cutoff: int, first: int | None) -> tuple[int, list[Stretch], list[int]]:
     """Return the cutoff to compare with, the stretches that show what is usual, and every cutoff to look at."""
     then = reference_for(trained, cutoff)
-    usual = [] if first is None else stretches_before(then, cutoff, first)
-    return then, usual, [then, cutoff, *(at for each in usual for at in (each.first, each.last))]
+    stretches = [] if first is None else stretches_before(then, cutoff, first)
+    return then, stretches, [then, cutoff, *(at for each in stretches for at in (each.first, each.last))]
 
 
 def compare_seen(

@@ -67,7 +67,7 @@ class Tracker:
         store = self.store
         if any(not record.run_id for record in self.versions.records().values()):
             self.mirror()
-        given = {**self._code_version(), **(tags or {})}
+        given = {**self._code_version, **(tags or {})}
         with reachable(store.uri), start_run(store, kind=kind, name=f"{kind} {of}".strip(), tags=given) as run:
             yield run
 
@@ -77,6 +77,7 @@ class Tracker:
         known = record is not None and record.run_id and self._has_run(record.run_id)
         return {"mlflow.parentRunId": record.run_id} if record is not None and known else {}
 
+    @cached_property
     def _code_version(self) -> dict[str, str]:
         """Return the commit of the project that the config lies in; nothing outside a repository."""
         commit = get_git_commit(str(self.root.absolute()))
@@ -159,7 +160,7 @@ class Tracker:
         folder = self.versions.folder / record.version
         bundle = read_bundle(folder, digest=record.digest)
         name = written.name or f"train version {record.version}"
-        with start_run(self.store, kind="train", name=name, tags=self._code_version(), began=written.began) as run:
+        with start_run(self.store, kind="train", name=name, tags=self._code_version, began=written.began) as run:
             # before the metrics: they are the model's, too
             run.log_model(bundle, folder, record.digest, **record.served)
             written.log_to(run)
