@@ -1,4 +1,4 @@
-"""The generated parts of `docs/evaluation.md` and `docs/portfolio.md`: what is measured, and what a model is compared with."""
+"""The generated parts of `docs/evaluation.md`, `portfolio.md` and `actions.md`: metrics, baselines, measures of a playbook."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
+from staypower.actions.playbook import FEATURE_MEASURES, MEASURES
 from staypower.evaluation.baselines import BASELINES
 from staypower.evaluation.measures import METRICS
 from staypower.portfolio.catalogue import FAMILIES
 
-__all__ = ["document_baselines", "document_family", "document_metrics"]
+__all__ = ["document_baselines", "document_family", "document_measures", "document_metrics"]
 
 
 def document_baselines() -> str:
@@ -27,6 +28,12 @@ def document_metrics() -> str:
 def document_family(family: str) -> str:
     """Write every metric of a family of the portfolio."""
     return _metrics(FAMILIES[family])
+
+
+def document_measures() -> str:
+    """Write every measure that a condition of a playbook may use."""
+    rows = [(f"`{name}`", words, "features" if name in FEATURE_MEASURES else "scores") for name, words in MEASURES.items()]
+    return _table(("measure", "meaning", "from"), rows)
 
 
 def _metrics(metrics: Iterable[Any]) -> str:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from documentation.commands import document_commands
 from documentation.features import document_aggregations, document_catalogue, document_combinations
 from documentation.inputs import document_expressions, document_formats, document_keys, document_outputs, document_schemas
-from documentation.metrics import document_baselines, document_family, document_metrics
+from documentation.metrics import document_baselines, document_family, document_measures, document_metrics
 from documentation.names import document_names
 from documentation.settings import document_settings
 from staypower.portfolio.catalogue import FAMILIES
+from staypower.simulation.world import parameter_table
 
 __all__ = ["PARTS", "parts_of", "renew"]
 
@@ -33,6 +34,8 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "settings": document_settings,
         "metrics": document_metrics,
         "baselines": document_baselines,
+        "measures": document_measures,
+        "parameters": parameter_table,
         "names": document_names,
         "commands": document_commands,
         **{f"portfolio_{family}": partial(document_family, family) for family in FAMILIES},
