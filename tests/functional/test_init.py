@@ -42,6 +42,7 @@ def german(folder, rng):
     return {
         ("accounts", "account_id"): "Kundennr",
         ("accounts", "signed_up_at"): "parse_time(\"Kunde seit\", '%d.%m.%Y')",
+        ("accounts", "name"): "Firma",
         ("subscriptions", "account_id"): "Kundennr",
         ("subscriptions", "subscription_id"): "Vertragsnr",
         ("subscriptions", "started_at"): "parse_time(Vertragsbeginn, '%d.%m.%Y')",
@@ -86,6 +87,7 @@ def american(folder, rng):
     return {
         ("accounts", "account_id"): "id",
         ("accounts", "signed_up_at"): "parse_time(\"Signup Date\", '%m/%d/%Y')",
+        ("accounts", "name"): "Org Name",
         ("usage", "account_id"): "org_id",
         ("usage", "at"): "epoch_ms(ts)",
         ("usage", "event"): "event_name",

@@ -34,6 +34,7 @@ _FLAGS = (
 _LETTERS = str.maketrans(
     dict(zip("øØłŁđðæœßþ", ["o", "O", "l", "L", "d", "d", "ae", "oe", "ss", "th"], strict=True)),
 )
+_LIKE_A_NAME = r"[^0-9@_/]*\pL[^0-9@_/]*|\pL.* .*"
 _NEVER = re.compile(r"[^\W\d][^\d]{0,11}|[-/?.]{1,4}|(9999|2999|2099|0000|1900).*|.*[-/.](9999|2999|2099|0000|1900)\b.*")
 
 
@@ -59,6 +60,7 @@ class ColumnFacts:
     last: float | None = None
     emails: bool = False  # whether the values are addresses of people
     clocks: bool = False  # whether the values are times of day without their day
+    names: int = 0  # values that look like names: letters without digits, or several words
     kind: str = "text"  # text, number, time or flag, as the source holds it
 
     @property
@@ -215,14 +217,15 @@ def _look(name: str, source: Mapping[str, Any], opened: OpenSource) -> FileFacts
             f"count(*) FILTER (WHERE regexp_matches({cell}, '^0[0-9]'))",
             f"count(*) FILTER (WHERE regexp_matches({cell}, '^[^@ ]+@[^@ ]+[.][a-zA-Z]+$'))",
             f"count(*) FILTER (WHERE regexp_full_match({cell}, '{CLOCK_ONLY}'))",
+            f"count(*) FILTER (WHERE regexp_full_match({cell}, '{_LIKE_A_NAME}'))",
         ]
     rows, *found = opened.connection.execute(f"SELECT {', '.join(asked)} FROM {opened.relation}").fetchone()
     columns, moments = [], {}
     for place, (column, cell) in enumerate(cells.items()):
-        *counts, emails, clocks = found[9 * place : 9 * place + 9]
+        *counts, emails, clocks, names = found[10 * place : 10 * place + 10]
         facts = ColumnFacts(column, *counts)
         facts = replace(facts, emails=0 < facts.filled * _MOSTLY <= emails, kind=opened.columns[column].kind)
-        facts = replace(facts, clocks=0 < facts.filled == clocks)
+        facts = replace(facts, clocks=0 < facts.filled == clocks, names=names)
         if facts.filled:
             select = f"SELECT {quoted_name(column)} FROM {opened.relation} WHERE {cell} IS NOT NULL"
             asking = Values(opened.connection, column, opened.columns[column].kind, select, decimal)

@@ -259,12 +259,13 @@ def _snapshot(
     """Take one table with a flag for a snapshot of one moment."""
     file = master.file
     alike = [each.name for each in file.columns if each.distinct < 2 or _tells_the_end(each.name, flag)]
-    names = [each.name for each in file.columns if not each.words and not each.number and each is not master.link.column]
-    left = [*alike, *told, *names]
+    columns = tuple(one for one in master.columns if one.column in ("signed_up_at", "name"))
+    mapped = {master.link.column.name, *(one.written for one in columns)}
+    names = [each.name for each in file.columns if not each.words and not each.number]
+    left = [each for each in [*alike, *told, *names] if each not in mapped]
     keys: dict[str, object] = {"static": "all"}
     if left:
         keys["leave_out"] = list(dict.fromkeys(left))
-    columns = tuple(one for one in master.columns if one.column == "signed_up_at")
     snapshot = replace(master, columns=columns, keys=keys)
     notes = [
         f"one snapshot with the flag {flag}: what was written down after a customer left must stand in `leave_out`; "

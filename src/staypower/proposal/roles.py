@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from staypower.proposal.account_names import account_name
 from staypower.proposal.details import finished
 from staypower.proposal.facts import ColumnFacts, FileFacts, words_of
 from staypower.proposal.guesses import Guess, TableGuess, raw
@@ -49,7 +50,7 @@ def guess_table(file: FileFacts, link: Link, until: float | None = None) -> list
     if link.master and is_list_of_contracts(file, link):
         return finished(_fitted("subscriptions", file, link, until))
     if link.master:
-        made = _fitted("accounts", file, link, until)
+        made = _with_name(_fitted("accounts", file, link, until))
         return [replace(made, keys=_attributes(file, link, made)), *_ends_in_accounts(file, link)]
     fits = [_fitted(table, file, link, until) for table in vocabulary().columns if table != "accounts"]
     best = max((made for made in fits if made.value > 0), key=lambda made: made.value, default=None)
@@ -100,6 +101,12 @@ def _fitted(table: str, file: FileFacts, link: Link, until: float | None) -> Tab
         value += _USED
     guesses = tuple(_guess(name, meanings[name], taken[name]) for name in meanings if name in taken)
     return TableGuess(table, file, link, guesses, why=f"named {file.name}" if named else "by its columns", value=value)
+
+
+def _with_name(accounts: TableGuess) -> TableGuess:
+    """Add the column that says how people call an account, where there is one."""
+    name = account_name(accounts.file, accounts.link, [guess.written for guess in accounts.columns])
+    return accounts if name is None else replace(accounts, columns=(*accounts.columns, name))
 
 
 def _likely(table: str, name: str, column: ColumnFacts) -> float:
@@ -198,7 +205,7 @@ def _guess(name: str, meaning: Meaning, found: tuple[float, ColumnFacts]) -> Gue
 
 def _attributes(file: FileFacts, link: Link, made: TableGuess) -> dict[str, object]:
     """List the attributes that are unlikely to change, and those a model can learn from."""
-    used = {guess.written for guess in made.columns if guess.column in ("signed_up_at", "setup_completed_at")}
+    used = {guess.written for guess in made.columns if guess.column in ("signed_up_at", "setup_completed_at", "name")}
     return {"static": [column.name for column in file.columns if _is_stable(column, {link.column.name, *used})]}
 
 

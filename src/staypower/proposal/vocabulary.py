@@ -54,6 +54,8 @@ class Vocabulary:
     may_change: tuple[str, ...]
     tells_the_end: tuple[str, ...]
     rating_of_a_ticket: tuple[str, ...]
+    of_persons: tuple[str, ...]  # columns that only lists of persons have
+    other_account_names: tuple[str, ...]  # names of companies that do not say so
     waits: Mapping[str, tuple[str, ...]]
     units: Mapping[str, str]  # by word, the function that makes a length of time of a number
     instruments: Mapping[str, str]  # by word
@@ -69,6 +71,7 @@ def vocabulary() -> Vocabulary:
     """Return the words that are known."""
     read = yaml.safe_load(files("staypower.proposal").joinpath("vocabulary.yaml").read_text(encoding="utf-8"))
     lists = ("account", "flag_of_churn", "positive", "may_change", "tells_the_end", "rating_of_a_ticket", "audit", "open_words")
+    lists = (*lists, "of_persons", "other_account_names")
     by_word = ("units", "instruments", "payment_status")
     words: dict[str, Any] = {name: _listed(read[name]) for name in lists}
     words |= {
