@@ -8,7 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.cutoffs import DAY
-from staypower.simulation.block import BLANK_TIME, Block, champion_number, champion_user, codes, in_week, times, user_names
+from staypower.simulation.account_names import account_names
+from staypower.simulation.block import (
+    BLANK_TIME,
+    BLOCK,
+    Block,
+    champion_number,
+    champion_user,
+    codes,
+    in_week,
+    times,
+    user_names,
+)
 from staypower.simulation.contracts import ADD_ONS, Contracts, month_number
 from staypower.simulation.world import SEGMENTS, sigmoid
 
@@ -144,9 +155,11 @@ def accounts_table(block: Block) -> pa.Table:
     owner = np.concatenate([champion_user(np.zeros(count, dtype=np.int64)), user])
     order = np.lexsort((valid_from, account))
     account, valid_from, owner = account[order], valid_from[order], owner[order]
+    names = account_names(block.number * BLOCK + everyone, [INDUSTRIES[each] for each in industry], block.seed)
     return pa.table(
         {
             "account_id": codes(account, block.ids),
+            "name": codes(account, names),
             "signed_up_at": times(signed_up[account]),
             "valid_from": times(valid_from),
             "segment": codes(traits.segment[account], SEGMENTS),

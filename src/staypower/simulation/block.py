@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLANK_TIME",
+    "BLOCK",
     "Block",
     "champion_number",
     "champion_user",
@@ -32,6 +33,8 @@ __all__ = [
     "user_names",
 ]
 
+#: Accounts that share one random stream; fixed, so that the rows do not depend on how many are held at a time.
+BLOCK = 256
 BLANK_TIME = int(np.iinfo(np.int64).min)
 _CHAMPION = 1000  # user numbers from here on are champions
 #: How much happens on each weekday, Monday first.

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from staypower.cutoffs import DAY, instant_of, text_of
 from staypower.errors import Problem, UsageError, nearest
 from staypower.simulation.behaviour import accounts_table, advocacy_table, goals_table, usage_table
-from staypower.simulation.block import Block
+from staypower.simulation.block import BLOCK, Block
 from staypower.simulation.contracts import payments_table, sign_contracts, subscriptions_table
 from staypower.simulation.history import live
 from staypower.simulation.tickets_and_surveys import surveys_table, tickets_table
@@ -34,8 +34,6 @@ __all__ = ["Format", "Simulation", "SimulationPlan", "TableFiles", "simulate", "
 
 Format = Literal["parquet", "csv"]
 Silence = Literal["attitude", "features"]
-#: Accounts that share one random stream; fixed, so that the rows do not depend on how many are held at a time.
-BLOCK = 256
 #: Days after an outcome until no end can be undone any more.
 _GRACE = 30
 _LIVE, _TRUTH = 0, 50
