@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
@@ -70,10 +70,9 @@ class Vocabulary:
 def vocabulary() -> Vocabulary:
     """Return the words that are known."""
     read = yaml.safe_load(files("staypower.proposal").joinpath("vocabulary.yaml").read_text(encoding="utf-8"))
-    lists = ("account", "flag_of_churn", "positive", "may_change", "tells_the_end", "rating_of_a_ticket", "audit", "open_words")
-    lists = (*lists, "of_persons", "other_account_names")
+    plain = [name for name, kind in get_type_hints(Vocabulary).items() if kind == tuple[str, ...]]
     by_word = ("units", "instruments", "payment_status")
-    words: dict[str, Any] = {name: _listed(read[name]) for name in lists}
+    words: dict[str, Any] = {name: _listed(read[name]) for name in plain}
     words |= {
         name: {word.replace("_", " "): ours for ours, listed in read[name].items() for word in _listed(listed)}
         for name in by_word
