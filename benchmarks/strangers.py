@@ -598,7 +598,7 @@ def energy(folder: Path, rng: Generator) -> Truth:
     table |= {"Data de cancelamento": np.where(gone, "2025-05-12", ""), "Cancelou": np.where(gone, "Sim", "N\u00e3o")}
     pd.DataFrame(table).to_csv(folder / "clientes_energia.csv", index=False, sep=";", encoding="utf-8-sig")
     accounts = {"source": "clientes_energia.csv", "decimal": ",", "account_id": "ID Cliente", "static": "all"}
-    accounts["leave_out"] = ["Nome", "Data de cancelamento"]
+    accounts |= {"name": "Nome", "leave_out": ["Data de cancelamento"]}
     label = {"kind": "given", "flag": "Cancelou", "positive": "Sim"}
     return {"tables": {"accounts": accounts}, "label": label, "observed_until": "2025-06-30"}
 
