@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from staypower.dataset.all_rows import AllTables
 from staypower.dataset.cutoff_plan import choose_plan, count_rows
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings, SamplingSettings
@@ -28,7 +31,7 @@ from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.progress import Progress, counted
 from staypower.sources.settings import Sources
-from staypower.tables import BucketedTables, Tables, put_together
+from staypower.tables import BucketedTables, Tables, fingerprint, put_together
 from staypower.writing import require_room
 
 # what training holds at its peak for each number of the matrix, measured: see docs/sampling.md
@@ -37,10 +40,22 @@ _BYTES_PER_CELL = 48
 _BYTES_PER_ROW, _BYTES_PER_ACCOUNT = 60, 400
 # what a number takes in a file of features, measured: 1.8
 _BYTES_ON_DISK = 4
+# how many columns to expect before the tables are read
+_EXPECTED = 200
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-def open_sample(
+@dataclass(frozen=True)
+class Drawn:
+    """The tables of the accounts that a model is trained and tested on."""
+
+    tables: Tables
+    sampling: Sampling
+    whole: AllTables | None = None  # what they were drawn from, where trees grow on all of it
+
+
+@contextmanager
+def drawing(
     sources: Sources,
     engine: EngineSettings,
     asked: SamplingSettings,
@@ -50,34 +65,52 @@ def open_sample(
     cache: Path,
     progress: Progress,
     as_of: int | None = None,
-) -> tuple[Tables, Sampling]:
-    """Read the tables of the accounts that a model is trained and tested on.
+    given: Tables | None = None,
+) -> Iterator[Drawn]:
+    """Read the tables of the accounts that a model is trained and tested on, or take them from those that are given.
 
     Tables larger than the memory of which a sample is asked for go to disk in buckets of accounts. One bucket at a time is
-    read, and only the rows of its sampled accounts are kept.
+    read, and only the rows of its sampled accounts are kept. What was drawn from is there within the block.
     """
+    growing = asked.is_on and asked.grow_on == "all"
+    size = {"cutoffs": cutoffs.count, "features": _EXPECTED} if growing else {}
     try:
-        buckets, files = buckets_of(sources, engine)
+        buckets, files = (1, ()) if given is not None else buckets_of(sources, engine, **size)
         load = load_of(files)
     except UsageError:
         # a file is not there: reading names every such problem at once
         load, buckets, files = Load(0, 0), 1, ()
+    name, made_from = (
+        "train-all" if growing else "train",
+        (as_of, sources.tables, sources.observed_until, asked, label, cutoffs),
+    )
     if not asked.is_on or buckets == 1:
-        _require_tables_fit(engine.memory_bytes, load, 1.0, progress)
-        tables, findings = load_tables(sources, progress=progress, as_of=as_of)
-        refuse_errors(findings)
+        tables = _load(sources, engine, load, progress, as_of) if given is None else given
         sampling = resolve_sampling(tables, asked, label, cutoffs)
-        return sampling.of_tables(tables), sampling
-    run = fingerprint_of(files, buckets, as_of, sources.tables, sources.observed_until, asked, label, cutoffs)
-    with working_folder(cache, "train", run) as folder:
+        if not growing or not sampling.is_on:
+            yield Drawn(sampling.of_tables(tables), sampling)
+            return
+        with working_folder(cache, name, fingerprint_of(fingerprint(tables), *made_from)) as folder:
+            yield Drawn(sampling.of_tables(tables), sampling, AllTables(tables, folder, engine))
+        return
+    with working_folder(cache, name, fingerprint_of(files, buckets, *made_from)) as folder:
         opened = open_tables(sources, engine, progress=progress, buckets=buckets, folder=folder / "tables", as_of=as_of)
         sampling = resolve_sampling(opened, asked, label, cutoffs)
         _require_tables_fit(engine.memory_bytes, load, sampling.accounts, progress)
         with progress.step(f"drawing accounts ({sampling})"):
             # one bucket at a time is held as well
-            return put_together(
+            drawn = put_together(
                 [sampling.of_tables(opened.bucket(number)) for number in counted(opened.buckets, len(opened.buckets))]
-            ), sampling
+            )
+        whole = AllTables(opened, folder, engine) if growing and sampling.is_on else None
+        yield Drawn(drawn, sampling, whole)
+
+
+def _load(sources: Sources, engine: EngineSettings, load: Load, progress: Progress, as_of: int | None) -> Tables:
+    _require_tables_fit(engine.memory_bytes, load, 1.0, progress)
+    tables, findings = load_tables(sources, progress=progress, as_of=as_of)
+    refuse_errors(findings)
+    return tables
 
 
 def resolve_sampling(

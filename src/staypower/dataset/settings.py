@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -52,6 +52,11 @@ class SamplingSettings(BaseModel):
         description="Share of the stayers' rows to train on; the odds are corrected for it, and the test keeps all.",
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Another seed draws other accounts and rows.")
+    grow_on: Literal["sample", "all"] = Field(
+        default="sample",
+        description="Rows that the trees of the churn model grow on: the `sample`, or `all` labelled rows, built on disk "
+        "in buckets of accounts. Everything that is chosen, and all other models, are learned from the sample.",
+    )
 
     @model_validator(mode="after")
     def _refuse_both(self) -> SamplingSettings:

@@ -20,10 +20,13 @@ from staypower.models.age import TWIN, ModelAge
 from staypower.models.bundle import Bundle, SealedModel
 from staypower.tables import Table, Tables
 
-__all__ = ["evaluated_by", "require_same_label", "require_what_is_read", "training_accounts"]
+__all__ = ["GROWN_ON", "evaluated_by", "require_same_label", "require_what_is_read", "training_accounts"]
 
 # What a probability is a probability of. Who is left out of the list (too new, notice given) may differ from training.
 _MEANING = ("kind", "horizon", "gap", "grace", "of", "involuntary", "table", "key_events", "activity_window")
+
+GROWN_ON = "grown_on"
+"""In a bundle's metadata, where its trees grew on all labelled rows and not on the sample: how many, of how many accounts."""
 
 
 def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
@@ -98,8 +101,8 @@ def training_accounts(bundle: Bundle, evaluated: SealedModel, tables: Tables, la
     if evaluated is bundle and ModelAge.of(bundle).has_twin:
         learned += ["between", "test"]
     cutoffs = np.unique([instant_of(text) for part in learned for text in plan[part]])
-    # the sample of the model, whatever the settings say now
-    sampling = Sampling.from_dict(bundle.metadata.get("sampling"))
+    # the sample of the model, whatever the settings say now; trees that grew on all rows know every account
+    sampling = Sampling() if GROWN_ON in bundle.metadata else Sampling.from_dict(bundle.metadata.get("sampling"))
     labels = find_labels(sampling.of_tables(tables), label, cutoffs)
     everywhere = np.ones(labels.churned.shape, dtype=np.bool_)
     kept = sampling.keeps(labels.churned, everywhere, labels.population.accounts, cutoffs)

@@ -43,8 +43,8 @@ class VersionRecord:
     split: str = "temporal"  # how it was tested: `temporal`, `grouped` or `snapshot`
     registered_at: str = ""  # ISO time
     metrics: Mapping[str, float] = field(default_factory=dict)
-    # what it was trained and tested on, in words: `learned_from`, `learned_rows`, `tested_at`, `tested_rows`, and
-    # `twin` where another model was evaluated than the one that scores
+    # what it was trained and tested on, in words: `learned_from`, `learned_rows`, `tested_at`, `tested_rows`,
+    # `twin` where another model was evaluated than the one that scores, `grown_on` where its trees know more than the sample
     facts: Mapping[str, str] = field(default_factory=dict)
     unfit: str = ""  # why it cannot be promoted automatically: what its test lacks. Empty when it can
     # when, by whom, why and whether by force it was last promoted: `promoted_at`, `promoted_by`, `promoted_because`,

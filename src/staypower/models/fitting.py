@@ -18,7 +18,7 @@ from staypower.labels.tier_settings import TierSettings, Told
 from staypower.labels.tier_signs import has_answers
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
-from staypower.models.refitting import Refitted, refit, refit_tier
+from staypower.models.refitting import Refitted, grow_on_all, refit, refit_tier
 from staypower.models.secondary import KINDS, fit_horizons, fit_kinds
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.models.silence import Silence, find_silence
@@ -28,6 +28,8 @@ from staypower.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from staypower.dataset.all_rows import AllRows
 
 __all__ = [
     "SecondaryModels",
@@ -45,8 +47,13 @@ _LEAST_OF_A_TIER = 20
 _STEPS_OF_SECONDARY = 0.04
 
 
-def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
-    """Fit the churn classifier on the training and calibration rows of a data set."""
+def fit_classifier(
+    dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None, *, every: AllRows | None = None
+) -> ChurnClassifier:
+    """Fit the churn classifier on the training and calibration rows of a data set, or on some of them.
+
+    Where these were drawn, its trees may grow on `every` row at the same cutoffs.
+    """
     trained = dataset.part("training", "calibration")
     if rows is not None:
         trained = trained.where(rows[trained.index])
@@ -63,6 +70,9 @@ def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.b
     # what is scored may be the very outcome that was learned: no trees that saw it score the account
     keep_folds = plan.split == "snapshot"
     model.fit(trained.X, trained.y, cutoffs=trained.cutoffs, accounts=trained.accounts, keep_folds=keep_folds)
+    if every is not None:
+        there = every.at(np.concatenate([plan.training, plan.calibration]))
+        model = grow_on_all(model, trained, there, kept=dataset.stayers_kept("training", "calibration"))
     # the sample left out stayers, so all odds are too high by the share kept where the calibration map was fitted
     temporal = model.split_.startswith("temporal")
     kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
@@ -74,7 +84,7 @@ def rows_to_score(dataset: Dataset, settings: ModelSettings) -> Dataset:
     return dataset.for_scoring() if settings.refit == "all" else dataset
 
 
-def fit_to_score(dataset: Dataset, twin: ChurnClassifier, settings: ModelSettings) -> Refitted:
+def fit_to_score(dataset: Dataset, twin: ChurnClassifier, settings: ModelSettings, *, every: AllRows | None = None) -> Refitted:
     """Grow the model that scores, on all labelled cutoffs; the twin that was evaluated itself where the settings say so."""
     blind = dataset.plan.split == "snapshot" and not twin.folds_  # no trees could score an account that they do not know
     if settings.refit != "all" or blind:
@@ -85,6 +95,8 @@ def fit_to_score(dataset: Dataset, twin: ChurnClassifier, settings: ModelSetting
         whole.part("training", "calibration"),
         dataset.plan.test,
         rows_per_account=len(trained) / trained.distinct_accounts,
+        every=every,
+        kept=whole.stayers_kept("training", "calibration"),
     )
 
 

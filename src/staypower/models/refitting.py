@@ -7,10 +7,11 @@ of them) score that half, and the map moves as `follow_level` says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,13 @@ from staypower.hashing import folds_of
 from staypower.models.bundle import SealedModel, fold_models, score_by_fold
 from staypower.models.calibration import follow_level
 from staypower.models.churn import ChurnClassifier
+from staypower.models.growing import Mould, RowsInOrder
+from staypower.models.shapley_values import mean_sizes
 from staypower.models.side_by_side import side_by_side
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.training_rows import TrainingRows, ordered_rows
 from staypower.models.trees import Grower, Grown, booster_of, portable_text
+from staypower.results.numbers import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,11 +34,13 @@ if TYPE_CHECKING:
     from staypower.dataset.building import DatasetRows
     from staypower.models.calibration import CalibrationMap
 
-__all__ = ["Refitted", "refit", "refit_tier"]
+__all__ = ["Refitted", "grow_on_all", "refit", "refit_tier"]
 
 Floats = NDArray[np.float64]
 
 _HALVES = 2
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,30 +59,89 @@ class Refitted:
         return self.model.calibration_.apply(raw)
 
 
-def refit(twin: ChurnClassifier, rows: DatasetRows, latest: NDArray[np.int64], *, rows_per_account: float) -> Refitted:
+def refit(
+    twin: ChurnClassifier,
+    rows: DatasetRows,
+    latest: NDArray[np.int64],
+    *,
+    rows_per_account: float,
+    every: RowsInOrder | None = None,
+    kept: float = 1.0,
+) -> Refitted:
     """Grow the churn model on rows of all labelled cutoffs, its level right at the `latest`.
 
     The twin had so many rows per account: a leaf holds as many accounts as there, and so as many more rows as there are.
+    Where the rows were drawn, with the share `kept` of the stayers', the trees that score grow on `every` row.
+    """
+    trees = twin.best_iteration_
+    if every is None:
+        model, parts, grown = _with_level(twin, rows, latest, partial(Grower.grow, trees=trees), rows_per_account)
+    else:
+        model, parts, mould = _with_level(twin, rows, latest, Mould.of, rows_per_account)
+        grown = _of_all(mould, every, twin, rows_per_account=rows_per_account, kept=kept)
+    return Refitted(_with_trees(model, grown, trees), parts)
+
+
+def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: RowsInOrder, *, kept: float) -> ChurnClassifier:
+    """Give a model that was fitted to drawn rows trees of every row: as many, of the same shape, from the same margin.
+
+    Number, shape, margin and calibration stay those of the rows that were drawn, with the share `kept` of the stayers'.
     """
     assert twin._grower is not None
-    features, trees, count = twin._features(rows.X), twin.best_iteration_, len(twin.folds_) or _HALVES
-    number = folds_of([str(account) for account in rows.accounts], count)
-    known = ordered_rows(features, rows.y, rows.weights, accounts=rows.accounts, cutoffs=rows.cutoffs, folds=number)
-    plain, grower = replace(known, weights=None), _of_as_many_accounts(twin._grower, known, rows_per_account)
-    # the trees of a snapshot's folds score, too; halves only find the level
-    held = grower if twin.folds_ else grower.hastened()
-    jobs = [partial(grower.shared(2).grow, plain, trees=trees)]
-    jobs += _parts(held.shared(2), plain, count, held.trees_for(trees, of=grower))
-    grown, *halves = side_by_side(jobs, threads=grower.threads)
-    model = copy(twin)
+    rows_per_account = len(rows) / rows.distinct_accounts
+    grown = _of_all(Mould.of(twin._grower, _ordered(twin, rows)), every, twin, rows_per_account=rows_per_account, kept=kept)
+    model = _with_trees(copy(twin), grown, twin.best_iteration_)
+    if model.margin_ is not None:
+        model.sizes_ = mean_sizes(model.model_text_, model.margin_, model._features(rows.X))
+    model.split_ += f"; these trees then grown on {plural(len(every), 'row')} of {plural(every.accounts, 'account')}"
+    return model
+
+
+def _of_all(mould: Mould, every: RowsInOrder, twin: ChurnClassifier, *, rows_per_account: float, kept: float) -> Grown:
+    """Grow as many trees as the twin has on every row, a leaf holding as many accounts."""
+    assert twin._grower is not None
+    grower = _of_as_many_accounts(twin._grower, len(every) / every.accounts / rows_per_account)
+    return replace(mould, grower=grower).grow(every, trees=twin.best_iteration_, kept=kept)
+
+
+def _with_trees(model: ChurnClassifier, grown: Grown, trees: int) -> ChurnClassifier:
     model.model_text_ = portable_text(grown.booster, trees=trees)
     model.booster_, model.margin_ = booster_of(model.model_text_), grown.margin
+    return model
+
+
+def _with_level(
+    twin: ChurnClassifier,
+    rows: DatasetRows,
+    latest: NDArray[np.int64],
+    first: Callable[[Grower, TrainingRows], Made],
+    rows_per_account: float,
+) -> tuple[ChurnClassifier, tuple[SealedModel, ...], Made]:
+    """Find the level of trees on some rows with trees that lack a part of them; beside that, do something `first` with all."""
+    assert twin._grower is not None
+    trees, count = twin.best_iteration_, len(twin.folds_) or _HALVES
+    known = _ordered(twin, rows, folds=count)
+    plain, more = replace(known, weights=None), len(known) / len(np.unique(known.accounts)) / rows_per_account
+    grower = _of_as_many_accounts(twin._grower, more)
+    # the trees of a snapshot's folds score, too; halves only find the level
+    held = grower if twin.folds_ else grower.hastened()
+    parts = _parts(held.shared(2), plain, count, held.trees_for(trees, of=grower))
+    jobs: list[Callable[[], Any]] = [partial(first, grower.shared(2), plain), *parts]
+    made, *halves = side_by_side(jobs, threads=grower.threads)
+    model = copy(twin)
     sealed = [(portable_text(each.booster, trees=each.booster.num_trees()), each.margin) for each in halves]
-    parts = fold_models(sealed, twin._names())
-    model.folds_ = parts if twin.folds_ else ()
-    if parts:
-        model.calibration_ = _levelled(model, parts, known, latest)
-    return Refitted(model, parts)
+    found = fold_models(sealed, twin._names())
+    model.folds_ = found if twin.folds_ else ()
+    if found:
+        model.calibration_ = _levelled(model, found, known, latest)
+    return model, found, made
+
+
+def _ordered(twin: ChurnClassifier, rows: DatasetRows, *, folds: int = 0) -> TrainingRows:
+    """Return rows as the twin's `fit` had them; where folds are asked for, with their weights and the fold of each account."""
+    number = folds_of([str(account) for account in rows.accounts], folds) if folds else None
+    weights = rows.weights if folds else None
+    return ordered_rows(twin._features(rows.X), rows.y, weights, accounts=rows.accounts, cutoffs=rows.cutoffs, folds=number)
 
 
 def refit_tier(
@@ -89,7 +154,8 @@ def refit_tier(
     for step, (grower, trees) in enumerate(zip(twin._growers, twin.best_iterations_, strict=True)):
         assert grower is not None
         above = replace(known, labels=(known.labels > step).astype(np.int8))
-        each = _of_as_many_accounts(grower, above, rows_per_account).shared(len(twin._growers))
+        more = len(above) / len(np.unique(above.accounts)) / rows_per_account
+        each = _of_as_many_accounts(grower, more).shared(len(twin._growers))
         jobs.append(partial(each.grow, above, trees=trees))
     grown = side_by_side(jobs, threads=grower.threads if grower else 0)
     counts = zip(grown, twin.best_iterations_, strict=True)
@@ -98,8 +164,8 @@ def refit_tier(
     return model
 
 
-def _of_as_many_accounts(grower: Grower, rows: TrainingRows, rows_per_account: float) -> Grower:
-    more = len(rows) / len(np.unique(rows.accounts)) / rows_per_account
+def _of_as_many_accounts(grower: Grower, more: float) -> Grower:
+    """Return what asks for as many accounts in a leaf where each has so many times the rows."""
     least = max(1, round(grower.shape.min_child_samples * more))
     return replace(grower, shape=grower.shape.model_copy(update={"min_child_samples": least}))
 

@@ -81,23 +81,27 @@ class Grower:
 
     def grow(self, rows: TrainingRows, *, trees: int) -> Grown:
         """Grow a set number of trees on all rows."""
+        margin = self.margin_of(rows)
+        return Grown(self.train(self._dataset(rows, margin), size=rows.inputs.size, trees=trees), margin)
+
+    def train(self, data: lightgbm.Dataset, *, size: int, trees: int) -> lightgbm.Booster:
+        """Grow a set number of trees on a data set of LightGBM with so many values."""
         import lightgbm  # it brings scikit-learn with it, which scoring does not need
 
-        margin = self._margin(rows)
-        return Grown(lightgbm.train(self._parameters(rows), self._dataset(rows, margin), trees), margin)
+        return lightgbm.train(self._parameters(size), data, trees)
 
     def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[Grown, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
         import lightgbm
 
-        margin = self._margin(rows)
+        margin = self.margin_of(rows)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
             lightgbm.early_stopping(self.patience, verbose=False),
             lightgbm.record_evaluation(seen),
         ]
         booster = lightgbm.train(
-            self._parameters(rows),
+            self._parameters(rows.inputs.size),
             self._dataset(rows, margin),
             self.max_trees,
             valid_sets=[self._dataset(held, margin)],
@@ -106,15 +110,19 @@ class Grower:
         )
         return Grown(booster, margin), np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
 
-    def _margin(self, rows: TrainingRows) -> LinearMargin | None:
+    def margin_of(self, rows: TrainingRows) -> LinearMargin | None:
+        """Fit the margin that trees on these rows start from; None where they start from nothing."""
         return None if self.margin is None else fit_margin(rows, self.categorical, strength=self.margin)
 
     def _dataset(self, rows: TrainingRows, margin: LinearMargin | None) -> lightgbm.Dataset:
         start = None if margin is None else margin.raw(rows.features)
-        categorical, parameters = self.categorical, self._parameters(rows)
-        return rows.inputs.dataset(rows.labels, rows.weights, start, categorical=categorical, parameters=parameters)
+        return rows.inputs.dataset(rows.labels, rows.weights, start, **self.dataset_options(rows.inputs.size))
 
-    def _parameters(self, rows: TrainingRows) -> dict[str, Any]:
+    def dataset_options(self, size: int) -> dict[str, Any]:
+        """Return what a data set of so many values is made with."""
+        return {"categorical": self.categorical, "parameters": self._parameters(size)}
+
+    def _parameters(self, size: int) -> dict[str, Any]:
         shape = self.shape
         return {
             "objective": "binary",
@@ -129,7 +137,7 @@ class Grower:
             "bagging_freq": 1,
             "feature_pre_filter": False,
             "seed": self.seed,
-            "num_threads": 1 if rows.inputs.size < _WORTH_SHARING else self.threads,
+            "num_threads": 1 if size < _WORTH_SHARING else self.threads,
             # Column-wise histograms are what makes the trees independent of the number of threads; row-wise ones do not.
             "deterministic": True,
             "force_col_wise": True,

@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING
 
 from staypower import __version__
 from staypower.checking.checks import suspected_leaks
+from staypower.dataset.all_rows import AllRows, AllTables
 from staypower.dataset.building import Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
-from staypower.dataset.sampled_tables import announcer
-from staypower.dataset.sampling import Sampling
+from staypower.dataset.sampled_tables import Drawn, announcer
+from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.result import Evaluation
 from staypower.evaluation.tier import TierEvaluation, evaluate_tier_test
 from staypower.explanation.learned import find_leaver_reasons
 from staypower.gate.facts import GATE, find_facts, find_missing
 from staypower.models.age import ModelAge
+from staypower.models.agreement import GROWN_ON
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
 from staypower.pipelines.preparing import facts_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
+from staypower.results.numbers import plural
 from staypower.scoring.sealing import seal
 from staypower.sources.findings import Finding
-from staypower.tables import Tables, fingerprint
+from staypower.tables import fingerprint
 
 if TYPE_CHECKING:
     from staypower.config.settings import Settings
@@ -51,11 +54,12 @@ class Fitted:
     tier: TierEvaluation | None
     notes: tuple[str, ...]
     suspicions: tuple[str, ...]
+    grown_on: str = ""  # how many rows the trees that score grew on, where that is more than a sample
 
 
-def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: Path, progress: Progress) -> Fitted:
+def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progress) -> Fitted:
     """Build features and labels, fit, and evaluate on later cutoffs; matrices are kept in the folder `cache`."""
-    data = fingerprint(tables)
+    tables, sampling, data = drawn.tables, drawn.sampling, fingerprint(drawn.tables)
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,
@@ -70,8 +74,9 @@ def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: 
             announce=announcer(settings.engine.memory_bytes, progress, cache),
             between=settings.model.refit == "all",
         )
+    every = None if drawn.whole is None else _all_rows(drawn.whole, dataset, settings, progress)
     with progress.step("fitting"):
-        twin = fit_classifier(dataset, settings.model)
+        twin = fit_classifier(dataset, settings.model, every=every)
     with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
         evaluation = evaluate_model(
             dataset,
@@ -86,7 +91,7 @@ def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: 
         evaluation = replace(evaluation, importance=importance)
     learned_from = rows_to_score(dataset, settings.model)
     with progress.step("fitting the model that scores, on all labelled cutoffs"):
-        scoring = fit_to_score(dataset, twin, settings.model)
+        scoring = fit_to_score(dataset, twin, settings.model, every=every)
     with progress.step("fitting kinds, horizons and tier"):
         secondary = fit_secondary_models(
             dataset,
@@ -126,8 +131,23 @@ def fit_model(settings: Settings, tables: Tables, sampling: Sampling, *, cache: 
         gate = find_facts(tables, settings.label, find_missing(everyday.X, everyday.cutoffs))
     reasons = {"leavers": None if leavers is None else leavers.to_dict()}
     learned = {**bundle.learned, "reasons": reasons, GATE: gate.to_dict()}
-    bundle = replace(bundle, secondary={**bundle.secondary, **secondary.models}, card=card, learned=learned)
-    return Fitted(bundle, data, dataset, learned_from, twin, evaluation, tier, notes, suspicions)
+    grown_on = "" if every is None else f"{plural(len(every), 'row')} of {plural(every.accounts, 'account')}"
+    metadata = {**bundle.metadata, **({GROWN_ON: grown_on} if grown_on else {})}
+    secondaries = {**bundle.secondary, **secondary.models}
+    bundle = replace(bundle, secondary=secondaries, card=card, learned=learned, metadata=metadata)
+    return Fitted(bundle, data, dataset, learned_from, twin, evaluation, tier, notes, suspicions, grown_on)
+
+
+def _all_rows(whole: AllTables, dataset: Dataset, settings: Settings, progress: Progress) -> AllRows:
+    """Build every labelled row of what a sample was drawn from."""
+    fix = "leave `sampling.grow_on` out: the trees then grow on the sample"
+    if dataset.plan.split == "snapshot":
+        raise UsageError.of("trees cannot grow on all rows", "a snapshot, which is scored by the trees of its folds", fix)
+    if settings.model.refit == "none":
+        fix = f"{fix}; or choose `model.refit: all`"
+        raise UsageError.of("trees cannot grow on all rows", "model.refit: none, which keeps trees of the earlier cutoffs", fix)
+    with progress.step("building the rows of all accounts"):
+        return whole.rows_like(dataset, settings.label)
 
 
 def _suspicions(evaluation: Evaluation, leaks: Iterable[Finding]) -> tuple[str, ...]:

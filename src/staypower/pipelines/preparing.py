@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from staypower.addresses import shown_address
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.building import DatasetRows
-from staypower.dataset.sampled_tables import open_sample, resolve_sampling
+from staypower.dataset.sampled_tables import Drawn, drawing
 from staypower.dataset.sampling import Sampling
 from staypower.engines.opening import Opened
 from staypower.errors import Problem, UsageError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from staypower.tracking.tracker import Tracker
 
 __all__ = [
+    "drawing_to_train",
     "engine_of_cluster",
     "facts_of",
     "log_written",
@@ -55,10 +57,15 @@ def open_to_train(
     settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
 ) -> tuple[Tables, Sampling]:
     """Read the tables of the accounts that a model is trained and tested on, or sample those that are in memory."""
-    if tables is not None:
-        sampling = resolve_sampling(tables, settings.sampling, settings.label, settings.cutoffs)
-        return sampling.of_tables(tables), sampling
-    return open_sample(
+    with drawing_to_train(settings, progress=progress, as_of=as_of, tables=tables) as drawn:
+        return drawn.tables, drawn.sampling
+
+
+def drawing_to_train(
+    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
+) -> AbstractContextManager[Drawn]:
+    """Do the same, and hold what they were drawn from within the block where trees grow on all of it."""
+    return drawing(
         settings.sources,
         settings.engine,
         settings.sampling,
@@ -67,6 +74,7 @@ def open_to_train(
         cache=settings.output_folder / "cache",
         progress=progress,
         as_of=as_of,
+        given=tables,
     )
 
 

@@ -32,7 +32,7 @@ from staypower.pipelines.arguments import (
 )
 from staypower.pipelines.fitting import Fitted, fit_model
 from staypower.pipelines.models import compare_versions, said_of_tracking
-from staypower.pipelines.preparing import open_to_train, require_places, scoring_options, tracker_of
+from staypower.pipelines.preparing import drawing_to_train, require_places, scoring_options, tracker_of
 from staypower.progress import Progress
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Heading, Items, Result, Verbatim
@@ -74,6 +74,8 @@ class TrainResult(Result):
         Signs of a leak: what `check` suspects, or a ranking too good to be true. Said before anything else.
     tracking : tuple of str
         What the tracking store lacked and was given, or why the version waits to be logged.
+    grown_on : str
+        How many rows of how many accounts the trees that score grew on, with `sampling.grow_on: all`; else empty.
     """
 
     evaluation: Evaluation
@@ -87,6 +89,7 @@ class TrainResult(Result):
     comparison: Comparison | None = None
     suspicions: tuple[str, ...] = ()
     tracking: tuple[str, ...] = ()
+    grown_on: str = ""
 
     def blocks(self) -> list[Block]:
         """Return the evaluation, what the model was trained on, and where it is."""
@@ -116,6 +119,7 @@ class TrainResult(Result):
             f"Split: {plan.words}",
             f"Trained on {size}, {when}, {plural(len(self.dataset.catalogue.names), 'feature')}",
             *([f"Sample: {self.dataset.sampling}"] if self.dataset.sampling.is_on else []),
+            *([f"Trees grown on all rows: {self.grown_on}"] if self.grown_on else []),
             *([f"Not used: {', '.join(unused[:3])}{more} ({SAME_FOR_ALL})"] if unused else []),
             f"Fit: {self.how}",
             "; ".join(part for part in (f"The model that scores: {age}", age.newest) if part),
@@ -148,6 +152,7 @@ class TrainResult(Result):
             "tracking": list(self.tracking),
             "split": self.dataset.plan.to_dict(),
             "sampling": self.dataset.sampling.to_dict(),
+            "grown_on": self.grown_on or None,
             "population": self.dataset.labels.frame().to_dict("records"),
             "features": list(self.dataset.catalogue.names),
             "left_out": dict(self.dataset.catalogue.left_out),
@@ -188,13 +193,13 @@ def train(
     settings, progress, began = settings_from(settings), progress_from(progress), now_milliseconds()
     until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
     require_places(settings, models=True)
-    tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=tables)
     tracker, against = tracker_of(settings), None
-    try:
-        tracker.probe()
-    except UsageError as error:  # the model does not depend on it
-        progress.say(f"  the run will wait to be logged: {error.problems[0]}")
-    fitted = fit_model(settings, tables, sampling, cache=settings.output_folder / "cache", progress=progress)
+    with drawing_to_train(settings, progress=progress, as_of=until, tables=tables) as drawn:
+        try:
+            tracker.probe()
+        except UsageError as error:  # the model does not depend on it
+            progress.say(f"  the run will wait to be logged: {error.problems[0]}")
+        fitted = fit_model(settings, drawn, cache=settings.output_folder / "cache", progress=progress)
     bundle, dataset, evaluation = fitted.bundle, fitted.dataset, fitted.evaluation
     versions = tracker.versions
     # nothing that follows is lost when the tracking store cannot be reached: the model is sealed first, and logged at last
@@ -213,7 +218,7 @@ def train(
             tracker.keep(registered.version, run)
         if now is not None:
             with progress.step("comparing with the champion"):
-                against = compare_versions(settings, tables, registered.version, now.version, data=fitted.data)
+                against = compare_versions(settings, drawn.tables, registered.version, now.version, data=fitted.data)
             log_comparison(run, against)
             tracker.keep(registered.version, run)
     with progress.step("logging the run and the model"):
@@ -223,6 +228,7 @@ def train(
         *(evaluation, dataset, bundle, registered, run_id, fitted.twin.split_, fitted.notes, fitted.tier, against),
         suspicions=fitted.suspicions,
         tracking=tracking,
+        grown_on=fitted.grown_on,
     )
 
 
@@ -251,6 +257,7 @@ def _register(
         "learned_from": f"{text_of(int(plan.all[0]))} to {text_of(fitted.learned_from.plan.trained_until)}",
         **({"twin": str(age)} if age.has_twin else {}),
         "learned_rows": f"{plural(len(training), 'row')} of {plural(training.distinct_accounts, 'account')}",
+        **({"grown_on": fitted.grown_on} if fitted.grown_on else {}),
         "tested_at": " to ".join(dict.fromkeys(text_of(int(plan.test[at])) for at in (0, -1))),
         "tested_rows": f"{plural(len(test), 'row')} of {plural(test.distinct_accounts, 'account')}",
     }

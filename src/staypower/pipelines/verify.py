@@ -25,7 +25,7 @@ from staypower.pipelines.arguments import (
     tables_from,
 )
 from staypower.pipelines.fitting import fit_model
-from staypower.pipelines.preparing import open_to_train
+from staypower.pipelines.preparing import drawing_to_train
 from staypower.progress import Progress
 from staypower.results.numbers import plural
 from staypower.results.result import Block, Items, Result
@@ -136,9 +136,11 @@ def verify(
     record = versions.record_of(model_from(version) or "")
     sealed = read_bundle(versions.folder / record.version, digest=record.digest)
     given = tables_from(settings, tables, progress)
-    tables, sampling = open_to_train(settings, progress=progress, as_of=until, tables=given)
-    with tempfile.TemporaryDirectory() as scratch:  # a matrix that was kept is not made again
-        made = fit_model(settings, tables, sampling, cache=Path(scratch), progress=progress).bundle
+    with (
+        drawing_to_train(settings, progress=progress, as_of=until, tables=given) as drawn,
+        tempfile.TemporaryDirectory() as scratch,  # a matrix that was kept is not made again
+    ):
+        made = fit_model(settings, drawn, cache=Path(scratch), progress=progress).bundle
     found = tuple(differences_of(sealed, made))
     return Verification(settings.name, record.version, record.digest, made.digest, found, _causes(sealed, made))
 
