@@ -33,14 +33,14 @@ from staypower.models.fitting import fit_classifier, fit_to_score
 from staypower.tables import Tables
 
 Floats = NDArray[np.float64]
-_SIMULATOR = """
+SIMULATOR = """
 name: simulator
 observed_until: 2025-06-30
 tables: {accounts: {source: accounts, static: [segment, region]}, usage: {source: usage}, tickets: {source: tickets},
   surveys: {source: surveys}, subscriptions: {source: subscriptions}, payments: {source: payments}}
 label: {kind: contractual, involuntary: [payment, card]}
 """
-_LAST = "2025-07-01"
+LAST = "2025-07-01"
 
 
 def company(kind: str, accounts: int, seed: int) -> tuple[Settings, Tables, int, dict[str, float]]:
@@ -52,12 +52,12 @@ def company(kind: str, accounts: int, seed: int) -> tuple[Settings, Tables, int,
             truth = dict(zip(made.truth["account_id"].astype(str), made.truth["churn_probability"], strict=True))
             return settings, read_tables(settings), instant_of(str(END.date())), truth
         config = Path(folder) / "config.yaml"
-        config.write_text(_SIMULATOR)
+        config.write_text(SIMULATOR)
         settings = load_config(config)
-        world = simulate(accounts, months=30, seed=seed, cutoffs=[_LAST], copies=96)
+        world = simulate(accounts, months=30, seed=seed, cutoffs=[LAST], copies=96)
         tables = read_tables(settings, {name: world.tables[name] for name in settings.tables})
         truth = dict(zip(world.truth["account_id"].astype(str), world.truth["churn_probability"], strict=True))
-        return settings, tables, instant_of(_LAST), truth
+        return settings, tables, instant_of(LAST), truth
 
 
 def measure(kind: str, accounts: int, seed: int) -> list[dict[str, Any]]:

@@ -139,8 +139,8 @@ def announcer(memory: int, progress: Progress, cache: Path) -> Callable[[int, in
         need, allowed = rows * features * _BYTES_PER_CELL, memory
         if need <= allowed:
             return
-        fit = _down(allowed // (features * _BYTES_PER_CELL))
-        _too_much(f"{rows:,} rows of {features} features", need, allowed, f"`sampling: {{rows: {fit}}}`", progress)
+        fit = f"`sampling: {{rows: {_down(allowed // (features * _BYTES_PER_CELL))}}}` (with `grow_on: all` trees grow on all)"
+        _too_much(f"{rows:,} rows of {features} features", need, allowed, fit, progress)
 
     return announce
 

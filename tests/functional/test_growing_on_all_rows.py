@@ -1,0 +1,92 @@
+"""`staypower train` with `sampling.grow_on: all`: killed between two buckets, it goes on with the first that is missing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from command_line import run
+
+from staypower.config.loading import load_config
+from staypower.dataset import all_rows
+from staypower.dataset.building import build_dataset
+from staypower.engines.opening import load_tables
+from staypower.errors import UsageError
+from staypower.models.agreement import training_accounts
+from staypower.models.bundle import read_bundle
+from staypower.pipelines.fitting import _all_rows
+from staypower.progress import Progress
+
+SAMPLE = ("sampling.accounts=0.6", "sampling.negatives=0.5", "sampling.grow_on=all", "engine.buckets=4", "engine.threads=1")
+# a shape that is given is the only one that is tried
+FAST = ("model.max_trees=30", "model.num_leaves=6", "model.learning_rate=0.1", "model.threads=1", "evaluation.bootstrap=20")
+LESS = ("horizons.days=[]", "cutoffs.count=14")
+QUIET = Progress(quiet=True)
+
+
+class Killed(BaseException):
+    """What no code of ours catches."""
+
+
+@pytest.fixture
+def words(tmp_path):
+    own = (f"tracking.folder={tmp_path}/mlruns", f"output.folder={tmp_path}/out", f"models_folder={tmp_path}/models")
+    return [word for each in (*own, *FAST, *LESS, *SAMPLE) for word in ("--set", each)]
+
+
+def parts_in(place: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (place / "out" / "cache").glob("train-all-run-*/rows-*/part-*")}
+
+
+def test_a_killed_training_goes_on_with_the_first_bucket_that_is_missing(company, words, tmp_path, monkeypatch):
+    built, build = [], all_rows.MatrixRows.__call__
+
+    def counted(self, tables):
+        if len(built) == 2:
+            raise Killed
+        built.append(len(tables["accounts"]))
+        return build(self, tables)
+
+    monkeypatch.setattr(all_rows.MatrixRows, "__call__", counted)
+    call = ("train", "-c", str(company.config), "--quiet", "--json", *words)
+    with pytest.raises(Killed):
+        run(*call)
+    finished = parts_in(tmp_path)
+    assert sorted(finished) == ["part-00000.parquet", "part-00001.parquet"]
+    built[:] = [0, 0, 0]
+    counts, seen = all_rows.AllRows.__len__, []
+
+    def count(self):
+        seen.append(parts_in(tmp_path))
+        return counts(self)
+
+    monkeypatch.setattr(all_rows.AllRows, "__len__", count)
+    code, out, err = run(*call)
+    assert code == 0, err
+    assert len(built) == 5, "two buckets were missing"
+    assert len(seen[0]) == 4
+    assert seen[0].items() > finished.items(), "the others stayed as they were"
+    assert not list((tmp_path / "out" / "cache").glob("*-run-*")), "nothing unfinished is left"
+
+    told, settings = json.loads(out), load_config(company.config, words[1::2])
+    tables = load_tables(settings.sources, progress=QUIET)[0]
+    whole = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs, between=True)
+    every = whole.for_scoring().part("training", "calibration")
+    assert told["grown_on"] == f"{len(every):,} rows of {every.distinct_accounts:,} accounts"
+    bundle = read_bundle(Path(told["bundle"]), digest=told["digest"])
+    assert bundle.metadata["grown_on"] == told["grown_on"]
+    assert training_accounts(bundle, bundle, tables, settings.label) == set(every.accounts)
+    # the level of the probabilities is that of all rows, half of whose stayers the calibration never saw
+    found = bundle.predict(every.X.reindex(columns=list(bundle.feature_names)), every.accounts)
+    assert found.mean() == pytest.approx(every.y.mean(), rel=0.15)
+
+
+def test_what_cannot_grow_on_all_rows_is_refused_with_a_fix():
+    for refit, split, said in (("none", "temporal", "model.refit: none"), ("all", "snapshot", "a snapshot")):
+        settings = SimpleNamespace(model=SimpleNamespace(refit=refit))
+        dataset = SimpleNamespace(plan=SimpleNamespace(split=split))
+        with pytest.raises(UsageError, match=said) as refused:
+            _all_rows(None, dataset, settings, QUIET)
+        assert "leave `sampling.grow_on` out" in refused.value.problems[0].fix
