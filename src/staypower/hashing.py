@@ -48,7 +48,7 @@ def numbers_of_texts(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return found
 
 
-_OF_FOLDS = 0x3C79AC492BA7B653
+_OF_FOLDS, _OF_BUCKETS = 0x3C79AC492BA7B653, 0x1C69B3F74AC4AE35
 
 
 def folds_of(accounts: Sequence[str], folds: int) -> NDArray[np.int64]:
@@ -59,9 +59,22 @@ def folds_of(accounts: Sequence[str], folds: int) -> NDArray[np.int64]:
     >>> folds_of(["a", "b", "c", "d"], 5).tolist()
     [3, 3, 1, 2]
     """
-    numbers = numbers_of_texts(pa.chunked_array([pa.array(accounts, pa.string())]))
-    mix_in(numbers, np.full(len(numbers), _OF_FOLDS))
-    return numbers % folds
+    return _spread(pa.chunked_array([pa.array(accounts, pa.string())]), _OF_FOLDS, folds)
+
+
+def buckets_of(accounts: pa.ChunkedArray, buckets: int) -> NDArray[np.int64]:
+    """Return the bucket of each account, from 0: it depends on the id alone.
+
+    >>> buckets_of(pa.chunked_array([["a", "b", "c", "a"]]), 8).tolist()
+    [6, 2, 6, 6]
+    """
+    return _spread(accounts, _OF_BUCKETS, buckets)
+
+
+def _spread(accounts: pa.ChunkedArray, seed: int, count: int) -> NDArray[np.int64]:
+    numbers = numbers_of_texts(accounts)
+    mix_in(numbers, np.full(len(numbers), seed))
+    return numbers % count
 
 
 def text_buffers(texts: pa.Array) -> tuple[NDArray[Any], NDArray[np.uint8]]:

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from staypower.errors import UsageError
+from staypower.hashing import buckets_of
 from staypower.sources.values import quoted_name, quoted_text
 from staypower.sources.working_database import working_database
 from staypower.tables import BucketedTables, Table, Tables
@@ -207,11 +207,8 @@ def _split(tables: Tables, count: int) -> Iterator[Callable[[], Tables]]:
 
 def _bucket_of(table: Table, count: int) -> np.ndarray:
     encoded = table.data.column("account_id").combine_chunks().dictionary_encode()
-    hashed = pd.util.hash_array(np.asarray(encoded.dictionary.to_numpy(zero_copy_only=False), dtype=object))
-    if not len(hashed):
-        return np.zeros(0, dtype=np.int64)
-    bucket: np.ndarray = (hashed % np.uint64(count)).astype(np.int64)[np.asarray(encoded.indices)]
-    return bucket
+    found: np.ndarray = buckets_of(pa.chunked_array([encoded.dictionary]), count)[np.asarray(encoded.indices)]
+    return found
 
 
 def _take(tables: Tables, rows: dict[str, np.ndarray]) -> Tables:

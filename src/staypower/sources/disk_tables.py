@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,22 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from staypower.cutoffs import MISSING
+from staypower.hashing import buckets_of
 from staypower.schemas import SCHEMAS, Kind
 from staypower.sources.alike_ids import name_alike_ids
+from staypower.sources.bucket_files import ENDING, index_of, join_parts, read_bucket
 from staypower.sources.drafts import Draft, assemble, keep_found
 from staypower.sources.extracting import ARROW_TYPES, Extract, below_minimum, not_finite, texts_as_numbers
 from staypower.sources.findings import Counted, merge, refuse
+from staypower.sources.parquet_files import NUMBERED_TABLES
 from staypower.sources.resolving import drop_uncounted, finish, tidy
 from staypower.sources.settings import JoinKey
 from staypower.sources.surveys import CHECKED, check_words
-from staypower.sources.values import quoted_text
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -33,21 +32,10 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 BUCKET = "bucket"
-# how the database writes rows into buckets; the number is in the files too, so that no folder's name is read as a value
-IN_BUCKETS = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({BUCKET}), WRITE_PARTITION_COLUMNS true"
 # no source column's canonical name holds a blank
 ROW = "row number"
 # what is kept of rows that were found through another table: the key and when what it names began
 VIA_KEY, VIA_START = "via key", "via start"
-
-
-def parquet_files(into: Path, folders: Sequence[str], bucket: str = "[0-9]*") -> str:
-    """Name the rows in some folders for the database, with their bucket."""
-    files = sorted(str(file) for folder in folders for file in (into / folder).glob(f"{BUCKET}={bucket}/*.parquet"))
-    if not files:
-        return ""
-    named = ", ".join(quoted_text(glob.escape(file)) for file in files)
-    return f"read_parquet([{named}], union_by_name=true, hive_partitioning=false)"
 
 
 @dataclass(frozen=True)
@@ -62,6 +50,7 @@ class StoredSource:
     decimal: str = "."  # the decimal mark in those
     via: JoinKey | None = None  # the id of another table through which the account was found
     via_dated: bool = False  # whether that table's own time has no clock
+    first: int = 0  # number of its first row in the table
 
 
 @dataclass(frozen=True)
@@ -74,6 +63,16 @@ class StoredTable:
     repeats: str = ""  # folder of the rows that repeat an id; empty when there are none
     rows: int = 0  # how many rows count at some cutoff
     first: int | None = None  # instant of the earliest of them
+
+    def only(self, columns: Collection[str]) -> StoredTable:
+        """Return the same table with some of its columns."""
+        sources = []
+        for source in self.sources:
+            kinds = {name: kind for name, kind in source.kinds.items() if name in columns}
+            if ROW in columns:
+                kinds[ROW] = "number"
+            sources.append(replace(source, kinds=kinds, via=None))
+        return replace(self, sources=tuple(sources))
 
     @property
     def columns(self) -> set[str]:
@@ -92,8 +91,7 @@ class DiskTables(BucketedTables):
     """The tables of one company on disk, cut into buckets of accounts.
 
     All rows of an account are in one bucket. What a rule needs to know of other accounts (until when the data were observed,
-    which row of an id was the first, whether a column has a clock) was asked once for all buckets. Rows that never count
-    are in buckets of their own, with numbers below 0: only `findings` reads them.
+    which row of an id was the first, whether a column has a clock) was asked once for all buckets.
     """
 
     folder: Path  # written by `write_buckets`
@@ -120,11 +118,9 @@ class DiskTables(BucketedTables):
         return first.empty
 
     def of_accounts(self, accounts: Collection[str]) -> DiskTables:
-        """Return the buckets that these accounts are in, as the database that wrote them says."""
-        with duckdb.connect() as connection:
-            asked = [[account] for account in accounts]
-            rows = [connection.execute(f"SELECT hash(?::VARCHAR) % {self.hashed}", each).fetchall() for each in asked]
-        there = {int(row[0][0]) for row in rows}
+        """Return the buckets that these accounts are in."""
+        ids = pa.chunked_array([pa.array(list(accounts), pa.string())])
+        there = set(buckets_of(ids, self.hashed).tolist())
         return replace(self, holding=tuple(number for number in self.holding if number in there))
 
     def row_count(self, name: str) -> int:
@@ -140,11 +136,10 @@ class DiskTables(BucketedTables):
         wanted = [name for name in self.listed if only is None or name in only or "accounts" not in self.listed]
         if only is not None and self.derive_from is not None and self.derive_from not in wanted:
             wanted.append(self.derive_from)
-        drafts = {name: self._rows(name, number) for name in wanted if name != "accounts"}
+        given, drafts = self.drafts(wanted, number)
         refuse(one for draft in drafts.values() for one in check_words(draft))
         for draft in drafts.values():
             tidy(draft)
-        given = self._rows("accounts", number) if "accounts" in self.listed else None
         accounts, *others = finish(given, drafts, self.derive_from, self.observed_until, thorough=False)
         kept = [accounts, *(draft for draft in others if only is None or draft.name in only)]
         return Tables({draft.name: draft.table for draft in kept}, self.observed_until)
@@ -154,11 +149,8 @@ class DiskTables(BucketedTables):
         found: list[Counted] = []
         ids: dict[str, list[pa.Array]] = {name: [] for name in ("accounts", *self.listed)}
         for number in range(self.hashed):
-            given = self._rows("accounts", number, thorough=True) if "accounts" in self.listed else None
-            known = None if given is None else pc.unique(given.table.data.column("account_id")).drop_null()
-            drafts = {name: self._rows(name, number, thorough=True) for name in self.listed if name != "accounts"}
-            for name, draft in drafts.items():
-                ids[name].append(drop_uncounted(draft, known))
+            given, drafts = self.drafts(self.listed, number, ids)
+            for draft in drafts.values():
                 check_words(draft)
                 tidy(draft)
             every = finish(given, drafts, self.derive_from, self.observed_until, thorough=True)
@@ -167,31 +159,48 @@ class DiskTables(BucketedTables):
         every_id = {name: _all_ids(parts) for name, parts in ids.items()}
         return [*found, *name_alike_ids(every_id, written, derived="accounts" not in self.listed)]
 
-    def stored(self, folder: str, number: int) -> pa.Table | None:
+    def stored(self, folder: str, number: int, columns: Sequence[str] = ()) -> pa.Table | None:
         """Return what is in a folder for a bucket, None where there is nothing."""
-        files = sorted((self.folder / folder / f"{BUCKET}={number}").glob("*.parquet"))
-        return pa.concat_tables([pq.ParquetFile(file).read() for file in files]) if files else None
+        parts, before = [], 0
+        for file in sorted((self.folder / folder).glob(f"*{ENDING}")):
+            part = read_bucket(file, number, columns)
+            parts += [] if part is None else [_numbered_from(part, before)]
+            before += index_of(file).read
+        return join_parts(parts) if parts else None
+
+    def rows_in(self, source: StoredSource, number: int) -> pa.Table | None:
+        """Return the rows of a source in a bucket, None where there are none."""
+        found = self.stored(source.folder, number, [*source.kinds, *([] if source.via is None else [VIA_KEY, VIA_START]), ROW])
+        return None if found is None else _numbered_from(found, source.first)
 
     def require_usable(self) -> None:
         """Refuse survey answers and payment statuses that cannot be what they must be."""
         totals = dict.fromkeys((name for name in CHECKED if name in self.listed), 0)
         found: list[Counted] = []
         for number in self.buckets if totals else ():
-            for name in totals:
-                draft = self._rows(name, number)
+            for name, draft in self.drafts(totals, number)[1].items():
                 totals[name] += len(draft.table)
                 found += check_words(draft)
         refuse(found, totals)
 
-    def _rows(self, name: str, number: int, *, thorough: bool = False) -> Draft:
-        """Combine the rows of a table in a bucket; a thorough look includes those that never count."""
+    def drafts(
+        self, wanted: Collection[str], number: int, ids: Mapping[str, list[pa.Array]] | None = None
+    ) -> tuple[Draft | None, dict[str, Draft]]:
+        """Read the accounts of a bucket, and of other tables the rows that count; `ids` takes the accounts that they name."""
+        given = self._rows("accounts", number) if "accounts" in self.listed else None
+        known = None if given is None else pc.unique(given.table.data.column("account_id")).drop_null()
+        drafts = {name: self._rows(name, number) for name in wanted if name != "accounts"}
+        for name, draft in drafts.items():
+            named = drop_uncounted(draft, known)
+            if ids is not None:
+                ids[name].append(named)
+        return given, drafts
+
+    def _rows(self, name: str, number: int) -> Draft:
+        """Combine the rows of a table in a bucket."""
         table = self.listed[name]
         repeats = _row_numbers(self.stored(table.repeats, number)) if table.repeats else np.zeros(0, dtype=np.int64)
-        extracts = []
-        for source in table.sources:
-            parts = [self.stored(source.folder, n) for n in ((number, aside(number)) if thorough else (number,))]
-            there = [part for part in parts if part is not None]
-            extracts.append(_extract(name, source, pa.concat_tables(there) if there else None, repeats))
+        extracts = [_extract(name, source, self.rows_in(source, number), repeats) for source in table.sources]
         return assemble(name, extracts, table.own_time)
 
     def write(self) -> None:
@@ -226,15 +235,6 @@ def _source_of(entry: dict[str, Any]) -> StoredSource:
     return StoredSource(**{**entry, **lists, "via": via})
 
 
-def aside(number: int) -> int:
-    """Return the number of the bucket for those rows of a bucket that never count.
-
-    >>> aside(0), aside(aside(3))
-    (-1, 3)
-    """
-    return -1 - number
-
-
 def _extract(table: str, source: StoredSource, data: pa.Table | None, repeats: NDArray[np.int64]) -> Extract:
     """Turn what is stored of one source in one bucket into its canonical rows."""
     if data is None:
@@ -246,26 +246,38 @@ def _extract(table: str, source: StoredSource, data: pa.Table | None, repeats: N
     elif ROW in data.column_names:
         repeated = np.asarray(pc.is_in(data.column(ROW), value_set=pa.array(repeats)))
     found = Extract(pa.table({}), dict(source.kinds), set(source.date_only), frozenset(source.usable), repeated=repeated)
+    # as in memory: the texts of the tables with the most rows stay numbered
+    numbered = table in NUMBERED_TABLES or table not in SCHEMAS
     columns = {}
     for name, kind in source.kinds.items():
-        columns[name], broken = _canonical(data.column(name), kind, source, name)
+        values = data.column(name)
+        if pa.types.is_dictionary(values.type) and (kind not in ("id", "text") or not numbered):
+            values = values.cast(pa.string())
+        columns[name], broken = _canonical(values, kind, source, name)
         if broken:
             found.findings.append(not_finite(table, name, broken))
     found.data = pa.table(columns)
     below_minimum(table, found)
     if source.via is not None and VIA_KEY in data.column_names:
         starts = np.asarray(pc.fill_null(data.column(VIA_START), MISSING), dtype=np.int64)
-        keep_found(table, found, source.via, data.column(VIA_KEY), starts, dated=source.via_dated)
+        keep_found(table, found, source.via, data.column(VIA_KEY).cast(pa.string()), starts, dated=source.via_dated)
     return found
 
 
 def _canonical(values: pa.ChunkedArray, kind: Kind, source: StoredSource, name: str) -> tuple[pa.ChunkedArray, int]:
     """Give a stored column its type, and count the numbers that are not finite."""
     if name not in source.texts or not pa.types.is_string(values.type):
-        return values.cast(ARROW_TYPES[kind]), 0
+        return values if pa.types.is_dictionary(values.type) else values.cast(ARROW_TYPES[kind]), 0
     numbers = texts_as_numbers(values, source.decimal)
     finite = pc.is_finite(numbers)
     return pc.if_else(finite, numbers, pa.scalar(None, pa.float64())), int(pc.sum(pc.invert(finite)).as_py() or 0)
+
+
+def _numbered_from(rows: pa.Table, first: int) -> pa.Table:
+    """Count the numbers of rows from another number."""
+    if not first or ROW not in rows.column_names:
+        return rows
+    return rows.set_column(rows.column_names.index(ROW), ROW, pc.add(rows.column(ROW), first))
 
 
 def _row_numbers(rows: pa.Table | None) -> NDArray[np.int64]:

@@ -1,23 +1,25 @@
 """Put tables that are larger than memory on disk, in hashed buckets of accounts, under a limit of memory.
 
-DuckDB reads each source row by row and writes the rows of each account into its bucket. Only what must be known of all rows
-is asked of all rows: what each column is (`typed_sources`), until when the data were observed, and which row of an id was the
-first (`disk_questions`). Every other rule looks at one row or one account: `DiskTables` applies it when it reads a bucket,
-by the code that is applied to tables in memory.
+DuckDB reads each source row by row; the rows of each account go into its bucket (`bucket_files`). Only what must be known of
+all rows is asked of all rows: what each column is (`typed_sources`), until when the data were observed, and which row of an id
+was the first (`disk_questions`). Every other rule looks at one row or one account: `DiskTables` applies it when it reads a
+bucket, by the code that is applied to tables in memory.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from staypower.addresses import is_address
@@ -26,31 +28,20 @@ from staypower.progress import counted
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
 from staypower.sources.alike_ids import written_ids
+from staypower.sources.bucket_files import ENDING, BucketWriter, not_written
 from staypower.sources.disk_questions import resolve
-from staypower.sources.disk_tables import (
-    BUCKET,
-    IN_BUCKETS,
-    MANIFEST,
-    ROW,
-    VIA_KEY,
-    VIA_START,
-    DiskTables,
-    StoredSource,
-    StoredTable,
-    parquet_files,
-)
+from staypower.sources.disk_tables import MANIFEST, ROW, VIA_KEY, VIA_START, DiskTables, StoredSource, StoredTable
 from staypower.sources.drafts import shared_ids
 from staypower.sources.extracting import plan_with_values
-from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
+from staypower.sources.findings import Counted, Finding, add_up
 from staypower.sources.opening import FilesState, open_source, refuse_changed
 from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
-from staypower.sources.rules import no_rows_left, unknown_accounts
 from staypower.sources.settings import JoinKey, Joins, TableSource, given_names, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, learn_facts, stream_typed, typed_select, without_clock
-from staypower.sources.values import quoted_name, quoted_text
-from staypower.sources.working_database import one_writer, working_database
+from staypower.sources.values import quoted_name
+from staypower.sources.working_database import when_asked
 
 _FETCHED_AT_ONCE = 100_000
 
@@ -72,15 +63,14 @@ def write_buckets(
         return DiskTables.read(into), ()
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    with working_database(into / "temporary", memory=memory, threads=threads) as connection:
-        writing = _Writing(sources, folder, into, buckets, connection, thorough)
-        listed = writing.run()
-        made, repeats = resolve(connection, into, listed, derived_table(sources), observed_until=observed_until, as_of=as_of)
-        made = replace(made, hashed=buckets)
+    with when_asked(into / "temporary", memory=memory, threads=threads) as connect:
+        writing = _Writing(sources, folder, into, buckets, memory, connect, thorough)
+        made = DiskTables(into, 0, tuple(range(buckets)), writing.run(), derived_table(sources), buckets)
+        made, found = resolve(connect, made, memory, observed_until=observed_until, as_of=as_of, thorough=thorough)
     for unused in ("temporary", "fetched"):
         shutil.rmtree(into / unused, ignore_errors=True)
     made.require_usable()
-    found = [*writing.findings, *repeats, *made.findings(written_ids(sources))] if thorough else writing.findings
+    found = [*writing.findings, *found, *(made.findings(written_ids(sources)) if thorough else ())]
     made.write()
     return made, add_up(found)
 
@@ -93,7 +83,8 @@ class _Writing:
     folder: Path
     into: Path
     buckets: int
-    connection: Any
+    memory: int
+    connect: Callable[[], Any]
     thorough: bool
     planned: dict[str, list[PlannedSource]] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
@@ -113,12 +104,8 @@ class _Writing:
     def run(self) -> dict[str, StoredTable]:
         """Write every table and say what is where."""
         self.plan(list(name_problems(self.sources)))
-        written: dict[str, StoredTable] = {}
-        # the accounts come first: rows of unknown accounts are recognised by theirs
         kept = self.joins.without_lookups({name: [one.facts for one in each] for name, each in self.planned.items()})
-        for name in counted(sorted(kept, key=lambda name: name != "accounts"), len(kept)):
-            written[name] = self.write(name, number=len(written))
-        return {name: written[name] for name in kept}
+        return {name: self.write(name, number) for number, name in enumerate(counted(kept, len(kept)))}
 
     def plan(self, problems: list[Problem]) -> None:
         """Plan every source and learn what its columns are; all problems at once."""
@@ -155,77 +142,79 @@ class _Writing:
         return source.model_copy(update=same)
 
     def write(self, name: str, number: int) -> StoredTable:
-        """Write the rows of a table: those that count into their bucket, the others aside."""
+        """Write the rows of a table into their buckets."""
         listed = self.planned[name]
         for planned in listed:
             self.find_keys(planned.plan.via, (name,))
         date_only = self.date_only(name)
         arrivals = any("known_at" in planned.facts for planned in listed)
-        sources, rows = [], _Numbered()
+        sources: list[StoredSource] = []
+        rows = 0
         for each, planned in enumerate(listed):
             via = planned.plan.via
             via_dated = via is not None and via.start in self.date_only(via.table)
             outline = planned.outline(name, f"{number}-{each}", date_only, via_dated=via_dated)
-            sources.append(outline)
-            self.run_over(planned, date_only, rows, self.copying(name, outline, arrivals=arrivals))
-        if name == "accounts":
-            files = parquet_files(self.into, [source.folder for source in sources])
-            given = f"SELECT DISTINCT account_id AS known FROM {files}" if files else "SELECT '' AS known LIMIT 0"
-            self.connection.execute(f"CREATE TABLE known_accounts AS {given}")
-        else:
-            self.count_rows(name, sources)
+            sources.append(replace(outline, first=rows))
+            rows += self.store(name, planned, outline, date_only, self.needed(name, outline, arrivals=arrivals))
         return StoredTable(name, own_time(self.sources[name]), tuple(sources))
 
     def date_only(self, name: str) -> frozenset[str]:
         return without_clock([planned.facts for planned in self.planned[name]])
 
-    def run_over(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, statement: str) -> None:
-        """Run a statement over the typed rows of a source, there called `source_rows`."""
+    def needed(self, name: str, outline: StoredSource, *, arrivals: bool) -> Sequence[Sequence[str]]:
+        """Name what a row must have to count: one column of each group."""
+        if self.thorough:
+            return ()
+        if name == "accounts":
+            return (("account_id",),)
+        times = SCHEMAS[name].times if name in SCHEMAS else (own_time(self.sources[name]),)
+        groups = [("account_id",), times, *([("known_at",)] if arrivals else [])]
+        return [[column for column in group if column in outline.kinds] for group in groups]
+
+    def store(
+        self,
+        name: str,
+        planned: PlannedSource,
+        outline: StoredSource,
+        date_only: frozenset[str],
+        needed: Sequence[Sequence[str]],
+    ) -> int:
+        """Put the rows of a source that count into a file of buckets; return how many rows the source has."""
+        columns, numbered = list(outline.kinds), _Numbered()
+        if name == "accounts" or (name in SCHEMAS and SCHEMAS[name].row_id in outline.kinds):
+            columns.append(ROW)
+        if outline.via is not None and self.thorough:
+            columns += [VIA_KEY, VIA_START]
+        writer = BucketWriter(self.into / outline.folder / f"0{ENDING}", self.buckets, self.memory)
+        try:
+            with self.typed_rows(planned, date_only, numbered) as typed, writer:
+                for rows in self.with_accounts(outline, typed):
+                    writer.add(_counting(rows, needed).select(columns))
+                writer.read = numbered.next
+        except OSError as error:
+            raise not_written(error, self.into) from error
+        return numbered.next
+
+    @contextmanager
+    def typed_rows(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered) -> Iterator[pa.RecordBatchReader]:
+        """Give the typed rows of a source, with the number of each."""
         with open_source(planned.source, planned.place, self.folder, {}, self.aliases) as opened:
             refuse_changed(self.states[planned.place], opened.state, planned.place)
             query = Query(planned.source, opened, planned.plan)
-            reader = stream_typed(query, typed_select(query, planned.facts, date_only), planned.place)
-            self.connection.register("source_rows", rows.of(reader))
             try:
-                with one_writer(self.connection):
-                    self.connection.execute(statement)
-            except duckdb.Error as error:
-                if rows.broken is not None:
-                    # the source failed, not the writing: `open_source` says so
-                    raise duckdb.Error(str(rows.broken)) from error
-                reason = str(error).partition("\n")[0][:200]
-                fix = "free some space there, or allow more with `engine.memory`"
-                raise UsageError.of(f"the tables cannot be kept on disk: {reason}", self.into, fix) from error
-            finally:
-                self.connection.unregister("source_rows")
+                yield rows.of(stream_typed(query, typed_select(query, planned.facts, date_only), planned.place))
+            except Exception as error:
+                if rows.broken is None:
+                    raise
+                # the source failed, not the writing: `open_source` says so
+                raise duckdb.Error(str(rows.broken)) from error
 
-    def copying(self, name: str, outline: StoredSource, *, arrivals: bool) -> str:
-        """Write the statement that puts the rows of a source into buckets."""
-        columns = [quoted_name(column) for column in outline.kinds]
-        relation, needed = self.with_account(outline), ["account_id IS NOT NULL"]
-        if name != "accounts":
-            times = SCHEMAS[name].times if name in SCHEMAS else (own_time(self.sources[name]),)
-            there = ", ".join(quoted_name(time) for time in times if time in outline.kinds)
-            needed.append(f"coalesce({there}, NULL) IS NOT NULL")
-        if name != "accounts" and arrivals:
-            needed.append("known_at IS NOT NULL" if "known_at" in outline.kinds else "FALSE")
-        counts = " AND ".join(needed)
-        kept = "" if self.thorough else f" WHERE {counts}"
-        if name != "accounts" and "accounts" in self.planned:
-            relation += " LEFT JOIN known_accounts ON account_id = known"
-            counts += " AND known IS NOT NULL"
-        row = quoted_name(ROW)
-        # rows without an account are spread over all buckets
-        hashed = f"CASE WHEN account_id IS NULL THEN {row} % {self.buckets} ELSE hash(account_id) % {self.buckets} END"
-        bucket = f"CAST(CASE WHEN {counts} THEN {hashed} ELSE -1 - CAST({hashed} AS BIGINT) END AS INTEGER)"
-        if name == "accounts" or (name in SCHEMAS and SCHEMAS[name].row_id in outline.kinds):
-            columns.append(row)
-        if outline.via is not None and self.thorough:
-            columns += [quoted_name(VIA_KEY), quoted_name(VIA_START)]
-        return (
-            f"COPY (SELECT {', '.join(columns)}, {bucket} AS {BUCKET} FROM {relation}{kept}) "
-            f"TO {quoted_text(str(self.into / outline.folder))} ({IN_BUCKETS})"
-        )
+    def with_accounts(self, outline: StoredSource, typed: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """Give the typed rows of a source with their account."""
+        if outline.via is None:
+            return typed
+        self.connect().register("source_rows", typed)
+        return self.connect().sql(f"SELECT * FROM {self.with_account(outline)}").to_arrow_reader(_FETCHED_AT_ONCE)
 
     def with_account(self, outline: StoredSource) -> str:
         """Name the rows of the source with their account, found through the id of another table where it says so."""
@@ -247,45 +236,35 @@ class _Writing:
             raise refuse_circle(asked[-1])
         table, all_rows, rows = _keys_of(via), _keys_of(via, " rows"), _Numbered()
         key, row = quoted_name(via.column), quoted_name(ROW)
-        self.connection.execute(f"CREATE TABLE {all_rows} ({key} VARCHAR, account_id VARCHAR, start BIGINT, row BIGINT)")
+        connection = self.connect()
+        connection.execute(f"CREATE TABLE {all_rows} ({key} VARCHAR, account_id VARCHAR, start BIGINT, row BIGINT)")
         for planned in self.planned[via.table]:
             self.find_keys(planned.plan.via, (*asked, via.table))
             outline = planned.outline(via.table, "", frozenset())
             found = f"{self.with_account(outline)} WHERE account_id IS NOT NULL" if outline.via else "source_rows"
             began = f"epoch_us({quoted_name(via.start)})" if via.start in outline.kinds else "NULL"
             chosen = f"SELECT {key}, account_id, {began}, {row} FROM {found}"
-            self.run_over(planned, self.date_only(via.table), rows, f"INSERT INTO {all_rows} {chosen}")
+            with self.typed_rows(planned, self.date_only(via.table), rows) as typed:
+                connection.register("source_rows", typed)
+                connection.execute(f"INSERT INTO {all_rows} {chosen}")
         first = f"arg_min_null(account_id, row) AS account_id, arg_min_null(start, row) AS start FROM {all_rows}"
-        self.connection.execute(f"CREATE TABLE {table} AS SELECT {key}, {first} WHERE {key} IS NOT NULL GROUP BY {key}")
+        connection.execute(f"CREATE TABLE {table} AS SELECT {key}, {first} WHERE {key} IS NOT NULL GROUP BY {key}")
         if self.thorough:
             known = f"SELECT {key} FROM {all_rows} WHERE {key} IS NOT NULL GROUP BY {key}"
-            self.findings += shared_ids(via, self.ask(f"SELECT count(*) FROM ({known} HAVING count(DISTINCT account_id) > 1)"))
-        self.connection.execute(f"DROP TABLE {all_rows}")
+            shared = f"SELECT count(*) FROM ({known} HAVING count(DISTINCT account_id) > 1)"
+            self.findings += shared_ids(via, int(connection.execute(shared).fetchall()[0][0]))
+        connection.execute(f"DROP TABLE {all_rows}")
         self.keys.add(via.table)
 
-    def count_rows(self, name: str, sources: Sequence[StoredSource]) -> None:
-        """Say when a table holds nothing, or mostly rows of accounts that are not there."""
-        rows = self.count(parquet_files(self.into, [source.folder for source in sources]))
-        if not rows:
-            self.findings.append(no_rows_left(name))
-        if self.thorough:
-            # what is aside is looked at bucket by bucket
-            return
-        strange = parquet_files(self.into, [source.folder for source in sources], bucket="-*")
-        unknown = self.count(strange)
-        if unknown > MOSTLY * (rows + unknown):
-            asked = f"SELECT count(DISTINCT account_id), list(DISTINCT account_id)[:3] FROM {strange}"
-            accounts, shown = self.connection.execute(asked).fetchall()[0]
-            self.findings.append(unknown_accounts(name, unknown, rows + unknown, int(accounts), tuple(shown)))
-        for source in sources:
-            for left in (self.into / source.folder).glob(f"{BUCKET}=-*"):
-                shutil.rmtree(left)
 
-    def count(self, files: str) -> int:
-        return self.ask(f"SELECT count(*) FROM {files}") if files else 0
-
-    def ask(self, sql: str) -> int:
-        return int(self.connection.execute(sql).fetchall()[0][0])
+def _counting(rows: pa.RecordBatch, needed: Sequence[Sequence[str]]) -> pa.RecordBatch:
+    """Keep the rows that have a value in one column of each group."""
+    for group in needed:
+        if not group:
+            return rows.slice(0, 0)
+        if all(rows.column(name).null_count for name in group):
+            rows = rows.filter(reduce(pc.or_, (pc.is_valid(rows.column(name)) for name in group)))
+    return rows
 
 
 def _keys_of(via: JoinKey, which: str = "") -> str:
@@ -295,7 +274,7 @@ def _keys_of(via: JoinKey, which: str = "") -> str:
 
 @dataclass
 class _Numbered:
-    """Numbers the rows of a table's sources, one source after the other."""
+    """Numbers the rows of sources, one source after the other."""
 
     next: int = 0
     broken: Exception | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,6 @@ def hide_progress_bar(connection: Any) -> None:
         connection.execute("SET enable_progress_bar = false")
 
 
-# rows that a bucket's file waits for before they are written; more would need more memory the more buckets there are
-_FLUSHED_ROWS = 50_000
-
-
 @contextmanager
 def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[Any]:
     """Open a database in memory that writes to disk what does not fit.
@@ -47,7 +44,6 @@ def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[
             "TimeZone = 'UTC'",
             "python_enable_replacements = false",
             "preserve_insertion_order = false",
-            f"partitioned_write_flush_threshold = {_FLUSHED_ROWS}",
             f"memory_limit = '{memory}B'",
             f"threads = {threads}",
             f"temp_directory = {quoted_text(str(temporary))}",
@@ -63,19 +59,12 @@ def working_database(temporary: Path, *, memory: int, threads: int) -> Iterator[
 
 
 @contextmanager
-def one_writer(connection: Any) -> Iterator[None]:
-    """Let one thread work for a while: in DuckDB 2.0 those that share a partitioned copy can wait for each other forever.
+def when_asked(temporary: Path, *, memory: int, threads: int) -> Iterator[Callable[[], Any]]:
+    """Give a function that opens the database when it is first called.
 
-    >>> with working_database(Path("nowhere"), memory=10**9, threads=2) as connection:
-    ...     with one_writer(connection):
-    ...         connection.execute("SELECT current_setting('threads')").fetchall()
-    ...     connection.execute("SELECT current_setting('threads')").fetchall()
-    [(1,)]
-    [(2,)]
+    >>> with when_asked(Path("nowhere"), memory=10**9, threads=1) as connect:
+    ...     connect() is connect()
+    True
     """
-    threads = connection.execute("SELECT current_setting('threads')").fetchall()[0][0]
-    connection.execute("SET threads = 1")
-    try:
-        yield
-    finally:
-        connection.execute(f"SET threads = {threads}")
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(working_database(temporary, memory=memory, threads=threads)))

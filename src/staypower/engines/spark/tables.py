@@ -69,7 +69,7 @@ class RowsOfBucket(DiskTables):
     # the rows of each source, by the name that `StoredSource.folder` has
     parts: Mapping[str, pa.Table] = field(default_factory=dict)
 
-    def stored(self, folder: str, number: int) -> pa.Table | None:
+    def stored(self, folder: str, number: int, columns: Sequence[str] = ()) -> pa.Table | None:
         """Return the rows of a source."""
         return self.parts.get(folder)
 
@@ -112,7 +112,7 @@ class SparkTables(DiskTables):
     frame: Any = None  # the rows of all tables: `bucket`, `source` and the slots
     gathering: Gathering = field(default_factory=lambda: Gathering(0, {}, None, {}))
 
-    def stored(self, folder: str, number: int) -> pa.Table | None:
+    def stored(self, folder: str, number: int, columns: Sequence[str] = ()) -> pa.Table | None:
         """Return nothing: here is no row."""
         return None
 
