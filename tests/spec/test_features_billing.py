@@ -8,14 +8,14 @@ from drawn_tables import Case
 
 TITLE = "Billing"
 INTRODUCTION = """\
-What is paid, what changed, and when the contract comes up. With `valid_from`, rows are versions of a subscription: a version speaks until a later one is known. Without it, a column that may change is used only when it is declared `fixed`.
+What is paid, what changed, and when the contract comes up. With `valid_from`, rows are versions of a subscription: a version holds until a later one is known. Without it, a column that may change is used only when declared `fixed`.
 
 The next renewal, seats, recurring revenue and the billing period follow from other columns where they are not mapped."""
 
 CASES = [
     Case(
         title="Versions of subscriptions",
-        says="What runs at the cutoff, what ran 28, 90 and 365 days ago, and what changed since.",
+        says="What runs at the cutoff, what ran 28, 90 and 365 days before, and what changed since.",
         drawn="""
         subscriptions | subscription_id | started_at       | valid_from       | ended_at | mrr | seats | plan  | discount | auto_renew | renews_at        | term_months | billing_period | product
         ann           | s1              | 2024-01-01T00:00 | 2024-01-01T00:00 | -        | 100 | 10    | basic | 0        | true       | 2025-01-01T00:00 | 12          | yearly         | core
@@ -81,7 +81,7 @@ CASES = [
     ),
     Case(
         title="The end of a subscription",
-        says="An end is known only after its instant. The last version known decides alone: what it does not end runs on.",
+        says="An end is known only after its instant. The last known version decides: without an end in it the subscription runs on.",
         drawn="""
         subscriptions | subscription_id | started_at       | valid_from       | ended_at         | mrr
         cal           | s3              | 2025-01-01T00:00 | 2025-01-01T00:00 | 2025-07-01T00:00 | 50
@@ -111,7 +111,7 @@ CASES = [
     ),
     Case(
         title="One contract of several is cancelled",
-        says="It runs until it ends, and the account is not leaving: the others run on. A cancellation is known from its instant.",
+        says="It runs until it ends, and the account is not leaving: the others run on. A cancellation is known from its instant on.",
         drawn="""
         subscriptions | subscription_id | started_at       | ended_at         | cancel_requested_at
         hal           | s5              | 2025-01-01T00:00 | 2025-07-10T00:00 | 2025-06-15T00:00
@@ -130,7 +130,7 @@ CASES = [
     ),
     Case(
         title="Contracts with dates only",
-        says="A start and an end without a clock are known at the end of their days.",
+        says="A start and an end without a clock time are known at the end of their days.",
         mapping={"subscriptions": {"fixed": ["mrr"]}},
         drawn="""
         subscriptions | started_at | ended_at   | mrr

@@ -8,12 +8,12 @@ from drawn_tables import Case
 
 TITLE = "Onboarding"
 INTRODUCTION = """\
-How soon the first value was reached. Key events come from the settings; without them no such feature is built."""
+How soon the first value was reached. Without key events in the settings these features are not built."""
 
 CASES = [
     Case(
         title="Key events after sign-up",
-        says="Days are counted from the sign-up; what happened before it was no onboarding.",
+        says="Days are counted from the sign-up; earlier events do not count.",
         settings={"key_events": ["invite", "publish"]},
         drawn="""
         accounts | signed_up_at
@@ -49,7 +49,7 @@ CASES = [
     ),
     Case(
         title="Set-up",
-        says="The set-up is known to be completed only after the instant at which it was.",
+        says="A completed set-up is known only after its instant.",
         drawn="""
         accounts | signed_up_at     | setup_completed_at
         hal      | 2025-06-01T00:00 | 2025-06-11T00:00

@@ -8,7 +8,7 @@ from drawn_tables import Case
 
 TITLE = "Orders"
 INTRODUCTION = """\
-How often, how much, and whether the pauses lengthen. Lines with one order number are one order; returns and cancelled orders are never activity."""
+How often, how much, and whether the gaps grow. Lines with one order number are one order; returns and cancelled orders are never activity."""
 
 CASES = [
     Case(
@@ -68,7 +68,7 @@ CASES = [
     ),
     Case(
         title="Lengthening pauses",
-        says="The present pause is set against the account's own past ones, and the slope of the pauses says where they go.",
+        says="The current gap is compared with the account's own earlier gaps, and the slope of the gaps is their trend.",
         drawn="""
         orders | order_id | at
         cal    | p1       | 2025-05-01T12:00

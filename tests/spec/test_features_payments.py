@@ -8,7 +8,7 @@ from drawn_tables import Case
 
 TITLE = "Payments"
 INTRODUCTION = """\
-What was paid, what failed, and whether it was made good."""
+What was paid, what failed, and whether it was recovered."""
 
 CASES = [
     Case(
@@ -67,7 +67,7 @@ CASES = [
     ),
     Case(
         title="One payment makes good several attempts",
-        says="Every failed attempt before a payment that went through is recovered by it; another account's payment is not.",
+        says="A payment that goes through recovers every failed attempt of the account before it.",
         drawn="""
         payments | at               | amount | status
         dan      | 2025-06-01T00:00 | 10     | failed

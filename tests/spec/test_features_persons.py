@@ -8,8 +8,8 @@ from drawn_tables import Case
 
 TITLE = "Persons"
 INTRODUCTION = """\
-How much hangs on single persons: the share of the busiest, whether they are still there, and who came and went. Rows without a person
-are left aside."""
+How much depends on single persons: the share of the busiest, whether they are still there, and who came and went. Rows without a person
+are left out."""
 
 CASES = [
     Case(

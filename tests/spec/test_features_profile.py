@@ -7,7 +7,7 @@ from drawn_tables import Case
 
 TITLE = "Profile"
 INTRODUCTION = """\
-What the account is, as of the cutoff. Texts become codes of our own, learned in training and stored with the model."""
+What the account is, as of the cutoff. Texts become codes, learned in training and stored with the model."""
 
 CASES = [
     Case(

@@ -7,7 +7,7 @@ from drawn_tables import Case
 
 TITLE = "Relationship"
 INTRODUCTION = """\
-How long, how close, and whether what was agreed is met."""
+How long, how close, and whether agreed goals are met."""
 
 CASES = [
     Case(
@@ -91,7 +91,7 @@ CASES = [
     ),
     Case(
         title="Past outreach",
-        says="What the team did alters outcomes, so these features are built only when asked for.",
+        says="What the team did changes outcomes, so these features are built only on request.",
         settings={"outreach": True},
         drawn="""
         outreach | at               | action

@@ -54,7 +54,7 @@ CASES = [
         bob           | first_response_hours_mean_365d          | -              | a mean of nothing is missing
         bob           | first_response_hours_total_365d         | 0              | a sum of nothing is 0
         bob           | first_response_hours_spread_365d        | -              | no spread under two values
-        bob           | within_sla_share_365d                   | -              | no promise was given
+        bob           | within_sla_share_365d                   | -              | no tickets
         bob           | oldest_open_ticket_days                 | -              | nothing is open
         bob           | waiting_so_far_days                     | -              | nobody waits
         bob           | days_since_last_ticket                  | -              | never, not 0 days ago
@@ -64,9 +64,9 @@ CASES = [
         """,
     ),
     Case(
-        title="The promise, kept, broken and open",
-        says="The promise is a first response within `sla_hours`, 24 by default. It is broken when that time has passed, whether "
-        "or not anybody answered since; until then an unanswered ticket says nothing.",
+        title="The response target: met, missed and undecided",
+        says="The target is a first response within `sla_hours`, 24 by default. It is missed when that time has passed without one; "
+        "until then an unanswered ticket is undecided.",
         drawn="""
         tickets | opened_at        | first_response_at
         bea     | 2025-06-29T18:00 | -
@@ -95,8 +95,8 @@ CASES = [
         """,
     ),
     Case(
-        title="Another promise",
-        says="The promise is a setting.",
+        title="Another target",
+        says="The target is a setting.",
         settings={"sla_hours": 48},
         drawn="""
         tickets | opened_at        | first_response_at
@@ -157,7 +157,7 @@ CASES = [
     ),
     Case(
         title="Tickets and seats",
-        says="A large customer writes more often; per paid seat it may not.",
+        says="Large customers open more tickets, but not per paid seat.",
         mapping={"subscriptions": {"fixed": ["seats"]}},
         drawn="""
         tickets | opened_at
@@ -175,7 +175,7 @@ CASES = [
     ),
     Case(
         title="Tickets and use",
-        says="Two tables meet in combined features. Tickets that fall while usage falls are silence, not satisfaction.",
+        says="Features that combine two tables. Tickets that fall while usage falls are silence, not satisfaction.",
         drawn="""
         tickets | opened_at
         kai     | 2025-02-01T00:00

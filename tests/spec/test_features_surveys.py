@@ -74,8 +74,8 @@ CASES = [
     ),
     Case(
         title="CSAT, and the two directions of CES",
-        says="CES 1.0 asks how much effort it was (low is good), CES 2.0 how easy (high is good). They are turned the same way, "
-        "1 for the best answer, and never pooled.",
+        says="CES 1.0 asks how much effort it was (low is good), CES 2.0 how easy (high is good). Both are scaled "
+        "to 1 for the best answer, and never pooled.",
         drawn="""
         surveys | answered_at      | instrument | value | scale
         fay     | 2025-03-01T00:00 | ces1       | 1     | 1-5
@@ -147,7 +147,7 @@ CASES = [
     ),
     Case(
         title="Touchpoints, and satisfaction after slow tickets",
-        says="A ticket is slow when its promise had been broken by the time the customer answered.",
+        says="A ticket is slow when its target had been missed by the time the customer answered.",
         drawn="""
         tickets | ticket_id | opened_at        | first_response_at
         ivy     | t1        | 2025-06-01T00:00 | 2025-06-02T06:00

@@ -8,7 +8,7 @@ from drawn_tables import Case
 
 TITLE = "Usage"
 INTRODUCTION = """\
-How much the product is used, by how many, how steadily, and what has fallen silent."""
+How much the product is used, by how many, how steadily, and what is no longer used."""
 
 CASES = [
     Case(
@@ -76,7 +76,7 @@ CASES = [
     ),
     Case(
         title="Rhythm",
-        says="Pauses are counted between UTC days with use. The present pause runs from the last use to the cutoff.",
+        says="Gaps are counted between UTC days with use. The current gap runs from the last use to the cutoff.",
         drawn="""
         usage | at               | event
         cleo  | 2025-06-01T12:00 | open
@@ -108,7 +108,7 @@ CASES = [
     ),
     Case(
         title="Dates without a clock",
-        says="A date without a clock is known at the end of its UTC day: from the next midnight on.",
+        says="A date without a clock time is known at the end of its UTC day.",
         drawn="""
         usage | at         | event
         eva   | 2025-06-30 | open
@@ -165,7 +165,7 @@ CASES = [
     ),
     Case(
         title="Seats of the account",
-        says="Where no subscription says how many seats are paid, the account does.",
+        says="Where subscriptions have no seats, those of the account count.",
         mapping={"accounts": {"seats": "seats", "columns": {"seats": "number"}, "static": ["seats"]}},
         drawn="""
         accounts | seats

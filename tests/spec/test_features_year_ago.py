@@ -8,7 +8,7 @@ from drawn_tables import Case
 
 TITLE = "A year ago"
 INTRODUCTION = """\
-The same days of the year before, 364 days earlier so that the same weekdays are compared: for businesses that have seasons. An account
+The same days of the year before, 364 days earlier so that the same weekdays are compared: for seasonal businesses. An account
 without a row before those days has no year to compare with."""
 
 CASES = [
@@ -45,7 +45,7 @@ CASES = [
     ),
     Case(
         title="Orders and tickets against last year",
-        says="Each table has its own beginning: an account is compared in tickets only if it had one before.",
+        says="Each table counts by itself: an account is compared in tickets only if it had one before.",
         drawn="""
         orders | at               | amount
         ann    | 2024-02-01T00:00 | 10
