@@ -73,7 +73,7 @@ class TierSettings(BaseModel):
     )
     told: Told = Field(
         default="median",
-        description="the tier that is told: the median of the ordered probabilities (`median`), or the most probable tier "
+        description="tier to show: the median of the ordered probabilities (`median`), or the most probable tier "
         "(`most_probable`)",
     )
     abstain_below: float = Field(

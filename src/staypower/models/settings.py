@@ -121,7 +121,7 @@ def _of_truth(given: object) -> object:
 
 
 def _shape(name: str) -> str:
-    return f"{TreeShape.model_fields[name].description}; by default it follows from the number of churned accounts"
+    return f"{TreeShape.model_fields[name].description}; default: by the number of churned accounts"
 
 
 class ModelSettings(BaseModel):
