@@ -9,7 +9,8 @@ on the rows that an export of that day would hold.
 
 - `alarms`: the share of months without drift in which the model is told to be trained again (the exit code is 1).
 - `within 0.02`: of the months whose outcomes are complete by the end, the share in which the AUROC that was expected when the
-  accounts were scored lies within 0.02 of the one that came true; `covered`: within the 95% interval.
+  accounts were scored lies within 0.02 of the one that came true; `possible`: the share that a forecast without any error would
+  reach, since outcomes are drawn by chance (from the width of the interval); `covered`: within the 95% interval.
 - `power`: the share of companies in which a planted drift is found two months after it begins.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +32,7 @@ from months import KINDS, Frames, company, known_at
 from staypower import load_config, monitor, train
 
 DAYS, NEAR = 370, 0.02
+_WIDTH = 2 * 1.96  # of a 95% interval, in standard deviations
 
 
 @dataclass(frozen=True)
@@ -143,14 +146,15 @@ def tables(rows: Sequence[Row]) -> str:
     """Write the tables of the docs."""
     healthy = [row for row in rows if not row.drift]
     groups = list(dict.fromkeys(row.company.rpartition(" ")[0] for row in rows))
-    lines = ["| company | months | alarms | outcomes | within 0.02 | covered |", "|---|---|---|---|---|---|"]
+    lines = ["| company | months | alarms | outcomes | within 0.02 | possible | covered |", "|---|---|---|---|---|---|---|"]
     for group in [*groups, ""]:
         mine = [row for row in healthy if row.company.startswith(group)]
         known = [row for row in mine if np.isfinite(row.observed)]
         near = sum(abs(row.expected - row.observed) <= NEAR for row in known)
         covered = sum(row.low <= row.observed <= row.high for row in known)
         alarms = sum(row.retrain for row in mine)
-        shares = [f"{100 * part / max(len(known), 1):.0f} %" for part in (near, covered)]
+        possible = sum(math.erf(NEAR / ((row.high - row.low) / _WIDTH) / math.sqrt(2)) for row in known)
+        shares = [f"{100 * part / max(len(known), 1):.0f} %" for part in (near, possible, covered)]
         lines.append(
             f"| {group or 'all'} | {len(mine)} | {alarms} ({100 * alarms / max(len(mine), 1):.1f} %) | {len(known)} | "
             f"{' | '.join(shares)} |"

@@ -115,14 +115,14 @@ def read_versions(subscriptions: Table, accounts: Sequence[str], *, observed_unt
 
 def _subscription_keys(table: Table, started: NDArray[np.int64]) -> NDArray[np.int64]:
     """Give rows of one subscription the same number (within an account), all others different ones."""
-    keys = np.arange(len(table), dtype=np.int64)
+    rows = np.arange(len(table), dtype=np.int64)
     if table.has("valid_from"):
-        product = _codes(table, "product") if table.has("product") else np.zeros(len(table), dtype=np.int64)
-        keys = np.unique(started, return_inverse=True)[1] * (product.max(initial=0) + 2) + product + 1
+        alike = {"started": started} | ({"product": _codes(table, "product")} if table.has("product") else {})
+        rows = np.asarray(pd.DataFrame(alike).groupby(list(alike)).ngroup(), dtype=np.int64)
     if not table.has("subscription_id"):
-        return keys
+        return rows
     named = _codes(table, "subscription_id")
-    return np.where(named >= 0, named, keys + named.max(initial=0) + 1)
+    return np.where(named >= 0, named, rows + len(table))
 
 
 def _codes(table: Table, column: str) -> NDArray[np.int64]:

@@ -70,6 +70,11 @@ for _loud in ("mlflow", "alembic"):
 _VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
+def _folder(settings: TrackingSettings, root: Path) -> Path:
+    """Return the folder of the embedded store, without `..`: an address through a folder is lost with it."""
+    return (root / Path(settings.folder).expanduser()).resolve()
+
+
 @dataclass(frozen=True)
 class Store:
     """An open tracking store."""
@@ -87,7 +92,7 @@ def open_store(settings: TrackingSettings, root: Path, name: str) -> Store:
     `MLFLOW_TRACKING_URI` wins over the settings. The embedded store is made and repaired under a file lock: of several
     processes that start together all but one would otherwise fail.
     """
-    folder = (root / Path(settings.folder).expanduser()).absolute()
+    folder = _folder(settings, root)
     uri = _address(settings, folder)
     experiment = settings.experiment or name
     embedded = uri == _embedded(folder)
@@ -101,7 +106,7 @@ def open_store(settings: TrackingSettings, root: Path, name: str) -> Store:
 
 def probe_store(settings: TrackingSettings, root: Path) -> None:
     """Find out whether runs could be logged, before the work that they are of; nothing is made."""
-    folder = (root / Path(settings.folder).expanduser()).absolute()
+    folder = _folder(settings, root)
     uri = _address(settings, folder)
     with reachable(uri):
         if uri == _embedded(folder):

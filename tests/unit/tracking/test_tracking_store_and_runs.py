@@ -52,6 +52,18 @@ def test_the_embedded_store_lies_under_the_project(shared: Tracker) -> None:
     assert experiment.artifact_location == (shared.root / "mlruns" / "artifacts").as_uri()
 
 
+def test_artifacts_are_found_when_the_folder_of_the_config_is_gone(tmp_path: Path) -> None:
+    config = tmp_path / "demo"
+    config.mkdir()
+    tracker = Tracker(TrackingSettings(folder="../mlruns"), config, name="acme")
+    with tracker.run("train") as run:
+        run.log_text("found", "words.txt")
+    address = tracker.store.client.get_run(run.run_id).info.artifact_uri
+    config.rmdir()
+    assert ".." not in address
+    assert (Path(address.removeprefix("file://")) / "words.txt").read_text() == "found"
+
+
 def test_nothing_is_written_into_the_current_folder_or_taken_from_it(
     shared: Tracker, sealed: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
