@@ -6,7 +6,7 @@ cutoff, which is that of rows in memory, however many buckets there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from staypower.dataset.bucketed_matrix import MatrixRows
 from staypower.engines.local import map_to_parts, sorted_parts
 from staypower.engines.opening import Load, buckets_for, fingerprint_of
-from staypower.writing import require_room
+from staypower.writing import require_room, write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,6 +102,14 @@ class AllRows:
     def accounts(self) -> int:
         """How many accounts have a row."""
         return self._counts[1]
+
+    def keep(self, text: Callable[[], str], *made_from: object) -> str:
+        """Return a text that is made of these rows and some plain values: kept beside them, so that it is made once."""
+        path = self.parts[0].parent / f"made-{fingerprint_of(self.cutoffs.tolist(), *made_from)}.txt"
+        if not path.is_file():
+            made = text()
+            write_atomically(path, lambda temporary: Path(temporary).write_text(made, encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
 
     def batches(self, size: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int8]]]:
         """Return features and labels by so many rows, in the order of account and cutoff."""

@@ -7,7 +7,7 @@ the rows in memory give, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,7 +15,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from staypower.models.trees import Grown
+from staypower.models.trees import Grown, booster_of, portable_text
 
 if TYPE_CHECKING:
     from staypower.models.margin import LinearMargin
@@ -42,6 +42,9 @@ class RowsInOrder(Protocol):
     def batches(self, size: int) -> Iterator[tuple[Floats, NDArray[np.int8]]]:
         """Return features and labels by so many rows."""
 
+    def keep(self, text: Callable[[], str], *made_from: object) -> str:
+        """Return a text that is made of these rows and some plain values; it need not be made again after a kill."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mould:
@@ -64,14 +67,19 @@ class Mould:
         Their raw score is that of trees of the drawn rows, so that the calibration found with those holds: log-odds above the
         true ones by -log(kept).
         """
-        lower = float(np.log(kept))
+        margin = None if self.margin is None else self.margin.to_dict()
+        shape, more = self.grower.shape.model_dump(), (self.grower.seed, self.grower.categorical)
+        text = rows.keep(lambda: self._grow(rows, trees, float(np.log(kept))), shape, more, margin, trees, kept)
+        return Grown(booster_of(text), self.margin)
+
+    def _grow(self, rows: RowsInOrder, trees: int, lower: float) -> str:
         data = _InOrder(rows, self.margin, lower)
         made = lightgbm.Dataset(data, reference=self.bins, params=self.bins.params).construct()
         made.set_label(data.labels).set_init_score(data.start)
-        grown = self.grower.train(made, size=len(rows) * made.num_feature(), trees=trees)
+        booster = self.grower.train(made, size=len(rows) * made.num_feature(), trees=trees)
         if self.margin is None and lower:
-            _raise_first(grown, -lower)
-        return Grown(grown, self.margin)
+            _raise_first(booster, -lower)
+        return portable_text(booster, trees=trees)
 
 
 class _InOrder(lightgbm.Sequence):

@@ -70,6 +70,8 @@ def test_trees_of_all_rows_are_those_from_memory_where_every_row_was_drawn(datas
     assert again.model_text_ == twin.model_text_
     assert again.calibration_ == twin.calibration_
     trained = dataset.part("training", "calibration")
+    (kept,) = every.parts[0].parent.glob("made-*")
+    assert kept.read_text() == again.model_text_, "a run that is killed later does not grow them again"
     assert again.split_.endswith(f"grown on {len(trained):,} rows of {trained.distinct_accounts} accounts")
 
 
