@@ -238,6 +238,26 @@ def test_what_does_not_fit_is_refused_with_the_sample_that_would(company, place,
     pipeline.announcer(more.engine.memory_bytes, Progress(), Path("out"))(50_000_000, 200)
 
 
+def test_all_rows_to_grow_on_are_held_at_a_byte_a_number(monkeypatch, capsys):
+    monkeypatch.setattr(pipeline, "machine_memory", lambda: 16 * 10**9)
+    drawn = SimpleNamespace(
+        labels=SimpleNamespace(churned=np.array([[0, 1, -1, 0]])),
+        sampling=Sampling(3e-6),
+        catalogue=SimpleNamespace(names=("x",) * 200),
+        y=np.zeros(1000),
+    )
+    pipeline.require_held(drawn, 4 * 10**9, Progress())
+    assert capsys.readouterr().err == ""
+    drawn.sampling = Sampling(1e-7)
+    pipeline.require_held(drawn, 4 * 10**9, Progress())
+    said = capsys.readouterr().err
+    assert "about 30,000,000 rows of 200 features, a byte for each number, beside the sample may take about 7.5GB" in said
+    assert "`sampling: {grow_on: sample}` would keep within it" in said
+    drawn.sampling = Sampling(1e-8)
+    with pytest.raises(pipeline.UsageError, match=r"the machine has 16\.0GB"):
+        pipeline.require_held(drawn, 4 * 10**9, Progress())
+
+
 def test_every_file_that_is_not_there_is_named(call):
     code, _, err = call("train", "tables.usage.source=gone.csv", "tables.tickets.source=lost.csv", *SAMPLE)
     assert code == 2

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from staypower.dataset.all_rows import AllTables
+from staypower.dataset.building import Dataset
 from staypower.dataset.cutoff_plan import choose_plan, count_rows
 from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings, SamplingSettings
@@ -36,6 +37,8 @@ from staypower.writing import require_room
 
 # what training holds at its peak for each number of the matrix, measured: see docs/sampling.md
 _BYTES_PER_CELL = 48
+# what LightGBM holds for each row beside its numbers: label, scores, gradients, places
+_BYTES_BESIDE = 50
 # what rows and accounts take at the least once they are read: only what cannot be held is refused
 _BYTES_PER_ROW, _BYTES_PER_ACCOUNT = 60, 400
 # what a number takes in a file of features, measured: 1.8
@@ -143,6 +146,16 @@ def announcer(memory: int, progress: Progress, cache: Path) -> Callable[[int, in
         _too_much(f"{rows:,} rows of {features} features", need, allowed, fit, progress)
 
     return announce
+
+
+def require_held(dataset: Dataset, memory: int, progress: Progress) -> None:
+    """Warn of, or refuse, more rows than LightGBM can hold at a byte a number when trees grow on all of them."""
+    labelled = int((dataset.labels.churned >= 0).sum() / dataset.sampling.accounts)
+    features = len(dataset.catalogue.names)
+    need = labelled * (features + _BYTES_BESIDE) + len(dataset.y) * features * np.dtype(float).itemsize
+    if need > memory:
+        what = f"about {labelled:,} rows of {features} features, a byte for each number, beside the sample"
+        _too_much(what, need, memory, "`sampling: {grow_on: sample}`", progress)
 
 
 def _require_tables_fit(memory: int, load: Load, share: float, progress: Progress) -> None:

@@ -15,7 +15,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from staypower.models.trees import Grown, booster_of, portable_text
+from staypower.models.trees import portable_text
 
 if TYPE_CHECKING:
     from staypower.models.margin import LinearMargin
@@ -61,16 +61,15 @@ class Mould:
         bins = one.dataset(rows.labels[:1], None, None, **grower.dataset_options(rows.inputs.size))
         return cls(grower, grower.margin_of(rows), bins)
 
-    def grow(self, rows: RowsInOrder, *, trees: int, kept: float) -> Grown:
-        """Grow trees on all rows, at the level of the drawn ones, of whose stayers the share `kept` was drawn.
+    def grow(self, rows: RowsInOrder, *, trees: int, kept: float) -> str:
+        """Return the text of trees of all rows, at the level of the drawn ones, of whose stayers the share `kept` was drawn.
 
         Their raw score is that of trees of the drawn rows, so that the calibration found with those holds: log-odds above the
         true ones by -log(kept).
         """
         margin = None if self.margin is None else self.margin.to_dict()
         shape, more = self.grower.shape.model_dump(), (self.grower.seed, self.grower.categorical)
-        text = rows.keep(lambda: self._grow(rows, trees, float(np.log(kept))), shape, more, margin, trees, kept)
-        return Grown(booster_of(text), self.margin)
+        return rows.keep(lambda: self._grow(rows, trees, float(np.log(kept))), shape, more, margin, trees, kept)
 
     def _grow(self, rows: RowsInOrder, trees: int, lower: float) -> str:
         data = _InOrder(rows, self.margin, lower)

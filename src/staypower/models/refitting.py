@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from staypower.dataset.building import DatasetRows
     from staypower.models.calibration import CalibrationMap
+    from staypower.models.margin import LinearMargin
 
 __all__ = ["Refitted", "grow_on_all", "refit", "refit_tier"]
 
@@ -76,10 +77,10 @@ def refit(
     trees = twin.best_iteration_
     if every is None:
         model, parts, grown = _with_level(twin, rows, latest, partial(Grower.grow, trees=trees), rows_per_account)
-    else:
-        model, parts, mould = _with_level(twin, rows, latest, Mould.of, rows_per_account)
-        grown = _of_all(mould, every, twin, rows_per_account=rows_per_account, kept=kept)
-    return Refitted(_with_trees(model, grown, trees), parts)
+        return Refitted(_with_trees(model, portable_text(grown.booster, trees=trees), grown.margin), parts)
+    model, parts, mould = _with_level(twin, rows, latest, Mould.of, rows_per_account)
+    text = _of_all(mould, every, twin, rows_per_account=rows_per_account, kept=kept)
+    return Refitted(_with_trees(model, text, mould.margin), parts)
 
 
 def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: RowsInOrder, *, kept: float) -> ChurnClassifier:
@@ -88,25 +89,24 @@ def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: RowsInOrder, *,
     Number, shape, margin and calibration stay those of the rows that were drawn, with the share `kept` of the stayers'.
     """
     assert twin._grower is not None
-    rows_per_account = len(rows) / rows.distinct_accounts
-    grown = _of_all(Mould.of(twin._grower, _ordered(twin, rows)), every, twin, rows_per_account=rows_per_account, kept=kept)
-    model = _with_trees(copy(twin), grown, twin.best_iteration_)
+    rows_per_account, mould = len(rows) / rows.distinct_accounts, Mould.of(twin._grower, _ordered(twin, rows))
+    text = _of_all(mould, every, twin, rows_per_account=rows_per_account, kept=kept)
+    model = _with_trees(copy(twin), text, mould.margin)
     if model.margin_ is not None:
         model.sizes_ = mean_sizes(model.model_text_, model.margin_, model._features(rows.X))
     model.split_ += f"; these trees then grown on {plural(len(every), 'row')} of {plural(every.accounts, 'account')}"
     return model
 
 
-def _of_all(mould: Mould, every: RowsInOrder, twin: ChurnClassifier, *, rows_per_account: float, kept: float) -> Grown:
+def _of_all(mould: Mould, every: RowsInOrder, twin: ChurnClassifier, *, rows_per_account: float, kept: float) -> str:
     """Grow as many trees as the twin has on every row, a leaf holding as many accounts."""
     assert twin._grower is not None
     grower = _of_as_many_accounts(twin._grower, len(every) / every.accounts / rows_per_account)
     return replace(mould, grower=grower).grow(every, trees=twin.best_iteration_, kept=kept)
 
 
-def _with_trees(model: ChurnClassifier, grown: Grown, trees: int) -> ChurnClassifier:
-    model.model_text_ = portable_text(grown.booster, trees=trees)
-    model.booster_, model.margin_ = booster_of(model.model_text_), grown.margin
+def _with_trees(model: ChurnClassifier, text: str, margin: LinearMargin | None) -> ChurnClassifier:
+    model.model_text_, model.booster_, model.margin_ = text, booster_of(text), margin
     return model
 
 

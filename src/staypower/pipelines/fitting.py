@@ -12,7 +12,7 @@ from staypower.checking.checks import suspected_leaks
 from staypower.dataset.all_rows import AllRows, AllTables
 from staypower.dataset.building import Dataset, build_dataset
 from staypower.dataset.cache import MatrixCache
-from staypower.dataset.sampled_tables import Drawn, announcer
+from staypower.dataset.sampled_tables import Drawn, announcer, require_held
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import evaluate_model
 from staypower.evaluation.result import Evaluation
@@ -146,6 +146,7 @@ def _all_rows(whole: AllTables, dataset: Dataset, settings: Settings, progress: 
     if settings.model.refit == "none":
         fix = f"{fix}; or choose `model.refit: all`"
         raise UsageError.of("trees cannot grow on all rows", "model.refit: none, which keeps trees of the earlier cutoffs", fix)
+    require_held(dataset, settings.engine.memory_bytes, progress)
     with progress.step("building the rows of all accounts"):
         return whole.rows_like(dataset, settings.label)
 

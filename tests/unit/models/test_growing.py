@@ -87,13 +87,18 @@ def test_so_are_those_that_score_with_a_margin_or_without(dataset, every, twin, 
     assert [part.model_text for part in found.parts] == [part.model_text for part in expected.parts]
 
 
-@pytest.mark.parametrize("strength", [None, 40.0])
-def test_where_stayers_were_left_out_the_level_is_still_the_true_one(here, dataset, every, strength, tmp_path):
+@pytest.fixture(scope="module")
+def sampled(here, tmp_path_factory):
     drawn = built(here, Sampling(accounts=0.8, negatives=0.3))
-    rows = every_row(here, drawn, tmp_path, 3)
+    return drawn, every_row(here, drawn, tmp_path_factory.mktemp("drawn"), 3), fit_classifier(drawn, MODEL)
+
+
+@pytest.mark.parametrize("strength", [None, 40.0])
+def test_where_stayers_were_left_out_the_level_is_still_the_true_one(here, dataset, every, sampled, strength):
+    drawn, rows, twin = sampled
     assert len(rows) == len(every)
-    sampled = fit_classifier(drawn, MODEL)
-    sampled._grower = replace(sampled._grower, margin=strength)
+    sampled = copy(twin)
+    sampled._grower = replace(twin._grower, margin=strength)
     grown = fit_to_score(drawn, sampled, MODEL, every=rows).model
     whole = built(here).X[list(drawn.catalogue.names)]
     assert grown.predict_proba(whole)[:, 1].mean() == pytest.approx(dataset.y.mean(), rel=0.15)
