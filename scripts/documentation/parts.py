@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from documentation.commands import document_commands
+from documentation.engines import document_engines
 from documentation.features import document_aggregations, document_catalogue, document_combinations
 from documentation.inputs import document_expressions, document_formats, document_keys, document_outputs, document_schemas
 from documentation.metrics import document_baselines, document_family, document_measures, document_metrics
@@ -28,6 +29,7 @@ PARTS: Mapping[str, Callable[[], str]] = MappingProxyType(
         "combinations": document_combinations,
         "tables": document_schemas,
         "formats": document_formats,
+        "engines": document_engines,
         "outputs": document_outputs,
         "keys": document_keys,
         "functions": document_expressions,

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -310,38 +311,58 @@ def put_together(parts: Sequence[Tables]) -> Tables:
     return replace(first, tables=tables)
 
 
-def fingerprint(tables: Tables) -> str:
-    """Hash the content of every table; the order of its rows does not matter.
+def fingerprint(tables: BucketedTables) -> str:
+    """Hash the content of every table; neither the order of its rows matters nor in which bucket they are.
 
     >>> len(fingerprint(Tables({}, 0)))
     64
     """
     digest = hashlib.sha256(f"observed_until {tables.observed_until}".encode())
-    for name in sorted(tables):
-        digest.update(_of_table(tables[name]))
+    empty, counts, blank = tables.empty, Counter[str](), set[tuple[str, str]]()
+    for rows, missing in tables.each(_rows_of):
+        counts.update(rows)
+        blank |= missing
+    sums: dict[str, NDArray[np.int64]] = {}
+    for each in tables.each(partial(_sums_of, blank=frozenset(blank))):
+        sums = {name: each[name] + sums[name] if name in sums else each[name] for name in each}
+    for name in sorted(empty):
+        table = empty[name]
+        kinds = [(column, str(_plain(table.data.column(column).type))) for column in sorted(table.data.column_names)]
+        facts = (table.name, counts[name], sorted(table.date_only), sorted(table.fixed), table.derived, kinds)
+        digest.update(hashlib.sha256(repr((facts, sums[name].tolist())).encode()).digest())
     return digest.hexdigest()
 
 
-def _of_table(table: Table) -> bytes:
-    columns = sorted(table.data.column_names)
-    kinds = [(name, str(_plain(table.data.column(name).type))) for name in columns]
-    facts = (table.name, len(table), sorted(table.date_only), sorted(table.fixed), table.derived, kinds)
-    # two numbers for each row, and their sums, which are the same in any order; a sum may wrap around
-    rows = [np.full(len(table), seed, dtype=np.int64) for seed in (0, 1)]
-    for name in columns:
-        for values in _numbers_of(table.data.column(name)):
-            for row in rows:
-                mix_in(row, values)
-    sums = [int(row.sum()) for row in rows]
-    return hashlib.sha256(repr((facts, sums)).encode()).digest()
+def _rows_of(tables: Tables) -> tuple[dict[str, int], set[tuple[str, str]]]:
+    """Count the rows of each table, and name the columns with a blank."""
+    blank = {
+        (name, column)
+        for name, table in tables.items()
+        for column in table.data.column_names
+        if table.data.column(column).null_count
+    }
+    return {name: len(table) for name, table in tables.items()}, blank
+
+
+def _sums_of(tables: Tables, blank: Collection[tuple[str, str]]) -> dict[str, NDArray[np.int64]]:
+    """Make two numbers of each row, and add up those of each table: the same in any order; a sum may wrap around."""
+    found = {}
+    for name, table in tables.items():
+        rows = [np.full(len(table), seed, dtype=np.int64) for seed in (0, 1)]
+        for column in sorted(table.data.column_names):
+            for values in _numbers_of(table.data.column(column), blank=(name, column) in blank):
+                for row in rows:
+                    mix_in(row, values)
+        found[name] = np.array([row.sum() for row in rows], dtype=np.int64)
+    return found
 
 
 def _plain(stored: pa.DataType) -> pa.DataType:
     return stored.value_type if pa.types.is_dictionary(stored) else stored
 
 
-def _numbers_of(column: pa.ChunkedArray) -> Iterator[NDArray[np.int64]]:
-    """Give the values of a column as whole numbers, equal ones for equal values, and which of them are missing."""
+def _numbers_of(column: pa.ChunkedArray, *, blank: bool) -> Iterator[NDArray[np.int64]]:
+    """Give the values of a column as whole numbers, equal ones for equal values; where any is `blank`, which of them are."""
     plain = _plain(column.type)
     if pa.types.is_dictionary(column.type):
         numbers, words = numbered(column)
@@ -354,5 +375,5 @@ def _numbers_of(column: pa.ChunkedArray) -> Iterator[NDArray[np.int64]]:
         if numbers.null_count:
             numbers = pc.fill_null(numbers, 0)
         yield np.ascontiguousarray(numbers.to_numpy(zero_copy_only=False)).view(np.int64)
-    if column.null_count:
+    if blank:
         yield np.asarray(column.is_null().to_numpy(), dtype=np.int64)

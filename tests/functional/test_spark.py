@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +17,14 @@ import pytest
 from command_line import run
 from spark_cluster import small_cluster
 
+from staypower import backtest, evaluate, simulate, train
 from staypower.config.loading import load_config
+from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
 from staypower.gate.facts import GATE
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.pipelines.features import list_features
+from staypower.pipelines.gating import breaches_path
 from staypower.pipelines.score import score
 from staypower.progress import Progress
 from staypower.sources.reading import read_tables
@@ -69,6 +74,10 @@ def test_the_gate_looks_at_tables_and_features_as_on_one_machine(scored):
     assert {breach.setting for breach in many.breaches} == {"missing"}
     assert len(many.breaches) > 2
     assert scored.many.scores.beyond == scored.one.scores.beyond
+    one, many = (json.loads(breaches_path(Path(each.path)).read_text()) for each in (scored.one, scored.many))
+    assert many == one
+    assert many["scored"]
+    assert many["breaches"]
 
 
 def test_what_is_said_of_the_scores_is_what_one_machine_says(scored):
@@ -95,6 +104,58 @@ def test_every_feature_of_every_cutoff_is_the_same_bits(spark, company, tmp_path
     # a family without a feature would prove nothing
     tables = {feature.table for feature in one.catalogue.definitions if hasattr(feature, "table")}
     assert {"usage", "tickets", "surveys", "subscriptions", "payments", "advocacy", "goals", "accounts"} <= tables
+
+
+SMALL = {
+    "name": "small",
+    "observed_until": "2025-06-30",
+    "tables": {
+        "accounts": {"source": "accounts.parquet", "static": ["segment"]},
+        **{name: {"source": f"{name}.parquet"} for name in ("usage", "tickets", "subscriptions", "payments", "surveys")},
+    },
+    "label": {"kind": "contractual", "involuntary": ["payment", "card"]},
+    "sampling": {"accounts": 0.8, "negatives": 0.5},
+    "cutoffs": {"every": 60},
+    "features": {"windows": [90]},
+    "horizons": {"days": [60]},
+    "model": {"max_trees": 20, "threads": 1, "min_churners": 10},
+    "evaluation": {"bootstrap": 20, "slices": ["segment"]},
+}
+
+
+@pytest.fixture(scope="module")
+def learned(spark, tmp_path_factory) -> SimpleNamespace:
+    """A model of a sample of a small company, trained on both engines."""
+    folder = tmp_path_factory.mktemp("learned")
+    for name, rows in simulate(180, months=30, seed=5).tables.items():
+        pq.write_table(rows, folder / f"{name}.parquet", coerce_timestamps="us")
+    made = {}
+    for name, engine in (("one", {}), ("many", {"engine": {"kind": "spark", "partitions": 2}})):
+        places = {"output": {"folder": name}, "models_folder": f"{name}/models", "tracking": {"folder": f"{name}/runs"}}
+        (folder / f"{name}.yaml").write_text(json.dumps({**SMALL, **places, **engine}))
+        settings = load_config(folder / f"{name}.yaml")
+        made[name] = SimpleNamespace(settings=settings, trained=train(settings))
+    return SimpleNamespace(**made)
+
+
+def test_a_model_trained_where_the_tables_are_is_the_same_model(learned):
+    one, many = learned.one.trained, learned.many.trained
+    assert many.dataset.frame().equals(one.dataset.frame())
+    assert many.bundle.card == one.bundle.card
+    assert many.bundle.learned == one.bundle.learned
+    assert many.to_dict()["evaluation"] == one.to_dict()["evaluation"]
+    assert many.bundle.digest == one.bundle.digest
+    # the sample left something out, and every secondary model was there to differ
+    assert many.dataset.sampling == Sampling(0.8, 0.5)
+    assert {"twin", "kinds", "horizon_60"} <= set(many.bundle.secondary)
+
+
+def test_a_model_is_evaluated_and_tested_on_the_past_where_the_tables_are(learned):
+    for job, options in ((evaluate, {}), (backtest, {"folds": 1})):
+        one, many = (job(each.settings, **options).to_dict() for each in (learned.one, learned.many))
+        for said in (one, many):
+            said.pop("run_id"), said.pop("pictures"), said.pop("path", None)
+        assert many == one
 
 
 def test_rows_are_written_as_a_table_and_read_back(spark):
@@ -195,38 +256,50 @@ def plainly() -> Callable[[Tables], dict[str, tuple]]:
     return plain
 
 
-@pytest.mark.parametrize(
-    ("chosen", "options"),
-    [
-        (tuple(SOURCES), {}),
-        (("usage", "orders"), {"observed_until": "2024-05-31"}),
-    ],
-)
-def test_messy_exports_give_the_same_tables(spark, tmp_path, chosen, options):
+@pytest.fixture(scope="module")
+def gathered(spark, tmp_path_factory):
+    """Hold the tables of messy exports in three buckets, and say what they are on one machine."""
     from staypower.engines.spark.gathering import gather_on_spark
 
-    write_exports(tmp_path)
-    sources = sources_of({name: SOURCES[name] for name in chosen})
-    whole, _ = read_tables(sources, folder=tmp_path, **options)
+    folder = tmp_path_factory.mktemp("gathered")
+    write_exports(folder)
+    sources = sources_of(SOURCES)
     # one source is a frame that is given
-    frames = {"orders.parquet": spark.read.parquet(str(tmp_path / "orders.parquet"))}
-    with gather_on_spark(spark, sources, folder=tmp_path, buckets=3, objects=frames, **options) as (tables, findings):
+    frames = {"orders.parquet": spark.read.parquet(str(folder / "orders.parquet"))}
+    with gather_on_spark(spark, sources, folder=folder, buckets=3, objects=frames) as (tables, findings):
         assert not findings
-        assert tables.observed_until == whole.observed_until
-        parts = list(tables.each(plainly()))
-        empty = plainly()(tables.empty)
-    expected = plainly()(whole)
+        yield SimpleNamespace(tables=tables, whole=read_tables(sources, folder=folder)[0])
+
+
+def assert_same_tables(tables, whole: Tables) -> dict[str, tuple]:
+    """The buckets together hold the rows of one machine, and say the same of them."""
+    assert tables.observed_until == whole.observed_until
+    parts, empty, expected = list(tables.each(plainly())), plainly()(tables.empty), plainly()(whole)
     assert len(parts) > 1
     for name, (columns, date_only, fixed, derived, rows) in expected.items():
         assert empty[name][:4] == (columns, date_only, fixed, derived), name
         assert sorted(row for part in parts for row in part[name][4]) == rows, name
+        assert (tables.row_count(name) if name in tables.names else len(rows)) == len(rows), name
+        assert name not in tables.names or tables.first_instant(name) == whole.first_instant(name), name
+    return expected
+
+
+def test_messy_exports_give_the_same_tables(gathered):
+    expected = assert_same_tables(gathered.tables, gathered.whole)
     # the rules had something to do
-    if "tickets" in chosen:
-        assert len(expected["tickets"][4]) == 4
-        assert len(expected["accounts"][4]) == 3
-        assert len(expected["payments"][4]) == 2
-        assert len(expected["goals"][4]) == 2
-        assert "people" not in expected
+    found = {name: len(expected[name][4]) for name in ("accounts", "tickets", "payments", "goals")}
+    assert found == {"accounts": 3, "tickets": 4, "payments": 2, "goals": 2}
+    assert "people" not in expected
+
+
+def test_accounts_that_no_table_lists_are_derived(spark, tmp_path):
+    from staypower.engines.spark.gathering import gather_on_spark
+
+    write_exports(tmp_path)
+    sources, options = sources_of({name: SOURCES[name] for name in ("usage", "orders")}), {"observed_until": "2024-05-31"}
+    with gather_on_spark(spark, sources, folder=tmp_path, buckets=3, **options) as (tables, findings):
+        assert not findings
+        assert_same_tables(tables, read_tables(sources, folder=tmp_path, **options)[0])
 
 
 @pytest.mark.parametrize(
@@ -271,6 +344,47 @@ def test_a_problem_that_only_a_bucket_shows_reaches_the_user(spark, tmp_path):
     ):
         list(tables.each(len))
     assert "30" in str(caught.value)
+
+
+def failing_once(folder: Path, *, killed: bool) -> Callable[[Tables], dict[str, tuple]]:
+    """Return a function that fails in every task, or takes its worker down, and does what it should the next time."""
+    plain = plainly()
+
+    def fail(tables: Tables) -> dict[str, tuple]:
+        from pyspark import TaskContext
+
+        mark = folder / str(TaskContext.get().partitionId())
+        if not mark.exists():
+            mark.touch()
+            if killed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise OSError("the disk of this worker is gone")
+        return plain(tables)
+
+    return fail
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_task_that_is_tried_again_counts_once(gathered, tmp_path, killed):
+    expected = sorted(map(repr, gathered.tables.each(plainly())))
+    assert sorted(map(repr, gathered.tables.each(failing_once(tmp_path, killed=killed)))) == expected
+    assert list(tmp_path.iterdir())
+
+
+def test_what_an_executor_kept_is_made_again_when_it_is_lost(gathered):
+    before = sorted(map(repr, gathered.tables.each(plainly())))
+    # nothing of what was kept is there any more: neither the tables nor the slices that they were made of
+    gathered.tables.release()
+    assert sorted(map(repr, gathered.tables.each(plainly()))) == before
+
+
+def test_a_bucket_above_the_memory_of_a_worker_names_the_partitions(gathered):
+    def hold(tables: Tables) -> None:
+        raise MemoryError(f"{len(tables)} tables")
+
+    with pytest.raises(UsageError, match="does not fit into a worker's memory") as caught:
+        list(gathered.tables.each(hold))
+    assert "engine.partitions" in caught.value.problems[0].fix
 
 
 @pytest.mark.parametrize(

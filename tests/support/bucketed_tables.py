@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from staypower.sources.disk_writing import write_buckets
 from staypower.sources.findings import Finding
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import TableSource
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 _NAMES = itertools.count()
 
@@ -70,3 +70,48 @@ def _plain(data: pa.Table) -> pa.Table:
 
 def _rows(data: pa.Table) -> list[str]:
     return sorted(repr(tuple(row.values())) for row in data.to_pylist())
+
+
+@dataclass(frozen=True)
+class InBuckets(BucketedTables):
+    """Tables in memory that can only be read bucket by bucket, as those on a cluster."""
+
+    tables: Tables
+    parts: tuple[Tables, ...]
+
+    @classmethod
+    def of(cls, tables: Tables, count: int) -> InBuckets:
+        """Deal the accounts into buckets in an order of their own."""
+        dealt: list[list[str]] = [[] for _ in range(count)]
+        for number, account in enumerate(tables.account_ids):
+            dealt[number * 7 % count].append(account)
+        first, *others = (tables.only_accounts(accounts) for accounts in dealt)
+        # what the data rules changed is not known by account: it counts once
+        others = [replace(part, tables={name: replace(each, changed={}) for name, each in part.items()}) for part in others]
+        return cls(tables, (first, *others))
+
+    @property
+    def observed_until(self) -> int:  # type: ignore[override]
+        return self.tables.observed_until
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        return tuple(range(len(self.parts)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.tables.names
+
+    @property
+    def empty(self) -> Tables:
+        return self.tables.empty
+
+    def bucket(self, number: int, only: Collection[str] | None = None) -> Tables:
+        wanted = [name for name in self.tables if only is None or name in only or name == "accounts"]
+        return replace(self.parts[number], tables={name: self.parts[number][name] for name in wanted})
+
+    def row_count(self, name: str) -> int:
+        return self.tables.row_count(name)
+
+    def first_instant(self, name: str) -> int | None:
+        return self.tables.first_instant(name)

@@ -20,7 +20,8 @@ _QUICK = {
     "spark.sql.codegen.wholeStage": False,
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-ENGINE = EngineSettings(kind="spark", master="local[2]", partitions=2, options=_QUICK)
+# a task that fails is tried once more
+ENGINE = EngineSettings(kind="spark", master="local[2,2]", partitions=2, options=_QUICK)
 
 
 @contextmanager

@@ -268,10 +268,11 @@ def _leaks(
     yield from leak_suspects(known, [target[account] for account in known.index], left_out=left_out)
 
 
-def suspected_leaks(tables: Tables, target: Mapping[str, int], label: Collection[str]) -> tuple[Finding, ...]:
+def suspected_leaks(tables: BucketedTables, target: Mapping[str, int], label: Collection[str]) -> tuple[Finding, ...]:
     """Name the attributes that a model would see and that look as if they were made after the outcome."""
-    seen = tables["accounts"].fixed
-    found = _leaks(tables, attribute_frame(tables["accounts"]), target, label)
+    accounts = tables.together(())["accounts"]
+    seen = accounts.fixed
+    found = _leaks(tables.empty, attribute_frame(accounts), target, label)
     return tuple(each for each in found if each.column in seen)
 
 

@@ -32,7 +32,7 @@ from staypower.labels.churn import LEAST_CHURNERS, Labels, find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.results.numbers import count, percent, plural
 from staypower.results.result import Block, Result, TableBlock
-from staypower.tables import Tables
+from staypower.tables import BucketedTables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -220,7 +220,7 @@ class DatasetRows:
 
 
 def build_dataset(
-    tables: Tables,
+    tables: BucketedTables,
     *,
     label: LabelSettings,
     features: FeatureSettings,

@@ -46,14 +46,14 @@ from staypower.hashing import folds_of
 from staypower.labels.churn import Labels, find_labels
 from staypower.labels.population import Population
 from staypower.labels.settings import LabelSettings
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 def build_folds(
-    tables: Tables,
+    tables: BucketedTables,
     plans: Sequence[CutoffPlan],
     *,
     label: LabelSettings,
@@ -144,10 +144,10 @@ def first_tested(fold: Dataset) -> DatasetRows:
     return fold.where(fold.rows("test") & (fold.matrix.cutoffs == fold.plan.test[0]))
 
 
-def _labels(tables: Tables, label: LabelSettings, plan: CutoffPlan) -> Labels:
+def _labels(tables: BucketedTables, label: LabelSettings, plan: CutoffPlan) -> Labels:
     """Find the training labels as they were known at the first test cutoff, and the test labels as known today."""
     training = np.concatenate([plan.training, plan.calibration])
-    early = find_labels(replace(tables, observed_until=int(plan.test[0])), label, training)
+    early = find_labels(tables, label, training, known_until=int(plan.test[0]))
     late = find_labels(tables, label, plan.test)
     population = Population(
         early.population.accounts,
@@ -163,7 +163,7 @@ class ColumnStore:
 
     def __init__(
         self,
-        tables: Tables,
+        tables: BucketedTables,
         accounts: Sequence[str],
         cutoffs: NDArray[np.int64],
         wanted: NDArray[np.bool_],
@@ -179,7 +179,12 @@ class ColumnStore:
 
     @classmethod
     def of(
-        cls, tables: Tables, labels: Sequence[Labels], kept: Sequence[NDArray[np.bool_]] | None = None, *, threads: int = 2
+        cls,
+        tables: BucketedTables,
+        labels: Sequence[Labels],
+        kept: Sequence[NDArray[np.bool_]] | None = None,
+        *,
+        threads: int = 2,
     ) -> ColumnStore:
         """Make a store for the labelled pairs of several folds."""
         accounts = labels[0].population.accounts

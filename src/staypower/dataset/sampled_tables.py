@@ -45,6 +45,8 @@ _BYTES_PER_ROW, _BYTES_PER_ACCOUNT = 60, 400
 _BYTES_ON_DISK = 4
 # how many columns to expect before the tables are read
 _EXPECTED = 200
+# what the labels of an account take on a driver, and at one cutoff more
+_BYTES_PER_ID, _BYTES_PER_LABEL = 200, 8
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -52,7 +54,7 @@ _CGROUP = Path("/sys/fs/cgroup/memory.max")
 class Drawn:
     """The tables of the accounts that a model is trained and tested on."""
 
-    tables: Tables
+    tables: BucketedTables  # in memory, or where they lie on a cluster
     sampling: Sampling
     whole: AllTables | None = None  # what they were drawn from, where trees grow on all of it
 
@@ -131,18 +133,31 @@ def resolve_sampling(
     return Sampling.within(asked.rows, churned=churned, stayed=stayed, tested=tested, seed=asked.seed)
 
 
-def announcer(memory: int, progress: Progress, cache: Path) -> Callable[[int, int], None]:
+def require_labels_fit(accounts: int, cutoffs: int) -> None:
+    """Refuse more accounts than this machine can hold the labels of, before they are brought here from a cluster."""
+    each, machine = _BYTES_PER_ID + cutoffs * _BYTES_PER_LABEL, machine_memory()
+    need = accounts * each
+    if need > machine:
+        value = f"labels of {accounts:,} accounts at {cutoffs} cutoffs: about {_size(need)}; the driver has {_size(machine)}"
+        # of an account that is tested no row is left out: there are at least as many rows as accounts
+        fix = f"draw fewer: `sampling: {{rows: {_down(machine // (2 * each))}}}`, or give the driver more memory"
+        raise UsageError.of("too much to train on in the driver's memory", value, fix)
+
+
+def announcer(memory: int | None, progress: Progress, cache: Path) -> Callable[[int, int], None]:
     """Return a function that is called with the size of the training matrix before it is built, and warns or refuses.
 
-    The matrix is kept in the folder `cache`.
+    The matrix is kept in the folder `cache`. Without a limit of its own a run may have all memory of this machine.
     """
 
     def announce(rows: int, features: int) -> None:
         require_room(cache, rows * features * _BYTES_ON_DISK, "the features of training")
-        need, allowed = rows * features * _BYTES_PER_CELL, memory
+        need, allowed = rows * features * _BYTES_PER_CELL, memory or machine_memory()
         if need <= allowed:
             return
-        fit = f"`sampling: {{rows: {_down(allowed // (features * _BYTES_PER_CELL))}}}` (with `grow_on: all` trees grow on all)"
+        fit = f"`sampling: {{rows: {_down(allowed // (features * _BYTES_PER_CELL))}}}`"
+        if memory is not None:
+            fit += " (with `grow_on: all` trees grow on all)"
         _too_much(f"{rows:,} rows of {features} features", need, allowed, fit, progress)
 
     return announce
@@ -172,7 +187,8 @@ def _too_much(what: str, need: int, allowed: int, fix: str, progress: Progress) 
     if need > machine:
         value = f"{what}: about {_size(need)}; the machine has {_size(machine)}"
         # users who know better raise the memory that a run may use
-        fixes = f"train on a sample: {fix} keeps within `engine.memory`; or raise that to {_size(need)} to try all the same"
+        fixes = f"train on a sample: {fix} keeps within {'it' if allowed == machine else '`engine.memory`'}"
+        fixes += f"; or {'give it' if allowed == machine else 'raise that to'} {_size(need)} to try all the same"
         raise UsageError.of("too much to train on in this machine's memory", value, fixes)
     more = f"more than `engine.memory` {_size(allowed)}; {fix} would keep within it, see docs/sampling.md"
     progress.say(f"  {what} may take about {_size(need)}, {more}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow as pa
 from staypower.dataset.settings import SamplingSettings
 from staypower.hashing import mix_in, numbers_of_texts
 from staypower.results.numbers import percent
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,9 +78,15 @@ class Sampling:
         """Say which accounts are in the sample."""
         return _share_of(self._numbers(ids, _OF_ACCOUNTS), self.accounts)
 
-    def of_tables(self, tables: Tables) -> Tables:
-        """Keep the rows of the accounts in the sample; sampling twice changes nothing."""
-        if self.accounts == 1.0:
+    @overload
+    def of_tables(self, tables: Tables) -> Tables: ...
+
+    @overload
+    def of_tables(self, tables: BucketedTables) -> BucketedTables: ...
+
+    def of_tables(self, tables: BucketedTables) -> BucketedTables:
+        """Keep the rows of the accounts in the sample; sampling twice changes nothing. Buckets are drawn from when opened."""
+        if self.accounts == 1.0 or not isinstance(tables, Tables):
             return tables
         kept = {}
         for name, table in tables.items():

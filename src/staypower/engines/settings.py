@@ -88,6 +88,11 @@ class EngineSettings(BaseModel):
         """The memory in bytes."""
         return _bytes_of(self.memory)
 
+    @property
+    def memory_to_learn(self) -> int | None:
+        """What learning may take, in bytes; None on a cluster, whose driver learns with the memory that it has."""
+        return None if self.kind == "spark" else self.memory_bytes
+
 
 _OF_EMBEDDED: Mapping[str, str] = MappingProxyType(
     {

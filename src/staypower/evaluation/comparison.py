@@ -26,7 +26,7 @@ from staypower.models.agreement import require_same_label, require_what_is_read
 from staypower.models.bundle import Bundle
 from staypower.results.numbers import count, decimal, plain, plural
 from staypower.results.result import Block, Head, Result, TableBlock
-from staypower.tables import Tables
+from staypower.tables import BucketedTables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,7 +184,7 @@ def problems_of(error: UsageError) -> str:
 
 
 def compare_models(
-    tables: Tables,
+    tables: BucketedTables,
     *,
     challenger: tuple[str, Bundle],
     champion: tuple[str, Bundle],
@@ -208,7 +208,7 @@ def compare_models(
     try:
         for bundle in bundles:
             require_same_label(bundle, label)
-            require_what_is_read(Catalogue.of(bundle.learned), tables)
+            require_what_is_read(Catalogue.of(bundle.learned), tables.empty)
     except UsageError as error:
         return not_compared(*versions, problems_of(error))
     known = [ModelAge.of(bundle).evaluated_until for bundle in bundles]
@@ -248,7 +248,9 @@ def _wait(outcome: Outcome, trained_until: int, observed_until: int) -> str:
     )
 
 
-def _predict(bundle: Bundle, tables: Tables, labels: Labels, threads: int, cache: MatrixCache | None) -> NDArray[np.float64]:
+def _predict(
+    bundle: Bundle, tables: BucketedTables, labels: Labels, threads: int, cache: MatrixCache | None
+) -> NDArray[np.float64]:
     """Return the probability of a model, or of its twin, for every labelled pair of account and cutoff."""
     catalogue, known = Catalogue.of(bundle.learned), labels.churned >= 0
     accounts, cutoffs = list(labels.population.accounts), labels.population.cutoffs

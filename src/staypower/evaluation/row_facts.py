@@ -22,7 +22,7 @@ from staypower.portfolio.customer_value import ORDERED, account_values, monthly_
 from staypower.portfolio.settings import PortfolioSettings
 from staypower.results.numbers import money, percent
 from staypower.schemas import ACCOUNT_NAME
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class RowFacts:
 
 def find_row_facts(
     rows: DatasetRows,
-    tables: Tables,
+    tables: BucketedTables,
     *,
     label: LabelSettings,
     features: FeatureSettings,
@@ -71,7 +71,7 @@ def find_row_facts(
     categories = _category_features(dataset)
     attributes = tuple(dict.fromkeys([*(name for name in asked or () if name not in categories), *features.sensitive]))
     own = tuple(_own_features(evaluation.health_score, costs))
-    _require(tables, own, attributes, features.sensitive, tuple(categories))
+    _require(tables.empty, own, attributes, features.sensitive, tuple(categories))
     lifetime = costs.acting is not None and costs.account_value == _AUTO
     declared, matrix = _build(rows, tables, own, attributes, label, lifetime=lifetime, threads=threads)
     slices: dict[str, NDArray[np.object_]] = {}
@@ -117,7 +117,7 @@ def _own_features(score: HealthScore | None, costs: CostSettings) -> Iterator[Ow
 
 def _build(
     rows: DatasetRows,
-    tables: Tables,
+    tables: BucketedTables,
     own: tuple[OwnFeature, ...],
     attributes: Sequence[str],
     label: LabelSettings,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from staypower.dataset.building import Dataset, DatasetRows
     from staypower.explanation.settings import ExplanationSettings
     from staypower.models.churn import ChurnClassifier
-    from staypower.tables import Tables
+    from staypower.tables import BucketedTables, Tables
 
 __all__ = [
     "COMPARED",
@@ -121,13 +121,13 @@ class LeaverReasons:
 
 
 def find_leaver_reasons(
-    model: ChurnClassifier, dataset: Dataset, tables: Tables, label: LabelSettings, settings: ExplanationSettings
+    model: ChurnClassifier, dataset: Dataset, tables: BucketedTables, label: LabelSettings, settings: ExplanationSettings
 ) -> tuple[LeaverReasons | None, tuple[str, ...]]:
     """Fit reasons for leaving to the churned training and calibration rows, with a note that says how many there were."""
     if not settings.leavers_said:
         return None, ()
     churned = dataset.part("training", "calibration").churned
-    named = named_levers(churned, tables, label, settings)
+    named = named_levers(churned, tables.together({"subscriptions"}), label, settings)
     topics = topics_of(dataset.catalogue, list(dataset.catalogue.names))
     sums = sum_topics(model.contributions(churned.X, churned.accounts)[0], topics)
     accounts = churned.accounts

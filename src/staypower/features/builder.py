@@ -21,7 +21,7 @@ from staypower.features.rows import StreamRows, plan_sequences
 from staypower.features.sequences import AskedPairs, RowSequence
 from staypower.features.streams.making import make_stream, tables_of
 from staypower.schemas import TableSchema
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class FeatureMatrix:
 
 
 def build_matrix(
-    tables: Tables,
+    tables: BucketedTables,
     catalogue: Catalogue,
     *,
     accounts: Sequence[str],
@@ -72,11 +72,18 @@ def build_matrix(
     buckets: int | None = None,
     threads: int = 2,
 ) -> FeatureMatrix:
-    """Build the features of accounts at cutoffs, each from what was known strictly before its cutoff."""
-    cutoffs = np.asarray(cutoffs, dtype=np.int64)
+    """Build the features of accounts at cutoffs, each from what was known strictly before its cutoff.
+
+    This is where matrices come from. Tables in buckets are not read here: each bucket builds its own rows, wherever it is.
+    """
+    cutoffs, whole = np.asarray(cutoffs, dtype=np.int64), tables.whole
     wanted = np.ones((len(accounts), len(cutoffs)), dtype=bool) if rows is None else rows
     account, cutoff = np.nonzero(wanted)
-    needed = _needed(tables, catalogue)
+    if whole is None:
+        values = _build_in_buckets(tables, catalogue, pa.array(accounts, pa.string()), cutoffs, wanted)
+        names = np.asarray(accounts, dtype=object)[account]
+        return FeatureMatrix(_as_frame(values, catalogue), names, cutoffs[cutoff], catalogue.categories)
+    needed = _needed(whole, catalogue)
     if (buckets or 1) == 1 and _ascending(accounts):
         values = _build(needed, catalogue, pa.array(accounts, pa.string()), cutoffs, account, cutoff, threads)
         names = np.asarray(accounts, dtype=object)[account]
@@ -112,6 +119,44 @@ def _needed(tables: Tables, catalogue: Catalogue) -> Tables:
     """Leave out the tables that no definition reads, keeping those that a stream may look into."""
     read = tables_of(definition.table for definition in catalogue.everything) | {"accounts"}
     return replace(tables, tables={name: table for name, table in tables.items() if name in read})
+
+
+@dataclass(frozen=True)
+class _RowsOfBucket:
+    """Builds those of the asked rows whose accounts are in a bucket; a plain value that may travel to a cluster."""
+
+    catalogue: Catalogue
+    accounts: pa.Array  # every account that is asked for
+    cutoffs: NDArray[np.int64]
+    wanted: NDArray[np.uint8]  # shape (n_accounts, ceil(k / 8)): at which cutoffs, packed into bits
+
+    def __call__(self, tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the places of the bucket's accounts among all, ascending, and one line of values per feature."""
+        there = pc.index_in(self.accounts, value_set=pc.unique(tables["accounts"].data.column("account_id").combine_chunks()))
+        mine = np.flatnonzero(np.asarray(there.is_valid().to_numpy(zero_copy_only=False)))
+        wanted = np.unpackbits(self.wanted[mine], axis=1, count=len(self.cutoffs)).astype(bool)
+        mine, wanted = mine[wanted.any(axis=1)], wanted[wanted.any(axis=1)]
+        accounts = self.accounts.take(pa.array(mine)).to_pylist()
+        if not accounts:
+            return mine, np.empty((len(self.catalogue.names), 0))
+        matrix = build_matrix(tables, self.catalogue, accounts=accounts, cutoffs=self.cutoffs, rows=wanted, threads=1)
+        return mine, matrix.features.to_numpy(dtype=np.float64).T
+
+
+def _build_in_buckets(
+    tables: BucketedTables, catalogue: Catalogue, accounts: pa.Array, cutoffs: NDArray[np.int64], wanted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Let each bucket build its rows, and put them where they belong."""
+    counts = wanted.sum(axis=1)
+    first = np.cumsum(counts) - counts
+    values = np.empty((len(catalogue.names), int(counts.sum())))
+    build = _RowsOfBucket(catalogue, accounts, cutoffs, np.packbits(wanted, axis=1))
+    read = tables_of(definition.table for definition in catalogue.everything)
+    for mine, built in tables.each(build, only=read):
+        length = counts[mine]
+        within = np.arange(built.shape[1]) - np.repeat(np.cumsum(length) - length, length)
+        values[:, np.repeat(first[mine], length) + within] = built
+    return values
 
 
 def _build_bucket(tables: Tables, catalogue: Catalogue, cutoffs: NDArray[np.int64]) -> pa.Table:

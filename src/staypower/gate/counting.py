@@ -23,7 +23,7 @@ from staypower.tables import Table, numbered
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LATEST", "QUARTER", "RECENT", "YEAR", "Marks", "TableCounts", "WindowCounts", "marks_of"]
+__all__ = ["LATEST", "QUARTER", "RECENT", "YEAR", "Marks", "TableCounts", "ValueCounts", "WindowCounts"]
 
 LATEST, QUARTER, YEAR = 28, 90, 365
 RECENT = (LATEST, 56, QUARTER)
@@ -57,11 +57,16 @@ class WindowCounts:
         return WindowCounts(
             self.rows + other.rows,
             self.repeated + other.repeated,
-            self.blank + other.blank,
-            self.unseen + other.unseen,
-            self.worded + other.worded,
+            _sum(self.blank, other.blank),
+            _sum(self.unseen, other.unseen),
+            _sum(self.worded, other.worded),
             {name: self.numbers.get(name, 0) + other.numbers.get(name, np.int64(0)) for name in names},  # type: ignore[misc]
         )
+
+
+def _sum(some: Counter[str], more: Counter[str]) -> Counter[str]:
+    """Add counts up; what was counted and is nought stays."""
+    return Counter({name: some[name] + more[name] for name in {**some, **more}})
 
 
 @dataclass(frozen=True)
@@ -129,24 +134,68 @@ def _count(table: Table, at: int, marks: Marks) -> WindowCounts:
     return WindowCounts(len(table), repeated_rows(table) if len(table) else 0, blank, unseen, worded, numbers)
 
 
-def marks_of(table: Table, at: int) -> Marks:
-    """Find what to count a table's values by: all words of its categories, and the tenths of its numbers."""
-    words: dict[str, Sequence[str]] = {}
-    for name in _categories(table):
-        column = table.data.column(name)
-        known = [str(word) for word in pc.unique(numbered(column)[1]).to_pylist()]
-        filled = len(column) - column.null_count
-        if known and len(known) <= min(_MOST_WORDS, max(2, filled * _KINDS)):
-            words[name] = sorted(known)
-    ends = {name: _ends(values) for name, values in _numbers(table, at).items() if len(values)}
-    return Marks(words, {name: found for name, found in ends.items() if len(found)})
+_Values = tuple["NDArray[np.float64]", "NDArray[np.int64]"]
 
 
-def _ends(values: NDArray[np.float64]) -> Sequence[float]:
+@dataclass(frozen=True)
+class ValueCounts:
+    """The words and numbers of a table, from which its marks follow; those of several buckets of accounts add up."""
+
+    filled: Counter[str]  # rows with a word, by column of words
+    words: Mapping[str, frozenset[str] | None]  # the words of each column; None where there are too many to count by
+    numbers: Mapping[str, _Values]  # the different numbers of each column, ascending, and how many rows have each
+
+    @classmethod
+    def of(cls, table: Table, at: int) -> ValueCounts:
+        """Count the values of a table before an instant."""
+        filled, words = Counter[str](), dict[str, frozenset[str] | None]()
+        for name in _categories(table):
+            indices, known = numbered(table.data.column(name))
+            used = np.unique(indices[indices >= 0])
+            filled[name] = int((indices >= 0).sum())
+            words[name] = _few(frozenset(known.take(pa.array(used)).to_pylist()) if len(used) <= _MOST_WORDS else None)
+        numbers = {name: np.unique(values + 0.0, return_counts=True) for name, values in _numbers(table, at).items()}
+        return cls(filled, words, {name: (values, counts) for name, (values, counts) in numbers.items()})
+
+    def __add__(self, other: ValueCounts) -> ValueCounts:
+        words = {}
+        for name, mine in self.words.items():
+            theirs = other.words[name]
+            words[name] = None if mine is None or theirs is None else _few(mine | theirs)
+        numbers = dict(self.numbers)
+        for name, more in other.numbers.items():
+            numbers[name] = _merged(numbers[name], more) if name in numbers else more
+        return ValueCounts(self.filled + other.filled, words, numbers)
+
+    def marks(self) -> Marks:
+        """Find what to count a table's values by: all words of its categories, and the tenths of its numbers."""
+        words: dict[str, Sequence[str]] = {}
+        for name, known in self.words.items():
+            if known and len(known) <= max(2, self.filled[name] * _KINDS):
+                words[name] = sorted(known)
+        ends = {name: _ends(*found) for name, found in self.numbers.items() if len(found[0])}
+        return Marks(words, ends)
+
+
+def _few(words: frozenset[str] | None) -> frozenset[str] | None:
+    return words if words is not None and len(words) <= _MOST_WORDS else None
+
+
+def _merged(one: _Values, other: _Values) -> _Values:
+    values, place = np.unique(np.concatenate([one[0], other[0]]), return_inverse=True)
+    return values, np.bincount(place, weights=np.concatenate([one[1], other[1]])).astype(np.int64)
+
+
+def _ends(different: NDArray[np.float64], counts: NDArray[np.int64]) -> Sequence[float]:
     """Return the ends of the ranges that numbers are counted in: every number where there are few, else the tenths."""
-    different = np.unique(values)
-    found: list[float] = (different if len(different) <= len(_TENTHS) + 2 else np.unique(np.quantile(values, _TENTHS))).tolist()
-    return found
+    if len(different) <= len(_TENTHS) + 2:
+        return [float(value) for value in different]
+    until = np.cumsum(counts)
+    place = (int(until[-1]) - 1) * _TENTHS
+    low = np.floor(place)
+    pairs = [different[np.searchsorted(until, at, side="right")] for at in (low, np.minimum(low + 1, until[-1] - 1))]
+    tenths = [np.quantile([one, other], share) for one, other, share in zip(*pairs, place - low, strict=True)]
+    return [float(value) for value in np.unique(tenths)]
 
 
 def _filled_with_their_row(table: Table) -> list[str]:

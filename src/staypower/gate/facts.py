@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from staypower.checking.rhythm import A_WEEK, TIMES_LONGER, days_late, longest_silence
 from staypower.cutoffs import DAY
 from staypower.errors import readable
-from staypower.gate.counting import LATEST, YEAR, Marks, TableCounts, marks_of
+from staypower.gate.counting import LATEST, YEAR, Marks, TableCounts, ValueCounts
 from staypower.labels.churn import find_customers
 from staypower.sources.rules import IMPOSSIBLE, REPEATED
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from staypower.labels.settings import LabelSettings
 
 __all__ = ["GATE", "DataFacts", "TableFacts", "find_facts", "find_missing"]
+
+Counts = TypeVar("Counts", ValueCounts, TableCounts)
 
 GATE = "gate"  # in a bundle's learned definitions
 _WEEKS = 13  # windows of four weeks
@@ -77,19 +80,39 @@ class DataFacts:
         return asdict(self)
 
 
-def find_facts(tables: Tables, label: LabelSettings, features: Mapping[str, float]) -> DataFacts:
+def find_facts(tables: BucketedTables, label: LabelSettings, features: Mapping[str, float]) -> DataFacts:
     """Describe the tables that a model was trained on."""
     until = tables.observed_until
     ends = until - np.arange(_WEEKS, dtype=np.int64)[::-1] * (LATEST * DAY)
-    customers = find_customers(tables, label, ends).active.sum(axis=0)
-    found = {name: _table_facts(tables, name, until, customers) for name in tables}
+    customers, values = np.zeros(_WEEKS, dtype=np.int64), dict[str, ValueCounts]()
+    for active, counted in tables.each(partial(_values_of, label=label, until=until, ends=ends)):
+        customers += active
+        values = _added(values, counted)
+    marks = {name: values[name].marks() for name in tables.empty}
+    counts = dict[str, TableCounts]()
+    for each in tables.each(partial(_counts_of, until=until, marks=marks)):
+        counts = _added(counts, each)
+    found = {name: _table_facts(name, counts[name], marks[name], until, customers) for name in marks}
     return DataFacts(until, int(customers[-1]), found, dict(features))
 
 
-def _table_facts(tables: Tables, name: str, until: int, customers: NDArray[np.int64]) -> TableFacts:
-    table = tables[name]
-    marks = marks_of(table, until)
-    counts = TableCounts.of(table, until, marks, windows=(YEAR,))
+def _values_of(
+    tables: Tables, label: LabelSettings, until: int, ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], dict[str, ValueCounts]]:
+    """Count the customers of a bucket at some instants, and the values of its tables."""
+    active = find_customers(tables, label, ends).active.sum(axis=0)
+    return active, {name: ValueCounts.of(table, until) for name, table in tables.items()}
+
+
+def _counts_of(tables: Tables, until: int, marks: Mapping[str, Marks]) -> dict[str, TableCounts]:
+    return {name: TableCounts.of(table, until, marks[name], windows=(YEAR,)) for name, table in tables.items()}
+
+
+def _added(some: Mapping[str, Counts], more: Mapping[str, Counts]) -> dict[str, Counts]:
+    return {name: some[name] + each if name in some else each for name, each in more.items()}
+
+
+def _table_facts(name: str, counts: TableCounts, marks: Marks, until: int, customers: NDArray[np.int64]) -> TableFacts:
     year = counts.windows[YEAR]
     rows = max(year.rows, 1)
     return TableFacts(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from staypower.labels.definitions import ContractualChurn, GivenChurn, NonContra
 from staypower.labels.endings import find_left
 from staypower.labels.population import ChurnDefinition, ChurnKind, Population, Status
 from staypower.labels.settings import LabelSettings
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,17 +103,15 @@ class Labels:
     gone_early: NDArray[np.bool_]
 
     @classmethod
-    def together(cls, parts: Sequence[Labels]) -> Labels:
-        """Concatenate the labels of several buckets of accounts, in the order of the buckets."""
-        population = Population(
-            tuple(account for part in parts for account in part.population.accounts),
-            parts[0].population.cutoffs,
-            np.concatenate([part.population.status for part in parts]),
-        )
+    def together(cls, parts: Iterable[Labels]) -> Labels:
+        """Combine the labels of several buckets of accounts, sorted by account."""
+        found = list(parts)
+        accounts, order = _in_order([part.population for part in found])
+        status = np.concatenate([part.population.status for part in found])[order]
         churned, kind, gone = (
-            np.concatenate([getattr(part, name) for part in parts]) for name in ("churned", "kind", "gone_early")
+            np.concatenate([getattr(part, name) for part in found])[order] for name in ("churned", "kind", "gone_early")
         )
-        return cls(population, churned, kind, gone)
+        return cls(Population(accounts, found[0].population.cutoffs, status), churned, kind, gone)
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
         """Return account position, cutoff position and label of every labelled pair, sorted by account and cutoff."""
@@ -151,18 +150,38 @@ class Labels:
         return pd.DataFrame(columns)
 
 
-def find_labels(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64], *, need_churners: bool = True) -> Labels:
-    """Find who of the population churned in the outcome of each cutoff.
+def _in_order(parts: Sequence[Population]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the accounts of several buckets sorted, and where each stands when the buckets lie under one another."""
+    every = [account for part in parts for account in part.accounts]
+    order = np.array(sorted(range(len(every)), key=every.__getitem__), dtype=np.int64)
+    return tuple(every[place] for place in order.tolist()), order
+
+
+def find_labels(
+    tables: BucketedTables,
+    label: LabelSettings,
+    cutoffs: NDArray[np.int64],
+    *,
+    need_churners: bool = True,
+    known_until: int | None = None,
+) -> Labels:
+    """Find who of the population churned in the outcome of each cutoff, of tables as they were known at an instant.
 
     - Contractual: the spell that holds the cutoff ends in `[cutoff + gap, cutoff + gap + horizon)`. A label of one kind takes
       the other kind, and ends without a reason, for not churned.
     - Non-contractual: no row that counts in the outcome.
     - Given dates: the first date lies in the outcome. Given flag: the flag.
     """
-    cutoffs = np.asarray(cutoffs, dtype=np.int64)
-    _refuse_open_outcomes(tables, label, cutoffs)
-    population = find_population(tables, label, cutoffs)
-    kind, gone = definition_of(label).churned(tables, population, need_churners=need_churners)
+    cutoffs, whole = np.asarray(cutoffs, dtype=np.int64), tables.whole
+    until = tables.observed_until if known_until is None else known_until
+    _refuse_open_outcomes(until, label, cutoffs)
+    if whole is None:
+        # one bucket may hold nobody who churned
+        each = partial(find_labels, label=label, cutoffs=cutoffs, need_churners=False, known_until=known_until)
+        return Labels.together(tables.each(each, only=label.tables_read))
+    whole = replace(whole, observed_until=until)
+    population = find_population(whole, label, cutoffs)
+    kind, gone = definition_of(label).churned(whole, population, need_churners=need_churners)
     labelled = population.scored & ~gone & (kind >= 0)
     wanted = kind > 0 if label.predicted == "any" else kind == ChurnKind[label.predicted.upper()]
     return Labels(
@@ -173,9 +192,9 @@ def find_labels(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]
     )
 
 
-def _refuse_open_outcomes(tables: Tables, label: LabelSettings, cutoffs: NDArray[np.int64]) -> None:
+def _refuse_open_outcomes(until: int, label: LabelSettings, cutoffs: NDArray[np.int64]) -> None:
     if label.is_snapshot:
-        at = label.last_cutoff(tables.observed_until)
+        at = label.last_cutoff(until)
         others = [text_of(int(cutoff)) for cutoff in cutoffs if cutoff != at]
         if others:
             raise UsageError.of(
@@ -183,13 +202,13 @@ def _refuse_open_outcomes(tables: Tables, label: LabelSettings, cutoffs: NDArray
             )
         return
     outcome = label.outcome
-    open_ones = [text_of(int(cutoff)) for cutoff in cutoffs[~outcome.mature(cutoffs, tables.observed_until)]]
+    open_ones = [text_of(int(cutoff)) for cutoff in cutoffs[~outcome.mature(cutoffs, until)]]
     if open_ones:
         value = (
             f"cutoff {', '.join(open_ones)} with gap {outcome.gap}, horizon {outcome.horizon} and grace {outcome.grace} days; "
-            f"the data end at {text_of(tables.observed_until)}"
+            f"the data end at {text_of(until)}"
         )
-        last = text_of(outcome.last_mature(tables.observed_until))
+        last = text_of(outcome.last_mature(until))
         raise UsageError.of(
             "outcome not complete", value, f"use {last}, the last cutoff whose outcome is complete, or an earlier one"
         )
@@ -211,9 +230,18 @@ class HorizonLabels:
         found: NDArray[np.int8] = self.churned[self.horizons.index(horizon)]
         return found
 
+    @classmethod
+    def together(cls, parts: Iterable[HorizonLabels]) -> HorizonLabels:
+        """Combine the labels of several buckets of accounts, sorted by account."""
+        found = list(parts)
+        accounts, order = _in_order([part.population for part in found])
+        status = np.concatenate([part.population.status for part in found])[order]
+        churned = np.concatenate([part.churned for part in found], axis=1)[:, order]
+        return cls(Population(accounts, found[0].population.cutoffs, status), found[0].horizons, churned)
+
 
 def find_horizon_labels(
-    tables: Tables,
+    tables: BucketedTables,
     label: LabelSettings,
     cutoffs: NDArray[np.int64],
     horizons: Sequence[int],
@@ -224,16 +252,19 @@ def find_horizon_labels(
     reason = label.no_other_horizons
     if reason is not None:
         raise UsageError.of("the label has no other horizons", reason, "leave `horizons.days` empty")
-    cutoffs = np.asarray(cutoffs, dtype=np.int64)
-    until = tables.observed_until if known_until is None else min(known_until, tables.observed_until)
+    cutoffs, whole = np.asarray(cutoffs, dtype=np.int64), tables.whole
+    if whole is None:
+        each = partial(find_horizon_labels, label=label, cutoffs=cutoffs, horizons=tuple(horizons), known_until=known_until)
+        return HorizonLabels.together(tables.each(each, only=label.tables_read))
+    until = whole.observed_until if known_until is None else min(known_until, whole.observed_until)
     wanted = tuple(sorted(set(horizons)))
-    population = find_population(tables, label, cutoffs)
+    population = find_population(whole, label, cutoffs)
     churned = np.full((len(wanted), *population.status.shape), -1, dtype=np.int8)
     for position, horizon in enumerate(wanted):
         longer = label.model_copy(update={"horizon": horizon})
         complete = longer.outcome.mature(cutoffs, until)
         if complete.any():
-            churned[position][:, complete] = find_labels(tables, longer, cutoffs[complete]).churned
+            churned[position][:, complete] = find_labels(whole, longer, cutoffs[complete]).churned
     return HorizonLabels(population, wanted, churned)
 
 

@@ -104,6 +104,11 @@ class TierSettings(BaseModel):
         return self
 
     @property
+    def tables_read(self) -> frozenset[str]:
+        """The tables that a tier is read from, besides `accounts`."""
+        return frozenset({"surveys"} if self.kind == "survey" else {"subscriptions", "orders", "advocacy"})
+
+    @property
     def higher_is_better(self) -> bool:
         """Whether higher answers make better tiers, by the order of the bands."""
         if self.bands is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
 from staypower.cutoffs import instant_of, text_of
 from staypower.dataset.cutoff_plan import CutoffPlan, is_test_account
@@ -18,7 +18,7 @@ from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.models.age import TWIN, ModelAge
 from staypower.models.bundle import Bundle, SealedModel
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Table, Tables
 
 __all__ = ["GROWN_ON", "evaluated_by", "require_same_label", "require_what_is_read", "training_accounts"]
 
@@ -48,8 +48,7 @@ def require_same_label(bundle: Bundle, label: LabelSettings) -> None:
 
 def require_what_is_read(catalogue: Catalogue, tables: Tables) -> None:
     """Refuse tables that lack a table or column that the model's features read."""
-    empty = {name: replace(table, data=table.data.slice(0, 0)) for name, table in tables.items()}
-    bare = Tables(empty, tables.observed_until)
+    bare = tables.empty
     streams: dict[str, Table] = {}
     lost: dict[str, list[str]] = {}
     for feature in catalogue.everything:
@@ -94,7 +93,7 @@ def evaluated_by(bundle: Bundle, plan: CutoffPlan, label: LabelSettings) -> Seal
     return twin
 
 
-def training_accounts(bundle: Bundle, evaluated: SealedModel, tables: Tables, label: LabelSettings) -> set[str]:
+def training_accounts(bundle: Bundle, evaluated: SealedModel, tables: BucketedTables, label: LabelSettings) -> set[str]:
     """Return the accounts that were in the population at a training cutoff of the model, or of its twin."""
     plan = bundle.metadata["cutoffs"]
     learned = ["training", "calibration"]
@@ -103,9 +102,10 @@ def training_accounts(bundle: Bundle, evaluated: SealedModel, tables: Tables, la
     cutoffs = np.unique([instant_of(text) for part in learned for text in plan[part]])
     # the sample of the model, whatever the settings say now; trees that grew on all rows know every account
     sampling = Sampling() if GROWN_ON in bundle.metadata else Sampling.from_dict(bundle.metadata.get("sampling"))
-    labels = find_labels(sampling.of_tables(tables), label, cutoffs)
+    labels = find_labels(tables, label, cutoffs)
     everywhere = np.ones(labels.churned.shape, dtype=np.bool_)
     kept = sampling.keeps(labels.churned, everywhere, labels.population.accounts, cutoffs)
+    kept &= sampling.holds(pa.chunked_array([pa.array(labels.population.accounts, pa.string())]))[:, None]
     accounts = np.asarray(labels.population.accounts, dtype=object)[kept.any(axis=1)]
     snapshot = plan["split"] == "snapshot"
     return {account for account in accounts.tolist() if not (snapshot and is_test_account(account))}

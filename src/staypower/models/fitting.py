@@ -24,7 +24,7 @@ from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.models.silence import Silence, find_silence
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.tier_prediction import predict_tiers
-from staypower.tables import Tables
+from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,7 @@ class SecondaryModels:
 
 def fit_secondary_models(
     dataset: Dataset,
-    tables: Tables,
+    tables: BucketedTables,
     *,
     label: LabelSettings,
     horizons: HorizonSettings,
@@ -145,7 +145,9 @@ def fit_secondary_models(
         settings = settings.model_copy(update={"learning_rate": _STEPS_OF_SECONDARY})
     kind, kind_notes = fit_kinds(scoring, label, settings)
     steps, step_notes = fit_horizons(scoring, tables, label, horizons, settings)
-    tiers, tier_notes, tier_test = _fit_tier(dataset, tables, tier, settings)
+    # what a tier is read from is little beside the matrix; nothing is read where a snapshot has no tier
+    shown = tables.empty if dataset.plan.split == "snapshot" else tables.together(tier.tables_read)
+    tiers, tier_notes, tier_test = _fit_tier(dataset, shown, tier, settings)
     models = {**steps, **({} if kind is None else {KINDS: kind}), **tiers}
     notes = (*kind_notes, *step_notes, *(f"loyalty tier: {note}" for note in tier_notes))
     return SecondaryModels(models, notes, tier_test)

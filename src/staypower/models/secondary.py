@@ -30,7 +30,7 @@ from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, portable_text
 from staypower.progress import counted
 from staypower.results.numbers import percent
-from staypower.tables import Tables
+from staypower.tables import BucketedTables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -182,7 +182,7 @@ class _Step:
 
 
 def fit_horizons(
-    dataset: Dataset, tables: Tables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
+    dataset: Dataset, tables: BucketedTables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
 ) -> tuple[dict[str, SealedModel], tuple[str, ...]]:
     """Fit the steps between the label's own horizon and the others."""
     asked = [days for days in settings.days if days != label.horizon]
@@ -202,7 +202,9 @@ def fit_horizons(
     return secondary, tuple(notes)
 
 
-def _steps(dataset: Dataset, tables: Tables, label: LabelSettings, asked: Sequence[int]) -> tuple[list[_Step], list[str]]:
+def _steps(
+    dataset: Dataset, tables: BucketedTables, label: LabelSettings, asked: Sequence[int]
+) -> tuple[list[_Step], list[str]]:
     plan, trained = dataset.plan, dataset.rows("training", "calibration")
     # training outcomes must be known when the test begins; a snapshot's test is other accounts, not a later time
     until = None if plan.split == "snapshot" or not len(plan.test) else int(plan.test[0])

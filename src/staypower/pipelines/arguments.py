@@ -17,6 +17,7 @@ import pandas as pd
 from staypower.config.loading import load_config
 from staypower.config.settings import Settings
 from staypower.cutoffs import instant_of
+from staypower.engines.abilities import ONE_MACHINE
 from staypower.engines.opening import Opened, fitting, load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.settings import HealthScore
@@ -49,6 +50,7 @@ __all__ = [
     "prior_from",
     "progress_from",
     "read_tables",
+    "refuse_on_spark",
     "require_accounts",
     "require_flags",
     "require_number",
@@ -116,9 +118,18 @@ def _usable(tables: Tables, findings: tuple[Finding, ...]) -> Tables:
     return tables
 
 
+def refuse_on_spark(settings: Settings, command: str, tables: Tables | None = None) -> None:
+    """Refuse a command that works on one machine only, where the settings name a cluster and no tables are in memory."""
+    if settings.engine.kind == "spark" and tables is None:
+        fix = f"`staypower {command} --set engine=embedded` reads the sources here, on all accounts or a sample of them"
+        problem = f"`{command}` does not run on the Spark engine: {ONE_MACHINE[command]}"
+        raise UsageError.of(problem, "engine.kind: spark", fix)
+
+
 @contextmanager
 def opened(settings: Settings, given: Tables | None, *, name: str, progress: Progress) -> Iterator[Opened]:
     """Hold tables within `engine.memory`: those given, or the sources, in buckets on disk where they are too large."""
+    refuse_on_spark(settings, name, given)
     if given is not None:
         yield Opened(given, ())
         return

@@ -91,7 +91,9 @@ def audit(
     """
     require_flags(every_cutoff=every_cutoff)
     settings, progress = settings_from(settings), progress_from(progress)
-    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tables, sampling = open_to_train(
+        settings, command="audit", progress=progress, tables=tables_from(settings, tables, progress)
+    )
     tracker = probed_tracker(settings)
     threads = settings.model.threads or 2
     with progress.step("building features and labels"):

@@ -17,6 +17,7 @@ from staypower.cutoffs import text_of
 from staypower.dataset.building import Dataset
 from staypower.dataset.cutoff_plan import CutoffPlan, begin_of_history, rolling_plans
 from staypower.dataset.folds import build_folds
+from staypower.dataset.sampled_tables import Drawn
 from staypower.errors import UsageError
 from staypower.evaluation.assessment import sample_remarks, sampled_capacity
 from staypower.evaluation.backtest import Backtest
@@ -29,13 +30,12 @@ from staypower.pipelines.arguments import (
     progress_from,
     require_number,
     settings_from,
-    tables_from,
     with_health_score,
 )
-from staypower.pipelines.preparing import facts_of, open_to_train, probed_tracker, tracker_of
+from staypower.pipelines.preparing import drawing_to_train, facts_of, probed_tracker, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
-from staypower.tables import Tables, fingerprint
+from staypower.tables import BucketedTables, fingerprint
 from staypower.writing import write_atomically
 
 if TYPE_CHECKING:
@@ -119,8 +119,14 @@ def backtest(
     """
     require_number("folds", folds, least=1)
     settings, progress = with_health_score(settings_from(settings), health_score), progress_from(progress)
-    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    with drawing_to_train(settings, command="backtest", progress=progress, tables=tables) as drawn:
+        return _backtested(settings, drawn, folds=folds, progress=progress)
+
+
+def _backtested(settings: Settings, drawn: Drawn, *, folds: int, progress: Progress) -> BacktestResult:
+    """Train and test on every fold, and log the run."""
     probed_tracker(settings)
+    tables, sampling = drawn.tables, drawn.sampling
     plans = _plans(settings, tables, folds)
     with progress.step(f"building features and labels of {len(plans)} folds"):
         datasets = list(
@@ -156,7 +162,7 @@ def backtest(
     return _recorded(found, settings, plans, tables, progress)
 
 
-def _plans(settings: Settings, tables: Tables, folds: int) -> list[CutoffPlan]:
+def _plans(settings: Settings, tables: BucketedTables, folds: int) -> list[CutoffPlan]:
     settings.label.require_several_cutoffs("a backtest")
     return rolling_plans(
         settings.cutoffs,
@@ -176,7 +182,7 @@ def _shortfall(dataset: Dataset, settings: Settings) -> str:
     return "" if fresh.any() else "no account was active at its test cutoff"
 
 
-def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldPredictions:
+def _predict_fold(dataset: Dataset, tables: BucketedTables, settings: Settings) -> FoldPredictions:
     """Train on a fold's data set as `train` does, and predict its test cutoff and all later ones."""
     model, trained = fit_classifier(dataset, settings.model), dataset.part("training", "calibration")
     first = dataset.matrix.cutoffs == dataset.plan.test[0]
@@ -217,7 +223,7 @@ def _predict_fold(dataset: Dataset, tables: Tables, settings: Settings) -> FoldP
 
 
 def _recorded(
-    found: Backtest, settings: Settings, plans: Sequence[CutoffPlan], tables: Tables, progress: Progress
+    found: Backtest, settings: Settings, plans: Sequence[CutoffPlan], tables: BucketedTables, progress: Progress
 ) -> BacktestResult:
     """Write and draw the result, and log it as a run."""
     folder = settings.output_folder / "backtest"

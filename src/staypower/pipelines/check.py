@@ -21,13 +21,13 @@ from staypower.features.deriving import Derivation, derivations
 from staypower.labels.churn import Labels, find_labels
 from staypower.labels.tier import find_survey_state
 from staypower.labels.tier_signs import has_answers
-from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, settings_from
+from staypower.pipelines.arguments import SettingsLike, frames_from, progress_from, refuse_on_spark, settings_from
 from staypower.progress import Progress
 from staypower.results.numbers import count, percent
 from staypower.results.result import Block, Head, Result, TableBlock
 from staypower.schemas import SCHEMAS
 from staypower.sources.findings import Finding
-from staypower.tables import BucketedTables, Tables
+from staypower.tables import BucketedTables
 
 __all__ = ["CheckResult", "check", "population_blocks"]
 
@@ -166,7 +166,9 @@ def check(
     """
     settings, progress = settings_from(settings), progress_from(progress)
     frames = frames_from(tables)
-    if frames is not None:
+    if frames is None:
+        refuse_on_spark(settings, "check")
+    else:
         loaded = load_tables(settings.sources, progress=progress, objects=frames, thorough=True)
         return _checked(settings, *loaded, progress, every_note=every_note)
     cache = settings.output_folder / "cache"
@@ -203,22 +205,12 @@ def _label(tables: BucketedTables, settings: Settings, findings: list[Finding]) 
         plan = choose_plan(tables, settings.label, settings.cutoffs)
         if settings.model.refit == "all":
             plan = plan.with_between(settings.cutoffs.every)
-        labels = _labels(tables, settings, plan)
+        labels = find_labels(tables, settings.label, plan.all)
         require_rows(labels, labels.churned >= 0, plan, ("training", "test"), least_churners=settings.model.min_churners)
     except UsageError as error:
         findings += _as_findings(error, "label")
         return plan, None
     return plan, labels
-
-
-def _labels(tables: BucketedTables, settings: Settings, plan: CutoffPlan) -> Labels:
-    if tables.whole is not None:
-        return find_labels(tables.whole, settings.label, plan.all)
-
-    def label(bucket: Tables) -> Labels:
-        return find_labels(bucket, settings.label, plan.all, need_churners=False)
-
-    return Labels.together(list(tables.each(label, only=settings.label.tables_read)))
 
 
 def _catalogue(

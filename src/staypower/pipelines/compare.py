@@ -147,7 +147,7 @@ def compare(
         ]
         with progress.step(f"scoring at {text_of(scorers[0].cutoff)} with versions {' and '.join(versions)}"):
             differences = _score_both(found, scorers, versions)
-    sample, _ = open_to_train(settings, progress=progress, tables=given)
+    sample, _ = open_to_train(settings, command="compare", progress=progress, tables=given)
     with progress.step("comparing on later cutoffs"):
         comparison = _measure(settings, sample, *versions)
     ages = {version: str(ModelAge.of(bundle)) for version, bundle in zip(versions, bundles, strict=True)}

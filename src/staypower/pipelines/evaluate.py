@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -28,15 +28,17 @@ from staypower.pipelines.arguments import (
     prior_from,
     progress_from,
     settings_from,
-    tables_from,
 )
-from staypower.pipelines.preparing import facts_of, open_to_train, probed_tracker
+from staypower.pipelines.preparing import drawing_to_train, facts_of, probed_tracker
 from staypower.progress import Progress
 from staypower.results.result import Block, Result, Verbatim
 from staypower.tables import fingerprint
 from staypower.tracking.contents import log_data, log_evaluation
 
 if TYPE_CHECKING:
+    from staypower.config.settings import Settings
+    from staypower.dataset.sampled_tables import Drawn
+    from staypower.models.champion import BundlePlace
     from staypower.results.pictures import Picture
 
 __all__ = ["EvaluateResult", "evaluate"]
@@ -118,11 +120,24 @@ def evaluate(
     settings, progress, target = settings_from(settings), progress_from(progress), prior_from(prior)
     place = find_bundle(settings.models_path, settings.name, model_from(model))
     bundle = read_bundle(place.folder, digest=place.digest)
-    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
-    tracker = probed_tracker(settings)
+    with drawing_to_train(settings, command="evaluate", progress=progress, tables=tables) as drawn:
+        return _evaluated(settings, bundle, place, drawn, target=target, progress=progress)
+
+
+def _evaluated(
+    settings: Settings,
+    bundle: Bundle,
+    place: BundlePlace,
+    drawn: Drawn,
+    *,
+    target: float | Literal["estimate"] | None,
+    progress: Progress,
+) -> EvaluateResult:
+    """Build the rows of the test, evaluate, and log the run."""
+    tracker, tables = probed_tracker(settings), drawn.tables
     data, catalogue = fingerprint(tables), Catalogue.of(bundle.learned)
     require_same_label(bundle, settings.label)
-    require_what_is_read(catalogue, tables)
+    require_what_is_read(catalogue, tables.empty)
     with progress.step("building features and labels"):
         dataset = build_dataset(
             tables,
@@ -133,8 +148,8 @@ def evaluate(
             cache=MatrixCache(settings.output_folder / "cache", data),
             need=("test",),
             threads=settings.model.threads or 2,
-            sampling=sampling,
-            announce=announcer(settings.engine.memory_bytes, progress, settings.output_folder / "cache"),
+            sampling=drawn.sampling,
+            announce=announcer(settings.engine.memory_to_learn, progress, settings.output_folder / "cache"),
             between=settings.model.refit == "all",
         )
         shown = evaluated_by(bundle, dataset.plan, settings.label)

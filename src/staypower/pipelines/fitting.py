@@ -71,7 +71,7 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
             least_churners=settings.model.min_churners,
             threads=settings.model.threads or 2,
             sampling=sampling,
-            announce=announcer(settings.engine.memory_bytes, progress, cache),
+            announce=announcer(settings.engine.memory_to_learn, progress, cache),
             between=settings.model.refit == "all",
         )
     every = None if drawn.whole is None else _all_rows(drawn.whole, dataset, settings, progress)

@@ -22,12 +22,11 @@ from staypower.pipelines.arguments import (
     require_flags,
     require_text,
     settings_from,
-    tables_from,
 )
-from staypower.pipelines.preparing import open_to_train, tracker_of
+from staypower.pipelines.preparing import drawing_to_train, tracker_of
 from staypower.progress import Progress
 from staypower.results.result import Block, Items, Result
-from staypower.tables import Tables, fingerprint
+from staypower.tables import BucketedTables, fingerprint
 from staypower.tracking.contents import log_comparison
 
 __all__ = ["Promotion", "compare_versions", "promote", "rollback"]
@@ -156,7 +155,7 @@ def promote(
     require_flags(force=force)
     require_text("reason", reason)
     settings, progress = settings_from(settings), progress_from(progress)
-    version, given = model_from(version) or "", tables_from(settings, tables, progress)
+    version = model_from(version) or ""
     tracker = tracker_of(settings)
     record, now = tracker.versions.record_of(version), tracker.versions.champion()
     if force and not reason.strip():
@@ -164,7 +163,7 @@ def promote(
     if now is not None and (now.version, now.digest) == (record.version, record.digest):
         tracker.versions.promote(version)
         return Promotion(settings.name, now.version, now.previous or "", version, tracking=tracker.mirrored())
-    found = None if now is None else _compared(settings, record, now, given, progress, forgiving=force)
+    found = None if now is None else _compared(settings, record, now, tables, progress, forgiving=force)
     refusal = "" if force else _refusal(record, found)
     before = scoring = "" if now is None else now.version
     if not refusal:
@@ -192,16 +191,17 @@ def _compared(
     settings: Settings,
     record: VersionRecord,
     now: ChampionLock,
-    tables: Tables | None,
+    tables: TablesLike,
     progress: Progress,
     *,
     forgiving: bool,
 ) -> Comparison:
     """Compare a version with the champion; force must work even where the tables cannot be read."""
     try:
-        tables, _ = open_to_train(settings, progress=progress, tables=tables)
-        with progress.step(f"comparing version {record.version} with the champion, version {now.version}"):
-            return compare_versions(settings, tables, record.version, now.version)
+        opened = drawing_to_train(settings, command="models promote", progress=progress, tables=tables)
+        step = progress.step(f"comparing version {record.version} with the champion, version {now.version}")
+        with opened as drawn, step:
+            return compare_versions(settings, drawn.tables, record.version, now.version)
     except UsageError as error:
         if not forgiving:
             raise
@@ -209,7 +209,7 @@ def _compared(
 
 
 def compare_versions(
-    settings: Settings, tables: Tables, challenger: str, champion: str, *, data: str | None = None, seen: bool = False
+    settings: Settings, tables: BucketedTables, challenger: str, champion: str, *, data: str | None = None, seen: bool = False
 ) -> Comparison:
     """Compare two exported versions on the later cutoffs of some tables; see `compare_models`."""
     try:

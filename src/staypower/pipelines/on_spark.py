@@ -16,6 +16,8 @@ from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.bucketed_matrix import KEYS, MatrixRows
 from staypower.dataset.building import SAME_FOR_ALL, require_features
 from staypower.dataset.cutoff_plan import choose_plan
+from staypower.dataset.sampled_tables import Drawn, require_labels_fit, resolve_sampling
+from staypower.engines.abilities import REFUSED
 from staypower.engines.opening import refuse_errors
 from staypower.engines.spark.gathering import gather_on_spark
 from staypower.engines.spark.session import (
@@ -46,7 +48,7 @@ from staypower.scoring.spark_scores import SparkScores
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["features_on_spark", "score_on_spark"]
+__all__ = ["drawing_on_spark", "features_on_spark", "score_on_spark"]
 
 
 def score_on_spark(
@@ -97,7 +99,13 @@ def score_on_spark(
     bundle = read_bundle(found.folder, digest=found.digest)
     with _gathered(settings, progress, objects) as (session, tables):
         scorer = prepare_scorer(settings, bundle, found, tables, cutoff=cutoff)
-        gate = pass_tables(settings, bundle, tables, cutoff=scorer.cutoff, accept=accept, progress=progress)
+        gate = pass_tables(
+            *(settings, bundle, tables),
+            cutoff=scorer.cutoff,
+            accept=accept,
+            progress=progress,
+            beside=_on_this_machine(settings, place),
+        )
         shipped = ShippedScorer.of(scorer, session.sparkContext.broadcast(bundle.files()))
         with progress.step(f"scoring at {text_of(scorer.cutoff)} and writing the scores"):
             schema = with_notes(scorer(tables.empty)).schema.remove_metadata()
@@ -107,10 +115,18 @@ def score_on_spark(
                 beyond, lacking = _notes_of(rows)
                 gate = gate.with_features(lacking)
                 write_on_spark(rows.drop(NOTES), place)
+                gate.keep()
             finally:
                 rows.unpersist()
         scores = SparkScores.of(read_back(session, place), scorer.cutoff, beyond)
         return scores, place, None, ModelAge.of(bundle), gate.found
+
+
+def _on_this_machine(settings: Settings, place: str) -> Path:
+    """Name the list beside which what the gate found is written: on this machine, wherever the list is."""
+    if "://" not in place and not place.startswith("table:"):
+        return Path(place)
+    return (settings.root if "://" in settings.output.folder else settings.output_folder) / "scores"
 
 
 def _notes_of(rows: DataFrame) -> tuple[tuple[Beyond, ...], FeatureCounts]:
@@ -166,6 +182,26 @@ def features_on_spark(
 
 
 @contextmanager
+def drawing_on_spark(settings: Settings, *, progress: Progress, objects: Mapping[str, object] | None = None) -> Iterator[Drawn]:
+    """Hold the tables of the accounts that are drawn; they stay on the cluster.
+
+    Labels and features are made there, too: of the rows that `build_matrix` is asked for, and no others, come to the driver.
+    """
+    if settings.sampling.grow_on == "all":
+        raise UsageError([REFUSED["grow_on"].of("sampling.grow_on: all")])
+    with _gathered(settings, progress, objects) as (_, tables):
+        with progress.step("drawing the sample"):
+            sampling = resolve_sampling(tables, settings.sampling, settings.label, settings.cutoffs)
+            drawn = tables if sampling.accounts == 1.0 else tables.changed(sampling.of_tables)
+        try:
+            plan = choose_plan(drawn, settings.label, settings.cutoffs)
+            require_labels_fit(drawn.row_count("accounts"), len(plan.all))
+            yield Drawn(drawn, sampling)
+        finally:
+            drawn.release()
+
+
+@contextmanager
 def _gathered(
     settings: Settings, progress: Progress, objects: Mapping[str, object] | None
 ) -> Iterator[tuple[SparkSession, SparkTables]]:
@@ -188,12 +224,13 @@ def _gathered(
 
 
 def _refuse_what_needs_one_machine(settings: Settings) -> None:
+    problems = []
     if settings.playbook is not None:
-        fix = "take it out with `--set playbook=null`; the engine `embedded` chooses actions"
-        raise UsageError.of("the Spark engine chooses no actions", f"playbook: {settings.playbook}", fix)
+        problems.append(REFUSED["playbook"].of(f"playbook: {settings.playbook}"))
     if settings.output.format != "parquet":
-        fix = "write `format: parquet`, or use `--output table:NAME`"
-        raise UsageError.of("the Spark engine writes Parquet or a table", f"output.format: {settings.output.format}", fix)
+        problems.append(REFUSED["format"].of(f"output.format: {settings.output.format}"))
+    if problems:
+        raise UsageError(problems)
 
 
 def _folder(settings: Settings) -> str:

@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import os
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ from staypower.cutoffs import midnight_after, text_of
 from staypower.dataset.building import DatasetRows
 from staypower.dataset.sampled_tables import Drawn, drawing
 from staypower.dataset.sampling import Sampling
+from staypower.engines.abilities import ALSO_ON_SPARK, REFUSED
 from staypower.engines.opening import Opened
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.row_facts import RowFacts, find_row_facts
 from staypower.models.bundle import Bundle
 from staypower.models.champion import BundlePlace
 from staypower.models.prior import prior_of
-from staypower.pipelines.arguments import holding
+from staypower.pipelines.arguments import TablesLike, frames_from, holding, refuse_on_spark, tables_from
 from staypower.pipelines.gating import Gate, pass_tables
 from staypower.progress import Progress
 from staypower.scoring.scorer import Scorer, ScoringOptions
@@ -54,18 +56,26 @@ __all__ = [
 
 
 def open_to_train(
-    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
+    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None, command: str = "tune"
 ) -> tuple[Tables, Sampling]:
     """Read the tables of the accounts that a model is trained and tested on, or sample those that are in memory."""
-    with drawing_to_train(settings, progress=progress, as_of=as_of, tables=tables) as drawn:
-        return drawn.tables, drawn.sampling
+    with drawing_to_train(settings, command=command, progress=progress, as_of=as_of, tables=tables) as drawn:
+        return drawn.tables.together(), drawn.sampling
 
 
+@contextmanager
 def drawing_to_train(
-    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: Tables | None = None
-) -> AbstractContextManager[Drawn]:
-    """Do the same, and hold what they were drawn from within the block where trees grow on all of it."""
-    return drawing(
+    settings: Settings, *, progress: Progress, as_of: int | None = None, tables: TablesLike = None, command: str = "train"
+) -> Iterator[Drawn]:
+    """Hold the tables of these accounts, in memory or where they lie on a cluster, and what trees grow on besides."""
+    if settings.engine.kind == "spark" and command in ALSO_ON_SPARK:
+        cluster = engine_of_cluster(tables=tables, as_of=as_of)
+        with cluster.drawing_on_spark(settings, progress=progress, objects=frames_from(tables)) as drawn:
+            yield drawn
+        return
+    given = tables_from(settings, tables, progress)
+    refuse_on_spark(settings, command, given)
+    made = drawing(
         settings.sources,
         settings.engine,
         settings.sampling,
@@ -74,11 +84,13 @@ def drawing_to_train(
         cache=settings.output_folder / "cache",
         progress=progress,
         as_of=as_of,
-        given=tables,
+        given=given,
     )
+    with made as drawn:
+        yield drawn
 
 
-def facts_of(rows: DatasetRows, tables: Tables, settings: Settings) -> RowFacts:
+def facts_of(rows: DatasetRows, tables: BucketedTables, settings: Settings) -> RowFacts:
     """Look up what an evaluation needs to know of rows besides their features."""
     return find_row_facts(
         rows,
@@ -108,27 +120,17 @@ def engine_of_cluster(
     previous: object | None = None,
     tables: object | None = None,
     prior: float | str | None = None,
+    as_of: int | None = None,
 ) -> Any:
     """Return the module of the jobs on a cluster."""
-    problems = []
-    if accounts:
-        problem = "the Spark engine scores every account"
-        problems.append(Problem(problem, f"--account {accounts[0]}", "leave it out, or use `--set engine=embedded`"))
-    if previous is not None:
-        problem = "the Spark engine does not compare with earlier scores"
-        problems.append(Problem(problem, f"--previous {previous}", "leave it out, or use `--set engine=embedded`"))
-    if isinstance(tables, Tables):
-        problem = "tables in memory cannot be scored on a cluster"
-        problems.append(
-            Problem(
-                problem,
-                "tables",
-                "give a mapping of Spark DataFrames, or leave them out: the cluster reads the sources of the config",
-            )
-        )
-    if prior == "estimate":
-        problem = "the Spark engine does not estimate a base rate"
-        problems.append(Problem(problem, "scoring.prior: estimate", "give the rate itself, such as 0.16"))
+    given = {
+        "account": f"--account {accounts[0]}" if accounts else None,
+        "previous": None if previous is None else f"--previous {previous}",
+        "tables": "tables" if isinstance(tables, Tables) else None,
+        "as_of": None if as_of is None else f"--as-of {text_of(as_of)}",
+        "prior": "scoring.prior: estimate" if prior == "estimate" else None,
+    }
+    problems = [REFUSED[name].of(value) for name, value in given.items() if value is not None]
     if importlib.util.find_spec("pyspark") is None:
         problem = "the Spark engine is not installed"
         problems.append(Problem(problem, "engine: spark", "pip install 'staypower[spark]', and Java 17"))

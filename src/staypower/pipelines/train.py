@@ -28,7 +28,6 @@ from staypower.pipelines.arguments import (
     instant_from,
     progress_from,
     settings_from,
-    tables_from,
 )
 from staypower.pipelines.fitting import Fitted, fit_model
 from staypower.pipelines.models import compare_versions, said_of_tracking
@@ -43,6 +42,7 @@ from staypower.tracking.waiting import WrittenRun
 
 if TYPE_CHECKING:
     from staypower.config.settings import Settings
+    from staypower.dataset.sampled_tables import Drawn
     from staypower.results.pictures import Picture
 
 __all__ = ["TrainResult", "train"]
@@ -191,15 +191,20 @@ def train(
         When the settings or tables cannot be used; every problem at once.
     """
     settings, progress, began = settings_from(settings), progress_from(progress), now_milliseconds()
-    until, tables = instant_from("as_of", as_of, end=True), tables_from(settings, tables, progress)
+    until = instant_from("as_of", as_of, end=True)
     require_places(settings, models=True)
-    tracker, against = tracker_of(settings), None
     with drawing_to_train(settings, progress=progress, as_of=until, tables=tables) as drawn:
-        try:
-            tracker.probe()
-        except UsageError as error:  # the model does not depend on it
-            progress.say(f"  the run will wait to be logged: {error.problems[0]}")
-        fitted = fit_model(settings, drawn, cache=settings.output_folder / "cache", progress=progress)
+        return _trained(settings, drawn, progress=progress, began=began)
+
+
+def _trained(settings: Settings, drawn: Drawn, *, progress: Progress, began: int) -> TrainResult:
+    """Fit, evaluate, seal and log a model."""
+    tracker, against = tracker_of(settings), None
+    try:
+        tracker.probe()
+    except UsageError as error:  # the model does not depend on it
+        progress.say(f"  the run will wait to be logged: {error.problems[0]}")
+    fitted = fit_model(settings, drawn, cache=settings.output_folder / "cache", progress=progress)
     bundle, dataset, evaluation = fitted.bundle, fitted.dataset, fitted.evaluation
     versions = tracker.versions
     # nothing that follows is lost when the tracking store cannot be reached: the model is sealed first, and logged at last

@@ -123,7 +123,9 @@ def tune(
         if value is not None:
             require_number(name, value, least=2 if name == "trials" else 0.0)
     budget = Budget(TRIALS if trials is None and minutes is None else trials, minutes)
-    tables, sampling = open_to_train(settings, progress=progress, tables=tables_from(settings, tables, progress))
+    tables, sampling = open_to_train(
+        settings, command="tune", progress=progress, tables=tables_from(settings, tables, progress)
+    )
     tracker = probed_tracker(settings)
     with progress.step("building features and labels"):
         dataset = build_dataset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from staypower.cutoffs import ALWAYS, DAY, text_of
+from staypower.cutoffs import ALWAYS, DAY, MISSING, text_of
 from staypower.dataset.building import Dataset
 from staypower.evaluation.measures import METRICS, listed_in
 from staypower.evaluation.result import Evaluation
@@ -15,15 +15,17 @@ from staypower.labels.settings import LabelSettings
 from staypower.models.age import ModelAge
 from staypower.results.numbers import count, percent, plural
 from staypower.scoring.scores import ONE_SNAPSHOT
-from staypower.tables import Table, Tables
+from staypower.tables import BucketedTables, Tables
 
 __all__ = ["write_card"]
+
+_NEVER = 2**63 - 1
 
 
 def write_card(
     evaluation: Evaluation,
     dataset: Dataset,
-    tables: Tables,
+    tables: BucketedTables,
     *,
     name: str,
     owner: str | None,
@@ -56,7 +58,7 @@ def write_card(
     return "\n\n".join([f"# Model card: {_safe(name)}", *parts]) + "\n"
 
 
-def _opening(evaluation: Evaluation, tables: Tables, owner: str | None, version: str) -> str:
+def _opening(evaluation: Evaluation, tables: BucketedTables, owner: str | None, version: str) -> str:
     facts = (
         ("Owner", owner or "not named: set `owner` in the config"),
         ("Made by", f"staypower {version}"),
@@ -74,17 +76,28 @@ def _intended_use(label: LabelSettings) -> str:
     )
 
 
-def _data(tables: Tables, data: str) -> str:
+def _data(tables: BucketedTables, data: str) -> str:
+    spans: dict[str, list[tuple[int, int, int]]] = {name: [] for name in tables.empty}
+    for each in tables.each(_spans):
+        for name, span in each.items():
+            spans[name].append(span)
     rows = [["table", "rows", "first", "last"]]
-    rows += [[name, count(len(table)), *_span(table)] for name, table in tables.items()]
+    for name, found in spans.items():
+        rows_of, first, last = (list(each) for each in zip(*found, strict=True))
+        days = ("", "") if max(last) == MISSING else (_day(min(first)), _day(max(last)))
+        rows.append([name, count(sum(rows_of)), *days])
     return f"Fingerprint of the tables: `{data}`\n\n{_table(rows)}"
 
 
-def _span(table: Table) -> tuple[str, str]:
-    """Return the first and the last day of a table's own times."""
-    known = table.own_instants()
-    known = known[known > ALWAYS]
-    return ("", "") if not len(known) else (_day(int(known.min())), _day(int(known.max())))
+def _spans(tables: Tables) -> dict[str, tuple[int, int, int]]:
+    """Return the rows of each table, and the first and the last of its own times; where none is known, an empty span."""
+    found = {}
+    for name, table in tables.items():
+        known = table.own_instants()
+        known = known[known > ALWAYS]
+        ends = (int(known.min()), int(known.max())) if len(known) else (_NEVER, MISSING)
+        found[name] = (len(table), *ends)
+    return found
 
 
 def _day(instant: int) -> str:

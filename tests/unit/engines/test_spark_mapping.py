@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 pytest.importorskip("pyspark", reason="pyspark is not installed: pip install 'staypower[spark]'")
 
 import pyarrow as pa
 
+from staypower.engines.spark.asking import Questions, RowsOfSources, SourceCounts
 from staypower.engines.spark.mapping import facts_of, learn_rows, map_rows, plan_mapping, problems_of, typed_schema
+from staypower.engines.spark.packing import buckets_in, packed, sliced, unpacked
 from staypower.engines.spark.session import problems_in, sending_problems
-from staypower.engines.spark.tables import Gathering, _as_agreed, slots_of
+from staypower.engines.spark.tables import Gathering, _as_agreed
 from staypower.errors import Problem, UsageError
 from staypower.sources.disk_tables import StoredSource, StoredTable
 from staypower.sources.settings import TableSource
+from staypower.tables import fingerprint
 
 
 def rows(acct: list, when: list, level: list) -> pa.Table:
@@ -104,29 +109,64 @@ def test_local_times_are_those_of_the_zone_and_dates_name_days():
     assert times == ["2024-07-01 14:00:00+00:00", "2024-07-02 23:59:59.999999+00:00", "2024-11-03 06:30:00+00:00"]
 
 
-def test_a_bucket_falls_back_into_its_tables():
-    accounts = pa.schema({"account_id": pa.string(), "row order": pa.string()})
-    usage = pa.schema({"account_id": pa.string(), "at": pa.timestamp("us", "UTC"), "quantity": pa.float64()})
-    slots = {"0-0": slots_of(accounts), "1-0": slots_of(usage)}
-    listed = {
-        "accounts": StoredTable("accounts", "at", (StoredSource("0-0", {"account_id": "id"}, (), ()),)),
-        "usage": StoredTable(
-            "usage", "at", (StoredSource("1-0", {"account_id": "id", "at": "time", "quantity": "number"}, (), ()),)
-        ),
-    }
-    together = pa.table(
-        {
-            "source": pa.array([1, 0, 0, 0, 1], pa.int32()),
-            "text 0": ["a", "b", "a", "a", "a"],
-            "text 1": [None, "3", "2", "1", None],
-            "time 0": pa.array([5, None, None, None, 99], pa.timestamp("us", "UTC")),
-            "number 0": [1.5, None, None, None, 2.5],
-        }
-    )
-    tables = Gathering(50, listed, None, slots).tables(together)
-    # of an account given twice one row is left; what lies in the future is not seen
-    assert tables["accounts"].data.to_pylist() == [{"account_id": "a"}, {"account_id": "b"}]
-    assert tables["usage"].data.column("quantity").to_pylist() == [1.5]
+USAGE = {"account_id": "id", "at": "time", "quantity": "number"}
+LISTED = {
+    "accounts": StoredTable("accounts", "at", (StoredSource("0-0", {"account_id": "id"}, (), ()),)),
+    "usage": StoredTable(
+        "usage", "at", (StoredSource("1-0", {"account_id": "id", "at": "time", "quantity": "number"}, (), ()),)
+    ),
+}
+SOURCES = RowsOfSources(LISTED, ("0-0", "1-0"))
+
+
+def in_slices(buckets: int) -> list[pa.RecordBatch]:
+    """Rows of two sources, cut into slices by two tasks each."""
+    accounts = pa.table({"account_id": ["b", "a", "a"], "row order": ["3", "2", "1"]})
+    at = pa.array([5, 99, 7, 8, None], pa.timestamp("us", "UTC"))
+    usage = pa.table({"account_id": ["a", "a", "stranger", None, "a"], "at": at, "quantity": [1.5, 2.5, 9.0, 9.0, 9.0]})
+    made = []
+    for number, rows in enumerate((accounts, usage)):
+        for part in (rows.slice(0, 2), rows.slice(2)):
+            made += list(sliced(SOURCES.counting(number, part).to_batches(), number, buckets))
+    return made
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_slices_fall_back_into_the_tables_of_their_bucket(buckets):
+    gathering = Gathering(50, SOURCES, None)
+    parts = [(bucket, gathering.tables(parts)) for bucket, parts in buckets_in(in_slices(buckets))]
+    again = [tables for bucket, each in parts for _, tables in unpacked(packed(bucket, each).to_batches(), 50)]
+    accounts = sorted(row["account_id"] for tables in again for row in tables["accounts"].data.to_pylist())
+    # of an account given twice one row is left; what lies in the future is not seen, nor what is of a stranger
+    assert accounts == ["a", "b"]
+    assert [value for tables in again for value in tables["usage"].data.column("quantity").to_pylist()] == [1.5]
+    assert all(tables["usage"].changed == each["usage"].changed for tables, (_, each) in zip(again, parts, strict=True))
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+def test_what_is_asked_of_all_rows_does_not_depend_on_the_buckets(buckets):
+    def ask(limit: int | None) -> dict[int, SourceCounts]:
+        found: dict[int, SourceCounts] = {}
+        for _, parts in buckets_in(in_slices(buckets)):
+            for number, counts in SOURCES.counts(parts, limit).items():
+                found[number] = found.get(number, SourceCounts()) + counts
+        return found
+
+    questions = Questions(SOURCES, ask)
+    assert questions.of("usage", None) == SourceCounts(2, 1, 1, None, 99, Counter({0: 2}))
+    assert questions.of("usage", 50).last == 5
+    assert questions.until(None) == 100
+    assert not questions.findings()
+
+
+def test_a_large_table_lies_in_several_cells(monkeypatch):
+    monkeypatch.setattr("staypower.engines.spark.packing._LONGEST", 100)
+    tables = Gathering(50, SOURCES, None).tables(dict(next(buckets_in(in_slices(1)))[1]))
+    cells = packed(3, tables)
+    assert cells.num_rows > 4
+    [(bucket, again)] = unpacked(cells.to_batches(max_chunksize=2), 50)
+    assert bucket == 3
+    assert fingerprint(again) == fingerprint(tables)
 
 
 def test_problems_travel_whole():

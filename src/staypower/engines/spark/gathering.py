@@ -6,18 +6,20 @@ and what is computed from it (features, scores) is the code that runs on one mac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession, functions
-from pyspark.sql.pandas.types import from_arrow_schema
 
+from staypower.engines.abilities import REFUSED
+from staypower.engines.spark.asking import Questions, RowsOfSources, SourceCounts
 from staypower.engines.spark.mapping import (
     FACTS,
     MappedSource,
@@ -29,28 +31,17 @@ from staypower.engines.spark.mapping import (
     problems_of,
     typed_schema,
 )
+from staypower.engines.spark.packing import SLICES, buckets_in, sliced
 from staypower.engines.spark.session import (
     ORDER,
     arrow_schema,
     column_of,
+    in_workers,
     open_on_spark,
     row_order,
-    sending_problems,
     spark_errors_as_problems,
 )
-from staypower.engines.spark.tables import (
-    ARRIVED,
-    KNOWN,
-    OWN,
-    SOURCE,
-    STATED,
-    Gathering,
-    Questions,
-    SparkTables,
-    first_known,
-    instants_of,
-    slots_of,
-)
+from staypower.engines.spark.tables import ARRIVED, KNOWN, OWN, Gathering, SparkTables, first_known, instants_of
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, StoredTable
@@ -60,6 +51,11 @@ from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
 from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, without_clock
+
+Batches = Iterable[pa.RecordBatch]
+Cut = Iterator[pa.RecordBatch]
+SOURCE = "source"
+COUNTED = pa.schema({"counted": pa.binary()})
 
 
 @contextmanager
@@ -74,27 +70,42 @@ def gather_on_spark(
 ) -> Iterator[tuple[SparkTables, tuple[Finding, ...]]]:
     """Bring all rows of each account together on Spark."""
     if any(source.aliases for source in sources.get("accounts", ())):
-        fix = "use the engine `embedded`, or write the ids of merged accounts anew in the source"
-        raise UsageError.of("merged accounts are not followed on Spark", "tables.accounts.aliases", fix)
+        raise UsageError([REFUSED["aliases"].of("tables.accounts.aliases")])
     run = _Run(session, buckets, derived_table(sources), Joins.of(sources))
     run.plan(sources, folder, objects or {}, list(name_problems(sources)))
-    listed, gathered = run.gather()
-    kept = gathered.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
+    listed, slices = run.gather()
+    kept = slices.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
     run.held.append(kept)
     try:
-        questions = Questions(kept, listed, run.slots)
+        rows = RowsOfSources(listed, tuple(run.tags))
+        questions = Questions(rows, partial(_counts_of, kept, rows))
         findings = questions.findings()
         if findings:
             yield SparkTables(Path(), 0, (0,), listed, run.derive_from), findings
             return
-        until = questions.until(observed_until)
-        resolved = questions.resolved(until, run.derive_from)
-        gathering = Gathering(until, resolved, run.derive_from, run.slots)
-        rows = kept.where(column_of(KNOWN)).drop(*STATED)
-        yield SparkTables(Path(), until, tuple(range(buckets)), resolved, run.derive_from, frame=rows, gathering=gathering), ()
+        gathering = Gathering(questions.until(observed_until), rows, run.derive_from)
+        tables = SparkTables.gathered(kept, gathering, buckets)
+        run.held.append(tables.frame)
+        kept.unpersist()
+        yield tables, ()
     finally:
         for frame in run.held:
             frame.unpersist()
+
+
+def _counts_of(slices: DataFrame, sources: RowsOfSources, limit: int | None) -> dict[int, SourceCounts]:
+    """Count the rows of every source in the workers."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        counted = (pickle.dumps(sources.counts(parts, limit)) for _, parts in buckets_in(batches))
+        yield pa.RecordBatch.from_arrays([pa.array(list(counted), pa.binary())], schema=COUNTED)
+
+    found: dict[int, SourceCounts] = {}
+    with spark_errors_as_problems("tables"):
+        for row in in_workers(slices, run, COUNTED).collect():
+            for number, counts in pickle.loads(row[0]).items():  # what our own workers have just made
+                found[number] = found.get(number, SourceCounts()) + counts
+    return found
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,8 @@ class _Run:
     joins: Joins
     sources: dict[str, list[_Source]] = field(default_factory=dict)
     keys: dict[str, DataFrame] = field(default_factory=dict)
-    slots: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)  # of every source, by the number that slices have
+    ids: DataFrame | None = None  # of all accounts, once they are asked for
     held: list[DataFrame] = field(default_factory=list)
 
     def plan(
@@ -164,45 +176,57 @@ class _Run:
             self.sources.setdefault(mapped.table, []).append(found)
 
     def gather(self) -> tuple[dict[str, StoredTable], DataFrame]:
-        """Map every table and combine the rows."""
+        """Map the rows of every table and cut them into slices of buckets."""
         listed: dict[str, StoredTable] = {}
-        frames: dict[str, list[DataFrame]] = {}
-        # the accounts come first: rows of unknown accounts are recognised by theirs
         kept = self.joins.without_lookups({name: [one.facts for one in each] for name, each in self.sources.items()})
         for name in sorted(kept, key=lambda name: name != "accounts"):
-            listed[name], frames[name] = self.table(name, len(listed))
-        accounts = None
-        if "accounts" in frames:
-            ids = _together([frame.select("account_id") for frame in frames["accounts"]])
-            # every other table asks for them
-            accounts = ids.distinct().withColumn(KNOWN, functions.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
-            self.held.append(accounts)
-        every = [
-            frame for name, table in listed.items() for frame in self.placed(table, self.marked(table, frames[name], accounts))
-        ]
-        return {name: listed[name] for name in kept}, _together(every)
+            listed[name] = self.outlined(name, len(listed))
+            self.tags += [source.folder for source in listed[name].sources]
+        rows = RowsOfSources(listed, tuple(self.tags))
+        slices = [frame for name in listed for frame in self.slices(rows, name)]
+        return {name: listed[name] for name in kept}, reduce(lambda one, other: one.union(other), slices)
 
-    def table(self, name: str, number: int) -> tuple[StoredTable, list[DataFrame]]:
-        """Map the rows of a table that can ever count: those with an account, a time and an arrival."""
+    def outlined(self, name: str, number: int) -> StoredTable:
+        """Say what is known of a table."""
         sources = self.sources[name]
-        date_only = without_clock([source.facts for source in sources])
-        outlines = tuple(source.planned.outline(name, f"{number}-{each}", date_only) for each, source in enumerate(sources))
-        table = StoredTable(name, own_time([source.mapped.source for source in sources]), outlines)
-        arrivals = any("known_at" in source.facts for source in sources)
-        frames = []
-        for each, source in enumerate(sources):
-            rows = self.with_account(source, self.mapped(source, date_only, each), (name,))
-            columns = frozenset(rows.columns)
-            rows = rows.withColumns(instants_of(table, columns, date_only & columns))
-            needed = column_of("account_id").isNotNull()
-            if name != "accounts":
-                needed &= column_of(OWN).isNotNull()
-                needed &= column_of(ARRIVED).isNotNull() if arrivals else functions.lit(True)
-            frames.append(rows.where(needed))
-        return table, frames
+        days = without_clock([source.facts for source in sources])
+        outlines = tuple(source.planned.outline(name, f"{number}-{each}", days) for each, source in enumerate(sources))
+        return StoredTable(name, own_time([source.mapped.source for source in sources]), outlines)
 
-    def mapped(self, source: _Source, date_only: frozenset[str], number: int) -> DataFrame:
-        """Give the canonical rows of a source, with their order where it says something."""
+    def slices(self, rows: RowsOfSources, name: str) -> Iterator[DataFrame]:
+        """Map the rows of a table that can ever count, and cut them into slices."""
+        sources, table = self.sources[name], rows.listed[name]
+        days = without_clock([source.facts for source in sources])
+        key = SCHEMAS[name].row_id if name in SCHEMAS else None
+        named = key is not None and any(key in outline.kinds for outline in table.sources)
+        frames = []
+        if named:
+            for each, source in enumerate(sources):
+                frame = self.with_account(source, self.mapped(source, days, each), (name,))
+                columns = frozenset(frame.columns)
+                frames.append(frame.withColumns(instants_of(table, columns, days & columns)))
+            frames = self.first_of_each(rows, table, frames, str(key))
+        for each, source in enumerate(sources):
+            number = rows.tags.index(table.sources[each].folder)
+            cut = partial(_cut, rows, number, self.columns(source, table, each), self.buckets)
+            if named:
+                yield _sliced(frames[each], cut)
+            elif source.via is not None:
+                yield _sliced(self.with_account(source, self.mapped(source, days, each), (name,)), cut)
+            else:
+                # the worker that maps rows cuts them, too
+                yield self.mapped(source, days, each, cut)
+
+    def columns(self, source: _Source, table: StoredTable, each: int) -> tuple[str, ...]:
+        """Name the columns that slices of a source have."""
+        order = [ORDER] if table.name == "accounts" else []
+        via = [] if source.via is None else ["account_id"]
+        return tuple(dict.fromkeys([*table.sources[each].kinds, *via, *order]))
+
+    def mapped(
+        self, source: _Source, date_only: frozenset[str], number: int, cut: Callable[[Batches], Cut] | None = None
+    ) -> DataFrame:
+        """Give the canonical rows of a source, with their order where it says something; or what is cut from them."""
         mapped, facts, frame = source.mapped, dict(source.facts), source.frame
         columns = [column_of(name) for name in sorted(mapped.plan.used)]
         if source.ordered:
@@ -211,11 +235,11 @@ class _Run:
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = sending_problems(lambda: list(map_rows(mapped, facts, date_only, schema, batches)))
-            yield from rows()
+            rows = map_rows(mapped, facts, date_only, schema, batches)
+            yield from rows if cut is None else cut(rows)
 
         with spark_errors_as_problems(mapped.place):
-            return _selected(frame, columns).mapInArrow(run, from_arrow_schema(schema, prefer_timestamp_ntz=False))
+            return in_workers(_selected(frame, columns), run, schema if cut is None else SLICES, mapped.place)
 
     def with_account(self, source: _Source, rows: DataFrame, asked: tuple[str, ...]) -> DataFrame:
         """Find the account through the id of another table, where the source says so."""
@@ -242,35 +266,52 @@ class _Run:
             self.keys[via] = first.where(column_of("account_id").isNotNull())
         return self.keys[via]
 
-    def marked(self, table: StoredTable, frames: list[DataFrame], accounts: DataFrame | None) -> list[DataFrame]:
-        """Say which rows are of known accounts, and keep the first known row of each declared id."""
-        if table.name == "accounts" or accounts is None:
-            known = [rows.withColumn(KNOWN, functions.lit(True)) for rows in frames]
-        else:
-            joined = [rows.join(accounts, "account_id", "left") for rows in frames]
-            known = [rows.withColumn(KNOWN, functions.coalesce(column_of(KNOWN), functions.lit(False))) for rows in joined]
-        key = SCHEMAS[table.name].row_id if table.name in SCHEMAS else None
-        if key is None or not any(key in source.kinds for source in table.sources):
-            return known
-        tagged = [rows.withColumn(SOURCE, functions.lit(number)) for number, rows in enumerate(known)]
+    def first_of_each(self, rows: RowsOfSources, table: StoredTable, frames: Sequence[DataFrame], key: str) -> list[DataFrame]:
+        """Keep the first row of each declared id that can count: known accounts and others by themselves."""
+        needed = column_of("account_id").isNotNull() & column_of(OWN).isNotNull()
+        if "known_at" in table.columns:
+            needed &= column_of(ARRIVED).isNotNull()
+        accounts = self.accounts(rows)
+        tagged = []
+        for number, frame in enumerate(frames):
+            counting = frame.where(needed)
+            if accounts is None:
+                known = counting.withColumn(KNOWN, functions.lit(True))
+            else:
+                joined = counting.join(accounts, "account_id", "left")
+                known = joined.withColumn(KNOWN, functions.coalesce(column_of(KNOWN), functions.lit(False)))
+            tagged.append(known.withColumn(SOURCE, functions.lit(number)))
         # an id is looked for in all sources of its table
-        every = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), tagged)
-        first = first_known(every, key)
+        first = first_known(_together(tagged), key)
         return [first.where(functions.col(SOURCE) == number) for number in range(len(tagged))]
 
-    def placed(self, table: StoredTable, frames: Sequence[DataFrame]) -> Iterator[DataFrame]:
-        """Put the columns of a table's rows into their slots."""
-        for source, outline, rows in zip(self.sources[table.name], table.sources, frames, strict=True):
-            kinds = {name: kind for name, kind in outline.kinds.items() if name in rows.columns}
-            typed = typed_schema(source.mapped.plan, kinds)
-            if table.name == "accounts":
-                typed = typed.append(pa.field(ORDER, pa.string()))
-            self.slots[outline.folder] = slots_of(typed)
-            number = functions.lit(len(self.slots) - 1).alias(SOURCE)
-            bucket = functions.pmod(functions.xxhash64("account_id"), functions.lit(self.buckets)).cast("int").alias(BUCKET)
-            stated = [column_of(name) for name in STATED]
-            slots = [column_of(name).alias(slot) for name, slot in self.slots[outline.folder].items()]
-            yield rows.select(bucket, number, *stated, *slots)
+    def accounts(self, rows: RowsOfSources) -> DataFrame | None:
+        """Give the ids of all accounts, once for all tables."""
+        if "accounts" not in rows.listed:
+            return None
+        if self.ids is None:
+            mapped = [self.mapped(source, frozenset(), each) for each, source in enumerate(self.sources["accounts"])]
+            ids = _together([frame.select("account_id") for frame in mapped]).where(column_of("account_id").isNotNull())
+            self.ids = ids.distinct().withColumn(KNOWN, functions.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
+            self.held.append(self.ids)
+        return self.ids
+
+
+def _cut(rows: RowsOfSources, number: int, columns: tuple[str, ...], buckets: int, batches: Batches) -> Cut:
+    """Cut the rows that can ever count into slices."""
+
+    def counting() -> Cut:
+        for batch in batches:
+            table = pa.Table.from_batches([batch])
+            table = table.select([name for name in columns if name in table.column_names])
+            yield from rows.counting(number, table).to_batches()
+
+    return sliced(counting(), number, buckets)
+
+
+def _sliced(frame: DataFrame, cut: Callable[[Batches], Cut]) -> DataFrame:
+    """Cut rows into slices that Spark had to look at."""
+    return in_workers(frame, cut, SLICES)
 
 
 def _learn(sources: Sequence[tuple[MappedSource, DataFrame]]) -> list[list[str]]:
@@ -285,7 +326,7 @@ def _learn(sources: Sequence[tuple[MappedSource, DataFrame]]) -> list[list[str]]
 
         columns = [column_of(name) for name in sorted(mapped.plan.used)]
         with spark_errors_as_problems(mapped.place):
-            asked.append(_selected(frame, columns).mapInArrow(run, FACTS))
+            asked.append(in_workers(_selected(frame, columns), run, FACTS, mapped.place))
     answers: list[list[str]] = [[] for _ in sources]
     with spark_errors_as_problems("tables"):
         for row in _together(asked).collect():

@@ -25,7 +25,7 @@ from staypower.sources.settings import Joins, TableSource
 from staypower.sources.typed_sources import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
 
-FACTS = "source int, answer string"
+FACTS = pa.schema({"source": pa.int32(), "answer": pa.string()})
 _GIVEN = "given rows"
 # a row group of the database
 _ROWS_AT_ONCE = 122_880

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -17,9 +17,10 @@ from typing import Any, ParamSpec, TypeVar
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, functions
-from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
 
 from staypower.addresses import shown_address
+from staypower.engines.abilities import Refusal
 from staypower.engines.settings import EngineSettings
 from staypower.errors import Problem, UsageError
 from staypower.outputs.kinds import OUTPUTS
@@ -32,6 +33,14 @@ Given = ParamSpec("Given")
 Made = TypeVar("Made")
 
 _MARK = re.compile(r"staypower-problems:([A-Za-z0-9+/=]+):")
+# what Spark says of a worker whose process is gone: as a rule the system took it for want of memory
+_KILLED = "Python worker exited unexpectedly"
+_TOO_LARGE = Refusal(
+    "a bucket above the memory of a worker",
+    "a bucket of accounts does not fit into a worker's memory",
+    "set more `engine.partitions`, or a larger `spark.executor.memoryOverhead`; an account is held whole: filter robots out "
+    "with `where`",
+)
 _LOCAL = {"spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 _ALWAYS = {
     "spark.ui.showConsoleProgress": "false",
@@ -89,13 +98,40 @@ def sending_problems(function: Callable[Given, Made]) -> Callable[Given, Made]:
     """
 
     def sent(*args: Given.args, **named: Given.kwargs) -> Made:
-        try:
+        with _as_message():
             return function(*args, **named)
-        except UsageError as error:
-            plain = json.dumps([astuple(problem) for problem in error.problems]).encode()
-            raise RuntimeError(f"staypower-problems:{base64.b64encode(plain).decode()}:") from None
 
     return sent
+
+
+def in_workers(
+    rows: DataFrame,
+    function: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+    schema: pa.Schema,
+    place: str = "tables",
+) -> DataFrame:
+    """Give the rows of each task to a function in the workers; the problems that it finds reach the driver whole."""
+
+    def sent(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with _as_message():
+            yield from function(batches)
+
+    with spark_errors_as_problems(place):
+        return rows.mapInArrow(sent, from_arrow_schema(schema, prefer_timestamp_ntz=False))
+
+
+@contextmanager
+def _as_message() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        problems = error.problems
+    except MemoryError as error:
+        problems = (_TOO_LARGE.of(_first_line(error)),)
+    else:
+        return
+    plain = json.dumps([astuple(problem) for problem in problems]).encode()
+    raise RuntimeError(f"staypower-problems:{base64.b64encode(plain).decode()}:") from None
 
 
 def problems_in(message: str) -> tuple[Problem, ...]:
@@ -115,6 +151,8 @@ def spark_errors_as_problems(place: str) -> Iterator[None]:
             yield
         except PySparkException as error:
             problems = problems_in(str(error))
+            if _KILLED in str(error):
+                problems = (_TOO_LARGE.of(_KILLED),)
             if problems:
                 raise UsageError(problems) from error
             if "Traceback (most recent call last)" in str(error):
