@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from staypower.hashing import numbers_of_texts
+from staypower.hashing import buckets_of
 from staypower.tables import Table, Tables
 
 SLICES = pa.schema({"bucket": pa.int32(), "source": pa.int32(), "piece": pa.binary()})
@@ -66,7 +66,7 @@ def sliced(rows: Iterable[pa.RecordBatch], source: int, buckets: int) -> Iterato
 
 
 def _cut(rows: pa.Table, source: int, buckets: int) -> pa.RecordBatch:
-    bucket = (numbers_of_texts(rows.column("account_id")).view(np.uint64) % np.uint64(buckets)).astype(np.int64)
+    bucket = buckets_of(rows.column("account_id"), buckets)
     order = np.argsort(bucket, kind="stable")
     there, first = np.unique(bucket[order], return_index=True)
     together, ends = rows.take(pa.array(order)), [*first[1:].tolist(), rows.num_rows]
