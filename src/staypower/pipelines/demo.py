@@ -54,9 +54,10 @@ class DemoResult(Result):
             Verbatim(
                 [
                     f"config: {self.config}",
-                    f"report: {self.reported.path} (open it in a browser: whom to call, why, and with what)",
+                    f"report: {self.reported.path}",
                 ]
             ),
+            "Open the report in a browser: whom to call, why, and with what.",
             Heading("Next"),
             Verbatim(
                 [

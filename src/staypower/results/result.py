@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib
 import io
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from staypower.results.pictures import Picture
 
@@ -33,6 +35,9 @@ __all__ = [
 
 WIDTH = 100  # where no terminal says how wide it is
 _NARROWEST = 40
+_BETWEEN = 2  # spaces between columns
+_LEAST = 12  # columns of words fold down to this width before a table is divided
+_LONGEST = 32  # letters of a word, such as the name of a feature, that is not broken
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool =
     for place, block in enumerate(blocks):
         if place:
             console.print()
-        for part in _shown(block):
+        for part in _shown(block, console.width):
             console.print(part, soft_wrap=isinstance(block, Verbatim))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
@@ -138,10 +143,9 @@ def _lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
-def _shown(block: Block) -> Iterable[object]:
+def _shown(block: Block, width: int) -> Iterable[object]:
     """Turn a block into what rich can print."""
     from rich import table
-    from rich.align import Align
     from rich.padding import Padding
     from rich.text import Text
 
@@ -156,14 +160,72 @@ def _shown(block: Block) -> Iterable[object]:
         for line in block.lines:
             grid.add_row("-", Text(_lines(line)))
         return [grid]
-    drawn = table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for head in block.heads:
+    parts: list[object] = [Text(_lines(block.title), style="bold")] if block.title else []
+    for number, places in enumerate(_divided(block, width)):
+        parts += [*([Text()] if number else []), Padding(_drawn(block, places, width), 0)]
+    return parts
+
+
+def _drawn(block: TableBlock, places: Sequence[int], width: int) -> Table:
+    """Draw some columns of a table; where they are wider than the screen, words fold and numbers do not."""
+    from rich.align import Align
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, pad_edge=False, padding=(0, _BETWEEN, 0, 0), header_style="bold", show_edge=False)
+    for place, fixed in zip(places, _shares(block, places, width), strict=True):
+        head = block.heads[place]
         # heads of different heights end on one line, cells begin on one
         title = Align(Text(head.head), head.align, vertical="bottom")
-        drawn.add_column(title, justify=head.align, vertical="top", overflow="fold")
+        drawn.add_column(title, justify=head.align, vertical="top", overflow="fold", width=fixed)
     for row in block.rows:
-        drawn.add_row(*(Text(_lines(cell)) for cell in row))
-    return [*([Text(_lines(block.title), style="bold")] if block.title else []), Padding(drawn, 0)]
+        drawn.add_row(*(Text(_lines(row[place])) for place in places))
+    return drawn
+
+
+def _divided(block: TableBlock, width: int) -> list[list[int]]:
+    """Share the columns among as few tables as fit the width with numbers unfolded, the first column in each."""
+    least = [_least(block, place) for place in range(len(block.columns))]
+    others = list(range(1, len(least)))
+    for tables in range(1, len(others) + 1):
+        size = math.ceil(len(others) / tables)
+        parts = [[0, *others[start : start + size]] for start in range(0, len(others), size)]
+        if all(sum(least[place] + _BETWEEN for place in part) - _BETWEEN <= width for part in parts):
+            return parts
+    return [[0, *others]]
+
+
+def _shares(block: TableBlock, places: Sequence[int], width: int) -> list[int | None]:
+    """Share the width of the screen among columns: first so that numbers and names are whole, then words, then heads."""
+    wanted = [max(_widths(block, place)) for place in places]
+    shares = [_least(block, place) for place in places]
+    spare = width - _BETWEEN * (len(places) - 1) - sum(shares)
+    if spare < 0 or sum(wanted) - sum(shares) <= spare:
+        return [None] * len(places)
+    numbers = [block.heads[place].align == "right" for place in places]
+    for _ in range(spare):
+        open_ones = [place for place in range(len(places)) if shares[place] < wanted[place]]
+        shares[min(open_ones, key=lambda place: (numbers[place], shares[place]))] += 1
+    return list(shares)
+
+
+def _least(block: TableBlock, place: int) -> int:
+    """Return how narrow a column may become: a number stays whole, words fold."""
+    from rich.cells import cell_len
+
+    head, cells = _widths(block, place)
+    texts = [block.heads[place].head, *(row[place] for row in block.rows)]
+    longest = min(max((cell_len(word) for text in texts for word in text.split()), default=0), _LONGEST)
+    if block.heads[place].align == "right" and cells <= _NARROWEST:
+        return max(cells, longest)
+    return min(max(head, cells), max(_LEAST, longest))
+
+
+def _widths(block: TableBlock, place: int) -> tuple[int, int]:
+    """Return the widths of a column's head and of its widest cell."""
+    from rich.cells import cell_len
+
+    return cell_len(block.heads[place].head), max((cell_len(row[place]) for row in block.rows), default=0)
 
 
 def as_html(blocks: Iterable[Block]) -> str:

@@ -131,4 +131,4 @@ def test_a_metric_of_the_tier_is_one_entry_too(monkeypatch):
         [0, 1, 2] * 10, likely, accounts=range(30), cutoffs=[0] * 30, split="temporal", classes=["low", "mid", "high"]
     )
     assert found.metrics()["tier_misses"] == 0.0
-    assert "missed tiers" in squeezed(found.text())
+    assert "missed tiers" in squeezed(found.text(120))

@@ -103,3 +103,28 @@ def test_every_result_names_modules_that_can_show_it() -> None:
 
 def _all(kind: type[Result]) -> list[type[Result]]:
     return [each for child in kind.__subclasses__() for each in (child, *_all(child))]
+
+
+def wide_table() -> TableBlock:
+    names, cells = ["first_response_hours_mean_365d", "last survey answer"], ["4.15 (2.80 to 5.45)", "-0.10 (-0.32 to 1.50)"]
+    columns = ["feature", *(f"lift at {share}%" for share in (5, 10, 20, 30)), Head("what it is", "left")]
+    return TableBlock(columns, [[name, *(cells * 2), "a few words about it"] for name in names], "Top of the list")
+
+
+def test_numbers_and_names_stay_whole_and_a_table_that_is_too_wide_is_divided() -> None:
+    for width in (60, 80, 100, 140):
+        text = as_text([wide_table()], width)
+        assert max(map(len, text.splitlines())) <= width
+        assert text.count("4.15 (2.80 to 5.45)") == text.count("-0.10 (-0.32 to 1.50)") == 4
+        assert text.count("Top of the list") == 1
+    narrow = as_text([wide_table()], 60)
+    # each part names its rows, and a blank line stands between two parts
+    assert narrow.count("first_response_hours_mean_365d") == narrow.count("feature") == narrow.count("\n\n") + 1 > 1
+
+
+def test_a_table_that_fits_is_one_and_a_note_among_numbers_folds() -> None:
+    assert as_text([wide_table()], 160).count("feature") == 1
+    note = "too few accounts of this segment churned for a figure that would mean anything"
+    text = as_text([TableBlock(["", "accounts", "AUROC"], [["large", "12", note], ["small", "120", "0.7"]])], 60)
+    assert max(map(len, text.splitlines())) <= 60
+    assert text.count("large") == 1
