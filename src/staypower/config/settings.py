@@ -139,8 +139,8 @@ class Settings(BaseModel):
     playbook: str | None = Field(
         default=None,
         min_length=1,
-        description="file of actions, or `default` for the packaged one; with it scores get `action` and `holdout`; none: only "
-        "`staypower actions` uses one, the packaged",
+        description="file of actions, or `default` for the packaged one; with it scores get `action` and `holdout`; without "
+        "it only `staypower actions` uses the packaged one",
     )
     actions: ActionSettings = Field(
         default_factory=ActionSettings, description="how many accounts each owner can act on, and the share held out at random"

@@ -87,7 +87,7 @@ class Label(BaseModel):
         default=0, ge=0, le=_LONGEST, description="days between the cutoff and the start of the outcome: time to act"
     )
     too_new: int = Field(default=14, ge=0, le=_LONGEST, description="accounts younger than this many days are left out")
-    keep_too_new: bool = Field(default=False, description="train on and score accounts that are too new all the same")
+    keep_too_new: bool = Field(default=False, description="train on and score accounts that are too new")
 
     @property
     def outcome(self) -> Outcome:
@@ -202,7 +202,7 @@ class ContractualLabel(Label):
     of: Literal["any", "voluntary", "involuntary"] = Field(
         default="any", description="which churn to predict: `any`, `voluntary` or `involuntary`"
     )
-    keep_notice: bool = Field(default=False, description="train on and score accounts that have given notice all the same")
+    keep_notice: bool = Field(default=False, description="train on and score accounts that have given notice")
 
     @model_validator(mode="after")
     def _tell_kinds_apart(self) -> ContractualLabel:
@@ -325,7 +325,7 @@ class GivenLabel(Label):
         default=("yes", "true", "1"), min_length=1, description="values of the flag that mean churned (any case)"
     )
     at: Annotated[str | None, BeforeValidator(date_text)] = Field(
-        default=None, description="the cutoff of the flag, a date; none: the end of what was observed"
+        default=None, description="the cutoff of the flag, a date; by default `observed_until`"
     )
 
     @model_validator(mode="before")

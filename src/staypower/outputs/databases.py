@@ -182,7 +182,7 @@ POSTGRESQL = Kind(
     label="PostgreSQL",
     example="`--output 'postgresql://${DB_USER}:${DB_PASSWORD}@host/db#schema.table'`",
     note=(
-        "one transaction: rows of the same cutoff and model are replaced, others kept, the table and new columns are made; "
+        "one transaction: rows of the same cutoff and model are replaced, others kept, the table and new columns are created; "
         "needs `staypower[postgres]`"
     ),
     probe=_probe_postgresql,
@@ -277,7 +277,7 @@ SQLITE = Kind(
     name="sqlite",
     label="SQLite",
     example="`--output sqlite:///crm.sqlite#scores`; four slashes begin an absolute path",
-    note="as in PostgreSQL, in a file that may be new; times are texts",
+    note="as in PostgreSQL, in a file that is created if needed; times are texts",
     probe=_probe_sqlite,
     write=_write_sqlite,
     schemes=("sqlite",),

@@ -1,4 +1,4 @@
-"""Rows as a workbook for people: a sheet per owner, heads in words, money and per cent formatted."""
+"""Rows as a workbook for people: a sheet per owner, headings in words, money and per cent formatted."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ WORKBOOK = Kind(
     label="Excel",
     example="`--output actions.xlsx`",
     note=(
-        "for people: a sheet per owner where the rows have one, and one of the accounts that are held back; heads in words, "
+        "for people: a sheet per owner where the rows have one, and one for accounts held back; headings in words, "
         "money and per cent formatted; the file is replaced; needs `staypower[excel]`"
     ),
     probe=_probe,

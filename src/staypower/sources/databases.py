@@ -267,8 +267,8 @@ WORKBOOK = Format(
     label="Excel",
     endings=(".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"),
     example=(
-        "`source: data/a.xlsx`, with `table: Sheet1` where there are several sheets. The values that formulas had when it was "
-        "saved are read, and cells merged downwards have one value; needs `staypower[excel]`"
+        "`source: data/a.xlsx`, with `table: Sheet1` where there are several sheets. Formulas are read as their "
+        "saved values, cells merged downwards have one value; needs `staypower[excel]`"
     ),
     relation=_read_workbook,
     tables=_sheets_of,
@@ -281,7 +281,7 @@ POSTGRESQL = Format(
     schemes=("postgresql", "postgres"),
     example=(
         "`source: postgresql://${DB_USER}:${DB_PASSWORD}@host/db` with `table: schema.name` or `query: select ...`; needs "
-        "`staypower[postgres]`; read in one transaction that may only read"
+        "`staypower[postgres]`; read in one read-only transaction"
     ),
     relation=_read_postgresql,
     tables=_tables_of_postgresql,

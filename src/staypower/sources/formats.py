@@ -80,8 +80,8 @@ JSON_LINES = Format(
     label="JSON lines",
     endings=(".jsonl", ".ndjson", ".json"),
     example=(
-        "`source: data/a.jsonl`; a `.json` file may also hold one array. Values must be plain: lists and objects (an order "
-        "with its items) are flattened before, one row per item, for example with `pandas.json_normalize`"
+        "`source: data/a.jsonl`; a `.json` file may also hold one array. Flatten lists and objects (an order with its "
+        "items) first, one row per item, for example with `pandas.json_normalize`"
     ),
     relation=_read_json,
 )
