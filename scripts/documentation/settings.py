@@ -18,6 +18,7 @@ from staypower.config.settings import Settings
 
 __all__ = ["document_settings"]
 
+_HEAD = ("| key | type | default | meaning |", "|---|---|---|---|")
 _NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): "none"}
 
 
@@ -25,9 +26,20 @@ def document_settings() -> str:
     """Write every key with its type, default and meaning as Markdown tables."""
     parts = ["### Top level\n", *_table(Settings, sections=True)]
     for name, field in Settings.model_fields.items():
-        for model in _models(field.annotation) if name != "tables" else ():
-            parts += ["", f"### `{name}`{_kind(model)}\n", *_table(model), *_inner_tables(name, model)]
+        models = list(_models(field.annotation)) if name != "tables" else []
+        shared = _shared_rows(models)
+        if shared:
+            parts += ["", f"### `{name}`, every kind\n", *_HEAD, *shared]
+        for model in models:
+            rows = [row for row in _table(model) if row not in shared]
+            parts += ["", f"### `{name}`{_kind(model)}\n", *rows, *_inner_tables(name, model)]
     return "\n".join(parts)
+
+
+def _shared_rows(models: list[type[BaseModel]]) -> list[str]:
+    """Return the rows that all kinds of a section have in common."""
+    first, *others = [list(_table(model)) for model in models] or [[]]
+    return [row for row in first if others and row not in _HEAD and all(row in other for other in others)]
 
 
 def _kind(model: type[BaseModel]) -> str:
@@ -43,8 +55,7 @@ def _inner_tables(prefix: str, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _table(model: type[BaseModel], *, sections: bool = False) -> Iterator[str]:
-    yield "| key | type | default | meaning |"
-    yield "|---|---|---|---|"
+    yield from _HEAD
     meanings = _documented(model)
     for name, field in model.model_fields.items():
         kind = _words_of(field) or ("section" if sections and _models(field.annotation) else _type(field.annotation))
