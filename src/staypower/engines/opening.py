@@ -22,12 +22,15 @@ from staypower.errors import Problem, UsageError
 from staypower.progress import Progress
 from staypower.sources.disk_writing import write_buckets
 from staypower.sources.findings import Finding
-from staypower.sources.opening import SourceFile, source_files
+from staypower.sources.kept_files import KeptFiles
+from staypower.sources.opening import SourceFile, path_of, source_files
 from staypower.sources.reading import read_tables
 from staypower.sources.settings import Sources
 from staypower.tables import BucketedTables, Tables
 from staypower.writing import require_room
 
+# fewer rows than these are read again as fast as they are found
+_ROWS_PER_KEPT_BUCKET = 1_000_000
 # the libraries themselves, measured
 _LIBRARIES = 600_000_000
 # what one row of a table, one account and one cell of a matrix take while a bucket is worked on, measured
@@ -143,6 +146,7 @@ def _open(
             observed_until=sources.observed_until,
             as_of=as_of,
             thorough=thorough,
+            keep=None if engine.keep is None else KeptFiles(path_of(engine.keep, sources.folder), sources.folder, progress.say),
         )
 
 
@@ -190,7 +194,17 @@ def buckets_of(
     if engine.buckets is not None:
         return engine.buckets, files
     load = load_of(files, cutoffs=cutoffs, features=features)
-    return buckets_for(load, memory=engine.memory_bytes, threads=engine.threads), files
+    needed = buckets_for(load, memory=engine.memory_bytes, threads=engine.threads)
+    return (needed if engine.keep is None else kept_buckets(needed, load.rows)), files
+
+
+def kept_buckets(needed: int, rows: int) -> int:
+    """Say into how many buckets rows that are kept fall: a number that stays while the tables grow, until they have doubled.
+
+    >>> kept_buckets(1, 500_000), kept_buckets(1, 10_000_000), kept_buckets(1, 11_000_000)
+    (1, 16, 16)
+    """
+    return 1 << (max(needed, -(-rows // _ROWS_PER_KEPT_BUCKET)) - 1).bit_length()
 
 
 def load_of(files: tuple[SourceFile, ...], *, cutoffs: int = 1, features: int = 0) -> Load:

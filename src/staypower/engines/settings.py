@@ -62,6 +62,12 @@ class EngineSettings(BaseModel):
         le=100_000,
         description="number of buckets of accounts; omit for as many as the memory needs, one where everything fits",
     )
+    keep: str | None = Field(
+        default=None,
+        min_length=1,
+        description="folder, one for each config, where rows are kept in buckets so that the next run reads only new and "
+        "changed files; relative to the config; omit to keep nothing",
+    )
     master: str | None = Field(
         default=None,
         min_length=1,
@@ -99,6 +105,7 @@ _OF_EMBEDDED: Mapping[str, str] = MappingProxyType(
         "memory": "write `options: {spark.executor.memory: 8g}` and more `partitions`",
         "threads": "write `options: {spark.executor.cores: 4}`",
         "buckets": "write `partitions`",
+        "keep": "leave it out: a cluster reads its sources anew",
     }
 )
 _OF_SPARK: Mapping[str, str] = MappingProxyType(

@@ -213,7 +213,8 @@ def score(
     run = secrets.token_hex(12)
     if buckets > 1:
         compared_with = None if earlier is None else earlier.fingerprint()
-        run = fingerprint_of(settings.to_dict(), files, buckets, bundle.digest, at, asked, compared_with)
+        sealed = place.digest or bundle.digest
+        run = fingerprint_of(settings.to_dict(), files, buckets, sealed, at, asked, compared_with)
     threads, memory = settings.engine.threads, database_memory(settings.engine.memory_bytes)
     with working_folder(settings.output_folder / "cache", "score", run) as folder:
         read = in_memory or open_tables(

@@ -6,6 +6,7 @@ stream. An index at the end of the file says where they are. Texts that repeat a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _ROWS_AT_ONCE, _ROWS_PER_STREAM, _BYTES_PER_ROW = 1_000_000, 30_000, 300
 _LOOKED_AT, _DIFFERENT = 10_000, 0.5
 _ALIGNED = 64
 _LENGTH = 8
+_FACTOR, _HALF = np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
 
 
 @dataclass
@@ -50,6 +52,7 @@ class BucketWriter:
     path: Path
     buckets: int
     memory: int = 10**9  # bytes that rows may take before they are written
+    sealed: bool = False  # whether `is_whole` is asked of the file
     index: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)  # where the rows of each bucket are
     waiting: list[pa.RecordBatch] = field(default_factory=list)
     rows: int = 0  # how many were written
@@ -63,7 +66,7 @@ class BucketWriter:
 
     def __enter__(self) -> BucketWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.file = self.unfinished.open("wb")
+        self.file = self.unfinished.open("w+b")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -71,7 +74,12 @@ class BucketWriter:
         try:
             if error is None:
                 self.flush()
-                written = json.dumps({"read": max(self.read, self.rows), "buckets": self.index}).encode()
+                # the sum is one of whole words
+                self.file.write(bytes(-self.file.tell() % _ALIGNED))
+                self.file.flush()
+                index = {"read": max(self.read, self.rows), "buckets": self.index}
+                seal = {"sum": _sum_of(self.unfinished, self.file.tell(), index)} if self.sealed else {}
+                written = json.dumps({**index, **seal}).encode()
                 self.file.write(written + len(written).to_bytes(_LENGTH, "little"))
         finally:
             self.file.close()
@@ -214,13 +222,53 @@ def index_of(path: Path) -> BucketIndex:
     return _index_of(path, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
+def _footer(path: Path) -> tuple[int, dict[str, Any]]:
+    """Read where the rows end, and what is written after them."""
+    with path.open("rb") as file:
+        end = file.seek(-_LENGTH, 2)
+        length = int.from_bytes(file.read(_LENGTH), "little")
+        begin = file.seek(end - length)
+        return begin, json.loads(file.read(length))
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether a sealed file is there and is what was written.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "usage.rows"
+    >>> with BucketWriter(path, buckets=2, sealed=True) as writer:
+    ...     writer.add(pa.record_batch({"account_id": ["a"]}))
+    >>> is_whole(path), path.write_bytes(path.read_bytes().replace(b"account", b"accOunt")) > 0, is_whole(path)
+    (True, True, False)
+    """
+    try:
+        begin, found = _footer(path)
+        return bool(found.pop("sum") == _sum_of(path, begin, found))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError):
+        return False
+
+
+def _sum_of(path: Path, length: int, index: Mapping[str, Any]) -> str:
+    """Add up the bytes of rows, each with its place, and hash the sum with their index."""
+    with pa.memory_map(str(path)) as file:
+        rows = np.frombuffer(file.read_buffer(length), np.uint64)
+    # as it is when it is read
+    written = json.dumps(json.loads(json.dumps(index)), sort_keys=True)
+    return hashlib.sha256(f"{length} {_sum(rows)} {written}".encode()).hexdigest()
+
+
+@jit
+def _sum(words):  # type: ignore[no-untyped-def]
+    total = np.uint64(0)
+    for i in range(len(words)):
+        total = (total ^ words[i]) * _FACTOR
+        total ^= total >> _HALF
+    return total
+
+
 @lru_cache(maxsize=4096)
 def _index_of(path: Path, *_: int) -> BucketIndex:
-    with path.open("rb") as file:
-        file.seek(-_LENGTH, 2)
-        length = int.from_bytes(file.read(_LENGTH), "little")
-        file.seek(-_LENGTH - length, 2)
-        found = json.loads(file.read(length))
+    found = _footer(path)[1]
     places = {int(number): tuple(map(tuple, each)) for number, each in found["buckets"].items()}
     return BucketIndex(found["read"], MappingProxyType(places))
 

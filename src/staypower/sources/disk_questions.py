@@ -64,13 +64,15 @@ class _Rows:
     def drafts(self, *more: str) -> Iterator[tuple[int, Draft]]:
         """Give the rows of each bucket: their account, their times, and more columns where the table has them."""
         columns = {"account_id", "known_at", "valid_from", *self.table.times, *more}
-        listed = {name: table.only({"account_id"}) for name, table in self.tables.listed.items() if name == "accounts"}
+        accounts = None if self.table.complete else self.tables.listed.get("accounts")
+        listed = {} if accounts is None else {"accounts": accounts.only({"account_id"})}
         narrow = replace(self.tables, listed={**listed, self.name: self.table.only(columns)})
         for number in self.tables.buckets:
             given, drafts = narrow.drafts([self.name], number)
             draft = given if self.name == "accounts" else drafts[self.name]
             assert draft is not None
-            drop_blank(draft)
+            if not self.table.complete:
+                drop_blank(draft)
             yield number, draft
 
     @property
@@ -86,6 +88,7 @@ class _Rows:
         for _, draft in self.drafts():
             rows += len(draft.table)
             found = merge([*found, *draft.findings])
+        self.table = replace(self.table, complete=not any(one.finding.rows for one in found))
         # a thorough look names all of them
         strangers = [one for one in found if not thorough and one.mostly and one.worded.severity == "error"]
         return strangers if rows else [no_rows_left(self.name), *strangers]

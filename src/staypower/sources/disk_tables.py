@@ -63,6 +63,7 @@ class StoredTable:
     repeats: str = ""  # folder of the rows that repeat an id; empty when there are none
     rows: int = 0  # how many rows count at some cutoff
     first: int | None = None  # instant of the earliest of them
+    complete: bool = False  # whether every row in the files has a time, and an account that is known
 
     def only(self, columns: Collection[str]) -> StoredTable:
         """Return the same table with some of its columns."""
@@ -191,9 +192,10 @@ class DiskTables(BucketedTables):
         known = None if given is None else pc.unique(given.table.data.column("account_id")).drop_null()
         drafts = {name: self._rows(name, number) for name in wanted if name != "accounts"}
         for name, draft in drafts.items():
-            named = drop_uncounted(draft, known)
             if ids is not None:
-                ids[name].append(named)
+                ids[name].append(drop_uncounted(draft, known))
+            elif not self.listed[name].complete:
+                drop_uncounted(draft, known)
         return given, drafts
 
     def _rows(self, name: str, number: int) -> Draft:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,15 @@ from staypower.progress import counted
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
 from staypower.sources.alike_ids import written_ids
-from staypower.sources.bucket_files import ENDING, BucketWriter, not_written
+from staypower.sources.bucket_files import ENDING, BucketWriter, index_of, not_written
 from staypower.sources.disk_questions import resolve
 from staypower.sources.disk_tables import MANIFEST, ROW, VIA_KEY, VIA_START, DiskTables, StoredSource, StoredTable
 from staypower.sources.drafts import shared_ids
-from staypower.sources.extracting import plan_with_values
+from staypower.sources.extracting import ColumnFacts, plan_with_values
 from staypower.sources.findings import Counted, Finding, add_up
-from staypower.sources.opening import FilesState, open_source, refuse_changed
+from staypower.sources.kept_files import KeptFiles, Unit, merged_facts
+from staypower.sources.opening import FilesState, OpenSource, open_source, refuse_changed
+from staypower.sources.planning import Plan
 from staypower.sources.queries import Query
 from staypower.sources.reading import derived_table, name_problems
 from staypower.sources.resolving import Moment, refuse_circle
@@ -44,6 +46,7 @@ from staypower.sources.values import quoted_name
 from staypower.sources.working_database import when_asked
 
 _FETCHED_AT_ONCE = 100_000
+_NAME = f"{{:06d}}{ENDING}"  # of the files of a source, in their order
 
 
 def write_buckets(
@@ -57,15 +60,21 @@ def write_buckets(
     observed_until: Moment | None = None,
     as_of: Moment | None = None,
     thorough: bool = False,
+    keep: KeptFiles | None = None,
 ) -> tuple[DiskTables, tuple[Finding, ...]]:
-    """Read every source into buckets of accounts on disk; a thorough look finds what reading into memory finds."""
+    """Read every source into buckets of accounts on disk; a thorough look finds what reading into memory finds.
+
+    Where rows are kept from run to run (`keep`), only files that are new or changed are read.
+    """
     if (into / MANIFEST).is_file():
         return DiskTables.read(into), ()
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     with when_asked(into / "temporary", memory=memory, threads=threads) as connect:
-        writing = _Writing(sources, folder, into, buckets, memory, connect, thorough)
-        made = DiskTables(into, 0, tuple(range(buckets)), writing.run(), derived_table(sources), buckets)
+        writing = _Writing(sources, folder, into, buckets, memory, connect, thorough, None if thorough else keep)
+        with nullcontext() if writing.keep is None else writing.keep.held():
+            listed = writing.run()
+        made = DiskTables(into, 0, tuple(range(buckets)), listed, derived_table(sources), buckets)
         made, found = resolve(connect, made, memory, observed_until=observed_until, as_of=as_of, thorough=thorough)
     for unused in ("temporary", "fetched"):
         shutil.rmtree(into / unused, ignore_errors=True)
@@ -86,6 +95,8 @@ class _Writing:
     memory: int
     connect: Callable[[], Any]
     thorough: bool
+    keep: KeptFiles | None = None
+    units: dict[str, tuple[list[Unit], str]] = field(default_factory=dict)  # what is kept of each place, and its key
     planned: dict[str, list[PlannedSource]] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     states: dict[str, FilesState] = field(default_factory=dict)  # of the files of each place when they were first looked at
@@ -115,7 +126,7 @@ class _Writing:
                 with open_source(source, place, self.folder, {}, self.aliases, given_names(self.sources)) as opened:
                     self.states[place] = opened.state
                     plan = plan_with_values(name, source, opened, place, self.joins)
-                    facts = learn_facts(name, source, opened, plan, place)
+                    facts = self.learn(name, source, opened, plan, place)
             except UsageError as error:
                 problems.extend(error.problems)
                 continue
@@ -124,6 +135,26 @@ class _Writing:
             raise UsageError(problems)
         if self.thorough:
             self.findings += [one for name, each in self.planned.items() for planned in each for one in planned.findings(name)]
+
+    def learn(self, name: str, source: TableSource, opened: OpenSource, plan: Plan, place: str) -> Mapping[str, ColumnFacts]:
+        """Learn what the columns of a source are; of files whose rows are kept, what is known already."""
+        units = [] if self.keep is None else self.keep.units_of(source, opened, plan)
+        if self.keep is None or not units:
+            return learn_facts(name, source, opened, plan, place)
+        key = self.keep.facts_key(name, source, opened.types, plan)
+        self.units[place] = units, key
+
+        def learn(unit: Unit) -> Mapping[str, ColumnFacts]:
+            if len(units) == 1:
+                return learn_facts(name, source, opened, plan, place)
+            with open_source(unit.source, place, self.folder, {}) as alone:
+                return learn_facts(name, unit.source, alone, plan, place)
+
+        try:
+            return merged_facts([self.keep.facts(unit, key, partial(learn, unit)) for unit in units])
+        except UsageError:
+            # what cannot be read is counted in all files
+            return learn_facts(name, source, opened, plan, place)
 
     def fetched(self, source: TableSource, place: str) -> TableSource:
         """Copy the rows of a server or store once: they are looked at several times, and may change meanwhile."""
@@ -180,26 +211,40 @@ class _Writing:
         needed: Sequence[Sequence[str]],
     ) -> int:
         """Put the rows of a source that count into a file of buckets; return how many rows the source has."""
-        columns, numbered = list(outline.kinds), _Numbered()
+        columns = list(outline.kinds)
         if name == "accounts" or (name in SCHEMAS and SCHEMAS[name].row_id in outline.kinds):
             columns.append(ROW)
         if outline.via is not None and self.thorough:
             columns += [VIA_KEY, VIA_START]
-        writer = BucketWriter(self.into / outline.folder / f"0{ENDING}", self.buckets, self.memory)
-        try:
-            with self.typed_rows(planned, date_only, numbered) as typed, writer:
-                for rows in self.with_accounts(outline, typed):
-                    writer.add(_counting(rows, needed).select(columns))
-                writer.read = numbered.next
-        except OSError as error:
-            raise not_written(error, self.into) from error
-        return numbered.next
+        into = self.into / outline.folder
+
+        def write(files: FilesState, source: TableSource, path: Path) -> None:
+            rows = _Numbered()
+            writer = BucketWriter(path, self.buckets, self.memory, sealed=path.parent != into)
+            try:
+                with self.typed_rows(replace(planned, source=source), date_only, rows, files) as typed, writer:
+                    for batch in self.with_accounts(outline, typed):
+                        writer.add(_counting(batch, needed).select(columns))
+                    writer.read = rows.next
+            except OSError as error:
+                raise not_written(error, path.parent) from error
+
+        units, facts_key = self.units.get(planned.place, ([], ""))
+        if self.keep is None or not units:
+            write(self.states[planned.place], planned.source, into / _NAME.format(0))
+        else:
+            key = self.keep.rows_key(facts_key, planned.facts, sorted(date_only), needed, columns, self.buckets)
+            for number, unit in enumerate(units):
+                self.keep.rows(unit, key, into / _NAME.format(number), partial(write, unit.files, unit.source))
+        return sum(index_of(file).read for file in into.glob(f"*{ENDING}"))
 
     @contextmanager
-    def typed_rows(self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered) -> Iterator[pa.RecordBatchReader]:
+    def typed_rows(
+        self, planned: PlannedSource, date_only: frozenset[str], rows: _Numbered, files: FilesState
+    ) -> Iterator[pa.RecordBatchReader]:
         """Give the typed rows of a source, with the number of each."""
         with open_source(planned.source, planned.place, self.folder, {}, self.aliases) as opened:
-            refuse_changed(self.states[planned.place], opened.state, planned.place)
+            refuse_changed(files, opened.state, planned.place)
             query = Query(planned.source, opened, planned.plan)
             try:
                 yield rows.of(stream_typed(query, typed_select(query, planned.facts, date_only), planned.place))
@@ -244,7 +289,7 @@ class _Writing:
             found = f"{self.with_account(outline)} WHERE account_id IS NOT NULL" if outline.via else "source_rows"
             began = f"epoch_us({quoted_name(via.start)})" if via.start in outline.kinds else "NULL"
             chosen = f"SELECT {key}, account_id, {began}, {row} FROM {found}"
-            with self.typed_rows(planned, self.date_only(via.table), rows) as typed:
+            with self.typed_rows(planned, self.date_only(via.table), rows, self.states[planned.place]) as typed:
                 connection.register("source_rows", typed)
                 connection.execute(f"INSERT INTO {all_rows} {chosen}")
         first = f"arg_min_null(account_id, row) AS account_id, arg_min_null(start, row) AS start FROM {all_rows}"

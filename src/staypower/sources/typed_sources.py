@@ -55,7 +55,8 @@ def learn_facts(table: str, source: TableSource, opened: OpenSource, plan: Plan,
             bad.append(column)
         kind = kinds[column.name]
         days = bool(counts.pop("days", 0)) or (kind == "time" and query.is_date(column))
-        facts[column.name] = ColumnFacts(kind, date_only=days, fractions=bool(counts.pop("fractions", 0)), **counts)
+        filled, fractions = counts.pop("filled", 0), bool(counts.pop("fractions", 0))
+        facts[column.name] = ColumnFacts(kind, filled, days, fractions, **counts)
     if bad:
         raise UsageError(extract(table, source, opened, replace(plan, columns=tuple(bad)), place).problems)
     return facts
@@ -82,9 +83,9 @@ def _distinct(query: Query, column: PlannedColumn, place: str) -> pa.ChunkedArra
 
 
 def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str]:
-    """Write what to ask of a column: how many values, how many that cannot be read, and what is special about them."""
+    """Write what to ask of a column: how many that cannot be read, what is special, and how many where that matters."""
     name, how = quoted_name(column.name), quoted_name(f"{column.name} how")
-    asked = {"filled": f"count({name})"}
+    asked = {"filled": f"count({name})"} if kind in ("time", "id") else {}
     if kind == "time":
         outside = f"epoch_us({name}) < {EARLIEST} OR epoch_us({name}) >= {LATEST}"
         asked["wrong"] = f"count(*) FILTER (WHERE CASE WHEN isfinite({name}) THEN {outside} ELSE {name} IS NOT NULL END)"
