@@ -54,7 +54,7 @@ class ColumnFacts:
     """
 
     kind: Kind
-    filled: int  # how many rows have a value; counted for times and ids
+    filled: int  # how many rows have a value; counted of times, ids, and texts that may be numbers
     date_only: bool = False  # a time column without a clock
     fractions: bool = False  # ids of which each is written as a fraction (`17850.0`)
     clockless: int = 0  # dates without a clock among times with one

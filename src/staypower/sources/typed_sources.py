@@ -85,7 +85,7 @@ def _distinct(query: Query, column: PlannedColumn, place: str) -> pa.ChunkedArra
 def _questions(query: Query, column: PlannedColumn, kind: Kind) -> dict[str, str]:
     """Write what to ask of a column: how many that cannot be read, what is special, and how many where that matters."""
     name, how = quoted_name(column.name), quoted_name(f"{column.name} how")
-    asked = {"filled": f"count({name})"} if kind in ("time", "id") else {}
+    asked = {"filled": f"count({name})"} if kind in ("time", "id") or column.kind is None else {}
     if kind == "time":
         outside = f"epoch_us({name}) < {EARLIEST} OR epoch_us({name}) >= {LATEST}"
         asked["wrong"] = f"count(*) FILTER (WHERE CASE WHEN isfinite({name}) THEN {outside} ELSE {name} IS NOT NULL END)"
