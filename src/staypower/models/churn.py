@@ -246,7 +246,7 @@ class ChurnClassifier(TreeClassifier):
         self.split_ = trained.split
         self.notes_ = list(trained.notes)
         self.lacking_ = trained.lacking
-        self._grower = trained.grower
+        self._grower, self._trees = trained.grower, self.best_iteration_
         return self
 
     def correct_odds(self, log_odds: float) -> Self:

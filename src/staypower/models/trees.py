@@ -75,6 +75,12 @@ class Grower:
         patience, most = (max(1, round(each / self.haste)) for each in (self.patience, self.max_trees))
         return replace(self, shape=shape, patience=patience, max_trees=most)
 
+    def going(self, times: float, trees: int) -> tuple[Grower, int]:
+        """Return what goes so many times as far, in larger steps while these are small, and with how many trees."""
+        rate = min(self.shape.learning_rate * times, max(self.shape.learning_rate, _COARSEST))
+        further = replace(self, shape=self.shape.model_copy(update={"learning_rate": rate}))
+        return further, max(1, round(trees * times * self.shape.learning_rate / rate))
+
     def trees_for(self, count: int, *, of: Grower) -> int:
         """Return how many trees go as far as so many of another grower's."""
         return max(1, min(self.max_trees, round(count * of.shape.learning_rate / self.shape.learning_rate)))

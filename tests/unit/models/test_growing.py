@@ -16,7 +16,8 @@ from staypower.dataset.settings import CutoffSettings
 from staypower.engines.settings import EngineSettings
 from staypower.features.settings import FeatureSettings
 from staypower.models.fitting import fit_classifier, fit_to_score
-from staypower.models.settings import ModelSettings
+from staypower.models.settings import ModelSettings, TreeShape
+from staypower.models.trees import Grower
 
 # a shape that is given is the only one: nothing else is tried
 MODEL = ModelSettings(max_trees=30, num_leaves=6, learning_rate=0.1, threads=1)
@@ -104,4 +105,18 @@ def test_where_stayers_were_left_out_the_level_is_still_the_true_one(here, datas
     assert grown.predict_proba(whole)[:, 1].mean() == pytest.approx(dataset.y.mean(), rel=0.15)
     # the raw score stays that of the sample, for which the map was found
     assert grown.calibration_ == fit_to_score(drawn, sampled, MODEL).model.calibration_
-    assert grown.booster_.num_trees() == sampled.best_iteration_
+    # more rows carry further: in more trees here, where the steps are large already
+    known = drawn.for_scoring().part("training", "calibration")
+    assert grown.best_iteration_ == round(twin.best_iteration_ * (len(rows) / len(known)) ** 0.36) > twin.best_iteration_
+
+
+def test_trees_that_go_further_take_larger_steps_up_to_a_bound_then_more_of_them():
+    shape = TreeShape.by_evidence(churners=1_000, accounts=5_000, rows=20_000)
+    small = Grower(shape.model_copy(update={"learning_rate": 0.02}), 100, 5, 0, 1)
+    for times, rate, trees in ((1.0, 0.02, 90), (2.0, 0.04, 90), (8.0, 0.08, 180)):
+        further, count = small.going(times, 90)
+        assert (further.shape.learning_rate, count) == (pytest.approx(rate), trees)
+    # steps that a setting made larger stay as they are
+    large = replace(small, shape=shape.model_copy(update={"learning_rate": 0.1}))
+    assert large.going(1.5, 90)[1] == 135
+    assert large.going(1.5, 90)[0].shape.learning_rate == pytest.approx(0.1)
