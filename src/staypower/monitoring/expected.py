@@ -1,7 +1,8 @@
 """How well a model ranks and how far it is calibrated before the outcomes are known, from its probabilities alone.
 
 Calibrated probabilities say how often each account churns, and so how well any ranking of them will do. What is expected is an
-average over everything that can happen [1]_; what will be observed lies within an interval of it, found by drawing outcomes.
+average over everything that can happen [1]_; what will be observed lies within an interval of it, found by drawing outcomes,
+and how far apart the risks are where that is estimated.
 When outcomes are known, what came true is held against both. This holds as long as the probabilities do: where churn has
 other reasons than in training (concept drift) only outcomes tell.
 
@@ -14,7 +15,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,6 +77,7 @@ class Spread:
 
     shift: float = 0.0
     slope: float = 1.0
+    covariance: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 2)), compare=False, repr=False)
 
     @classmethod
     def of(cls, probability: NDArray[np.float64], churned: NDArray[np.int8], *, weight: float = 1.0) -> Spread:
@@ -100,13 +102,24 @@ class Spread:
             slope = weight * (design.T @ (risk - y)) + penalty * (beta - start)
             curve = weight * ((design * (risk * (1 - risk))[:, None]).T @ design) + np.diag(penalty)
             beta = beta - np.linalg.solve(curve, slope)
-        return cls(float(beta[0] - beta[1] * centre), float(beta[1])) if np.isfinite(beta).all() and beta[1] > 0 else cls()
+        if not np.isfinite(beta).all() or beta[1] <= 0:
+            return cls()
+        at_zero = np.array([[1.0, -centre], [0.0, 1.0]])
+        return cls(float(beta[0] - beta[1] * centre), float(beta[1]), at_zero @ np.linalg.inv(curve) @ at_zero.T)
 
     def __call__(self, probability: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities that outcomes are expected by."""
         if (self.shift, self.slope) == (0.0, 1.0):
             return probability
         moved: NDArray[np.float64] = expit(self.shift + self.slope * _log_odds(probability))
+        return moved
+
+    def draw(self, probability: NDArray[np.float64], rows: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return rows of such probabilities, each by a spread that the known outcomes allow."""
+        if not self.covariance.any():
+            return np.broadcast_to(self(probability), (rows, len(probability)))
+        shift, slope = rng.multivariate_normal([self.shift, self.slope], self.covariance, rows).T
+        moved: NDArray[np.float64] = expit(shift[:, None] + np.maximum(slope, 0.0)[:, None] * _log_odds(probability))
         return moved
 
 
@@ -122,15 +135,16 @@ def expect(probability: NDArray[np.float64], *, spread: Spread | None = None, se
     >>> found.figures["auroc"].low < found.figures["auroc"].value < found.figures["auroc"].high
     True
     """
-    p = np.asarray(probability, dtype=np.float64)
-    p = np.clip(p if spread is None else spread(p), 1e-9, 1 - 1e-9)
+    spread = spread or Spread()
+    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-9, 1 - 1e-9)
     if len(p) < _FEWEST:
         return Expected(len(p), {name: Estimate(float("nan")) for name in FIGURES})
-    drawn = _draw(p, np.random.default_rng(seed))
+    risk = np.clip(spread(p), 1e-9, 1 - 1e-9)
+    drawn = _draw(p, spread, np.random.default_rng(seed))
     values = {
-        "auroc": _expected_auroc(p),
-        "log_loss": float(-(p * np.log(p) + (1 - p) * np.log1p(-p)).mean()),
-        "churn_rate": float(p.mean()),
+        "auroc": _expected_auroc(risk),
+        "log_loss": float(-(risk * np.log(p) + (1 - risk) * np.log1p(-p)).mean()),
+        "churn_rate": float(risk.mean()),
         "calibration_error": float(np.mean(drawn["calibration_error"])),
     }
     ends = {name: np.nanquantile(each, _ENDS) if np.isfinite(each).any() else (np.nan, np.nan) for name, each in drawn.items()}
@@ -162,14 +176,15 @@ def _expected_auroc(p: NDArray[np.float64]) -> float:
     return float((ranked * (below + equal / 2)).sum() / pairs)
 
 
-def _draw(p: NDArray[np.float64], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
-    """Draw outcomes and measure each of them."""
+def _draw(p: NDArray[np.float64], spread: Spread, rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+    """Draw outcomes, and measure the probabilities by each of them."""
     ranks, gain = rankdata(p), np.log(p) - np.log1p(-p)
     base, bins = float(np.log1p(-p).sum()), _bins(p)
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in FIGURES}
     rows = max(1, _AT_ONCE // len(p))
     for start in range(0, _DRAWS, rows):
-        y = (rng.random((min(rows, _DRAWS - start), len(p))) < p).astype(np.float64)
+        shape = (min(rows, _DRAWS - start), len(p))
+        y = (rng.random(shape) < spread.draw(p, shape[0], rng)).astype(np.float64)
         churned = y.sum(axis=1)
         stayed = len(p) - churned
         with np.errstate(divide="ignore", invalid="ignore"):

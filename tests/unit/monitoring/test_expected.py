@@ -71,6 +71,19 @@ def test_cautious_probabilities_are_spread_by_known_outcomes():
     assert Spread.of(risk, y).slope == pytest.approx(1.0, abs=0.1)
 
 
+def test_intervals_hold_what_a_few_known_outcomes_leave_open():
+    rng = np.random.default_rng(3)
+    within = dict.fromkeys(FIGURES, 0)
+    for _ in range(60):
+        risk = expit(rng.normal(-2.0, 1.2, 1500))
+        cautious = expit(-2.0 + 0.6 * (np.log(risk / (1 - risk)) + 2.0))
+        y = (rng.random(1500) < risk).astype(np.int8)
+        found = observe(expect(cautious[300:], spread=Spread.of(cautious[:300], y[:300])), cautious[300:], y[300:])
+        for name in FIGURES:
+            within[name] += not found.outside(name)
+    assert all(count >= 53 for count in within.values()), within
+
+
 def test_a_handful_of_accounts_or_outcomes_says_nothing():
     assert all(math.isnan(each.value) for each in expect(np.full(29, 0.2)).figures.values())
     assert Spread.of(np.linspace(0.1, 0.9, 40), np.array([1] * 9 + [0] * 31, dtype=np.int8)) == Spread()
