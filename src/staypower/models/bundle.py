@@ -19,6 +19,7 @@ from staypower.errors import Problem, UsageError, nearest
 from staypower.hashing import folds_of
 from staypower.log_odds import expit
 from staypower.models.calibration import CalibrationMap, calibration_from_dict
+from staypower.models.frames import as_frame
 from staypower.models.margin import LinearMargin
 from staypower.models.model_text import check_model_text
 from staypower.models.seal import (
@@ -315,6 +316,7 @@ def take_features(X: pd.DataFrame | Floats, names: Sequence[str]) -> Floats:
     >>> take_features(pd.DataFrame({"b": [1.0], "a": [2.0]}), ["a", "b"]).tolist()
     [[2.0, 1.0]]
     """
+    X = as_frame(X)
     if hasattr(X, "columns") and not isinstance(X, pd.DataFrame):  # a polars frame: never take its columns by position
         X = pd.DataFrame({str(name): X[name].to_pandas() for name in X.columns if str(name) in names})
     if isinstance(X, pd.DataFrame):

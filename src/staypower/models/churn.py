@@ -100,6 +100,7 @@ class ChurnClassifier(TreeClassifier):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(400, 3))
     >>> y = (X[:, 0] + rng.normal(size=400) > 0).astype(int)

@@ -84,6 +84,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(600, 3))
     >>> tier = np.array(["detractor", "passive", "promoter"])[np.digitize(X[:, 0] + rng.normal(size=600) / 2, [-0.5, 0.5])]

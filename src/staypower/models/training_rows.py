@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from staypower.errors import Problem, UsageError, nearest
 from staypower.hashing import alike_accounts
 from staypower.models.binned import BinnedFeatures
+from staypower.models.frames import as_frame, first_text
 
 __all__ = ["FitError", "TrainingRows", "categorical_positions", "encode", "learn_categories", "ordered_rows", "two_classes"]
 
@@ -211,9 +212,12 @@ _FIX = (
     'make it a column of categories, in pandas with `X.astype({{"{name}": "category"}})`, or name it in `categorical_features`'
 )
 
+_DAYS = "give a number instead, such as the days between this time and the cutoff"
+
 Codes = dict[str, dict[str, int]]
 
 _POLARS_TEXTS = ("Categorical", "Enum", "String")
+_POLARS_TIMES = ("Date", "Datetime", "Duration", "Time")
 
 
 def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
@@ -224,7 +228,8 @@ def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
     {'plan': {'basic': 0, 'pro': 1}}
     """
     found: Codes = {}
-    problems = []
+    X = as_frame(X)
+    problems = [*_not_numbers(X), *(Problem("a column holds times", each, _DAYS) for each in _times(X))]
     for position, name, values in _texts(X):
         if isinstance(values.dtype, pd.CategoricalDtype) or name in declared or position in declared:
             texts = np.unique(values.dropna().astype(str))
@@ -236,13 +241,32 @@ def learn_categories(X: Any, declared: Collection[Any]) -> Codes:
     return found
 
 
+def _not_numbers(X: Any) -> list[Problem]:
+    """Find a text in an array, which has no columns of categories."""
+    at = None if hasattr(X, "columns") else first_text(X)
+    if at is None:
+        return []
+    fix = "give a data frame whose column is declared, or code it with a transformer such as scikit-learn's `OneHotEncoder`"
+    return [Problem("an array holds text", f"column {at[0]}: {at[1]!r}", fix)]
+
+
+def _times(X: Any) -> list[str]:
+    """Name the columns of a frame that hold times."""
+    if isinstance(X, pd.DataFrame):
+        kinds = list(zip(X.columns, X.dtypes, strict=True))
+        return [str(name) for name, kind in kinds if getattr(kind, "kind", "O") in "Mm"]
+    schema = X.schema if type(X).__module__.startswith("polars") else {}
+    return [name for name, kind in schema.items() if kind.base_type().__name__ in _POLARS_TIMES]
+
+
 def encode(X: Any, categories: Mapping[str, Mapping[str, int]]) -> Any:
-    """Put codes in the place of categories.
+    """Put codes in the place of categories; an Arrow table becomes a pandas frame.
 
     >>> frame = pd.DataFrame({"plan": pd.Categorical(["pro", "gold"])})
     >>> encode(frame, {"plan": {"basic": 0, "pro": 1}})["plan"].tolist()
     [1.0, nan]
     """
+    X = as_frame(X)
     columns = {name: _codes(values, categories[name]) for _, name, values in _texts(X) if name in categories}
     if not columns:
         return X
@@ -278,9 +302,10 @@ def _holds_numbers(kind: Any) -> bool:
 def _holds_texts(kind: Any, values: pd.Series) -> bool:
     if isinstance(kind, pd.CategoricalDtype):
         return True
-    if not pd.api.types.is_string_dtype(kind):
-        return False
-    return not isinstance(kind, np.dtype) or pd.api.types.infer_dtype(values, skipna=True) == "string"
+    if isinstance(kind, np.dtype):
+        # texts among other values, too
+        return kind.kind == "O" and any(isinstance(value, str) for value in values)
+    return bool(pd.api.types.is_string_dtype(kind))
 
 
 def _codes(values: pd.Series, codes: Mapping[str, int]) -> NDArray[np.float64]:
@@ -292,4 +317,4 @@ def _codes(values: pd.Series, codes: Mapping[str, int]) -> NDArray[np.float64]:
 
 def _first(values: pd.Series) -> Any:
     known = values.dropna()
-    return known.iloc[0] if len(known) else None
+    return next((value for value in known if isinstance(value, str)), known.iloc[0] if len(known) else None)
