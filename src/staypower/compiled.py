@@ -20,6 +20,15 @@ def _cache_folder() -> Path:
     return base / "staypower" / "numba"
 
 
+def _can_be_written(folder: Path) -> bool:
+    """Say whether compiled code can be kept; where it cannot, every process compiles what it uses."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
 # numba reads the variable when it is imported
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_folder()))
 
@@ -42,4 +51,4 @@ def _load_arrays() -> None:
 
 _load_arrays()
 
-jit = njit(nogil=True, cache=True, fastmath=False)
+jit = njit(nogil=True, cache=_can_be_written(Path(os.environ["NUMBA_CACHE_DIR"])), fastmath=False)

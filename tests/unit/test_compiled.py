@@ -24,3 +24,11 @@ def test_linear_algebra_of_scipy_is_not_loaded_and_still_there_for_others():
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "2.0"]
+
+
+def test_where_nothing_can_be_kept_code_is_compiled_each_time(tmp_path):
+    (tmp_path / "cache").write_text("a file, where the folder would be")
+    code = "from staypower.compiled import jit; f = jit(lambda x: x + 1); print(f(1), type(f._cache).__name__)"
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache" / "numba")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["2", "NullCache"], done.stderr
