@@ -1,11 +1,22 @@
 """What pytest looks at: modules of the Spark engine only where Spark, an extra, is installed.
 
-The examples of `open_scorer` need a trained model: `tests/functional/test_open_scorer.py` runs them.
+Examples that read `demo/staypower.yaml` need a trained model: `tests/functional/test_examples.py` runs them.
 """
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
+import pytest
+
 collect_ignore_glob = [] if find_spec("pyspark") else ["src/staypower/engines/spark*.py", "src/staypower/pipelines/on_spark.py"]
-collect_ignore_glob += ["src/staypower/pipelines/open_scorer.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the examples that need a trained model to their own test."""
+    items[:] = [item for item in items if not _reads_the_demo(item)]
+
+
+def _reads_the_demo(item: pytest.Item) -> bool:
+    examples = item.dtest.examples if isinstance(item, pytest.DoctestItem) else []
+    return any('"demo' in example.source for example in examples)

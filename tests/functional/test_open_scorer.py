@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -102,10 +101,3 @@ def test_what_cannot_be_asked_is_refused(scorer):
         scorer.score([])
     with pytest.raises(UsageError, match="cutoff outside the data"):
         scorer.score(near, at="2031-01-01")
-
-
-def test_the_examples_run(company, monkeypatch):
-    monkeypatch.chdir(company.root)
-    found = doctest.testmod(module)
-    assert found.attempted > 5
-    assert found.failed == 0

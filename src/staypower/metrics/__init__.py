@@ -4,6 +4,11 @@ Ranking (`auroc`, `average_precision`, `lift_at`, `gain_at`, `precision_at`, `re
 `brier_skill`, `calibration_error`, `reliability_curve`), ordered classes (`ranked_probability_score`,
 `quadratic_weighted_kappa`, `macro_f1`, `accuracy`, `confusion`) and money (`expected_maximum_profit`, `maximum_profit`,
 `profit_curve`, `instance_dependent_maximum_profit`).
+
+>>> from staypower.metrics import auroc, lift_at
+>>> left, scores = [0, 1, 0, 0, 1], [0.1, 0.7, 0.2, 0.4, 0.9]
+>>> auroc(left, scores), lift_at(left, scores, 0.4)
+(1.0, 2.5)
 """
 
 from __future__ import annotations

@@ -125,6 +125,15 @@ def actions(
     UsageError
         When anything cannot be used. A `RefusedData`, which names every breach, when the data are not like those of training
         and `accept_data` is not set.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> chosen = staypower.actions("demo/staypower.yaml")
+    >>> chosen.path.name
+    'actions.parquet'
+    >>> {"account_id", "name", "owner", "action", "expected_value"} <= set(chosen.frame())
+    True
     """
     require_flags(accept_data=accept_data)
     settings, progress, at = settings_from(settings), progress_from(progress), instant_from("cutoff", cutoff)

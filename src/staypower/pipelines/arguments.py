@@ -21,6 +21,7 @@ from staypower.engines.abilities import ONE_MACHINE
 from staypower.engines.opening import Opened, fitting, load_tables, refuse_errors
 from staypower.errors import Problem, UsageError
 from staypower.evaluation.settings import HealthScore
+from staypower.models.frames import as_frame
 from staypower.outputs.files import read_table
 from staypower.progress import Progress
 from staypower.results.result import printable
@@ -278,11 +279,9 @@ def previous_from(previous: Previous) -> PreviousScores | None:
         return PreviousScores(read_table(Path(previous), _PREVIOUS), str(previous))
     frame: Any = previous
     if not isinstance(frame, pd.DataFrame):
-        # a result of `score`, a polars or an Arrow table
-        for method in ("frame", "to_pandas"):
-            if hasattr(frame, method):
-                frame = getattr(frame, method)()
-                break
+        # a result of `score`, a polars or an Arrow table, or what exports one
+        method = next((one for one in ("frame", "to_pandas") if hasattr(frame, one)), "")
+        frame = getattr(frame, method)() if method else as_frame(frame)
     if not isinstance(frame, pd.DataFrame):
         raise _refuse("previous", previous, "give what `score` returned, its table, or the file that it wrote")
     return PreviousScores(frame[[name for name in _PREVIOUS if name in frame]], "previous")

@@ -88,6 +88,13 @@ def audit(
     -------
     AuditResult
         One row per check in `.frame()`; `.report` holds the checks.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> audited = staypower.audit("demo/staypower.yaml")
+    >>> bool((audited.frame()["status"] == "failed").any())
+    False
     """
     require_flags(every_cutoff=every_cutoff)
     settings, progress = settings_from(settings), progress_from(progress)

@@ -116,6 +116,13 @@ def backtest(
     -------
     BacktestResult
         `.backtest` holds folds, tables and pictures.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> tested = staypower.backtest("demo/staypower.yaml", folds=1)
+    >>> len(tested.backtest.folds)
+    1
     """
     require_number("folds", folds, least=1)
     settings, progress = with_health_score(settings_from(settings), health_score), progress_from(progress)

@@ -163,6 +163,15 @@ def check(
     -------
     CheckResult
         One row per finding in `.frame()`, one per cutoff in `.population()`.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> checked = staypower.check("demo/staypower.yaml")
+    >>> bool((checked.frame()["severity"] == "error").any())
+    False
+    >>> {"active", "churners"} <= set(checked.population())
+    True
     """
     settings, progress = settings_from(settings), progress_from(progress)
     frames = frames_from(tables)

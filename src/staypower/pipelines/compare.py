@@ -134,6 +134,17 @@ def compare(
     ------
     UsageError
         When a version does not exist or reads what the tables lack.
+
+    Examples
+    --------
+    After the demo and another `staypower train` there are two versions:
+
+    >>> import staypower
+    >>> compared = staypower.compare("demo/staypower.yaml", first=1, second=2)
+    >>> compared.comparison.wins  # trained on the same data, they are the same
+    False
+    >>> compared.frame()["account_id"].is_unique
+    True
     """
     settings, progress, at = settings_from(settings), progress_from(progress), instant_from("cutoff", cutoff)
     versions = _version("first", first), _version("second", second)

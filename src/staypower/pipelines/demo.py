@@ -111,6 +111,13 @@ def demo(folder: str | Path = "demo", *, accounts: int = 3000, seed: int = 7, pr
     Returns
     -------
     DemoResult
+
+    Examples
+    --------
+    >>> import staypower
+    >>> made = staypower.demo("demo", accounts=400)
+    >>> made.config.as_posix()
+    'demo/staypower.yaml'
     """
     require_number("accounts", accounts, least=200)
     require_number("seed", seed, least=0)

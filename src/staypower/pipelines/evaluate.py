@@ -116,6 +116,15 @@ def evaluate(
     -------
     EvaluateResult
         `.evaluation` holds metrics, tables and pictures.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> evaluation = staypower.evaluate("demo/staypower.yaml").evaluation
+    >>> evaluation.baselines[:3]
+    ('base rate', 'recency rule', 'tenure rule')
+    >>> 0 <= evaluation.metrics()["auroc"] <= 1
+    True
     """
     settings, progress, target = settings_from(settings), progress_from(progress), prior_from(prior)
     place = find_bundle(settings.models_path, settings.name, model_from(model))

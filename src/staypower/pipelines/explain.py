@@ -79,6 +79,14 @@ def explain(
     UsageError
         When an account is unknown, or anything else cannot be used. A `RefusedData`, which names every breach, when the data
         are not like those of training and `accept_data` is not set.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> account = staypower.score("demo/staypower.yaml").watch_list(1)["account_id"].iloc[0]
+    >>> explained = staypower.explain("demo/staypower.yaml", accounts=account)
+    >>> explained.levers().index.tolist() == [account]
+    True
     """
     require_flags(accept_data=accept_data)
     settings, progress = settings_from(settings), progress_from(progress)

@@ -135,6 +135,13 @@ def list_features(
     -------
     FeatureResult
         One row per feature in `.frame()`; `.path` is what was written.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> listed = staypower.list_features("demo/staypower.yaml").frame()
+    >>> listed.loc[listed["name"] == "active_days_28d", "lever"].item()
+    'engagement'
     """
     require_flags(build=build)
     settings, progress, output = settings_from(settings), progress_from(progress), place_from(output)
@@ -215,6 +222,13 @@ def build_features(
     -------
     FeatureMatrix
         One row per account and cutoff in `.frame()`.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> matrix = staypower.build_features("demo/staypower.yaml", cutoffs=["2025-05-01", "2025-06-01"])
+    >>> matrix.frame()["cutoff"].nunique()
+    2
     """
     settings, tables = settings_from(settings), read_tables(settings, tables, progress=progress)
     asked = [cutoffs] if cutoffs is None or isinstance(cutoffs, (str, date)) else cutoffs
@@ -238,6 +252,14 @@ def build_dataset(settings: SettingsLike, tables: TablesLike = None, *, progress
     Returns
     -------
     Dataset
+
+    Examples
+    --------
+    >>> import staypower
+    >>> dataset = staypower.build_dataset("demo/staypower.yaml")
+    >>> test = dataset.part("test")
+    >>> len(test.X) == len(test.y)
+    True
     """
     settings, tables = settings_from(settings), read_tables(settings, tables, progress=progress)
     return dataset_of(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs)

@@ -23,6 +23,12 @@ def list_models(settings: SettingsLike, *, progress: Progress | None = None) -> 
     -------
     ModelList
         One row per version in `.frame()`.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> staypower.list_models("demo/staypower.yaml").frame()["version"].iloc[-1]
+    '1'
     """
     settings = settings_from(settings)
     return list_versions(settings.models_path, settings.name)

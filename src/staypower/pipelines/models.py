@@ -151,6 +151,13 @@ def promote(
     -------
     Promotion
         `.refusal` says why it was not promoted; empty when it was.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> promotion = staypower.promote("demo/staypower.yaml", version=2, force=True, reason="the first month with new data")
+    >>> promotion.version, promotion.previous
+    ('2', '1')
     """
     require_flags(force=force)
     require_text("reason", reason)
@@ -253,6 +260,12 @@ def rollback(settings: SettingsLike, *, progress: Progress | None = None) -> Pro
     Returns
     -------
     Promotion
+
+    Examples
+    --------
+    >>> import staypower
+    >>> staypower.rollback("demo/staypower.yaml").version
+    '1'
     """
     settings, _ = settings_from(settings), progress_from(progress)
     tracker = tracker_of(settings)

@@ -119,6 +119,13 @@ def monitor(
     ------
     UsageError
         When the settings or tables cannot be used, or the label is a flag without a time.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> watched = staypower.monitor("demo/staypower.yaml")
+    >>> watched.retrain in (True, False)
+    True
     """
     settings, progress = settings_from(settings), progress_from(progress)
     if settings.label.is_snapshot:

@@ -52,6 +52,13 @@ class OpenScorer:
     """Scores accounts of tables that are in memory, a few at a time; what `open_scorer` returns.
 
     It may be asked from several threads at once. What was read when it was opened stays until `refresh`.
+
+    Examples
+    --------
+    >>> from staypower import open_scorer
+    >>> scorer = open_scorer("demo/staypower.yaml")
+    >>> scorer.cutoff, scorer.model_version
+    ('2025-07-01', '1')
     """
 
     def __init__(

@@ -29,6 +29,13 @@ def portfolio(settings: SettingsLike, tables: TablesLike = None, *, progress: Pr
     -------
     Portfolio
         One row per figure in `.frame()`; pictures by name in `.plot(name)`. Rows and pictures are written to the output folder.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> measured = staypower.portfolio("demo/staypower.yaml").frame()
+    >>> measured.loc[measured["metric"] == "customers_at_start", "unit"].unique().tolist()
+    ['accounts']
     """
     settings, progress = settings_from(settings), progress_from(progress)
     given = tables_from(settings, tables, progress)

@@ -185,6 +185,12 @@ def report(
     UsageError
         When anything cannot be used. A `RefusedData`, which names every breach, when the data are not like those of training
         and `accept_data` is not set.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> staypower.report("demo/staypower.yaml", pages=5).path.name
+    'report.html'
     """
     require_flags(audit=audit, accept_data=accept_data)
     require_number("pages", _MOST_PAGES if pages is None else pages, least=0, most=1000)

@@ -179,6 +179,15 @@ def score(
     UsageError
         When an account is unknown, or anything else cannot be used. A `RefusedData`, which names every breach, when the data
         are not like those of training and `accept_data` is not set.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> scored = staypower.score("demo/staypower.yaml")
+    >>> scored.path.name
+    'scores.parquet'
+    >>> list(scored.frame())[:3]
+    ['account_id', 'name', 'cutoff']
     """
     require_flags(write=write, accept_data=accept_data)
     settings, progress = with_prior(settings_from(settings), prior), progress_from(progress)

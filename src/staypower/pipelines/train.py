@@ -189,6 +189,15 @@ def train(
     ------
     UsageError
         When the settings or tables cannot be used; every problem at once.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> trained = staypower.train("demo/staypower.yaml")
+    >>> trained.evaluation.baselines[-1]
+    'LightGBM defaults'
+    >>> trained.registered.version  # the demo made the first
+    '2'
     """
     settings, progress, began = settings_from(settings), progress_from(progress), now_milliseconds()
     until = instant_from("as_of", as_of, end=True)

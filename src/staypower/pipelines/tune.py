@@ -116,6 +116,13 @@ def tune(
     -------
     TuneResult
         One row per trial in `.frame()`; `.path` holds the best settings as YAML.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> tuned = staypower.tune("demo/staypower.yaml", trials=2)
+    >>> len(tuned.frame())
+    2
     """
     require_flags(resume=resume)
     settings, progress = settings_from(settings), progress_from(progress)

@@ -130,6 +130,12 @@ def verify(
     ------
     UsageError
         When there is no such version, its bundle was altered, or the settings or tables cannot be used.
+
+    Examples
+    --------
+    >>> import staypower
+    >>> staypower.verify("demo/staypower.yaml", version=1).same
+    True
     """
     settings, progress = settings_from(settings), progress_from(progress)
     versions, until = ModelVersions(settings.models_path, settings.name), instant_from("as_of", as_of, end=True)

@@ -119,6 +119,7 @@ def as_text(blocks: Iterable[Block], width: int | None = None, *, colour: bool =
         markup=False,
         emoji=False,
         legacy_windows=False,
+        force_jupyter=False,  # in a kernel it would show what it writes, too
     )
     for place, block in enumerate(blocks):
         if place:
@@ -284,6 +285,10 @@ class Result:
     def frame(self) -> pd.DataFrame:
         """Return the values as a table."""
         raise NotImplementedError(f"{type(self).__name__} has no table")
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the table to whatever reads Arrow, as in `polars.DataFrame(result)` and `pyarrow.table(result)`."""
+        return self.frame().__arrow_c_stream__(requested_schema)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the values as plain ones that JSON can hold."""

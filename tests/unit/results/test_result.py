@@ -8,6 +8,8 @@ import sys
 import types
 from dataclasses import dataclass
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import staypower
@@ -128,3 +130,23 @@ def test_a_table_that_fits_is_one_and_a_note_among_numbers_folds() -> None:
     text = as_text([TableBlock(["", "accounts", "AUROC"], [["large", "12", note], ["small", "120", "0.7"]])], 60)
     assert max(map(len, text.splitlines())) <= 60
     assert text.count("large") == 1
+
+
+@dataclass(frozen=True)
+class Rows(Result):
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame({"account_id": ["a", "b"], "risk": [0.5, None]})
+
+
+def test_a_result_goes_into_other_tables() -> None:
+    assert pa.table(Rows()).to_pydict() == {"account_id": ["a", "b"], "risk": [0.5, None]}
+    polars = pytest.importorskip("polars", reason="polars is no dependency of the package")
+    assert polars.DataFrame(Rows())["account_id"].to_list() == ["a", "b"]
+
+
+def test_text_is_only_returned_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *given: shown.append(given))
+    assert Small(("one",)).text() == "one"
+    assert shown == []
