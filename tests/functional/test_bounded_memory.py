@@ -185,13 +185,15 @@ def test_scores_are_the_same_bytes_for_any_number_of_buckets_and_threads(company
     of = Scorer.of
     monkeypatch.setattr(Scorer, "of", lambda *a, **k: replace(of(*a, **k), scored_at="now"))
     said = []
-    for buckets, threads in ((1, 2), (7, 1), (3, 8)):
+    kept = ("--set", f"engine.keep={tmp_path / 'kept'}")
+    for buckets, threads, more in ((1, 2, ()), (7, 1, kept), (7, 8, kept)):
         path = tmp_path / f"{buckets}.{ending}"
-        said.append(score(company, path, buckets, "--set", f"engine.threads={threads}"))
+        said.append(score(company, path, buckets, "--set", f"engine.threads={threads}", *more))
         assert path.read_bytes() == (tmp_path / f"1.{ending}").read_bytes()
     for told in said:
         told.pop("path")
     assert said[0] == said[1] == said[2]
+    assert len(list((tmp_path / "kept").glob("*.rows"))) == len(company.settings.tables)
     assert not list(cache.glob("*-run-*"))
 
 

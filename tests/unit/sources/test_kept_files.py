@@ -26,15 +26,15 @@ USAGE = {"source": "usage/*.parquet", "fixed": ["event"]}
 
 def put(file: Path, *, begin: int, rows: int = 60, step: int = 7 * 3_600_000_000, seed: int = 0, **columns: object) -> None:
     """Write a file of one table: the first rows are of many accounts, some ids of rows come twice."""
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     numbers = np.arange(rows)
     at = pa.array(begin * DAY + numbers * step, pa.timestamp("us", "UTC"))
     data = {
-        "account_id": [f"a{(n * 7 + seed) % 23}" for n in numbers.tolist()],
+        "account_id": pa.array([f"a{(n * 7 + seed) % 23}" for n in numbers.tolist()], pa.string()),
         "at": at,
         "opened_at": at,
-        "event": [f"e{(n + seed) % 5}" for n in numbers.tolist()],
-        "ticket_id": [f"t{(n * 3) % 40}" for n in numbers.tolist()],
+        "event": pa.array([f"e{(n + seed) % 5}" for n in numbers.tolist()], pa.string()),
+        "ticket_id": pa.array([f"t{(n * 3) % 40}" for n in numbers.tolist()], pa.string()),
         "quantity": (numbers % 9).astype(float),
         **columns,
     }
@@ -151,6 +151,17 @@ def test_what_decides_the_meaning_of_rows_is_not_overlooked(runs, project):
     put(project / "usage" / "6.parquet", begin=19_110, quantity=np.arange(60))
     put(project / "usage" / "7.parquet", begin=19_120, account_id=[f"{n % 20}.0" for n in range(60)])
     assert runs.check() == ["*.parquet"]
+
+
+def test_a_file_without_rows_and_a_folder_that_names_a_column(project, monkeypatch):
+    for day in (1, 2):
+        put(project / f"day={day}" / "rows.parquet", begin=19_000 + day)
+    runs = Runs(project, monkeypatch)
+    usage = {"source": "day=*/*.parquet", "event": "day"}
+    assert len(runs.check(**usage)) == 7
+    put(project / "day=3" / "rows.parquet", begin=19_003, rows=0)
+    assert runs.check(**usage) == ["rows.parquet"]
+    assert runs.check(**usage) == []
 
 
 def test_times_that_were_set_back_do_not_hide_another_content(runs, project):
