@@ -7,6 +7,7 @@ and what is computed from it (features, scores) is the code that runs on one mac
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,11 +22,12 @@ from pyspark.sql import DataFrame, SparkSession, functions
 from staypower.engines.abilities import REFUSED
 from staypower.engines.spark.asking import Questions, RowsOfSources, SourceCounts
 from staypower.engines.spark.mapping import (
-    FACTS,
+    LEARNED,
     MappedSource,
     facts_of,
     in_order,
     learn_rows,
+    learned_rows,
     map_rows,
     plan_mapping,
     problems_of,
@@ -85,8 +87,10 @@ def gather_on_spark(
             return
         gathering = Gathering(questions.until(observed_until), rows, run.derive_from)
         tables = SparkTables.gathered(kept, gathering, buckets)
-        run.held.append(tables.frame)
-        kept.unpersist()
+        for frame in run.held:
+            # should an executor be lost, what it held is made again from the sources
+            frame.unpersist()
+        run.held = [tables.frame]
         yield tables, ()
     finally:
         for frame in run.held:
@@ -110,23 +114,16 @@ def _counts_of(slices: DataFrame, sources: RowsOfSources, limit: int | None) -> 
 
 @dataclass(frozen=True)
 class _Source:
-    """One source: its frame on Spark, its mapping, and what all its rows say of its columns."""
+    """One source: its rows as `learn_rows` packed them, its mapping, and what all its rows say of its columns."""
 
     mapped: MappedSource
-    frame: DataFrame
+    rows: DataFrame
     facts: Mapping[str, ColumnFacts]
-    key: JoinKey | None = None  # its id, where other tables find their account through it
+    ordered: bool  # whether the order of its rows says something: which of several is the first
 
     @property
     def via(self) -> JoinKey | None:
         return self.mapped.plan.via
-
-    @property
-    def ordered(self) -> bool:
-        """Whether the order of its rows says something: which of several is the first."""
-        schema = SCHEMAS.get(self.mapped.table)
-        keyed = self.key is not None or (schema is not None and schema.row_id in self.facts)
-        return self.mapped.table == "accounts" or keyed
 
     @property
     def planned(self) -> PlannedSource:
@@ -156,6 +153,7 @@ class _Run:
     ) -> None:
         """Plan every source and learn what its columns are; all problems at once."""
         opened: list[tuple[MappedSource, DataFrame, dict[str, ColumnFacts]]] = []
+        tables = Counter[str]()
         for name, source, place in placed(sources):
             try:
                 frame = open_on_spark(self.session, source, place, folder, objects)
@@ -163,17 +161,30 @@ class _Run:
             except UsageError as error:
                 problems.extend(error.problems)
                 continue
-            opened.append((mapped, frame, known))
+            columns = [column_of(used) for used in sorted(mapped.plan.used)]
+            if self.is_ordered(mapped):
+                columns.append(row_order(frame, tables[name]).alias(ORDER))
+            tables[name] += 1
+            run = partial(learn_rows, mapped, len(opened))
+            with spark_errors_as_problems(place):
+                rows = in_workers(_selected(frame, columns), run, LEARNED, place).persist(StorageLevel.DISK_ONLY)
+            self.held.append(rows)
+            opened.append((mapped, rows, known))
         if problems:
             raise UsageError(problems)
-        answers = _learn([(mapped, frame) for mapped, frame, _ in opened])
+        answers = _answers([rows for _, rows, _ in opened])
         problems = [problem for one in answers for problem in problems_of(one)]
         if problems:
             raise UsageError(problems)
-        for (mapped, frame, known), one in zip(opened, answers, strict=True):
-            key = self.joins.keys.get(mapped.table) if mapped.table in self.joins.through else None
-            found = _Source(mapped, frame, facts_of(mapped.plan, known, one), key)
+        for (mapped, rows, known), one in zip(opened, answers, strict=True):
+            found = _Source(mapped, rows, facts_of(mapped.plan, known, one), self.is_ordered(mapped))
             self.sources.setdefault(mapped.table, []).append(found)
+
+    def is_ordered(self, mapped: MappedSource) -> bool:
+        """Say whether the order of a source's rows says something."""
+        schema = SCHEMAS.get(mapped.table)
+        named = schema is not None and schema.row_id in {column.name for column in mapped.plan.columns}
+        return mapped.table == "accounts" or mapped.table in self.joins.through or named
 
     def gather(self) -> tuple[dict[str, StoredTable], DataFrame]:
         """Map the rows of every table and cut them into slices of buckets."""
@@ -201,8 +212,8 @@ class _Run:
         named = key is not None and any(key in outline.kinds for outline in table.sources)
         frames = []
         if named:
-            for each, source in enumerate(sources):
-                frame = self.with_account(source, self.mapped(source, days, each), (name,))
+            for source in sources:
+                frame = self.with_account(source, self.mapped(source, days), (name,))
                 columns = frozenset(frame.columns)
                 frames.append(frame.withColumns(instants_of(table, columns, days & columns)))
             frames = self.first_of_each(rows, table, frames, str(key))
@@ -212,10 +223,10 @@ class _Run:
             if named:
                 yield _sliced(frames[each], cut)
             elif source.via is not None:
-                yield _sliced(self.with_account(source, self.mapped(source, days, each), (name,)), cut)
+                yield _sliced(self.with_account(source, self.mapped(source, days), (name,)), cut)
             else:
                 # the worker that maps rows cuts them, too
-                yield self.mapped(source, days, each, cut)
+                yield self.mapped(source, days, cut)
 
     def columns(self, source: _Source, table: StoredTable, each: int) -> tuple[str, ...]:
         """Name the columns that slices of a source have."""
@@ -223,23 +234,18 @@ class _Run:
         via = [] if source.via is None else ["account_id"]
         return tuple(dict.fromkeys([*table.sources[each].kinds, *via, *order]))
 
-    def mapped(
-        self, source: _Source, date_only: frozenset[str], number: int, cut: Callable[[Batches], Cut] | None = None
-    ) -> DataFrame:
+    def mapped(self, source: _Source, date_only: frozenset[str], cut: Callable[[Batches], Cut] | None = None) -> DataFrame:
         """Give the canonical rows of a source, with their order where it says something; or what is cut from them."""
-        mapped, facts, frame = source.mapped, dict(source.facts), source.frame
-        columns = [column_of(name) for name in sorted(mapped.plan.used)]
+        mapped, facts = source.mapped, dict(source.facts)
         if source.ordered:
-            columns.append(row_order(frame, number).alias(ORDER))
             mapped, facts[ORDER] = in_order(mapped), ColumnFacts("text", 1)
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = map_rows(mapped, facts, date_only, schema, batches)
+            rows = map_rows(mapped, facts, date_only, schema, learned_rows(batches))
             yield from rows if cut is None else cut(rows)
 
-        with spark_errors_as_problems(mapped.place):
-            return in_workers(_selected(frame, columns), run, schema if cut is None else SLICES, mapped.place)
+        return in_workers(source.rows.select("rows"), run, schema if cut is None else SLICES, mapped.place)
 
     def with_account(self, source: _Source, rows: DataFrame, asked: tuple[str, ...]) -> DataFrame:
         """Find the account through the id of another table, where the source says so."""
@@ -258,8 +264,8 @@ class _Run:
             raise refuse_circle(asked[-1])
         if via not in self.keys:
             parts = []
-            for each, source in enumerate(self.sources[via]):
-                rows = self.with_account(source, self.mapped(source, frozenset(), each), (*asked, via))
+            for source in self.sources[via]:
+                rows = self.with_account(source, self.mapped(source, frozenset()), (*asked, via))
                 parts.append(rows.select(key, "account_id", column_of(ORDER)))
             rows = _together(parts).where(column_of(key).isNotNull())
             first = rows.groupBy(key).agg(functions.min_by("account_id", column_of(ORDER)).alias("account_id"))
@@ -290,7 +296,7 @@ class _Run:
         if "accounts" not in rows.listed:
             return None
         if self.ids is None:
-            mapped = [self.mapped(source, frozenset(), each) for each, source in enumerate(self.sources["accounts"])]
+            mapped = [self.mapped(source, frozenset()) for source in self.sources["accounts"]]
             ids = _together([frame.select("account_id") for frame in mapped]).where(column_of("account_id").isNotNull())
             self.ids = ids.distinct().withColumn(KNOWN, functions.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
             self.held.append(self.ids)
@@ -314,22 +320,11 @@ def _sliced(frame: DataFrame, cut: Callable[[Batches], Cut]) -> DataFrame:
     return in_workers(frame, cut, SLICES)
 
 
-def _learn(sources: Sequence[tuple[MappedSource, DataFrame]]) -> list[list[str]]:
-    """Ask all sources at once what their columns are."""
-    asked = []
-    for number, (mapped, frame) in enumerate(sources):
-
-        def run(
-            batches: Iterable[pa.RecordBatch], mapped: MappedSource = mapped, number: int = number
-        ) -> Iterator[pa.RecordBatch]:
-            return learn_rows(mapped, number, batches)
-
-        columns = [column_of(name) for name in sorted(mapped.plan.used)]
-        with spark_errors_as_problems(mapped.place):
-            asked.append(in_workers(_selected(frame, columns), run, FACTS, mapped.place))
+def _answers(sources: Sequence[DataFrame]) -> list[list[str]]:
+    """Read all sources at once, and say what each chunk tells of its columns."""
     answers: list[list[str]] = [[] for _ in sources]
     with spark_errors_as_problems("tables"):
-        for row in _together(asked).collect():
+        for row in _together([rows.select("source", "answer") for rows in sources]).collect():
             answers[row["source"]].append(row["answer"])
     return answers
 

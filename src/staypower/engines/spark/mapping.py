@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from staypower.engines.spark.packing import packed_rows, unpacked_rows
 from staypower.engines.spark.session import ORDER
 from staypower.errors import Problem, UsageError
 from staypower.schemas import Kind
@@ -25,7 +26,8 @@ from staypower.sources.settings import Joins, TableSource
 from staypower.sources.typed_sources import learn_facts, stream_typed, typed_select
 from staypower.sources.values import Value, quoted_name
 
-FACTS = pa.schema({"source": pa.int32(), "answer": pa.string()})
+# the rows themselves are kept: no file is read twice
+LEARNED = pa.schema({"source": pa.int32(), "answer": pa.string(), "rows": pa.binary()})
 _GIVEN = "given rows"
 # a row group of the database
 _ROWS_AT_ONCE = 122_880
@@ -67,7 +69,7 @@ def typed_schema(plan: Plan, kinds: Mapping[str, Kind]) -> pa.Schema:
 
 
 def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Learn what the columns are in the rows of one task, and what cannot be read."""
+    """Learn what the columns are in the rows of one task, and what cannot be read; and pack the rows."""
     for chunk in _chunks(batches):
         answers: dict[str, object] = {"rows": chunk.num_rows}
         try:
@@ -76,8 +78,15 @@ def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBat
             answers["facts"] = {name: astuple(one) for name, one in facts.items()}
         except UsageError as error:
             answers["problems"] = [astuple(problem) for problem in error.problems]
-        columns = {"source": pa.array([number], pa.int32()), "answer": pa.array([json.dumps(answers)])}
-        yield pa.RecordBatch.from_pydict(columns)
+        columns = [pa.array([number], pa.int32()), pa.array([json.dumps(answers)]), pa.array([packed_rows(chunk)])]
+        yield pa.RecordBatch.from_arrays(columns, schema=LEARNED)
+
+
+def learned_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give the rows that `learn_rows` packed."""
+    for batch in batches:
+        for cell in batch.column("rows"):
+            yield from unpacked_rows(cell.as_py()).to_batches()
 
 
 def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], answers: Sequence[str]) -> dict[str, ColumnFacts]:
