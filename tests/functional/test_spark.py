@@ -17,7 +17,7 @@ import pytest
 from command_line import run
 from spark_cluster import small_cluster
 
-from staypower import backtest, evaluate, simulate, train
+from staypower import backtest, simulate, train
 from staypower.config.loading import load_config
 from staypower.dataset.sampling import Sampling
 from staypower.errors import UsageError
@@ -150,12 +150,12 @@ def test_a_model_trained_where_the_tables_are_is_the_same_model(learned):
     assert {"twin", "kinds", "horizon_60"} <= set(many.bundle.secondary)
 
 
-def test_a_model_is_evaluated_and_tested_on_the_past_where_the_tables_are(learned):
-    for job, options in ((evaluate, {}), (backtest, {"folds": 1})):
-        one, many = (job(each.settings, **options).to_dict() for each in (learned.one, learned.many))
-        for said in (one, many):
-            said.pop("run_id"), said.pop("pictures"), said.pop("path", None)
-        assert many == one
+def test_a_model_is_tested_on_the_past_where_the_tables_are(learned):
+    one, many = (backtest(each.settings, folds=1).to_dict() for each in (learned.one, learned.many))
+    for said in (one, many):
+        for place in ("run_id", "pictures", "path"):
+            del said[place]
+    assert many == one
 
 
 def test_rows_are_written_as_a_table_and_read_back(spark):
@@ -371,13 +371,6 @@ def test_a_task_that_is_tried_again_counts_once(gathered, tmp_path, killed):
     assert list(tmp_path.iterdir())
 
 
-def test_what_an_executor_kept_is_made_again_when_it_is_lost(gathered):
-    before = sorted(map(repr, gathered.tables.each(plainly())))
-    # nothing of what was kept is there any more: neither the tables nor the slices that they were made of
-    gathered.tables.release()
-    assert sorted(map(repr, gathered.tables.each(plainly()))) == before
-
-
 def test_a_bucket_above_the_memory_of_a_worker_names_the_partitions(gathered):
     def hold(tables: Tables) -> None:
         raise MemoryError(f"{len(tables)} tables")
@@ -385,6 +378,13 @@ def test_a_bucket_above_the_memory_of_a_worker_names_the_partitions(gathered):
     with pytest.raises(UsageError, match="does not fit into a worker's memory") as caught:
         list(gathered.tables.each(hold))
     assert "engine.partitions" in caught.value.problems[0].fix
+
+
+def test_what_an_executor_kept_is_made_again_when_it_is_lost(gathered):
+    before = sorted(map(repr, gathered.tables.each(plainly())))
+    # nothing of what was kept is there any more: neither the tables nor the slices that they were made of
+    gathered.tables.release()
+    assert sorted(map(repr, gathered.tables.each(plainly()))) == before
 
 
 @pytest.mark.parametrize(
