@@ -207,7 +207,7 @@ class ChurnClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
             One row per account and cutoff; NaN is missing.
         y : array, shape (n,)
             Two labels of any type.
@@ -272,7 +272,7 @@ class ChurnClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
         accounts : sequence of str, shape (n,), optional
             Ids: where there are `folds_`, each row is scored by the trees that never saw its account.
 
@@ -290,7 +290,7 @@ class ChurnClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
 
         Returns
         -------
@@ -304,7 +304,7 @@ class ChurnClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
         accounts : sequence of str, shape (n,), optional
             As in `raw_score`.
 
@@ -322,7 +322,7 @@ class ChurnClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
 
         Returns
         -------
@@ -337,7 +337,7 @@ class ChurnClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
         accounts : sequence of str, shape (n,), optional
             As in `raw_score`.
 

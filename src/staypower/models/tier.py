@@ -184,7 +184,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
             One row per account and cutoff that answered; NaN is missing.
         y : array, shape (n,)
             Classes of any type.
@@ -231,7 +231,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
 
         Returns
         -------
@@ -246,7 +246,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
 
         Returns
         -------
@@ -264,7 +264,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
 
         Returns
         -------
@@ -279,7 +279,7 @@ class LoyaltyTierClassifier(TreeClassifier):
 
         Parameters
         ----------
-        X : array or data frame of float, shape (n, k)
+        X : array, or pandas, polars or Arrow table, of float, shape (n, k)
 
         Returns
         -------
