@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -219,8 +219,9 @@ def report(
         shown = accounts[: _MOST_PAGES if pages is None else pages]
         explained = two.explain(shown, everyone)
         with progress.step("writing account pages"):
-            made = account_pages(explained, found.tables, shown, chosen)
-            articles = list(draw_accounts(made)) if pages is not None else fitting(draw_accounts(made))
+            made: list[AccountPage] = []
+            drawn = draw_accounts(_noted(account_pages(explained, found.tables, shown, chosen), made))
+            articles = list(drawn) if pages is not None else fitting(drawn)
             others = None if aside is None else PageFolder(aside, path, settings.name, text_of(cutoff_now), __version__)
             sampled = _explained(sample_of(sorted(accounts)), two, everyone, explained)
             written = 0
@@ -276,6 +277,13 @@ def report(
         write_atomically(path, lambda place: place.write_bytes(page))
     tracking = log_written(settings, "report", cutoff_now, place.version, path)
     return ReportResult(contents, path, len(page), aside, written, tracking, everyone.gate)
+
+
+def _noted(pages: Iterable[AccountPage], made: list[AccountPage]) -> Iterator[AccountPage]:
+    """Note each page that is asked for: one that does not fit any more asks for no others."""
+    for page in pages:
+        made.append(page)
+        yield page
 
 
 def _pages_of(

@@ -263,34 +263,30 @@ def changed_words(explained: Explanations) -> str:
 
 def account_pages(
     explained: Explanations, tables: BucketedTables, accounts: Sequence[str], chosen: ActionList
-) -> list[AccountPage]:
-    """Make the pages of some accounts."""
+) -> Iterator[AccountPage]:
+    """Make the pages of some accounts, each when it is asked for."""
     explanation, cutoff = explained.scores.explanation, explained.scores.cutoff
     place = {str(account): number for number, account in enumerate(explanation.accounts)}
     timelines = timelines_of(tables, accounts, cutoff, explanation.catalogue.settings)
     actions = {str(row["account_id"]): _next_step(row) for row in chosen.frame().to_dict("records")}
     owners = owners_of(tables.rows_of(accounts), accounts, cutoff=cutoff)
-    made = []
     for number, account in enumerate(accounts):
         own = [] if owners is None or owners[number] is None else [("owner", str(owners[number]))]
         story = explained.story(account)
-        made.append(
-            AccountPage(
-                account=account,
-                facts=[*_facts(story.facts), *own, *_seen(explanation, place[account], cutoff)],
-                reasons=_sentences(story.reasons),
-                changes=_sentences(story.changes),
-                waterfall=explanation.waterfall(place[account]),
-                base=story.base,
-                raw=story.raw_score,
-                timeline=timelines[account],
-                action=actions.get(account, ""),
-                change_words=_change_words(story.before, story.facts),
-                no_action=str(chosen.passed_over.get(account, "")),
-                name=story.facts.get("name") or "",
-            )
+        yield AccountPage(
+            account=account,
+            facts=[*_facts(story.facts), *own, *_seen(explanation, place[account], cutoff)],
+            reasons=_sentences(story.reasons),
+            changes=_sentences(story.changes),
+            waterfall=explanation.waterfall(place[account]),
+            base=story.base,
+            raw=story.raw_score,
+            timeline=timelines[account],
+            action=actions.get(account, ""),
+            change_words=_change_words(story.before, story.facts),
+            no_action=str(chosen.passed_over.get(account, "")),
+            name=story.facts.get("name") or "",
         )
-    return made
 
 
 def _sentences(parts: Sequence[Reason | Change]) -> list[Sentence]:
