@@ -37,7 +37,7 @@ _LIBRARIES = 600_000_000
 _BYTES_PER_ROW = 150
 _BYTES_PER_ACCOUNT = 8_000
 _BYTES_PER_CELL = 24
-# what one row takes in a bucket's file while the files are made, measured: 25 at most
+# what one row takes in the files of buckets, measured: 30 at most
 _BYTES_ON_DISK = 40
 
 

@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 
 from staypower.compiled import jit
-from staypower.errors import UsageError
 from staypower.hashing import TextEncoder, buckets_of
 
 if TYPE_CHECKING:
@@ -311,9 +310,3 @@ def join_parts(parts: Sequence[pa.Table]) -> pa.Table:
 def _written_out(rows: pa.Table) -> pa.Table:
     plain = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in rows.schema]
     return rows.cast(pa.schema(list(zip(rows.column_names, plain, strict=True))))
-
-
-def not_written(error: OSError, place: Path) -> UsageError:
-    """Say that rows could not be kept on disk."""
-    fix = "free some space there, or allow more with `engine.memory`"
-    return UsageError.of(f"the tables cannot be kept on disk: {error.strerror or error}", place, fix)

@@ -23,12 +23,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from staypower.addresses import is_address
-from staypower.errors import Problem, UsageError
+from staypower.errors import Problem, UsageError, at_place
 from staypower.progress import counted
 from staypower.schemas import SCHEMAS
 from staypower.sources.aliases import aliases_of
 from staypower.sources.alike_ids import written_ids
-from staypower.sources.bucket_files import ENDING, BucketWriter, index_of, not_written
+from staypower.sources.bucket_files import ENDING, BucketWriter, index_of
 from staypower.sources.disk_questions import resolve
 from staypower.sources.disk_tables import MANIFEST, ROW, VIA_KEY, VIA_START, DiskTables, StoredSource, StoredTable
 from staypower.sources.drafts import shared_ids
@@ -219,15 +219,12 @@ class _Writing:
         into = self.into / outline.folder
 
         def write(files: FilesState, source: TableSource, path: Path) -> None:
-            rows = _Numbered()
+            rows, part = _Numbered(), replace(planned, source=source)
             writer = BucketWriter(path, self.buckets, self.memory, sealed=path.parent != into)
-            try:
-                with self.typed_rows(replace(planned, source=source), date_only, rows, files) as typed, writer:
-                    for batch in self.with_accounts(outline, typed):
-                        writer.add(_counting(batch, needed).select(columns))
-                    writer.read = rows.next
-            except OSError as error:
-                raise not_written(error, path.parent) from error
+            with at_place(path.parent), self.typed_rows(part, date_only, rows, files) as typed, writer:
+                for batch in self.with_accounts(outline, typed):
+                    writer.add(_counting(batch, needed).select(columns))
+                writer.read = rows.next
 
         units, facts_key = self.units.get(planned.place, ([], ""))
         if self.keep is None or not units:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from staypower import __version__
+from staypower.errors import at_place
 from staypower.sources.bucket_files import ENDING, is_whole
 from staypower.sources.extracting import ColumnFacts
 from staypower.sources.formats import format_of
@@ -58,7 +59,7 @@ class KeptFiles:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let one run at a time look for what is kept, and add to it; another waits and finds it."""
-        with hold_lock(self.folder / "lock"):
+        with at_place(self.folder), hold_lock(self.folder / "lock"):
             yield
             self.drop_others()
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from staypower.errors import UsageError
 from staypower.sources import disk_writing
 from staypower.sources.bucket_files import ENDING
 from staypower.sources.disk_tables import DiskTables
@@ -235,6 +236,12 @@ def test_rows_that_depend_on_another_table_are_read_again(project):
         made, _ = write_buckets(sources, folder=project, into=project / into, buckets=2, memory=10**9, keep=keep)
         assert made.row_count("payments") == 180
     assert len(files_in(project / "kept")) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_named(project, monkeypatch):
+    (project / "kept").write_text("in the way")
+    with pytest.raises(UsageError, match=r"/kept.* Fix: there is a file where a folder is needed"):
+        Runs(project, monkeypatch).check()
 
 
 def test_where_files_cannot_be_linked_they_are_copied(project, monkeypatch):
