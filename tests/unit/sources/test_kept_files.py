@@ -150,8 +150,13 @@ def test_what_decides_the_meaning_of_rows_is_not_overlooked(runs, project):
     assert runs.check() == ["*.parquet"]
     # another type in one file: the files are read together
     put(project / "usage" / "6.parquet", begin=19_110, quantity=np.arange(60))
-    put(project / "usage" / "7.parquet", begin=19_120, account_id=[f"{n % 20}.0" for n in range(60)])
     assert runs.check() == ["*.parquet"]
+    # ids that are all written as fractions, until one is not
+    for day in (5, 6):
+        put(project / "usage" / f"{day}.parquet", begin=19_120 + day, account_id=[f"{n % 20}.0" for n in range(60)])
+    assert runs.check() == ["5.parquet", "6.parquet"]
+    put(project / "usage" / "7.parquet", begin=19_130)
+    assert runs.check() == ["5.parquet", "6.parquet", "7.parquet"]
 
 
 def test_a_file_without_rows_and_a_folder_that_names_a_column(project, monkeypatch):
