@@ -62,6 +62,7 @@ def test_it_can_be_read_where_it_is_stored(path):
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert cells[-1].outputs[-1]["data"]["text/markdown"].startswith("**Answer.**")
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    assert max(len(cell.get("outputs", [])) for cell in cells) <= 4, "a job shows its result, and nothing else"
     assert path.stat().st_size < 400_000
     assert not re.search(r"(?<![\w/])/(tmp|home|root|Users|work)/", text), "nothing of the machine that wrote it"
 
