@@ -7,34 +7,45 @@ Each company is made once and written to files. Then fresh processes read it and
 `all rows` with `sampling.grow_on: all`. Each model that scores predicts the accounts of the last day, whose outcomes lie in the
 future, and is held against their true probabilities: AUROC and that of the truth, excess log loss, calibration error, mean
 probability over mean truth. Processor time and peak memory are those of the process until the model is there.
+
+    python benchmarks/all_rows.py --rows 960000     # what it takes to hold and grow on so many made-up rows of 240 features
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from companies import END, KINDS, make
 from measuring import compare, machine, peak_megabytes
 from reach import calibration_error, expected_auroc, expected_log_loss
 from refit import LAST, SIMULATOR
 
 from staypower import load_config, simulate
-from staypower.cutoffs import instant_of
+from staypower.cutoffs import DAY, instant_of
+from staypower.dataset.all_rows import AllRows
 from staypower.dataset.building import build_dataset
+from staypower.engines.local import keep_part
 from staypower.engines.opening import load_tables
 from staypower.features.builder import build_matrix
 from staypower.labels.churn import find_population
 from staypower.labels.population import Status
 from staypower.models.fitting import fit_classifier, fit_to_score
+from staypower.models.growing import Mould
+from staypower.models.settings import TreeShape
+from staypower.models.training_rows import ordered_rows
+from staypower.models.trees import Grower
 from staypower.pipelines.preparing import drawing_to_train
 from staypower.progress import Progress
 
+FEATURES, CUTOFFS, PARTS, TREES = 240, 12, 8, 10
 _QUIET = Progress(quiet=True)
 
 
@@ -84,6 +95,40 @@ def learn(folder: Path, kind: str, overrides: list[str]) -> dict[str, Any]:
     }
 
 
+def hold(folder: Path, rows: int) -> dict[str, float]:
+    """Put made-up rows on disk in parts, then grow a few trees on them: seconds, peak memory and the size of the files."""
+    rng, accounts = np.random.default_rng(0), rows // CUTOFFS
+    cutoffs = (np.arange(CUTOFFS) * 30 + 19_000) * DAY
+    names, parts = tuple(f"x{number}" for number in range(FEATURES)), []
+    for part in range(PARTS):
+        ids = np.array([f"a{number:08d}" for number in range(part, accounts, PARTS)])
+        X, y = _invented(rng, len(ids) * CUTOFFS)
+        keys = {"account_id": np.repeat(ids, CUTOFFS), "churned": y}
+        at = pa.array(np.tile(cutoffs, len(ids))).cast(pa.timestamp("us", "UTC"))
+        columns = {name: pa.array(X[:, place], from_pandas=True) for place, name in enumerate(names)}
+        parts.append(keep_part(pa.table({**keys, "cutoff": at, **columns}), folder / f"part-{part}.parquet"))
+    X, y = _invented(rng, 20_000)
+    shape = TreeShape.by_evidence(churners=60_000, accounts=accounts, rows=rows)
+    known = ordered_rows(X, y, None, accounts=np.arange(len(y)), cutoffs=None)
+    mould = Mould.of(Grower(shape, 100, 50, 0, 1), known)
+    spent = []
+    for trees in (1, 1 + TREES):
+        every = AllRows(tuple(parts), names, cutoffs, folder / "sorting", 2 * 10**8, 2)
+        begun = time.process_time()
+        mould.grow(every, trees=trees, kept=1.0)
+        spent.append(time.process_time() - begun)
+    a_tree = (spent[1] - spent[0]) / TREES
+    size = sum(part.stat().st_size for part in parts) / (rows * FEATURES)
+    return {"reading and binning s": spent[0] - a_tree, "a tree s": a_tree, "bytes a number": size, "peak MB": peak_megabytes()}
+
+
+def _invented(rng: np.random.Generator, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    X = rng.exponential(3, size=(rows, FEATURES))
+    X[:, 40:140], X[:, 140:] = rng.poisson(2, size=(rows, 100)), rng.poisson(0.1, size=(rows, FEATURES - 140))
+    X[:, :40][rng.random((rows, 40)) < 0.3] = np.nan
+    return X, (X[:, 40] + rng.exponential(3, rows) > 7).astype(np.int8)
+
+
 def main() -> None:
     """Measure the companies asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,7 +136,13 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=8000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--sample", nargs="+", default=["accounts=0.25"], help="such as `accounts=0.25,negatives=0.5`")
+    parser.add_argument("--rows", type=int, help="only hold so many made-up rows and grow a few trees on them")
     asked = parser.parse_args()
+    if asked.rows:
+        with tempfile.TemporaryDirectory() as place:
+            for name, value in compare({"held": partial(hold, Path(place), asked.rows)}, repeats=1)[0].result.items():
+                print(f"{name}: {value:,.2f}")
+        return
     print(f"{asked.accounts:,} accounts, {machine()}\n")
     for kind in asked.kind:
         for seed in asked.seeds:
