@@ -28,9 +28,9 @@ from staypower.progress import Progress
 from staypower.sources.disk_tables import DiskTables
 
 COLUMNS = [
-    "account_id", "cutoff", "rank", "action", "step", "owner", "holdout", "expected_value", "probability_saved", "effect",
-    "effect_source", "cost", "lever", "reason", "churn_probability", "value_at_risk", "clv", "mrr", "quadrant", "tier",
-    "model_name", "model_version", "run_id",
+    "account_id", "name", "cutoff", "rank", "action", "step", "owner", "holdout", "expected_value", "probability_saved",
+    "effect", "effect_source", "cost", "lever", "reason", "churn_probability", "value_at_risk", "clv", "mrr", "quadrant",
+    "tier", "model_name", "model_version", "run_id",
 ]  # fmt: skip
 
 
