@@ -1,4 +1,4 @@
-"""Sixty features of usage built four ways: by staypower, and as they are built with pandas, DuckDB and Featuretools.
+"""Sixty features of usage built by staypower, and as they are built with pandas, Polars, DuckDB and Featuretools.
 
 Every side reads the same Parquet files and returns one row for every account and cutoff, sorted by both.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow.parquet as pq
 from feature_data import DAY, EVENTS
 
@@ -17,7 +18,7 @@ import staypower
 from staypower.features.declaring import declare
 from staypower.features.settings import FeatureSettings
 
-__all__ = ["FEATURES", "by_duckdb", "by_pandas", "by_plain_pandas", "by_staypower", "only_read"]
+__all__ = ["FEATURES", "by_duckdb", "by_pandas", "by_plain_pandas", "by_polars", "by_staypower", "only_read"]
 
 WINDOWS = (7, 28, 90, 365)
 TOP = EVENTS[:8]
@@ -45,6 +46,13 @@ FEATURES = (
     "active_users_trend_28d",
     "events_per_active_user_28d",
 )
+
+# of nothing a time or a share is missing, all else 0; what `_combined` makes of the others
+_MISSING = ("days_since", "weekend")
+_COMBINED = ("usage_trend", "active_days_trend", "active_users_trend", "usage_recent_share", "events_per_active")
+# a row's band is the first of these that it is within, else the next number; which band each window ends with
+_BOUNDS = (7, 28, 56, 90, 180, 365)
+_WITHIN = {7: 0, 28: 1, 90: 3, 365: 5}
 
 
 def only_read(place: Path) -> int:
@@ -126,7 +134,7 @@ def _pandas_at(usage: pd.DataFrame, index: pd.Index, cutoff: pd.Timestamp) -> pd
     made["features_used_ever"] = _different(past, "event")
     frame = pd.DataFrame({name: values.reindex(index) for name, values in made.items()})
     frame = frame.reindex(columns=dict.fromkeys((*frame.columns, *(name for name in FEATURES if "event_" in name))))
-    zero = [name for name in frame.columns if not name.startswith(("days_since", "weekend"))]
+    zero = [name for name in frame.columns if not name.startswith(_MISSING)]
     frame[zero] = frame[zero].fillna(0.0)
     return _combined(frame.reset_index(drop=True))
 
@@ -160,6 +168,60 @@ def _stacked(made: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(values.reshape(n * k, -1), columns=list(FEATURES))
 
 
+def by_polars(place: Path, cutoffs: np.ndarray) -> pd.DataFrame:
+    """Loop over the cutoffs with the streaming engine: rows are read once, grouped finely, then added up for each window."""
+    moment = pl.col("at").dt.epoch("us")
+    texts = [pl.col(name).cast(pl.Categorical) for name in ("account_id", "event", "user_id")]
+    read = pl.scan_parquet(place / "usage.parquet").select(*texts, "quantity", moment.alias("moment"))
+    usage = read.with_columns(day=(pl.col("moment") // DAY).cast(pl.Int32)).collect(engine="streaming")
+    accounts = pl.read_parquet(place / "accounts.parquet", columns=["account_id"]).sort("account_id")
+    accounts = accounts.with_columns(key=pl.col("account_id").cast(pl.Categorical))
+    return _stacked([_combined(_polars_at(usage.lazy(), accounts.lazy(), int(cutoff)).to_pandas()) for cutoff in cutoffs])
+
+
+def _polars_at(usage: pl.LazyFrame, accounts: pl.LazyFrame, cutoff: int) -> pl.DataFrame:
+    moment, band = pl.col("moment"), pl.lit(len(_BOUNDS), pl.Int8)
+    for number, days in reversed(list(enumerate(_BOUNDS))):
+        band = pl.when(moment >= cutoff - days * DAY).then(pl.lit(number, pl.Int8)).otherwise(band)
+    past = usage.filter(moment < cutoff).with_columns(band=band)
+    fine = past.group_by("account_id", "event", "band").agg(
+        n=pl.len(),
+        quantity=pl.col("quantity").sum(),
+        weekend=((pl.col("day") + 3) % 7 >= 5).sum(),
+        first=moment.min(),
+        last=moment.max(),
+    )
+    n, made = pl.col("n").cast(pl.Float64), {}
+    for days, number in _WITHIN.items():
+        inside = pl.col("band") <= number
+        made[f"usage_events_{days}d"] = n.filter(inside).sum()
+        made[f"usage_quantity_{days}d"] = pl.col("quantity").filter(inside).sum()
+        made[f"features_used_{days}d"] = pl.col("event").filter(inside).n_unique()
+        if days > 7:
+            made[f"weekend_share_{days}d"] = pl.col("weekend").filter(inside).sum() / n.filter(inside).sum()
+        if days in (28, 90):
+            made |= {f"event_{event}_{days}d": n.filter(inside & (pl.col("event") == event)).sum() for event in TOP}
+    made["usage_before_28d"] = n.filter(pl.col("band") == 2).sum()
+    made["usage_before_90d"] = n.filter(pl.col("band") == 4).sum()
+    made["features_used_ever"] = pl.col("event").n_unique()
+    made["days_since_first_use"] = (cutoff - pl.col("first").min()) / DAY
+    made["days_since_last_use"] = (cutoff - pl.col("last").max()) / DAY
+    for event in TOP:
+        made[f"days_since_event_{event}"] = (cutoff - pl.col("last").filter(pl.col("event") == event).max()) / DAY
+    parts = [fine.group_by("account_id").agg(**made)]
+    for column, name in (("user_id", "active_users"), ("day", "active_days")):
+        pairs = past.group_by("account_id", column).agg(nearest=pl.col("band").min(), before=(pl.col("band") == 2).any())
+        counted = {f"{name}_{days}d": (pl.col("nearest") <= number).sum() for days, number in _WITHIN.items()}
+        parts.append(pairs.group_by("account_id").agg(**counted, **{f"{name}_before_28d": pl.col("before").sum()}))
+    found = accounts
+    for part in parts:
+        found = found.join(part, left_on="key", right_on="account_id", how="left")
+    zero = [name for name in FEATURES if not name.startswith((*_MISSING, *_COMBINED))]
+    kept = [name for name in FEATURES if name.startswith(_MISSING)]
+    asked = [pl.col(name).fill_null(0).cast(pl.Float64) for name in zero] + [pl.col(name).cast(pl.Float64) for name in kept]
+    return found.sort("account_id").select(asked).collect(engine="streaming")
+
+
 def by_duckdb(place: Path, cutoffs: np.ndarray) -> pd.DataFrame:
     """Loop over the cutoffs with the best SQL found: group finely once, then add up the small groups for each window."""
     connection = duckdb.connect()
@@ -174,13 +236,12 @@ def by_duckdb(place: Path, cutoffs: np.ndarray) -> pd.DataFrame:
 
 
 def _sql(cutoff: int) -> str:
-    # a row's band: 0 within 7 days, 1 within 28, 2 within 56, 3 within 90, 4 within 180, 5 within 365, 6 older
-    bounds = (7, 28, 56, 90, 180, 365)
     age = f"({cutoff} - moment)"
-    band = "CASE " + " ".join(f"WHEN {age} <= {days * DAY} THEN {number}" for number, days in enumerate(bounds)) + " ELSE 6 END"
-    within = {7: 0, 28: 1, 90: 3, 365: 5}
+    band = (
+        "CASE " + " ".join(f"WHEN {age} <= {days * DAY} THEN {number}" for number, days in enumerate(_BOUNDS)) + " ELSE 6 END"
+    )
     summed, last = [], []
-    for days, number in within.items():
+    for days, number in _WITHIN.items():
         rows = f"FILTER (band <= {number})"
         summed += [f"sum(n) {rows} AS usage_events_{days}d", f"sum(quantity) {rows} AS usage_quantity_{days}d"]
         summed += [f"count(DISTINCT event) {rows} AS features_used_{days}d"]
@@ -195,11 +256,10 @@ def _sql(cutoff: int) -> str:
         f"({cutoff} - max(last)) / {DAY} AS days_since_last_use",
     ]
     last += [f"({cutoff} - max(last) FILTER (event = '{event}')) / {DAY} AS days_since_event_{event}" for event in TOP]
-    users = [f"count(*) FILTER (nearest <= {number}) AS active_users_{days}d" for days, number in within.items()]
-    active = [f"count(*) FILTER (nearest <= {number}) AS active_days_{days}d" for days, number in within.items()]
-    zero = [name for name in FEATURES if not name.startswith(("days_since", "weekend"))]
-    made = [name for name in zero if "trend" not in name and "recent_share" not in name and "per_active" not in name]
-    kept = [name for name in FEATURES if name not in zero]
+    users = [f"count(*) FILTER (nearest <= {number}) AS active_users_{days}d" for days, number in _WITHIN.items()]
+    active = [f"count(*) FILTER (nearest <= {number}) AS active_days_{days}d" for days, number in _WITHIN.items()]
+    made = [name for name in FEATURES if not name.startswith((*_MISSING, *_COMBINED))]
+    kept = [name for name in FEATURES if name.startswith(_MISSING)]
     return f"""
     WITH past AS (SELECT *, {band} AS band FROM usage WHERE moment < {cutoff}),
     fine AS (

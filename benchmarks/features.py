@@ -1,4 +1,4 @@
-"""How fast features are built: against pandas, DuckDB and Featuretools, and how the cost grows with cutoffs and events.
+"""How fast features are built: against pandas, Polars, DuckDB and Featuretools, and how the cost grows with cutoffs and events.
 
 Sixty features of usage, for every account at every cutoff, from Parquet files that the benchmark writes itself. Each side runs
 in a process of its own, after the same work on a handful of rows, so that imports and compiled code are there; sides take
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from feature_data import make_usage, months_back
-from feature_sides import FEATURES, by_duckdb, by_pandas, by_plain_pandas, by_staypower, only_read
+from feature_sides import FEATURES, by_duckdb, by_pandas, by_plain_pandas, by_polars, by_staypower, only_read
 from measuring import compare, machine, ratio, table
 
 PARTS = ("sides", "growth", "events", "reading")
@@ -30,6 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the events, six cutoffs, one run: about a minute")
     parser.add_argument("--repeats", type=int, default=None, help="runs of each side; default 3, quick 1")
+    parser.add_argument("--cutoffs", type=int, default=None, help="of the sides; default 24, quick 6")
+    parser.add_argument("--sides", nargs="+", default=None, help="only these sides, staypower always")
     parser.add_argument("--events", type=int, default=None, help="default 10,000,000, quick 1,000,000; 100 an account")
     parser.add_argument("--most-events", type=int, default=None, help="the largest size of the growth with events")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run")
@@ -43,7 +45,7 @@ def main() -> None:
         folder = told.folder or Path(temporary)
         print(f"{events:,} events, {events // 100:,} accounts, {len(FEATURES)} features; {machine()}")
         if "sides" in told.only:
-            print_sides(folder, events, 6 if told.quick else 24, repeats)
+            print_sides(folder, events, told.cutoffs or (6 if told.quick else 24), repeats, told.sides)
         if "growth" in told.only:
             print_growth(folder, events, (1, 6, 24) if told.quick else (1, 6, 12, 24, 52), repeats)
         if "reading" in told.only:
@@ -59,10 +61,12 @@ def warm(folder: Path) -> partial[pd.DataFrame]:
     return partial(by_staypower, make_usage(folder, 1_000, 50), months_back(2))
 
 
-def print_sides(folder: Path, events: int, cutoffs: int, repeats: int) -> None:
-    """Compare with pandas and DuckDB, each looped over the cutoffs; then see that all give the same."""
+def print_sides(folder: Path, events: int, cutoffs: int, repeats: int, only: list[str] | None) -> None:
+    """Compare with pandas, DuckDB and Polars, each looped over the cutoffs; then see that all give the same."""
     place, few = make_usage(folder, events, events // 100), make_usage(folder, 1_000, 50)
-    calls = {"staypower": by_staypower, "pandas": by_plain_pandas, "pandas, tuned": by_pandas, "DuckDB": by_duckdb}
+    calls = {"staypower": by_staypower, "pandas": by_plain_pandas, "pandas, tuned": by_pandas}
+    calls |= {"DuckDB": by_duckdb, "Polars": by_polars}
+    calls = {name: call for name, call in calls.items() if only is None or name in ("staypower", *only)}
     sides = {name: partial(_rows, call, place, months_back(cutoffs)) for name, call in calls.items()}
     prepare = {name: partial(call, few, months_back(2)) for name, call in calls.items()}
     rows = compare(sides, repeats, prepare)
