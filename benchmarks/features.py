@@ -74,7 +74,7 @@ def print_sides(folder: Path, events: int, cutoffs: int, repeats: int, only: lis
     for name in list(calls)[1:]:
         times = [ratio(rows, name, "staypower", what) for what in ("walls", "cpus")]
         print(f"{name}: {times[0]:.0f}x the time, {times[1]:.0f}x the CPU time")
-    ends = months_back(cutoffs)[[0, -1]]
+    ends = np.unique(months_back(cutoffs)[[0, -1]])
     print(_compared({name: call(place, ends) for name, call in calls.items()}))
 
 

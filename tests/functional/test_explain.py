@@ -67,7 +67,8 @@ def test_it_is_readable_in_a_terminal(company, riskiest):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "1 account with a score at 2025-07-01, compared with 2025-06-01."
-    head = f"{riskiest['account_id']}: {100 * riskiest['churn_probability']:.0f}% within 90 days (high risk"
+    called, risk = f"{riskiest['account_id']} ({riskiest['name']})", 100 * riskiest["churn_probability"]
+    head = f"{called}: {risk:.0f}% within 90 days (high risk"
     assert any(line.startswith(head) for line in lines[2:12]), out
     assert re.search(rf"- \+\d\.\d\d {re.escape(riskiest['reason_1'])}", " ".join(out.split()))
 

@@ -42,9 +42,9 @@ class BucketWriter:
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "usage.rows"
-    >>> with BucketWriter(path, buckets=3) as writer:
+    >>> with BucketWriter(path, buckets=1) as writer:
     ...     writer.add(pa.record_batch({"account_id": ["a", "b", "a"], "n": [1, 2, 3]}))
-    >>> sorted(n for number in range(3) for n in read_bucket(path, number)["n"].to_pylist())
+    >>> read_bucket(path, 0)["n"].to_pylist()
     [1, 2, 3]
     """
 
