@@ -40,11 +40,11 @@ test: $(SPARK)  ## style, types, layers and tests (under 15 minutes on 2 cores)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:cacheprovider
 
 test-deep: $(SPARK)  ## the same tests with many more cases, and the branches that they cover
 	rm -f .coverage .coverage.*
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile -p no:cacheprovider
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -p no:cacheprovider
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

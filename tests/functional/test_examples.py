@@ -7,6 +7,7 @@ import inspect
 import shutil
 
 import pytest
+from depth import DEEP
 
 import staypower
 
@@ -32,5 +33,7 @@ def test_the_example_of_a_public_name_runs(name, trained, monkeypatch):
     if name == "demo":
         assert 'staypower.demo("demo", accounts=400)' in text  # what made the company
         return
+    if name == "tune" and not DEEP:
+        pytest.skip("in `make test-deep`: it trains for half a minute, as test_tune.py does")
     monkeypatch.chdir(trained)
     assert doctest.DocTestRunner(optionflags=FLAGS).run(test).failed == 0
