@@ -172,12 +172,8 @@ def test_a_large_table_lies_in_several_cells(monkeypatch):
 def test_problems_travel_whole():
     told = Problem("a problem: with\nlines", "where", "fix")
 
-    @sending_problems
-    def fail() -> None:
+    with pytest.raises(RuntimeError) as caught, sending_problems():
         raise UsageError([told, told])
-
-    with pytest.raises(RuntimeError) as caught:
-        fail()
     assert problems_in(f"Traceback ...\n{caught.value}\nat org.apache") == (told, told)
     assert problems_in("java.lang.OutOfMemoryError") == ()
 

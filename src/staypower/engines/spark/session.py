@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
@@ -28,9 +28,6 @@ from staypower.sources.format import Format
 from staypower.sources.formats import FORMATS, by_ending
 from staypower.sources.opening import path_of
 from staypower.sources.settings import TableSource
-
-Given = ParamSpec("Given")
-Made = TypeVar("Made")
 
 _MARK = re.compile(r"staypower-problems:([A-Za-z0-9+/=]+):")
 # what Spark says of a worker whose process is gone: as a rule the system took it for want of memory
@@ -92,25 +89,6 @@ def _begin(settings: EngineSettings) -> SparkSession:
     return session
 
 
-def sending_problems(function: Callable[Given, Made]) -> Callable[Given, Made]:
-    """Let the problems that a worker finds in the input reach the driver whole.
-
-    >>> def fail():
-    ...     raise UsageError.of("no such column", "usage.at", "map it")
-    >>> try:
-    ...     sending_problems(fail)()
-    ... except RuntimeError as error:
-    ...     problems_in(str(error))
-    (Problem(problem='no such column', value='usage.at', fix='map it'),)
-    """
-
-    def sent(*args: Given.args, **named: Given.kwargs) -> Made:
-        with _as_message():
-            return function(*args, **named)
-
-    return sent
-
-
 def in_workers(
     rows: DataFrame,
     function: Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]],
@@ -120,7 +98,7 @@ def in_workers(
     """Give the rows of each task to a function in the workers; the problems that it finds reach the driver whole."""
 
     def sent(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with _as_message():
+        with sending_problems():
             yield from function(batches)
 
     with spark_errors_as_problems(place):
@@ -128,7 +106,16 @@ def in_workers(
 
 
 @contextmanager
-def _as_message() -> Iterator[None]:
+def sending_problems() -> Iterator[None]:
+    """Let the problems that a worker finds in the input reach the driver whole.
+
+    >>> try:
+    ...     with sending_problems():
+    ...         raise UsageError.of("no such column", "usage.at", "map it")
+    ... except RuntimeError as error:
+    ...     problems_in(str(error))
+    (Problem(problem='no such column', value='usage.at', fix='map it'),)
+    """
     try:
         yield
     except UsageError as error:
