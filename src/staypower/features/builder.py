@@ -230,7 +230,7 @@ def combine_all(combinations: Sequence[Combination], values: NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AlikeCombinations:
-    """Combinations of one kind that do not read each other, so that all are computed at once: for few rows a call costs most."""
+    """Combinations of one kind that do not read each other, computed at once: for few rows a call costs more than its work."""
 
     example: Combination
     lines: NDArray[np.int64]  # shape (3, n): of the results, and of both inputs
