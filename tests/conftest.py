@@ -1,4 +1,4 @@
-"""What every test runs under: no window, no network, few generated examples unless more are asked for."""
+"""What every test runs under: no window, no network, few generated examples unless more are asked for, threads that sleep."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
+# workers of pytest share the cores: threads that wait sleep at once, or trainings side by side take twice as long
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 _SLOW_STARTS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)

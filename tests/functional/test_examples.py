@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 from depth import DEEP
@@ -15,12 +17,26 @@ import staypower
 ORDER = ["open_scorer", "OpenScorer", "train", "list_models", "compare", "promote", "rollback", "verify"]
 NAMES = [*ORDER, *sorted(set(staypower.__all__) - {*ORDER, "__version__"})]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+# examples show how a job is called: a model of few trees shows it, too
+QUICK = """
+features: {windows: [28]}
+horizons: {days: [30]}
+model: {max_trees: 20}
+evaluation: {bootstrap: 20}
+"""
 
 
 @pytest.fixture(scope="module")
 def trained(company, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("examples")
-    shutil.copytree(company.root, folder, dirs_exist_ok=True)
+    """The data and the config of the demo, with a first version that is trained sooner than the demo's own."""
+    folder, before = tmp_path_factory.mktemp("examples"), Path.cwd()
+    shutil.copytree(company.config.parent / "data", folder / "demo" / "data")
+    (folder / "demo" / "staypower.yaml").write_text(company.config.read_text(encoding="utf-8") + QUICK, encoding="utf-8")
+    os.chdir(folder)
+    try:
+        staypower.train("demo/staypower.yaml")
+    finally:
+        os.chdir(before)
     return folder
 
 

@@ -33,7 +33,8 @@ def contest(company, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespac
         "--set",
         f"models_folder={root / 'models'}",
     ]
-    stunted = run("train", *common, "--json", "-q", "--set", "features.families=[profile]")
+    quick = [word for each in ("model.max_trees=20", "horizons.days=[]") for word in ("--set", each)]
+    stunted = run("train", *common, "--json", "-q", "--set", "features.families=[profile]", *quick)
     refused = run("models", "promote", "1", *common)
     forced = run("models", "promote", "1", *common, "--force", "--reason", "a start", "--json")
     grown = run("train", *common, "-q")
@@ -80,6 +81,14 @@ def test_training_says_what_promoting_would_do(contest: SimpleNamespace) -> None
     record = read_versions(contest.root / "models", "demo")["2"]
     assert record.facts["tested_at"] == "2025-01-02 to 2025-03-03"
     assert record.unfit == ""
+
+
+def test_training_again_gives_the_same_bytes(company, contest: SimpleNamespace) -> None:
+    """The second version was trained as the demo was, on the command line."""
+    again, first = read_bundle(contest.root / "models" / "demo" / "2"), company.result.trained.bundle
+    assert again.model_text == first.model_text
+    assert again.calibration == first.calibration
+    assert again.learned == first.learned
 
 
 def test_two_versions_are_compared_on_rows_that_neither_has_seen(contest: SimpleNamespace) -> None:

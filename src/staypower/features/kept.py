@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import MISSING
-from staypower.features.builder import AlikeCombinations, places_of
+from staypower.features.builder import combine_all, places_of
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.parts import SequencePart
@@ -104,8 +104,7 @@ class KeptFeatures:
         self._place, self._names = places_of(catalogue), pd.Index(np.asarray(catalogue.names, dtype=object), dtype=object)
         everything = catalogue.everything
         plain = [definition for definition in everything if isinstance(definition, Feature)]
-        combined = [definition for definition in everything if isinstance(definition, Combination)]
-        self._combined = AlikeCombinations.of(combined, self._place)
+        self._combined = [definition for definition in everything if isinstance(definition, Combination)]
         wanted = pa.array(accounts, pa.string())
         self._streams = []
         for stream in dict.fromkeys(feature.table for feature in plain):
@@ -125,8 +124,7 @@ class KeptFeatures:
                 rows = stream.of_accounts.of(number)
                 for sequence in sequences:
                     SequencePart(_OneAccount(sequence, rows), 0).compute(values[:, at : at + 1])
-        for alike in self._combined:
-            alike.compute(values)
+        combine_all(self._combined, values, self._place)
         index = pd.Index(np.asarray(accounts, dtype=object))
         return pd.DataFrame(values[: len(self._names)].T, columns=self._names, index=index, copy=False)
 
