@@ -144,7 +144,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where to work; by default a temporary folder that is taken away")
     asked = parser.parse_args()
     accounts = 10_000 if asked.quick else asked.accounts
-    folder = asked.folder or Path(tempfile.mkdtemp(prefix="staypower-"))
+    # configs name their data from where they lie themselves
+    folder = (asked.folder or Path(tempfile.mkdtemp(prefix="staypower-"))).resolve()
     try:
         small, large = (folder / name for name in ("small", f"large-{accounts}"))
         if not (folder / "models").exists():

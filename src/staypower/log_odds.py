@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import exp
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["expit"]
 
-# so many values take less time one by one than loading SciPy
+# so many values take less time one by one than loading SciPy, where nobody has loaded it
 _FEW = 20_000
 # below it `exp(-x)` is too large for a double, and the probability is 0
 _LOWEST = -709.782712893384
@@ -25,10 +26,14 @@ def expit(log_odds: ArrayLike) -> NDArray[np.float64]:
     [0.5, 0.0, 1.0]
     """
     values = np.asarray(log_odds, dtype=np.float64)
-    if values.size > _FEW:
+    if values.size > _FEW or "scipy.special" in sys.modules:
         from scipy import special
 
         return np.asarray(special.expit(values), dtype=np.float64)
+    return _one_by_one(values)
+
+
+def _one_by_one(values: NDArray[np.float64]) -> NDArray[np.float64]:
     # both call the exponential of the C library, which NumPy's own may differ from in the last bit
     found = [1.0 / (1.0 + exp(-x)) if not x < _LOWEST else 0.0 for x in values.ravel().tolist()]
     return np.asarray(found, dtype=np.float64).reshape(values.shape)

@@ -19,7 +19,7 @@ from staypower.errors import UsageError
 from staypower.models import bundle as bundle_module
 from staypower.models.bundle import SealedModel, read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.seal import FILES, secondary_files
+from staypower.models.seal import FILES, json_values, secondary_files
 
 TREES, VALUES = secondary_files("kinds")
 ALL = [*FILES, TREES, VALUES]
@@ -303,3 +303,12 @@ def test_a_missing_folder_and_a_file_are_said(tmp_path):
     refused(tmp_path / "file", "no bundle there")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "a file of the bundle is missing")
+
+
+@pytest.mark.parametrize(
+    "number", ["9223372036854775808", "-9223372036854775808", "9" * 27, "9" * 5000, "1e400", "-1e400", "Infinity"]
+)
+def test_a_number_that_no_model_holds_is_refused_wherever_it_stands(number):
+    with pytest.raises(UsageError, match="unreadable file in the bundle"):
+        json_values(f'{{"a": [{{"b": {number}}}]}}'.encode(), "learned.json")
+    assert json_values(b'{"a": [9223372036854775807, -1e300, 0.5]}', "learned.json")["a"] == [2**63 - 1, -1e300, 0.5]

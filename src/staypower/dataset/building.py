@@ -331,11 +331,27 @@ def without_constants(dataset: Dataset) -> Dataset:
     values = dataset.X.to_numpy()[dataset.rows("training", "calibration")]
     if not len(values):
         return dataset
-    filled = np.where(np.isnan(values), np.inf, values)
-    varies = (filled != filled[0]).any(axis=0)
+    varies = varying(values)
     kept = without(dataset.catalogue, [name for name, good in zip(dataset.catalogue.names, varies, strict=True) if not good])
     matrix = replace(dataset.matrix, features=dataset.matrix.features[list(kept.names)], categories=kept.categories)
     return replace(dataset, matrix=matrix, catalogue=kept)
+
+
+def varying(values: NDArray[np.float64], first: int = 1_000) -> NDArray[np.bool_]:
+    """Say which columns are not the same in all rows; most vary within the first already.
+
+    >>> varying(np.array([[1.0, 1.0, np.nan], [1.0, np.nan, np.nan]])).tolist()
+    [False, True, False]
+    """
+    found = _differ(values[:first])
+    found[~found] = _differ(values[:, ~found])
+    return found
+
+
+def _differ(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    # missing is a value as any other
+    filled = np.where(np.isnan(values), np.inf, values)
+    return np.asarray((filled != filled[0]).any(axis=0))
 
 
 def without(catalogue: Catalogue, constant: Sequence[str]) -> Catalogue:

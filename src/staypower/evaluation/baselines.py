@@ -116,7 +116,7 @@ def lightgbm_baseline(
     positions = [list(X_train.columns).index(name) for name in categorical]
     inputs, asked = X_train.to_numpy(dtype=np.float64), X_test.to_numpy(dtype=np.float64)
     threads = threads_for(None, inputs.size)
-    model = LGBMClassifier(n_jobs=threads or -1, deterministic=True, force_col_wise=True, random_state=0, verbosity=-1)
+    model = LGBMClassifier(n_jobs=threads, deterministic=True, force_col_wise=True, random_state=0, verbosity=-1)
     model.fit(inputs, churned, sample_weight=weight, categorical_feature=positions or "auto")
     return np.asarray(model.booster_.predict(asked, num_threads=threads), dtype=np.float64)
 

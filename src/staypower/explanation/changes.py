@@ -171,9 +171,7 @@ class Changes(Result):
         sums, topics = self.sums[rows], self.now.topics
         then, now = self.then.matrix[rows], self.now.matrix[rows]
         definitions = [self.now.definitions[str(name)] for name in self.now.features.columns]
-        members = find_members(
-            *(self.contributions[rows], sums, topics, definitions, now), lambda column, part: then[part, column]
-        )
+        members = find_members(*(self.contributions[rows], sums, topics, definitions, now), lambda part: then[part])
         chosen = choose_topics(np.where(members == NOTHING, 0.0, sums), None, topics, count)
         start, _, _ = rows.indices(len(self))
         return [

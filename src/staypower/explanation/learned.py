@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -248,21 +249,23 @@ class TypicalValues:
         codes = features[self.by].to_numpy(dtype=np.float64)
         return np.where(np.isin(codes, list(self.groups)), codes, _NAN)
 
-    def of_rows(self, name: str, codes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what is typical for each row, given what `codes` returned for it."""
-        found = np.full(len(codes), self[name])
-        for code in self.groups if name != self.by else ():
-            found[codes == code] = self.of(name, code)
-        return found
-
     def of_columns(self, names: Sequence[str], codes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what is typical for each row in each of some columns, given what `codes` returned for the rows."""
-        found = np.tile(np.array([self[name] for name in names]), (len(codes), 1))
-        for code in self.groups:
-            rows = codes == code
-            if rows.any():
-                found[rows] = [self.of(name, code) for name in names]
+        wanted = tuple(names)
+        found = np.tile(self._row(wanted, None), (len(codes), 1))
+        for code in set(codes.tolist()) & set(self.groups):
+            found[codes == code] = self._row(wanted, code)
         return found
+
+    def _row(self, names: tuple[str, ...], code: float | None) -> NDArray[np.float64]:
+        """Return what is typical in the group of a code, kept: every score of a model asks for the same."""
+        if (names, code) not in self._rows:
+            self._rows[names, code] = np.array([self.of(name, code) for name in names], dtype=np.float64)
+        return self._rows[names, code]
+
+    @cached_property
+    def _rows(self) -> dict[tuple[tuple[str, ...], float | None], NDArray[np.float64]]:
+        return {}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; NaN becomes None."""

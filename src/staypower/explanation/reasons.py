@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ _KEPT = 20_000  # sentences of one feature and group
 
 NO_LEVER = "none"  # the column of contributions that have no lever
 _SHOWN = 20
+_OF_THE_MODEL = ("names", "topics", "definitions", "_topics_of_levers", "_levers")
 
 
 def lever_words(lever: str) -> str:
@@ -129,14 +129,14 @@ class Explanation(Result):
     @cached_property
     def members(self) -> NDArray[np.int32]:
         """The feature that each topic is said with, shape (n, n_topics): a position, -1 where there is nothing to say."""
-        names, known = self.names, self.definitions
+        names, known, typical = self.names, self.definitions, self.typical
         return find_members(
             self.contributions,
             self.sums,
             self.topics,
             [known[name] for name in names],
             self.matrix,
-            lambda column, rows: self.typical.of_rows(names[column], self.codes[rows]),
+            lambda rows: typical.of_columns(names, self.codes[rows]),
         )
 
     @cached_property
@@ -162,7 +162,18 @@ class Explanation(Result):
     @cached_property
     def lever_totals(self) -> NDArray[np.float64]:
         """The same by lever, shape (n, 8), in the order of `LEVERS`."""
-        return _sums_by_lever(self.excess, self.topics, LEVERS)
+        return sum_topics(self.excess, self._topics_of_levers)
+
+    @cached_property
+    def _topics_of_levers(self) -> list[Topic]:
+        """The topics of each lever, as sums are made of them."""
+        known = {lever: tuple(number for number, topic in enumerate(self.topics) if topic.lever == lever) for lever in LEVERS}
+        return [Topic(lever, lever, lever, columns) for lever, columns in known.items()]
+
+    @cached_property
+    def _levers(self) -> NDArray[np.object_]:
+        """The lever of each topic, and after them that of no topic."""
+        return np.array([*(topic.lever for topic in self.topics), None], dtype=object)
 
     @cached_property
     def lever_order(self) -> NDArray[np.float64]:
@@ -184,15 +195,21 @@ class Explanation(Result):
 
     def take(self, rows: NDArray[np.int64] | slice) -> Explanation:
         """Return the explanation of some rows."""
-        features = self.features.iloc[rows].reset_index(drop=True)
         base = self.base if isinstance(self.base, float) else self.base[rows]
-        taken = Explanation(
-            *(self.accounts[rows], features, self.contributions[rows], base, self.catalogue, self.typical, self.leavers),
-            written=self.written,
-        )
-        # the same features: finding their topics once is enough
-        vars(taken).update(topics=self.topics, definitions=self.definitions)
-        return taken
+        return self.of(self.accounts[rows], self.features.iloc[rows].reset_index(drop=True), self.contributions[rows], base)
+
+    def of(
+        self,
+        accounts: NDArray[np.object_],
+        features: pd.DataFrame,
+        contributions: NDArray[np.float64],
+        base: float | NDArray[np.float64],
+    ) -> Explanation:
+        """Return the explanation of other accounts by the same model, with what depends on the model alone found once."""
+        model = self.catalogue, self.typical, self.leavers
+        other = Explanation(accounts, features, contributions, base, *model, written=self.written)
+        vars(other).update({name: getattr(self, name) for name in _OF_THE_MODEL})
+        return other
 
     def chosen(self, count: int) -> NDArray[np.int64]:
         """Return the topics of each account's reasons, shape (n, count): positions in `topics`, -1 after the last."""
@@ -247,9 +264,8 @@ class Explanation(Result):
 
     def first_levers(self, count: int = 3) -> NDArray[np.object_]:
         """Return the levers of the reasons that come first, None after the last."""
-        names = np.array([*(topic.lever for topic in self.topics), None], dtype=object)
         found = np.full((len(self), count), None, dtype=object)
-        led = names[self.leading[:, :count]]
+        led = self._levers[self.leading[:, :count]]
         found[:, : led.shape[1]] = led
         return found
 
@@ -281,12 +297,13 @@ class Explanation(Result):
         row = np.arange(len(chosen))[:, None]
         members = np.where(there, self.members[row, chosen], NOTHING)
         sums = np.where(there, self.sums[row, np.where(there, chosen, 0)], np.nan)
-        levers = np.array([*(topic.lever for topic in self.topics), None], dtype=object)
-        words = self._sentences(members, sums)
+        # one conversion for all columns of texts: for one account it costs as much as each of them would
+        told = np.hstack([self._sentences(members, sums), self._levers[chosen]])
+        texts, n = pd.array(told.ravel(order="F"), dtype="str"), len(told)
         columns: dict[str, Any] = {}
         for place in range(count):
-            columns[f"reason_{place + 1}"] = pd.array(words[:, place], dtype="str")
-            columns[f"lever_{place + 1}"] = pd.array(levers[chosen[:, place]], dtype="str")
+            columns[f"reason_{place + 1}"] = texts[place * n : (place + 1) * n]
+            columns[f"lever_{place + 1}"] = texts[(count + place) * n : (count + place + 1) * n]
             columns[f"contribution_{place + 1}"] = sums[:, place]
         return columns | dict(zip(TOTALS, self._totals.T, strict=True))
 
@@ -340,11 +357,6 @@ def sum_levers(sums: NDArray[np.float64], topics: tuple[Topic, ...], accounts: N
     """Add up contributions of topics by lever, one row per account."""
     names = [topic.lever or NO_LEVER for topic in topics]
     return _grouped(sums, names, sorted(set(names)), accounts)
-
-
-def _sums_by_lever(sums: NDArray[np.float64], topics: tuple[Topic, ...], levers: Sequence[str]) -> NDArray[np.float64]:
-    named = {lever: tuple(number for number, topic in enumerate(topics) if topic.lever == lever) for lever in levers}
-    return sum_topics(sums, [Topic(lever, lever, lever, columns) for lever, columns in named.items()])
 
 
 def _grouped(sums: NDArray[np.float64], names: list[str], kinds: list[str], accounts: NDArray[np.object_]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ what else somebody can change, then what nobody can.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ _FEW = 16  # so many rows are looked at one by one: what a column costs is more 
 _LEADS, _FIRST, _LEFT, _SILENT = range(4)
 _NEAR = 0.1  # values that are written the same differ by less than 1, or by less than this share
 
-Compared = Callable[[int, slice], "NDArray[np.float64]"]
+Compared = Callable[[slice], "NDArray[np.float64]"]
 
 
 def tells(
@@ -67,18 +68,17 @@ def find_members(
 ) -> NDArray[np.int32]:
     """Find the feature that each topic is said with, -1 where there is nothing to say.
 
-    `definitions` and the columns of `values` are those of the contributions; `compared` returns what some rows of a column are
+    `definitions` and the columns of `values` are those of the contributions; `compared` returns what some rows of them are
     compared with.
     """
     found = np.full(sums.shape, NOTHING, dtype=np.int32)
     if len(sums) <= _FEW:
-        for row in range(len(sums)):
-            of_row = slice(row, row + 1)
-            found[row] = _members_of(contributions[row], sums[row], topics, definitions, values[row], compared, of_row)
+        for row, typical in enumerate(compared(slice(0, len(sums)))):
+            found[row] = _members_of(contributions[row], sums[row], topics, definitions, values[row], typical)
         return found
     for start in range(0, len(sums), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        way = np.sign(sums[rows])
+        way, typical = np.sign(sums[rows]), compared(rows)
         for number, topic in enumerate(topics):
             best = np.zeros(len(way))
             for column in topic.columns:
@@ -88,7 +88,7 @@ def find_members(
                     told = tells(
                         definitions[column],
                         values[rows, column][better],
-                        compared(column, rows)[better],
+                        typical[better, column],
                         way[better, number],
                     )
                     better = better[told]
@@ -103,18 +103,17 @@ def _members_of(
     topics: Sequence[Topic],
     definitions: Sequence[Definition],
     values: NDArray[np.float64],
-    compared: Compared,
-    row: slice,
+    compared: NDArray[np.float64],
 ) -> list[int]:
     """Find the features of one row: those that contribute most are asked first, so that few are asked."""
-    along, value, found = contributions.tolist(), values.tolist(), []
+    along, value, typical, found = contributions.tolist(), values.tolist(), compared.tolist(), []
     for topic, total in zip(topics, sums.tolist(), strict=True):
         way = 1.0 if total > 0.0 else -1.0 if total < 0.0 else 0.0
         able = [column for column in topic.columns if along[column] * way > 0.0]
         if len(able) > 1:
             # of equal ones the first
             able.sort(key=lambda column: -along[column] * way)
-        told = (column for column in able if _tells(definitions[column], value[column], float(compared(column, row)[0]), way))
+        told = (column for column in able if _tells(definitions[column], value[column], typical[column], way))
         found.append(next(told, NOTHING))
     return found
 
@@ -153,13 +152,18 @@ def leading_topics(
     """
     matters = (said > 0.0) & which_matter(said, topics)
     best = np.full(order.shape, NOTHING, dtype=np.int64)
-    for place, lever in enumerate(levers):
-        columns = np.array([number for number, topic in enumerate(topics) if topic.lever == lever], dtype=np.int64)
+    for place, columns in enumerate(_topics_of_levers(tuple(topic.lever for topic in topics), tuple(levers))):
         if len(columns):
             strongest = columns[said[:, columns].argmax(axis=1)]
             best[:, place] = np.where(matters[:, columns].any(axis=1), strongest, NOTHING)
     first = np.argsort(-np.where(best == NOTHING, -np.inf, order), axis=1, kind="stable")[:, :LEADING]
     return np.take_along_axis(best, first, axis=1)
+
+
+@lru_cache(maxsize=8)
+def _topics_of_levers(named: tuple[str | None, ...], levers: tuple[str, ...]) -> tuple[NDArray[np.int64], ...]:
+    """Return the topics of each lever; kept, since every score of a model asks for the same."""
+    return tuple(np.array([number for number, one in enumerate(named) if one == lever], dtype=np.int64) for lever in levers)
 
 
 def choose_topics(

@@ -27,6 +27,7 @@ TOTALS = tuple(f"total_{lever}" for lever in LEVERS)  # columns of scores that h
 NOTHING = -1  # an account has no further reason
 _WINDOW = re.compile(r"_\d+d\Z")
 _CHUNK = 4096
+_FEW = 16  # so many rows are added up one by one: what a column costs is more than what a row does
 
 
 @dataclass(frozen=True)
@@ -259,8 +260,14 @@ def _topic_of(stem: str, description: str) -> tuple[str, str]:
 
 
 def sum_topics(contributions: NDArray[np.float64], topics: Sequence[Topic]) -> NDArray[np.float64]:
-    """Add up the contributions of each topic's features."""
+    """Add up the contributions of each topic's features, in their order."""
     sums = np.zeros((len(contributions), len(topics)))
+    if len(contributions) <= _FEW:
+        columns = [column for topic in topics for column in topic.columns]
+        place = np.array([number for number, topic in enumerate(topics) for _ in topic.columns], dtype=np.int64)
+        for row, found in zip(contributions, sums, strict=True):
+            found[:] = np.bincount(place, row[columns], len(topics))
+        return sums
     for start in range(0, len(contributions), _CHUNK):
         # a chunk stays in the processor's cache while its columns are added one after the other
         chunk = np.asfortranarray(contributions[start : start + _CHUNK])

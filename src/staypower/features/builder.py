@@ -26,7 +26,7 @@ from staypower.tables import BucketedTables, Table, Tables
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FeatureMatrix", "build_matrix", "combine", "combine_all", "places_of"]
+__all__ = ["AlikeCombinations", "FeatureMatrix", "build_matrix", "combine", "combine_all", "places_of"]
 
 _WANTED = "(wanted)"
 # a few columns of so many rows fit in the processor's cache
@@ -228,6 +228,32 @@ def combine_all(combinations: Sequence[Combination], values: NDArray[np.float64]
         values[place[definition.name]] = combine(definition, first, second)
 
 
+@dataclass(frozen=True)
+class AlikeCombinations:
+    """Combinations of one kind that do not read each other, computed at once: for few rows a call costs more than its work."""
+
+    example: Combination
+    lines: NDArray[np.int64]  # shape (3, n): of the results, and of both inputs
+
+    @classmethod
+    def of(cls, combinations: Sequence[Combination], place: Mapping[str, int]) -> list[AlikeCombinations]:
+        """Sort combinations into groups; inputs come before what is made of them."""
+        level: dict[str, int] = {}
+        groups: dict[tuple[int, str], list[Combination]] = {}
+        for one in combinations:
+            level[one.name] = 1 + max(level.get(name, 0) for name in one.inputs)
+            groups.setdefault((level[one.name], one.how), []).append(one)
+        return [
+            cls(alike[0], np.array([[place[name] for name in (one.name, *one.inputs)] for one in alike]).T)
+            for _, alike in sorted(groups.items(), key=lambda group: group[0])
+        ]
+
+    def compute(self, values: NDArray[np.float64]) -> None:
+        """Fill in the results."""
+        result, first, second = self.lines
+        values[result] = combine(self.example, values[first], values[second])
+
+
 def combine(definition: Combination, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Combine two columns; if either is missing, so is the result.
 
@@ -236,11 +262,11 @@ def combine(definition: Combination, first: NDArray[np.float64], second: NDArray
     [0.25, nan]
     """
     if definition.how == "ratio":
-        share: NDArray[np.float64] = np.divide(first, second, out=np.full(len(first), np.nan), where=second != 0)
+        share: NDArray[np.float64] = np.divide(first, second, out=np.full_like(first, np.nan), where=second != 0)
         return share
     if definition.how == "change":
         total = np.abs(first) + np.abs(second)
-        made: NDArray[np.float64] = np.divide(first - second, total, out=np.zeros(len(first)), where=total != 0)
+        made: NDArray[np.float64] = np.divide(first - second, total, out=np.zeros_like(total), where=total != 0)
     elif definition.how == "difference":
         return first - second
     elif definition.how == "both_fall":

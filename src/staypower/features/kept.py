@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from staypower.cutoffs import MISSING
-from staypower.features.builder import combine_all, places_of
+from staypower.features.builder import AlikeCombinations, places_of
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
 from staypower.features.parts import SequencePart
@@ -104,7 +104,8 @@ class KeptFeatures:
         self._place, self._names = places_of(catalogue), pd.Index(np.asarray(catalogue.names, dtype=object), dtype=object)
         everything = catalogue.everything
         plain = [definition for definition in everything if isinstance(definition, Feature)]
-        self._combined = [definition for definition in everything if isinstance(definition, Combination)]
+        combined = [definition for definition in everything if isinstance(definition, Combination)]
+        self._combined = AlikeCombinations.of(combined, self._place)
         wanted = pa.array(accounts, pa.string())
         self._streams = []
         for stream in dict.fromkeys(feature.table for feature in plain):
@@ -124,7 +125,8 @@ class KeptFeatures:
                 rows = stream.of_accounts.of(number)
                 for sequence in sequences:
                     SequencePart(_OneAccount(sequence, rows), 0).compute(values[:, at : at + 1])
-        combine_all(self._combined, values, self._place)
+        for alike in self._combined:
+            alike.compute(values)
         index = pd.Index(np.asarray(accounts, dtype=object))
         return pd.DataFrame(values[: len(self._names)].T, columns=self._names, index=index, copy=False)
 

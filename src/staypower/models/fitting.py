@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
-from typing import TYPE_CHECKING
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +20,9 @@ from staypower.labels.tier_signs import has_answers
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
 from staypower.models.refitting import Refitted, grow_on_all, refit, refit_tier
-from staypower.models.secondary import KINDS, fit_horizons, fit_kinds
+from staypower.models.secondary import KINDS, fit_kinds, horizons_to_fit
 from staypower.models.settings import HorizonSettings, ModelSettings
+from staypower.models.side_by_side import begun
 from staypower.models.silence import Silence, find_silence
 from staypower.models.tier import LoyaltyTierClassifier
 from staypower.models.tier_prediction import predict_tiers
@@ -36,9 +38,9 @@ __all__ = [
     "TierTest",
     "calibrated_base_rate",
     "fit_classifier",
-    "fit_secondary_models",
     "fit_to_score",
     "rows_to_score",
+    "secondary_models_begun",
 ]
 
 # with fewer accounts of a tier, no tier is predicted
@@ -130,7 +132,8 @@ class SecondaryModels:
     tier_test: TierTest | None
 
 
-def fit_secondary_models(
+@contextmanager
+def secondary_models_begun(
     dataset: Dataset,
     tables: BucketedTables,
     *,
@@ -138,29 +141,57 @@ def fit_secondary_models(
     horizons: HorizonSettings,
     tier: TierSettings,
     settings: ModelSettings,
-) -> SecondaryModels:
-    """Fit kinds of churn, other horizons and tier on the rows of the model that scores; the tier's test is of its twin."""
+    alone: bool = False,
+) -> Iterator[Callable[[], SecondaryModels]]:
+    """Begin to fit kinds of churn, other horizons and tier beside what the block does; it is given what finishes them.
+
+    They are fitted on the rows of the model that scores; the tier's test is of its twin. Tables are read before that. Where
+    the block is to be `alone`, they are fitted when they are to be finished.
+    """
     scoring = rows_to_score(dataset, settings)
     if settings.learning_rate is None:
         settings = settings.model_copy(update={"learning_rate": _STEPS_OF_SECONDARY})
-    kind, kind_notes = fit_kinds(scoring, label, settings)
-    steps, step_notes = fit_horizons(scoring, tables, label, horizons, settings)
+    steps, step_notes = horizons_to_fit(scoring, tables, label, horizons, settings)
     # what a tier is read from is little beside the matrix; nothing is read where a snapshot has no tier
     shown = tables.empty if dataset.plan.split == "snapshot" else tables.together(tier.tables_read)
-    tiers, tier_notes, tier_test = _fit_tier(dataset, shown, tier, settings)
-    models = {**steps, **({} if kind is None else {KINDS: kind}), **tiers}
-    notes = (*kind_notes, *step_notes, *(f"loyalty tier: {note}" for note in tier_notes))
-    return SecondaryModels(models, notes, tier_test)
+    # those that take longest come first: the later steps have all rows, kinds only churned ones
+    jobs: list[Callable[[], Any]] = [_tier_to_fit(dataset, shown, tier, settings), *reversed(steps)]
+    jobs.append(partial(fit_kinds, scoring, label, settings))
+    with begun(jobs, alone=alone) as results:
+
+        def finish() -> SecondaryModels:
+            (tiers, tier_notes, tier_test), *fitted, (kind, kind_notes) = results()
+            models = {name: sealed for name, sealed, _ in reversed(fitted)}
+            models |= {**({} if kind is None else {KINDS: kind}), **tiers}
+            more = [note for *_, notes in reversed(fitted) for note in notes]
+            told = [f"loyalty tier: {note}" for note in tier_notes]
+            return SecondaryModels(models, (*kind_notes, *step_notes, *more, *told), tier_test)
+
+        yield finish
+
+
+FittedTier = tuple[Mapping[str, SealedModel], list[str], TierTest | None]
+
+
+def _tier_to_fit(dataset: Dataset, tables: Tables, tier: TierSettings, settings: ModelSettings) -> Callable[[], FittedTier]:
+    """Read what a tier is from tables, and return what fits it."""
+    if dataset.plan.split == "snapshot":
+        return lambda: ({}, ["not predicted, a snapshot has no later answers"], None)
+    if tier.kind == "survey" and not has_answers(tables, tier.instrument):
+        return lambda: ({}, [f"not predicted, there are no answers to {tier.instrument} surveys"], None)
+    found = _tiers_of(dataset, tables, tier)
+    invited = _invited(dataset, tables, tier) if tier.kind == "survey" else None
+    return partial(_fit_tier, dataset, *found, invited, tier, settings)
 
 
 def _fit_tier(
-    dataset: Dataset, tables: Tables, tier: TierSettings, settings: ModelSettings
-) -> tuple[Mapping[str, SealedModel], list[str], TierTest | None]:
-    if dataset.plan.split == "snapshot":
-        return {}, ["not predicted, a snapshot has no later answers"], None
-    if tier.kind == "survey" and not has_answers(tables, tier.instrument):
-        return {}, [f"not predicted, there are no answers to {tier.instrument} surveys"], None
-    tiers, last_tiers = _tiers_of(dataset, tables, tier)
+    dataset: Dataset,
+    tiers: NDArray[np.int64],
+    last_tiers: NDArray[np.int64],
+    invited: NDArray[np.bool_] | None,
+    tier: TierSettings,
+    settings: ModelSettings,
+) -> FittedTier:
     known = tiers >= 0
     # an answer that came after the first test cutoff was not known when the test began
     early = Outcome(horizon=tier.horizon).mature(dataset.matrix.cutoffs, int(dataset.plan.test[0]))
@@ -182,8 +213,8 @@ def _fit_tier(
         kept = whole.where(whole.rows("training", "calibration") & known)
         scoring = refit_tier(model, kept, tiers[kept.index], rows_per_account=len(trained) / trained.distinct_accounts)
     silence = Silence.none()
-    if tier.kind == "survey":
-        asked = dataset.where(dataset.rows("training", "calibration") & early & _invited(dataset, tables, tier))
+    if invited is not None:
+        asked = dataset.where(dataset.rows("training", "calibration") & early & invited)
         columns = [dataset.catalogue.names.index(name) for name in tells_answers(dataset.catalogue)]
         silence = find_silence(
             *(model._features(asked.X), tiers[asked.index], asked.accounts),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
@@ -16,7 +17,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from staypower.errors import Problem, UsageError
 
@@ -58,6 +59,7 @@ _SECONDARY_LIMITS = {"txt": 1 << 30, "json": 1 << 26}
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 16
 _FORMAT = "staypower bundle 1"
+_MOST = 1 << 63  # a larger whole number fits in no column
 RESTORE = "copy the bundle again or train the model again"
 
 
@@ -93,18 +95,28 @@ def json_bytes(values: Any, name: str) -> bytes:
 
 
 def json_values(content: bytes, name: str) -> dict[str, Any]:
-    """Read a JSON object strictly: UTF-8, no name twice, finite numbers."""
+    """Read a JSON object strictly: UTF-8, no name twice, finite numbers, whole ones of at most 63 bits."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) != len(pairs):
             raise ValueError("a name is there twice")
         return dict(pairs)
 
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no number")
+    def refuse(number: str) -> NoReturn:
+        raise ValueError(f"{number:.20} is no number that a model holds")
+
+    def whole(digits: str) -> int:
+        number = int(digits)
+        return number if abs(number) < _MOST else refuse(digits)
+
+    def fraction(digits: str) -> float:
+        number = float(digits)
+        return number if math.isfinite(number) else refuse(digits)
 
     try:
-        found = json.loads(content.decode(), object_pairs_hook=once, parse_constant=refuse)
+        found = json.loads(
+            content.decode(), object_pairs_hook=once, parse_constant=refuse, parse_int=whole, parse_float=fraction
+        )
     except (ValueError, RecursionError) as error:
         raise UsageError.of("unreadable file in the bundle", f"{name} ({error})", RESTORE) from None
     if not isinstance(found, dict):

@@ -8,8 +8,9 @@ probability is the account's own choice, and how much a payment that fails.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,6 @@ from staypower.models.calibration import SigmoidMap
 from staypower.models.settings import HorizonSettings, ModelSettings, TreeShape
 from staypower.models.training_rows import TrainingRows
 from staypower.models.trees import Grower, portable_text
-from staypower.progress import counted
 from staypower.results.numbers import percent
 from staypower.tables import BucketedTables
 
@@ -45,6 +45,7 @@ __all__ = [
     "fit_kinds",
     "fit_secondary",
     "horizons_of",
+    "horizons_to_fit",
     "kinds_of",
     "split_by_kind",
 ]
@@ -185,21 +186,28 @@ def fit_horizons(
     dataset: Dataset, tables: BucketedTables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
 ) -> tuple[dict[str, SealedModel], tuple[str, ...]]:
     """Fit the steps between the label's own horizon and the others."""
+    fits, notes = horizons_to_fit(dataset, tables, label, settings, model)
+    found = [fit() for fit in fits]
+    return {name: sealed for name, sealed, _ in found}, (*notes, *(note for *_, more in found for note in more))
+
+
+FittedStep = tuple[str, SealedModel, tuple[str, ...]]  # its name in the bundle, the model, and notes
+
+
+def horizons_to_fit(
+    dataset: Dataset, tables: BucketedTables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
+) -> tuple[list[Callable[[], FittedStep]], tuple[str, ...]]:
+    """Return what fits each step, and notes on what is not fitted; the fits read no tables."""
     asked = [days for days in settings.days if days != label.horizon]
     if not asked:
-        return {}, ()
+        return [], ()
     reason = label.no_other_horizons
     if reason is not None:
-        return {}, (f"other horizons: none, {reason}",)
+        return [], (f"other horizons: none, {reason}",)
     steps, notes = _steps(dataset, tables, label, asked)
     made = sorted([step.days for step in steps] + [label.horizon])
     shared: dict[str, Any] = {"own": label.horizon, "gap": label.gap, "days": [days for days in settings.days if days in made]}
-    secondary = {}
-    for step in counted(steps, len(steps)):
-        sealed, more = _fit_step(dataset, step, shared, model)
-        secondary[f"{_PREFIX}{step.days}"] = sealed
-        notes += more
-    return secondary, tuple(notes)
+    return [partial(_fit_step, dataset, step, shared, model) for step in steps], tuple(notes)
 
 
 def _steps(
@@ -227,9 +235,7 @@ def _steps(
     return steps, notes
 
 
-def _fit_step(
-    dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings
-) -> tuple[SealedModel, tuple[str, ...]]:
+def _fit_step(dataset: Dataset, step: _Step, shared: Mapping[str, Any], model: ModelSettings) -> FittedStep:
     cutoffs = [text_of(int(cutoff)) for cutoff in np.unique(dataset.where(step.rows).cutoffs)]
     sealed = fit_secondary(
         *(dataset, step.rows, step.churned == 1),
@@ -239,11 +245,11 @@ def _fit_step(
         metadata={**shared, "step": step.days, "cutoffs": cutoffs},
     )
     if sealed.metadata["method"] == "trees":
-        return sealed, ()
+        return f"{_PREFIX}{step.days}", sealed, ()
     of = "of those who churn" if step.among_churners else "of those who stayed until then"
     rarer, share = sealed.metadata["rarer_accounts"], percent(sealed.metadata["share"], 0)
     needed = f"only {rarer} accounts on the rarer side ({LEAST_OF_A_SIDE} are needed)"
-    return sealed, (f"{step.days} days: {needed}: {share} {of} is taken for every account",)
+    return f"{_PREFIX}{step.days}", sealed, (f"{step.days} days: {needed}: {share} {of} is taken for every account",)
 
 
 def split_by_kind(

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
-__all__ = ["cores", "one_blas_thread", "side_by_side"]
+__all__ = ["begun", "cores", "one_blas_thread", "share", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -30,42 +31,97 @@ def cores() -> int:
 _free = threading.Semaphore(max(0, cores() - 1))
 
 
+def share() -> int:
+    """Return how many threads each of the jobs that run may take.
+
+    >>> share() == cores()  # nothing else runs
+    True
+    """
+    return max(1, cores() // max(1, cores() - _free._value))
+
+
+class _Jobs(Generic[T]):
+    """Jobs that wait, and the threads that work on them."""
+
+    def __init__(self, jobs: Sequence[Callable[[], T]], most: int) -> None:
+        self.count, self.most = len(jobs), most
+        self.waiting, self.found, self.failed = deque(enumerate(jobs)), dict[int, T](), dict[int, BaseException]()
+        self.helpers: list[threading.Thread] = []
+
+    def call_help(self) -> None:
+        """Let another thread work on them, where a core is free."""
+        if len(self.helpers) + 1 < self.most and _free.acquire(blocking=False):
+            self.helpers.append(threading.Thread(target=self._help_out, daemon=True))
+            self.helpers[-1].start()
+
+    def _help_out(self) -> None:
+        try:
+            self._work()
+        finally:
+            _free.release()
+
+    def _work(self) -> None:
+        while self.waiting:
+            if len(self.waiting) > 1:
+                self.call_help()
+            try:
+                number, job = self.waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self.found[number] = job()
+            except BaseException as error:
+                self.failed[number] = error
+                self.waiting.clear()
+
+    def wait(self) -> None:
+        """Wait for the helpers; whoever waits lends its core to what they begin."""
+        if any(helper.is_alive() for helper in self.helpers):
+            _free.release()
+            try:
+                for helper in self.helpers:
+                    helper.join()
+            finally:
+                _free.acquire()
+
+    def results(self) -> list[T]:
+        """Work on what is left, and return the results in order."""
+        self._work()
+        self.wait()
+        if self.failed:
+            raise self.failed[min(self.failed)]
+        return [self.found[number] for number in range(self.count)]
+
+
 def side_by_side(jobs: Sequence[Callable[[], T]], *, threads: int = 0) -> list[T]:
     """Run jobs and return their results in order; with at most so many threads; 0: one for each core.
 
     >>> side_by_side([lambda: 1, lambda: 2])
     [1, 2]
     """
-    waiting, found, failed = deque(enumerate(jobs)), dict[int, T](), dict[int, BaseException]()
-    helpers: list[threading.Thread] = []
+    return _Jobs(jobs, min(threads or cores(), len(jobs))).results()
 
-    def work() -> None:
-        while waiting:
-            if len(helpers) + 1 < min(threads or cores(), len(jobs)) and len(waiting) > 1 and _free.acquire(blocking=False):
-                helpers.append(threading.Thread(target=help_out))
-                helpers[-1].start()
-            try:
-                number, job = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                found[number] = job()
-            except BaseException as error:
-                failed[number] = error
-                waiting.clear()
 
-    def help_out() -> None:
+@contextmanager
+def begun(jobs: Sequence[Callable[[], T]], *, alone: bool = False) -> Iterator[Callable[[], list[T]]]:
+    """Begin jobs beside what the block does; it is given what finishes them and returns their results in order.
+
+    One thread takes them in turn, where a core is free, so that one more job holds memory; none where the block is to be
+    `alone`, and all of them run when they are to be finished. Checks
+    of scikit-learn change warning filters of the process, which threads share: they are put back when the block ends.
+
+    >>> with begun([lambda: 1, lambda: 2]) as results:
+    ...     results()
+    [1, 2]
+    """
+    waiting = _Jobs(jobs, 1 if alone else 2)
+    with one_blas_thread(), warnings.catch_warnings():
+        waiting.call_help()
         try:
-            work()
+            yield waiting.results
         finally:
-            _free.release()
-
-    work()
-    for helper in helpers:
-        helper.join()
-    if failed:
-        raise failed[min(failed)]
-    return [found[number] for number in range(len(jobs))]
+            waiting.waiting.clear()
+            waiting.wait()
 
 
 @dataclass

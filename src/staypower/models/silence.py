@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from staypower.errors import UsageError
 from staypower.hashing import folds_of
 from staypower.log_odds import expit
+from staypower.models.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,12 +114,18 @@ def find_silence(
     halves = folds_of([str(account) for account in accounts], _HALVES)
     others = np.setdiff1d(np.arange(features.shape[1]), np.asarray(answers, dtype=np.int64))
     chance, expected = np.empty(len(tier)), np.empty(len(tier))
-    for half in range(_HALVES):
+
+    def find_chance(half: int) -> None:
         here, there = halves == half, halves != half
-        grow = _Grower(seed, threads)
-        chance[here] = grow("binary", features[there][:, others], answered[there], features[here][:, others])
-        known = there & answered
-        expected[here] = grow("regression", features[known], tier[known], features[here])
+        chance[here] = _grow("binary", features[there][:, others], answered[there], features[here][:, others], seed)
+
+    def find_expected(half: int) -> None:
+        here, known = halves == half, (halves != half) & answered
+        expected[here] = _grow("regression", features[known], tier[known], features[here], seed)
+
+    side_by_side(
+        [partial(find, half) for half in range(_HALVES) for find in (find_chance, find_expected)], threads=threads or 0
+    )
     from scipy.special import logit  # takes long to load, and scoring does without it
 
     slope, variance = _slope(logit(np.clip(chance, 1e-6, 1 - 1e-6)), expected, answered, accounts)
@@ -129,25 +137,14 @@ def find_silence(
     return Silence(kept, round(float(answered.mean()), _DIGITS), round(tilt, _DIGITS))
 
 
-@dataclass(frozen=True)
-class _Grower:
-    seed: int
-    threads: int | None
+def _grow(objective: str, rows: Floats, labels: NDArray[Any], asked: Floats, seed: int) -> Floats:
+    """Grow a few small trees on some rows and predict others, with one thread."""
+    import lightgbm
 
-    def __call__(self, objective: str, rows: Floats, labels: NDArray[Any], asked: Floats) -> Floats:
-        """Grow a few small trees on some rows and predict others."""
-        import lightgbm
-
-        fixed = {
-            "objective": objective,
-            "seed": self.seed,
-            "num_threads": self.threads or 0,
-            "deterministic": True,
-            "verbosity": -1,
-        }
-        data = lightgbm.Dataset(rows, labels.astype(np.float64), params={"max_bin": _SHAPE["max_bin"], "verbosity": -1})
-        booster = lightgbm.train({**_SHAPE, **fixed, "force_col_wise": True}, data, num_boost_round=_TREES)
-        return np.asarray(booster.predict(asked, num_threads=self.threads or 0), dtype=np.float64)
+    fixed = {"objective": objective, "seed": seed, "num_threads": 1, "deterministic": True, "verbosity": -1}
+    data = lightgbm.Dataset(rows, labels.astype(np.float64), params={"max_bin": _SHAPE["max_bin"], "verbosity": -1})
+    booster = lightgbm.train({**_SHAPE, **fixed, "force_col_wise": True}, data, num_boost_round=_TREES)
+    return np.asarray(booster.predict(asked, num_threads=1), dtype=np.float64)
 
 
 def _slope(base: Floats, expected: Floats, answered: NDArray[np.bool_], accounts: NDArray[np.object_]) -> tuple[float, float]:

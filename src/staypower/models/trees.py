@@ -13,7 +13,7 @@ from staypower.errors import UsageError
 from staypower.models.margin import LinearMargin, fit_margin
 from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
-from staypower.models.side_by_side import cores
+from staypower.models.side_by_side import cores, share
 
 if TYPE_CHECKING:
     import lightgbm
@@ -67,7 +67,7 @@ class Grower:
 
     def shared(self, jobs: int) -> Grower:
         """Return what each of some jobs side by side grows with: its share of the threads."""
-        return replace(self, threads=max(1, (self.threads or cores()) // jobs))
+        return replace(self, threads=max(1, min(self.threads or cores(), share()) // jobs))
 
     def hastened(self) -> Grower:
         """Return what grows fewer trees in larger steps: they count, compare and calibrate as well as small steps."""
@@ -173,12 +173,12 @@ def booster_of(text: str) -> lightgbm.Booster:
 def threads_for(asked: int | None, work: int) -> int:
     """Say how many threads to use; no number depends on it.
 
-    >>> threads_for(None, 1000), threads_for(None, 10**8), threads_for(3, 1000)
-    (1, 0, 3)
+    >>> threads_for(None, 1000), threads_for(None, 10**8) == cores(), threads_for(3, 1000)
+    (1, True, 3)
     """
     if asked is not None:
         return asked
-    return 1 if work < _WORTH_SHARING else 0
+    return 1 if work < _WORTH_SHARING else share()
 
 
 def raw_scores_of(booster: lightgbm.Booster, features: Floats, *, threads: int | None) -> Floats:

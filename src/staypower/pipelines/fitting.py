@@ -23,7 +23,7 @@ from staypower.models.age import ModelAge
 from staypower.models.agreement import GROWN_ON
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.fitting import fit_classifier, fit_secondary_models, fit_to_score, rows_to_score
+from staypower.models.fitting import fit_classifier, fit_to_score, rows_to_score, secondary_models_begun
 from staypower.pipelines.preparing import facts_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
@@ -34,6 +34,7 @@ from staypower.tables import fingerprint
 
 if TYPE_CHECKING:
     from staypower.config.settings import Settings
+    from staypower.models.settings import ModelSettings
 
 __all__ = ["Fitted", "fit_model"]
 
@@ -75,33 +76,35 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
             between=settings.model.refit == "all",
         )
     every = None if drawn.whole is None else _all_rows(drawn.whole, dataset, settings, progress)
-    with progress.step("fitting"):
-        twin = fit_classifier(dataset, settings.model, every=every)
-    with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
-        evaluation = evaluate_model(
-            dataset,
-            twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
-            facts_of(dataset.part("test"), tables, settings),
-            costs=settings.costs,
-            capacity=settings.capacity,
-            bootstrap=settings.evaluation.bootstrap,
-            seed=settings.model.seed,
-        )
-        importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
-        evaluation = replace(evaluation, importance=importance)
     learned_from = rows_to_score(dataset, settings.model)
-    with progress.step("fitting the model that scores, on all labelled cutoffs"):
-        scoring = fit_to_score(dataset, twin, settings.model, every=every)
-    with progress.step("fitting kinds, horizons and tier"):
-        secondary = fit_secondary_models(
-            dataset,
-            tables,
-            label=settings.label,
-            horizons=settings.horizons,
-            tier=settings.tier,
-            settings=settings.model,
-        )
-        tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
+    shared = _halved(settings.model)
+    with secondary_models_begun(
+        *(dataset, tables),
+        label=settings.label,
+        horizons=settings.horizons,
+        tier=settings.tier,
+        settings=shared,
+        alone=settings.model.threads == 1,
+    ) as finish_secondary:
+        with progress.step("fitting"):
+            twin = fit_classifier(dataset, shared, every=every)
+        with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
+            evaluation = evaluate_model(
+                dataset,
+                twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
+                facts_of(dataset.part("test"), tables, settings),
+                costs=settings.costs,
+                capacity=settings.capacity,
+                bootstrap=settings.evaluation.bootstrap,
+                seed=settings.model.seed,
+            )
+            importance = dict(zip(dataset.catalogue.names, map(float, twin.feature_importances_), strict=True))
+            evaluation = replace(evaluation, importance=importance)
+        with progress.step("fitting the model that scores, on all labelled cutoffs"):
+            scoring = fit_to_score(dataset, twin, shared, every=every)
+        with progress.step("fitting kinds, horizons and tier"):
+            secondary = finish_secondary()
+            tier = evaluate_tier_test(secondary.tier_test, split=dataset.plan.split, seed=settings.model.seed)
     bundle = seal(
         *(scoring, twin, dataset, learned_from, evaluation),
         name=settings.name,
@@ -136,6 +139,11 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
     secondaries = {**bundle.secondary, **secondary.models}
     bundle = replace(bundle, secondary=secondaries, card=card, learned=learned, metadata=metadata)
     return Fitted(bundle, data, dataset, learned_from, twin, evaluation, tier, notes, suspicions, grown_on)
+
+
+def _halved(settings: ModelSettings) -> ModelSettings:
+    """Return the settings with half the threads: the churn model and the secondary ones are fitted beside each other."""
+    return settings if settings.threads is None else settings.model_copy(update={"threads": max(1, settings.threads // 2)})
 
 
 def _all_rows(whole: AllTables, dataset: Dataset, settings: Settings, progress: Progress) -> AllRows:

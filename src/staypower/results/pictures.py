@@ -20,7 +20,7 @@ from staypower.errors import UsageError, at_place, nearest
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "DASHES", "GREY", "Picture", "find_picture", "label_axes", "write_pictures"]
+__all__ = ["COLOURS", "DASHES", "GREY", "Picture", "find_picture", "label_axes", "png_of", "write_pictures"]
 
 # Okabe and Ito's colours differ for every kind of colour vision, dashes also in black and white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -40,10 +40,15 @@ class Picture(Figure):
     """
 
     def _repr_png_(self) -> bytes:
-        drawn = io.BytesIO()
-        with _boxes_for_unknown_letters():
-            self.savefig(drawn, format="png")
-        return drawn.getvalue()
+        return png_of(self)
+
+
+def png_of(figure: Figure) -> bytes:
+    """Draw a figure as a PNG file."""
+    drawn = io.BytesIO()
+    with _boxes_for_unknown_letters():
+        figure.savefig(drawn, format="png")
+    return drawn.getvalue()
 
 
 def label_axes(axes: Axes, x: str, y: str) -> None:
@@ -66,8 +71,8 @@ def find_picture(name: str, there: Mapping[str, Drawn]) -> Drawn:
     return there[name]
 
 
-def write_pictures(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
-    """Write each figure as a PNG file of its name.
+def write_pictures(figures: Mapping[str, Figure | bytes], folder: str | Path) -> list[Path]:
+    """Write each figure, or what was drawn of it, as a PNG file of its name.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -80,11 +85,10 @@ def write_pictures(figures: Mapping[str, Figure], folder: str | Path) -> list[Pa
         return [_write(figure, place / f"{name}.png") for name, figure in figures.items()]
 
 
-def _write(figure: Figure, path: Path) -> Path:
+def _write(figure: Figure | bytes, path: Path) -> Path:
     """Write to a draft and rename it, so that no reader ever sees half a picture."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with _boxes_for_unknown_letters():
-        figure.savefig(draft, format="png")
+    draft.write_bytes(figure if isinstance(figure, bytes) else png_of(figure))
     draft.replace(path)
     return path
 

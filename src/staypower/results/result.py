@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -309,10 +310,16 @@ class Result:
         return find_picture(picture or next(iter(there), ""), there)()
 
     def write_pictures(self, folder: str | Path) -> list[Path]:
-        """Write every picture as a PNG file of its name, each whole or not at all."""
+        """Write every picture as a PNG file of its name, each whole or not at all; again without drawing it again."""
         from staypower.results import pictures
 
-        return pictures.write_pictures({name: draw() for name, draw in self.pictures().items()}, folder)
+        return pictures.write_pictures(self._pngs, folder)
+
+    @cached_property
+    def _pngs(self) -> Mapping[str, bytes]:
+        from staypower.results.pictures import png_of
+
+        return {name: png_of(draw()) for name, draw in self.pictures().items()}
 
     def __str__(self) -> str:
         return self.text()

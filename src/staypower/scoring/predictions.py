@@ -16,7 +16,7 @@ import pandas as pd
 
 from staypower.errors import Problem, UsageError, readable
 from staypower.explanation.learned import LeaverReasons, TypicalValues
-from staypower.explanation.reasons import Explanation, SentencesOf
+from staypower.explanation.reasons import Explanation
 from staypower.features.catalogue import Catalogue
 from staypower.labels.tier_settings import TIERS, Told
 from staypower.metrics.risk import RiskBands, high_risk_above
@@ -44,8 +44,11 @@ class Predictor:
     leavers: LeaverReasons | None
 
     @cached_property
-    def _written(self) -> SentencesOf:
-        return {}
+    def _of_nobody(self) -> Explanation:
+        """An explanation without accounts: it holds what those of all accounts share."""
+        features = pd.DataFrame(np.empty((0, len(self.bundle.feature_names))), columns=list(self.bundle.feature_names))
+        nobody = np.empty(0, dtype=object), features, features.to_numpy(), 0.0
+        return Explanation(*nobody, self.catalogue, self.typical, self.leavers)
 
     @classmethod
     def of(cls, bundle: Bundle) -> Predictor:
@@ -79,12 +82,9 @@ class Predictor:
     def churn(
         self, features: pd.DataFrame, accounts: NDArray[np.object_], *, threads: int | None = None
     ) -> tuple[NDArray[np.float64], Explanation]:
-        """Return the churn probability of each row, and what contributes to it."""
-        explained = self.bundle.explain(features, accounts, threads=threads)
-        explanation = Explanation(
-            *(accounts, features, explained.contributions, explained.base, self.catalogue, self.typical, self.leavers),
-            written=self._written,
-        )
+        """Return the churn probability of each row, and what contributes to it; `features` are the model's, in their order."""
+        explained = self.bundle.explain(features.to_numpy(dtype=np.float64), accounts, threads=threads)
+        explanation = self._of_nobody.of(accounts, features, explained.contributions, explained.base)
         return self.bundle.calibration.apply(explained.raw_score), explanation
 
     def secondary(
@@ -97,9 +97,7 @@ class Predictor:
 
     def _read_by_others(self, features: pd.DataFrame) -> pd.DataFrame | NDArray[np.float64]:
         """Return the features as the secondary models read them: one array where all read what the churn model does."""
-        names = self.bundle.feature_names
-        alike = self._alike and features.columns.tolist() == list(names)
-        return take_features(features, names) if alike else features
+        return np.ascontiguousarray(features.to_numpy(dtype=np.float64)) if self._alike else features
 
     @cached_property
     def _alike(self) -> bool:

@@ -216,7 +216,7 @@ class Scorer:
             "churn_risk_band": bands.of(placed),
         }
         # columns of each account by itself; those that need all accounts are joined when the list is written
-        known = self._known(facts, asked)
+        known = self._known(facts, asked, explanation)
         columns |= _placed(self._secondary(facts, explanation, probability), scored, asked)
         columns |= self._values(placed, known)
         columns |= {name: values for name, values in known.items() if name != ORDERED}
@@ -268,13 +268,26 @@ class Scorer:
         numbers = tiers.map({name: number for number, name in enumerate(self.predictor.tiers)})
         return np.asarray(numbers.reindex(accounts).fillna(UNKNOWN), dtype=np.int64)
 
-    def _known(self, facts: AccountFacts, asked: Sequence[str]) -> dict[str, Any]:
-        """Build revenue and satisfaction for every account asked for, scored or not."""
+    def _known(self, facts: AccountFacts, asked: Sequence[str], explanation: Explanation) -> dict[str, Any]:
+        """Return revenue and satisfaction of every account asked for, scored or not; what the model reads is built already."""
         if not self.known.names:
             return {}
-        built = facts.build(self.known, asked)
-        there = {_KNOWN.get(name, name): built[name].to_numpy() for name in (*_KNOWN, ORDERED) if name in built}
-        return _placed(there, built.index.tolist(), asked)
+        names, accounts = self.known.names, explanation.accounts.tolist() if self._read_by_model else []
+        values = explanation.matrix[:, self._read_by_model][: len(accounts)]
+        if len(accounts) < len(asked):
+            built = facts.build(self.known, sorted(set(asked).difference(accounts)))
+            accounts += built.index.tolist()
+            values = np.concatenate([values, built[list(names)].to_numpy()]) if len(values) else built[list(names)].to_numpy()
+        columns = {_KNOWN.get(name, name): values[:, names.index(name)] for name in (*_KNOWN, ORDERED) if name in names}
+        return _placed(columns, accounts, asked)
+
+    @cached_property
+    def _read_by_model(self) -> list[int]:
+        """Where the model reads revenue and satisfaction, too, as they are listed: the place of each; else none."""
+        of_model = {definition.name: definition for definition in self.predictor.catalogue.definitions}
+        names = list(self.bundle.feature_names)
+        alike = all(one.name in names and of_model.get(one.name) == one for one in self.known.definitions)
+        return [names.index(name) for name in self.known.names] if alike else []
 
     def _values(self, probability: NDArray[np.float64], known: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
         """Compute the lifetime value of each account if it stays, and how much of it is at risk; nothing without revenue."""
@@ -295,7 +308,7 @@ class Scorer:
 
 def _placed(columns: Mapping[str, Any], accounts: Sequence[str], asked: Sequence[str]) -> dict[str, Any]:
     """Return columns of some accounts with a value for each account asked for, missing where there is none."""
-    if len(accounts) == len(asked):
+    if list(accounts) == list(asked):
         return dict(columns)
     place = {account: number for number, account in enumerate(accounts)}
     rows = np.array([place.get(account, -1) for account in asked])

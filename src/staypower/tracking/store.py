@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from sqlalchemy.event import listen
 from sqlalchemy.exc import SQLAlchemyError
 
 from staypower.addresses import shown_address
@@ -161,6 +162,9 @@ def _make(path: Path) -> None:
     with at_place(path):
         try:
             engine = schema.create_sqlalchemy_engine_with_retry(f"sqlite:///{draft}")  # type: ignore[no-untyped-call]
+            engine.dispose()
+            # a draft that is lost is made again: it waits for the disk once, not after each of a hundred changes of its tables
+            listen(engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous = OFF"))
             schema._initialize_tables(engine)  # type: ignore[no-untyped-call]
             engine.dispose()
             with draft.open("rb") as written:

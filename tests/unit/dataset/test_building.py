@@ -9,7 +9,7 @@ import pytest
 
 import staypower
 from staypower.cutoffs import DAY, instant_of, text_of
-from staypower.dataset.building import build_dataset
+from staypower.dataset.building import build_dataset, varying
 from staypower.dataset.cache import MatrixCache
 from staypower.dataset.cutoff_plan import is_test_account
 from staypower.dataset.folds import folds_of_accounts
@@ -184,3 +184,12 @@ def test_a_matrix_is_kept_and_read_back_bit_for_bit(tables, tmp_path):
 def test_no_feature_at_all_is_refused(tables):
     with pytest.raises(UsageError, match="no feature can be built"):
         build_dataset(tables, label=LABEL, features=FeatureSettings(leave_out=("*",)), cutoffs=CutoffSettings())
+
+
+@pytest.mark.parametrize("first", [1, 2, 3, 100])
+def test_a_column_varies_wherever_its_first_other_value_stands(first):
+    values = np.full((5, 7), 2.0)
+    values[:, 1] = np.nan
+    for row in range(5):
+        values[row, 2 + row] = np.nan if row % 2 else 3.0
+    assert varying(values, first).tolist() == [False, False, True, True, True, True, True]

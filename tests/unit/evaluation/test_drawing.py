@@ -7,6 +7,7 @@ import pytest
 from staypower.evaluation import drawing
 from staypower.evaluation.assessment import evaluate
 from staypower.evaluation.settings import CostSettings
+from staypower.results.pictures import Picture
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -45,7 +46,15 @@ def test_every_picture_is_written_and_nothing_else(evaluation, tmp_path):
 
 
 def test_same_evaluation_same_bytes(evaluation, tmp_path):
-    first, again = (evaluation.write_pictures(tmp_path / name) for name in ("a", "b"))
+    first, again = (replace(evaluation).write_pictures(tmp_path / name) for name in ("a", "b"))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+
+
+def test_pictures_are_drawn_once_however_often_they_are_written(evaluation, tmp_path, monkeypatch):
+    fresh = replace(evaluation)
+    first = fresh.write_pictures(tmp_path / "a")
+    monkeypatch.setattr(Picture, "savefig", lambda *_, **__: pytest.fail("drawn again"))
+    again = fresh.write_pictures(tmp_path / "b")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
 
 

@@ -61,9 +61,9 @@ def test_a_topic_is_said_with_the_member_that_pushes_its_way():
     contributions = np.array([[-0.9, 0.5, 0.6], [-0.9, 0.5, 0.3], [0.2, 0.2, 0.1]])
     sums = sum_topics(contributions, topic)
     assert sums[:, 0] == pytest.approx([0.2, -0.1, 0.5])
-    values, typical = np.full((3, 3), 5.0), np.full(3, 1.0)
+    values, typical = np.full((3, 3), 5.0), np.full((3, 3), 1.0)
     features = [replace(feature, lever=None) for feature in FEATURES]
-    found = find_members(contributions, sums, topic, features, values, lambda column, rows: typical[rows])
+    found = find_members(contributions, sums, topic, features, values, lambda rows: typical[rows])
     assert found.tolist() == [[2], [0], [0]]
 
 
@@ -73,7 +73,7 @@ def test_a_topic_is_said_with_a_member_that_tells_something():
     # the typical value, the typical value as it is written, and a value on the side from which the opposite is expected
     values = np.array([[1.0, 2.0, 2.0], [1.004, 0.0, 2.0], [1.0, 1.0, 0.0]])
     features = [FEATURES[0], replace(FEATURES[1], direction=1), replace(FEATURES[2], direction=-1)]
-    found = find_members(contributions, sum_topics(contributions, topic), topic, features, values, lambda *_: np.ones(3))
+    found = find_members(contributions, sum_topics(contributions, topic), topic, features, values, lambda _: np.ones((3, 3)))
     assert found.tolist() == [[1], [NOTHING], [2]]
 
 

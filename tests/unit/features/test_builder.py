@@ -11,7 +11,7 @@ from drawn_tables import Case
 
 from staypower.cutoffs import DAY, instant_of
 from staypower.features import sequences
-from staypower.features.builder import build_matrix, combine
+from staypower.features.builder import AlikeCombinations, build_matrix, combine, combine_all
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
 from staypower.features.definition import Combination, Feature
@@ -175,3 +175,23 @@ def test_combinations(how, first, second, wanted):
 def test_a_feature_alone_needs_no_helpers():
     alone = Feature(name="n", table="usage", aggregation="count", unit="", description="n", lever=None)
     assert built(Catalogue(FeatureSettings(), (alone,))).features["n"].tolist() == [1, 2, 0, 1, 0, 0, 0, 0]
+
+
+def test_combinations_computed_together_are_those_computed_one_by_one():
+    names = ["a", "b", "c", "d"]
+    chain = [("share", "ratio", "a", "b"), ("rest", "difference", "share", "c"), ("other", "ratio", "rest", "share")]
+    chain += [("fall", "both_fall", "a", "other"), ("more", "ratio", "c", "d"), ("change", "change", "fall", "more")]
+    made = [
+        Combination(name=name, how=how, inputs=(first, second), unit="", description=name, lever=None)
+        for name, how, first, second in chain
+    ]
+    place = {name: number for number, name in enumerate([*names, *(one.name for one in made)])}
+    values = np.random.default_rng(3).integers(-2, 3, (len(place), 50)).astype(np.float64)
+    values[:4, :5] = np.nan
+    alone, together = values.copy(), values.copy()
+    combine_all(made, alone, place)
+    groups = AlikeCombinations.of(made, place)
+    for group in groups:
+        group.compute(together)
+    np.testing.assert_array_equal(together, alone)
+    assert len(groups) < len(made), "two of them do not read each other"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from drawn_tables import Case
 from staypower.cutoffs import MISSING, instant_of, text_of
 from staypower.features.settings import FeatureSettings
 from staypower.features.streams.columns import NEVER, arrivals, group_numbers, least_later, text_ranks
-from staypower.features.streams.making import STREAMS, make_stream, source_of
+from staypower.features.streams.making import _MADE, STREAMS, make_stream, source_of
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table, Tables
 
@@ -348,3 +349,21 @@ def test_a_survey_asks_about_a_ticket_of_its_own_account():
     tables = Tables({"tickets": Table(SCHEMAS["tickets"], tickets), "surveys": Table(SCHEMAS["surveys"], surveys)}, 0)
     stream = make_stream("surveys", tables, FeatureSettings())
     np.testing.assert_array_equal(stream.numbers("after_slow_ticket"), [0.0, 1.0, np.nan])
+
+
+def test_a_stream_is_made_once_for_its_tables_and_settings_and_let_go_of_with_them():
+    given = tables("accounts | signed_up_at\na | 2025-06-07T12:00\n\nusage | at\na | 2025-06-09T00:00")
+    plain, keyed = FeatureSettings(), FeatureSettings(key_events=("x",))
+    made = make_stream("usage", given, plain)
+    assert make_stream("usage", replace(given, tables=dict(given.tables)), FeatureSettings()) is made
+    assert make_stream("usage", given, keyed).has("days_since_signup")
+    assert not make_stream("usage", given, plain).has("days_since_signup")
+    other = Tables(
+        {**given.tables, "usage": replace(given["usage"], data=given["usage"].data.slice(0, 0))}, given.observed_until
+    )
+    assert len(make_stream("usage", other, plain)) == 0
+    keys = [key for key in _MADE if id(given["usage"]) in key]
+    assert keys
+    del given, other
+    gc.collect()
+    assert not _MADE.keys() & set(keys)

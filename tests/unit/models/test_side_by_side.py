@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from contextlib import nullcontext
 
 import numpy as np
@@ -12,7 +13,7 @@ from threadpoolctl import threadpool_info
 from staypower.models import side_by_side as module
 from staypower.models.binned import BinnedFeatures
 from staypower.models.churn import ChurnClassifier
-from staypower.models.side_by_side import one_blas_thread, side_by_side
+from staypower.models.side_by_side import begun, one_blas_thread, side_by_side
 
 PARAMETERS = {"objective": "binary", "seed": 0, "verbosity": -1, "feature_pre_filter": False, "min_data_in_leaf": 5}
 
@@ -60,6 +61,93 @@ def test_the_first_error_is_raised_and_nothing_else_is_begun():
     with pytest.raises(ValueError, match="of the first"):
         side_by_side([fail, lambda: begun.append(1), lambda: begun.append(2)], threads=1)
     assert not begun
+
+
+def test_jobs_begin_beside_the_block_and_are_finished_with_it(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 2)
+    monkeypatch.setattr(module, "_free", threading.Semaphore(1))
+    began, go, where = threading.Event(), threading.Event(), {}
+
+    def job(number: int) -> int:
+        where[number] = threading.get_ident()
+        began.set()
+        assert go.wait(10)
+        return number
+
+    with begun([lambda number=number: job(number) for number in range(3)]) as results:
+        assert began.wait(10)
+        assert where.keys() == {0}
+        assert module.share() == 1, "half of the cores"
+        go.set()
+        assert results() == [0, 1, 2]
+    assert where[0] != threading.get_ident()
+    assert module.share() == 2
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_without_another_core_jobs_run_when_they_are_to_be_finished(monkeypatch, alone):
+    monkeypatch.setattr(module, "_free", threading.Semaphore(5 if alone else 0))
+    seen = []
+    with begun([lambda: seen.append(threading.get_ident())] * 2, alone=alone) as results:
+        threading.Event().wait(0.05)
+        assert not seen
+        results()
+    assert seen == [threading.get_ident()] * 2
+
+
+def test_a_block_that_fails_begins_no_more_jobs_and_waits_for_the_one_that_runs(monkeypatch):
+    monkeypatch.setattr(module, "_free", threading.Semaphore(1))
+    began, done = threading.Event(), []
+
+    def slow() -> None:
+        began.set()
+        threading.Event().wait(0.1)
+        done.append("slow")
+
+    def fail() -> None:
+        with begun([slow, lambda: done.append("next")]):
+            assert began.wait(10)
+            raise ValueError("of the block")
+
+    with pytest.raises(ValueError, match="of the block"):
+        fail()
+    assert done == ["slow"]
+    assert module._free.acquire(blocking=False)
+
+
+def test_the_error_of_a_job_that_was_begun_is_raised_where_it_is_finished(monkeypatch):
+    monkeypatch.setattr(module, "_free", threading.Semaphore(1))
+
+    def fail() -> None:
+        raise ValueError("of the job")
+
+    with begun([fail, fail]) as results, pytest.raises(ValueError, match="of the job"):
+        results()
+
+
+def test_warning_filters_are_put_back_whatever_jobs_do_to_them(monkeypatch):
+    monkeypatch.setattr(module, "_free", threading.Semaphore(1))
+    before = list(warnings.filters)
+    with begun([lambda: warnings.simplefilter("error", ResourceWarning)]) as results:
+        results()
+    assert warnings.filters == before
+
+
+def test_a_thread_that_waits_lends_its_core(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 2)
+    monkeypatch.setattr(module, "_free", threading.Semaphore(1))
+    gate, began = threading.Barrier(2, timeout=10), threading.Event()
+
+    def two_that_meet() -> None:
+        began.set()
+        threading.Event().wait(0.1)  # until the other thread waits for this one
+        side_by_side([gate.wait, gate.wait])
+
+    with begun([two_that_meet]) as results:
+        assert began.wait(10)
+        results()
+    assert module._free.acquire(blocking=False)
+    assert not module._free.acquire(blocking=False)
 
 
 def blas_threads() -> set[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from weakref import finalize
 
 import numpy as np
 import pandas as pd
@@ -225,6 +226,25 @@ def tables_of(streams: Iterable[str]) -> set[str]:
     return {source_of(name) for name in named} | {also for name in named for also in _ALSO.get(name, ())}
 
 
+# what was made of tables that are still there, and with which settings; by the stream and the identity of what it reads
+_MADE: dict[tuple[object, ...], tuple[FeatureSettings, Table]] = {}
+# streams of more rows are made anew: they would take memory for longer than they are read
+_MOST_KEPT = 1_000_000
+
+
 def make_stream(name: str, tables: Tables, settings: FeatureSettings) -> Table:
-    """Return the rows of one stream."""
-    return STREAMS[name][1](tables, settings) if name in STREAMS else tables[name]
+    """Return the rows of one stream; where they are not many, they are made once for as long as their tables are there."""
+    if name not in STREAMS:
+        return tables[name]
+    read = [tables[each] for each in sorted(tables_of([name]) | {"accounts"}) if each in tables]
+    key = (name, *map(id, read))
+    known = _MADE.get(key)
+    if known is not None and known[0] == settings:
+        return known[1]
+    made = STREAMS[name][1](tables, settings)
+    # a table that is its own stream would never be let go of
+    if len(made) <= _MOST_KEPT and all(made is not table for table in read):
+        for table in read if known is None else ():
+            finalize(table, _MADE.pop, key, None).atexit = False
+        _MADE[key] = (settings, made)
+    return made
