@@ -195,6 +195,11 @@ def write_exports(folder: Path) -> None:
         at = pd.to_datetime([f"{day} 08:00", f"{day} 09:30:00.000001", None], format="ISO8601")
         rows = {"acct": accounts, "when": at, "what": ["open", " ", "save"], "n": [1.5, float("inf"), -2.0]}
         pd.DataFrame(rows).to_parquet(folder / "usage" / f"shift={day[-2:]}" / "part.parquet", coerce_timestamps="us")
+    # a robot: one account holds nearly all rows
+    (folder / "usage" / "shift=03").mkdir()
+    at = pd.date_range("2024-05-03", periods=5_000, freq="11s")
+    robot = pd.DataFrame({"acct": "7", "when": at, "what": "poll", "n": [float(row % 7) for row in range(5_000)]})
+    robot.to_parquet(folder / "usage" / "shift=03" / "part.parquet", coerce_timestamps="us")
     contracts = {
         "nr": [1, 2, 2, 3],
         "acct": ["007", "7", "7", "a;b"],
@@ -286,6 +291,7 @@ def assert_same_tables(tables, whole: Tables) -> dict[str, tuple]:
 
 def test_messy_exports_give_the_same_tables(gathered):
     expected = assert_same_tables(gathered.tables, gathered.whole)
+    assert len(expected["usage"][4]) > 5_000, "one account holds nearly all of them"
     # the rules had something to do
     found = {name: len(expected[name][4]) for name in ("accounts", "tickets", "payments", "goals")}
     assert found == {"accounts": 3, "tickets": 4, "payments": 2, "goals": 2}
