@@ -35,6 +35,7 @@ import pandas as pd
 from bg_nbd import fit_bg_nbd, histories
 from deep_features import Featuretools
 from numpy.typing import NDArray
+from reach import CONFIG, TEST
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.config.settings import Settings
@@ -57,21 +58,6 @@ OURS, TRUTH = "staypower", "truth"
 RANKS_ONLY = ("recency rule",)
 _RECENCY = ("days_since_last_use", "days_since_last_order")
 _WINDOW = 90
-_CONFIG = """
-name: simulated
-observed_until: 2025-06-30
-tables:
-  accounts: {source: accounts, static: [segment, region]}
-  usage: {source: usage}
-  tickets: {source: tickets, fixed: [priority, category]}
-  surveys: {source: surveys}
-  subscriptions: {source: subscriptions}
-  payments: {source: payments}
-  advocacy: {source: advocacy}
-  goals: {source: goals}
-label: {kind: contractual, horizon: 90, grace: 30, involuntary: [payment, card]}
-"""
-_TEST = ("2025-01-02", "2025-02-01", "2025-03-03")
 
 
 @dataclass(frozen=True)
@@ -118,10 +104,10 @@ def configured(path: Path) -> Case:
 
 def simulated(accounts: int, seed: int) -> Case:
     """Simulate a company whose true probabilities are known."""
-    made = simulate(accounts, months=30, seed=seed, cutoffs=list(_TEST), copies=64)
+    made = simulate(accounts, months=30, seed=seed, cutoffs=list(TEST), copies=64)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.yaml"
-        path.write_text(_CONFIG)
+        path.write_text(CONFIG)
         settings = load_config(path)
     tables = read_tables(settings, {name: made.tables[name] for name in settings.tables})
     dataset = build_dataset(settings, tables)

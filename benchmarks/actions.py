@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from reach import CONFIG
 
 from staypower import load_config, read_tables, score, simulate, train
 from staypower.actions.account_facts import find_outcomes, read_outreach
@@ -39,20 +40,6 @@ from staypower.features.definition import LEVERS
 from staypower.portfolio.customer_value import account_values
 from staypower.portfolio.settings import QUADRANTS
 
-CONFIG = """
-name: benchmark
-observed_until: 2025-06-30
-tables:
-  accounts: {source: accounts, static: [segment, region]}
-  usage: {source: usage}
-  tickets: {source: tickets, fixed: [priority, category]}
-  surveys: {source: surveys}
-  subscriptions: {source: subscriptions}
-  payments: {source: payments}
-  advocacy: {source: advocacy}
-  goals: {source: goals}
-label: {kind: contractual, horizon: 90, grace: 30, involuntary: [payment, card]}
-"""
 PLANTED = {"strong": 0.4, "weak": 0.15, "useless": 0.0}
 ASSUMED = 0.2
 HELD = 0.2

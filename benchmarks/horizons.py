@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from reach import CONFIG, TEST
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.cutoffs import DAY, instant_of, text_of
@@ -46,21 +47,6 @@ Curves = dict[int, Floats]
 
 HORIZONS, OWN = (30, 90, 180), 90
 OTHERS = tuple(days for days in HORIZONS if days != OWN)
-TEST = ("2025-01-02", "2025-02-01", "2025-03-03")
-CONFIG = """
-name: benchmark
-observed_until: 2025-06-30
-tables:
-  accounts: {source: accounts, static: [segment, region]}
-  usage: {source: usage}
-  tickets: {source: tickets, fixed: [priority, category]}
-  surveys: {source: surveys}
-  subscriptions: {source: subscriptions}
-  payments: {source: payments}
-  advocacy: {source: advocacy}
-  goals: {source: goals}
-label: {kind: contractual, horizon: 90, grace: 30, involuntary: [payment, card]}
-"""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from reach import CONFIG, TEST
 
 from staypower import ChurnClassifier, build_dataset, load_config, read_tables, simulate
 from staypower.config.settings import Settings
@@ -41,21 +42,6 @@ SHAPES: dict[str, dict[str, int]] = {
     "31 leaves, depth 6": {"num_leaves": 31, "max_depth": 6},
     "63 leaves, depth 16": {"num_leaves": 63, "max_depth": 16},
 }
-TEST = ["2025-01-02", "2025-02-01", "2025-03-03"]
-CONFIG = """
-name: benchmark
-observed_until: 2025-06-30
-tables:
-  accounts: {source: accounts, static: [segment, region]}
-  usage: {source: usage}
-  tickets: {source: tickets, fixed: [priority, category]}
-  surveys: {source: surveys}
-  subscriptions: {source: subscriptions}
-  payments: {source: payments}
-  advocacy: {source: advocacy}
-  goals: {source: goals}
-label: {kind: contractual, horizon: 90, grace: 30, involuntary: [payment, card]}
-"""
 
 
 def log_loss(predicted: Floats, truth: Floats) -> Floats:
