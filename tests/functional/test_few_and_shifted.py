@@ -28,6 +28,7 @@ tables:
   subscriptions: {source: subscriptions.parquet}
 label: {kind: contractual}
 features: {windows: [28, 90]}
+horizons: {days: []}
 """
 
 

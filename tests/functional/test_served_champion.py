@@ -44,7 +44,9 @@ import sys
 import mlflow, pandas as pd
 from pyspark.sql import SparkSession
 from pyspark.sql.functions import struct
-spark = (SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
+spark = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
+         .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+         .config("spark.sql.codegen.wholeStage", "false").config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
          .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
 rows = spark.createDataFrame(pd.read_parquet(sys.argv[2]))
 score = mlflow.pyfunc.spark_udf(spark, sys.argv[1], env_manager="local")
