@@ -261,7 +261,7 @@ def build_dataset(
     made = without_constants(join_labels(matrix, declared, labels, plan, sampling))
     if cache is not None:
         # evaluation asks for these columns: they are what the model reads
-        cache.keep(made.catalogue, plan.all, known, made.matrix)
+        cache.keep_fewer(declared, made.catalogue, plan.all, known)
     return made
 
 

@@ -54,8 +54,7 @@ def logistic_baseline(
     require_fitting_rows(X_train, churned, X_test, categorical)
     groups = np.unique(np.asarray(accounts), return_inverse=True)[1] if accounts is not None else np.arange(len(churned))
     weight = np.ones(len(churned)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    design = _Design.fit(X_train, categorical)
-    inputs = design.apply(X_train)
+    design, inputs = _Design.fit(X_train, categorical)
     # one thread: same bits on any machine, and for such small products waiting threads cost more than they save
     with one_blas_thread():
         model = _unfitted(C=_chosen_strength(inputs, churned, weight, groups)).fit(inputs, churned, sample_weight=weight)
@@ -75,7 +74,8 @@ class _Design:
     deviations: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, X: pd.DataFrame, categorical: Sequence[str]) -> _Design:
+    def fit(cls, X: pd.DataFrame, categorical: Sequence[str]) -> tuple[_Design, NDArray[np.float64]]:
+        """Return the design and the inputs of its own rows."""
         numbers = tuple(str(name) for name in X if name not in set(categorical) and np.isfinite(X[name]).any())
         values = _finite(X, numbers)
         medians = np.nanmedian(values, axis=0) if len(numbers) else np.empty(0)
@@ -95,10 +95,14 @@ class _Design:
         raw = draft._raw(X)
         deviations = raw.std(axis=0)
         deviations[deviations < 1e-12] = np.inf
-        return cls(numbers, medians, draft.skewed, draft.indicated, codes, raw.mean(axis=0), deviations)
+        design = cls(numbers, medians, draft.skewed, draft.indicated, codes, raw.mean(axis=0), deviations)
+        return design, design._standardised(raw)
 
     def apply(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        inputs: NDArray[np.float64] = np.clip((self._raw(X) - self.means) / self.deviations, -_WIDEST, _WIDEST)
+        return self._standardised(self._raw(X))
+
+    def _standardised(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        inputs: NDArray[np.float64] = np.clip((raw - self.means) / self.deviations, -_WIDEST, _WIDEST)
         return inputs
 
     def _raw(self, X: pd.DataFrame) -> NDArray[np.float64]:
