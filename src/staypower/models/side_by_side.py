@@ -13,11 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
-__all__ = ["begun", "cores", "one_blas_thread", "share", "side_by_side"]
+__all__ = ["begun", "cores", "one_blas_thread", "share", "side_by_side", "stop_where_asked"]
 
 T = TypeVar("T")
 
@@ -40,27 +40,60 @@ def share() -> int:
     return max(1, cores() // max(1, cores() - _free._value))
 
 
+class _StoppedError(Exception):
+    """What a job beside one that failed ends with."""
+
+
+class _Within(threading.local):
+    """The jobs that a thread works on, from the outermost."""
+
+    jobs: tuple[_Jobs[Any], ...] = ()
+
+
+_within = _Within()
+
+
+def stop_where_asked(_: object = None) -> None:
+    """End the job that this thread works on where one beside it failed or was interrupted; LightGBM calls it for each tree."""
+    if any(jobs.stopped for jobs in _within.jobs):
+        raise _StoppedError
+
+
 class _Jobs(Generic[T]):
     """Jobs that wait, and the threads that work on them."""
 
     def __init__(self, jobs: Sequence[Callable[[], T]], most: int) -> None:
-        self.count, self.most = len(jobs), most
+        self.count, self.most, self.stopped = len(jobs), most, False
         self.waiting, self.found, self.failed = deque(enumerate(jobs)), dict[int, T](), dict[int, BaseException]()
         self.helpers: list[threading.Thread] = []
 
     def call_help(self) -> None:
         """Let another thread work on them, where a core is free."""
         if len(self.helpers) + 1 < self.most and _free.acquire(blocking=False):
-            self.helpers.append(threading.Thread(target=self._help_out, daemon=True))
+            self.helpers.append(threading.Thread(target=self._help_out, args=[_within.jobs], daemon=True))
             self.helpers[-1].start()
 
-    def _help_out(self) -> None:
+    def _help_out(self, within: tuple[_Jobs[Any], ...]) -> None:
+        _within.jobs = within
         try:
             self._work()
         finally:
             _free.release()
 
     def _work(self) -> None:
+        outer = _within.jobs
+        _within.jobs = (*outer, self)
+        try:
+            self._take_turns()
+        finally:
+            _within.jobs = outer
+
+    def stop(self) -> None:
+        """Begin no more of them, and let those that run end with their next tree."""
+        self.stopped = True
+        self.waiting.clear()
+
+    def _take_turns(self) -> None:
         while self.waiting:
             if len(self.waiting) > 1:
                 self.call_help()
@@ -72,7 +105,7 @@ class _Jobs(Generic[T]):
                 self.found[number] = job()
             except BaseException as error:
                 self.failed[number] = error
-                self.waiting.clear()
+                self.stop()
 
     def wait(self) -> None:
         """Wait for the helpers; whoever waits lends its core to what they begin."""
@@ -89,7 +122,7 @@ class _Jobs(Generic[T]):
         self._work()
         self.wait()
         if self.failed:
-            raise self.failed[min(self.failed)]
+            raise self.failed[min(self.failed, key=lambda number: (isinstance(self.failed[number], _StoppedError), number))]
         return [self.found[number] for number in range(self.count)]
 
 
@@ -120,7 +153,7 @@ def begun(jobs: Sequence[Callable[[], T]], *, alone: bool = False) -> Iterator[C
         try:
             yield waiting.results
         finally:
-            waiting.waiting.clear()
+            waiting.stop()
             waiting.wait()
 
 

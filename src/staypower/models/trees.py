@@ -13,7 +13,7 @@ from staypower.errors import UsageError
 from staypower.models.margin import LinearMargin, fit_margin
 from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
-from staypower.models.side_by_side import cores, share
+from staypower.models.side_by_side import cores, share, stop_where_asked
 
 if TYPE_CHECKING:
     import lightgbm
@@ -94,7 +94,7 @@ class Grower:
         """Grow a set number of trees on a data set of LightGBM with so many values."""
         import lightgbm  # it brings scikit-learn with it, which scoring does not need
 
-        return lightgbm.train(self._parameters(size), data, trees)
+        return lightgbm.train(self._parameters(size), data, trees, callbacks=[stop_where_asked])
 
     def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[Grown, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
@@ -103,6 +103,7 @@ class Grower:
         margin = self.margin_of(rows)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
+            stop_where_asked,
             lightgbm.early_stopping(self.patience, verbose=False),
             lightgbm.record_evaluation(seen),
         ]

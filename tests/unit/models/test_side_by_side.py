@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 from staypower.models import side_by_side as module
 from staypower.models.binned import BinnedFeatures
 from staypower.models.churn import ChurnClassifier
-from staypower.models.side_by_side import begun, one_blas_thread, side_by_side
+from staypower.models.side_by_side import begun, one_blas_thread, side_by_side, stop_where_asked
 
 PARAMETERS = {"objective": "binary", "seed": 0, "verbosity": -1, "feature_pre_filter": False, "min_data_in_leaf": 5}
 
@@ -113,6 +113,47 @@ def test_a_block_that_fails_begins_no_more_jobs_and_waits_for_the_one_that_runs(
         fail()
     assert done == ["slow"]
     assert module._free.acquire(blocking=False)
+
+
+def test_jobs_that_run_beside_one_that_fails_end_with_their_next_tree(monkeypatch):
+    monkeypatch.setattr(module, "cores", lambda: 3)
+    monkeypatch.setattr(module, "_free", threading.Semaphore(2))
+    running, trees = threading.Barrier(3, timeout=10), []
+
+    def grow() -> None:
+        running.wait()
+        while len(trees) < 1_000:
+            stop_where_asked()
+            trees.append(threading.Event().wait(0.02))
+
+    def fail() -> None:
+        running.wait()
+        raise KeyboardInterrupt
+
+    # what fails stands beside a job that has jobs of its own, and after the one that is stopped
+    with pytest.raises(KeyboardInterrupt):
+        side_by_side([lambda: side_by_side([grow, grow]), fail])
+    assert len(trees) < 100
+    stop_where_asked()
+
+
+def test_a_model_is_not_grown_to_its_end_beside_a_block_that_fails(monkeypatch, make_history):
+    monkeypatch.setattr(module, "_free", threading.Semaphore(1))
+    history, began, grown = make_history(accounts=100, cutoffs=4), threading.Event(), []
+
+    def fit() -> None:
+        began.set()
+        ChurnClassifier(n_jobs=1, split="grouped", max_trees=4_000, patience=4_000).fit(history.X, history.y)
+        grown.append("to its end")
+
+    def fail() -> None:
+        with begun([fit]):
+            assert began.wait(10)
+            raise ValueError("of the block")
+
+    with pytest.raises(ValueError, match="of the block"):
+        fail()
+    assert not grown
 
 
 def test_the_error_of_a_job_that_was_begun_is_raised_where_it_is_finished(monkeypatch):
