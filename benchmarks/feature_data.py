@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["CUTOFFS_END", "DAY", "EVENTS", "make_usage", "months_back"]
+__all__ = ["COUNTED", "CUTOFFS_END", "DAY", "EVENTS", "TOP", "WINDOWS", "make_usage", "months_back"]
 
 DAY = 86_400_000_000
 START = int(np.datetime64("2022-01-01", "us").astype(np.int64))
@@ -19,6 +19,10 @@ EVENTS = (
     "login", "open", "edit", "share", "search", "export", "import", "comment", "upload", "download", "invite", "print",
     "report", "filter", "sort", "archive", "restore", "rename", "move", "copy", "merge", "approve", "reject", "configure",
 )  # fmt: skip
+TOP = EVENTS[:8]
+WINDOWS = (7, 28, 90, 365)
+# the windows in which single events are counted
+COUNTED = (28, 90)
 _USERS = 8
 _ROWS_AT_ONCE = 10_000_000
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
-from feature_data import DAY, EVENTS
+from feature_data import DAY, TOP, WINDOWS
 
 import staypower
 from staypower.features.declaring import declare
@@ -20,8 +20,6 @@ from staypower.features.settings import FeatureSettings
 
 __all__ = ["FEATURES", "by_duckdb", "by_pandas", "by_plain_pandas", "by_polars", "by_staypower", "only_read"]
 
-WINDOWS = (7, 28, 90, 365)
-TOP = EVENTS[:8]
 COLUMNS = ["account_id", "at", "event", "user_id", "quantity"]
 FEATURES = (
     *(

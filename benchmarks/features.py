@@ -1,10 +1,11 @@
-"""How fast features are built: against pandas, Polars, DuckDB and Featuretools, and how the cost grows with cutoffs and events.
+"""How fast features are built: against pandas, Polars, DuckDB, Featuretools, getML; how the cost grows with cutoffs, events.
 
 Sixty features of usage, for every account at every cutoff, from Parquet files that the benchmark writes itself. Each side runs
 in a process of its own, after the same work on a handful of rows, so that imports and compiled code are there; sides take
 turns.
 
-    python benchmarks/features.py [--quick] [--repeats 3] [--only sides growth events reading] [--featuretools PYTHON]
+    python benchmarks/features.py [--quick] [--repeats 3] [--only sides growth events reading]
+        [--featuretools PYTHON] [--fastprop PYTHON]
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import tempfile
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
@@ -34,8 +36,9 @@ def main() -> None:
     parser.add_argument("--sides", nargs="+", default=None, help="only these sides, staypower always")
     parser.add_argument("--events", type=int, default=None, help="default 10,000,000, quick 1,000,000; 100 an account")
     parser.add_argument("--most-events", type=int, default=None, help="the largest size of the growth with events")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS, help="parts to run, possibly none")
     parser.add_argument("--featuretools", metavar="PYTHON", help="an interpreter whose environment has featuretools")
+    parser.add_argument("--fastprop", metavar="PYTHON", help="an interpreter whose environment has getml and psutil")
     parser.add_argument("--folder", type=Path, default=None, help="where the data go, and stay; default: a temporary folder")
     told = parser.parse_args()
     events = told.events or (1_000_000 if told.quick else 10_000_000)
@@ -54,6 +57,9 @@ def main() -> None:
             print_events(folder, (events, most), repeats)
         if told.featuretools:
             print_featuretools(folder, told.featuretools, events, 6 if told.quick else 24, repeats)
+        if told.fastprop:
+            sizes = [(events // 10, cutoffs) for cutoffs in (1, 4)]
+            print_elsewhere(folder, "FastProp", told.fastprop, sizes, repeats, repeats)
 
 
 def warm(folder: Path) -> partial[pd.DataFrame]:
@@ -95,11 +101,15 @@ def _compared(made: dict[str, pd.DataFrame]) -> str:
 
 
 def print_growth(folder: Path, events: int, counts: tuple[int, ...], repeats: int) -> None:
-    """Show what more cutoffs cost."""
+    """Show what more cutoffs cost, and each number that they add."""
     place = make_usage(folder, events, events // 100)
     sides = {f"{count} cutoffs": partial(_rows, by_staypower, place, months_back(count)) for count in counts}
     rows = compare(sides, repeats, dict.fromkeys(sides, warm(folder)))
     print(f"\ngrowth with cutoffs, reading included\n\n{table(rows, against=f'{counts[0]} cutoffs')}")
+    (fewer, more), (few, many) = rows[-2:], counts[-2:]
+    spent = median(late - early for early, late in zip(fewer.cpus, more.cpus, strict=True))
+    each = spent / (more.result - fewer.result) / len(FEATURES)
+    print(f"one number of the matrix, from {few} to {many} cutoffs: {each * 1e9:.2f} ns of CPU time")
 
 
 def print_reading(folder: Path, events: int, repeats: int) -> None:
@@ -123,33 +133,55 @@ def print_events(folder: Path, sizes: tuple[int, int], repeats: int) -> None:
 
 
 def print_featuretools(folder: Path, python: str, events: int, cutoffs: int, repeats: int) -> None:
-    """Run Featuretools at two sizes that it can do, see that it agrees, and extrapolate from the larger one."""
-    asked, sizes = months_back(cutoffs), (events // 100, events // 20)
+    """Run Featuretools at two sizes that it can do, and extrapolate from the larger one."""
+    sizes = [(events // 100, cutoffs), (events // 20, cutoffs)]
+    each = print_elsewhere(folder, "Featuretools", python, sizes, repeats, 1) / sizes[-1][0] / cutoffs
     place = make_usage(folder, events, events // 100)
-    ours = compare({"staypower": partial(_rows, by_staypower, place, asked)}, repeats, {"staypower": warm(folder)})[0]
-    print(f"\nFeaturetools, {cutoffs} cutoffs, one process, reading not included\n")
-    print("| events | features | CPU s | microseconds an event and cutoff |\n| ---: | ---: | ---: | ---: |")
-    for size in sizes:
-        took, agree = _featuretools(python, make_usage(folder, size, size // 100), asked)
-        each = took["cpu"] / size / cutoffs
-        print(f"| {size:,} | {took['features']} | {took['cpu']:.1f} | {each * 1e6:.0f} |")
-        print(agree) if size == sizes[-1] else None
+    ours = compare({"": partial(_rows, by_staypower, place, months_back(cutoffs))}, repeats, {"": warm(folder)})[0]
     far = each * events * cutoffs
-    print(f"at {events:,} events by the rate of the larger size: {far:,.0f} CPU s")
+    print(f"{each * 1e6:.0f} microseconds an event and cutoff; at {events:,} events by this rate: {far:,.0f} CPU s")
     print(f"staypower, {len(FEATURES)} features, reading included: {ours.cpu:.2f} CPU s, {far / ours.cpu:,.0f}x less")
 
 
-def _featuretools(python: str, place: Path, cutoffs: np.ndarray) -> tuple[dict[str, float], str]:
-    script, output = Path(__file__).with_name("featuretools_usage.py"), place / "featuretools.parquet"
+def print_elsewhere(folder: Path, rival: str, python: str, sizes: list[tuple[int, int]], repeats: int, turns: int) -> float:
+    """Compare at some events and cutoffs with what runs in an environment of its own; return its last CPU seconds of building.
+
+    It makes features of its own choice beside those that both have, whose values are compared: so numbers are counted.
+    """
+    print(f"\n{rival} in one thread; numbers are features x rows\n")
+    heads = ("events", "cutoffs", "", "features", "CPU s to read", "and to build", "numbers a CPU s", "without reading")
+    print(f"| {' | '.join(heads)} |\n| ---: | ---: | --- |{' ---: |' * 5}")
+    said = []
+    for events, cutoffs in sizes:
+        place, asked = make_usage(folder, events, events // 100), months_back(cutoffs)
+        ours = compare({"": partial(_rows, by_staypower, place, asked)}, repeats, {"": warm(folder)})[0]
+        done = [_elsewhere(rival, python, place, asked) for _ in range(turns)]
+        reading, building = (median(took[what] for took, _ in done) for what in ("reading", "building"))
+        count = done[0][0]["features"]
+        rates = [count * ours.result / seconds for seconds in (reading + building, building)]
+        own = len(FEATURES) * ours.result / ours.cpu
+        start, both = f"| {events:,} | {cutoffs} |", f"{rates[0]:,.0f} | {rates[1]:,.0f}"
+        print(f"{start} {rival} | {count} | {reading:.2f} | {building:.2f} | {both} |")
+        print(f"{start} staypower | {len(FEATURES)} | (both) | {ours.cpu:.2f} | {own:,.0f} | |")
+        times = f"{own / rates[0]:.1f}x as many numbers a CPU second, {own / rates[1]:.1f}x without {rival}'s reading"
+        said.append(f"{events:,} events, {cutoffs} cutoffs: {times}; {done[-1][1]}")
+    print("\n" + "\n".join(said))
+    return building
+
+
+def _elsewhere(rival: str, python: str, place: Path, cutoffs: np.ndarray) -> tuple[dict[str, float], str]:
+    """Run a rival's script; return what it took, and whether the features that both have agree."""
+    script, output = Path(__file__).with_name(f"{rival.lower()}_usage.py"), place / f"{rival.lower()}.parquet"
     told = [str(cutoff) for cutoff in cutoffs]
     done = subprocess.run([python, str(script), str(place), str(output), *told], check=True, capture_output=True, text=True)
     theirs, ours = pd.read_parquet(output), by_staypower(place, cutoffs)
     # Featuretools has no row of an account before its first event: a count of nothing is missing there
     zero = [name for name in theirs if not name.startswith(("days_since", "weekend"))]
     theirs[zero] = theirs[zero].fillna(0.0)
-    wrong = [name for name in theirs if not np.allclose(ours[name], theirs[name], rtol=1e-9, atol=1e-6, equal_nan=True)]
-    agree = f"DIFFERENT: {', '.join(wrong)}" if wrong else f"all {theirs.size:,} values agree"
-    return json.loads(done.stdout.splitlines()[-1]), agree
+    near = partial(np.allclose, rtol=1e-9, atol=1e-6, equal_nan=True)
+    wrong = [name for name in theirs if name not in ours or not near(ours[name], theirs[name])]
+    agree = f"all {theirs.size:,} values of {theirs.shape[1]} features agree"
+    return json.loads(done.stdout.splitlines()[-1]), f"DIFFERENT: {', '.join(wrong)}" if wrong else agree
 
 
 if __name__ == "__main__":

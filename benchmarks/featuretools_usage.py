@@ -3,7 +3,7 @@
     python featuretools_usage.py FOLDER OUTPUT CUTOFF [CUTOFF ...]
 
 FOLDER holds `usage.parquet` and `accounts.parquet`; cutoffs are microseconds since 1970. Written is one row for every account
-and cutoff, sorted by both, and printed what the synthesis alone took: wall and CPU seconds.
+and cutoff, sorted by both, and printed how many features were made and the CPU seconds of reading and of the synthesis.
 """
 
 from __future__ import annotations
@@ -18,11 +18,8 @@ import pandas as pd
 
 warnings.simplefilter("ignore")
 import featuretools  # noqa: E402
-from feature_data import EVENTS  # noqa: E402
+from feature_data import COUNTED, TOP, WINDOWS  # noqa: E402
 
-WINDOWS = (7, 28, 90, 365)
-COUNTED = (28, 90)
-TOP = EVENTS[:8]
 PRIMITIVES = ("count", "sum", "num_unique")
 NAMES = {
     "COUNT(usage)": "usage_events",
@@ -87,10 +84,11 @@ def synthesise(company: featuretools.EntitySet, cutoffs: list[int]) -> pd.DataFr
 
 def main(folder: Path, output: Path, cutoffs: list[int]) -> None:
     """Write the features, and print what they took."""
+    start = time.process_time()
     company = entity_set(folder)
-    wall, cpu = time.perf_counter(), time.process_time()
+    read = time.process_time()
     made = synthesise(company, cutoffs)
-    took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "features": made.shape[1]}
+    took = {"features": made.shape[1], "reading": read - start, "building": time.process_time() - read}
     made.to_parquet(output)
     print(json.dumps(took))
 
