@@ -325,6 +325,22 @@ print(*[name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
     assert ended.stderr.strip() == ""
 
 
+@pytest.mark.parametrize(("given", "holds"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
+def test_threads_that_wait_sleep_unless_asked_otherwise_before_any_library_looks(given: dict[str, str], holds: str) -> None:
+    script = """
+import os, sys
+from staypower.cli.commands import main
+sys.argv = ["staypower", "--version"]
+try:
+    main()
+except SystemExit:
+    print(os.environ["OMP_WAIT_POLICY"], *[name for name in ("numpy", "lightgbm", "sklearn") if name in sys.modules])
+"""
+    plain = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=plain | given)
+    assert ended.stdout.splitlines()[-1] == holds
+
+
 def test_score_loads_neither_mlflow_nor_shap_nor_matplotlib_nor_what_trains() -> None:
     script = """
 import sys

@@ -34,6 +34,9 @@ Completion of commands and options:
   fish  _STAYPOWER_COMPLETE=source_fish staypower | source
 """
 
+# threads that wait sleep at once: spinning beside a busy neighbour, they took twice the processor time of a training
+_WAITING = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
+
 app = typer.Typer(help="Who stays, who leaves, why, and what to do about it.", epilog=_COMPLETION, **_LOOK)  # type: ignore[arg-type]
 models_app = typer.Typer(help="List the trained models; compare, promote, roll back, verify or log them.", **_LOOK)  # type: ignore[arg-type]
 config_app = typer.Typer(help="Look at the settings.", **_LOOK)  # type: ignore[arg-type]
@@ -61,6 +64,9 @@ def main() -> None:
         completion_init()
     # a command makes few circles of objects and many objects: looking for garbage less often saves a tenth of a short one
     gc.set_threshold(100_000, 50, 50)
+    # read when the libraries are loaded, which no command has done yet
+    for name, value in _WAITING.items():
+        os.environ.setdefault(name, value)
     app(prog_name="staypower")
 
 
