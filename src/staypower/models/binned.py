@@ -45,7 +45,10 @@ class _Table:
                     params=dict(parameters),
                 )
                 self._made[key] = made.construct()
-            return self._made[key]
+            # rows taken from it are made with its own number of threads, which depends on what runs beside
+            found = self._made[key]
+            found.params = {**parameters, "num_threads": parameters.get("num_threads", 1)}
+            return found
 
 
 class BinnedFeatures:

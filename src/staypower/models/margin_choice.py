@@ -92,7 +92,7 @@ class _HeldOut:
     folds: list[_Fold] = field(default_factory=list)
 
     def watch(self, learned: TrainingRows, rows: TrainingRows, held: NDArray[np.bool_]) -> _Fold:
-        return _Fold(held, *self.grower.shared(_FOLDS * 2).grow_watched(learned, rows.take(held)))
+        return _Fold(held, *self.grower.grow_watched(learned, rows.take(held)))
 
     @property
     def held(self) -> NDArray[np.bool_]:

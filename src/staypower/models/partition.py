@@ -133,11 +133,11 @@ Watched = tuple[Grown, Floats]  # the trees of a fold, and its held-out log loss
 
 def grow_folds(rows: TrainingRows, grower: Grower, dealt: Positions, folds: Sequence[int]) -> list[Watched]:
     """Grow trees without the accounts of each of some folds, nor accounts like theirs in other folds, watched on that fold."""
-    each, alike = grower.shared(len(folds)), rows.alike
+    alike = rows.alike
 
     def grow(fold: int) -> Watched:
         held = dealt == fold
-        return each.grow_watched(rows.take(~np.isin(alike, alike[held])), rows.take(held))
+        return grower.grow_watched(rows.take(~np.isin(alike, alike[held])), rows.take(held))
 
     return side_by_side([partial(grow, fold) for fold in folds], threads=grower.threads)
 
@@ -150,11 +150,11 @@ def joined(rows: TrainingRows, grower: Grower, dealt: Positions, watched: Sequen
     # point, so the common stretch holds the lowest point of the mean.
     curve = np.average([losses[:shortest] for _, losses in watched], axis=0, weights=weights)
     trees = int(np.argmin(curve)) + 1
-    raw, each = np.empty(len(rows)), grower.shared(len(watched))
+    raw = np.empty(len(rows))
 
     def score(fold: int, grown: Grown) -> None:
         held = dealt == fold
-        raw[held] = grown.raw(rows.features[held], trees=trees, threads=each.threads)
+        raw[held] = grown.raw(rows.features[held], trees=trees, threads=grower.threads)
 
     side_by_side([partial(score, *numbered) for numbered in enumerate(grown for grown, _ in watched)], threads=grower.threads)
     limit = shortest == grower.max_trees and trees > _LAST_STRETCH * shortest

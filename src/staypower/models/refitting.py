@@ -131,8 +131,8 @@ def _with_level(
     grower = _of_as_many_accounts(twin._grower, more)
     # the trees of a snapshot's folds score, too; halves only find the level
     held = grower if twin.folds_ else grower.hastened()
-    parts = _parts(held.shared(2), plain, count, held.trees_for(trees, of=grower))
-    jobs: list[Callable[[], Any]] = [partial(first, grower.shared(2), plain), *parts]
+    parts = _parts(held, plain, count, held.trees_for(trees, of=grower))
+    jobs: list[Callable[[], Any]] = [partial(first, grower, plain), *parts]
     made, *halves = side_by_side(jobs, threads=grower.threads)
     model = copy(twin)
     sealed = [(portable_text(each.booster, trees=each.booster.num_trees()), each.margin) for each in halves]
@@ -161,7 +161,7 @@ def refit_tier(
         assert grower is not None
         above = replace(known, labels=(known.labels > step).astype(np.int8))
         more = len(above) / len(np.unique(above.accounts)) / rows_per_account
-        each = _of_as_many_accounts(grower, more).shared(len(twin._growers))
+        each = _of_as_many_accounts(grower, more)
         jobs.append(partial(each.grow, above, trees=trees))
     grown = side_by_side(jobs, threads=grower.threads if grower else 0)
     counts = zip(grown, twin.best_iterations_, strict=True)

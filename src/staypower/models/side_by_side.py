@@ -2,6 +2,9 @@
 
 Threads that share one training wait for each other after every few milliseconds, and busy neighbours make all of them wait.
 No model depends on how many work side by side.
+
+LightGBM keeps the number of threads in one variable of the process and sizes what it works in by it, so two numbers at a time
+can end the process: whatever runs beside something else takes one thread, and `at_most` says so.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # no type hints
 
-__all__ = ["begun", "cores", "one_blas_thread", "share", "side_by_side", "stop_where_asked"]
+__all__ = ["at_most", "begun", "cores", "one_blas_thread", "side_by_side", "stop_where_asked"]
 
 T = TypeVar("T")
 
@@ -29,15 +32,17 @@ def cores() -> int:
 
 # jobs may start jobs: all of them together have no more threads than there are cores
 _free = threading.Semaphore(max(0, cores() - 1))
+# threads that work on jobs beside those that began them
+_helping: set[threading.Thread] = set()
 
 
-def share() -> int:
-    """Return how many threads each of the jobs that run may take.
+def at_most(threads: int | None) -> int:
+    """Return how many of so many threads a call of LightGBM may take, 0 or None: all cores; one beside other jobs.
 
-    >>> share() == cores()  # nothing else runs
-    True
+    >>> at_most(3), at_most(None) == cores()  # nothing else runs
+    (3, True)
     """
-    return max(1, cores() // max(1, cores() - _free._value))
+    return 1 if _helping else threads or cores()
 
 
 class _StoppedError(Exception):
@@ -70,14 +75,17 @@ class _Jobs(Generic[T]):
     def call_help(self) -> None:
         """Let another thread work on them, where a core is free."""
         if len(self.helpers) + 1 < self.most and _free.acquire(blocking=False):
-            self.helpers.append(threading.Thread(target=self._help_out, args=[_within.jobs], daemon=True))
-            self.helpers[-1].start()
+            helper = threading.Thread(target=self._help_out, args=[_within.jobs], daemon=True)
+            self.helpers.append(helper)
+            _helping.add(helper)
+            helper.start()
 
     def _help_out(self, within: tuple[_Jobs[Any], ...]) -> None:
         _within.jobs = within
         try:
             self._work()
         finally:
+            _helping.discard(threading.current_thread())
             _free.release()
 
     def _work(self) -> None:

@@ -104,8 +104,8 @@ def train(rows: TrainingRows, settings: FitSettings, *, embargo_days: float | No
         notes += (f"the held-out loss still fell at {grower.max_trees} trees: raise `max_trees` or `learning_rate`",)
     trees = grower.trees_for(cross.trees, of=pace(grower))
     jobs: list[Callable[[], Any]] = [
-        partial(_map_of, rows, partition, cross, pace(grower).shared(2), settings),
-        partial(grower.shared(2).grow, rows, trees=trees),
+        partial(_map_of, rows, partition, cross, pace(grower), settings),
+        partial(grower.grow, rows, trees=trees),
     ]
     (calibration, more), grown = side_by_side(jobs, threads=grower.threads)
     split = _words(partition, len(cross.grown))

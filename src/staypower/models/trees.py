@@ -13,7 +13,7 @@ from staypower.errors import UsageError
 from staypower.models.margin import LinearMargin, fit_margin
 from staypower.models.seal import RESTORE
 from staypower.models.settings import TreeShape
-from staypower.models.side_by_side import cores, share, stop_where_asked
+from staypower.models.side_by_side import at_most, stop_where_asked
 
 if TYPE_CHECKING:
     import lightgbm
@@ -38,7 +38,7 @@ class Grown:
 
     def raw(self, features: Floats, *, threads: int, trees: int | None = None) -> Floats:
         """Return the raw score of rows by the margin and the first trees, by default all."""
-        found = self.booster.predict(features, raw_score=True, num_iteration=trees, num_threads=threads)
+        found = self.booster.predict(features, raw_score=True, num_iteration=trees, num_threads=at_most(threads))
         return on_margin(self.margin, features, np.asarray(found, dtype=np.float64))
 
 
@@ -64,10 +64,6 @@ class Grower:
     def haste(self) -> float:
         """How many trees one tree stands for where trees only count, compare and calibrate."""
         return min(_HASTE, max(1.0, _COARSEST / self.shape.learning_rate))
-
-    def shared(self, jobs: int) -> Grower:
-        """Return what each of some jobs side by side grows with: its share of the threads."""
-        return replace(self, threads=max(1, min(self.threads or cores(), share()) // jobs))
 
     def hastened(self) -> Grower:
         """Return what grows fewer trees in larger steps: they count, compare and calibrate as well as small steps."""
@@ -144,7 +140,7 @@ class Grower:
             "bagging_freq": 1,
             "feature_pre_filter": False,
             "seed": self.seed,
-            "num_threads": 1 if size < _WORTH_SHARING else self.threads,
+            "num_threads": 1 if size < _WORTH_SHARING else at_most(self.threads),
             # Column-wise histograms are what makes the trees independent of the number of threads; row-wise ones do not.
             "deterministic": True,
             "force_col_wise": True,
@@ -174,12 +170,10 @@ def booster_of(text: str) -> lightgbm.Booster:
 def threads_for(asked: int | None, work: int) -> int:
     """Say how many threads to use; no number depends on it.
 
-    >>> threads_for(None, 1000), threads_for(None, 10**8) == cores(), threads_for(3, 1000)
+    >>> threads_for(None, 1000), threads_for(None, 10**8) == threads_for(0, 1), threads_for(3, 1000)
     (1, True, 3)
     """
-    if asked is not None:
-        return asked
-    return 1 if work < _WORTH_SHARING else share()
+    return 1 if asked is None and work < _WORTH_SHARING else at_most(asked)
 
 
 def raw_scores_of(booster: lightgbm.Booster, features: Floats, *, threads: int | None) -> Floats:

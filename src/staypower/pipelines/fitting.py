@@ -24,6 +24,7 @@ from staypower.models.agreement import GROWN_ON
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import fit_classifier, fit_to_score, rows_to_score, secondary_models_begun
+from staypower.models.side_by_side import cores
 from staypower.pipelines.preparing import facts_of
 from staypower.progress import Progress
 from staypower.reporting.card import write_card
@@ -40,6 +41,7 @@ __all__ = ["Fitted", "fit_model"]
 
 # hardly any company is as predictable as this
 _TOO_GOOD = 0.99
+_FEW_CORES, _MANY = 2, 20_000_000  # values of a matrix that fills more cores than these
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,10 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
         horizons=settings.horizons,
         tier=settings.tier,
         settings=shared,
-        alone=settings.model.threads == 1,
+        # beside other fits LightGBM takes one thread, which is too few for all rows and for what fills many cores
+        alone=settings.model.threads == 1
+        or every is not None
+        or (cores() > _FEW_CORES and dataset.matrix.features.size > _MANY),
     ) as finish_secondary:
         with progress.step("fitting"):
             twin = fit_classifier(dataset, shared, every=every)

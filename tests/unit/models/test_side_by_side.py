@@ -6,14 +6,17 @@ import threading
 import warnings
 from contextlib import nullcontext
 
+import lightgbm
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
 from staypower.models import side_by_side as module
+from staypower.models import trees
 from staypower.models.binned import BinnedFeatures
 from staypower.models.churn import ChurnClassifier
 from staypower.models.side_by_side import begun, one_blas_thread, side_by_side, stop_where_asked
+from staypower.models.trees import raw_scores_of
 
 PARAMETERS = {"objective": "binary", "seed": 0, "verbosity": -1, "feature_pre_filter": False, "min_data_in_leaf": 5}
 
@@ -77,11 +80,11 @@ def test_jobs_begin_beside_the_block_and_are_finished_with_it(monkeypatch):
     with begun([lambda number=number: job(number) for number in range(3)]) as results:
         assert began.wait(10)
         assert where.keys() == {0}
-        assert module.share() == 1, "half of the cores"
+        assert module.at_most(0) == module.at_most(2) == 1, "another job runs"
         go.set()
         assert results() == [0, 1, 2]
     assert where[0] != threading.get_ident()
-    assert module.share() == 2
+    assert module.at_most(0) == module.at_most(2) == 2
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -189,6 +192,33 @@ def test_a_thread_that_waits_lends_its_core(monkeypatch):
         results()
     assert module._free.acquire(blocking=False)
     assert not module._free.acquire(blocking=False)
+
+
+def test_lightgbm_is_told_one_number_of_threads_whatever_runs_beside(monkeypatch, make_history):
+    """It keeps the number in one variable of the process, and sizes by it what it works in."""
+    monkeypatch.setattr(module, "cores", lambda: 4)
+    monkeypatch.setattr(module, "_free", threading.Semaphore(3))
+    monkeypatch.setattr(trees, "_WORTH_SHARING", 0)
+    history, told, written = make_history(accounts=200, cutoffs=4), set(), lightgbm.basic._param_dict_to_str
+
+    def noted(parameters: dict | None) -> str:
+        told.update((bool(module._helping), parameters[name]) for name in ("num_threads", "n_jobs") if name in parameters or {})
+        return written(parameters)
+
+    monkeypatch.setattr(lightgbm.basic, "_param_dict_to_str", noted)
+
+    def fit(threads: int | None) -> np.ndarray:
+        model = ChurnClassifier(n_jobs=threads, split="grouped", max_trees=20)
+        model.fit(history.X, history.y)
+        return raw_scores_of(model.booster_, history.X.to_numpy(dtype=np.float64), threads=threads)
+
+    fit(None)
+    with begun([lambda: fit(None), lambda: fit(3)]) as results:
+        fit(2)
+        results()
+    fit(3)
+    assert {number for beside, number in told if beside} == {1}
+    assert {number for beside, number in told if not beside} == {3, 4}
 
 
 def blas_threads() -> set[int]:
