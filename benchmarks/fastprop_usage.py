@@ -13,7 +13,6 @@ getML is under the Elastic License 2.0, which is no open-source licence: it is a
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import tempfile
@@ -60,8 +59,11 @@ def engine() -> Iterator[None]:
             getml.engine.set_project("usage")
             yield
         finally:
+            started = psutil.Process().children(recursive=True)
             getml.engine.shutdown()
-            os.wait()
+            # the engine ends after the process that started it, and writes into the folder until then
+            for late in psutil.wait_procs(started, timeout=20)[1]:
+                late.kill()
 
 
 def cpu_seconds() -> float:
