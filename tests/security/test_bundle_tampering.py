@@ -195,6 +195,7 @@ def test_another_whole_bundle_is_refused_by_the_digest(folder, original):
         ("calibration.json", '{"kind": "temperature", "temperature": 1e999}'),
         ("schema.json", '{"features": ["f0"], "categories": {}}'),
         ("schema.json", '{"features": [1, 2, 3], "categories": {}}'),
+        ("schema.json", '{"features": ["a", "b", 0.5], "categories": {"z": {}}}'),
         ("schema.json", '{"features": "abc", "categories": {}}'),
         ("schema.json", '{"features": ["a", "b", "c"], "categories": {"a": 5}}'),
         ("schema.json", '{"features": [["a"], ["b"], ["c"]], "categories": {}}'),

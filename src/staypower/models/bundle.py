@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -110,7 +110,7 @@ class SealedModel:
     def from_dict(cls, model_text: str, values: Mapping[str, Any], *, file: str) -> Self:
         """Build a model from its checked files."""
         calibration, names, metadata = (values.get(part) for part in sorted(_PARTS))
-        fine = set(values) - {"margin"} == _PARTS and isinstance(names, list) and isinstance(metadata, dict)
+        fine = set(values) - {"margin"} == _PARTS and _are_names(names) and isinstance(metadata, dict)
         if not fine or not (calibration is None or isinstance(calibration, dict)):
             raise UsageError.of("unusable bundle", file, RESTORE)
         found = None if calibration is None else calibration_from_dict(calibration)
@@ -283,7 +283,7 @@ class Bundle(SealedModel):
         schema = values["schema.json"]
         names, categories = schema.get("features"), schema.get("categories")
         maps = isinstance(categories, dict) and all(isinstance(codes, dict) for codes in categories.values())
-        if not isinstance(names, list) or not maps:
+        if not _are_names(names) or not maps:
             raise UsageError.of("unusable bundle", "schema.json", RESTORE)
         secondary = {}
         for name in secondary_names(files):
@@ -304,6 +304,10 @@ class Bundle(SealedModel):
     def matrix(self, X: pd.DataFrame | Floats) -> Floats:
         """Return the features in the order of the trees, texts as codes; a frame may hold other columns besides."""
         return take_features(encode(X, self.categories) if self.categories else X, self.feature_names)
+
+
+def _are_names(found: Any) -> TypeGuard[list[str]]:
+    return isinstance(found, list) and all(isinstance(name, str) for name in found)
 
 
 def _margin_of(plain: Mapping[str, Any] | None, names: Sequence[str]) -> LinearMargin | None:
