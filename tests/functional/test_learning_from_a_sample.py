@@ -290,12 +290,12 @@ def test_rows_left_out_weigh_again_where_tiers_are_learned(company, settings, da
 
     monkeypatch.setattr(LoyaltyTierClassifier, "fit", fit)
     with pytest.raises(StopIteration):
-        fitting._fit_tier(dataset, tables, settings.tier, settings.model)
+        fitting._tier_to_fit(dataset, tables, settings.tier, settings.model)()
     place = {key: row for row, key in enumerate(zip(dataset.matrix.accounts, dataset.matrix.cutoffs, strict=True))}
     churned = np.array([dataset.y[place[key]] for key in given["keys"]]) == 1
     assert churned.any()
     assert given["weights"].tolist() == np.where(churned, 0.4, 1.0).tolist()
     whole = company.result.trained.dataset
     with pytest.raises(StopIteration):
-        fitting._fit_tier(whole, tables, company.settings.tier, company.settings.model)
+        fitting._tier_to_fit(whole, tables, company.settings.tier, company.settings.model)()
     assert set(given["weights"]) == {1.0}
