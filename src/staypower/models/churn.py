@@ -351,8 +351,8 @@ class ChurnClassifier(TreeClassifier):
         features = self._features(X)
         if self.folds_ and accounts is not None:
             found = explain_by_fold(self.folds_, features, accounts, threads=self._threads())
-            return found.contributions, found.base
-        found = explain_on_margin(self.model_text_, self.margin_, features, threads=self._threads())
+        else:
+            found = explain_on_margin(self.model_text_, self.margin_, features, threads=self._threads())
         return found.contributions, found.base
 
     @property

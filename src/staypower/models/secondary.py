@@ -41,7 +41,6 @@ __all__ = [
     "LEAST_OF_A_SIDE",
     "KINDS",
     "constant_model",
-    "fit_horizons",
     "fit_kinds",
     "fit_secondary",
     "horizons_of",
@@ -180,15 +179,6 @@ class _Step:
     rows: NDArray[np.bool_]
     churned: NDArray[np.int8]
     among_churners: bool
-
-
-def fit_horizons(
-    dataset: Dataset, tables: BucketedTables, label: LabelSettings, settings: HorizonSettings, model: ModelSettings
-) -> tuple[dict[str, SealedModel], tuple[str, ...]]:
-    """Fit the steps between the label's own horizon and the others."""
-    fits, notes = horizons_to_fit(dataset, tables, label, settings, model)
-    found = [fit() for fit in fits]
-    return {name: sealed for name, sealed, _ in found}, (*notes, *(note for *_, more in found for note in more))
 
 
 FittedStep = tuple[str, SealedModel, tuple[str, ...]]  # its name in the bundle, the model, and notes

@@ -13,7 +13,7 @@ from staypower.labels.settings import GivenLabel, NonContractualLabel
 from staypower.models import secondary as secondary_module
 from staypower.models.bundle import read_bundle, write_bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.secondary import HorizonModel, fit_horizons, horizons_of
+from staypower.models.secondary import HorizonModel, horizons_of, horizons_to_fit
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.tables import Tables
 
@@ -29,6 +29,13 @@ class Given:
 
     def predict(self, X, *, threads=None):
         return np.broadcast_to(np.asarray(self.answers, dtype=np.float64), (len(X),))
+
+
+def fit_horizons(dataset, tables, label, settings, model):
+    """Fit the steps one after the other: the models by name, and the notes."""
+    fits, notes = horizons_to_fit(dataset, tables, label, settings, model)
+    found = [fit() for fit in fits]
+    return {name: sealed for name, sealed, _ in found}, (*notes, *(note for *_, more in found for note in more))
 
 
 @pytest.fixture(scope="module")
