@@ -218,7 +218,8 @@ def test_lightgbm_is_told_one_number_of_threads_whatever_runs_beside(monkeypatch
         results()
     fit(3)
     assert {number for beside, number in told if beside} == {1}
-    assert {number for beside, number in told if not beside} == {3, 4}
+    # a number found while a job ran beside may be told just after it ended
+    assert {3, 4} <= {number for beside, number in told if not beside} <= {1, 2, 3, 4}
 
 
 def blas_threads() -> set[int]:
