@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from staypower.engines.local import map_buckets
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Combination, Feature
+from staypower.features.kernel import COMBINED, combine_lines
 from staypower.features.parts import SequencePart
 from staypower.features.rows import StreamRows, plan_sequences
 from staypower.features.sequences import AskedPairs, RowSequence
@@ -225,7 +226,7 @@ def combine_all(combinations: Sequence[Combination], values: NDArray[np.float64]
     """Fill in what is combined of lines that are computed."""
     for definition in combinations:
         first, second = (values[place[name]] for name in definition.inputs)
-        values[place[definition.name]] = combine(definition, first, second)
+        combine_lines(COMBINED[definition.how], first, second, values[place[definition.name]])
 
 
 @dataclass(frozen=True)
@@ -261,17 +262,6 @@ def combine(definition: Combination, first: NDArray[np.float64], second: NDArray
     >>> combine(share, np.array([1.0, 1.0]), np.array([4.0, 0.0])).tolist()
     [0.25, nan]
     """
-    if definition.how == "ratio":
-        share: NDArray[np.float64] = np.divide(first, second, out=np.full_like(first, np.nan), where=second != 0)
-        return share
-    if definition.how == "change":
-        total = np.abs(first) + np.abs(second)
-        made: NDArray[np.float64] = np.divide(first - second, total, out=np.zeros_like(total), where=total != 0)
-    elif definition.how == "difference":
-        return first - second
-    elif definition.how == "both_fall":
-        made = np.maximum(np.minimum(-first, -second), 0.0)
-    else:
-        made = (first < second).astype(np.float64)
-    made[np.isnan(first) | np.isnan(second)] = np.nan
-    return made
+    target = np.empty(first.shape)
+    combine_lines(COMBINED[definition.how], first.ravel(), second.ravel(), target.ravel())
+    return target

@@ -16,11 +16,13 @@ import numpy as np
 from staypower.compiled import jit
 
 __all__ = [
+    "COMBINED",
     "EXTREMES",
     "GAPS",
     "MISSING_AMOUNT",
     "SCALE",
     "TIMES",
+    "combine_lines",
     "count_days",
     "count_rows",
     "count_unanswered",
@@ -53,6 +55,8 @@ TIMES = {
     "mean_age": MEAN_AGE,
     "rate_slope": RATE_SLOPE,
 }
+RATIO, CHANGE, DIFFERENCE, BOTH_FALL, IS_BEFORE = range(5)
+COMBINED = {"ratio": RATIO, "change": CHANGE, "difference": DIFFERENCE, "both_fall": BOTH_FALL, "is_before": IS_BEFORE}
 GAPS = {"gap_mean": GAP_MEAN, "gap_spread": GAP_SPREAD, "gap_trend": GAP_TREND, "gap_quantile": GAP_QUANTILE}
 
 
@@ -327,3 +331,32 @@ def _share_shorter(first, last, day, present):  # type: ignore[no-untyped-def]
     for r in range(first + 1, last + 1):
         shorter += day[r] - day[r - 1] < present
     return shorter
+
+
+@jit
+def combine_lines(operation, first, second, target):  # type: ignore[no-untyped-def]
+    """Combine two features by one of `COMBINED`; if either is missing, so is the result.
+
+    >>> import numpy as np
+    >>> target = np.zeros(2)
+    >>> combine_lines(CHANGE, np.array([3.0, 0.0]), np.array([1.0, 0.0]), target)
+    >>> target.tolist()
+    [0.5, 0.0]
+    """
+    for i in range(len(target)):
+        one = first[i]
+        other = second[i]
+        if operation == RATIO:
+            target[i] = one / (other if other != 0.0 else math.nan)
+        elif operation == CHANGE:
+            total = abs(one) + abs(other)
+            # plus zero: what is nothing and stays nothing has no sign
+            target[i] = (one - other) / (total if total != 0.0 else 1.0) + 0.0
+        elif operation == DIFFERENCE:
+            target[i] = one - other
+        elif math.isnan(one) or math.isnan(other):
+            target[i] = math.nan
+        elif operation == BOTH_FALL:
+            target[i] = max(min(-one, -other), 0.0)
+        else:
+            target[i] = 1.0 if one < other else 0.0

@@ -123,7 +123,10 @@ class SequencePart:
         position, upto = np.empty(n + 1, dtype=np.int32), np.empty(n + 1, dtype=np.int32)
         times = np.empty(n + 1, dtype=np.int64)
         n = row_lists.list_passing(group.bit, self.bits, self.at, position, times, upto)
-        return ListedRows(self, n, position, times, None, {days: upto.take(self.end(days)) for days in group.days})
+        found = np.empty((len(group.days), len(self.cutoff)), dtype=np.int32)
+        for days, ends in zip(group.days, found, strict=True):
+            row_lists.ends_among(self.end(days), upto, ends)
+        return ListedRows(self, n, position, times, None, dict(zip(group.days, found, strict=True)))
 
     def _list_known(self, group: RowGroup, enter: NDArray[np.int32] | None) -> ListedRows:
         """List rows for every pair anew, since they become known, or stop counting, in another order than they happened."""

@@ -12,6 +12,7 @@ from staypower.compiled import jit
 
 __all__ = [
     "count_rows_of",
+    "ends_among",
     "find_ends",
     "find_previous",
     "list_known",
@@ -143,7 +144,22 @@ def find_ends(start, before, limits, account, cutoff, ends):  # type: ignore[no-
     [9]
     """
     for pair in range(len(account)):
-        ends[pair] = start[account[pair]] + before[account[pair], limits[cutoff[pair]]]
+        # unsigned numbers skip the check for negative indices
+        number = np.uint64(account[pair])
+        ends[pair] = start[number] + before[number, np.uint64(limits[np.uint64(cutoff[pair])])]
+
+
+@jit
+def ends_among(ends, upto, found):  # type: ignore[no-untyped-def]
+    """Find where bounds end in a list of some rows (`list_passing`), from where they end among all rows.
+
+    >>> found = np.zeros(2, dtype=np.int32)
+    >>> ends_among(np.array([3, 1], dtype=np.int32), np.array([0, 1, 1, 2], dtype=np.int32), found)
+    >>> found.tolist()
+    [2, 1]
+    """
+    for pair in range(len(ends)):
+        found[pair] = upto[np.uint64(ends[pair])]
 
 
 @jit

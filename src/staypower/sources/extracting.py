@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY, MISSING, end_of_day, instant_of
 from staypower.errors import DataProblem, Problem, UsageError
+from staypower.hashing import text_buffers
 from staypower.results.numbers import plural
 from staypower.schemas import SCHEMAS, Column, Kind
 from staypower.sources.advice import fix_numbers, fix_times
@@ -230,7 +231,7 @@ class _Reader:
         return pc.equal(raw, 1)
 
     def ids(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
-        damaged = int(pc.sum(pc.match_substring_regex(raw.cast(pa.string()), DAMAGED_ID)).as_py() or 0)
+        damaged = sum(_damaged(chunk) for chunk in raw.chunks)
         if damaged:
             fix = "export again with the column as text: a spreadsheet has cut the digits, so different ids became one"
             self.problem(damaged, "whole ids", f"regexp_full_match(given, '{DAMAGED_ID}')", fix, DataProblem)
@@ -241,6 +242,15 @@ class _Reader:
             self.facts = ColumnFacts("id", len(raw) - raw.null_count, fractions=True)
             return pc.replace_substring_regex(raw.cast(pa.string()), r"\.0+$", "")
         return raw
+
+
+def _damaged(ids: pa.Array) -> int:
+    """Count ids that a spreadsheet wrote as numbers; mostly none holds a plus sign, which is quickly seen."""
+    words = (ids.dictionary if pa.types.is_dictionary(ids.type) else ids).cast(pa.string())
+    begins, characters = text_buffers(words)
+    if not (characters[begins[0] : begins[-1]] == ord("+")).any():
+        return 0
+    return int(pc.sum(pc.match_substring_regex(ids.cast(pa.string()), DAMAGED_ID)).as_py() or 0)
 
 
 def _all_fractions(ids: pa.ChunkedArray) -> bool:

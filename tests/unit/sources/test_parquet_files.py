@@ -186,3 +186,10 @@ def test_only_the_largest_tables_have_numbered_texts(tmp_path):
     tables, _ = read_tables(sources, folder=tmp_path)
     numbered = {name: pa.types.is_dictionary(table.data.schema.field("account_id").type) for name, table in tables.items()}
     assert numbered == {"accounts": False, "usage": True, "payments": False, "logins": True}
+
+
+@pytest.mark.parametrize("column", ["account_id", "user_id"])
+def test_ids_that_a_spreadsheet_cut_are_found_among_texts_and_numbered_texts(tmp_path, column):
+    cut = {**USAGE, column: ["b", "a", "1.00E+14", "a+b", None, "1.00E+14"]}
+    with pytest.raises(UsageError, match=f"{column}: 2 of 6 values, such as '1.00E\\+14'"):
+        read(tmp_path, cut)
