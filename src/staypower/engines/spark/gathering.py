@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyspark import StorageLevel
@@ -21,6 +20,8 @@ from pyspark.sql import DataFrame, SparkSession, functions
 
 from staypower.engines.abilities import REFUSED
 from staypower.engines.spark.asking import Questions, RowsOfSources, SourceCounts
+from staypower.engines.spark.files import ORDER, Batches
+from staypower.engines.spark.files import Rows as Cut
 from staypower.engines.spark.mapping import (
     LEARNED,
     MappedSource,
@@ -33,16 +34,9 @@ from staypower.engines.spark.mapping import (
     problems_of,
     typed_schema,
 )
+from staypower.engines.spark.opening import open_on_spark
 from staypower.engines.spark.packing import SLICES, buckets_in, sliced
-from staypower.engines.spark.session import (
-    ORDER,
-    arrow_schema,
-    column_of,
-    in_workers,
-    open_on_spark,
-    row_order,
-    spark_errors_as_problems,
-)
+from staypower.engines.spark.session import column_of, in_workers, spark_errors_as_problems
 from staypower.engines.spark.tables import ARRIVED, KNOWN, OWN, Gathering, SparkTables, first_known, instants_of
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
@@ -54,8 +48,6 @@ from staypower.sources.resolving import Moment, refuse_circle
 from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, placed
 from staypower.sources.typed_sources import PlannedSource, without_clock
 
-Batches = Iterable[pa.RecordBatch]
-Cut = Iterator[pa.RecordBatch]
 SOURCE = "source"
 COUNTED = pa.schema({"counted": pa.binary()})
 
@@ -156,18 +148,16 @@ class _Run:
         tables = Counter[str]()
         for name, source, place in placed(sources):
             try:
-                frame = open_on_spark(self.session, source, place, folder, objects)
-                mapped, known = plan_mapping(name, source, place, arrow_schema(frame), self.joins)
+                given = open_on_spark(self.session, source, place, folder, objects)
+                mapped, known = plan_mapping(name, source, place, given.schema, self.joins)
             except UsageError as error:
                 problems.extend(error.problems)
                 continue
-            columns = [column_of(used) for used in sorted(mapped.plan.used)]
-            if self.is_ordered(mapped):
-                columns.append(row_order(frame, tables[name]).alias(ORDER))
+            order = tables[name] if self.is_ordered(mapped) else None
             tables[name] += 1
             run = partial(learn_rows, mapped, len(opened))
             with spark_errors_as_problems(place):
-                rows = in_workers(_selected(frame, columns), run, LEARNED, place).persist(StorageLevel.DISK_ONLY)
+                rows = given.each(run, sorted(mapped.plan.used), order, LEARNED).persist(StorageLevel.DISK_ONLY)
             self.held.append(rows)
             opened.append((mapped, rows, known))
         if problems:
@@ -327,11 +317,6 @@ def _answers(sources: Sequence[DataFrame]) -> list[list[str]]:
         for row in _together([rows.select("source", "answer") for rows in sources]).collect():
             answers[row["source"]].append(row["answer"])
     return answers
-
-
-def _selected(frame: DataFrame, columns: Sequence[Any]) -> DataFrame:
-    """Select columns; one that says nothing where a source's every value is a constant."""
-    return frame.select(*columns) if columns else frame.select(functions.lit(0).alias("nothing"))
 
 
 def _together(frames: Sequence[DataFrame]) -> DataFrame:

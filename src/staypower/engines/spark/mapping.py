@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from staypower.engines.spark.files import ORDER
 from staypower.engines.spark.packing import packed_rows, unpacked_rows
-from staypower.engines.spark.session import ORDER
 from staypower.errors import Problem, UsageError
 from staypower.schemas import Kind
 from staypower.sources.extracting import ARROW_TYPES, ColumnFacts

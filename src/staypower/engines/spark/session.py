@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -17,17 +17,13 @@ from typing import Any
 import pyarrow as pa
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, functions
-from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_type
+from pyspark.sql.pandas.types import from_arrow_schema
 
 from staypower.addresses import shown_address
 from staypower.engines.abilities import Refusal
 from staypower.engines.settings import EngineSettings
 from staypower.errors import Problem, UsageError
 from staypower.outputs.kinds import OUTPUTS
-from staypower.sources.format import Format
-from staypower.sources.formats import FORMATS, by_ending
-from staypower.sources.opening import path_of
-from staypower.sources.settings import TableSource
 
 _MARK = re.compile(r"staypower-problems:([A-Za-z0-9+/=]+):")
 # what Spark says of a worker whose process is gone: as a rule the system took it for want of memory
@@ -160,95 +156,12 @@ def _first_line(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__)[:240]
 
 
-# no source column's canonical name holds a blank
-ORDER = "row order"
 _TABLE = "table:"
-_DIGITS = 20
-
-
-def open_on_spark(
-    session: SparkSession, source: TableSource, place: str, folder: Path, objects: Mapping[str, object]
-) -> DataFrame:
-    """Open a source."""
-    if source.source is None:
-        raise UsageError.of("no source is given", place, "write `source: path/to/folder`")
-    name = str(source.source)
-    with spark_errors_as_problems(f"{place}: {name}"):
-        frame = _frame(session, source, place, folder, objects)
-    kept = list(arrow_schema(frame).names)
-    return frame if len(kept) == len(frame.columns) else frame.select(*map(column_of, kept))
-
-
-def _frame(session: SparkSession, source: TableSource, place: str, folder: Path, objects: Mapping[str, object]) -> DataFrame:
-    name = str(source.source)
-    given = objects.get(name)
-    if isinstance(given, pa.Table):
-        return session.createDataFrame(given)
-    if given is not None:
-        if not hasattr(given, "mapInArrow"):
-            fix = "give a Spark DataFrame or an Arrow table"
-            raise UsageError.of("the object is not a Spark table", f"{place}: {type(given).__name__}", fix)
-        return given
-    if name.startswith(_TABLE):
-        return session.table(name.removeprefix(_TABLE))
-    path = name if "://" in name else str(path_of(name, folder))
-    form = _format(source, path)
-    if form.on_spark is None or source.query is not None or source.table is not None:
-        fix = "write it as Parquet, give it as a table of Spark (`source: table:NAME`), or use the engine `embedded`"
-        raise UsageError.of(f"the Spark engine does not read {form.name}", f"{place}: {path}", fix)
-    frame: DataFrame = form.on_spark(session, source, path, place)
-    return frame
-
-
-def _format(source: TableSource, path: str) -> Format:
-    """Say how the files are written."""
-    if source.format is not None:
-        return FORMATS[source.format]
-    below = (by_ending(Path(file)) for file in _below(path))
-    return by_ending(Path(path)) or next(filter(None, below), FORMATS["parquet"])
-
-
-def _below(path: str) -> list[str]:
-    """List what a folder of this machine holds; nothing is known of other machines."""
-    folder = Path(path)
-    return sorted(str(file) for file in folder.rglob("*") if file.is_file()) if "://" not in path and folder.is_dir() else []
-
-
-def arrow_schema(frame: DataFrame) -> pa.Schema:
-    """Return the columns as workers will see them, those of an unknown kind left out."""
-    fields = []
-    for field in frame.schema.fields:
-        try:
-            fields.append(pa.field(field.name, to_arrow_type(field.dataType, timezone="UTC")))
-        except PySparkException:
-            continue
-    return pa.schema(fields)
 
 
 def column_of(name: str) -> Column:
     """Name a column whatever signs its name has."""
     return functions.col("`" + name.replace("`", "``") + "`")
-
-
-def row_order(frame: DataFrame, number: int) -> Column:
-    """Write a text that sorts the rows of a table's sources into their order: source, file, place in the file.
-
-    Rows of a DataFrame that is no file have the order of its partitions.
-    """
-    pieces: list[Any] = [functions.lit(f"{number:05d}")]
-    try:
-        frame.select("_metadata.file_path", "_metadata.file_block_start")
-    except PySparkException:
-        pass
-    else:
-        pieces += [
-            # folder by folder, as paths are sorted
-            functions.translate(functions.col("_metadata.file_path"), "/", "\x01"),
-            functions.lpad(functions.col("_metadata.file_block_start").cast("string"), _DIGITS, "0"),
-        ]
-    return functions.concat_ws(
-        "\x01", *pieces, functions.lpad(functions.monotonically_increasing_id().cast("string"), _DIGITS, "0")
-    )
 
 
 _DATABASES = tuple(f"{scheme}:" for kind in OUTPUTS.values() for scheme in kind.schemes)

@@ -17,8 +17,9 @@ from pyspark.sql import Column, Window, functions
 
 from staypower.cutoffs import DAY
 from staypower.engines.spark.asking import Parts, RowsOfSources
+from staypower.engines.spark.files import ORDER
 from staypower.engines.spark.packing import PACKED, buckets_in, packed, unpacked
-from staypower.engines.spark.session import ORDER, column_of, in_workers, spark_errors_as_problems
+from staypower.engines.spark.session import column_of, in_workers, spark_errors_as_problems
 from staypower.errors import UsageError
 from staypower.sources.disk_tables import ROW, DiskTables, StoredTable
 from staypower.sources.resolving import refuse_no_accounts
