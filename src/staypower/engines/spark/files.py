@@ -46,7 +46,7 @@ class Stretch:
         path, row = self.state[0][0], self.first
         try:
             refuse_changed(self.state, state_of([path]), self.place)
-            with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as opened:
+            with _opened(path) as opened:
                 names = [name for name in schema.names if name in opened.schema_arrow.names]
                 for batch in opened.iter_batches(_ROWS_AT_ONCE, row_groups=[self.group], columns=names, use_threads=False):
                     columns = [self._column(field, batch, order, row) for field in schema]
@@ -80,8 +80,8 @@ class FilesOfWorkers:
         """Look into the files; None where they do not agree on their columns: Spark puts them together, or says why not."""
         folders = [_folders(file) for file in files]
         try:
-            stored = [pq.read_metadata(file) for file in files]
-            columns = pa.unify_schemas([one.schema.to_arrow_schema() for one in stored])
+            stored = [_look_into(file) for file in files]
+            columns = pa.unify_schemas([columns for columns, _ in stored])
         except (pa.ArrowException, OSError):
             return None
         named = [*columns.names, *(folders[0] or ())]
@@ -93,7 +93,7 @@ class FilesOfWorkers:
         bytes_ = sum(state[1] for state in states) / session.sparkContext.defaultParallelism
         stretches = (
             stretch
-            for number, (state, one) in enumerate(zip(states, stored, strict=True))
+            for number, (state, (_, one)) in enumerate(zip(states, stored, strict=True))
             for stretch in _stretches(Stretch(place, (state,), number, folders[number] or {}), one)
         )
         return cls(session, schema, _shared_out(stretches, min(max(bytes_, _LEAST), _MOST)))
@@ -111,6 +111,16 @@ class FilesOfWorkers:
             yield from function(rows for number in numbers for one in tasks[number] for rows in one.read(wanted, order))
 
         return in_workers(self.session.range(0, len(tasks), 1, max(len(tasks), 1)), run, schema, place)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    """Open a file; times as old writers wrote them reach further than nanoseconds do."""
+    return pq.ParquetFile(path, coerce_int96_timestamp_unit="us")
+
+
+def _look_into(path: Path) -> tuple[pa.Schema, pq.FileMetaData]:
+    with _opened(path) as opened:
+        return opened.schema_arrow, opened.metadata
 
 
 def _stretches(file: Stretch, stored: pq.FileMetaData) -> Iterator[tuple[float, Stretch]]:

@@ -29,8 +29,8 @@ from staypower.sources.values import Value, quoted_name
 # the rows themselves are kept: no file is read twice
 LEARNED = pa.schema({"source": pa.int32(), "answer": pa.string(), "rows": pa.binary()})
 _GIVEN = "given rows"
-# a row group of the database
-_ROWS_AT_ONCE = 122_880
+# what is handed to the database at once: each time costs it a plan, and the worker memory
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 500_000, 64 * 2**20
 _COUNTED = re.compile(r": ([\d,]+) of ([\d,]+) values, such as ")
 
 
@@ -143,7 +143,7 @@ def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     held: list[pa.RecordBatch] = []
     for batch in batches:
         held.append(batch)
-        if sum(one.num_rows for one in held) >= _ROWS_AT_ONCE:
+        if sum(one.num_rows for one in held) >= _ROWS_AT_ONCE or sum(one.nbytes for one in held) >= _BYTES_AT_ONCE:
             yield pa.Table.from_batches(held)
             held = []
     if held:

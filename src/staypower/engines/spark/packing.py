@@ -66,11 +66,12 @@ def sliced(rows: Iterable[pa.RecordBatch], source: int, buckets: int) -> Iterato
 
 
 def _cut(rows: pa.Table, source: int, buckets: int) -> pa.RecordBatch:
+    rows = rows.combine_chunks()
     bucket = buckets_of(rows.column("account_id"), buckets)
-    order = np.argsort(bucket, kind="stable")
+    order = np.argsort(bucket.astype(np.min_scalar_type(buckets)), kind="stable")
     there, first = np.unique(bucket[order], return_index=True)
-    together, ends = rows.take(pa.array(order)), [*first[1:].tolist(), rows.num_rows]
-    cells = [packed_rows(together.slice(start, end - start)) for start, end in zip(first.tolist(), ends, strict=True)]
+    # rows of one bucket at a time are taken in the order in which they lie in memory
+    cells = [packed_rows(rows.take(pa.array(mine))) for mine in np.split(order, first[1:])]
     columns: list[Any] = [there.astype(np.int32), np.full(len(cells), source, dtype=np.int32), pa.array(cells, pa.binary())]
     return pa.RecordBatch.from_arrays([pa.array(column) for column in columns], schema=SLICES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import re
@@ -39,9 +40,13 @@ _TOO_LARGE = Refusal(
 _LOCAL = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.ui.enabled": "false",
+    # planning again after every shuffle costs more than it saves: what is shuffled are a few large cells
+    "spark.sql.adaptive.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
+# more than a task makes
+_OBJECTS_OF_MODULES = 50_000
 _ALWAYS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.session.timeZone": "UTC",
@@ -94,11 +99,18 @@ def in_workers(
     """Give the rows of each task to a function in the workers; the problems that it finds reach the driver whole."""
 
     def sent(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        _keep_modules()
         with sending_problems():
             yield from function(batches)
 
     with spark_errors_as_problems(place):
         return rows.mapInArrow(sent, from_arrow_schema(schema, prefer_timestamp_ntz=False))
+
+
+def _keep_modules() -> None:
+    """Let what a worker has loaded stay: after every task Spark looks for garbage, and each look at all modules takes 0.1 s."""
+    if len(gc.get_objects()) > _OBJECTS_OF_MODULES:
+        gc.freeze()
 
 
 @contextmanager
