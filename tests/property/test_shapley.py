@@ -10,6 +10,7 @@ from shapley_oracle import Leaf, Node, base, model_text, prediction, shapley
 
 from staypower.models.model_text import check_model_text
 from staypower.models.shapley_values import Explainer, explain_rows
+from staypower.models.tree_scores import score_few, score_rows
 
 FEATURES = 4
 # thresholds and values share a few numbers, those around zero among them, so that ties are common
@@ -67,3 +68,8 @@ def test_a_row_does_not_depend_on_its_company(model, rows, width, random):
     explain_rows(rows, explainer.forest, width, contributions, raw)
     assert (contributions == whole.contributions).all()
     assert (raw == whole.raw_score).all()
+    many, few = np.zeros(len(rows)), np.zeros(len(rows))
+    score_rows(rows, explainer.forest, width, many)
+    score_few(rows, explainer.forest, few)
+    assert (many == raw).all()
+    assert (few == raw).all()

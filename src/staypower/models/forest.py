@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -265,11 +265,16 @@ class Forest(NamedTuple):
     tree_splits: Integers  # shape (trees + 1,): where each tree's splits begin
     tree_branches: Integers  # shape (trees + 1,): where each tree's branches begin
     tree_points: Integers  # shape (trees,): Points of quadrature
+    tree_leaves: Integers  # shape (trees + 1,): where each tree's leaves begin
     tree_value: Floats  # shape (trees,): the value of a tree without splits; else 0
     split_column: Integers  # shape (splits,)
     split_rule: Integers  # shape (splits,)
     split_threshold: Floats  # shape (splits,)
     split_words: Integers  # shape (splits, 2): Begin and end in `words`
+    split_children: (
+        Integers  # shape (splits, 2): What lies left and right in its tree, whose leaves are numbered after its splits
+    )
+    leaf_value: Floats  # shape (leaves,)
     words: NDArray[np.uint32]  # categories that go left, a bit each
     # shape (branches,): in the order of a walk from the root, left first
     branch_split: Integers  # its split within its tree
@@ -312,11 +317,14 @@ def plant(trees: Sequence[Tree]) -> Forest:
         tree_splits=starts_of(len(tree.splits) for tree in trees),
         tree_branches=starts_of(len(each) for each in walks),
         tree_points=_integers(points),
+        tree_leaves=starts_of(len(tree.leaf_values) for tree in trees),
         tree_value=np.array([0.0 if tree.splits else tree.leaf_values[0] for tree in trees]),
         split_column=_integers(column[split.feature] for split in splits),
         split_rule=_integers(_rule(split) for split in splits),
         split_threshold=np.array([split.threshold for split in splits], dtype=np.float64),
         split_words=np.column_stack([word_starts[:-1], word_starts[1:]]),
+        split_children=_integers(child for tree in trees for child in _children(tree)).reshape(-1, 2),
+        leaf_value=np.array([value for tree in trees for value in tree.leaf_values]),
         words=np.array([word for each in words for word in each], dtype=np.uint32),
         branch_split=_integers(branch.split for branch in branches),
         branch_level=_integers(branch.level for branch in branches),
@@ -333,6 +341,12 @@ def plant(trees: Sequence[Tree]) -> Forest:
         points=max(points),
         base=_base(trees),
     )
+
+
+def _children(tree: Tree) -> Iterator[int]:
+    for split in tree.splits:
+        for child in (split.left, split.right):
+            yield child if child >= 0 else len(tree.splits) + ~child
 
 
 def _rule(split: Split) -> int:

@@ -1,15 +1,12 @@
 """What each feature adds to the raw score: path-dependent TreeSHAP, or LightGBM's own where the routine does not know a model.
 
-The compiled routine takes rows in blocks, feature by feature, and does every step for a whole block before the next, so the
-inner loops run over neighbouring numbers and the processor does several rows at once. No step mixes rows and no sum depends on
-the block: a row's numbers do not depend on the other rows.
+The compiled routine takes rows in blocks, as `tree_scores` does, and does every step for a whole block before the next. No sum
+depends on the block: a row's numbers do not depend on the other rows.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -17,17 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from staypower.compiled import jit
-from staypower.models.forest import (
-    IN_SET,
-    MISSING_LEFT,
-    MISSING_RIGHT,
-    ZERO_LEFT,
-    ZERO_RIGHT,
-    Forest,
-    OutsideError,
-    plant,
-    read_trees,
-)
+from staypower.models.forest import Forest, OutsideError, plant, read_trees
+from staypower.models.tree_scores import CHUNK, WIDTH, by_chunks, decide, in_blocks, raw_scores
 from staypower.models.trees import booster_of, contributions_of, raw_scores_of, threads_for
 
 if TYPE_CHECKING:
@@ -37,13 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Explained", "Explainer", "explain_rows", "explain_on_margin", "explainer_of", "mean_sizes"]
 
-# LightGBM reads values this near to 0 as 0; the bound is a single-precision number
-_ZERO = float(np.float32(1e-35))
-_MOST_CATEGORIES = 2147483648.0
 Floats = NDArray[np.float64]
 _LOG = logging.getLogger(__name__)
-_CHUNK = 2048
-_WIDTH = 256
 _SCRATCH = 1 << 17
 _KEPT = 24
 
@@ -51,7 +34,7 @@ _KEPT = 24
 @jit
 def explain_rows(features, forest, width, contributions, raw):  # type: ignore[no-untyped-def]
     """Explain rows."""
-    values = _blocks(features, forest.used, width)
+    values = in_blocks(features, forest.used, width)
     sums = np.zeros(values.shape)
     scores = np.zeros((values.shape[0], width))
     goes_left = np.empty((forest.splits, width))
@@ -100,102 +83,18 @@ def explain_rows(features, forest, width, contributions, raw):  # type: ignore[n
 
 
 @jit
-def score_rows(features, forest, raw):  # type: ignore[no-untyped-def]
-    """Write the raw scores of rows, with the bits of `explain_rows`: each row goes down to its leaf of every tree."""
-    # taken out of the forest once: a loop that asks for them each time is ten times as slow
-    used, words, tree_splits, tree_branches = forest.used, forest.words, forest.tree_splits, forest.tree_branches
-    columns, rules, thresholds, bounds = forest.split_column, forest.split_rule, forest.split_threshold, forest.split_words
-    splits, right, leaf, values = forest.branch_split, forest.branch_right, forest.branch_leaf, forest.branch_values
-    for row in range(len(features)):
-        for tree in range(len(forest.tree_value)):
-            raw[row] += forest.tree_value[tree]
-            branch, end = tree_branches[tree], tree_branches[tree + 1]
-            while branch < end:
-                split = tree_splits[tree] + splits[branch]
-                value, rule, threshold = features[row, used[columns[split]]], rules[split], thresholds[split]
-                left = _goes_left(value, rule, threshold, words, bounds[split, 0], bounds[split, 1])
-                if left != right[branch]:
-                    if leaf[branch]:
-                        raw[row] += values[branch, 0]
-                        break
-                    branch += 1
-                    continue
-                # past what lies below: the split's other branch, or none where one branch stands for both leaves
-                other = branch + 1
-                while other < end and splits[other] != splits[branch]:
-                    other += 1
-                if other == end:
-                    raw[row] += values[branch, 1]
-                branch = other
-
-
-@jit
-def _goes_left(value, rule, threshold, words, begin, end):  # type: ignore[no-untyped-def]
-    """Say where one row goes: `_decide` for one value."""
-    if abs(value) <= _ZERO:
-        value = 0.0
-    if rule == MISSING_RIGHT:
-        return value <= threshold
-    if rule == MISSING_LEFT:
-        return not value > threshold
-    if rule == ZERO_RIGHT:
-        return value <= threshold and value != 0.0
-    if rule == ZERO_LEFT:
-        return not (value > threshold and value != 0.0)
-    if not (value > -1.0 and value < _MOST_CATEGORIES):
-        return False
-    code = int(value)
-    return code // 32 < end - begin and ((words[begin + code // 32] >> (code % 32)) & 1) == 1
-
-
-@jit
-def _blocks(features, used, width):  # type: ignore[no-untyped-def]
-    """Return the used features by block, column and row; the last block is filled with zeros."""
-    values = np.zeros(((len(features) + width - 1) // width, len(used), width))
-    for row in range(len(features)):
-        for column in range(len(used)):
-            value = features[row, used[column]]
-            values[row // width, column, row % width] = 0.0 if abs(value) <= _ZERO else value
-    return values
-
-
-@jit
 def _decide_splits(values, forest, tree, goes_left):  # type: ignore[no-untyped-def]
     """Write for each split of a tree which rows go left."""
     first = forest.tree_splits[tree]
     for split in range(first, forest.tree_splits[tree + 1]):
         begin, end = forest.split_words[split]
-        _decide(
+        decide(
             values[forest.split_column[split]],
             forest.split_rule[split],
             forest.split_threshold[split],
             forest.words[begin:end],
             goes_left[split - first],
         )
-
-
-@jit
-def _decide(values, rule, threshold, words, goes_left):  # type: ignore[no-untyped-def]
-    """Write 1 where a row goes left and 0 where it goes right. A comparison with a missing value is false."""
-    if rule == MISSING_RIGHT:
-        for row in range(len(goes_left)):
-            goes_left[row] = 1.0 if values[row] <= threshold else 0.0
-    elif rule == MISSING_LEFT:
-        for row in range(len(goes_left)):
-            goes_left[row] = 0.0 if values[row] > threshold else 1.0
-    elif rule == ZERO_RIGHT:
-        for row in range(len(goes_left)):
-            goes_left[row] = 1.0 if values[row] <= threshold and values[row] != 0.0 else 0.0
-    elif rule == ZERO_LEFT:
-        for row in range(len(goes_left)):
-            goes_left[row] = 0.0 if values[row] > threshold and values[row] != 0.0 else 1.0
-    elif rule == IN_SET:
-        for row in range(len(goes_left)):
-            goes_left[row] = 0.0
-            if values[row] > -1.0 and values[row] < _MOST_CATEGORIES:
-                code = int(values[row])
-                if code // 32 < len(words) and (words[code // 32] >> (code % 32)) & 1:
-                    goes_left[row] = 1.0
 
 
 @jit
@@ -327,12 +226,9 @@ class Explainer:
 
     def raw_score(self, features: Floats, *, threads: int | None = None) -> Floats:
         """Return the raw score of each row, bit for bit what LightGBM predicts."""
-        if self.forest is None or len(features) > _CHUNK:
-            # many rows are worth loading LightGBM for, which is faster
+        if self.forest is None:
             return raw_scores_of(self._booster, features, threads=threads)
-        raw = np.zeros(len(features))
-        score_rows(np.ascontiguousarray(features, dtype=np.float64), self.forest, raw)
-        return raw
+        return raw_scores(self.forest, features, threads)
 
     def _explain_slowly(self, features: Floats, threads: int | None) -> Explained:
         if not len(features):  # LightGBM takes no empty matrix, and the base is the same for any row
@@ -360,13 +256,13 @@ def explain_on_margin(text: str, margin: LinearMargin | None, features: Floats, 
 
 def mean_sizes(text: str, margin: LinearMargin | None, features: Floats) -> Floats:
     """Return the mean size of each feature's contribution, over at most 2,000 evenly spaced rows."""
-    some = features[:: -(-len(features) // _CHUNK)]
+    some = features[:: -(-len(features) // CHUNK)]
     return np.asarray(np.abs(explain_on_margin(text, margin, some).contributions).mean(axis=0))
 
 
 def _width(forest: Forest, rows: int) -> int:
     """Say how many rows go together: the scratch of a deep tree still fits into the second-level cache."""
-    return max(1, min(_WIDTH, rows, max(16, _SCRATCH // (2 * (forest.levels + 1) * forest.points))))
+    return max(1, min(WIDTH, rows, max(16, _SCRATCH // (2 * (forest.levels + 1) * forest.points))))
 
 
 def _explain(forest: Forest, features: Floats, threads: int | None) -> Explained:
@@ -374,16 +270,8 @@ def _explain(forest: Forest, features: Floats, threads: int | None) -> Explained
     contributions, raw = np.zeros(features.shape), np.zeros(len(features))
     width = _width(forest, len(features))
 
-    def run(start: int) -> None:
-        rows = slice(start, start + _CHUNK)
+    def explain(rows: slice) -> None:
         explain_rows(features[rows], forest, width, contributions[rows], raw[rows])
 
-    starts = range(0, len(features), _CHUNK)
-    count = min(threads_for(threads, len(features) * len(forest.down)) or (os.cpu_count() or 1), len(starts))
-    if count <= 1:
-        for start in starts:
-            run(start)
-    else:
-        with ThreadPoolExecutor(count) as pool:
-            list(pool.map(run, starts))
+    by_chunks(explain, len(features), threads_for(threads, len(features) * len(forest.down)))
     return Explained(contributions, forest.base, raw)

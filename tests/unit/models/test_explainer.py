@@ -6,7 +6,7 @@ import pytest
 from shapley_oracle import Leaf, Node, model_text
 
 from staypower.errors import UsageError
-from staypower.models import shapley_values
+from staypower.models import tree_scores
 from staypower.models.shapley_values import Explainer, explainer_of
 
 ROWS = 5000
@@ -72,20 +72,22 @@ def test_every_decision_is_lightgbms(split, missing, default_left):
     text = model_text([Node(0, threshold, allowed, missing, default_left, Leaf(-1.0, 1), Leaf(1.0, 1))], 1)
     rows = VALUES[:, np.newaxis]
     theirs = lightgbm.Booster(model_str=text).predict(rows, raw_score=True)
-    assert Explainer(text).raw_score(rows).tolist() == theirs.tolist()
+    for few in (rows, rows[:9]):
+        assert Explainer(text).raw_score(few).tolist() == theirs[: len(few)].tolist()
     assert Explainer(text).explain(rows).raw_score.tolist() == theirs.tolist()
 
 
 def test_no_number_depends_on_threads_order_or_company(data):
     made = Explainer(grown(data, **SHAPES["large"]).model_to_string())
     rows = data[0]
-    assert len(rows) > 2 * shapley_values._CHUNK
+    assert len(rows) > 2 * tree_scores.CHUNK
     whole = made.explain(rows, threads=1)
     order = np.random.default_rng(0).permutation(len(rows))
     for threads in (0, 2, 8, None):
         turned = made.explain(rows[order], threads=threads)
         assert (turned.contributions == whole.contributions[order]).all()
         assert (turned.raw_score == whole.raw_score[order]).all()
+        assert (made.raw_score(rows[order], threads=threads) == turned.raw_score).all()
     for start, stop in ((0, 1), (7, 11), (255, 513), (2040, 2056)):
         part = made.explain(rows[start:stop])
         assert (part.contributions == whole.contributions[start:stop]).all()
