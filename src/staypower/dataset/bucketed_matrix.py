@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from staypower.dataset.building import labels_of, parts_of, without
 from staypower.dataset.cutoff_plan import CutoffPlan
@@ -20,10 +18,11 @@ from staypower.labels.churn import find_labels
 from staypower.labels.settings import LabelSettings
 from staypower.tables import Tables
 
-__all__ = ["KEYS", "MatrixRows", "varying"]
+__all__ = ["KEYS", "MatrixRows", "rows_and_seen", "seen_in", "varying"]
 
 KEYS = ("account_id", "cutoff", "part", "churned")
 _SEEN = b"staypower seen"
+Seen = Mapping[str, Sequence[float | None] | None]
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,22 @@ def _seen(values: np.ndarray) -> list[float | None] | None:
     return [None if np.isnan(first) else float(first)]
 
 
-def varying(catalogue: Catalogue, parts: Sequence[Path]) -> Catalogue:
-    """Leave out the columns that are the same in all training rows."""
-    notes = [json.loads((pq.read_schema(part).metadata or {})[_SEEN]) for part in parts]
+def seen_in(schema: pa.Schema) -> Seen:
+    """Return what a part notes of its columns in the training rows: the one value of each, or None when it varies."""
+    return cast("Seen", json.loads((schema.metadata or {})[_SEEN]))
+
+
+def rows_and_seen(part: pa.Table) -> tuple[int, Seen]:
+    """Return how many rows a part has, and what it notes."""
+    return part.num_rows, seen_in(part.schema)
+
+
+def varying(catalogue: Catalogue, notes: Iterable[Seen]) -> Catalogue:
+    """Leave out the columns that are the same in all training rows of all parts."""
+    noted = list(notes)
     constant = []
     for name in catalogue.names:
-        seen = [each[name] for each in notes]
-        if None not in seen and len({value for values in seen for value in values}) == 1:
+        seen = [each[name] for each in noted]
+        if None not in seen and len({value for values in seen for value in values or ()}) == 1:
             constant.append(name)
     return without(catalogue, constant)

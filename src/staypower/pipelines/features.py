@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.dataset.bucketed_matrix import KEYS, MatrixRows, varying
+from staypower.dataset.bucketed_matrix import KEYS, MatrixRows, seen_in, varying
 from staypower.dataset.building import Dataset, require_features
 from staypower.dataset.building import build_dataset as dataset_of
 from staypower.dataset.cutoff_plan import CutoffPlan, choose_plan
@@ -179,7 +179,7 @@ def _build(settings: Settings, tables: BucketedTables, folder: Path) -> tuple[Cu
     require_features(catalogue)
     rows = MatrixRows(settings.label, catalogue, plan)
     parts = map_to_parts(tables, rows, folder, threads=settings.engine.threads)
-    return plan, varying(catalogue, parts), parts
+    return plan, varying(catalogue, (seen_in(pq.read_schema(part)) for part in parts)), parts
 
 
 def _write(

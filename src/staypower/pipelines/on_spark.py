@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
-from pyspark.sql import functions
-
 from staypower.config.settings import Settings
 from staypower.cutoffs import midnight_after, text_of
-from staypower.dataset.bucketed_matrix import KEYS, MatrixRows
-from staypower.dataset.building import SAME_FOR_ALL, require_features
+from staypower.dataset.bucketed_matrix import KEYS, MatrixRows, rows_and_seen, varying
+from staypower.dataset.building import require_features
 from staypower.dataset.cutoff_plan import choose_plan
 from staypower.dataset.sampled_tables import Drawn, require_labels_fit, resolve_sampling
 from staypower.engines.abilities import REFUSED
@@ -23,8 +19,6 @@ from staypower.engines.spark.gathering import gather_on_spark
 from staypower.engines.spark.session import (
     column_of,
     place_of,
-    read_back,
-    spark_errors_as_problems,
     spark_session,
     write_on_spark,
 )
@@ -32,7 +26,6 @@ from staypower.engines.spark.tables import SparkTables
 from staypower.errors import UsageError
 from staypower.features.catalogue import Catalogue
 from staypower.features.declaring import declare
-from staypower.gate.comparing import FeatureCounts
 from staypower.gate.report import GateReport
 from staypower.models.age import ModelAge
 from staypower.models.bundle import read_bundle
@@ -40,13 +33,11 @@ from staypower.models.champion import find_bundle
 from staypower.pipelines.gating import pass_tables
 from staypower.pipelines.preparing import prepare_scorer
 from staypower.progress import Progress
-from staypower.scoring.ranges import Beyond
 from staypower.scoring.scorer import ShippedScorer
-from staypower.scoring.scores import NOTES, sum_notes, with_notes
-from staypower.scoring.spark_scores import SparkScores
+from staypower.scoring.spark_scores import SparkScores, ToldOfScores
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 __all__ = ["drawing_on_spark", "features_on_spark", "score_on_spark"]
 
@@ -108,17 +99,12 @@ def score_on_spark(
         )
         shipped = ShippedScorer.of(scorer, session.sparkContext.broadcast(bundle.files()))
         with progress.step(f"scoring at {text_of(scorer.cutoff)} and writing the scores"):
-            schema = with_notes(scorer(tables.empty)).schema.remove_metadata()
-            # rows are held on the disks of the cluster until it is known what they lack
-            rows = tables.map(shipped.with_notes, schema).persist(StorageLevel.DISK_ONLY)
-            try:
-                beyond, lacking = _notes_of(rows)
-                gate = gate.with_features(lacking)
-                write_on_spark(rows.drop(NOTES), place)
+            schema = scorer(tables.empty).schema.remove_metadata()
+            with tables.making(shipped, schema, ToldOfScores.of) as held:
+                scores = SparkScores.of(held.told, scorer.cutoff)
+                gate = gate.with_features(scores.lacking)
+                write_on_spark(held.rows(), place)
                 gate.keep()
-            finally:
-                rows.unpersist()
-        scores = SparkScores.of(read_back(session, place), scorer.cutoff, beyond)
         return scores, place, None, ModelAge.of(bundle), gate.found
 
 
@@ -127,11 +113,6 @@ def _on_this_machine(settings: Settings, place: str) -> Path:
     if "://" not in place and not place.startswith("table:"):
         return Path(place)
     return (settings.root if "://" in settings.output.folder else settings.output_folder) / "scores"
-
-
-def _notes_of(rows: DataFrame) -> tuple[tuple[Beyond, ...], FeatureCounts]:
-    with spark_errors_as_problems("scores"):
-        return sum_notes(row[0] for row in rows.where(column_of(NOTES).isNotNull()).select(NOTES).collect())
 
 
 def features_on_spark(
@@ -162,7 +143,7 @@ def features_on_spark(
     rows : int
     """
     place = place_of(output, _folder(settings), "features")
-    with _gathered(settings, progress, objects) as (session, tables):
+    with _gathered(settings, progress, objects) as (_, tables):
         if not build:
             cutoff = midnight_after(tables.observed_until)
             return declare(tables, settings.features, cutoff=cutoff, hidden=settings.label.hidden), None, 0
@@ -171,14 +152,10 @@ def features_on_spark(
             catalogue = declare(tables, settings.features, cutoff=plan.trained_until, hidden=settings.label.hidden)
             require_features(catalogue)
             rows = MatrixRows(settings.label, catalogue, plan)
-            matrix = tables.map(rows, rows(tables.empty).schema.remove_metadata()).persist(StorageLevel.DISK_ONLY)
-            try:
-                kept = _varying(catalogue, matrix)
-                write_on_spark(matrix.select(*KEYS, *map(column_of, kept.names)), place)
-            finally:
-                matrix.unpersist()
-        with spark_errors_as_problems(place):
-            return kept, place, read_back(session, place).count()
+            with tables.making(rows, rows(tables.empty).schema.remove_metadata(), rows_and_seen) as held:
+                kept = varying(catalogue, [seen for _, seen in held.told])
+                write_on_spark(held.rows().select(*KEYS, *map(column_of, kept.names)), place)
+        return kept, place, sum(rows for rows, _ in held.told)
 
 
 @contextmanager
@@ -236,20 +213,3 @@ def _refuse_what_needs_one_machine(settings: Settings) -> None:
 def _folder(settings: Settings) -> str:
     written = settings.output.folder
     return written if "://" in written else str(settings.output_folder)
-
-
-def _varying(catalogue: Catalogue, matrix: DataFrame) -> Catalogue:
-    """Leave out the columns that are the same in all training rows, as `staypower.dataset.varying` does."""
-    asked = [functions.count("*")]
-    for name in catalogue.names:
-        column = column_of(name)
-        asked += [functions.count(column), functions.min(column), functions.max(column)]
-    with spark_errors_as_problems("features"):
-        answers = iter(matrix.where(column_of("part") != "test").agg(*asked).collect()[0])
-    rows = int(next(answers))
-    constant = {}
-    for name, filled, low, high in zip(catalogue.names, *[answers] * 3, strict=True):
-        if rows and (filled == 0 or (filled == rows and low == high)):
-            constant[name] = SAME_FOR_ALL
-    kept = catalogue.only(name for name in catalogue.names if name not in constant)
-    return replace(kept, left_out={**catalogue.left_out, **constant})

@@ -37,7 +37,7 @@ from staypower.portfolio.settings import QuadrantSettings
 from staypower.scoring.facts import AccountFacts, FromTables
 from staypower.scoring.predictions import Predictor
 from staypower.scoring.ranges import beyond_training
-from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows, with_notes
+from staypower.scoring.scores import ScoredParts, Scores, noted, typed_rows
 from staypower.tables import BucketedTables, Tables
 
 if TYPE_CHECKING:
@@ -345,10 +345,6 @@ class ShippedScorer:
     def __call__(self, bucket: Tables) -> pa.Table:
         """Return the rows of the accounts of one bucket."""
         return Scorer(predictor=_open(self.files.value, self.digest), **self.settings)(bucket)
-
-    def with_notes(self, bucket: Tables) -> pa.Table:
-        """Return the rows of one bucket, and in a last column the note of what they lack."""
-        return with_notes(self(bucket))
 
 
 def _open(files: Mapping[str, bytes], digest: str) -> Predictor:

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from staypower.explanation.reasons import Explanation
 
 __all__ = [
-    "NOTES",
     "ONE_SNAPSHOT",
     "PreviousScores",
     "ScoreSummary",
     "ScoredParts",
     "Scores",
+    "note_of",
     "noted",
     "outcome_words",
+    "riskiest",
     "sum_notes",
     "typed_rows",
-    "with_notes",
 ]
 
 ONE_SNAPSHOT = (
@@ -52,7 +52,6 @@ _OTHERS = {"horizon_days": pa.int64(), "never_invited": pa.bool_()}
 _NARROW = ("account_id", "cutoff", "status", "tier", "quadrant", "mrr")
 _MOST_WATCHED = 100
 _NOTES = b"staypower notes"  # of a part
-NOTES = "notes"  # the column that holds them where rows have no place for them
 
 
 def outcome_words(horizon_days: float | None) -> str:
@@ -225,8 +224,10 @@ class ScoredParts(ScoreSummary):
         """Read what is needed of the parts."""
         narrow = _columns(parts, _NARROW)
         moved = None if previous is None else movement(previous, narrow)
-        beyond, lacking = sum_notes(map(_note_in, parts))
-        return cls(tuple(parts), cutoff, narrow, _riskiest(parts), moved, beyond, lacking)
+        beyond, lacking = sum_notes(note_of(pq.read_schema(part)) for part in parts)
+        return cls(
+            tuple(parts), cutoff, narrow, riskiest(map(_whole, parts), _MOST_WATCHED).to_pandas(), moved, beyond, lacking
+        )
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -242,6 +243,10 @@ class ScoredParts(ScoreSummary):
         return self.watched.head(count)
 
 
+def _whole(part: Path) -> pa.Table:
+    return pq.read_table(part, partitioning=None)
+
+
 def _columns(parts: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
     there = [name for name in pq.read_schema(parts[0]).names if name in columns or not columns]
     read = list(dict.fromkeys(["account_id", *there]))
@@ -250,14 +255,14 @@ def _columns(parts: Sequence[Path], columns: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def _riskiest(parts: Sequence[Path]) -> pd.DataFrame:
+def riskiest(parts: Iterable[pa.Table], most: int) -> pa.Table:
+    """Return the accounts of highest risk of all parts."""
     order = [("churn_probability", "descending"), ("account_id", "ascending")]
     best: list[pa.Table] = []
     for part in parts:
-        together = pa.concat_tables([*best, pq.read_table(part, partitioning=None)])
-        best = [together.take(pc.sort_indices(together, sort_keys=order)[:_MOST_WATCHED])]
-    frame: pd.DataFrame = best[0].to_pandas()
-    return frame
+        together = pa.concat_tables([*best, part])
+        best = [together.take(pc.sort_indices(together, sort_keys=order)[:most])]
+    return best[0]
 
 
 def typed_rows(scores: pd.DataFrame) -> pa.Table:
@@ -276,10 +281,9 @@ def noted(scores: Scores) -> pa.Table:
     return typed_rows(scores.table).replace_schema_metadata({_NOTES: json.dumps(notes).encode()})
 
 
-def with_notes(rows: pa.Table) -> pa.Table:
-    """Put the note of a part into the last column of its first row, for an engine that keeps rows and nothing else."""
-    written = [(rows.schema.metadata or {}).get(_NOTES, b"").decode(), *[None] * (rows.num_rows - 1)]
-    return rows.append_column(NOTES, pa.array(written[: rows.num_rows], pa.string()))
+def note_of(schema: pa.Schema) -> bytes:
+    """Return the note of a part."""
+    return bytes((schema.metadata or {}).get(_NOTES, b""))
 
 
 def sum_notes(written: Iterable[str | bytes]) -> tuple[tuple[Beyond, ...], FeatureCounts]:
@@ -287,10 +291,6 @@ def sum_notes(written: Iterable[str | bytes]) -> tuple[tuple[Beyond, ...], Featu
     notes = [json.loads(each) for each in written if each]
     beyond = sum_beyond(beyond_from_plain(note["beyond"]) for note in notes)
     return beyond, sum((FeatureCounts(**note["lacking"]) for note in notes), FeatureCounts())
-
-
-def _note_in(part: Path) -> bytes:
-    return bytes((pq.read_schema(part).metadata or {}).get(_NOTES, b""))
 
 
 def _type_of(name: str) -> pa.DataType:

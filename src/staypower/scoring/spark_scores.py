@@ -1,24 +1,43 @@
-"""Scores on a cluster: their rows stay there, and Spark counts them."""
+"""Scores on a cluster: their rows stay there, and workers count them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from staypower.gate.comparing import FeatureCounts
 from staypower.portfolio.settings import QUADRANTS
 from staypower.scoring.ranges import Beyond
-from staypower.scoring.scores import ScoreSummary
+from staypower.scoring.scores import ScoreSummary, note_of, riskiest, sum_notes
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-__all__ = ["SparkScores"]
+__all__ = ["SparkScores", "ToldOfScores"]
 
 _MOST_ON_A_CLUSTER = 10
+
+
+@dataclass(frozen=True)
+class ToldOfScores:
+    """What is told of the scores of some accounts, whose rows stay on a cluster."""
+
+    statuses: Counter[str]  # how many accounts have each
+    riskiest: pa.Table  # the ten accounts of highest risk, all columns
+    placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
+    note: bytes  # of what lies beyond the training range, and what is missing
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> ToldOfScores:
+        """Look at rows."""
+        revenue = [("mrr", "sum")] if "mrr" in rows.column_names else []
+        grouped = rows.group_by("quadrant").aggregate([([], "count_all"), *revenue]).to_pylist()
+        placed = {one["quadrant"]: (one["count_all"], one.get("mrr_sum")) for one in grouped if one["quadrant"] is not None}
+        top = riskiest([rows], _MOST_ON_A_CLUSTER).replace_schema_metadata(None)
+        return cls(Counter(rows.column("status").to_pylist()), top, placed, note_of(rows.schema))
 
 
 @dataclass(frozen=True)
@@ -35,24 +54,21 @@ class SparkScores(ScoreSummary):
     placed: Mapping[str, tuple[int, float | None]]  # accounts and revenue of each quadrant
     movement: None = None
     beyond: tuple[Beyond, ...] = ()
+    lacking: FeatureCounts = field(default_factory=FeatureCounts)  # accounts that lack a value of each feature
 
     @classmethod
-    def of(cls, written: DataFrame, cutoff: int, beyond: tuple[Beyond, ...] = ()) -> SparkScores:
-        """Let Spark count what was written."""
-        from pyspark.sql import functions  # an extra: this module is there without it
-
-        from staypower.engines.spark.session import spark_errors_as_problems
-
-        with spark_errors_as_problems("scores"):
-            counted = written.groupBy("status").count().collect()
-            risk, name = functions.col("churn_probability"), functions.col("account_id")
-            top = written.where(risk.isNotNull()).orderBy(risk.desc(), name).limit(_MOST_ON_A_CLUSTER).collect()
-            revenue: Any = functions.sum("mrr") if "mrr" in written.columns else functions.lit(None)
-            grouped = written.groupBy("quadrant").agg(functions.count("*"), revenue)
-            placed = {row[0]: (int(row[1]), row[2]) for row in grouped.collect() if row[0] is not None}
-        statuses = {str(row["status"]): int(row["count"]) for row in counted}
+    def of(cls, parts: Sequence[ToldOfScores], cutoff: int) -> SparkScores:
+        """Add up what is told of all parts."""
+        statuses: Counter[str] = sum((part.statuses for part in parts), Counter())
         order = dict(sorted(statuses.items(), key=lambda entry: (-entry[1], entry[0])))
-        return cls(cutoff, order, pd.DataFrame([row.asDict() for row in top], columns=written.columns), placed, beyond=beyond)
+        placed = {}
+        for name in QUADRANTS:
+            found = [part.placed[name] for part in parts if name in part.placed]
+            revenue = [each for _, each in found if each is not None]
+            placed[name] = (sum(count for count, _ in found), math.fsum(revenue) if revenue else None)
+        beyond, lacking = sum_notes(part.note for part in parts)
+        top: pd.DataFrame = riskiest((part.riskiest for part in parts), _MOST_ON_A_CLUSTER).to_pandas()
+        return cls(cutoff, order, top, placed, beyond=beyond, lacking=lacking)
 
     @property
     def rows(self) -> pd.DataFrame:

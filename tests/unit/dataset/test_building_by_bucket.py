@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from staypower.dataset.bucketed_matrix import varying
+from staypower.dataset.bucketed_matrix import seen_in, varying
 from staypower.dataset.building import SAME_FOR_ALL
 from staypower.features.catalogue import Catalogue
 from staypower.features.definition import Feature
@@ -44,6 +44,6 @@ def test_a_column_stays_when_it_varies_within_a_part_or_between_parts(tmp_path, 
         rows = pa.table({"a": [1.0]}).replace_schema_metadata({b"staypower seen": json.dumps({"a": values, "b": None})})
         parts.append(tmp_path / f"{number}.parquet")
         pq.write_table(rows, parts[-1])
-    found = varying(catalogue, parts)
+    found = varying(catalogue, [seen_in(pq.read_schema(part)) for part in parts])
     assert found.names == (NAMES if kept else ("b",))
     assert found.left_out == ({} if kept else {"a": SAME_FOR_ALL})

@@ -28,14 +28,13 @@ from staypower.engines.spark.mapping import (
     facts_of,
     in_order,
     learn_rows,
-    learned_rows,
     map_rows,
     plan_mapping,
     problems_of,
     typed_schema,
 )
 from staypower.engines.spark.opening import open_on_spark
-from staypower.engines.spark.packing import SLICES, buckets_in, sliced
+from staypower.engines.spark.packing import SLICES, buckets_in, rows_in, sliced
 from staypower.engines.spark.session import column_of, in_workers, spark_errors_as_problems
 from staypower.engines.spark.tables import ARRIVED, KNOWN, OWN, Gathering, SparkTables, first_known, instants_of
 from staypower.errors import Problem, UsageError
@@ -232,7 +231,7 @@ class _Run:
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = map_rows(mapped, facts, date_only, schema, learned_rows(batches))
+            rows = map_rows(mapped, facts, date_only, schema, rows_in(batches, "rows"))
             yield from rows if cut is None else cut(rows)
 
         return in_workers(source.rows.select("rows"), run, schema if cut is None else SLICES, mapped.place)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from staypower.engines.spark.files import ORDER
-from staypower.engines.spark.packing import packed_rows, unpacked_rows
+from staypower.engines.spark.packing import packed_rows
 from staypower.errors import Problem, UsageError
 from staypower.schemas import Kind
 from staypower.sources.extracting import ARROW_TYPES, ColumnFacts
@@ -80,13 +80,6 @@ def learn_rows(mapped: MappedSource, number: int, batches: Iterable[pa.RecordBat
             answers["problems"] = [astuple(problem) for problem in error.problems]
         columns = [pa.array([number], pa.int32()), pa.array([json.dumps(answers)]), pa.array([packed_rows(chunk)])]
         yield pa.RecordBatch.from_arrays(columns, schema=LEARNED)
-
-
-def learned_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Give the rows that `learn_rows` packed."""
-    for batch in batches:
-        for cell in batch.column("rows"):
-            yield from unpacked_rows(cell.as_py()).to_batches()
 
 
 def facts_of(plan: Plan, known: Mapping[str, ColumnFacts], answers: Sequence[str]) -> dict[str, ColumnFacts]:

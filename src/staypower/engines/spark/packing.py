@@ -23,6 +23,8 @@ from staypower.tables import Table, Tables
 SLICES = pa.schema({"bucket": pa.int32(), "source": pa.int32(), "piece": pa.binary()})
 # one row for each table of a bucket, several where it is large: those of a bucket follow one another
 PACKED = pa.schema({"bucket": pa.int32(), "table": pa.string(), "piece": pa.binary()})
+# rows that are made of a bucket, and what is told of them
+HELD = pa.schema({"told": pa.binary(), "piece": pa.binary()})
 _LONGEST = 8 * 2**20
 # rows of a task are held until they are so many bytes: slices of a few rows would be mostly headers
 _HELD = 64 * 2**20
@@ -46,6 +48,20 @@ def unpacked_rows(cell: bytes) -> pa.Table:
     """Read what `packed_rows` wrote."""
     with pa.ipc.open_stream(cell) as reader:
         return reader.read_all()
+
+
+def rows_in(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[pa.RecordBatch]:
+    """Give the rows that the cells of a column hold."""
+    for batch in batches:
+        for cell in batch.column(column):
+            yield from unpacked_rows(cell.as_py()).to_batches()
+
+
+def in_pieces(rows: pa.Table) -> Iterator[bytes]:
+    """Write rows into as many cells as are handled with ease."""
+    at_once = max(rows.num_rows * _LONGEST // max(rows.nbytes, 1), 1)
+    for start in range(0, rows.num_rows, at_once):
+        yield packed_rows(rows.slice(start, at_once))
 
 
 def sliced(rows: Iterable[pa.RecordBatch], source: int, buckets: int) -> Iterator[pa.RecordBatch]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +19,7 @@ from pyspark.sql import Column, Window, functions
 from staypower.cutoffs import DAY
 from staypower.engines.spark.asking import Parts, RowsOfSources
 from staypower.engines.spark.files import ORDER
-from staypower.engines.spark.packing import PACKED, buckets_in, packed, unpacked
+from staypower.engines.spark.packing import HELD, PACKED, buckets_in, in_pieces, packed, rows_in, unpacked
 from staypower.engines.spark.session import column_of, in_workers, spark_errors_as_problems
 from staypower.errors import UsageError
 from staypower.sources.disk_tables import ROW, DiskTables, StoredTable
@@ -105,17 +106,29 @@ class SparkTables(DiskTables):
             for row in in_workers(self._cells(only), run, _PICKLED).collect():
                 yield pickle.loads(row[0])  # what our own workers have just made
 
-    def map(self, function: Callable[[Tables], pa.Table], schema: pa.Schema) -> DataFrame:
-        """Run a function on every bucket in the workers and leave its rows there."""
+    @contextmanager
+    def making(
+        self, function: Callable[[Tables], pa.Table], schema: pa.Schema, tell: Callable[[pa.Table], object]
+    ) -> Iterator[HeldRows]:
+        """Run a function on every bucket and hold its rows on the disks of the executors until it is known what they are."""
         until = self.observed_until
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for _, tables in unpacked(batches, until):
                 # all rows of a bucket may be in the future, of accounts that are not listed
                 if len(tables["accounts"]):
-                    yield from _as_agreed(function(tables), schema).to_batches()
+                    made = function(tables)
+                    yield pa.RecordBatch.from_pydict({"told": [pickle.dumps(tell(made))], "piece": [None]}, HELD)
+                    for piece in in_pieces(_as_agreed(made, schema)):
+                        yield pa.RecordBatch.from_pydict({"told": [None], "piece": [piece]}, HELD)
 
-        return in_workers(self._cells(None), run, schema)
+        kept = in_workers(self._cells(None), run, HELD).persist(StorageLevel.DISK_ONLY)
+        try:
+            with spark_errors_as_problems("tables"):
+                told = kept.where(functions.col("told").isNotNull()).select("told").collect()
+            yield HeldRows([pickle.loads(row[0]) for row in told], schema, kept)  # what our own workers have just made
+        finally:
+            kept.unpersist()
 
     def changed(self, change: Callable[[Tables], Tables]) -> SparkTables:
         """Change the tables of every bucket; what is left lies on the disks of the executors from now on."""
@@ -163,6 +176,20 @@ class SparkTables(DiskTables):
         wanted = table != _COUNTS if only is None else table.isin(list({*only, "accounts"}))
         rows: DataFrame = self.frame.where(wanted)
         return rows
+
+
+@dataclass(frozen=True)
+class HeldRows:
+    """Rows that were made of every bucket."""
+
+    told: Sequence[Any]  # of each bucket
+    schema: pa.Schema
+    cells: DataFrame
+
+    def rows(self) -> DataFrame:
+        """Give the rows to Spark."""
+        pieces = self.cells.where(functions.col("piece").isNotNull()).select("piece")
+        return in_workers(pieces, partial(rows_in, column="piece"), self.schema)
 
 
 def _as_they_are(tables: Tables) -> Tables:
