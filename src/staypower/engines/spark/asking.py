@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from staypower.cutoffs import DAY
+from staypower.engines.spark.files import ORDER
+from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import StoredTable
 from staypower.sources.findings import MOSTLY, Counted, Finding, add_up
 from staypower.sources.resolving import Moment, end_of_observation
@@ -69,6 +71,22 @@ class RowsOfSources:
     def table_of(self, number: int) -> StoredTable:
         """Return the table that a source is of."""
         return next(each for each in self.listed.values() if any(one.folder == self.tags[number] for one in each.sources))
+
+    def key(self, number: int) -> str | None:
+        """Return the column of a source whose value no two rows of its table share."""
+        table = self.table_of(number)
+        key = SCHEMAS[table.name].row_id if table.name in SCHEMAS else None
+        source = next(one for one in table.sources if one.folder == self.tags[number])
+        return key if key in source.kinds else None
+
+    def ids(self, number: int, rows: pa.Table) -> pa.Table:
+        """Return the ids of a source's rows, the version that each tells, since when it is known, and the place of its row."""
+        table, key = self.table_of(number), self.key(number)
+        told = SCHEMAS[table.name].version or ""
+        rows = rows.filter(pc.is_valid(rows.column(key)))
+        since = pc.max_element_wise(self._own(table, rows), self._instant(table, rows, "known_at"))
+        version = self._instant(table, rows, told, written=True)
+        return pa.table({"id": rows.column(key), "version": version, "since": since, ORDER: rows.column(ORDER)})
 
     def counting(self, number: int, rows: pa.Table) -> pa.Table:
         """Keep the rows that can ever count: those with an account, a time and an arrival."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +24,7 @@ from staypower.sources.opening import FilesState, refuse_changed, state_of
 ORDER = "row order"
 Batches = Iterable[pa.RecordBatch]
 Rows = Iterator[pa.RecordBatch]
+Call = Callable[[], Rows]
 
 _ROWS_AT_ONCE = 65_536
 # bytes of files that one task reads, as Spark cuts them
@@ -100,17 +102,30 @@ class FilesOfWorkers:
 
     def each(self, function: Callable[[Batches], Rows], used: Sequence[str], order: int | None, schema: pa.Schema) -> Any:
         """Run a function on the rows of every task; `order` is the number of the source among those of its table."""
+        return in_tasks(self.session, self.calls(function, used, order), schema)
+
+    def calls(self, function: Callable[[Batches], Rows], used: Sequence[str], order: int | None) -> list[Call]:
+        """Return what each task is to do."""
         columns = [self.schema.field(name) for name in used]
         if order is not None:
             columns.append(pa.field(ORDER, pa.string()))
         wanted = pa.schema(columns or [pa.field("nothing", pa.int32())])
-        tasks, place = self.tasks, self.tasks[0][0].place if self.tasks else "tables"
+        return [partial(_call, function, task, wanted, order) for task in self.tasks]
 
-        def run(batches: Batches) -> Rows:
-            numbers = (number for batch in batches for number in batch.column(0).to_pylist())
-            yield from function(rows for number in numbers for one in tasks[number] for rows in one.read(wanted, order))
 
-        return in_workers(self.session.range(0, len(tasks), 1, max(len(tasks), 1)), run, schema, place)
+def _call(function: Callable[[Batches], Rows], task: Sequence[Stretch], wanted: pa.Schema, order: int | None) -> Rows:
+    return function(rows for one in task for rows in one.read(wanted, order))
+
+
+def in_tasks(session: Any, calls: Sequence[Call], schema: pa.Schema) -> Any:
+    """Make every call in a task of its own, in the workers."""
+
+    def run(batches: Batches) -> Rows:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from calls[number]()
+
+    return in_workers(session.range(0, len(calls), 1, max(len(calls), 1)), run, schema)
 
 
 def _opened(path: Path) -> pq.ParquetFile:

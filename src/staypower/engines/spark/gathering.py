@@ -10,17 +10,19 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
+from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession, functions
 
 from staypower.engines.abilities import REFUSED
 from staypower.engines.spark.asking import Questions, RowsOfSources, SourceCounts
-from staypower.engines.spark.files import ORDER, Batches
+from staypower.engines.spark.files import ORDER, Batches, Call, FilesOfWorkers, in_tasks
 from staypower.engines.spark.files import Rows as Cut
 from staypower.engines.spark.mapping import (
     LEARNED,
@@ -34,9 +36,10 @@ from staypower.engines.spark.mapping import (
     typed_schema,
 )
 from staypower.engines.spark.opening import open_on_spark
-from staypower.engines.spark.packing import SLICES, buckets_in, rows_in, sliced
+from staypower.engines.spark.packing import SLICES, buckets_in, cut, rows_in, sliced
+from staypower.engines.spark.repeats import ids_in, repeats_in, without_repeats
 from staypower.engines.spark.session import column_of, in_workers, spark_errors_as_problems
-from staypower.engines.spark.tables import ARRIVED, KNOWN, OWN, Gathering, SparkTables, first_known, instants_of
+from staypower.engines.spark.tables import Gathering, SparkTables
 from staypower.errors import Problem, UsageError
 from staypower.schemas import SCHEMAS
 from staypower.sources.disk_tables import BUCKET, StoredTable
@@ -48,6 +51,8 @@ from staypower.sources.settings import JoinKey, Joins, TableSource, own_time, pl
 from staypower.sources.typed_sources import PlannedSource, without_clock
 
 SOURCE = "source"
+# fewer rows have an id than there are rows
+_BUCKETS_TO_A_SLOT = 4
 COUNTED = pa.schema({"counted": pa.binary()})
 
 
@@ -66,11 +71,10 @@ def gather_on_spark(
         raise UsageError([REFUSED["aliases"].of("tables.accounts.aliases")])
     run = _Run(session, buckets, derived_table(sources), Joins.of(sources))
     run.plan(sources, folder, objects or {}, list(name_problems(sources)))
-    listed, slices = run.gather()
-    kept = slices.repartition(buckets, functions.col(BUCKET)).persist(StorageLevel.MEMORY_AND_DISK)
-    run.held.append(kept)
     try:
-        rows = RowsOfSources(listed, tuple(run.tags))
+        rows, slices = run.gather()
+        kept = run.without_repeats(rows, slices)
+        listed = rows.listed
         questions = Questions(rows, partial(_counts_of, kept, rows))
         findings = questions.findings()
         if findings:
@@ -108,7 +112,8 @@ class _Source:
     """One source: its rows as `learn_rows` packed them, its mapping, and what all its rows say of its columns."""
 
     mapped: MappedSource
-    rows: DataFrame
+    number: int  # of the source, in the cells of its rows
+    rows: DataFrame | None  # None: they are among those of all sources that workers read
     facts: Mapping[str, ColumnFacts]
     ordered: bool  # whether the order of its rows says something: which of several is the first
 
@@ -132,7 +137,7 @@ class _Run:
     sources: dict[str, list[_Source]] = field(default_factory=dict)
     keys: dict[str, DataFrame] = field(default_factory=dict)
     tags: list[str] = field(default_factory=list)  # of every source, by the number that slices have
-    ids: DataFrame | None = None  # of all accounts, once they are asked for
+    read: DataFrame | None = None  # the rows of all sources that workers read
     held: list[DataFrame] = field(default_factory=list)
 
     def plan(
@@ -143,8 +148,8 @@ class _Run:
         problems: list[Problem],
     ) -> None:
         """Plan every source and learn what its columns are; all problems at once."""
-        opened: list[tuple[MappedSource, DataFrame, dict[str, ColumnFacts]]] = []
-        tables = Counter[str]()
+        opened: list[tuple[MappedSource, DataFrame | None, dict[str, ColumnFacts]]] = []
+        tables, calls = Counter[str](), list[Call]()
         for name, source, place in placed(sources):
             try:
                 given = open_on_spark(self.session, source, place, folder, objects)
@@ -154,20 +159,29 @@ class _Run:
                 continue
             order = tables[name] if self.is_ordered(mapped) else None
             tables[name] += 1
-            run = partial(learn_rows, mapped, len(opened))
-            with spark_errors_as_problems(place):
-                rows = given.each(run, sorted(mapped.plan.used), order, LEARNED).persist(StorageLevel.DISK_ONLY)
-            self.held.append(rows)
+            asked = partial(learn_rows, mapped, len(opened)), sorted(mapped.plan.used), order
+            rows = None
+            if isinstance(given, FilesOfWorkers) and mapped.plan.via is None and name not in self.joins.through:
+                calls += given.calls(*asked)
+            else:
+                with spark_errors_as_problems(place):
+                    rows = self.hold(given.each(*asked, LEARNED))
             opened.append((mapped, rows, known))
         if problems:
             raise UsageError(problems)
-        answers = _answers([rows for _, rows, _ in opened])
+        self.read = self.hold(in_tasks(self.session, calls, LEARNED)) if calls else None
+        answers = _answers([frame for frame in (self.read, *(rows for _, rows, _ in opened)) if frame is not None], len(opened))
         problems = [problem for one in answers for problem in problems_of(one)]
         if problems:
             raise UsageError(problems)
-        for (mapped, rows, known), one in zip(opened, answers, strict=True):
-            found = _Source(mapped, rows, facts_of(mapped.plan, known, one), self.is_ordered(mapped))
+        for number, ((mapped, rows, known), one) in enumerate(zip(opened, answers, strict=True)):
+            found = _Source(mapped, number, rows, facts_of(mapped.plan, known, one), self.is_ordered(mapped))
             self.sources.setdefault(mapped.table, []).append(found)
+
+    def hold(self, frame: DataFrame, level: StorageLevel = StorageLevel.DISK_ONLY) -> DataFrame:
+        """Hold rows until the end of the run."""
+        self.held.append(frame.persist(level))
+        return self.held[-1]
 
     def is_ordered(self, mapped: MappedSource) -> bool:
         """Say whether the order of a source's rows says something."""
@@ -175,16 +189,21 @@ class _Run:
         named = schema is not None and schema.row_id in {column.name for column in mapped.plan.columns}
         return mapped.table == "accounts" or mapped.table in self.joins.through or named
 
-    def gather(self) -> tuple[dict[str, StoredTable], DataFrame]:
-        """Map the rows of every table and cut them into slices of buckets."""
+    def gather(self) -> tuple[RowsOfSources, DataFrame]:
+        """Map the rows of every table, and bring those of each bucket together in slices."""
         listed: dict[str, StoredTable] = {}
         kept = self.joins.without_lookups({name: [one.facts for one in each] for name, each in self.sources.items()})
         for name in sorted(kept, key=lambda name: name != "accounts"):
             listed[name] = self.outlined(name, len(listed))
             self.tags += [source.folder for source in listed[name].sources]
         rows = RowsOfSources(listed, tuple(self.tags))
-        slices = [frame for name in listed for frame in self.slices(rows, name)]
-        return {name: listed[name] for name in kept}, reduce(lambda one, other: one.union(other), slices)
+        cuts: dict[int, Callable[[Batches], Cut]] = {}
+        slices = [frame for name in listed for frame in self.slices(rows, name, cuts)]
+        if cuts and self.read is not None:
+            slices.append(in_workers(self.read.select(SOURCE, "rows"), partial(_each_cut, cuts), SLICES))
+        together = reduce(lambda one, other: one.union(other), slices)
+        rows = replace(rows, listed={name: listed[name] for name in kept})
+        return rows, self.hold(together.repartition(self.buckets, functions.col(BUCKET)), StorageLevel.MEMORY_AND_DISK)
 
     def outlined(self, name: str, number: int) -> StoredTable:
         """Say what is known of a table."""
@@ -193,48 +212,41 @@ class _Run:
         outlines = tuple(source.planned.outline(name, f"{number}-{each}", days) for each, source in enumerate(sources))
         return StoredTable(name, own_time([source.mapped.source for source in sources]), outlines)
 
-    def slices(self, rows: RowsOfSources, name: str) -> Iterator[DataFrame]:
-        """Map the rows of a table that can ever count, and cut them into slices."""
+    def slices(self, rows: RowsOfSources, name: str, cuts: dict[int, Callable[[Batches], Cut]]) -> Iterator[DataFrame]:
+        """Map the rows of a table that can ever count, and cut them; of sources that workers read, say how."""
         sources, table = self.sources[name], rows.listed[name]
         days = without_clock([source.facts for source in sources])
-        key = SCHEMAS[name].row_id if name in SCHEMAS else None
-        named = key is not None and any(key in outline.kinds for outline in table.sources)
-        frames = []
-        if named:
-            for source in sources:
-                frame = self.with_account(source, self.mapped(source, days), (name,))
-                columns = frozenset(frame.columns)
-                frames.append(frame.withColumns(instants_of(table, columns, days & columns)))
-            frames = self.first_of_each(rows, table, frames, str(key))
         for each, source in enumerate(sources):
             number = rows.tags.index(table.sources[each].folder)
-            cut = partial(_cut, rows, number, self.columns(source, table, each), self.buckets)
-            if named:
-                yield _sliced(frames[each], cut)
-            elif source.via is not None:
-                yield _sliced(self.with_account(source, self.mapped(source, days), (name,)), cut)
-            else:
+            cutting = partial(_cut, rows, number, self.columns(rows, source, table, each), self.buckets)
+            mapping, _ = self.mapping(source, days)
+            if source.rows is None:
                 # the worker that maps rows cuts them, too
-                yield self.mapped(source, days, cut)
+                cuts[source.number] = partial(_in_turn, mapping, cutting)
+            elif source.via is None:
+                yield in_workers(source.rows.select("rows"), partial(_in_turn, mapping, cutting), SLICES, source.mapped.place)
+            else:
+                yield in_workers(self.with_account(source, self.mapped(source, days), (name,)), cutting, SLICES)
 
-    def columns(self, source: _Source, table: StoredTable, each: int) -> tuple[str, ...]:
+    def columns(self, rows: RowsOfSources, source: _Source, table: StoredTable, each: int) -> tuple[str, ...]:
         """Name the columns that slices of a source have."""
-        order = [ORDER] if table.name == "accounts" else []
+        named = rows.key(rows.tags.index(table.sources[each].folder)) is not None
+        order = [ORDER] if table.name == "accounts" or named else []
         via = [] if source.via is None else ["account_id"]
         return tuple(dict.fromkeys([*table.sources[each].kinds, *via, *order]))
 
-    def mapped(self, source: _Source, date_only: frozenset[str], cut: Callable[[Batches], Cut] | None = None) -> DataFrame:
-        """Give the canonical rows of a source, with their order where it says something; or what is cut from them."""
+    def mapping(self, source: _Source, date_only: frozenset[str]) -> tuple[Callable[[Batches], Cut], pa.Schema]:
+        """Say how packed rows become canonical ones, with their order where it says something."""
         mapped, facts = source.mapped, dict(source.facts)
         if source.ordered:
             mapped, facts[ORDER] = in_order(mapped), ColumnFacts("text", 1)
         schema = typed_schema(mapped.plan, {name: each.kind for name, each in facts.items()})
+        return partial(_mapped, mapped, facts, date_only, schema), schema
 
-        def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            rows = map_rows(mapped, facts, date_only, schema, rows_in(batches, "rows"))
-            yield from rows if cut is None else cut(rows)
-
-        return in_workers(source.rows.select("rows"), run, schema if cut is None else SLICES, mapped.place)
+    def mapped(self, source: _Source, date_only: frozenset[str]) -> DataFrame:
+        """Give the canonical rows of a source to Spark."""
+        assert source.rows is not None
+        return in_workers(source.rows.select("rows"), *self.mapping(source, date_only), source.mapped.place)
 
     def with_account(self, source: _Source, rows: DataFrame, asked: tuple[str, ...]) -> DataFrame:
         """Find the account through the id of another table, where the source says so."""
@@ -261,35 +273,53 @@ class _Run:
             self.keys[via] = first.where(column_of("account_id").isNotNull())
         return self.keys[via]
 
-    def first_of_each(self, rows: RowsOfSources, table: StoredTable, frames: Sequence[DataFrame], key: str) -> list[DataFrame]:
-        """Keep the first row of each declared id that can count: known accounts and others by themselves."""
-        needed = column_of("account_id").isNotNull() & column_of(OWN).isNotNull()
-        if "known_at" in table.columns:
-            needed &= column_of(ARRIVED).isNotNull()
-        accounts = self.accounts(rows)
-        tagged = []
-        for number, frame in enumerate(frames):
-            counting = frame.where(needed)
-            if accounts is None:
-                known = counting.withColumn(KNOWN, functions.lit(True))
-            else:
-                joined = counting.join(accounts, "account_id", "left")
-                known = joined.withColumn(KNOWN, functions.coalesce(column_of(KNOWN), functions.lit(False)))
-            tagged.append(known.withColumn(SOURCE, functions.lit(number)))
-        # an id is looked for in all sources of its table
-        first = first_known(_together(tagged), key)
-        return [first.where(functions.col(SOURCE) == number) for number in range(len(tagged))]
+    def without_repeats(self, rows: RowsOfSources, kept: DataFrame) -> DataFrame:
+        """Leave out the rows whose id another row of their table had before, in whatever bucket that is."""
+        if all(rows.key(number) is None for number in range(len(rows.tags))):
+            return kept
+        slots = -(-self.buckets // _BUCKETS_TO_A_SLOT)
+        ids = in_workers(kept, partial(_ids, rows, slots), SLICES).repartition(slots, functions.col(BUCKET))
+        found = self.hold(in_workers(ids, _repeats, SLICES))
+        with spark_errors_as_problems("tables"):
+            if found.isEmpty():
+                return kept
+        together = kept.union(found).repartition(self.buckets, functions.col(BUCKET))
+        return self.hold(in_workers(together, _without_repeats, SLICES), StorageLevel.MEMORY_AND_DISK)
 
-    def accounts(self, rows: RowsOfSources) -> DataFrame | None:
-        """Give the ids of all accounts, once for all tables."""
-        if "accounts" not in rows.listed:
-            return None
-        if self.ids is None:
-            mapped = [self.mapped(source, frozenset()) for source in self.sources["accounts"]]
-            ids = _together([frame.select("account_id") for frame in mapped]).where(column_of("account_id").isNotNull())
-            self.ids = ids.distinct().withColumn(KNOWN, functions.lit(True)).persist(StorageLevel.MEMORY_AND_DISK)
-            self.held.append(self.ids)
-        return self.ids
+
+def _ids(rows: RowsOfSources, slots: int, batches: Batches) -> Cut:
+    for bucket, parts in buckets_in(batches):
+        yield from ids_in(rows, bucket, parts, slots)
+
+
+def _repeats(batches: Batches) -> Cut:
+    for _, parts in buckets_in(batches):
+        yield from repeats_in(parts)
+
+
+def _without_repeats(batches: Batches) -> Cut:
+    for bucket, parts in buckets_in(batches):
+        for number, rows in without_repeats(parts).items():
+            if rows.num_rows:
+                yield cut(rows, np.full(rows.num_rows, bucket), number)
+
+
+def _mapped(
+    mapped: MappedSource, facts: Mapping[str, ColumnFacts], date_only: frozenset[str], schema: pa.Schema, batches: Batches
+) -> Cut:
+    return map_rows(mapped, facts, date_only, schema, rows_in(batches, "rows"))
+
+
+def _in_turn(first: Callable[[Batches], Cut], then: Callable[[Batches], Cut], batches: Batches) -> Cut:
+    return then(first(batches))
+
+
+def _each_cut(cuts: Mapping[int, Callable[[Batches], Cut]], batches: Batches) -> Cut:
+    """Map and cut the rows of several sources, those of one after those of the other."""
+    cells = (batch.slice(number, 1) for batch in batches for number in range(batch.num_rows))
+    for number, mine in groupby(cells, key=lambda cell: cell.column(SOURCE)[0].as_py()):
+        if number in cuts:
+            yield from cuts[number](mine)
 
 
 def _cut(rows: RowsOfSources, number: int, columns: tuple[str, ...], buckets: int, batches: Batches) -> Cut:
@@ -304,17 +334,12 @@ def _cut(rows: RowsOfSources, number: int, columns: tuple[str, ...], buckets: in
     return sliced(counting(), number, buckets)
 
 
-def _sliced(frame: DataFrame, cut: Callable[[Batches], Cut]) -> DataFrame:
-    """Cut rows into slices that Spark had to look at."""
-    return in_workers(frame, cut, SLICES)
-
-
-def _answers(sources: Sequence[DataFrame]) -> list[list[str]]:
+def _answers(learned: Sequence[DataFrame], sources: int) -> list[list[str]]:
     """Read all sources at once, and say what each chunk tells of its columns."""
-    answers: list[list[str]] = [[] for _ in sources]
+    answers: list[list[str]] = [[] for _ in range(sources)]
     with spark_errors_as_problems("tables"):
-        for row in _together([rows.select("source", "answer") for rows in sources]).collect():
-            answers[row["source"]].append(row["answer"])
+        for row in _together([rows.select(SOURCE, "answer") for rows in learned]).collect():
+            answers[row[SOURCE]].append(row["answer"])
     return answers
 
 

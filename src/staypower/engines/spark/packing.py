@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from staypower.hashing import buckets_of
 from staypower.tables import Table, Tables
@@ -75,16 +76,21 @@ def sliced(rows: Iterable[pa.RecordBatch], source: int, buckets: int) -> Iterato
     for batch in rows:
         held.append(batch)
         if sum(one.nbytes for one in held) >= _HELD:
-            yield _cut(pa.Table.from_batches(held), source, buckets)
+            yield _by_account(pa.Table.from_batches(held), source, buckets)
             held = []
     if held:
-        yield _cut(pa.Table.from_batches(held), source, buckets)
+        yield _by_account(pa.Table.from_batches(held), source, buckets)
 
 
-def _cut(rows: pa.Table, source: int, buckets: int) -> pa.RecordBatch:
+def _by_account(rows: pa.Table, source: int, buckets: int) -> pa.RecordBatch:
+    return cut(rows, buckets_of(rows.column("account_id"), buckets), source)
+
+
+def cut(rows: pa.Table, bucket: NDArray[Any], source: int) -> pa.RecordBatch:
+    """Cut rows of a source into slices, one for each bucket that is named for any of them."""
     rows = rows.combine_chunks()
-    bucket = buckets_of(rows.column("account_id"), buckets)
-    order = np.argsort(bucket.astype(np.min_scalar_type(buckets)), kind="stable")
+    # small numbers are sorted faster
+    order = np.argsort(bucket.astype(np.min_scalar_type(int(bucket.max()))), kind="stable")
     there, first = np.unique(bucket[order], return_index=True)
     # rows of one bucket at a time are taken in the order in which they lie in memory
     cells = [packed_rows(rows.take(pa.array(mine))) for mine in np.split(order, first[1:])]

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import Column, Window, functions
+from pyspark.sql import functions
 
-from staypower.cutoffs import DAY
 from staypower.engines.spark.asking import Parts, RowsOfSources
 from staypower.engines.spark.files import ORDER
 from staypower.engines.spark.packing import HELD, PACKED, buckets_in, in_pieces, packed, rows_in, unpacked
-from staypower.engines.spark.session import column_of, in_workers, spark_errors_as_problems
+from staypower.engines.spark.session import in_workers, spark_errors_as_problems
 from staypower.errors import UsageError
-from staypower.sources.disk_tables import ROW, DiskTables, StoredTable
+from staypower.sources.disk_tables import ROW, DiskTables
 from staypower.sources.resolving import refuse_no_accounts
 from staypower.tables import Tables, put_together
 
@@ -57,7 +56,10 @@ class Gathering:
     def tables(self, parts: Parts) -> Tables:
         """Return the tables of a bucket: of accounts that are known."""
         known = self.sources.known(parts)
-        found = {self.sources.tags[number]: _ordered(rows.filter(pa.array(known[number]))) for number, rows in parts.items()}
+        found = {}
+        for number, rows in parts.items():
+            arranged = _ordered if self.sources.table_of(number).name == "accounts" else _plain
+            found[self.sources.tags[number]] = arranged(rows.filter(pa.array(known[number])))
         return RowsOfBucket(Path(), self.observed_until, (0,), self.sources.listed, self.derive_from, parts=found).bucket(0)
 
 
@@ -66,6 +68,10 @@ def _ordered(rows: pa.Table) -> pa.Table:
         return rows
     rows = rows.sort_by(ORDER).drop_columns(ORDER)
     return rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    return rows.drop_columns(ORDER) if ORDER in rows.column_names else rows
 
 
 @dataclass(frozen=True)
@@ -211,30 +217,3 @@ def _as_agreed(rows: pa.Table, schema: pa.Schema) -> pa.Table:
         fix = "install the same version of staypower on the driver and on every worker"
         raise UsageError.of("the workers run another version of staypower than the driver", ", ".join(different[:5]), fix)
     return rows.replace_schema_metadata(None).cast(schema)
-
-
-KNOWN, OWN, ARRIVED, VERSION = "known account", "own instant", "arrived", "version"
-
-
-def instants_of(table: StoredTable, columns: frozenset[str], date_only: frozenset[str]) -> dict[str, Column]:
-    """Write when a row happened, arrived and began to hold."""
-
-    def instant(name: str) -> Column:
-        return functions.unix_micros(column_of(name)) + functions.lit(DAY - 1 if name in date_only else 0)
-
-    times = [name for name in table.times if name in columns]
-    nothing = functions.lit(None).cast("bigint")
-    return {
-        OWN: functions.coalesce(*map(instant, times), nothing),
-        ARRIVED: instant("known_at") if "known_at" in columns else nothing,
-        VERSION: instant("valid_from") if "valid_from" in columns else nothing,
-    }
-
-
-def first_known(rows: DataFrame, key: str) -> DataFrame:
-    """Keep the first known row of each id; rows without one are kept."""
-    alone = functions.when(column_of(key).isNull(), column_of(ORDER))
-    when = functions.greatest(column_of(OWN), column_of(ARRIVED))
-    together = Window.partitionBy(column_of(key), column_of(VERSION), column_of(KNOWN), alone)
-    place = functions.row_number().over(together.orderBy(when, column_of(ORDER)))
-    return rows.withColumn("place", place).where(functions.col("place") == 1).drop("place")
