@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -60,7 +61,7 @@ class Stretch:
 
     def _column(self, field: pa.Field, batch: pa.RecordBatch, order: int | None, row: int) -> pa.Array:
         if field.name == ORDER:
-            rows = pc.utf8_lpad(pa.array(range(row, row + batch.num_rows), pa.int64()).cast(pa.string()), 12, "0")
+            rows = pc.utf8_lpad(pa.array(np.arange(row, row + batch.num_rows)).cast(pa.string()), 12, "0")
             return pc.binary_join_element_wise(f"{order:05d}\x01{self.number:08d}", rows, "\x01")
         if field.name in self.folders:
             return pa.repeat(pa.scalar(self.folders[field.name], field.type), batch.num_rows)
