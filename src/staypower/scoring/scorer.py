@@ -317,7 +317,10 @@ def _placed(columns: Mapping[str, Any], accounts: Sequence[str], asked: Sequence
 
 def _declare_known(tables: BucketedTables, settings: FeatureSettings, cutoff: int) -> Catalogue:
     plain = FeatureSettings(windows=settings.windows, sla_hours=settings.sla_hours, families=("surveys", "billing", "orders"))
-    return declare(tables, plain, cutoff=cutoff).only([*_KNOWN, ORDERED])
+    # none of them is a category, whose texts would be counted in all rows
+    without = plain.model_copy(update={"leave_out": tuple(declare(tables.empty, plain, cutoff=cutoff).codes)})
+    # with the settings of the model, whose streams are then read
+    return replace(declare(tables, without, cutoff=cutoff).only([*_KNOWN, ORDERED]), settings=settings)
 
 
 # the models that this process has opened, by their seal: a worker scores many buckets with one
