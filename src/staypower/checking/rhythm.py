@@ -16,12 +16,13 @@ from staypower.tables import Table
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["A_WEEK", "TIMES_LONGER", "days_late", "late_export", "longest_silence", "touched_days"]
+__all__ = ["A_WEEK", "TIMES_LONGER", "days_late", "late_export", "longest_silence", "rows_by_day", "touched_days"]
 
 A_WEEK, TIMES_LONGER = 7, 3.0
 """How long any table may be silent, and how many times longer than ever before, where no setting says otherwise."""
 
 _YEAR = 365
+_SPAN = 1_000_000  # days that are counted without sorting them
 _FEWEST = 10  # days with rows, below which nothing is known of a rhythm
 _MORE_TIMES = ("cancel_requested_at", "valid_from")
 
@@ -31,13 +32,27 @@ def touched_days(table: Table, at: int) -> frozenset[int]:
     found: set[int] = set()
     for name in (*table.schema.times, *LATER_COLUMNS.get(table.name, ("", ()))[1], *_MORE_TIMES):
         if table.has(name):
-            found.update(_days(table.instants(name), at))
+            instants = table.instants(name)
+            found.update(rows_by_day(instants[before(instants, at) & (instants != MISSING)]))
     return frozenset(found)
 
 
-def _days(instants: NDArray[np.int64], at: int) -> list[int]:
-    days: list[int] = np.unique(instants[before(instants, at) & (instants != MISSING)] // DAY).tolist()
-    return days
+def rows_by_day(instants: NDArray[np.int64]) -> dict[int, int]:
+    """Count instants by the number of their day, of days that have any.
+
+    >>> rows_by_day(np.array([5 * DAY, 3 * DAY + 1, 5 * DAY + 2]))
+    {3: 1, 5: 2}
+    """
+    if not len(instants):
+        return {}
+    days = instants // DAY
+    first, last = int(days.min()), int(days.max())
+    if last - first > _SPAN:  # dates that nobody means would take much memory
+        there, counts = np.unique(days, return_counts=True)
+    else:
+        found = np.bincount(days - first)
+        there, counts = first + np.flatnonzero(found), found[found > 0]
+    return dict(zip(there.tolist(), counts.tolist(), strict=True))
 
 
 def longest_silence(touched: Iterable[int]) -> int | None:

@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from staypower.checking.rhythm import touched_days
-from staypower.cutoffs import DAY, MISSING, before, exit_after
+from staypower.checking.rhythm import rows_by_day, touched_days
+from staypower.cutoffs import MISSING, before, exit_after
 from staypower.sources.rules import LATER_COLUMNS, repeated_rows
 from staypower.tables import Table, numbered
 
@@ -95,20 +95,20 @@ class TableCounts:
     def of(cls, table: Table, at: int, marks: Marks, windows: Sequence[int]) -> TableCounts:
         """Count the rows of a table that are known before an instant."""
         own = _known_instants(table)
-        there = before(own, at) | (own == MISSING if table.name == "accounts" else False)
-        dated = own[there & (own != MISSING)] // DAY
-        days, counts = np.unique(dated, return_counts=True)
-        closer = {}
-        for length in windows:
-            within = exit_after(own, np.array([at], dtype=np.int64), length) > 0
-            taken = there if table.name == "accounts" else there & within
-            closer[length] = _count(replace(table, data=table.data.filter(pa.array(taken))), at, marks)
+        whole = table.name == "accounts"
+        there = before(own, at) | (own == MISSING if whole else False)
+        rows, closer = np.flatnonzero(there), dict[int, WindowCounts]()
+        for length in sorted(windows, reverse=True):
+            # the rows of a window are among those of a longer one
+            rows = rows if whole else rows[exit_after(own[rows], np.array([at], dtype=np.int64), length) > 0]
+            closer[length] = _count(replace(table, data=table.data.take(pa.array(rows))), at, marks)
         ended: Counter[str] = Counter()
         for end in LATER_COLUMNS.get(table.name, ("", ()))[1]:
             if table.has(end):
                 ended[end] = len(table) - table.data.column(end).null_count
-        by_day = Counter(dict(zip(days.tolist(), counts.tolist(), strict=True)))
-        return cls(int(there.sum()), by_day, touched_days(table, at), closer, Counter(table.changed), ended)
+        by_day = Counter(rows_by_day(own[there & (own != MISSING)]))
+        nearest = {length: closer[length] for length in windows}
+        return cls(int(there.sum()), by_day, touched_days(table, at), nearest, Counter(table.changed), ended)
 
 
 def _known_instants(table: Table) -> NDArray[np.int64]:

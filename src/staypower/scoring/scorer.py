@@ -57,6 +57,9 @@ _KNOWN = {
 }
 
 
+_WORDS = {int(status): status.word for status in Status}
+
+
 @dataclass(frozen=True)
 class ScoringOptions:
     """What decides tiers, quadrants and values.
@@ -211,7 +214,7 @@ class Scorer:
             **facts.names_of(asked),
             "cutoff": text_of(self.cutoff),
             "horizon_days": self.label.outcome_days,
-            "status": [Status(one).word for one in status],
+            "status": [_WORDS[one] for one in status],
             "churn_probability": placed,
             "churn_risk_band": bands.of(placed),
         }

@@ -300,13 +300,23 @@ def join_parts(parts: Sequence[pa.Table]) -> pa.Table:
     """
     if len(parts) == 1:
         return parts[0]
-    kinds = [{str(part.schema.field(name).type) for part in parts} for name in parts[0].column_names]
-    if any(len(each) > 1 for each in kinds):
-        # in one part the texts of a column repeat, in another they do not
-        parts = [_written_out(part) for part in parts]
+    every = sum(part.num_rows for part in parts)
+    for name in parts[0].column_names:
+        # in one part the texts of a column repeat, in another they do not: all become as most rows are
+        numbered = sum(part.num_rows for part in parts if _is_numbered(part, name))
+        if 0 < numbered < every:
+            parts = [_with_texts(part, name, numbered=2 * numbered > every) for part in parts]
     return pa.concat_tables(parts).unify_dictionaries().combine_chunks()
 
 
-def _written_out(rows: pa.Table) -> pa.Table:
-    plain = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in rows.schema]
-    return rows.cast(pa.schema(list(zip(rows.column_names, plain, strict=True))))
+def _is_numbered(rows: pa.Table, name: str) -> bool:
+    return bool(pa.types.is_dictionary(rows.schema.field(name).type))
+
+
+def _with_texts(rows: pa.Table, name: str, *, numbered: bool) -> pa.Table:
+    """Turn the texts of a column into numbers, or write them out."""
+    if _is_numbered(rows, name) == numbered:
+        return rows
+    column = rows.column(name)
+    texts = column.dictionary_encode() if numbered else column.cast(column.type.value_type)
+    return rows.set_column(rows.column_names.index(name), name, texts)
