@@ -78,8 +78,10 @@ def explain_rows(features, forest, width, contributions, raw):  # type: ignore[n
                 _go_up(depth, forest.branch_earlier[above], up, takes, below, sums[block, column])
     for row in range(len(features)):
         raw[row] = scores[row // width, row % width]
+    for first in range(0, len(features), width):
         for column in range(len(forest.used)):
-            contributions[row, forest.used[column]] = sums[row // width, column, row % width]
+            for row in range(first, min(first + width, len(features))):
+                contributions[row, forest.used[column]] = sums[first // width, column, row - first]
 
 
 @jit

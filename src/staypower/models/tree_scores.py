@@ -128,10 +128,12 @@ def _goes_left(value, rule, threshold, words, begin, end):  # type: ignore[no-un
 def in_blocks(features, used, width):  # type: ignore[no-untyped-def]
     """Return the used features by block, column and row; the last block is filled with zeros."""
     values = np.zeros(((len(features) + width - 1) // width, len(used), width))
-    for row in range(len(features)):
+    for first in range(0, len(features), width):
+        # column by column: places that lie a power of two apart would push each other out of the cache
         for column in range(len(used)):
-            value = features[row, used[column]]
-            values[row // width, column, row % width] = 0.0 if abs(value) <= _ZERO else value
+            for row in range(first, min(first + width, len(features))):
+                value = features[row, used[column]]
+                values[first // width, column, row - first] = 0.0 if abs(value) <= _ZERO else value
     return values
 
 
