@@ -238,7 +238,7 @@ class Phrase:
 
     def __init__(self, catalogue: Catalogue, definition: Definition, typical: float, group: str = "") -> None:
         self.catalogue = catalogue
-        self.definition = definition
+        self.definition, self.kind, self.subject = definition, kind_of(definition), subject_of(definition)
         self.common = float(round_as_written(definition, np.array([typical]))[0])
         self.group = group
 
@@ -247,9 +247,8 @@ class Phrase:
         return f"{self._what(written)}{self._against(written)}"
 
     def _what(self, written: float) -> str:
-        definition = self.definition
-        kind, description = kind_of(definition), definition.description
-        subject = subject_of(definition)
+        definition, kind, subject = self.definition, self.kind, self.subject
+        description = definition.description
         if kind == "change":
             return _change(description, written, write(self.catalogue, definition, written))
         if kind == "flag" and not math.isnan(written):
@@ -267,7 +266,7 @@ class Phrase:
     def _against(self, written: float) -> str:
         definition, common = self.definition, self.common
         most, whose = f"; most {self.group or 'accounts'}", f" for {self.group}" if self.group else ""
-        if kind_of(definition) == "category" and not math.isnan(common) and written != common:
+        if self.kind == "category" and not math.isnan(common) and written != common:
             return f"{most}: {write(self.catalogue, definition, common)}"
         if math.isnan(common):
             if math.isnan(written):

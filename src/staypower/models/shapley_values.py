@@ -34,7 +34,12 @@ _KEPT = 24
 @jit
 def explain_rows(features, forest, width, contributions, raw):  # type: ignore[no-untyped-def]
     """Explain rows."""
-    values = in_blocks(features, forest.used, width)
+    # taken out of the forest once: a loop that asks for them each time takes longer to ask than to compute
+    used, words, bounds, first_split = forest.used, forest.words, forest.split_words, forest.tree_splits
+    read, rules, thresholds, downs, ups = forest.split_column, forest.split_rule, forest.split_threshold, forest.down, forest.up
+    splits, levels, columns, earliers = forest.branch_split, forest.branch_level, forest.branch_column, forest.branch_earlier
+    rights, leaf, numbers, values_of = forest.branch_right, forest.branch_leaf, forest.branch_numbers, forest.branch_values
+    values = in_blocks(features, used, width)
     sums = np.zeros(values.shape)
     scores = np.zeros((values.shape[0], width))
     goes_left = np.empty((forest.splits, width))
@@ -44,59 +49,42 @@ def explain_rows(features, forest, width, contributions, raw):  # type: ignore[n
     below = np.zeros((forest.levels + 1, forest.points, width))
     open_branch = np.empty(forest.levels + 1, np.int64)
     for tree in range(len(forest.tree_points)):
-        points = forest.tree_points[tree]
+        points, first_branch, end = forest.tree_points[tree], forest.tree_branches[tree], forest.tree_branches[tree + 1]
         for block in range(len(values)):
             for row in range(width):
                 scores[block, row] += forest.tree_value[tree]
-            _decide_splits(values[block], forest, tree, goes_left)
+            for split in range(first_split[tree], first_split[tree + 1]):
+                allowed = words[bounds[split, 0] : bounds[split, 1]]
+                decide(
+                    values[block, read[split]], rules[split], thresholds[split], allowed, goes_left[split - first_split[tree]]
+                )
             depth = 0
-            for branch in range(forest.tree_branches[tree], forest.tree_branches[tree + 1]):
-                level = forest.branch_level[branch]
+            # after the last branch all that are open are closed
+            for branch in range(first_branch, end + 1):
+                level = levels[branch] if branch < end else 0
                 while depth > level:
                     depth -= 1
                     above = open_branch[depth]
-                    number, column = forest.branch_numbers[above], forest.branch_column[above]
-                    up = forest.up[number : number + points]
-                    _go_up(depth, forest.branch_earlier[above], up, takes, below, sums[block, column])
-                earlier, number = forest.branch_earlier[branch], forest.branch_numbers[branch]
-                down, up = forest.down[number : number + points], forest.up[number : number + points]
-                _take(level, earlier, forest.branch_right[branch], goes_left[forest.branch_split[branch]], takes)
-                if forest.branch_leaf[branch]:
-                    column = forest.branch_column[branch]
-                    _end(level, earlier, down, up, takes, product, below, sums[block, column])
-                    value, other = forest.branch_values[branch]
-                    _score(value, other, takes[level], arrived[level], scores[block])
+                    up = ups[numbers[above] : numbers[above] + points]
+                    _go_up(depth, earliers[above], up, takes, below, sums[block, columns[above]])
+                if branch == end:
+                    break
+                earlier, number = earliers[branch], numbers[branch]
+                down, up = downs[number : number + points], ups[number : number + points]
+                _take(level, earlier, rights[branch], goes_left[splits[branch]], takes)
+                if leaf[branch]:
+                    _end(level, earlier, down, up, takes, product, below, sums[block, columns[branch]])
+                    _score(values_of[branch, 0], values_of[branch, 1], takes[level], arrived[level], scores[block])
                 else:
                     _go_down(level, earlier, down, takes, arrived, product, below)
                     open_branch[level] = branch
                     depth = level + 1
-            while depth > 0:
-                depth -= 1
-                above = open_branch[depth]
-                number, column = forest.branch_numbers[above], forest.branch_column[above]
-                up = forest.up[number : number + points]
-                _go_up(depth, forest.branch_earlier[above], up, takes, below, sums[block, column])
     for row in range(len(features)):
         raw[row] = scores[row // width, row % width]
     for first in range(0, len(features), width):
-        for column in range(len(forest.used)):
+        for column in range(len(used)):
             for row in range(first, min(first + width, len(features))):
-                contributions[row, forest.used[column]] = sums[first // width, column, row - first]
-
-
-@jit
-def _decide_splits(values, forest, tree, goes_left):  # type: ignore[no-untyped-def]
-    """Write for each split of a tree which rows go left."""
-    first = forest.tree_splits[tree]
-    for split in range(first, forest.tree_splits[tree + 1]):
-        begin, end = forest.split_words[split]
-        decide(
-            values[forest.split_column[split]],
-            forest.split_rule[split],
-            forest.split_threshold[split],
-            forest.words[begin:end],
-            goes_left[split - first],
-        )
+                contributions[row, used[column]] = sums[first // width, column, row - first]
 
 
 @jit
