@@ -107,9 +107,13 @@ def print_growth(folder: Path, events: int, counts: tuple[int, ...], repeats: in
     rows = compare(sides, repeats, dict.fromkeys(sides, warm(folder)))
     print(f"\ngrowth with cutoffs, reading included\n\n{table(rows, against=f'{counts[0]} cutoffs')}")
     (fewer, more), (few, many) = rows[-2:], counts[-2:]
-    spent = median(late - early for early, late in zip(fewer.cpus, more.cpus, strict=True))
-    each = spent / (more.result - fewer.result) / len(FEATURES)
-    print(f"one number of the matrix, from {few} to {many} cutoffs: {each * 1e9:.2f} ns of CPU time")
+    numbers = (more.result - fewer.result) * len(FEATURES) / 1e9
+    spent, system = (
+        median(late - early for early, late in zip(*times, strict=True)) / numbers
+        for times in ((fewer.cpus, more.cpus), (fewer.systems, more.systems))
+    )
+    each = f"{spent:.2f} ns of CPU time, {system:.2f} of it the system's"
+    print(f"one number of the matrix, from {few} to {many} cutoffs: {each}")
 
 
 def print_reading(folder: Path, events: int, repeats: int) -> None:

@@ -27,6 +27,8 @@ __all__ = ["Row", "compare", "machine", "peak_megabytes", "ratio", "table"]
 
 # memory that is handed out just before a call is timed, at most half of what is free
 _GIGABYTES_AT_HAND = 6.0
+# the times of one run as in `Row`, its peak and its result
+_Turn = tuple[float, float, float, float, Any]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Row:
     side: str
     walls: tuple[float, ...]
     cpus: tuple[float, ...]
+    systems: tuple[float, ...]  # of the processor time, what the system took, such as for pages of memory
     peaks: tuple[float, ...]
     result: Any = None
 
@@ -65,13 +68,13 @@ def compare(
     imported or compiled on first use is there. Memory is at hand, too: a page that the host of a virtual machine must supply
     first takes up to forty times longer, and whether it must depends on what ran before. Peak memory is that of the process.
     """
-    turns: dict[str, list[tuple[float, float, float, Any]]] = {side: [] for side in sides}
+    turns: dict[str, list[_Turn]] = {side: [] for side in sides}
     for _ in range(repeats):
         for side, call in sides.items():
             turns[side].append(_in_fresh_process(side, call, (prepare or {}).get(side)))
     return [
-        Row(side, tuple(t[0] for t in told), tuple(t[1] for t in told), tuple(t[2] for t in told), told[-1][3])
-        for side, told in turns.items()
+        Row(side, *(tuple(told[n] for told in each) for n in range(4)), each[-1][4])  # type: ignore[arg-type]
+        for side, each in turns.items()
     ]
 
 
@@ -116,7 +119,7 @@ def _lines_of(name: str) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def _in_fresh_process(side: str, call: Callable[[], Any], prepare: Callable[[], Any] | None) -> tuple[float, float, float, Any]:
+def _in_fresh_process(side: str, call: Callable[[], Any], prepare: Callable[[], Any] | None) -> _Turn:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(call, prepare, theirs))
@@ -137,10 +140,11 @@ def _run(call: Callable[[], Any], prepare: Callable[[], Any] | None, told: Conne
         if prepare is not None:
             prepare()
         _have_memory_at_hand()
-        cpu, wall = _cpu_seconds(), time.perf_counter()
+        (user, system), wall = _cpu_seconds(), time.perf_counter()
         result = call()
-        wall, cpu = time.perf_counter() - wall, _cpu_seconds() - cpu
-        told.send((wall, cpu, peak_megabytes(), result))
+        wall, (user_then, system_then) = time.perf_counter() - wall, _cpu_seconds()
+        system = system_then - system
+        told.send((wall, user_then - user + system, system, peak_megabytes(), result))
     except BaseException:
         told.send(traceback.format_exc())
 
@@ -152,6 +156,7 @@ def _have_memory_at_hand() -> None:
     subprocess.run([sys.executable, "-c", f"import numpy; numpy.ones({numbers})"], check=True)
 
 
-def _cpu_seconds() -> float:
+def _cpu_seconds() -> tuple[float, float]:
+    """Return the seconds of processor time so far, by this process and by the system for it."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(one.ru_utime for one in used), sum(one.ru_stime for one in used)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -208,22 +209,31 @@ class ListedRows:
         numbers, most = self._part.numbers(column)
         return numbers, np.zeros(most, dtype=np.int32)
 
-    def previous(self, column: ReadColumn) -> NDArray[np.int32]:
-        """Return for each listed row where its key was listed before."""
-        numbers, most = self._part.numbers(column)
-        previous = np.empty(self.n, dtype=np.int32)
-        row_lists.find_previous(self.n, numbers, self.position, np.full(most, -1, dtype=np.int32), previous)
-        return previous
-
 
 def answer(operation: Operation, listed: ListedRows, target: NDArray[np.float64]) -> None:
     """Compute the features of one operation."""
-    prepared = _prepare(operation, listed)
+    if operation.aggregation == "distinct":
+        _count_different(operation, listed, target)
+    else:
+        prepared = _prepare(operation, listed)
+        for output in operation.outputs:
+            _answer_one(operation.aggregation, output, listed, prepared, target[output.column])
     for output in operation.outputs:
-        found = target[output.column]
-        _answer_one(operation.aggregation, output, listed, prepared, found)
         if output.reaches_back:
-            found[listed.ends[output.low] <= listed.ends[None]] = np.nan
+            target[output.column][listed.ends[output.low] <= listed.ends[None]] = np.nan
+
+
+def _count_different(operation: Operation, listed: ListedRows, target: NDArray[np.float64]) -> None:
+    """Count different keys, at once in the windows that end together."""
+    assert operation.column is not None
+    numbers, counts = listed.keys(operation.column)
+    longest_first = sorted(operation.outputs, key=lambda output: -(output.window or math.inf))
+    for high in {output.high for output in longest_first}:
+        outputs = [output for output in longest_first if output.high == high]
+        low = np.stack([listed.ends[output.low] for output in outputs])
+        latest, last = np.full(len(counts), -1, dtype=np.int32), np.zeros(listed.n // 64 + 2, dtype=np.uint64)
+        columns = np.array([output.column for output in outputs])
+        key_counts.count_different(listed.ends[high], low, numbers, listed.position, latest, last, columns, target)
 
 
 def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
@@ -235,10 +245,8 @@ def _prepare(operation: Operation, listed: ListedRows) -> tuple[Any, ...]:
         return ()
     if column.kind == "renewal":
         return listed.contracts(column)
-    if column.kind == "key" and operation.aggregation.startswith("top"):
-        return listed.keys(column)
     if column.kind == "key":
-        return (listed.previous(column),)
+        return listed.keys(column)
     return listed.sums(column) if column.kind == "amount" else (listed.values(column),)
 
 
@@ -251,8 +259,6 @@ def _answer_one(how: str, output: Output, listed: ListedRows, prepared: tuple[An
     elif how == "mean":
         sums, there = prepared
         kernel.take_means(high, low, sums, there, empty, target)
-    elif how == "distinct":
-        key_counts.count_different(high, low, prepared[0], target)
     elif how == "top_share":
         key_counts.take_top_shares(high, low, prepared[0], listed.position, prepared[1], empty, target)
     elif how == "top_seen_since":

@@ -14,7 +14,6 @@ __all__ = [
     "count_rows_of",
     "ends_among",
     "find_ends",
-    "find_previous",
     "list_known",
     "list_passing",
     "list_rows_of",
@@ -248,21 +247,3 @@ def number_days(n, times, owner, rank, day, squares, ranked):  # type: ignore[no
             ranked[r] = (ranked[r - 1] if r > 0 else 0) + gap * r
             whose = owner[j]
         rank[j] = r
-
-
-@jit
-def find_previous(n, numbers, position, latest, previous):  # type: ignore[no-untyped-def]
-    """Find for each listed row where its key was listed before.
-
-    >>> previous, numbers = np.zeros(4, dtype=np.int32), np.array([0, 1, 0, -1], dtype=np.int32)
-    >>> find_previous(4, numbers, np.arange(4, dtype=np.int32), np.full(2, -1, dtype=np.int32), previous)
-    >>> previous.tolist()
-    [-1, -1, 0, 4]
-    """
-    for j in range(n):
-        number = numbers[position[j]]
-        if number < 0:
-            previous[j] = n
-        else:
-            previous[j] = latest[number]
-            latest[number] = j

@@ -30,7 +30,8 @@ def one_window(n: int) -> tuple[np.ndarray, np.ndarray]:
 def test_no_pairs_and_no_rows():
     nothing, none = np.zeros(0), i32()
     kernel.count_rows(none, none, nothing)
-    key_counts.count_different(none, none, none, nothing)
+    no_window, no_bit = np.zeros((1, 0), dtype=np.int32), np.zeros(2, dtype=np.uint64)
+    key_counts.count_different(none, no_window, none, none, none, no_bit, i64(0), np.zeros((1, 0)))
     row_lists.find_ends(i64(0), np.zeros((0, 0), dtype=np.int32), i64(), none, none, none)
     row_lists.number_days(0, i64(), none, none, i64(), i64(), i64())
     kernel.list_values(0, nothing, i64(), none, none, nothing)
@@ -73,23 +74,38 @@ def test_every_account_is_sorted_by_itself(n):
     assert (given[index] == at).all()
 
 
-def different(numbers: np.ndarray, *windows: tuple[int, int]) -> list[float]:
-    """Count different keys in windows `(low, high)` of one list."""
-    previous, target = np.empty_like(numbers), np.zeros(len(windows))
-    row = np.arange(len(numbers), dtype=np.int32)
-    row_lists.find_previous(len(numbers), numbers, row, np.full(numbers.max(initial=0) + 1, -1, dtype=np.int32), previous)
-    low, high = (i32(*(window[side] for window in windows)) for side in (0, 1))
-    key_counts.count_different(high, low, previous, target)
-    return target.tolist()
+def different(numbers: np.ndarray, *windows: tuple[int, ...]) -> list[list[float]]:
+    """Count different keys in windows `(end, first, ...)` of one list, that of the longest first."""
+    high, *low = (np.array(side, dtype=np.int32) for side in zip(*windows, strict=True))
+    latest, target = np.full(numbers.max(initial=0) + 1, -1, dtype=np.int32), np.zeros((len(low), len(windows)))
+    last, row = np.zeros(len(numbers) // 64 + 2, dtype=np.uint64), np.arange(len(numbers), dtype=np.int32)
+    key_counts.count_different(high, np.stack(low), numbers, row, latest, last, np.arange(len(low))[::-1], target)
+    return target[::-1].tolist()
 
 
 def test_different_keys_of_overlapping_windows():
-    assert different(i32(0, 0, 1), (0, 1), (0, 2), (0, 3), (1, 3), (2, 3), (3, 3)) == [1, 1, 2, 2, 1, 0]
-    assert different(i32(2, 1, 2, 0, 1), (0, 5), (1, 4), (2, 5)) == [3, 3, 3]
+    assert different(i32(0, 0, 1), (1, 0), (2, 0), (3, 0), (3, 1), (3, 2), (3, 3)) == [[1, 1, 2, 2, 1, 0]]
+    assert different(i32(2, 1, 2, 0, 1), (4, 0, 2), (5, 1, 4)) == [[3, 3], [2, 1]]
 
 
 def test_a_missing_key_is_not_counted():
-    assert different(i32(-1, 0, -1), (0, 3), (0, 1), (1, 2)) == [1, 0, 1]
+    assert different(i32(-1, 0, -1), (1, 0), (2, 0), (3, 2)) == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize(("step", "length"), [(1, 15), (3, 70), (20, 15), (50, 300), (7, 64)])
+def test_different_keys_of_windows_that_move_on(step, length):
+    numbers = np.random.default_rng(step).integers(-1, 9, 1000).astype(np.int32)
+    ends = range(length, 1000, step)
+    counted = different(numbers, *((end, end - length, end - length // 3, end) for end in ends))
+    wanted = [[len(set(numbers[end - rows : end].tolist()) - {-1}) for end in ends] for rows in (length, length // 3, 0)]
+    assert counted == wanted
+
+
+def test_keys_of_one_account_are_not_those_of_the_next():
+    # two accounts of three rows each, whose keys have the same numbers
+    assert different(i32(0, 1, 0, 0, 1, 1), (1, 0), (3, 0), (4, 3), (6, 3)) == [[1, 2, 1, 2]]
+    # the second one begins within what the first one's window did not hold
+    assert different(i32(0, 1, 0, 0, 1, 1), (1, 0), (5, 3)) == [[1, 2]]
 
 
 def test_keys_are_numbered_within_each_account():
