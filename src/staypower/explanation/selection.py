@@ -51,7 +51,8 @@ def tells(
         near = np.flatnonzero(np.abs(apart) <= 1.0 + _NEAR * np.abs(compared))
     different = ~((values == compared) | (np.isnan(values) & np.isnan(compared)))
     near = near[different[near]]
-    different[near] = round_as_written(definition, values[near]) != round_as_written(definition, compared[near])
+    if len(near):
+        different[near] = round_as_written(definition, values[near]) != round_as_written(definition, compared[near])
     if definition.direction is None or definition.category:
         return np.asarray(different)
     # without a value on one of the sides there is no direction
