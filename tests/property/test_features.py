@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from staypower.cutoffs import DAY, MISSING
-from staypower.features import sequences
+from staypower.features import parts, sequences
 from staypower.features.aggregations import AGGREGATIONS
 from staypower.features.builder import build_matrix
 from staypower.features.catalogue import Catalogue
@@ -209,6 +209,9 @@ def test_same_bits_for_any_row_order_and_bucket_count(rows, feature, with_known_
     assert first.tobytes() == built(feature, again).tobytes()
     assert first.tobytes() == built(feature, again, buckets=3, threads=2).tobytes()
     assert first.tobytes() == built(feature, with_numbered_texts(again), threads=8).tobytes()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "_FEW_KEYS", 0)
+        assert first.tobytes() == built(feature, with_numbered_texts(again)).tobytes()
 
 
 def with_numbered_texts(events: Table) -> Table:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["LAST", "ListedRows", "SequencePart"]
 
 LAST = ("last", "last_code", "days_until_last")
+# so many different keys are taken as they are
+_FEW_KEYS = 1_024
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -77,13 +79,18 @@ class SequencePart:
         return self._columns[column]
 
     def numbers(self, column: ReadColumn) -> tuple[NDArray[np.int32], int]:
-        """Return the keys of a column numbered within each account, and how many an account has at most."""
+        """Return the keys of a column, numbered within each account unless they are few, and how many there are at most."""
         if column not in self._numbers:
+            keys = self.column(column)
+            most = int(keys.max(initial=-1)) + 1
+            if most <= _FEW_KEYS:
+                self._numbers[column] = keys.astype(np.int32, copy=False), most
+                return self._numbers[column]
             numbers = np.empty(len(self.at), dtype=np.int32)
             different = np.empty(len(self.start) - 1, dtype=np.int32)
             longest = int(np.diff(self.start).max(initial=0))
             slots = np.empty(max(4, 1 << (2 * longest).bit_length()), dtype=np.int32)
-            row_lists.number_keys(self.start, self.column(column), slots, numbers, different)
+            row_lists.number_keys(self.start, keys, slots, numbers, different)
             self._numbers[column] = numbers, int(different.max(initial=0))
         return self._numbers[column]
 
