@@ -51,7 +51,7 @@ def numbers_of_texts(column: pa.ChunkedArray) -> NDArray[np.int64]:
 _OF_FOLDS, _OF_BUCKETS = 0x3C79AC492BA7B653, 0x1C69B3F74AC4AE35
 
 
-def folds_of(accounts: Sequence[str], folds: int) -> NDArray[np.int64]:
+def folds_of(accounts: Sequence[str] | pa.ChunkedArray, folds: int) -> NDArray[np.int64]:
     """Return the fold of each account, from 0: it depends on the id alone, so any account has one, known or not.
 
     Sealed models count on it: it never changes.
@@ -59,7 +59,9 @@ def folds_of(accounts: Sequence[str], folds: int) -> NDArray[np.int64]:
     >>> folds_of(["a", "b", "c", "d"], 5).tolist()
     [3, 3, 1, 2]
     """
-    return _spread(pa.chunked_array([pa.array(accounts, pa.string())]), _OF_FOLDS, folds)
+    if not isinstance(accounts, pa.ChunkedArray):
+        accounts = pa.chunked_array([pa.array(accounts, pa.string())])
+    return _spread(accounts, _OF_FOLDS, folds)
 
 
 def buckets_of(accounts: pa.ChunkedArray, buckets: int) -> NDArray[np.int64]:

@@ -1,13 +1,14 @@
-"""Every labelled row of a company, on disk in parts, for trees that grow on more rows than memory holds.
+"""Every labelled row of a company, in a file on disk, for trees that grow on more rows than memory holds.
 
-The parts are made bucket by bucket of what the catalogue of the drawn rows declares. They are read in the order of account and
-cutoff, which is that of rows in memory, however many buckets there are.
+The rows are made bucket by bucket of what the catalogue of the drawn rows declares, and put in the order of account and cutoff,
+which is that of rows in memory, however many buckets there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,7 +20,8 @@ import pyarrow.parquet as pq
 
 from staypower.dataset.bucketed_matrix import MatrixRows
 from staypower.engines.local import map_to_parts, sorted_parts
-from staypower.engines.opening import Load, buckets_for, fingerprint_of
+from staypower.engines.opening import Load, buckets_for, database_memory, fingerprint_of
+from staypower.hashing import folds_of
 from staypower.writing import require_room, write_atomically
 
 if TYPE_CHECKING:
@@ -30,12 +32,10 @@ if TYPE_CHECKING:
     from staypower.labels.settings import LabelSettings
     from staypower.tables import BucketedTables
 
-__all__ = ["AllRows", "AllTables"]
+__all__ = ["AllRows", "AllTables", "put_in_order"]
 
-# what a number takes in a part, measured: 1.8
-_BYTES_ON_DISK = 4
-# of a run's memory, what sorting may take while LightGBM holds the rows
-_SHARE_OF_SORTING = 8
+# what a number takes in parts and in order, measured: 1.8 and 1.4
+_BYTES_ON_DISK = 5
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,28 @@ class AllTables:
     """The tables that a sample was drawn from, and how much a run may hold of them."""
 
     tables: BucketedTables
-    folder: Path  # keeps finished parts, so that a killed run goes on with the first that is missing
+    folder: Path  # keeps finished work, so that a killed run goes on with what is missing
     engine: EngineSettings
 
     def rows_like(self, dataset: Dataset, label: LabelSettings) -> AllRows:
-        """Build the rows of every account as those of a data set are built, and keep them in parts."""
+        """Build the rows of every account as those of a data set are built, and keep them in order."""
         catalogue, plan = dataset.catalogue, dataset.plan
         labelled = len(dataset.labels.population.accounts) * len(plan.all) / dataset.sampling.accounts
         require_room(self.folder, round(labelled * len(catalogue.names) * _BYTES_ON_DISK), "the rows of every account")
         made_from = fingerprint_of(catalogue.to_dict(), plan.to_dict(), label.model_dump(mode="json"))
-        parts = map_to_parts(
-            self.tables,
-            MatrixRows(label, catalogue, plan),
-            self.folder / f"rows-{made_from}",
-            buckets=self._buckets(len(plan.all), len(catalogue.names)),
-            threads=self.engine.threads,
-        )
-        memory = max(self.engine.memory_bytes // _SHARE_OF_SORTING, 10**8)
-        return AllRows(tuple(parts), catalogue.names, plan.all, self.folder / "sorting", memory, self.engine.threads)
+        rows, parts = AllRows(self.folder / f"rows-{made_from}.parquet", catalogue.names, plan.all), self.folder / "parts"
+        if not rows.path.exists():
+            made = map_to_parts(
+                self.tables,
+                MatrixRows(label, catalogue, plan),
+                parts / made_from,
+                buckets=self._buckets(len(plan.all), len(catalogue.names)),
+                threads=self.engine.threads,
+            )
+            memory = database_memory(self.engine.memory_bytes)
+            put_in_order(made, rows, memory=memory, threads=self.engine.threads)
+        shutil.rmtree(parts, ignore_errors=True)
+        return rows
 
     def _buckets(self, cutoffs: int, features: int) -> int:
         """Say into how many buckets tables in memory fall, so that the rows of some of them fit beside them."""
@@ -74,26 +78,29 @@ class AllTables:
 class AllRows:
     """The rows of every account at some cutoffs."""
 
-    parts: tuple[Path, ...]
+    path: Path  # all rows in order
     names: tuple[str, ...]  # of the features
-    cutoffs: NDArray[np.int64]
-    temporary: Path
-    memory: int  # what sorting may take
-    threads: int
+    cutoffs: NDArray[np.int64]  # of the rows that are read
+    folds: int = 0  # into so many the accounts are dealt; 0: they are not
+    held: bool = False  # whether the rows are those of the first fold, or of the others
 
     def at(self, cutoffs: NDArray[np.int64]) -> Self:
         """Return the rows at some of the cutoffs."""
-        return type(self)(self.parts, self.names, np.unique(cutoffs), self.temporary, self.memory, self.threads)
+        return replace(self, cutoffs=np.unique(cutoffs))
+
+    def divided(self, folds: int) -> tuple[Self, Self]:
+        """Return the rows of all accounts but one of so many folds, and those of that fold."""
+        return replace(self, folds=folds), replace(self, folds=folds, held=True)
 
     @cached_property
-    def _counts(self) -> tuple[int, int]:
-        """Rows and accounts; no account is in two parts."""
-        counts = np.zeros(2, dtype=np.int64)
-        for part in self.parts:
-            keys = pq.read_table(part, columns=["account_id", "cutoff"])
-            ids = keys.column("account_id").filter(pa.array(self._chosen(keys)))
-            counts += len(ids), pc.count_distinct(ids).as_py()
-        return int(counts[0]), int(counts[1])
+    def _counts(self) -> tuple[int, int, int]:
+        """Rows, accounts, and accounts with a row of the rarer label."""
+        keys = pq.read_table(self.path, columns=["account_id", "cutoff", "churned"])
+        keys = keys.filter(pa.array(self._chosen(keys)))
+        churned = keys.column("churned").cast(pa.bool_())
+        some = [keys, *(keys.filter(each) for each in (churned, pc.invert(churned)))]
+        accounts, *of_each = (pc.count_distinct(each.column("account_id")).as_py() for each in some)
+        return len(keys), accounts, min(of_each)
 
     def __len__(self) -> int:
         return self._counts[0]
@@ -103,40 +110,60 @@ class AllRows:
         """How many accounts have a row."""
         return self._counts[1]
 
+    @property
+    def rarer_accounts(self) -> int:
+        """How many accounts have a row of the rarer label."""
+        return self._counts[2]
+
     def keep(self, text: Callable[[], str], *made_from: object) -> str:
         """Return a text that is made of these rows and some plain values: kept beside them, so that it is made once."""
-        path = self.parts[0].parent / f"made-{fingerprint_of(self.cutoffs.tolist(), *made_from)}.txt"
+        named = fingerprint_of(self.path.name, self.cutoffs.tolist(), self.folds, self.held, *made_from)
+        path = self.path.with_name(f"made-{named}.txt")
         if not path.is_file():
             made = text()
             write_atomically(path, lambda temporary: Path(temporary).write_text(made, encoding="utf-8"))
         return path.read_text(encoding="utf-8")
 
-    def batches(self, size: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int8]]]:
-        """Return features and labels by so many rows, in the order of account and cutoff."""
+    def batches(
+        self, size: int, used: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int8]]]:
+        """Return features and labels by so many rows, in the order of account and cutoff; what is not `used` is 0."""
         waiting: list[pa.Table] = []
-        for rows in self._sorted():
-            waiting.append(rows)
-            while sum(map(len, waiting)) >= size:
-                together = pa.concat_tables(waiting)
-                yield self._arrays(together.slice(0, size))
-                waiting = [together.slice(size)]
+        places = range(len(self.names)) if used is None else np.flatnonzero(used).tolist()
+        read = {place: self.names[place] for place in places}
+        with pq.ParquetFile(self.path) as file:
+            # group by group: an iterator over all of them keeps what it has read
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group, columns=["account_id", "cutoff", "churned", *read.values()])
+                waiting.append(rows.filter(pa.array(self._chosen(rows))))
+                while sum(map(len, waiting)) >= size:
+                    together = pa.concat_tables(waiting)
+                    yield self._arrays(together.slice(0, size), read)
+                    waiting = [together.slice(size)]
         if sum(map(len, waiting)):
-            yield self._arrays(pa.concat_tables(waiting))
-
-    def _sorted(self) -> Iterator[pa.Table]:
-        columns = ("account_id", "cutoff", "churned", *self.names)
-        with sorted_parts(self.parts, temporary=self.temporary, memory=self.memory, threads=self.threads, columns=columns) as (
-            _,
-            batches,
-        ):
-            for batch in batches:
-                yield batch.filter(pa.array(self._chosen(batch))).drop_columns(["account_id", "cutoff"])
+            yield self._arrays(pa.concat_tables(waiting), read)
 
     def _chosen(self, rows: pa.Table) -> NDArray[np.bool_]:
-        return np.isin(rows.column("cutoff").cast(pa.int64()).to_numpy(), self.cutoffs)
+        chosen = np.isin(rows.column("cutoff").cast(pa.int64()).to_numpy(), self.cutoffs)
+        if self.folds:
+            chosen &= (folds_of(rows.column("account_id"), self.folds) == 0) == self.held
+        return chosen
 
-    def _arrays(self, rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-        features = np.empty((len(rows), len(self.names)))
-        for place, name in enumerate(self.names):
+    def _arrays(self, rows: pa.Table, read: Mapping[int, str]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        features = np.zeros((len(rows), len(self.names)))
+        for place, name in read.items():
             features[:, place] = rows.column(name).to_numpy()
         return features, rows.column("churned").to_numpy().astype(np.int8)
+
+
+def put_in_order(parts: Sequence[Path], rows: AllRows, *, memory: int, threads: int) -> None:
+    """Write the rows of all parts into one file, in the order of account and cutoff; under its name it is whole."""
+    columns = ("account_id", "cutoff", "churned", *rows.names)
+    sorting = sorted_parts(parts, temporary=rows.path.parent / "sorting", memory=memory, threads=threads, columns=columns)
+
+    def write(temporary: Path) -> None:
+        with sorting as (schema, batches), pq.ParquetWriter(temporary, schema, compression="lz4") as file:
+            for batch in batches:
+                file.write_table(batch)
+
+    write_atomically(rows.path, write)

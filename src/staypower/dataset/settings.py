@@ -55,7 +55,7 @@ class SamplingSettings(BaseModel):
     grow_on: Literal["sample", "all"] = Field(
         default="sample",
         description="Rows that the trees of the churn model grow on: the `sample`, or `all` labelled rows, built on disk "
-        "in buckets of accounts. Everything that is chosen, and all other models, are learned from the sample.",
+        "in buckets of accounts. Bins, margin and calibration, and all other models, are learned from the sample.",
     )
 
     @model_validator(mode="after")

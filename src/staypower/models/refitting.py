@@ -24,11 +24,13 @@ from staypower.models.growing import Mould, RowsInOrder
 from staypower.models.shapley_values import mean_sizes
 from staypower.models.side_by_side import side_by_side
 from staypower.models.tier import LoyaltyTierClassifier
+from staypower.models.training import shape_for
 from staypower.models.training_rows import TrainingRows, ordered_rows
 from staypower.models.trees import Grower, Grown, booster_of, portable_text
 from staypower.results.numbers import plural
 
 if TYPE_CHECKING:
+    import lightgbm
     import pandas as pd
 
     from staypower.dataset.building import DatasetRows
@@ -40,8 +42,7 @@ __all__ = ["Refitted", "grow_on_all", "refit", "refit_tier"]
 Floats = NDArray[np.float64]
 
 _HALVES = 2
-# with so many times the rows, the number of trees that serves held-out accounts best grows with this power, measured
-_FURTHER = 0.36
+_NEARLY_ALL = 0.999  # of the fall in loss that all features bring to trees of the drawn rows
 
 Made = TypeVar("Made")
 
@@ -80,19 +81,24 @@ def refit(
     if every is None:
         model, parts, grown = _with_level(twin, rows, latest, partial(Grower.grow, trees=trees), rows_per_account)
         return Refitted(_with_trees(model, portable_text(grown.booster, trees=trees), grown.margin), parts)
-    model, parts, mould = _with_level(twin, rows, latest, Mould.of, rows_per_account)
-    text = _of_all(mould, every, twin, drawn=len(rows), rows_per_account=rows_per_account, kept=kept)
+    # what the trees of all rows split at was found with the twin's
+    used = None if len(every) <= len(rows) else twin.booster_.feature_importance("gain") > 0
+    model, parts, mould = _with_level(twin, rows, latest, partial(Mould.of, used=used), rows_per_account)
+    grower = _grower_of_all(twin, every, len(rows), rows_per_account)
+    text = replace(mould, grower=grower).grow(every, trees=twin.best_iteration_, kept=kept)
     return Refitted(_with_trees(model, text, mould.margin), parts)
 
 
 def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: RowsInOrder, *, kept: float) -> ChurnClassifier:
-    """Give a model that was fitted to drawn rows trees of every row: as many, of the same shape, from the same margin.
+    """Give a model that was fitted to drawn rows trees of every row, from the same margin.
 
-    Number, shape, margin and calibration stay those of the rows that were drawn, with the share `kept` of the stayers'.
+    Margin and calibration stay those of the rows that were drawn, with the share `kept` of the stayers'; so does the number
+    of trees where every row was drawn.
     """
-    assert twin._grower is not None
-    rows_per_account, mould = len(rows) / rows.distinct_accounts, Mould.of(twin._grower, _ordered(twin, rows))
-    text = _of_all(mould, every, twin, drawn=len(rows), rows_per_account=rows_per_account, kept=kept)
+    grower = _grower_of_all(twin, every, len(rows), len(rows) / rows.distinct_accounts)
+    more = len(every) > len(rows)
+    mould = Mould.of(grower, _ordered(twin, rows), used=_main_features(twin.booster_) if more else None)
+    text = mould.grow(every, trees=None if more else twin._trees, kept=kept)
     model = _with_trees(copy(twin), text, mould.margin)
     if model.margin_ is not None:
         model.sizes_ = mean_sizes(model.model_text_, model.margin_, model._features(rows.X))
@@ -100,14 +106,24 @@ def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: RowsInOrder, *,
     return model
 
 
-def _of_all(
-    mould: Mould, every: RowsInOrder, twin: ChurnClassifier, *, drawn: int, rows_per_account: float, kept: float
-) -> str:
-    """Grow trees on every row, a leaf holding as many accounts as the twin's; the more rows, the further they go."""
+def _main_features(booster: lightgbm.Booster) -> NDArray[np.bool_]:
+    """Return which features bring nearly all of the fall in loss; others cost as much and change little."""
+    gain = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
+    order = np.argsort(-gain, kind="stable")
+    found = np.zeros(len(gain), dtype=np.bool_)
+    found[order[np.cumsum(gain[order]) - gain[order] < _NEARLY_ALL * gain.sum()]] = True
+    return found
+
+
+def _grower_of_all(twin: ChurnClassifier, every: RowsInOrder, drawn: int, rows_per_account: float) -> Grower:
+    """Return what grows trees on every row: where these are more than were drawn, larger trees in larger steps."""
     assert twin._grower is not None
     grower = _of_as_many_accounts(twin._grower, len(every) / every.accounts / rows_per_account)
-    further, trees = grower.going((len(every) / drawn) ** _FURTHER, twin._trees)
-    return replace(mould, grower=further).grow(every, trees=trees, kept=kept)
+    if len(every) <= drawn:
+        return grower
+    shape = shape_for(twin._settings(), churners=every.rarer_accounts, accounts=every.accounts, rows=len(every))
+    larger = replace(grower, shape=max(grower.shape, shape, key=lambda each: each.num_leaves))
+    return larger if twin.learning_rate is not None else replace(larger.hastened(), max_trees=larger.max_trees)
 
 
 def _with_trees(model: ChurnClassifier, text: str, margin: LinearMargin | None) -> ChurnClassifier:

@@ -36,7 +36,7 @@ from staypower.models.trees import Grower, portable_text
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-__all__ = ["Trained", "TreeClassifier", "allows_temporal", "train"]
+__all__ = ["Trained", "TreeClassifier", "allows_temporal", "shape_for", "train"]
 
 Floats = NDArray[np.float64]
 
@@ -155,11 +155,15 @@ def _require_both_sides(rows: TrainingRows, partition: TemporalPartition) -> Non
             )
 
 
-def _shape(rows: TrainingRows, settings: FitSettings, churners: int) -> TreeShape:
-    accounts = len(np.unique(rows.accounts))
-    found = TreeShape.by_evidence(churners=churners, accounts=accounts, rows=len(rows))
+def shape_for(settings: FitSettings, *, churners: int, accounts: int, rows: int) -> TreeShape:
+    """Return the shape that so much evidence allows; what is set stays as it is."""
+    found = TreeShape.by_evidence(churners=churners, accounts=accounts, rows=rows)
     asked = {name: getattr(settings, name) for name in TreeShape.model_fields}
     return found.model_copy(update={name: value for name, value in asked.items() if value is not None})
+
+
+def _shape(rows: TrainingRows, settings: FitSettings) -> TreeShape:
+    return shape_for(settings, churners=rows.rarer_accounts, accounts=len(np.unique(rows.accounts)), rows=len(rows))
 
 
 def _notes(rows: TrainingRows, shape: TreeShape) -> tuple[str, ...]:
@@ -176,7 +180,7 @@ def _ladder(
     rows: TrainingRows, settings: FitSettings, categorical: tuple[int, ...], pace: Callable[[Grower], Grower]
 ) -> list[Candidate]:
     """Return growers from the shape of the evidence upwards; only that one where a shape is given or few churned."""
-    shapes = [_shape(rows, settings, rows.rarer_accounts)]
+    shapes = [_shape(rows, settings)]
     given = [name for name in (*TreeShape.model_fields, "max_trees") if getattr(settings, name) is not None]
     if not given and rows.rarer_accounts >= LADDER:
         shapes += shapes[0].larger()
@@ -264,7 +268,7 @@ def _train_early(
 ) -> Trained:
     """Keep the trees of the earlier cutoffs, stopped and calibrated on the later ones."""
     growing, held = rows.take(partition.trees), rows.take(partition.calibration)
-    grower = _grower(growing, settings, categorical, _shape(growing, settings, growing.rarer_accounts))
+    grower = _grower(growing, settings, categorical, _shape(growing, settings))
     grown, losses = grower.grow_watched(growing, held)
     trees = int(np.argmin(losses)) + 1
     raw = grown.raw(held.features, trees=trees, threads=grower.threads)

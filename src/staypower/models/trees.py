@@ -71,12 +71,6 @@ class Grower:
         patience, most = (max(1, round(each / self.haste)) for each in (self.patience, self.max_trees))
         return replace(self, shape=shape, patience=patience, max_trees=most)
 
-    def going(self, times: float, trees: int) -> tuple[Grower, int]:
-        """Return what goes so many times as far, in larger steps while these are small, and with how many trees."""
-        rate = min(self.shape.learning_rate * times, max(self.shape.learning_rate, _COARSEST))
-        further = replace(self, shape=self.shape.model_copy(update={"learning_rate": rate}))
-        return further, max(1, round(trees * times * self.shape.learning_rate / rate))
-
     def trees_for(self, count: int, *, of: Grower) -> int:
         """Return how many trees go as far as so many of another grower's."""
         return max(1, min(self.max_trees, round(count * of.shape.learning_rate / self.shape.learning_rate)))
@@ -94,9 +88,14 @@ class Grower:
 
     def grow_watched(self, rows: TrainingRows, held: TrainingRows) -> tuple[Grown, Floats]:
         """Grow trees until the log loss on held-out rows stops falling."""
+        margin = self.margin_of(rows)
+        booster, losses = self.train_watched(self._dataset(rows, margin), self._dataset(held, margin), size=rows.inputs.size)
+        return Grown(booster, margin), losses
+
+    def train_watched(self, data: lightgbm.Dataset, held: lightgbm.Dataset, *, size: int) -> tuple[lightgbm.Booster, Floats]:
+        """Grow trees on a data set of LightGBM until the log loss on a held-out one stops falling."""
         import lightgbm
 
-        margin = self.margin_of(rows)
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
             stop_where_asked,
@@ -104,14 +103,14 @@ class Grower:
             lightgbm.record_evaluation(seen),
         ]
         booster = lightgbm.train(
-            self._parameters(rows.inputs.size),
-            self._dataset(rows, margin),
+            self._parameters(size),
+            data,
             self.max_trees,
-            valid_sets=[self._dataset(held, margin)],
+            valid_sets=[held],
             valid_names=["held"],
             callbacks=callbacks,
         )
-        return Grown(booster, margin), np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
+        return booster, np.asarray(seen["held"]["binary_logloss"], dtype=np.float64)
 
     def margin_of(self, rows: TrainingRows) -> LinearMargin | None:
         """Fit the margin that trees on these rows start from; None where they start from nothing."""

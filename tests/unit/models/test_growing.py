@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,12 @@ from staypower.dataset.sampling import Sampling
 from staypower.dataset.settings import CutoffSettings
 from staypower.engines.settings import EngineSettings
 from staypower.features.settings import FeatureSettings
+from staypower.models.churn import ChurnClassifier
 from staypower.models.fitting import fit_classifier, fit_to_score
+from staypower.models.growing import Mould
+from staypower.models.refitting import _grower_of_all, _main_features, _ordered
 from staypower.models.settings import ModelSettings, TreeShape
-from staypower.models.trees import Grower
+from staypower.models.trees import Grower, booster_of
 
 # a shape that is given is the only one: nothing else is tried
 MODEL = ModelSettings(max_trees=30, num_leaves=6, learning_rate=0.1, threads=1)
@@ -71,7 +75,7 @@ def test_trees_of_all_rows_are_those_from_memory_where_every_row_was_drawn(datas
     assert again.model_text_ == twin.model_text_
     assert again.calibration_ == twin.calibration_
     trained = dataset.part("training", "calibration")
-    (kept,) = every.parts[0].parent.glob("made-*")
+    (kept,) = every.path.parent.glob("made-*")
     assert kept.read_text() == again.model_text_, "a run that is killed later does not grow them again"
     assert again.split_.endswith(f"grown on {len(trained):,} rows of {trained.distinct_accounts} accounts")
 
@@ -105,18 +109,66 @@ def test_where_stayers_were_left_out_the_level_is_still_the_true_one(here, datas
     assert grown.predict_proba(whole)[:, 1].mean() == pytest.approx(dataset.y.mean(), rel=0.15)
     # the raw score stays that of the sample, for which the map was found
     assert grown.calibration_ == fit_to_score(drawn, sampled, MODEL).model.calibration_
-    # more rows carry further: in more trees here, where the steps are large already
-    known = drawn.for_scoring().part("training", "calibration")
-    assert grown.best_iteration_ == round(twin.best_iteration_ * (len(rows) / len(known)) ** 0.36) > twin.best_iteration_
+    assert grown.best_iteration_ == twin.best_iteration_
 
 
-def test_trees_that_go_further_take_larger_steps_up_to_a_bound_then_more_of_them():
-    shape = TreeShape.by_evidence(churners=1_000, accounts=5_000, rows=20_000)
-    small = Grower(shape.model_copy(update={"learning_rate": 0.02}), 100, 5, 0, 1)
-    for times, rate, trees in ((1.0, 0.02, 90), (2.0, 0.04, 90), (8.0, 0.08, 180)):
-        further, count = small.going(times, 90)
-        assert (further.shape.learning_rate, count) == (pytest.approx(rate), trees)
-    # steps that a setting made larger stay as they are
-    large = replace(small, shape=shape.model_copy(update={"learning_rate": 0.1}))
-    assert large.going(1.5, 90)[1] == 135
-    assert large.going(1.5, 90)[0].shape.learning_rate == pytest.approx(0.1)
+def test_a_tenth_of_the_accounts_is_held_out_whole(every):
+    others, held = every.divided(10)
+    assert len(others) + len(held) == len(every)
+    assert others.accounts + held.accounts == every.accounts, "no account lies on both sides"
+    assert 0.05 * every.accounts < held.accounts < 0.15 * every.accounts
+    assert sum(len(labels) for _, labels in held.batches(500)) == len(held)
+
+
+def test_accounts_that_are_held_out_choose_how_many_trees_of_all_rows(here, sampled):
+    drawn, rows, _ = sampled
+    free = MODEL.model_copy(update={"max_trees": 60})
+    grown = fit_classifier(drawn, free, every=rows)
+    _, held = rows.at(np.concatenate([drawn.plan.training, drawn.plan.calibration])).divided(10)
+    X, y = map(np.concatenate, zip(*held.batches(10**6), strict=True))
+    lost, level = {}, np.log(drawn.stayers_kept("training", "calibration"))
+    for count in range(1, grown.best_iteration_ + 1):
+        raw = grown.booster_.predict(X, raw_score=True, num_iteration=count) + level
+        lost[count] = np.logaddexp(0, -np.where(y == 1, raw, -raw)).mean()
+    assert min(lost, key=lost.get) == grown.best_iteration_ < 60
+    assert fit_to_score(drawn, grown, free, every=rows).model.best_iteration_ == grown.best_iteration_
+
+
+class Many:
+    """So many rows of so many accounts, as far as a shape depends on them."""
+
+    accounts, rarer_accounts = 200_000, 60_000
+
+    def __len__(self) -> int:
+        return 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("given", "leaves", "rate"), [({}, 31, 0.08), ({"num_leaves": 8}, 15, 0.08), ({"learning_rate": 0.01}, 31, 0.01)]
+)
+def test_more_accounts_grow_larger_trees_in_larger_steps_unless_these_are_set(given, leaves, rate):
+    twin = ChurnClassifier(**given)
+    shape = TreeShape.by_evidence(churners=6_000, accounts=20_000, rows=200_000)
+    twin._grower = Grower(shape, 1_000, 50, 0, 1)
+    found = _grower_of_all(twin, Many(), 200_000, 10.0)
+    assert (found.shape.num_leaves, found.max_trees) == (leaves, 1_000)
+    assert found.shape.learning_rate == pytest.approx(rate)
+    as_drawn = _grower_of_all(twin, Many(), len(Many()), 10.0)
+    assert as_drawn == twin._grower, "where every row was drawn nothing is chosen anew"
+
+
+def test_features_that_bring_next_to_nothing_to_the_sample_are_neither_read_nor_split_at(sampled):
+    drawn, rows, twin = sampled
+    gain = twin.booster_.feature_importance("gain")
+    main = _main_features(twin.booster_)
+    assert gain[main].sum() >= 0.999 * gain.sum() > gain[main].sum() - gain[main].min()
+    assert gain[main].min() >= gain[~main].max()
+    few = SimpleNamespace(feature_importance=lambda _: np.where(np.arange(len(gain)) % 3 == 0, gain, 0.0))
+    used = _main_features(few)
+    grown = Mould.of(twin._grower, _ordered(twin, drawn.part("training")), used=used).grow(rows, trees=5, kept=1.0)
+    split = booster_of(grown).feature_importance("split")
+    assert split[used].sum() > 0
+    assert not split[~used].any()
+    read, _ = next(rows.batches(100, used))
+    whole, _ = next(rows.batches(100))
+    assert np.array_equal(read, np.where(used, whole, 0.0), equal_nan=True)
