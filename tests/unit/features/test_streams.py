@@ -13,7 +13,7 @@ from drawn_tables import Case
 
 from staypower.cutoffs import MISSING, instant_of, text_of
 from staypower.features.settings import FeatureSettings
-from staypower.features.streams.columns import NEVER, arrivals, group_numbers, least_later, text_ranks
+from staypower.features.streams.columns import NEVER, arrivals, group_numbers, in_order, least_later, text_ranks
 from staypower.features.streams.making import _MADE, STREAMS, make_stream, source_of
 from staypower.schemas import SCHEMAS
 from staypower.tables import Table, Tables
@@ -367,3 +367,13 @@ def test_a_stream_is_made_once_for_its_tables_and_settings_and_let_go_of_with_th
     del given, other
     gc.collect()
     assert not _MADE.keys() & set(keys)
+
+
+@pytest.mark.parametrize("groups", [1, 40, 100_000])
+@pytest.mark.parametrize("instants", [3, 10**15])
+def test_rows_are_listed_as_a_sort_by_all_keys_lists_them(groups, instants):
+    rng = np.random.default_rng(groups)
+    group, at = rng.integers(0, groups, 3_000), rng.integers(-instants, instants, 3_000)
+    ties = rng.choice([1.0, 2.0, np.nan], 3_000), rng.integers(0, 2, 3_000)
+    assert (in_order(group, at, *ties) == np.lexsort((*ties, at, group))).all()
+    assert in_order(group[:0], at[:0]).tolist() == []

@@ -17,6 +17,7 @@ from staypower.features.streams.columns import (
     arrivals,
     as_time,
     group_numbers,
+    in_order,
     least_later,
     with_columns,
     without_columns,
@@ -117,7 +118,7 @@ def payment_stream(tables: Tables, settings: FeatureSettings) -> Table:
     at = table.instants("at")
     arrived = arrivals(table, at)
     group = group_numbers(table.data.column("account_id"))
-    order = np.lexsort((paid, at, group))
+    order = in_order(group, at, paid)
     # known from the first later payment that arrives, which need not be the first that was made
     through_at = np.where(paid & (arrived != MISSING), arrived, NEVER)
     recovered = np.full(len(table), NEVER, dtype=np.int64)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from staypower.compiled import jit
 from staypower.cutoffs import DAY, MISSING
-from staypower.features.streams.columns import arrivals
+from staypower.features.streams.columns import arrivals, in_order
 from staypower.spells import number_accounts, read_versions
 from staypower.tables import Table, numbered
 
@@ -116,7 +116,7 @@ def _in_order_of_arrival(
     counted = received(payments) & (arrived != MISSING) & (account >= 0)
     amount = payments.numbers("amount") if payments.has("amount") else np.ones(len(payments))
     rows = np.flatnonzero(counted & ~(amount <= 0.0))
-    rows = rows[np.lexsort((amount[rows], at[rows], arrived[rows], account[rows]))]
+    rows = rows[in_order(account[rows], arrived[rows], amount[rows], at[rows])]
     return rows, account[rows], arrived[rows]
 
 
