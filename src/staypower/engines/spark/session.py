@@ -42,6 +42,8 @@ _LOCAL = {
     "spark.ui.enabled": "false",
     # planning again after every shuffle costs more than it saves: what is shuffled are a few large cells
     "spark.sql.adaptive.enabled": "false",
+    # cells are compressed already, and no network is spared
+    "spark.shuffle.compress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
