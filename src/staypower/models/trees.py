@@ -92,14 +92,16 @@ class Grower:
         booster, losses = self.train_watched(self._dataset(rows, margin), self._dataset(held, margin), size=rows.inputs.size)
         return Grown(booster, margin), losses
 
-    def train_watched(self, data: lightgbm.Dataset, held: lightgbm.Dataset, *, size: int) -> tuple[lightgbm.Booster, Floats]:
-        """Grow trees on a data set of LightGBM until the log loss on a held-out one stops falling."""
+    def train_watched(
+        self, data: lightgbm.Dataset, held: lightgbm.Dataset, *, size: int, least: float = 0.0
+    ) -> tuple[lightgbm.Booster, Floats]:
+        """Grow trees on a data set of LightGBM until the log loss on a held-out one falls by no more than the `least`."""
         import lightgbm
 
         seen: dict[str, Any] = {}
         callbacks: list[Any] = [
             stop_where_asked,
-            lightgbm.early_stopping(self.patience, verbose=False),
+            lightgbm.early_stopping(self.patience, verbose=False, min_delta=least),
             lightgbm.record_evaluation(seen),
         ]
         booster = lightgbm.train(

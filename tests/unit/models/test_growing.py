@@ -172,3 +172,13 @@ def test_features_that_bring_next_to_nothing_to_the_sample_are_neither_read_nor_
     read, _ = next(rows.batches(100, used))
     whole, _ = next(rows.batches(100))
     assert np.array_equal(read, np.where(used, whole, 0.0), equal_nan=True)
+
+
+def test_growing_ends_where_as_many_trees_as_the_patience_gain_too_little(dataset, twin):
+    rows = _ordered(twin, dataset.part("training"))
+    grower = replace(twin._grower, patience=7, max_trees=40)
+    options = grower.dataset_options(rows.inputs.size)
+    data, held = (rows.inputs.dataset(rows.labels, None, None, **options) for _ in range(2))
+    for least, count in ((10.0, 8), (0.0, 40)):  # rows that are known gain with every tree
+        _, losses = grower.train_watched(data, held, size=rows.inputs.size, least=least)
+        assert len(losses) == count
