@@ -125,7 +125,7 @@ def test_the_spread_is_that_of_the_earlier_trees_on_the_later_cutoffs(make_histo
     every = rows_module.ordered_rows(X, y, None, accounts=history.accounts, cutoffs=history.cutoffs)
     rows = every.take((every.cutoffs - FIRST) // (30 * DAY) < 8)
     settings = FitSettings(max_trees=40, threads=1)
-    shape = training._rows_in_leaf(training._shape(every, settings, every.rarer_accounts), rows, every)
+    shape = training._rows_in_leaf(training._shape(every, settings), rows, every)
     grower = training._grower(rows, settings, (2,), shape)
     trees = round(fitted.best_iteration_ / grower.haste)
     raw = grower.hastened().grow(rows, trees=trees).raw(X[later], threads=1)
