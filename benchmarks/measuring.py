@@ -137,9 +137,9 @@ def _in_fresh_process(side: str, call: Callable[[], Any], prepare: Callable[[], 
 
 def _run(call: Callable[[], Any], prepare: Callable[[], Any] | None, told: Connection) -> None:
     try:
+        _have_memory_at_hand()
         if prepare is not None:
             prepare()
-        _have_memory_at_hand()
         (user, system), wall = _cpu_seconds(), time.perf_counter()
         result = call()
         wall, (user_then, system_then) = time.perf_counter() - wall, _cpu_seconds()
