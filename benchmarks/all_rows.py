@@ -37,7 +37,7 @@ from staypower.engines.opening import load_tables
 from staypower.features.builder import build_matrix
 from staypower.labels.churn import find_population
 from staypower.labels.population import Status
-from staypower.models.fitting import fit_classifier, fit_to_score
+from staypower.models.fitting import fit_classifier, fit_on_all, fit_to_score
 from staypower.models.growing import Mould
 from staypower.models.settings import TreeShape
 from staypower.models.training_rows import ordered_rows
@@ -71,7 +71,8 @@ def learn(folder: Path, kind: str, overrides: list[str]) -> dict[str, Any]:
         shown = {"label": settings.label, "features": settings.features, "cutoffs": settings.cutoffs}
         dataset = build_dataset(drawn.tables, **shown, sampling=drawn.sampling, between=True)
         every = None if drawn.whole is None else drawn.whole.rows_like(dataset, settings.label)
-        twin = fit_classifier(dataset, settings.model, every=every)
+        twin = fit_classifier(dataset, settings.model)
+        twin = twin if every is None else fit_on_all(dataset, twin, every)
         model = fit_to_score(dataset, twin, settings.model, every=every).model
     peak = peak_megabytes()
     truth = pd.read_parquet(folder / "truth.parquet").set_index("account_id")["churn_probability"]
@@ -117,7 +118,7 @@ def hold(folder: Path, rows: int) -> dict[str, float]:
     ordered = time.process_time() - begun
     for trees in (1, 1 + TREES):
         begun = time.process_time()
-        mould.grow(every, trees=trees, kept=1.0)
+        mould.grow(every, trees=trees)
         spent.append(time.process_time() - begun)
     a_tree = (spent[1] - spent[0]) / TREES
     size = sum(part.stat().st_size for part in parts) / (rows * FEATURES)

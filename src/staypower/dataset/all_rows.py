@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from staypower.dataset.bucketed_matrix import MatrixRows
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from staypower.labels.settings import LabelSettings
     from staypower.tables import BucketedTables
 
-__all__ = ["AllRows", "AllTables", "put_in_order"]
+__all__ = ["AllRows", "Batch", "AllTables", "put_in_order"]
 
 # what a number takes in parts and in order, measured: 1.8 and 1.4
 _BYTES_ON_DISK = 5
@@ -74,6 +73,16 @@ class AllTables:
         return self.engine.buckets or buckets_for(load, memory=memory, threads=threads)
 
 
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some rows that follow each other."""
+
+    features: NDArray[np.float64]  # shape (n, k)
+    labels: NDArray[np.int8]  # shape (n,)
+    accounts: pa.ChunkedArray  # shape (n,): ids
+    cutoffs: NDArray[np.int64]  # shape (n,)
+
+
 @dataclass(frozen=True)
 class AllRows:
     """The rows of every account at some cutoffs."""
@@ -95,12 +104,15 @@ class AllRows:
     @cached_property
     def _counts(self) -> tuple[int, int, int]:
         """Rows, accounts, and accounts with a row of the rarer label."""
-        keys = pq.read_table(self.path, columns=["account_id", "cutoff", "churned"])
-        keys = keys.filter(pa.array(self._chosen(keys)))
-        churned = keys.column("churned").cast(pa.bool_())
-        some = [keys, *(keys.filter(each) for each in (churned, pc.invert(churned)))]
-        accounts, *of_each = (pc.count_distinct(each.column("account_id")).as_py() for each in some)
-        return len(keys), accounts, min(of_each)
+        parts = []
+        for rows in self._groups():
+            churned = rows.column("churned").cast(pa.int8()).to_numpy()
+            labels = {"stayed": 1 - churned, "churned": churned}
+            parts.append(_added_up(pa.table({"account_id": rows.column("account_id"), **labels})))
+        # the rows of an account may lie in two groups of the file
+        of_each = _added_up(pa.concat_tables(parts))
+        stayed, churned = (of_each.column(name).to_numpy() for name in ("stayed", "churned"))
+        return int((stayed + churned).sum()), len(of_each), min(int((each > 0).sum()) for each in (stayed, churned))
 
     def __len__(self) -> int:
         return self._counts[0]
@@ -124,24 +136,26 @@ class AllRows:
             write_atomically(path, lambda temporary: Path(temporary).write_text(made, encoding="utf-8"))
         return path.read_text(encoding="utf-8")
 
-    def batches(
-        self, size: int, used: NDArray[np.bool_] | None = None
-    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int8]]]:
-        """Return features and labels by so many rows, in the order of account and cutoff; what is not `used` is 0."""
+    def batches(self, size: int, used: NDArray[np.bool_] | None = None) -> Iterator[Batch]:
+        """Return so many rows at a time, in the order of account and cutoff; features that are not `used` are 0."""
         waiting: list[pa.Table] = []
         places = range(len(self.names)) if used is None else np.flatnonzero(used).tolist()
         read = {place: self.names[place] for place in places}
-        with pq.ParquetFile(self.path) as file:
-            # group by group: an iterator over all of them keeps what it has read
-            for group in range(file.num_row_groups):
-                rows = file.read_row_group(group, columns=["account_id", "cutoff", "churned", *read.values()])
-                waiting.append(rows.filter(pa.array(self._chosen(rows))))
-                while sum(map(len, waiting)) >= size:
-                    together = pa.concat_tables(waiting)
-                    yield self._arrays(together.slice(0, size), read)
-                    waiting = [together.slice(size)]
+        for rows in self._groups(*read.values()):
+            waiting.append(rows)
+            while sum(map(len, waiting)) >= size:
+                together = pa.concat_tables(waiting)
+                yield self._batch(together.slice(0, size), read)
+                waiting = [together.slice(size)]
         if sum(map(len, waiting)):
-            yield self._arrays(pa.concat_tables(waiting), read)
+            yield self._batch(pa.concat_tables(waiting), read)
+
+    def _groups(self, *features: str) -> Iterator[pa.Table]:
+        """Read group by group: an iterator over the whole file keeps what it has read."""
+        with pq.ParquetFile(self.path) as file:
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(group, columns=["account_id", "cutoff", "churned", *features])
+                yield rows.filter(pa.array(self._chosen(rows)))
 
     def _chosen(self, rows: pa.Table) -> NDArray[np.bool_]:
         chosen = np.isin(rows.column("cutoff").cast(pa.int64()).to_numpy(), self.cutoffs)
@@ -149,11 +163,19 @@ class AllRows:
             chosen &= (folds_of(rows.column("account_id"), self.folds) == 0) == self.held
         return chosen
 
-    def _arrays(self, rows: pa.Table, read: Mapping[int, str]) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    def _batch(self, rows: pa.Table, read: Mapping[int, str]) -> Batch:
         features = np.zeros((len(rows), len(self.names)))
         for place, name in read.items():
             features[:, place] = rows.column(name).to_numpy()
-        return features, rows.column("churned").to_numpy().astype(np.int8)
+        keys = [rows.column(name).cast(to).to_numpy() for name, to in (("churned", pa.int8()), ("cutoff", pa.int64()))]
+        return Batch(features, keys[0], rows.column("account_id"), keys[1])
+
+
+def _added_up(rows: pa.Table) -> pa.Table:
+    """Add up the columns of each account."""
+    names = rows.column_names[1:]
+    found = rows.group_by("account_id").aggregate([(name, "sum") for name in names])
+    return found.select(["account_id", *(f"{name}_sum" for name in names)]).rename_columns(rows.column_names)
 
 
 def put_in_order(parts: Sequence[Path], rows: AllRows, *, memory: int, threads: int) -> None:

@@ -306,15 +306,17 @@ def evaluate_model(
     known: Collection[str] | None = None,
     prior: Prior | None = None,
     calibrated_base_rate: float = float("nan"),
+    variants: Mapping[str, NDArray[np.float64]] = MappingProxyType({}),
     seed: int = 0,
 ) -> Evaluation:
     """Evaluate a model's probabilities on the test rows, of which `facts` tell what is known besides their features.
 
-    With a `prior`, the probabilities corrected from `calibrated_base_rate` to it are shown as well. `known` are the accounts
+    With a `prior`, the probabilities corrected from `calibrated_base_rate` to it are shown as well, as are those of its
+    `variants`. `known` are the accounts
     that the model was trained on; by default those of this data set's training.
     """
     test, trained = dataset.part("test"), dataset.part("training", "calibration")
-    scores = {MODEL: probability, **score_baselines(test, facts)}
+    scores = {MODEL: probability, **variants, **score_baselines(test, facts)}
     remarks = [*facts.remarks, *left_out(scores)]
     if prior is not None:
         scores[_CORRECTED], remark = _corrected(probability, test.cutoffs, prior, calibrated_base_rate)
@@ -326,7 +328,7 @@ def evaluate_model(
         accounts=test.accounts,
         cutoffs=test.cutoffs,
         split=dataset.plan.split,
-        probability={MODEL, _CORRECTED, *probabilities()} & set(scores),
+        probability={MODEL, _CORRECTED, *variants, *probabilities()} & set(scores),
         train_base_rate=dataset.base_rate("training", "calibration"),
         segments=facts.slices,
         sensitive=facts.sensitive,
@@ -336,7 +338,7 @@ def evaluate_model(
         account_values=facts.account_values,
         known_accounts=np.array([account in seen for account in test.accounts], dtype=np.bool_),
         remarks=[*remarks, *sample_remarks(dataset.sampling, capacity)],
-        variants={_CORRECTED} & set(scores),
+        variants={_CORRECTED, *variants} & set(scores),
         bootstrap=bootstrap,
         seed=seed,
     )

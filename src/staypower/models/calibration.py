@@ -286,19 +286,25 @@ def follow_level(
     weights: Floats | None,
     latest: NDArray[np.bool_],
     cutoffs: Positions | None = None,
+    known: bool = False,
 ) -> tuple[CalibrationMap, float]:
     """Set the level of a map: right over all rows, then moved to the latest ones as far as chance does not explain it.
 
-    Where the latest `cutoffs` come less than a year after the first, nothing tells a change from a season, and the level stays.
+    Where the level was `known` from other rows, it moves over all of these as far as chance does not explain it, too. Where
+    the latest `cutoffs` come less than a year after the first, nothing tells a change from a season, and the level stays.
 
     Returns the map and what the latest rows added to its log-odds: their own difference d, shrunk to d (1 - v / d^2), where v
     is its variance over accounts, and none where d^2 is below v (James and Stein's estimate, held above zero).
     """
-    whole, _ = level_shift(found.log_odds(raw), labels, weights, accounts)
-    level = shift_map(found, whole)
+    whole, variance = level_shift(found.log_odds(raw), labels, weights, accounts)
+    level = shift_map(found, _shrunk(whole, variance) if known else whole)
     if not latest.any() or latest.all() or (cutoffs is not None and cutoffs[latest].min() - cutoffs.min() < _SEASONS):
         return level, 0.0
     own = None if weights is None else weights[latest]
     apart, variance = level_shift(level.log_odds(raw[latest]), labels[latest], own, accounts[latest])
-    moved = apart * max(0.0, 1.0 - variance / apart**2) if apart else 0.0
+    moved = _shrunk(apart, variance)
     return shift_map(level, moved), moved
+
+
+def _shrunk(apart: float, variance: float) -> float:
+    return apart * max(0.0, 1.0 - variance / apart**2) if apart else 0.0

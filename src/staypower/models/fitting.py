@@ -19,7 +19,7 @@ from staypower.labels.tier_settings import TierSettings, Told
 from staypower.labels.tier_signs import has_answers
 from staypower.models.bundle import SealedModel
 from staypower.models.churn import ChurnClassifier
-from staypower.models.refitting import Refitted, grow_on_all, refit, refit_tier
+from staypower.models.refitting import Refitted, grow_on_all, refit, refit_on_all, refit_tier
 from staypower.models.secondary import KINDS, fit_kinds, horizons_to_fit
 from staypower.models.settings import HorizonSettings, ModelSettings
 from staypower.models.side_by_side import begun
@@ -38,6 +38,7 @@ __all__ = [
     "TierTest",
     "calibrated_base_rate",
     "fit_classifier",
+    "fit_on_all",
     "fit_to_score",
     "rows_to_score",
     "secondary_models_begun",
@@ -49,13 +50,8 @@ _LEAST_OF_A_TIER = 20
 _STEPS_OF_SECONDARY = 0.04
 
 
-def fit_classifier(
-    dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None, *, every: AllRows | None = None
-) -> ChurnClassifier:
-    """Fit the churn classifier on the training and calibration rows of a data set, or on some of them.
-
-    Where these were drawn, its trees may grow on `every` row at the same cutoffs.
-    """
+def fit_classifier(dataset: Dataset, settings: ModelSettings, rows: NDArray[np.bool_] | None = None) -> ChurnClassifier:
+    """Fit the churn classifier on the training and calibration rows of a data set, or on some of them."""
     trained = dataset.part("training", "calibration")
     if rows is not None:
         trained = trained.where(rows[trained.index])
@@ -72,13 +68,17 @@ def fit_classifier(
     # what is scored may be the very outcome that was learned: no trees that saw it score the account
     keep_folds = plan.split == "snapshot"
     model.fit(trained.X, trained.y, cutoffs=trained.cutoffs, accounts=trained.accounts, keep_folds=keep_folds)
-    if every is not None:
-        there = every.at(np.concatenate([plan.training, plan.calibration]))
-        model = grow_on_all(model, trained, there, kept=dataset.stayers_kept("training", "calibration"))
     # the sample left out stayers, so all odds are too high by the share kept where the calibration map was fitted
     temporal = model.split_.startswith("temporal")
     kept = dataset.stayers_kept("calibration") if temporal else dataset.stayers_kept("training", "calibration")
     return model.correct_odds(float(np.log(kept)))
+
+
+def fit_on_all(dataset: Dataset, sampled: ChurnClassifier, every: AllRows) -> ChurnClassifier:
+    """Give a classifier that was fitted to rows that were drawn trees of every row at the same cutoffs."""
+    trained, kept = dataset.part("training", "calibration"), dataset.stayers_kept("training", "calibration")
+    there = every.at(np.concatenate([dataset.plan.training, dataset.plan.calibration]))
+    return grow_on_all(sampled, trained, there, kept=kept)
 
 
 def rows_to_score(dataset: Dataset, settings: ModelSettings) -> Dataset:
@@ -92,14 +92,11 @@ def fit_to_score(dataset: Dataset, twin: ChurnClassifier, settings: ModelSetting
     if settings.refit != "all" or blind:
         return Refitted(twin)
     whole, trained = dataset.for_scoring(), dataset.part("training", "calibration")
-    return refit(
-        twin,
-        whole.part("training", "calibration"),
-        dataset.plan.test,
-        rows_per_account=len(trained) / trained.distinct_accounts,
-        every=every,
-        kept=whole.stayers_kept("training", "calibration"),
-    )
+    rows, rows_per_account = whole.part("training", "calibration"), len(trained) / trained.distinct_accounts
+    if every is None:
+        return refit(twin, rows, dataset.plan.test, rows_per_account=rows_per_account)
+    kept = whole.stayers_kept("training", "calibration")
+    return refit_on_all(twin, rows, dataset.plan.test, rows_per_account=rows_per_account, every=every, kept=kept)
 
 
 def calibrated_base_rate(dataset: Dataset) -> float:

@@ -1,28 +1,32 @@
 """Grow trees on more rows than memory holds: LightGBM keeps one byte of each value and is given the rows one after another.
 
 Rows that were drawn choose the bins of each feature and the margin that trees start from. Then every labelled row is put into
-those bins. How many trees to grow is found on rows of accounts that are held out, or told.
+those bins, but for a tenth of the accounts (more where few churned, at most half). On these it is found how many trees to
+grow, unless that is told, and what their scores mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from staypower.models.binned import BinnedFeatures
-from staypower.models.trees import portable_text
+from staypower.models.trees import Grown, booster_of, portable_text
+from staypower.tables import numbered
 
 if TYPE_CHECKING:
+    from staypower.dataset.all_rows import AllRows, Batch
     from staypower.models.margin import LinearMargin
     from staypower.models.training_rows import TrainingRows
     from staypower.models.trees import Grower
 
-__all__ = ["Mould", "RowsInOrder"]
+__all__ = ["HeldOut", "Mould"]
 
 Floats = NDArray[np.float64]
 
@@ -30,31 +34,19 @@ _AT_ONCE = 20_000
 # many rows gain a little from ever more trees: growing ends where as many as the patience lower the held-out log loss by less
 # than this share of what a constant loses
 _WORTH = 0.0003
-_FOLDS = 10  # of the accounts, one is held out to find how many trees serve it best
+# of so many folds of the accounts one is held out; of fewer where it would hold too few accounts of the rarer label
+_FOLDS, _ENOUGH = 10, 200
 
 
-class RowsInOrder(Protocol):
-    """Rows in the order of account and cutoff, from wherever they lie."""
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What trees say of the rows of accounts that they have not seen."""
 
-    @property
-    def accounts(self) -> int:
-        """How many accounts have a row."""
-
-    @property
-    def rarer_accounts(self) -> int:
-        """How many accounts have a row of the rarer label."""
-
-    def __len__(self) -> int:
-        """Count the rows."""
-
-    def divided(self, folds: int) -> tuple[Self, Self]:
-        """Return the rows of all accounts but one of so many folds, and those of that fold."""
-
-    def batches(self, size: int, used: NDArray[np.bool_] | None) -> Iterator[tuple[Floats, NDArray[np.int8]]]:
-        """Return features and labels by so many rows; features that are not `used` are 0."""
-
-    def keep(self, text: Callable[[], str], *made_from: object) -> str:
-        """Return a text that is made of these rows and some plain values; it need not be made again after a kill."""
+    raw: Floats
+    labels: NDArray[np.int8]
+    accounts: NDArray[np.int64]  # a number of each
+    cutoffs: NDArray[np.int64]
+    weights: None = None  # every row counts once
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,36 +67,53 @@ class Mould:
         bins = one.dataset(rows.labels[:1], None, None, **grower.dataset_options(rows.inputs.size))
         return cls(grower, grower.margin_of(rows), bins, used)
 
-    def grow(self, rows: RowsInOrder, *, trees: int | None, kept: float) -> str:
-        """Return the text of trees of all rows, at the level of the drawn ones, of whose stayers the share `kept` was drawn.
+    def grow(self, rows: AllRows, *, trees: int | None = None, kept: float = 1.0) -> tuple[str, HeldOut]:
+        """Return the text of trees of most accounts, and what these say of the others.
 
-        Their raw score is that of trees of the drawn rows, so that the calibration found with those holds: log-odds above the
-        true ones by -log(kept). Without a number of `trees`, it is what serves best a part of the accounts, which is held
-        out.
+        Their raw score is that of trees of the drawn rows, of whose stayers the share `kept` was drawn, so that it means what
+        it meant there: log-odds above the true ones by -log(kept). Without a number of `trees`, it is what serves the others
+        best.
         """
+        growing, held = rows.divided(max(2, min(_FOLDS, rows.rarer_accounts // _ENOUGH)))
         margin = None if self.margin is None else self.margin.to_dict()
         of = {name: value for name, value in vars(self.grower).items() if name not in ("shape", "threads")}
         made_from = (self.grower.shape.model_dump(), of, margin, None if self.used is None else self.used.tolist(), trees, kept)
-        return rows.keep(lambda: self._grow(rows, trees, float(np.log(kept))), *made_from)
+        text = rows.keep(lambda: self._grow(growing, held, trees, float(np.log(kept))), *made_from)
+        return text, self._scored(held, text)
 
-    def _grow(self, rows: RowsInOrder, trees: int | None, lower: float) -> str:
+    def _grow(self, growing: AllRows, held: AllRows, trees: int | None, lower: float) -> str:
+        data = self._data(growing, lower, self.bins)
         if trees is None:
-            growing, held = rows.divided(_FOLDS)
-            data = self._data(growing, lower, self.bins)
             known, worth = self._data(held, lower, data), _WORTH * _entropy(float(np.mean(np.asarray(data.get_label()))))
             booster, losses = self.grower.train_watched(data, known, size=_values(data), least=worth)
             trees = int(np.argmin(losses)) + 1
         else:
-            data = self._data(rows, lower, self.bins)
             booster = self.grower.train(data, size=_values(data), trees=trees)
         if self.margin is None and lower:
             _raise_first(booster, -lower)
         return portable_text(booster, trees=trees)
 
-    def _data(self, rows: RowsInOrder, lower: float, bins: lightgbm.Dataset) -> lightgbm.Dataset:
-        data = _InOrder(rows, self.margin, lower, self.used)
+    def _data(self, rows: AllRows, lower: float, bins: lightgbm.Dataset) -> lightgbm.Dataset:
+        data = _InOrder(rows, self.margin, lower, self._read(rows))
         made = lightgbm.Dataset(data, reference=bins, params=self.bins.params).construct()
         return made.set_label(data.labels).set_init_score(data.start)
+
+    def _read(self, rows: AllRows) -> Iterator[Batch]:
+        # a margin may count what no tree splits at
+        return rows.batches(_AT_ONCE, self.used if self.margin is None else None)
+
+    def _scored(self, rows: AllRows, text: str) -> HeldOut:
+        grown, threads = Grown(booster_of(text), self.margin), self.grower.threads
+        raw, *keys = zip(
+            *(
+                (grown.raw(each.features, threads=threads), each.labels, each.accounts, each.cutoffs)
+                for each in self._read(rows)
+            ),
+            strict=True,
+        )
+        labels, accounts, cutoffs = keys
+        ids = pa.chunked_array([chunk for each in accounts for chunk in each.chunks])
+        return HeldOut(np.concatenate(raw), np.concatenate(labels), numbered(ids)[0].astype(np.int64), np.concatenate(cutoffs))
 
 
 def _entropy(share: float) -> float:
@@ -120,20 +129,20 @@ class _InOrder(lightgbm.Sequence):
 
     batch_size = _AT_ONCE
 
-    def __init__(self, rows: RowsInOrder, margin: LinearMargin | None, lower: float, used: NDArray[np.bool_] | None) -> None:
+    def __init__(self, rows: AllRows, margin: LinearMargin | None, lower: float, batches: Iterator[Batch]) -> None:
         self.labels = np.empty(len(rows), dtype=np.int8)
         self.start = None if margin is None else np.empty(len(rows))
-        # a margin may count what no tree splits at
-        self._margin, self._lower, self._batches = margin, lower, rows.batches(_AT_ONCE, used if margin is None else None)
+        self._margin, self._lower, self._batches = margin, lower, batches
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, where: Any) -> Floats:
-        features, self.labels[where] = next(self._batches)
+        batch = next(self._batches)
+        self.labels[where] = batch.labels
         if self.start is not None and self._margin is not None:
-            self.start[where] = self._margin.raw(features) + self._lower
-        return features
+            self.start[where] = self._margin.raw(batch.features) + self._lower
+        return batch.features
 
 
 def _raise_first(booster: lightgbm.Booster, by: float) -> None:

@@ -7,11 +7,10 @@ of them) score that half, and the map moves as `follow_level` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,31 +19,31 @@ from staypower.hashing import folds_of
 from staypower.models.bundle import SealedModel, fold_models, score_by_fold
 from staypower.models.calibration import follow_level
 from staypower.models.churn import ChurnClassifier
-from staypower.models.growing import Mould, RowsInOrder
+from staypower.models.growing import HeldOut, Mould
 from staypower.models.shapley_values import mean_sizes
 from staypower.models.side_by_side import side_by_side
 from staypower.models.tier import LoyaltyTierClassifier
-from staypower.models.training import shape_for
+from staypower.models.training import recalibrate, shape_for
 from staypower.models.training_rows import TrainingRows, ordered_rows
 from staypower.models.trees import Grower, Grown, booster_of, portable_text
 from staypower.results.numbers import plural
 
 if TYPE_CHECKING:
     import lightgbm
-    import pandas as pd
 
+    from staypower.dataset.all_rows import AllRows
     from staypower.dataset.building import DatasetRows
     from staypower.models.calibration import CalibrationMap
     from staypower.models.margin import LinearMargin
 
-__all__ = ["Refitted", "grow_on_all", "refit", "refit_tier"]
+__all__ = ["Refitted", "grow_on_all", "refit", "refit_on_all", "refit_tier"]
 
 Floats = NDArray[np.float64]
 
 _HALVES = 2
-_NEARLY_ALL = 0.999  # of the fall in loss that all features bring to trees of the drawn rows
-
-Made = TypeVar("Made")
+# features that bring less than this share of the fall in loss, together, to trees of so many rows are left out; of fewer rows,
+# which tell less of what many rows can use, an accordingly smaller share
+_NEXT_TO_NOTHING, _ROWS = 0.001, 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,73 +53,105 @@ class Refitted:
     model: ChurnClassifier
     # trees without the accounts of each half, or of each fold of a snapshot; none where a part has one class only
     parts: tuple[SealedModel, ...] = ()
+    left_out: HeldOut | None = None  # the rows of accounts that trees of all rows have not seen
 
-    def held_out(self, X: pd.DataFrame, accounts: NDArray[np.object_]) -> Floats:
-        """Return the probability of each row by trees that have not seen its account; by all of them where there are none."""
+    def held_out(self, rows: DatasetRows) -> Floats:
+        """Return the probability of each row of one cutoff by trees that have not seen its account.
+
+        Of trees of all rows it is that of the accounts that were left out; where there is nothing blind, that of all trees.
+        """
+        if self.left_out is not None:
+            return self.model.calibration_.apply(self.left_out.raw[np.isin(self.left_out.cutoffs, rows.cutoffs)])
         if not self.parts:
-            return np.asarray(self.model.predict_proba(X, accounts)[:, 1], dtype=np.float64)
-        raw = score_by_fold(self.parts, self.model._features(X), accounts, threads=self.model._threads())
+            return np.asarray(self.model.predict_proba(rows.X, rows.accounts)[:, 1], dtype=np.float64)
+        raw = score_by_fold(self.parts, self.model._features(rows.X), rows.accounts, threads=self.model._threads())
         return self.model.calibration_.apply(raw)
 
 
-def refit(
+def refit(twin: ChurnClassifier, rows: DatasetRows, latest: NDArray[np.int64], *, rows_per_account: float) -> Refitted:
+    """Grow the churn model on rows of all labelled cutoffs, its level right at the `latest`.
+
+    The twin had so many rows per account: a leaf holds as many accounts as there, and so as many more rows as there are.
+    """
+    assert twin._grower is not None
+    trees, count = twin._trees, len(twin.folds_) or _HALVES
+    known = _ordered(twin, rows, folds=count)
+    plain, more = replace(known, weights=None), len(known) / len(np.unique(known.accounts)) / rows_per_account
+    grower = _of_as_many_accounts(twin._grower, more)
+    # the trees of a snapshot's folds score, too; halves only find the level
+    held = grower if twin.folds_ else grower.hastened()
+    parts = _parts(held, plain, count, held.trees_for(trees, of=grower))
+    grown, *halves = side_by_side([partial(grower.grow, plain, trees=trees), *parts], threads=grower.threads)
+    model = _with_trees(copy(twin), portable_text(grown.booster, trees=trees), grown.margin)
+    sealed = [(portable_text(each.booster, trees=each.booster.num_trees()), each.margin) for each in halves]
+    found = fold_models(sealed, twin._names())
+    model.folds_ = found if twin.folds_ else ()
+    if found:
+        model.calibration_ = _levelled(model, found, known, latest)
+    return Refitted(model, found)
+
+
+def refit_on_all(
     twin: ChurnClassifier,
     rows: DatasetRows,
     latest: NDArray[np.int64],
     *,
     rows_per_account: float,
-    every: RowsInOrder | None = None,
-    kept: float = 1.0,
+    every: AllRows,
+    kept: float,
 ) -> Refitted:
-    """Grow the churn model on rows of all labelled cutoffs, its level right at the `latest`.
+    """Grow the churn model on every row, where `rows` were drawn and the twin's trees grew on all rows, too.
 
-    The twin had so many rows per account: a leaf holds as many accounts as there, and so as many more rows as there are.
-    Where the rows were drawn, with the share `kept` of the stayers', the trees that score grow on `every` row.
+    It has the twin's features, and as many trees; the level is that of accounts that are left out. The share `kept` of the
+    stayers was drawn.
     """
-    trees = twin._trees
-    if every is None:
-        model, parts, grown = _with_level(twin, rows, latest, partial(Grower.grow, trees=trees), rows_per_account)
-        return Refitted(_with_trees(model, portable_text(grown.booster, trees=trees), grown.margin), parts)
     # what the trees of all rows split at was found with the twin's
-    used = None if len(every) <= len(rows) else twin.booster_.feature_importance("gain") > 0
-    model, parts, mould = _with_level(twin, rows, latest, partial(Mould.of, used=used), rows_per_account)
-    grower = _grower_of_all(twin, every, len(rows), rows_per_account)
-    text = replace(mould, grower=grower).grow(every, trees=twin.best_iteration_, kept=kept)
-    return Refitted(_with_trees(model, text, mould.margin), parts)
+    used = twin.booster_.feature_importance("gain") > 0
+    mould = Mould.of(_grower_of_all(twin, every, rows_per_account), _ordered(twin, rows), used=used)
+    text, held = mould.grow(every, trees=twin.best_iteration_, kept=kept)
+    model = _with_trees(copy(twin), text, mould.margin)
+    there = np.isin(held.cutoffs, latest)
+    model.calibration_, _ = follow_level(
+        *(twin.calibration_, held.raw, held.labels, held.accounts), weights=None, latest=there, cutoffs=held.cutoffs, known=True
+    )
+    return Refitted(model, left_out=held)
 
 
-def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: RowsInOrder, *, kept: float) -> ChurnClassifier:
-    """Give a model that was fitted to drawn rows trees of every row, from the same margin.
+def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: AllRows, *, kept: float) -> ChurnClassifier:
+    """Give a model that was fitted to drawn rows trees of every row, and the map that their scores need.
 
-    Margin and calibration stay those of the rows that were drawn, with the share `kept` of the stayers'; so does the number
-    of trees where every row was drawn.
+    Some accounts are left out: they tell how many trees to grow, and what their scores mean. The share `kept` of the
+    stayers was drawn.
     """
-    grower = _grower_of_all(twin, every, len(rows), len(rows) / rows.distinct_accounts)
-    more = len(every) > len(rows)
-    mould = Mould.of(grower, _ordered(twin, rows), used=_main_features(twin.booster_) if more else None)
-    text = mould.grow(every, trees=None if more else twin._trees, kept=kept)
+    grower = _grower_of_all(twin, every, len(rows) / rows.distinct_accounts)
+    mould = Mould.of(grower, _ordered(twin, rows), used=_main_features(twin.booster_, len(rows)))
+    text, held = mould.grow(every, kept=kept)
     model = _with_trees(copy(twin), text, mould.margin)
     if model.margin_ is not None:
         model.sizes_ = mean_sizes(model.model_text_, model.margin_, model._features(rows.X))
-    model.split_ += f"; these trees then grown on {plural(len(every), 'row')} of {plural(every.accounts, 'account')}"
+    model.calibration_, notes = recalibrate(twin._settings(), twin.calibration_, held)
+    model.notes_ = [*(f"on the sample: {note}" for note in twin.notes_), *(f"on all rows: {note}" for note in notes)]
+    model.split_ += (
+        f"; these trees then grown on {plural(len(every), 'row')} of {plural(every.accounts, 'account')}, their number "
+        "and their calibration found on accounts that were left out"
+    )
     return model
 
 
-def _main_features(booster: lightgbm.Booster) -> NDArray[np.bool_]:
-    """Return which features bring nearly all of the fall in loss; others cost as much and change little."""
+def _main_features(booster: lightgbm.Booster, rows: int) -> NDArray[np.bool_]:
+    """Return which features bring nearly all of the fall in loss to trees of so many rows; others cost as much."""
     gain = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
     order = np.argsort(-gain, kind="stable")
+    nearly = 1.0 - _NEXT_TO_NOTHING * min(1.0, rows / _ROWS)
     found = np.zeros(len(gain), dtype=np.bool_)
-    found[order[np.cumsum(gain[order]) - gain[order] < _NEARLY_ALL * gain.sum()]] = True
+    found[order[np.cumsum(gain[order]) - gain[order] < nearly * gain.sum()]] = True
     return found
 
 
-def _grower_of_all(twin: ChurnClassifier, every: RowsInOrder, drawn: int, rows_per_account: float) -> Grower:
-    """Return what grows trees on every row: where these are more than were drawn, larger trees in larger steps."""
+def _grower_of_all(twin: ChurnClassifier, every: AllRows, rows_per_account: float) -> Grower:
+    """Return what grows trees on every row: larger trees in larger steps than on the rows that were drawn."""
     assert twin._grower is not None
     grower = _of_as_many_accounts(twin._grower, len(every) / every.accounts / rows_per_account)
-    if len(every) <= drawn:
-        return grower
     shape = shape_for(twin._settings(), churners=every.rarer_accounts, accounts=every.accounts, rows=len(every))
     larger = replace(grower, shape=max(grower.shape, shape, key=lambda each: each.num_leaves))
     return larger if twin.learning_rate is not None else replace(larger.hastened(), max_trees=larger.max_trees)
@@ -130,33 +161,6 @@ def _with_trees(model: ChurnClassifier, text: str, margin: LinearMargin | None) 
     model.model_text_, model.booster_, model.margin_ = text, booster_of(text), margin
     model.best_iteration_ = model.booster_.num_trees()
     return model
-
-
-def _with_level(
-    twin: ChurnClassifier,
-    rows: DatasetRows,
-    latest: NDArray[np.int64],
-    first: Callable[[Grower, TrainingRows], Made],
-    rows_per_account: float,
-) -> tuple[ChurnClassifier, tuple[SealedModel, ...], Made]:
-    """Find the level of trees on some rows with trees that lack a part of them; beside that, do something `first` with all."""
-    assert twin._grower is not None
-    trees, count = twin._trees, len(twin.folds_) or _HALVES
-    known = _ordered(twin, rows, folds=count)
-    plain, more = replace(known, weights=None), len(known) / len(np.unique(known.accounts)) / rows_per_account
-    grower = _of_as_many_accounts(twin._grower, more)
-    # the trees of a snapshot's folds score, too; halves only find the level
-    held = grower if twin.folds_ else grower.hastened()
-    parts = _parts(held, plain, count, held.trees_for(trees, of=grower))
-    jobs: list[Callable[[], Any]] = [partial(first, grower, plain), *parts]
-    made, *halves = side_by_side(jobs, threads=grower.threads)
-    model = copy(twin)
-    sealed = [(portable_text(each.booster, trees=each.booster.num_trees()), each.margin) for each in halves]
-    found = fold_models(sealed, twin._names())
-    model.folds_ = found if twin.folds_ else ()
-    if found:
-        model.calibration_ = _levelled(model, found, known, latest)
-    return model, found, made
 
 
 def _ordered(twin: ChurnClassifier, rows: DatasetRows, *, folds: int = 0) -> TrainingRows:

@@ -8,7 +8,7 @@ the final trees are then refitted on the rows of all cutoffs, with as many trees
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,9 @@ from staypower.models.trees import Grower, portable_text
 if TYPE_CHECKING:
     from sklearn.utils import Tags
 
-__all__ = ["Trained", "TreeClassifier", "allows_temporal", "shape_for", "train"]
+    from staypower.models.growing import HeldOut
+
+__all__ = ["Trained", "TreeClassifier", "allows_temporal", "recalibrate", "shape_for", "train"]
 
 Floats = NDArray[np.float64]
 
@@ -212,13 +214,48 @@ def _map_of(
     latest = np.zeros(len(rows), dtype=np.bool_)
     if rows.cutoffs is not None:
         latest = latest_cutoffs(rows.cutoffs, settings.calibration_cutoffs) if partition is None else partition.calibration
+    return _at_level(found, notes, cross.raw, rows, latest)
+
+
+def recalibrate(settings: FitSettings, own: CalibrationMap, rows: HeldOut) -> tuple[CalibrationMap, tuple[str, ...]]:
+    """Fit a map to scores of accounts that other trees have not seen, its level that of the latest cutoffs.
+
+    The map that was found for the first trees stays unless the new one is clearly better; then its level moves as far as chance
+    does not explain it.
+    """
+    folds = deal_folds(rows.accounts, rows.labels, folds=settings.folds, seed=settings.seed)
+    found, notes = _calibrate(settings, rows.raw, rows, folds)
+    losses = _losses_at_level((own, found), rows.raw, rows)
+    stays = not clear_gain(losses[1], losses[0], rows.accounts)
+    latest = latest_cutoffs(rows.cutoffs, settings.calibration_cutoffs)
+    return _at_level(own, (), rows.raw, rows, latest, known=True) if stays else _at_level(found, notes, rows.raw, rows, latest)
+
+
+def _at_level(
+    found: CalibrationMap,
+    notes: tuple[str, ...],
+    raw: Floats,
+    rows: TrainingRows | HeldOut,
+    latest: NDArray[np.bool_],
+    *,
+    known: bool = False,
+) -> tuple[CalibrationMap, tuple[str, ...]]:
     found, moved = follow_level(
-        *(found, cross.raw, rows.labels, rows.accounts), weights=rows.weights, latest=latest, cutoffs=rows.cutoffs
+        *(found, raw, rows.labels, rows.accounts), weights=rows.weights, latest=latest, cutoffs=rows.cutoffs, known=known
     )
     if abs(moved) > _SAID:
         first = text_of(int(rows.cutoffs[latest].min())) if rows.cutoffs is not None else ""
         notes += (f"more or fewer churn than before: odds times {np.exp(moved):.2f}, as at the cutoffs from {first}",)
     return found, notes
+
+
+def _losses_at_level(maps: Sequence[CalibrationMap], raw: Floats, rows: TrainingRows | HeldOut) -> list[Floats]:
+    """Return the log loss of each row by each map, at the level that is right there."""
+    losses = []
+    for each in maps:
+        shift, _ = level_shift(each.log_odds(raw), rows.labels, rows.weights, rows.accounts)
+        losses.append(row_losses(each.log_odds(raw) + shift, rows.labels, rows.weights))
+    return losses
 
 
 def _over_time(
@@ -243,10 +280,7 @@ def _checked(
 
     Both are compared at the level that is right there, which is found anew.
     """
-    losses = []
-    for each in (later, own):
-        shift, _ = level_shift(each.log_odds(raw), held.labels, held.weights, held.accounts)
-        losses.append(row_losses(each.log_odds(raw) + shift, held.labels, held.weights))
+    losses = _losses_at_level((later, own), raw, held)
     if not clear_gain(losses[1], losses[0], held.accounts):
         return later, more
     first, second = (float(each.sum()) / held.total_weight for each in losses)
@@ -296,7 +330,7 @@ def _train_blind(rows: TrainingRows, grower: Grower) -> Trained:
 
 
 def _calibrate(
-    settings: FitSettings, raw: Floats, rows: TrainingRows, folds: NDArray[np.int64]
+    settings: FitSettings, raw: Floats, rows: TrainingRows | HeldOut, folds: NDArray[np.int64]
 ) -> tuple[CalibrationMap, tuple[str, ...]]:
     if settings.calibration != "auto":
         return fit_map(settings.calibration, raw, rows.labels, rows.weights, rows.accounts), ()

@@ -23,7 +23,7 @@ from staypower.models.age import ModelAge
 from staypower.models.agreement import GROWN_ON
 from staypower.models.bundle import Bundle
 from staypower.models.churn import ChurnClassifier
-from staypower.models.fitting import fit_classifier, fit_to_score, rows_to_score, secondary_models_begun
+from staypower.models.fitting import fit_classifier, fit_on_all, fit_to_score, rows_to_score, secondary_models_begun
 from staypower.models.side_by_side import cores
 from staypower.pipelines.preparing import facts_of
 from staypower.progress import Progress
@@ -41,6 +41,8 @@ __all__ = ["Fitted", "fit_model"]
 
 # hardly any company is as predictable as this
 _TOO_GOOD = 0.99
+# what the model is compared with where its trees grew on all rows
+_SAMPLED = "trees of the sample"
 _FEW_CORES, _MANY = 2, 20_000_000  # values of a matrix that fills more cores than these
 
 
@@ -92,12 +94,15 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
         or (cores() > _FEW_CORES and dataset.matrix.features.size > _MANY),
     ) as finish_secondary:
         with progress.step("fitting"):
-            twin = fit_classifier(dataset, shared, every=every)
+            sampled = fit_classifier(dataset, shared)
+            twin = sampled if every is None else fit_on_all(dataset, sampled, every)
         with progress.step("evaluating on later cutoffs" if dataset.plan.split != "snapshot" else "evaluating"):
+            test = dataset.part("test")
             evaluation = evaluate_model(
                 dataset,
-                twin.predict_proba(dataset.part("test").X, dataset.part("test").accounts)[:, 1],
-                facts_of(dataset.part("test"), tables, settings),
+                twin.predict_proba(test.X, test.accounts)[:, 1],
+                facts_of(test, tables, settings),
+                variants={} if every is None else {_SAMPLED: sampled.predict_proba(test.X)[:, 1]},
                 costs=settings.costs,
                 capacity=settings.capacity,
                 bootstrap=settings.evaluation.bootstrap,
@@ -119,7 +124,7 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
     )
     leavers, found = find_leaver_reasons(scoring.model, learned_from, tables, settings.label, settings.explanation)
     leaks = suspected_leaks(tables, dataset.labels.latest(), settings.label.hidden)
-    suspicions = _suspicions(evaluation, leaks)
+    suspicions = (*_suspicions(evaluation, leaks), *_better_sampled(evaluation))
     age, notes = ModelAge.of(bundle), (*twin.notes_, *secondary.notes, *found)
     card = write_card(
         *(evaluation, dataset, tables),
@@ -162,6 +167,20 @@ def _all_rows(whole: AllTables, dataset: Dataset, settings: Settings, progress: 
     require_held(dataset, settings.engine.memory_bytes, progress)
     with progress.step("building the rows of all accounts"):
         return whole.rows_like(dataset, settings.label)
+
+
+def _better_sampled(evaluation: Evaluation) -> tuple[str, ...]:
+    """Say where trees of the sample alone foretell the later cutoffs clearly better than those of all rows."""
+    if _SAMPLED not in evaluation.variants:
+        return ()
+    own, other = (evaluation.scorers[name]["log_loss"].value for name in (evaluation.model, _SAMPLED))
+    more = evaluation.differences[_SAMPLED]["log_loss"]
+    if not more.low > 0:
+        return ()
+    return (
+        f"Trees of the sample alone foretell the later cutoffs better: log loss {other:.4f} against {own:.4f} of trees of all "
+        f"rows ({more.low:.4f} to {more.high:.4f} less). Fix: leave `sampling.grow_on` out.",
+    )
 
 
 def _suspicions(evaluation: Evaluation, leaks: Iterable[Finding]) -> tuple[str, ...]:

@@ -47,8 +47,9 @@ def seal(
     the latter's rows. What a capacity cuts off is found on the latest cutoff, by trees that have not seen the account.
     """
     # the whole population of the latest cutoff: no score depends on who else is in its batch
-    last, share = _reference(dataset, still_there=label.is_snapshot)
-    latest = scoring.held_out(last.X, last.accounts)
+    last, labelled = _reference(dataset, still_there=label.is_snapshot)
+    latest = scoring.held_out(last)
+    share = dataset.sampling.accounts * len(latest) / labelled
     blind = scoring.model is twin or label.is_snapshot
     everyday = learned_from.where(learned_from.rows("training", "calibration") & learned_from.drawn)
     model, age = scoring.model, ModelAge.planned(dataset, learned_from, label)
@@ -107,8 +108,8 @@ def _contributions_of(model: ChurnClassifier, dataset: Dataset) -> Callable[[pd.
     return contributions
 
 
-def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, float]:
-    """Return the rows that stand for the whole population of the latest cutoff, and what share of its accounts they are.
+def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, int]:
+    """Return the rows that stand for the whole population of the latest cutoff, and how many the sample has there.
 
     With a flag that is known without a time, the population that is scored is those who do not carry it (`still_there`).
     """
@@ -119,5 +120,4 @@ def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, flo
     counted = dataset.labels.churned[:, -1] == 0 if still_there else dataset.labels.churned[:, -1] >= 0
     if still_there:
         last = last.where(last.y == 0)
-    labelled = int(counted.sum())
-    return last, dataset.sampling.accounts * len(last) / labelled
+    return last, int(counted.sum())

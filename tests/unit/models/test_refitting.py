@@ -98,7 +98,7 @@ def test_it_has_as_many_trees_of_the_same_shape_and_knows_what_the_twin_does_not
 
 def test_what_it_would_say_of_accounts_it_has_not_seen_is_no_better_than_that(dataset, scoring):
     test = dataset.part("test")
-    known, unseen = scoring.model.predict_proba(test.X)[:, 1], scoring.held_out(test.X, test.accounts)
+    known, unseen = scoring.model.predict_proba(test.X)[:, 1], scoring.held_out(test)
     apart = known[test.y == 1].mean() - known[test.y == 0].mean()
     assert unseen[test.y == 1].mean() - unseen[test.y == 0].mean() < apart
 
@@ -112,7 +112,7 @@ def test_the_level_follows_the_latest_cutoffs(dataset, twin):
     latest = changed.part("test")
     observed = latest.y.mean()
     assert twin.predict_proba(latest.X)[:, 1].mean() < observed - 0.2
-    assert scoring.held_out(latest.X, latest.accounts).mean() == pytest.approx(observed, abs=0.03)
+    assert scoring.held_out(latest).mean() == pytest.approx(observed, abs=0.03)
 
 
 def test_without_a_refit_the_model_that_was_evaluated_scores(here, twin):
