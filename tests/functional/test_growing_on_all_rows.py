@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from command_line import run
 
@@ -14,9 +15,10 @@ from staypower.dataset import all_rows
 from staypower.dataset.building import build_dataset
 from staypower.engines.opening import load_tables
 from staypower.errors import UsageError
+from staypower.evaluation.resampling import Estimate
 from staypower.models.agreement import training_accounts
 from staypower.models.bundle import read_bundle
-from staypower.pipelines.fitting import _all_rows
+from staypower.pipelines.fitting import _all_rows, _better_sampled, _labelled_in_training
 from staypower.progress import Progress
 
 SAMPLE = ("sampling.accounts=0.6", "sampling.negatives=0.5", "sampling.grow_on=all", "engine.buckets=4", "engine.threads=1")
@@ -75,12 +77,34 @@ def test_a_killed_training_goes_on_with_the_first_bucket_that_is_missing(company
     whole = build_dataset(tables, label=settings.label, features=settings.features, cutoffs=settings.cutoffs, between=True)
     every = whole.for_scoring().part("training", "calibration")
     assert told["grown_on"] == f"{len(every):,} rows of {every.distinct_accounts:,} accounts"
+    # trees of the sample are shown beside those of all rows, which know every account that had a label in training
+    evaluation = told["evaluation"]
+    assert "trees of the sample" in evaluation["scorers"]
+    assert "trees of the sample" not in evaluation["headline"]
     bundle = read_bundle(Path(told["bundle"]), digest=told["digest"])
     assert bundle.metadata["grown_on"] == told["grown_on"]
     assert training_accounts(bundle, bundle, tables, settings.label) == set(every.accounts)
     # the level of the probabilities is that of all rows, half of whose stayers the calibration never saw
     found = bundle.predict(every.X.reindex(columns=list(bundle.feature_names)), every.accounts)
     assert found.mean() == pytest.approx(every.y.mean(), rel=0.15)
+
+
+@pytest.mark.parametrize(("low", "said"), [(0.002, True), (-0.001, False), (float("nan"), False)])
+def test_it_is_said_where_trees_of_the_sample_are_clearly_better(low, said):
+    loss = {"model": Estimate(0.056), "trees of the sample": Estimate(0.048)}
+    scorers = {name: {"log_loss": each} for name, each in loss.items()}
+    differences = {"trees of the sample": {"log_loss": Estimate(0.008, low, 0.012)}}
+    shown = SimpleNamespace(variants={*loss} - {"model"}, model="model", scorers=scorers, differences=differences)
+    found = _better_sampled(shown)
+    assert bool(found) == said
+    assert all("log loss 0.0480 against 0.0560" in each and "leave `sampling.grow_on` out" in each for each in found)
+
+
+def test_whoever_had_a_label_in_training_is_known_whether_its_rows_were_drawn_or_not():
+    plan = SimpleNamespace(all=np.array([1, 2, 3, 4]), training=np.array([1]), calibration=np.array([2]))
+    churned = np.array([[0, -1, -1, 0], [-1, 1, -1, -1], [-1, -1, 0, 1]])
+    labels = SimpleNamespace(churned=churned, population=SimpleNamespace(accounts=["a", "b", "c"]))
+    assert _labelled_in_training(SimpleNamespace(plan=plan, labels=labels)) == ["a", "b"]
 
 
 def test_what_cannot_grow_on_all_rows_is_refused_with_a_fix():

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from staypower import __version__
 from staypower.checking.checks import suspected_leaks
 from staypower.dataset.all_rows import AllRows, AllTables
@@ -103,6 +105,7 @@ def fit_model(settings: Settings, drawn: Drawn, *, cache: Path, progress: Progre
                 twin.predict_proba(test.X, test.accounts)[:, 1],
                 facts_of(test, tables, settings),
                 variants={} if every is None else {_SAMPLED: sampled.predict_proba(test.X)[:, 1]},
+                known=None if every is None else _labelled_in_training(dataset),
                 costs=settings.costs,
                 capacity=settings.capacity,
                 bootstrap=settings.evaluation.bootstrap,
@@ -167,6 +170,14 @@ def _all_rows(whole: AllTables, dataset: Dataset, settings: Settings, progress: 
     require_held(dataset, settings.engine.memory_bytes, progress)
     with progress.step("building the rows of all accounts"):
         return whole.rows_like(dataset, settings.label)
+
+
+def _labelled_in_training(dataset: Dataset) -> list[str]:
+    """Return the accounts with a label at a training cutoff, whether their rows were drawn or not."""
+    there = np.isin(dataset.plan.all, np.concatenate([dataset.plan.training, dataset.plan.calibration]))
+    labels = dataset.labels
+    known = (labels.churned[:, there] >= 0).any(axis=1)
+    return [account for account, each in zip(labels.population.accounts, known, strict=True) if each]
 
 
 def _better_sampled(evaluation: Evaluation) -> tuple[str, ...]:
