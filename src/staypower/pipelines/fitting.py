@@ -177,7 +177,7 @@ def _labelled_in_training(dataset: Dataset) -> list[str]:
     there = np.isin(dataset.plan.all, np.concatenate([dataset.plan.training, dataset.plan.calibration]))
     labels = dataset.labels
     known = (labels.churned[:, there] >= 0).any(axis=1)
-    return [account for account, each in zip(labels.population.accounts, known, strict=True) if each]
+    return [labels.population.accounts[at] for at in np.flatnonzero(known).tolist()]
 
 
 def _better_sampled(evaluation: Evaluation) -> tuple[str, ...]:
