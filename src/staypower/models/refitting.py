@@ -2,7 +2,7 @@
 
 The twin never saw the months that it is tested on; the model that scores has to know them. Its trees are others, so the
 level of the twin's calibration is found anew: trees grown without one half of the accounts (or, in a snapshot, without a fold
-of them) score that half, and the map moves as `follow_level` says.
+of them) score that half, and the map moves as `follow_level` says. Trees of all rows leave out a part of the accounts for that.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def grow_on_all(twin: ChurnClassifier, rows: DatasetRows, every: AllRows, *, kep
     model.calibration_, notes = recalibrate(twin._settings(), twin.calibration_, held)
     model.notes_ = [*(f"on the sample: {note}" for note in twin.notes_), *(f"on all rows: {note}" for note in notes)]
     model.split_ += (
-        f"; these trees then grown on {plural(len(every), 'row')} of {plural(every.accounts, 'account')}, their number "
-        "and their calibration found on accounts that were left out"
+        f"; these trees then grown on {plural(len(every), 'row')} of {plural(every.accounts, 'account')}, but for a "
+        "part of them on which their number was found and their calibration tested"
     )
     return model
 
