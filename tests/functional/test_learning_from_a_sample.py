@@ -198,11 +198,15 @@ def test_the_reference_of_risk_is_made_of_rows_of_which_none_was_left_out():
         sampling=Sampling(0.5, 0.25),
         labels=SimpleNamespace(churned=np.array([[1], [0], [0], [0], [-1]])),
     )
-    rows, share = _reference(made, still_there=False)
-    assert (rows.numbers.tolist(), share) == ([0, 2], 0.25)
+    scoring = SimpleNamespace(held_out=lambda rows: rows.numbers)
+    rows, share = _reference(scoring, made, still_there=False)
+    assert (rows.tolist(), share) == ([0, 2], 0.25)
     made.plan.split, made.labels.churned = "temporal", np.array([[1], [0], [0]])
-    rows, share = _reference(made, still_there=False)
-    assert (rows.numbers.tolist(), share) == ([0, 1, 2], 0.5)
+    rows, share = _reference(scoring, made, still_there=False)
+    assert (rows.tolist(), share) == ([0, 1, 2], 0.5)
+    # accounts that trees of all rows left out: two where the sample, half of all, has three
+    scoring.held_out = lambda _: np.array([0.1, 0.2])
+    assert _reference(scoring, made, still_there=False)[1] == 0.5 * 2 / 3
 
 
 class _Rows:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from staypower import __version__
 from staypower.cutoffs import text_of
-from staypower.dataset.building import Dataset, DatasetRows
+from staypower.dataset.building import Dataset
 from staypower.dataset.cutoff_plan import PARTS
 from staypower.evaluation.result import Evaluation, quality_of
 from staypower.explanation.learned import find_typical_values
@@ -25,6 +25,9 @@ from staypower.scoring.ranges import RANGES, find_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["seal"]
 
@@ -47,9 +50,7 @@ def seal(
     the latter's rows. What a capacity cuts off is found on the latest cutoff, by trees that have not seen the account.
     """
     # the whole population of the latest cutoff: no score depends on who else is in its batch
-    last, labelled = _reference(dataset, still_there=label.is_snapshot)
-    latest = scoring.held_out(last)
-    share = dataset.sampling.accounts * len(latest) / labelled
+    latest, share = _reference(scoring, dataset, still_there=label.is_snapshot)
     blind = scoring.model is twin or label.is_snapshot
     everyday = learned_from.where(learned_from.rows("training", "calibration") & learned_from.drawn)
     model, age = scoring.model, ModelAge.planned(dataset, learned_from, label)
@@ -108,8 +109,8 @@ def _contributions_of(model: ChurnClassifier, dataset: Dataset) -> Callable[[pd.
     return contributions
 
 
-def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, int]:
-    """Return the rows that stand for the whole population of the latest cutoff, and how many the sample has there.
+def _reference(scoring: Refitted, dataset: Dataset, *, still_there: bool) -> tuple[NDArray[np.float64], float]:
+    """Return probabilities that stand for the whole population of the latest cutoff, and what share of its accounts they are.
 
     With a flag that is known without a time, the population that is scored is those who do not carry it (`still_there`).
     """
@@ -120,4 +121,5 @@ def _reference(dataset: Dataset, *, still_there: bool) -> tuple[DatasetRows, int
     counted = dataset.labels.churned[:, -1] == 0 if still_there else dataset.labels.churned[:, -1] >= 0
     if still_there:
         last = last.where(last.y == 0)
-    return last, int(counted.sum())
+    latest = scoring.held_out(last)
+    return latest, dataset.sampling.accounts * len(latest) / int(counted.sum())
