@@ -72,10 +72,10 @@ def to_period_probability(probability: ArrayLike, *, horizon_days: float, period
 
     Assumes that the hazard is constant over the horizon; it is the only assumption that a single probability allows.
 
-    >>> float(to_period_probability(0.271, horizon_days=90, period_days=30))
-    0.1...
-    >>> float(to_period_probability(0.1, horizon_days=30, period_days=90))
-    0.27...
+    >>> round(float(to_period_probability(0.271, horizon_days=90, period_days=30)), 6)
+    0.1
+    >>> round(float(to_period_probability(0.1, horizon_days=30, period_days=90)), 6)
+    0.271
     """
     chance = np.asarray(probability, dtype=np.float64)
     problems = [
