@@ -14,8 +14,9 @@ from staypower.models.bundle import FOLD, Accounts, Bundle, explain_by_fold, fol
 from staypower.models.calibration import shift_map
 from staypower.models.settings import Calibration, ModelSettings, Refit, Split
 from staypower.models.shapley_values import explain_on_margin, mean_sizes
-from staypower.models.training import TreeClassifier, train
+from staypower.models.training import train
 from staypower.models.training_rows import ordered_rows, two_classes
+from staypower.models.tree_classifier import TreeClassifier
 from staypower.models.trees import booster_of, on_margin, raw_scores_of
 
 if TYPE_CHECKING:

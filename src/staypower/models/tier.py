@@ -16,8 +16,9 @@ from staypower.models.settings import Calibration, ModelSettings, Split
 from staypower.models.shapley_values import explainer_of
 from staypower.models.side_by_side import side_by_side
 from staypower.models.tier_prediction import TIER_MODEL, Blend, fit_blend, tier_probabilities
-from staypower.models.training import Trained, TreeClassifier, allows_temporal, train
+from staypower.models.training import Trained, allows_temporal, train
 from staypower.models.training_rows import FitError, TrainingRows, ordered_rows
+from staypower.models.tree_classifier import TreeClassifier
 from staypower.models.trees import booster_of, raw_scores_of
 
 if TYPE_CHECKING:
