@@ -55,8 +55,8 @@ class SamplingSettings(BaseModel):
     grow_on: Literal["sample", "all"] = Field(
         default="sample",
         description="Rows that the trees of the churn model grow on: the `sample`, or `all` labelled rows, built on disk "
-        "in buckets of accounts, but for a tenth of the accounts, which test its calibration. Bins, margin and all other "
-        "models are learned from the sample.",
+        "in buckets of accounts, but for a tenth of the accounts (more where few churned), which test its calibration. Bins, "
+        "margin and all other models are learned from the sample.",
     )
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from staypower.engines.local import keep_part
@@ -25,6 +26,16 @@ def test_columns_of_files_are_those_of_the_rows_in_any_order(rows, tmp_path):
     assert (len(files), list(files.columns)) == (11, list(rows.columns))
     for name in np.random.default_rng(7).permutation([*rows.columns, *rows.columns]):
         np.testing.assert_array_equal(files[name], rows[name].to_numpy())
+
+
+def test_a_file_is_opened_for_several_columns(rows, tmp_path, monkeypatch):
+    opened = []
+    read = pq.read_table
+    monkeypatch.setattr(pq, "read_table", lambda path, **options: opened.append(path) or read(path, **options))
+    files = FeatureFiles([keep_part(pa.Table.from_pandas(rows, preserve_index=False), tmp_path / "0.parquet")])
+    for name in files.columns:
+        np.testing.assert_array_equal(files[name], rows[name].to_numpy())
+    assert len(opened) == 6  # 41 columns, eight at a time
 
 
 def test_a_column_that_is_not_there_is_told(rows, tmp_path):
